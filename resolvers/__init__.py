@@ -1,0 +1,1 @@
+"""What the service does, once, for every face. Knows neither GraphQL nor HTTP."""

@@ -1,0 +1,1 @@
+"""From a pending row to a finished one: claim, connect, run, store output, schedule."""
