@@ -1,0 +1,59 @@
+"""Column types and shorthands that the tables share."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, DateTime, Dialect, ForeignKey, Integer, Text, TypeDecorator
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """An aware time, kept and given back in UTC on every database; a naive one is refused."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without a zone cannot be stored")
+        utc = value.astimezone(UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
+
+
+class JsonText(TypeDecorator[Any]):
+    """JSON in a text column: a list or an object, the same on every database."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
+        return None if value is None else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
+        return None if value is None else json.loads(value)
+
+
+# SQLite only numbers rows by itself for a column declared INTEGER; its integers are 64 bits wide in any case.
+BigId = BigInteger().with_variant(Integer, "sqlite")
+
+
+def id_column() -> Column[int]:
+    return Column("id", BigId, primary_key=True, autoincrement=True)
+
+
+def reference(target: str, *, nullable: bool = False, index: bool = False) -> Column[int]:
+    """A 64-bit foreign key to `target` ("table.column")."""
+    return Column(BigId, ForeignKey(target), nullable=nullable, index=index)
+
+
+def time_column(*, nullable: bool = False) -> Column[datetime]:
+    return Column(UtcTime, nullable=nullable)
+
+
+def big_column(default: int = 0) -> Column[int]:
+    return Column(BigInteger, nullable=False, default=default, server_default=str(default))

@@ -1,0 +1,188 @@
+"""The tables. Input is validated before it gets here: `table=True` classes validate nothing.
+
+Queries hand out plain rows typed as these classes: they have a class's columns as attributes and none of its behaviour.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlmodel import Field, SQLModel
+
+from db.columns import BigId, JsonText, big_column, id_column, reference, time_column
+
+
+class User(SQLModel, table=True):
+    """Who may sign in. `token_version` goes up whenever every token given out before must stop working."""
+
+    __tablename__ = "users"
+
+    id: int = Field(sa_column=id_column())
+    name: str = Field(sa_column=Column(String(64), nullable=False, unique=True))
+    password_hash: str = Field(sa_column=Column(String(255), nullable=False))
+    role: str = Field(sa_column=Column(String(16), nullable=False))
+    disabled: bool = Field(sa_column=Column(Boolean, nullable=False, default=False))
+    token_version: int = Field(sa_column=Column(Integer, nullable=False, default=0))
+    created_at: datetime = Field(sa_column=time_column())
+    updated_at: datetime = Field(sa_column=time_column())
+
+
+class Server(SQLModel, table=True):
+    """A machine reached over SSH, with its pinned host keys and its encrypted credential."""
+
+    __tablename__ = "servers"
+    __table_args__ = (
+        Index(
+            "uq_servers_name_kept",
+            "name",
+            unique=True,
+            sqlite_where=text("deleted_at IS NULL"),
+            postgresql_where=text("deleted_at IS NULL"),
+        ),
+    )
+
+    id: int = Field(sa_column=id_column())
+    name: str = Field(sa_column=Column(String(100), nullable=False))
+    host: str = Field(sa_column=Column(String(255), nullable=False))
+    port: int = Field(sa_column=Column(Integer, nullable=False))
+    username: str = Field(sa_column=Column(String(64), nullable=False))
+    host_keys: list[str] = Field(sa_column=Column(JsonText, nullable=False))
+    credential_kind: str = Field(sa_column=Column(String(16), nullable=False))
+    credential: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    tags: list[str] = Field(sa_column=Column(JsonText, nullable=False))
+    max_parallel: int = Field(sa_column=Column(Integer, nullable=False))
+    run_mode: str = Field(sa_column=Column(String(16), nullable=False))
+    enabled: bool = Field(sa_column=Column(Boolean, nullable=False, default=True))
+    created_by: int = Field(sa_column=reference("users.id"))
+    created_at: datetime = Field(sa_column=time_column())
+    updated_at: datetime = Field(sa_column=time_column())
+    deleted_at: datetime | None = Field(sa_column=time_column(nullable=True))
+
+
+class Task(SQLModel, table=True):
+    """A named command for a server, with a schedule. Deleted softly, so that its history stays."""
+
+    __tablename__ = "tasks"
+    __table_args__ = (
+        Index(
+            "ix_tasks_due",
+            "next_run",
+            sqlite_where=text("enabled AND deleted_at IS NULL AND next_run IS NOT NULL"),
+            postgresql_where=text("enabled AND deleted_at IS NULL AND next_run IS NOT NULL"),
+        ),
+        Index("ix_tasks_server", "server_id", "id"),
+        Index("ix_tasks_name", "name", "id"),
+        Index("ix_tasks_last_run", "last_run", "id"),
+    )
+
+    id: int = Field(sa_column=id_column())
+    name: str = Field(sa_column=Column(String(100), nullable=False))
+    command: str = Field(sa_column=Column(Text, nullable=False))
+    server_id: int = Field(sa_column=reference("servers.id"))
+    cron_expr: str = Field(sa_column=Column(String(120), nullable=False))
+    timezone: str = Field(sa_column=Column(String(64), nullable=False))
+    enabled: bool = Field(sa_column=Column(Boolean, nullable=False))
+    timeout_seconds: int = Field(sa_column=Column(Integer, nullable=False))
+    output_limit: int = Field(sa_column=big_column())
+    env: dict[str, str] = Field(sa_column=Column(JsonText, nullable=False))
+    working_dir: str | None = Field(sa_column=Column(String(4096)))
+    next_run: datetime | None = Field(sa_column=time_column(nullable=True))
+    last_run: datetime | None = Field(sa_column=time_column(nullable=True))
+    created_by: int = Field(sa_column=reference("users.id", index=True))
+    created_at: datetime = Field(sa_column=time_column())
+    updated_at: datetime = Field(sa_column=time_column())
+    deleted_at: datetime | None = Field(sa_column=time_column(nullable=True))
+
+
+class TaskExecution(SQLModel, table=True):
+    """One run of a command. The row is the job: who claims it drives it, and a driver's every write names its fence."""
+
+    __tablename__ = "task_executions"
+    __table_args__ = (
+        UniqueConstraint("created_by", "idempotency_key", name="uq_executions_idempotency"),
+        Index(
+            "ix_executions_pending",
+            "server_id",
+            "id",
+            sqlite_where=text("state = 'PENDING'"),
+            postgresql_where=text("state = 'PENDING'"),
+        ),
+        Index(
+            "ix_executions_running",
+            "runner_id",
+            "id",
+            sqlite_where=text("state = 'RUNNING'"),
+            postgresql_where=text("state = 'RUNNING'"),
+        ),
+        Index("ix_executions_task", "task_id", "id"),
+        Index("ix_executions_server", "server_id", "id"),
+        Index("ix_executions_state", "state", "id"),
+        Index("ix_executions_created", "created_at", "id"),
+    )
+
+    id: int = Field(sa_column=id_column())
+    task_id: int | None = Field(sa_column=reference("tasks.id", nullable=True))
+    server_id: int = Field(sa_column=reference("servers.id"))
+    command: str = Field(sa_column=Column(Text, nullable=False))
+    env: dict[str, str] = Field(sa_column=Column(JsonText, nullable=False))
+    working_dir: str | None = Field(sa_column=Column(String(4096)))
+    timeout_seconds: int = Field(sa_column=Column(Integer, nullable=False))
+    output_limit: int = Field(sa_column=big_column())
+    trigger: str = Field(sa_column=Column(String(16), nullable=False))
+    slot: datetime | None = Field(sa_column=time_column(nullable=True))
+    attempt: int = Field(sa_column=Column(Integer, nullable=False, default=1))
+    state: str = Field(sa_column=Column(String(16), nullable=False))
+    reason: str | None = Field(sa_column=Column(String(24)))
+    message: str | None = Field(sa_column=Column(Text))
+    exit_code: int | None = Field(sa_column=Column(Integer))
+    exit_signal: str | None = Field(sa_column=Column(String(16)))
+    created_at: datetime = Field(sa_column=time_column())
+    start_time: datetime | None = Field(sa_column=time_column(nullable=True))
+    end_time: datetime | None = Field(sa_column=time_column(nullable=True))
+    duration_ms: int | None = Field(sa_column=Column(Integer))
+    cancel_at: datetime | None = Field(sa_column=time_column(nullable=True))
+    runner_id: str | None = Field(sa_column=Column(String(64)))
+    fence: int = Field(sa_column=Column(Integer, nullable=False, default=0))
+    mode: str | None = Field(sa_column=Column(String(16)))
+    remote: dict[str, Any] | None = Field(sa_column=Column(JsonText))
+    verified_gone: bool | None = Field(sa_column=Column(Boolean))
+    stdout_bytes: int = Field(sa_column=big_column())
+    stderr_bytes: int = Field(sa_column=big_column())
+    truncated: bool = Field(sa_column=Column(Boolean, nullable=False, default=False))
+    idempotency_key: str | None = Field(sa_column=Column(String(128)))
+    policy_version: str | None = Field(sa_column=Column(String(32)))
+    created_by: int = Field(sa_column=reference("users.id", index=True))
+
+
+class OutputChunk(SQLModel, table=True):
+    """Consecutive bytes of one stream of one execution.
+
+    `position` is the count of bytes of both streams stored before it, so that one number is a place in the whole
+    output; `stream_offset` is the same within its own stream.
+    """
+
+    __tablename__ = "output_chunks"
+    __table_args__ = (
+        UniqueConstraint("execution_id", "stream", "stream_offset", name="uq_output_offset"),
+        {"sqlite_with_rowid": False},
+    )
+
+    execution_id: int = Field(sa_column=Column(BigId, ForeignKey("task_executions.id"), primary_key=True))
+    position: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    stream: str = Field(sa_column=Column(String(6), nullable=False))
+    stream_offset: int = Field(sa_column=big_column())
+    size: int = Field(sa_column=Column(Integer, nullable=False))
+    at: datetime = Field(sa_column=time_column())
+    data: bytes = Field(sa_column=Column(LargeBinary, nullable=False))

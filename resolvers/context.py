@@ -1,0 +1,77 @@
+"""Who asks, and the parts of the service that answering needs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from db.store import Store
+from db.values import Role
+from resolvers.errors import Forbidden, Language, Unauthenticated
+from resolvers.passwords import Passwords
+from resolvers.sign_in_links import SignInLinks
+from resolvers.throttle import Throttle
+from resolvers.tokens import TokenIssuer
+from runner.bus import Bus
+from runner.policy import Policy
+from runner.vault import Vault
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Bounds on what a caller may ask for. Seconds and bytes."""
+
+    default_timeout_seconds: int = 300
+    max_timeout_seconds: int = 86_400
+    default_output_limit: int = 10 * 1024 * 1024
+    max_output_limit: int = 1024 * 1024 * 1024
+    max_pending: int = 100_000
+    cron_floor_seconds: int = 1
+    timezone: str = "UTC"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """The parts, put together once by `sshcast/app.py`."""
+
+    store: Store
+    bus: Bus
+    vault: Vault
+    policy: Policy
+    passwords: Passwords
+    tokens: TokenIssuer
+    links: SignInLinks
+    throttle: Throttle
+    limits: Limits
+    clock: Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """A signed-in user as the database knows them now, and when their token ends."""
+
+    user_id: int
+    name: str
+    role: Role
+    expires_at: datetime
+    token_version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One request, one operation on a socket, or one command line."""
+
+    service: Service
+    viewer: Viewer | None = None
+    language: Language = "en"
+    address: str = ""
+
+    def need(self, role: Role) -> Viewer:
+        """The viewer, if they have at least `role`; else Unauthenticated or Forbidden."""
+        if self.viewer is None:
+            raise Unauthenticated()
+        if self.viewer.role.rank < role.rank:
+            raise Forbidden(
+                f"This needs the role {role}; yours is {self.viewer.role}. Ask an admin.",
+                f"此操作需要 {role} 角色，您的角色是 {self.viewer.role}，请联系管理员。",
+            )
+        return self.viewer

@@ -1,0 +1,128 @@
+"""The one error tree. Both faces show an error's `code`, and its message in the caller's language.
+
+A class's docstring is its default English message, `zh` the Chinese one.
+"""
+
+from collections.abc import Sequence
+from inspect import cleandoc
+from typing import Any, ClassVar, Literal
+
+Language = Literal["en", "zh"]
+
+
+class ServiceError(Exception):
+    """The request could not be carried out."""
+
+    code: ClassVar[str] = "ERROR"
+    zh: ClassVar[str] = "请求无法完成。"
+
+    def __init__(self, en: str | None = None, zh: str | None = None, *, field: Sequence[str] = ()) -> None:
+        self.en = en or cleandoc(type(self).__doc__ or "")
+        self.chinese = zh or (type(self).zh if en is None else en)
+        self.field = tuple(field)
+        super().__init__(self.en)
+
+    def text(self, language: Language) -> str:
+        return self.chinese if language == "zh" else self.en
+
+    @property
+    def extensions(self) -> dict[str, Any]:
+        """What graphql-core copies into a top-level error."""
+        found: dict[str, Any] = {"code": self.code}
+        return found | ({"field": list(self.field)} if self.field else {})
+
+
+class Unauthenticated(ServiceError):
+    """Sign in first: the token is absent, expired or not valid."""
+
+    code = "UNAUTHENTICATED"
+    zh = "请先登录：令牌缺失、已过期或无效。"
+
+
+class Forbidden(ServiceError):
+    """Your role does not allow this."""
+
+    code = "FORBIDDEN"
+    zh = "您的角色无权执行此操作。"
+
+
+class NotFound(ServiceError):
+    """There is no such object, or you may not see it."""
+
+    code = "NOT_FOUND"
+    zh = "对象不存在，或您无权查看。"
+
+    @classmethod
+    def named(cls, kind: Literal["server", "task", "execution", "user"], id: int) -> "NotFound":
+        chinese = {"server": "服务器", "task": "任务", "execution": "执行记录", "user": "用户"}[kind]
+        return cls(f"There is no {kind} {id}, or you may not see it.", f"{chinese} {id} 不存在，或您无权查看。")
+
+
+class Invalid(ServiceError):
+    """The input is not valid."""
+
+    code = "INVALID"
+    zh = "输入无效。"
+
+    def __init__(self, field: str | Sequence[str], en: str, zh: str) -> None:
+        path = (field,) if isinstance(field, str) else tuple(field)
+        super().__init__(f"{path[-1]} {en}", f"{path[-1]} {zh}", field=path)
+
+
+class ScheduleInvalid(ServiceError):
+    """The schedule cannot be read."""
+
+    code = "SCHEDULE_INVALID"
+    zh = "无法解析调度表达式。"
+
+    def __init__(self, en: str, zh: str, *, field: str, position: int, example: str) -> None:
+        super().__init__(en, zh, field=(field,))
+        self.position = position
+        self.example = example
+
+
+class CommandRefused(ServiceError):
+    """The command policy refuses this command."""
+
+    code = "COMMAND_REFUSED"
+    zh = "命令策略拒绝此命令。"
+
+    def __init__(self, findings: Sequence[Any], *, en: str, zh: str, field: str = "command") -> None:
+        super().__init__(en, zh, field=(field,))
+        self.findings = tuple(findings)
+
+
+class Conflict(ServiceError):
+    """This clashes with what is there already."""
+
+    code = "CONFLICT"
+    zh = "与现有数据冲突。"
+
+
+class TooLarge(ServiceError):
+    """The request is larger than the limit."""
+
+    code = "TOO_LARGE"
+    zh = "请求超过大小限制。"
+
+
+class RateLimited(ServiceError):
+    """Too many requests: wait, then try again."""
+
+    code = "RATE_LIMITED"
+    zh = "请求过于频繁，请稍后再试。"
+
+    def __init__(self, retry_after: int, en: str | None = None, zh: str | None = None) -> None:
+        super().__init__(en, zh)
+        self.retry_after = retry_after
+
+    @property
+    def extensions(self) -> dict[str, Any]:
+        return super().extensions | {"retryAfterSeconds": self.retry_after}
+
+
+class Unavailable(ServiceError):
+    """The database cannot be reached: try again shortly."""
+
+    code = "UNAVAILABLE"
+    zh = "数据库暂不可用，请稍后再试。"

@@ -1,0 +1,113 @@
+"""What callers ask for, as the faces hand it over: not validated yet (see `rules`)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from enum import Enum
+from typing import Any, Final, Literal, TypeAlias
+
+
+class Unset(Enum):
+    """A field that the caller did not name, unlike one set to null."""
+
+    UNSET = "unset"
+
+
+UNSET: Final = Unset.UNSET
+Missing: TypeAlias = Literal[Unset.UNSET]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewCredential:
+    """A password, or a private key with an optional passphrase and OpenSSH certificate."""
+
+    password: str | None = field(default=None, repr=False)
+    private_key: str | None = field(default=None, repr=False)
+    passphrase: str | None = field(default=None, repr=False)
+    certificate: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewServer:
+    name: str
+    host: str
+    port: int = 22
+    username: str
+    host_keys: Sequence[str]
+    credential: NewCredential
+    tags: Sequence[str] = ()
+    max_parallel: int = 10
+    run_mode: str = "durable"
+    enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerChange:
+    name: str | Missing = UNSET
+    host: str | Missing = UNSET
+    port: int | Missing = UNSET
+    username: str | Missing = UNSET
+    host_keys: Sequence[str] | Missing = UNSET
+    credential: NewCredential | Missing = UNSET
+    tags: Sequence[str] | Missing = UNSET
+    max_parallel: int | Missing = UNSET
+    run_mode: str | Missing = UNSET
+    enabled: bool | Missing = UNSET
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewTask:
+    """None for the time or output limit means the service's default."""
+
+    name: str
+    command: str
+    server_id: int
+    cron_expr: str
+    timezone: str | None = None
+    enabled: bool = True
+    timeout_seconds: int | None = None
+    output_limit: int | None = None
+    env: Mapping[str, str] = field(default_factory=dict)
+    working_dir: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskChange:
+    name: str | Missing = UNSET
+    command: str | Missing = UNSET
+    server_id: int | Missing = UNSET
+    cron_expr: str | Missing = UNSET
+    timezone: str | Missing = UNSET
+    enabled: bool | Missing = UNSET
+    timeout_seconds: int | None | Missing = UNSET
+    output_limit: int | None | Missing = UNSET
+    env: Mapping[str, str] | Missing = UNSET
+    working_dir: str | None | Missing = UNSET
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunTask:
+    """Run a task now. `wait_seconds` (0..60) holds the answer back until the run is final or the time is over."""
+
+    task_id: int
+    idempotency_key: str | None = None
+    wait_seconds: float = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunCommand:
+    """Run a command without a task."""
+
+    server_id: int
+    command: str
+    timeout_seconds: int | None = None
+    output_limit: int | None = None
+    env: Mapping[str, str] = field(default_factory=dict)
+    working_dir: str | None = None
+    idempotency_key: str | None = None
+    wait_seconds: float = 0
+
+
+def given(change: Any) -> dict[str, Any]:
+    """The fields of a change that the caller named."""
+    found = {item.name: getattr(change, item.name) for item in fields(change)}
+    return {name: value for name, value in found.items() if value is not UNSET}

@@ -1,0 +1,142 @@
+"""Pages of rows: by cursor (`first/after/last/before`) and by number (`page/page_size`), through one function."""
+
+import base64
+import binascii
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Generic, Protocol, TypeVar
+
+import orjson
+from sqlalchemy import Connection
+
+from db.page import Key, Window
+from db.store import Store
+from resolvers.errors import Invalid
+from resolvers.rules import between
+
+MOST = 100
+MOST_PAGES = 1_000_000
+
+
+class HasId(Protocol):
+    id: int
+
+
+Row = TypeVar("Row", bound=HasId)
+Filter = TypeVar("Filter")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageRequest:
+    """Which rows, in which order. Give cursors or a page number, not both; with neither, the first 20 rows."""
+
+    first: int | None = None
+    after: str | None = None
+    last: int | None = None
+    before: str | None = None
+    page: int | None = None
+    page_size: int | None = None
+    order: str = "id"
+    descending: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page(Generic[Row]):
+    """Rows in display order, a cursor for each, and the total, which costs a query only when it is asked for."""
+
+    rows: Sequence[Row]
+    cursors: Sequence[str]
+    has_next: bool
+    has_previous: bool
+    page: int | None
+    page_size: int | None
+    count: Callable[[], Awaitable[int]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing(Generic[Row, Filter]):
+    """A table's own page and count queries, and the columns it may be ordered by."""
+
+    page: Callable[[Connection, Filter, Window], list[Row]]
+    count: Callable[[Connection, Filter], int]
+    orders: tuple[str, ...]
+
+
+async def fetch(store: Store, listing: Listing[Row, Filter], filter: Filter, request: PageRequest) -> Page[Row]:
+    window = window_of(request, listing.orders)
+    found = await store.read(listing.page, filter, window)
+    more = len(found) > window.limit
+    rows = (found[1:] if window.backward else found[: window.limit]) if more else found
+    return Page(
+        rows=rows,
+        cursors=[encode(getattr(row, request.order), row.id, request) for row in rows],
+        has_next=window.before is not None if window.backward else more,
+        has_previous=more if window.backward else window.after is not None or window.offset > 0,
+        page=request.page,
+        page_size=request.page_size,
+        count=lambda: store.read(listing.count, filter),
+    )
+
+
+def window_of(request: PageRequest, orders: Sequence[str]) -> Window:
+    """The request as a range of rows; Invalid names what is out of bounds."""
+    if request.order not in orders:
+        raise Invalid("order_by", f"must be one of {', '.join(orders)}.", f"必须是以下之一：{', '.join(orders)}。")
+    limit, offset = numbered(request) if request.page or request.page_size else (edge_limit(request), 0)
+    return Window(
+        limit=limit,
+        order=request.order,
+        descending=request.descending,
+        after=decode("after", request.after, request),
+        before=decode("before", request.before, request),
+        backward=request.last is not None,
+        offset=offset,
+    )
+
+
+def numbered(request: PageRequest) -> tuple[int, int]:
+    if any(item is not None for item in (request.first, request.after, request.last, request.before)):
+        raise Invalid("page", "cannot be combined with first, after, last or before.", "不能与游标参数同时使用。")
+    page = between("page", 1 if request.page is None else request.page, 1, MOST_PAGES)
+    size = between("page_size", 10 if request.page_size is None else request.page_size, 1, MOST)
+    return size, (page - 1) * size
+
+
+def edge_limit(request: PageRequest) -> int:
+    if request.first is not None and request.last is not None:
+        raise Invalid("first", "cannot be combined with last.", "不能与 last 同时使用。")
+    if request.last is not None:
+        return between("last", request.last, 1, MOST)
+    return between("first", 20 if request.first is None else request.first, 1, MOST)
+
+
+def encode(value: Any, id: int, request: PageRequest) -> str:
+    """An opaque place in one order: a cursor of another order is refused, not misread."""
+    shown = value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value
+    kind = "t" if isinstance(value, datetime) else "v"
+    packed = orjson.dumps([direction(request), kind, shown, id])
+    return base64.urlsafe_b64encode(packed).decode().rstrip("=")
+
+
+def direction(request: PageRequest) -> str:
+    return ("-" if request.descending else "") + request.order
+
+
+def decode(field: str, cursor: str | None, request: PageRequest) -> Key | None:
+    if cursor is None:
+        return None
+    try:
+        packed = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        order, kind, value, id = orjson.loads(packed)
+        if order != direction(request) or type(id) is not int or kind not in ("t", "v"):
+            raise ValueError(order)
+        if value is not None and type(value) is not (int if request.order == "id" else str):
+            raise ValueError(value)
+        return (datetime.fromisoformat(value) if kind == "t" else value), id
+    except (ValueError, TypeError, binascii.Error):
+        raise Invalid(
+            field,
+            "is not a cursor of this list in this order: take it from pageInfo or an edge.",
+            "不是此列表此排序下的游标：请从 pageInfo 或 edge 中取得。",
+        ) from None

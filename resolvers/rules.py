@@ -1,0 +1,143 @@
+"""The rules that input must keep, one function a rule; each names the field and the rule it broke."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from zoneinfo import available_timezones
+
+from resolvers.errors import Invalid, TooLarge
+
+MAX_ID = 2**63 - 1
+MAX_COMMAND_BYTES = 65_536
+ENV_NAME = re.compile(r"[A-Z_][A-Z0-9_]*\Z")
+HOST = re.compile(r"[A-Za-z0-9_:.][A-Za-z0-9_:.%-]*\Z")
+USERNAME = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.@\\$-]*\Z")
+TAG = re.compile(r"[\w.:/-]{1,64}\Z")
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+def text(field: str, value: str, *, shortest: int = 1, longest: int) -> str:
+    """One line of text, without control characters."""
+    if not shortest <= len(value) <= longest:
+        raise Invalid(
+            field, f"must be {shortest} to {longest} characters.", f"长度须为 {shortest} 到 {longest} 个字符。"
+        )
+    if CONTROL.search(value) or not value.strip():
+        raise Invalid(field, "must not be blank or hold control characters.", "不能为空白，也不能包含控制字符。")
+    return encodable(field, value)
+
+
+def encodable(field: str, value: str) -> str:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise Invalid(field, "must be valid Unicode (it holds a lone surrogate).", "必须是有效的 Unicode。") from None
+    return value
+
+
+def between(field: str, value: int, low: int, high: int) -> int:
+    if not low <= value <= high:
+        raise Invalid(field, f"must be {low} to {high}.", f"须在 {low} 到 {high} 之间。")
+    return value
+
+
+def identifier(field: str, value: int) -> int:
+    if not 1 <= value <= MAX_ID:
+        raise Invalid(field, "must be a positive 64-bit integer.", "必须是正的 64 位整数。")
+    return value
+
+
+def command(value: str, field: str = "command") -> str:
+    if "\0" in value:
+        raise Invalid(field, "must not hold a NUL character.", "不能包含 NUL 字符。")
+    size = len(encodable(field, value).encode())
+    if size > MAX_COMMAND_BYTES:
+        raise TooLarge(
+            f"{field} is {size} bytes; the most is {MAX_COMMAND_BYTES}.",
+            f"{field} 为 {size} 字节，上限为 {MAX_COMMAND_BYTES} 字节。",
+            field=(field,),
+        )
+    if not value.strip():
+        raise Invalid(field, f"must be 1 to {MAX_COMMAND_BYTES} bytes.", f"长度须为 1 到 {MAX_COMMAND_BYTES} 字节。")
+    return value
+
+
+def host(value: str) -> str:
+    if len(value) > 255 or not HOST.match(value):
+        raise Invalid(
+            "host",
+            "must be a host name or an IP address of at most 255 characters.",
+            "必须是主机名或 IP 地址，最多 255 个字符。",
+        )
+    return value
+
+
+def username(value: str) -> str:
+    if len(value) > 64 or not USERNAME.match(value):
+        raise Invalid(
+            "username", "must be a login name of at most 64 characters.", "必须是登录用户名，最多 64 个字符。"
+        )
+    return value
+
+
+def one_of(field: str, value: str, allowed: Iterable[str]) -> str:
+    names = [str(name) for name in allowed]
+    if value not in names:
+        raise Invalid(field, f"must be one of {', '.join(names)}.", f"必须是以下之一：{', '.join(names)}。")
+    return value
+
+
+def tags(value: Sequence[str]) -> list[str]:
+    if len(value) > 32 or not all(TAG.match(tag) for tag in value):
+        raise Invalid(
+            "tags",
+            "must be at most 32 words of 1 to 64 letters, digits or . : / - _",
+            "最多 32 个标签，每个为 1 到 64 个字母、数字或 . : / - _",
+        )
+    return list(dict.fromkeys(value))
+
+
+def env(value: Mapping[str, str]) -> dict[str, str]:
+    """Names as POSIX environment names in capitals; the policy refuses the dangerous ones."""
+    for name, content in value.items():
+        if not ENV_NAME.match(name) or len(name) > 128:
+            raise Invalid(
+                ("env", name), "is not an environment name: use A-Z, 0-9 and _.", "不是环境变量名：请用 A-Z、0-9 和 _。"
+            )
+        if "\0" in content or len(encodable("env", content)) > 32_768:
+            raise Invalid(("env", name), "must be at most 32768 characters without NUL.", "最多 32768 字符且不含 NUL。")
+    if len(value) > 100 or sum(map(len, value.values())) > MAX_COMMAND_BYTES:
+        raise Invalid("env", "must hold at most 100 names and 65536 characters.", "最多 100 个变量、共 65536 个字符。")
+    return dict(value)
+
+
+def working_dir(value: str | None) -> str | None:
+    if value is None:
+        return None
+    text("working_dir", value, longest=4096)
+    if not value.startswith(("/", "~/")):
+        raise Invalid("working_dir", "must be an absolute path (or start with ~/).", "必须是绝对路径（或以 ~/ 开头）。")
+    return value
+
+
+def timezone(value: str) -> str:
+    if value not in available_timezones():
+        raise Invalid(
+            "timezone", "must be an IANA time zone such as Asia/Shanghai.", "必须是 IANA 时区，如 Asia/Shanghai。"
+        )
+    return value
+
+
+def idempotency_key(value: str | None) -> str | None:
+    return value if value is None else text("idempotency_key", value, longest=128)
+
+
+def wait_seconds(value: float) -> float:
+    if not 0 <= value <= 60:
+        raise Invalid("wait", "must be 0 to 60 seconds.", "须在 0 到 60 秒之间。")
+    return value
+
+
+def apply(values: dict[str, Any], rules: Mapping[str, Any]) -> dict[str, Any]:
+    """Each value that has a rule, put through it."""
+    return {name: rules[name](value) if name in rules else value for name, value in values.items()}
