@@ -1,0 +1,45 @@
+"""What is to run, checked: the command against the policy, its limits against the service's."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from resolvers import rules
+from resolvers.context import Context, Limits
+from resolvers.errors import CommandRefused
+from runner.policy import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """The policy that looked at a command, for the record."""
+
+    version: str
+
+
+def refuse_denied(verdict: Verdict) -> None:
+    """Raise CommandRefused when the policy denies."""
+    if verdict.allowed:
+        return
+    worst = next(finding for finding in verdict.findings if finding.severity == "deny")
+    raise CommandRefused(
+        verdict.findings,
+        en=f"The command policy refuses this ({worst.rule}): {worst.message_en}",
+        zh=f"命令策略拒绝此命令（{worst.rule}）：{worst.message_zh}",
+    )
+
+
+def check(ctx: Context, command: str, env: Mapping[str, str]) -> Ruling:
+    verdict = ctx.service.policy.check(command, env=env)
+    refuse_denied(verdict)
+    return Ruling(verdict.version)
+
+
+def bounded(limits: Limits, timeout_seconds: int | None, output_limit: int | None) -> dict[str, Any]:
+    """The time limit (seconds) and output cap (bytes): the service's defaults where None."""
+    seconds = limits.default_timeout_seconds if timeout_seconds is None else timeout_seconds
+    cap = limits.default_output_limit if output_limit is None else output_limit
+    return {
+        "timeout_seconds": rules.between("timeout_seconds", seconds, 1, limits.max_timeout_seconds),
+        "output_limit": rules.between("output_limit", cap, 1, limits.max_output_limit),
+    }

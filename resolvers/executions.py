@@ -1,0 +1,138 @@
+"""Executions: read by every signed-in user, started and cancelled by operators. SSH is never awaited here."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection
+
+from db import executions as table
+from db import servers, tasks
+from db.executions import ExecutionFilter
+from db.models import TaskExecution
+from db.values import Role, State, Trigger
+from resolvers import commands, paging, pending, rules
+from resolvers.context import Context
+from resolvers.errors import Conflict, NotFound
+from resolvers.inputs import RunCommand, RunTask
+from resolvers.paging import Page, PageRequest
+from runner import bus
+
+LISTING: paging.Listing[TaskExecution, ExecutionFilter] = paging.Listing(
+    page=table.page, count=table.count, orders=("id", "created_at", "start_time", "end_time")
+)
+POLL_SECONDS = 1.0
+
+
+async def get(ctx: Context, id: int) -> TaskExecution:
+    ctx.need(Role.VIEWER)
+    found = await ctx.service.store.read(table.by_id, rules.identifier("id", id))
+    if found is None:
+        raise NotFound.named("execution", id)
+    return found
+
+
+async def get_many(ctx: Context, ids: Sequence[int]) -> list[TaskExecution | None]:
+    ctx.need(Role.VIEWER)
+    found = {row.id: row for row in await ctx.service.store.read(table.by_ids, ids)}
+    return [found.get(id) for id in ids]
+
+
+async def page(ctx: Context, filter: ExecutionFilter, request: PageRequest) -> Page[TaskExecution]:
+    ctx.need(Role.VIEWER)
+    return await paging.fetch(ctx.service.store, LISTING, filter, request)
+
+
+async def run_task(ctx: Context, wanted: RunTask) -> TaskExecution:
+    """A pending execution of the task, as the task stands now."""
+    viewer = ctx.need(Role.OPERATOR)
+    rules.identifier("task_id", wanted.task_id)
+    wait = rules.wait_seconds(wanted.wait_seconds)
+    key = rules.idempotency_key(wanted.idempotency_key)
+    task = await ctx.service.store.read(tasks.by_id, wanted.task_id)
+    if task is None:
+        raise on_field(NotFound.named("task", wanted.task_id), "task_id")
+    ruling = commands.check(ctx, task.command, task.env)
+    asked = pending.Asked(viewer.user_id, Trigger.MANUAL, ruling.version, ctx.service.clock(), key)
+    row = await ctx.service.store.run(start_task, wanted.task_id, asked, ctx.service.limits.max_pending)
+    return await announced(ctx, row, wait)
+
+
+async def run_command(ctx: Context, wanted: RunCommand) -> TaskExecution:
+    """A pending execution of a command that is no task's."""
+    viewer = ctx.need(Role.OPERATOR)
+    limits = ctx.service.limits
+    values: dict[str, Any] = {
+        "server_id": rules.identifier("server_id", wanted.server_id),
+        "command": rules.command(wanted.command),
+        "env": rules.env(wanted.env),
+        "working_dir": rules.working_dir(wanted.working_dir),
+    }
+    values |= commands.bounded(limits, wanted.timeout_seconds, wanted.output_limit)
+    wait = rules.wait_seconds(wanted.wait_seconds)
+    key = rules.idempotency_key(wanted.idempotency_key)
+    ruling = commands.check(ctx, wanted.command, wanted.env)
+    asked = pending.Asked(viewer.user_id, Trigger.API, ruling.version, ctx.service.clock(), key)
+    row = await ctx.service.store.run(start_command, values, asked, limits.max_pending)
+    return await announced(ctx, row, wait)
+
+
+async def cancel(ctx: Context, id: int) -> TaskExecution:
+    """Ask that it stop; returns at once. The stream and `verifiedGone` tell the outcome."""
+    ctx.need(Role.OPERATOR)
+    await get(ctx, id)
+    outcome = await ctx.service.store.run(table.request_cancel, id, ctx.service.clock())
+    if outcome == "final":
+        raise Conflict(
+            f"Execution {id} has ended already: there is nothing to cancel.",
+            f"执行 {id} 已结束，无需取消。",
+            field=("id",),
+        )
+    ctx.service.bus.hint(bus.CANCELS, bus.EXECUTIONS, bus.execution_address(id))
+    return await get(ctx, id)
+
+
+def start_task(conn: Connection, task_id: int, asked: pending.Asked, most: int) -> TaskExecution:
+    """Read the task again in the transaction that runs it, so that what is recorded is what it was."""
+    task = tasks.by_id(conn, task_id)
+    if task is None:
+        raise on_field(NotFound.named("task", task_id), "task_id")
+    require_usable(conn, task.server_id)
+    row = pending.of_task(conn, task, asked, most)
+    if row.created_at == asked.at:
+        tasks.update(conn, task.id, {"last_run": asked.at})
+    return row
+
+
+def start_command(conn: Connection, values: dict[str, Any], asked: pending.Asked, most: int) -> TaskExecution:
+    require_usable(conn, values["server_id"])
+    return pending.insert(conn, values | {"task_id": None}, asked, most)
+
+
+def require_usable(conn: Connection, server_id: int) -> None:
+    server = servers.by_id(conn, server_id)
+    if server is None:
+        raise on_field(NotFound.named("server", server_id), "server_id")
+    if not server.enabled:
+        raise Conflict(
+            f"Server {server.name} is disabled: an admin can enable it.",
+            f"服务器 {server.name} 已停用，管理员可重新启用。",
+            field=("server_id",),
+        )
+
+
+def on_field(missing: NotFound, field: str) -> NotFound:
+    return NotFound(missing.en, missing.chinese, field=(field,))
+
+
+async def announced(ctx: Context, row: TaskExecution, wait: float) -> TaskExecution:
+    """Wake the runner and the watchers; then hold the answer until the run is final or `wait` seconds are over."""
+    with ctx.service.bus.watch(bus.execution_address(row.id)) as watch:
+        ctx.service.bus.hint(bus.PENDING, bus.EXECUTIONS)
+        loop = asyncio.get_running_loop()
+        until = loop.time() + wait
+        while not State(row.state).final and (left := until - loop.time()) > 0:
+            await watch.wait(min(left, POLL_SECONDS))
+            watch.clear()
+            row = await get(ctx, row.id)
+    return row

@@ -1,0 +1,151 @@
+"""Servers: read by every signed-in user, changed by admins. A credential goes in sealed and is never shown again."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
+
+from db import servers as table
+from db.models import Server
+from db.servers import ServerFilter
+from db.values import CredentialKind, Mode, Role
+from resolvers import paging, rules
+from resolvers.context import Context
+from resolvers.errors import Conflict, Invalid, NotFound
+from resolvers.inputs import NewCredential, NewServer, ServerChange, given
+from resolvers.paging import Page, PageRequest
+from runner.ssh import BadCredential, BadHostKey, Credential, check_credential, check_host_key
+from runner.vault import Vault
+
+LISTING: paging.Listing[Server, ServerFilter] = paging.Listing(
+    page=table.page, count=table.count, orders=("id", "name", "created_at")
+)
+RULES = {
+    "name": lambda value: rules.text("name", value, longest=100),
+    "host": rules.host,
+    "port": lambda value: rules.between("port", value, 1, 65_535),
+    "username": rules.username,
+    "host_keys": lambda value: host_keys(value),
+    "tags": rules.tags,
+    "max_parallel": lambda value: rules.between("max_parallel", value, 1, 1000),
+    "run_mode": lambda value: rules.one_of("run_mode", value, Mode),
+}
+
+
+async def get(ctx: Context, id: int) -> Server:
+    ctx.need(Role.VIEWER)
+    found = await ctx.service.store.read(table.by_id, rules.identifier("id", id))
+    if found is None:
+        raise NotFound.named("server", id)
+    return found
+
+
+async def get_many(ctx: Context, ids: Sequence[int]) -> list[Server | None]:
+    """In the order of `ids`; deleted servers too, so that history keeps their names."""
+    ctx.need(Role.VIEWER)
+    found = {row.id: row for row in await ctx.service.store.read(table.by_ids, ids)}
+    return [found.get(id) for id in ids]
+
+
+async def page(ctx: Context, filter: ServerFilter, request: PageRequest) -> Page[Server]:
+    ctx.need(Role.VIEWER)
+    return await paging.fetch(ctx.service.store, LISTING, filter, request)
+
+
+async def create(ctx: Context, new: NewServer) -> Server:
+    viewer = ctx.need(Role.ADMIN)
+    values = rules.apply(given(new), RULES)
+    credential = checked_credential(values.pop("credential"))
+    now = ctx.service.clock()
+    values |= {"created_by": viewer.user_id, "created_at": now, "updated_at": now}
+    try:
+        return await ctx.service.store.run(insert, values, ctx.service.vault, credential)
+    except IntegrityError as error:
+        raise name_taken(values["name"]) from error
+
+
+async def update(ctx: Context, id: int, change: ServerChange) -> Server:
+    ctx.need(Role.ADMIN)
+    await get(ctx, id)
+    values = rules.apply(given(change), RULES)
+    if "credential" in values:
+        values |= sealed(ctx.service.vault, id, checked_credential(values["credential"]))
+    values["updated_at"] = ctx.service.clock()
+    try:
+        await ctx.service.store.run(table.update, id, values)
+    except IntegrityError as error:
+        raise name_taken(str(values.get("name"))) from error
+    return await get(ctx, id)
+
+
+async def delete(ctx: Context, id: int) -> Server:
+    """Hide it. Its tasks and its history stay; its tasks no longer run."""
+    ctx.need(Role.ADMIN)
+    server = await get(ctx, id)
+    await ctx.service.store.run(table.delete, id, ctx.service.clock())
+    return server
+
+
+def insert(conn: Connection, values: dict[str, Any], vault: Vault, credential: Credential) -> Server:
+    """Two statements, because the sealed credential is bound to the row's id."""
+    row = table.insert(conn, values | {"credential": b"", "credential_kind": credential.kind})
+    table.update(conn, row.id, sealed(vault, row.id, credential))
+    return row
+
+
+def sealed(vault: Vault, id: int, credential: Credential) -> dict[str, Any]:
+    secret = {
+        "kind": credential.kind,
+        "secret": credential.secret,
+        "passphrase": credential.passphrase,
+        "certificate": credential.certificate,
+    }
+    blob = vault.seal(orjson.dumps(secret), table="servers", row=str(id), field="credential")
+    return {"credential": blob, "credential_kind": credential.kind}
+
+
+def checked_credential(new: NewCredential) -> Credential:
+    """The credential as the SSH client takes it; Invalid names the field that is wrong."""
+    if (new.password is None) == (new.private_key is None):
+        raise Invalid("credential", "needs either password or privateKey.", "须提供 password 或 privateKey 之一。")
+    if new.password is not None:
+        rules.encodable("password", new.password)
+        if not 1 <= len(new.password) <= 1024 or new.passphrase or new.certificate:
+            raise Invalid(
+                ("credential", "password"),
+                "must be 1 to 1024 characters, without passphrase or certificate.",
+                "须为 1 到 1024 个字符，且不能同时提供 passphrase 或 certificate。",
+            )
+        return Credential(CredentialKind.PASSWORD, new.password, None, None)
+    kind = CredentialKind.KEY if new.certificate is None else CredentialKind.CERTIFICATE
+    credential = Credential(kind, new.private_key or "", new.passphrase, new.certificate)
+    try:
+        check_credential(credential)
+    except BadCredential as error:
+        raise Invalid(("credential", error.field), error.message, "无法使用：请检查私钥、口令或证书。") from error
+    return credential
+
+
+def host_keys(lines: Sequence[str]) -> list[str]:
+    if not 1 <= len(lines) <= 16:
+        raise Invalid(
+            "host_keys",
+            'needs 1 to 16 pinned keys as "TYPE BASE64" (see `sshcast server add --scan`).',
+            "须提供 1 到 16 个主机公钥（“类型 BASE64”，可用 `sshcast server add --scan` 获取）。",
+        )
+    try:
+        for line in lines:
+            check_host_key(line)
+    except BadHostKey as error:
+        raise Invalid("host_keys", str(error), "包含无法识别的公钥，格式应为“类型 BASE64”。") from error
+    return [" ".join(line.split()[:2]) for line in lines]
+
+
+def name_taken(name: str) -> Conflict:
+    return Conflict(
+        f"There is a server named {name} already: choose another name.",
+        f"已有名为 {name} 的服务器，请换一个名称。",
+        field=("name",),
+    )

@@ -1,0 +1,142 @@
+"""Tasks: read by every signed-in user, changed by operators."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection
+
+from db import servers
+from db import tasks as table
+from db.models import Task, TaskExecution
+from db.tasks import TaskFilter
+from db.values import Role, Trigger
+from resolvers import commands, paging, pending, rules, schedules
+from resolvers.context import Context
+from resolvers.errors import NotFound
+from resolvers.inputs import NewTask, TaskChange, given
+from resolvers.paging import Page, PageRequest
+from runner import bus
+
+LISTING: paging.Listing[Task, TaskFilter] = paging.Listing(
+    page=table.page, count=table.count, orders=("id", "name", "last_run", "next_run", "created_at")
+)
+RULES = {
+    "name": lambda value: rules.text("name", value, longest=100),
+    "command": rules.command,
+    "server_id": lambda value: rules.identifier("server_id", value),
+    "env": rules.env,
+    "working_dir": rules.working_dir,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TaskCreated:
+    """The new task, and the execution that `@once` started."""
+
+    task: Task
+    execution: TaskExecution | None
+
+
+async def get(ctx: Context, id: int) -> Task:
+    ctx.need(Role.VIEWER)
+    found = await ctx.service.store.read(table.by_id, rules.identifier("id", id))
+    if found is None:
+        raise NotFound.named("task", id)
+    return found
+
+
+async def get_many(ctx: Context, ids: Sequence[int]) -> list[Task | None]:
+    """In the order of `ids`; deleted tasks too, so that history keeps their names."""
+    ctx.need(Role.VIEWER)
+    found = {row.id: row for row in await ctx.service.store.read(table.by_ids, ids)}
+    return [found.get(id) for id in ids]
+
+
+async def page(ctx: Context, filter: TaskFilter, request: PageRequest) -> Page[Task]:
+    ctx.need(Role.VIEWER)
+    return await paging.fetch(ctx.service.store, LISTING, filter, request)
+
+
+async def create(ctx: Context, new: NewTask) -> TaskCreated:
+    """Keep the task; `@once` starts one execution in the same transaction."""
+    viewer = ctx.need(Role.OPERATOR)
+    limits, now = ctx.service.limits, ctx.service.clock()
+    values = rules.apply(given(new), RULES)
+    values["timezone"] = limits.timezone if new.timezone is None else new.timezone
+    schedule = schedules.checked(new.cron_expr, values["timezone"], limits)
+    values |= commands.bounded(limits, new.timeout_seconds, new.output_limit)
+    ruling = commands.check(ctx, new.command, new.env)
+    values |= {"created_by": viewer.user_id, "created_at": now, "updated_at": now}
+    values["next_run"] = schedules.next_run(schedule, now) if new.enabled else None
+    starts = schedule.kind == schedules.ONCE and new.enabled
+    once = pending.Asked(viewer.user_id, Trigger.MANUAL, ruling.version, now) if starts else None
+    created = await ctx.service.store.run(insert, values, once, limits.max_pending)
+    ctx.service.bus.hint(bus.SCHEDULE, *((bus.PENDING, bus.EXECUTIONS) if once else ()))
+    return created
+
+
+async def update(ctx: Context, id: int, change: TaskChange) -> Task:
+    ctx.need(Role.OPERATOR)
+    current = await get(ctx, id)
+    values = rules.apply(given(change), RULES)
+    values |= changed_limits(ctx, current, values)
+    if values.keys() & {"command", "env"}:
+        commands.check(ctx, values.get("command", current.command), values.get("env", current.env))
+    values |= changed_schedule(ctx, current, values)
+    values["updated_at"] = ctx.service.clock()
+    if not await ctx.service.store.run(change_row, id, values):
+        raise NotFound.named("task", id)
+    ctx.service.bus.hint(bus.SCHEDULE)
+    return await get(ctx, id)
+
+
+async def set_enabled(ctx: Context, id: int, enabled: bool) -> Task:
+    return await update(ctx, id, TaskChange(enabled=enabled))
+
+
+async def delete(ctx: Context, id: int) -> Task:
+    """Hide the task and stop its schedule. Its executions stay."""
+    ctx.need(Role.OPERATOR)
+    task = await get(ctx, id)
+    await ctx.service.store.run(table.delete, id, ctx.service.clock())
+    ctx.service.bus.hint(bus.SCHEDULE)
+    return task
+
+
+def insert(conn: Connection, values: dict[str, Any], once: pending.Asked | None, most: int) -> TaskCreated:
+    require_server(conn, values["server_id"])
+    task = table.insert(conn, values | ({"last_run": once.at} if once else {}))
+    return TaskCreated(task, pending.of_task(conn, task, once, most) if once else None)
+
+
+def change_row(conn: Connection, id: int, values: dict[str, Any]) -> bool:
+    if "server_id" in values:
+        require_server(conn, values["server_id"])
+    return table.update(conn, id, values)
+
+
+def require_server(conn: Connection, id: int) -> None:
+    if servers.by_id(conn, id) is None:
+        missing = NotFound.named("server", id)
+        raise NotFound(missing.en, missing.chinese, field=("server_id",))
+
+
+def changed_limits(ctx: Context, current: Task, values: dict[str, Any]) -> dict[str, Any]:
+    if not values.keys() & {"timeout_seconds", "output_limit"}:
+        return {}
+    return commands.bounded(
+        ctx.service.limits,
+        values.get("timeout_seconds", current.timeout_seconds),
+        values.get("output_limit", current.output_limit),
+    )
+
+
+def changed_schedule(ctx: Context, current: Task, values: dict[str, Any]) -> dict[str, Any]:
+    """The new `next_run` when the schedule, its zone or its being enabled changes."""
+    if not values.keys() & {"cron_expr", "timezone", "enabled"}:
+        return {}
+    expr, zone = values.get("cron_expr", current.cron_expr), values.get("timezone", current.timezone)
+    schedule = schedules.checked(expr, zone, ctx.service.limits)
+    enabled = values.get("enabled", current.enabled)
+    return {"next_run": schedules.next_run(schedule, ctx.service.clock()) if enabled else None}

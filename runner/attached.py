@@ -1,0 +1,58 @@
+"""Attached mode: the command on one SSH channel. A lost connection ends such a run as LOST."""
+
+import asyncio
+from contextlib import suppress
+
+from db.values import Reason
+from runner import quoting
+from runner.execution import Drive
+from runner.outcome import Outcome, Stopped, ended, lost
+from runner.remote import verify
+from runner.sink import Valve
+from runner.ssh import Connection, Exit, Process
+from runner.stopping import until_ended
+
+GRACE_SECONDS = 3.0
+KILL_SECONDS = 2.0
+
+
+async def attached(drive: Drive, connection: Connection) -> Outcome:
+    row = drive.row
+    if row.remote is not None:
+        return lost("the service stopped while this attached run was going on")
+    mark = f"sshcast-{row.id}-{row.fence}"
+    await drive.note({"remote": {"mark": mark}})
+    line = quoting.command_line(row.command, env={**row.env, "SSHCAST_SPOOL": mark}, working_dir=row.working_dir)
+    process = await connection.start(line, on_output=drive.sink.write)
+    drive.sink.valve = Valve(process.pause, process.resume)
+    ending = asyncio.create_task(process.wait(), name=f"exit of execution {row.id}")
+    try:
+        reason = await until_ended(
+            ending, cancelled=drive.cancelled, sink=drive.sink, seconds=drive.row.timeout_seconds
+        )
+        if reason is None:
+            return finished(ending.result())
+        return await stop(process, connection, ending, reason, mark=mark, seconds=row.timeout_seconds)
+    finally:
+        ending.cancel()
+        await asyncio.wait([ending])
+        await process.close()
+
+
+def finished(exit: Exit) -> Outcome:
+    return lost("the connection was lost during the run") if exit.lost else ended(exit.status, exit.signal)
+
+
+async def stop(
+    process: Process, connection: Connection, ending: "asyncio.Task[Exit]", reason: Reason, *, mark: str, seconds: int
+) -> Outcome:
+    """TERM, grace, KILL, then look on the target for whatever carries the run's mark."""
+    process.resume()
+    for signal, wait in (("TERM", GRACE_SECONDS), ("KILL", KILL_SECONDS)):
+        with suppress(OSError):
+            process.signal(signal)
+        await asyncio.wait([ending], timeout=wait)
+        if ending.done():
+            break
+    look = await verify.end_marked(connection, mark)
+    return Stopped(reason, look.verified_gone, look.alive).outcome(seconds)

@@ -1,0 +1,73 @@
+"""How a run ended, as it goes into its record."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from db.values import Reason, State
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """A final state, why, and what is known of the command's end. `message` is for people."""
+
+    state: State
+    reason: Reason
+    message: str | None = None
+    exit_code: int | None = None
+    exit_signal: str | None = None
+    verified_gone: bool | None = None
+
+    def values(self) -> dict[str, Any]:
+        """As columns of `task_executions`."""
+        return {
+            "state": self.state,
+            "reason": self.reason,
+            "message": self.message,
+            "exit_code": self.exit_code,
+            "exit_signal": self.exit_signal,
+            "verified_gone": self.verified_gone,
+        }
+
+
+def ended(status: int | None, signal: str | None) -> Outcome:
+    """The command ended by itself: success needs the exit status 0, received from the target."""
+    if signal is not None:
+        return Outcome(
+            state=State.FAILED, reason=Reason.SIGNAL, message=f"ended by signal {signal}", exit_signal=signal
+        )
+    if status is None:
+        return lost("the connection closed without an exit status")
+    state = State.SUCCESS if status == 0 else State.FAILED
+    return Outcome(state=state, reason=Reason.EXIT_STATUS, exit_code=status, verified_gone=True)
+
+
+def failed(reason: Reason, message: str) -> Outcome:
+    return Outcome(state=State.FAILED, reason=reason, message=message)
+
+
+def lost(message: str) -> Outcome:
+    """What happened on the target is unknown, and said to be."""
+    return failed(Reason.LOST, f"{message}: whether the command finished is unknown")
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """We ended the command: why, and whether a look at the target found nothing of it left."""
+
+    reason: Reason
+    gone: bool | None
+    alive: tuple[int, ...] = ()
+
+    def outcome(self, seconds: int) -> Outcome:
+        state = {Reason.TIMEOUT: State.TIMEOUT, Reason.CANCELLED: State.CANCELLED}.get(self.reason, State.FAILED)
+        why = {
+            Reason.TIMEOUT: f"stopped after its time limit of {seconds} s",
+            Reason.CANCELLED: "cancelled",
+            Reason.OUTPUT_LIMIT: "stopped because its output reached the limit",
+        }[self.reason]
+        return Outcome(state=state, reason=self.reason, message=f"{why}; {self._fate()}", verified_gone=self.gone)
+
+    def _fate(self) -> str:
+        if self.alive:
+            return f"still alive on the target: pids {', '.join(map(str, self.alive))}"
+        return "verified gone" if self.gone else "whether its processes are gone could not be verified"

@@ -1,0 +1,89 @@
+"""Rows as the REST contract shows them."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from db.models import Task, TaskExecution, User
+from db.values import Reason, State
+
+STATUS = {State.PENDING: 0, State.RUNNING: 0, State.SUCCESS: 1, State.FAILED: 2, State.TIMEOUT: 2, State.CANCELLED: 2}
+
+
+def time(moment: datetime | None) -> str | None:
+    """RFC 3339 in UTC with a Z."""
+    return None if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def task(row: Task) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "name": row.name,
+        "command": row.command,
+        "server_id": row.server_id,
+        "cron_expr": row.cron_expr,
+        "status": int(row.enabled),
+        "last_run": time(row.last_run),
+        "next_run": time(row.next_run),
+        "created_by": row.created_by,
+        "created_at": time(row.created_at),
+        "updated_at": time(row.updated_at),
+    }
+
+
+def execution(row: TaskExecution) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "execution_id": row.id,
+        "task_id": row.task_id,
+        "server_id": row.server_id,
+        "command": row.command,
+        "trigger": row.trigger,
+        "status": STATUS[State(row.state)],
+        "state": row.state,
+        "reason": row.reason,
+        "exit_code": row.exit_code,
+        "exit_signal": row.exit_signal,
+        "start_time": time(row.start_time),
+        "end_time": time(row.end_time),
+        "duration": seconds(row),
+        "truncated": row.truncated,
+        "created_by": row.created_by,
+        "created_at": time(row.created_at),
+    }
+
+
+def user(row: User) -> dict[str, Any]:
+    return {"id": row.id, "username": row.name, "role": row.role, "created_at": time(row.created_at)}
+
+
+def seconds(row: TaskExecution) -> float | int | None:
+    if row.duration_ms is None:
+        return None
+    whole, rest = divmod(row.duration_ms, 1000)
+    return row.duration_ms / 1000 if rest else whole
+
+
+def reason_text(row: TaskExecution) -> str:
+    """What `error` says beside stderr: only where the run ended for a reason that is not the command's own."""
+    if not State(row.state).final or row.reason in (None, Reason.EXIT_STATUS, Reason.SIGNAL):
+        return ""
+    return f"[sshcast] {row.reason}: {row.message or row.reason}\n"
+
+
+def log(row: TaskExecution, output: str, error: str, cursor: str) -> dict[str, Any]:
+    """The seed's six fields, then the additive ones."""
+    return {
+        "output": output,
+        "error": error,
+        "status": STATUS[State(row.state)],
+        "start_time": time(row.start_time),
+        "end_time": time(row.end_time),
+        "duration": seconds(row),
+        "execution_id": row.id,
+        "state": row.state,
+        "reason": row.reason,
+        "exit_code": row.exit_code,
+        "exit_signal": row.exit_signal,
+        "truncated": row.truncated,
+        "cursor": cursor,
+    }
