@@ -1,0 +1,135 @@
+"""What the runner says about SSH: endpoints, connections, processes and how they end. No SSH library here."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+OnOutput = Callable[[str, bytes], None]
+"""Takes the stream, `stdout` or `stderr`, and bytes of it, in the order in which they came."""
+
+FailedReason = Literal["UNREACHABLE", "AUTH_FAILED", "HOST_KEY_UNKNOWN", "HOST_KEY_CHANGED"]
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """How to sign in. `secret` is the password, or the private key as PEM text; never shown."""
+
+    kind: Literal["password", "key", "certificate"]
+    secret: str = field(repr=False)
+    passphrase: str | None = field(default=None, repr=False)
+    certificate: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One server to sign in to. `host_keys` are the pinned keys, as lines "TYPE BASE64"."""
+
+    server_id: int
+    host: str
+    port: int
+    username: str
+    host_keys: tuple[str, ...]
+    credential: Credential = field(repr=False)
+    max_channels: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectTimeouts:
+    """Seconds: for the name and the TCP connection together, for the SSH login, and for opening one channel."""
+
+    connect: float = 10.0
+    login: float = 15.0
+    channel: float = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """How a command ended, as far as the target said.
+
+    `status` or `signal` (as `TERM`) came from the target, or both are None. `lost`: the connection went away before
+    the exit was known, or before all output had come.
+    """
+
+    status: int | None
+    signal: str | None
+    lost: bool
+
+
+class ConnectFailed(Exception):
+    """No command was started. `detail` is a sentence for people: what failed, and what to do."""
+
+    def __init__(self, reason: FailedReason, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason: FailedReason = reason
+        self.detail = detail
+
+
+class ChannelRefused(ConnectFailed):
+    """This connection opens no further channel: the server said no, or the connection is gone."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__("UNREACHABLE", detail)
+
+
+class BadCredential(ValueError):
+    """`field` is `password`, `private_key`, `passphrase` or `certificate`; `message` says what is wrong with it."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(f"{field}: {message}")
+        self.field = field
+        self.message = message
+
+
+class BadHostKey(ValueError):
+    """The line is not a host key of an accepted type."""
+
+
+class Process(Protocol):
+    """A command on the target, over one channel."""
+
+    async def wait(self) -> Exit:
+        """When the command has ended and its output has come (a child that keeps the pipe open gets 5 s).
+
+        Raises what `on_output` raised, if it did.
+        """
+
+    def pause(self) -> None:
+        """Take no more output for now: at most one window (1 MiB) is kept, then the command's writes block."""
+
+    def resume(self) -> None: ...
+
+    def write(self, data: bytes) -> None:
+        """To the command's stdin. Raises BrokenPipeError once stdin or the channel is closed."""
+
+    def write_eof(self) -> None: ...
+
+    def signal(self, name: str) -> None:
+        """Ask the server to send a signal (`TERM` or `SIGTERM`). It may not: look afterwards."""
+
+    async def close(self) -> None:
+        """Give the channel up, whatever the command does. May be called again."""
+
+
+class Connection(Protocol):
+    """Something that starts commands on one server."""
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether another command may be started here."""
+
+    async def start(
+        self,
+        command: str,
+        *,
+        on_output: OnOutput,
+        on_closed: Callable[[Exit], None] | None = None,
+        stdin: bytes | None = None,
+    ) -> Process:
+        """Start `command`, one opaque string that the account's shell reads.
+
+        With `stdin` given the command gets those bytes, then end of file; without, stdin stays open for `write`.
+        Raises ConnectFailed only when the command was certainly not started. If the connection is lost when it may
+        have been, the process is returned and its exit is `lost`.
+        """
+
+    async def close(self) -> None: ...

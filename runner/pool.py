@@ -1,0 +1,258 @@
+"""Connections kept for the next command: channels up to the server's limit, further connections when it says no.
+
+Each endpoint has its own connections and its own single attempt to connect, so a slow or dead host delays nobody else.
+An endpoint is its fields: with another key, credential or host it is another one, and gets its own connections.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
+
+from runner.connection import ChannelRefused, ConnectFailed, Connection, Endpoint, Exit, OnOutput, Process
+
+Connect = Callable[[Endpoint], Awaitable[Connection]]
+Clock = Callable[[], float]
+
+
+@dataclass(slots=True, eq=False)
+class Pooled:
+    """A connection, how many channels it may carry, and how many are promised."""
+
+    connection: Connection
+    limit: int
+    in_use: int = 0
+    opened: int = 0
+    idle_since: float = 0.0
+
+    @property
+    def has_room(self) -> bool:
+        return self.connection.is_alive and self.in_use < self.limit
+
+
+@dataclass(slots=True, eq=False)
+class Slot:
+    """One channel promised on a connection, until it is freed."""
+
+    pooled: Pooled
+    release: Callable[[Pooled], None]
+    freed: bool = False
+
+    def free(self, *, full: bool = False) -> None:
+        """May be called again. `full`: the server refused this channel, so the connection carries fewer."""
+        if self.freed:
+            return
+        self.freed = True
+        if full:
+            self.pooled.limit = min(self.pooled.limit, self.pooled.in_use - 1)
+        self.release(self.pooled)
+
+
+@dataclass(slots=True, eq=False)
+class Group:
+    """What belongs to one endpoint. `waiting` is served first come, first served."""
+
+    endpoint: Endpoint
+    connections: list[Pooled] = field(default_factory=list)
+    waiting: deque["asyncio.Future[Slot]"] = field(default_factory=deque)
+    attempt: "asyncio.Task[None] | None" = None
+
+    def room(self) -> Pooled | None:
+        return next((pooled for pooled in self.connections if pooled.has_room), None)
+
+    def next_waiter(self) -> "asyncio.Future[Slot] | None":
+        while self.waiting:
+            waiter = self.waiting.popleft()
+            if not waiter.done():
+                return waiter
+        return None
+
+
+class Pool:
+    """`connect` makes a connection or raises ConnectFailed; one unused for `idle_seconds` (of `clock`) is closed."""
+
+    def __init__(self, connect: Connect, *, idle_seconds: float = 60.0, clock: Clock = time.monotonic) -> None:
+        self._connect = connect
+        self._idle_seconds = idle_seconds
+        self._clock = clock
+        self._groups: dict[Endpoint, Group] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._sweeper: asyncio.Task[None] | None = None
+        self._closed = False
+
+    @asynccontextmanager
+    async def channel(self, endpoint: Endpoint) -> AsyncIterator[Connection]:
+        """A connection with one channel kept free for us. Raises ConnectFailed."""
+        lease = Lease(self, endpoint, await self.take(endpoint))
+        try:
+            yield lease
+        finally:
+            await lease.close()
+
+    async def take(self, endpoint: Endpoint) -> Slot:
+        """Promise one channel: free it later. Connects when all are full. Raises ConnectFailed."""
+        if self._closed:
+            raise ConnectFailed("UNREACHABLE", "sshcast is stopping and makes no connections. Run it again later.")
+        self._sweeper = self._sweeper or asyncio.create_task(self._sweep_always(), name="idle SSH connections")
+        group = self._groups.setdefault(endpoint, Group(endpoint))
+        waiter: asyncio.Future[Slot] = asyncio.get_running_loop().create_future()
+        group.waiting.append(waiter)
+        self._serve(group)
+        try:
+            return await waiter
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
+                waiter.result().free()
+            raise
+
+    async def sweep(self) -> None:
+        """Close what has been idle for too long, and forget endpoints that nobody uses."""
+        now = self._clock()
+        for endpoint, group in tuple(self._groups.items()):
+            for pooled in tuple(group.connections):
+                if pooled.in_use == 0 and now - pooled.idle_since >= self._idle_seconds:
+                    self._drop(group, pooled)
+            self._drop_dead(group)
+            if not group.connections and not group.waiting and group.attempt is None:
+                del self._groups[endpoint]
+
+    async def close(self) -> None:
+        """Close every connection, with whatever runs on it."""
+        self._closed = True
+        groups = tuple(self._groups.values())
+        running = [task for task in (self._sweeper, *(group.attempt for group in groups)) if task is not None]
+        for task in running:
+            task.cancel()
+        if running:
+            await asyncio.wait(running)
+        for group in groups:
+            self._fail(group, ConnectFailed("UNREACHABLE", "sshcast is stopping. Run it again later."))
+            for pooled in tuple(group.connections):
+                self._drop(group, pooled)
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def _serve(self, group: Group) -> None:
+        """Give the waiting what room there is; connect when there is none."""
+        while (pooled := group.room()) is not None:
+            waiter = group.next_waiter()
+            if waiter is None:
+                return
+            pooled.in_use += 1
+            waiter.set_result(Slot(pooled, partial(self._release, group)))
+        if group.waiting and group.attempt is None and not self._closed:
+            group.attempt = asyncio.create_task(self._grow(group), name=f"connect to {group.endpoint.host}")
+
+    def _release(self, group: Group, pooled: Pooled) -> None:
+        pooled.in_use -= 1
+        pooled.idle_since = self._clock()
+        self._drop_dead(group)
+        self._serve(group)
+
+    async def _grow(self, group: Group) -> None:
+        try:
+            connection = await self._connect(group.endpoint)
+        except Exception as error:
+            group.attempt = None
+            self._fail(group, error)
+            return
+        group.attempt = None
+        pooled = Pooled(connection, max(1, group.endpoint.max_channels), idle_since=self._clock())
+        group.connections.append(pooled)
+        if not connection.is_alive:
+            self._fail(
+                group, ConnectFailed("UNREACHABLE", "The server closed the connection at once. Look at its log.")
+            )
+        self._drop_dead(group)
+        self._serve(group)
+
+    def _fail(self, group: Group, error: Exception) -> None:
+        """All who waited for the same attempt hear of it now, not one time limit after the other."""
+        while (waiter := group.next_waiter()) is not None:
+            own = ConnectFailed(error.reason, error.detail) if isinstance(error, ConnectFailed) else error
+            waiter.set_exception(own)
+
+    def _drop_dead(self, group: Group) -> None:
+        for pooled in tuple(group.connections):
+            if pooled.in_use == 0 and (pooled.limit == 0 or not pooled.connection.is_alive):
+                self._drop(group, pooled)
+
+    def _drop(self, group: Group, pooled: Pooled) -> None:
+        group.connections.remove(pooled)
+        task = asyncio.create_task(self._hang_up(pooled.connection), name=f"hang up on {group.endpoint.host}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _hang_up(self, connection: Connection) -> None:
+        with suppress(OSError):
+            await connection.close()
+
+    async def _sweep_always(self) -> None:
+        while True:
+            await asyncio.sleep(max(self._idle_seconds / 4, 0.05))
+            await self.sweep()
+
+
+class Lease:
+    """A Connection to its holder. While its own channel is taken, each further command gets one of its own.
+
+    A command that certainly did not start is started on another connection, so a stale one is never noticed.
+    """
+
+    def __init__(self, pool: Pool, endpoint: Endpoint, slot: Slot) -> None:
+        self._pool = pool
+        self._endpoint = endpoint
+        self._spare: Slot | None = slot
+        self._over = False
+
+    @property
+    def is_alive(self) -> bool:
+        return not self._over
+
+    async def start(
+        self,
+        command: str,
+        *,
+        on_output: OnOutput,
+        on_closed: Callable[[Exit], None] | None = None,
+        stdin: bytes | None = None,
+    ) -> Process:
+        while True:
+            slot = await self._next()
+            ended = partial(self._ended, slot, on_closed)
+            try:
+                process = await slot.pooled.connection.start(command, on_output=on_output, on_closed=ended, stdin=stdin)
+            except BaseException as error:
+                self._spare = None if self._spare is slot else self._spare
+                refused = isinstance(error, ChannelRefused)
+                slot.free(full=refused)
+                if refused and slot.pooled.opened:
+                    continue
+                raise
+            slot.pooled.opened += 1
+            return process
+
+    async def close(self) -> None:
+        """Give the channel back. A command still running keeps its own until it ends."""
+        self._over = True
+        if self._spare is not None:
+            self._spare.free()
+
+    async def _next(self) -> Slot:
+        slot, self._spare = self._spare, None
+        if slot is not None and slot.pooled.connection.is_alive:
+            return slot
+        if slot is not None:
+            slot.free()
+        return await self._pool.take(self._endpoint)
+
+    def _ended(self, slot: Slot, on_closed: Callable[[Exit], None] | None, exit: Exit) -> None:
+        if self._over or self._spare is not None or slot.freed:
+            slot.free()
+        else:
+            self._spare = slot
+        if on_closed is not None:
+            on_closed(exit)

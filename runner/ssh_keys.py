@@ -1,0 +1,102 @@
+"""Keys and certificates: read, checked, and named by their fingerprints."""
+
+import base64
+import binascii
+
+import asyncssh
+from asyncssh.public_key import SSHOpenSSHCertificate
+
+from runner.connection import BadCredential, BadHostKey, Credential
+
+CERT_TYPE_USER = 1
+RSA_SIGNATURES = ("rsa-sha2-512", "rsa-sha2-256")  # never ssh-rsa, which signs SHA-1
+OTHER_TYPES = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521")
+SIGNATURES = (*OTHER_TYPES, *RSA_SIGNATURES)
+HOST_KEY_TYPES = (*OTHER_TYPES, "ssh-rsa")
+
+ClientKey = asyncssh.SSHKey | tuple[asyncssh.SSHKey, asyncssh.SSHCertificate]
+
+
+def check_credential(credential: Credential) -> None:
+    """Raises BadCredential when this could never sign in: unreadable key, wrong passphrase, foreign certificate."""
+    if credential.kind == "password":
+        if not credential.secret:
+            raise BadCredential("password", "must not be empty")
+        return
+    client_key(credential)
+
+
+def client_key(credential: Credential) -> ClientKey:
+    """The private key, with its certificate if there is one. Raises BadCredential. Slow (key derivation)."""
+    key = _private_key(credential)
+    if credential.kind != "certificate":
+        return key
+    return key, _certificate(credential, key)
+
+
+def check_host_key(line: str) -> None:
+    """Raises BadHostKey unless `line` is "TYPE BASE64" (a comment may follow) of an accepted type."""
+    host_key(line)
+
+
+def host_key(line: str) -> asyncssh.SSHKey:
+    """The key of a line "TYPE BASE64". Raises BadHostKey."""
+    words = line.split()
+    if "\n" in line.strip() or len(words) < 2:
+        raise BadHostKey('a host key is one line "TYPE BASE64", as ssh-keyscan prints it after the host name')
+    if words[0] not in HOST_KEY_TYPES:
+        raise BadHostKey(f"{words[0][:40]!r} is not an accepted host key type; use {', '.join(HOST_KEY_TYPES)}")
+    try:
+        base64.b64decode(words[1], validate=True)
+        key = asyncssh.import_public_key(" ".join(words[:2]))
+    except (asyncssh.KeyImportError, binascii.Error):
+        raise BadHostKey(f"the text after {words[0]} is not a key in base64; copy the whole line") from None
+    if key.algorithm.decode() != words[0]:
+        raise BadHostKey(f"the key is of type {key.algorithm.decode()}, not {words[0]}")
+    return key
+
+
+def key_line(key: asyncssh.SSHKey) -> str:
+    """ "TYPE BASE64" of the public part."""
+    return f"{key.algorithm.decode()} {base64.b64encode(key.public_data).decode()}"
+
+
+def fingerprint(line: str) -> str:
+    """As `SHA256:...`, the form that ssh-keygen -l shows. Raises BadHostKey."""
+    return host_key(line).get_fingerprint()
+
+
+def _private_key(credential: Credential) -> asyncssh.SSHKey:
+    if "PRIVATE KEY" not in credential.secret:
+        raise BadCredential(
+            "private_key", 'is not a private key: paste the whole file, from "-----BEGIN" to "-----END"'
+        )
+    try:
+        key = asyncssh.import_private_key(credential.secret, credential.passphrase)
+    except asyncssh.KeyEncryptionError as error:
+        if "requires" in str(error):
+            raise BadCredential("private_key", "is encrypted in a way that this installation cannot read") from None
+        raise BadCredential("passphrase", "does not open this private key") from None
+    except asyncssh.KeyImportError as error:
+        if "assphrase" in str(error):
+            raise BadCredential("passphrase", "is needed: the private key is encrypted") from None
+        raise BadCredential("private_key", "cannot be read; use an OpenSSH or PEM private key") from None
+    if key.algorithm.decode() not in HOST_KEY_TYPES:
+        raise BadCredential("private_key", f"is of type {key.algorithm.decode()}; use Ed25519, ECDSA or RSA")
+    return key
+
+
+def _certificate(credential: Credential, key: asyncssh.SSHKey) -> asyncssh.SSHCertificate:
+    try:
+        certificate = asyncssh.import_certificate(credential.certificate or "")
+    except ValueError:
+        raise BadCredential("certificate", "cannot be read; paste the -cert.pub file that the CA signed") from None
+    if not isinstance(certificate, SSHOpenSSHCertificate):
+        raise BadCredential("certificate", "is an X.509 certificate; an OpenSSH user certificate is needed")
+    if certificate.key.public_data != key.public_data:
+        raise BadCredential("certificate", "belongs to another private key")
+    try:
+        certificate.validate(CERT_TYPE_USER, None)
+    except ValueError as error:
+        raise BadCredential("certificate", f"is not usable ({error}); have a user certificate signed again") from None
+    return certificate

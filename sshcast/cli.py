@@ -1,0 +1,177 @@
+"""The `sshcast` command: each command here reads its options and hands over to `sshcast/commands/`."""
+
+import asyncio
+import getpass
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from resolvers.errors import ServiceError
+from schema.build import printed
+from sshcast import web
+from sshcast.commands import accounts, demo, enrol, execute, serve
+from sshcast.commands.errors import CommandFailed
+from sshcast.settings import Settings, SettingsInvalid, load
+
+app = typer.Typer(
+    help="Run shell commands on servers over SSH, with a record you can trust.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+user_app = typer.Typer(help="Users.", no_args_is_help=True)
+server_app = typer.Typer(help="Servers.", no_args_is_help=True)
+web_app = typer.Typer(help="The pages that browsers get.", no_args_is_help=True)
+app.add_typer(user_app, name="user")
+app.add_typer(server_app, name="server")
+app.add_typer(web_app, name="web")
+
+Data = Annotated[Path | None, typer.Option(help="The data folder (SSHCAST_DATA).")]
+Port = Annotated[int | None, typer.Option(min=0, max=65_535, help="The port (SSHCAST_PORT).")]
+Host = Annotated[str | None, typer.Option(help="The address to listen on (SSHCAST_HOST).")]
+PasswordStdin = Annotated[bool, typer.Option(help="Read the password from standard input.")]
+As = Annotated[str | None, typer.Option("--as", help="The user on whose behalf; by default the first admin.")]
+Raw = Annotated[bool, typer.Option(help="Pass the output on byte for byte, escape sequences included.")]
+
+
+def settings(**given: Any) -> Settings:
+    return load(**{name: value for name, value in given.items() if value is not None})
+
+
+def run(work: Coroutine[Any, Any, int | None]) -> None:
+    """Run it to its end, and exit with the status it returns."""
+    raise typer.Exit(asyncio.run(work) or 0)
+
+
+@app.command("serve")
+def serve_command(host: Host = None, port: Port = None, data: Data = None) -> None:
+    """Serve the API and run what it is asked to run."""
+    run(serve.serve(settings(host=host, port=port, data=data)))
+
+
+@app.command("demo")
+def demo_command(
+    data: Data = None,
+    port: Port = None,
+    once: Annotated[bool, typer.Option("--once", help="Exit after the demo run.")] = False,
+    host: Host = None,
+) -> None:
+    """Start everything on this machine, a demo SSH target included, and run a command on it."""
+    run(demo.demo(settings(host=host, port=port, data=data), once=once))
+
+
+@app.command()
+def migrate(data: Data = None) -> None:
+    """Bring the database to the schema of this version."""
+    for revision in serve.migrated(settings(data=data)):
+        typer.echo(revision)
+
+
+@app.command()
+def token(
+    name: str, ttl: Annotated[int, typer.Option(min=1, max=31_536_000, help="Seconds.")] = 3600, data: Data = None
+) -> None:
+    """Print an access token for a user, and nothing else."""
+    run(accounts.token(settings(data=data), name, ttl))
+
+
+@user_app.command("add")
+def user_add(
+    name: str, role: str = typer.Option(...), password_stdin: PasswordStdin = False, data: Data = None
+) -> None:
+    """Add a user with the role viewer, operator or admin. Prints the id."""
+    password = first_line() if password_stdin else getpass.getpass("Password: ")
+    run(accounts.add(settings(data=data), name, role, password))
+
+
+@server_app.command("add")
+def server_add(
+    name: str,
+    host: Annotated[str, typer.Option()],
+    user: Annotated[str, typer.Option()],
+    port: Annotated[int, typer.Option()] = 22,
+    key: Annotated[Path | None, typer.Option(help="A private key file.")] = None,
+    certificate: Annotated[Path | None, typer.Option(help="The key's OpenSSH certificate.")] = None,
+    passphrase_stdin: Annotated[bool, typer.Option(help="Read the key's passphrase from standard input.")] = False,
+    password_stdin: PasswordStdin = False,
+    host_key: Annotated[list[str] | None, typer.Option(help='A pinned key, "TYPE BASE64"; may be repeated.')] = None,
+    scan: Annotated[bool, typer.Option("--scan", help="Ask the server for its keys, show them, and ask you.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --scan: take the keys without asking.")] = False,
+    run_as: As = None,
+    data: Data = None,
+) -> None:
+    """Register a server. Prints its id."""
+    given = enrol.Enrolment(
+        name=name,
+        host=host,
+        port=port,
+        username=user,
+        key=key,
+        certificate=certificate,
+        passphrase=first_line() if passphrase_stdin else None,
+        password=first_line() if password_stdin else None,
+        host_keys=tuple(host_key or ()),
+        scan=scan,
+        yes=yes,
+    )
+    run(enrol.enrol(settings(data=data), given, run_as))
+
+
+@app.command("run")
+def run_command(
+    server: str,
+    command: Annotated[list[str], typer.Argument(help="After --: the command; one word is taken as shell text.")],
+    timeout: Annotated[int | None, typer.Option(help="The time limit in seconds.")] = None,
+    run_as: As = None,
+    raw: Raw = False,
+    data: Data = None,
+) -> None:
+    """Run a command on a server (its name or id), show its output, and exit with its status."""
+    run(execute.run(settings(data=data), server, command, execute.How(timeout, run_as, raw)))
+
+
+@app.command()
+def tail(
+    execution_id: int,
+    after: Annotated[str | None, typer.Option(help="A cursor: show only what came after it.")] = None,
+    run_as: As = None,
+    raw: Raw = False,
+    data: Data = None,
+) -> None:
+    """Show an execution's output, live until its end; exit with its status."""
+    run(execute.tail(settings(data=data), execution_id, after, execute.How(None, run_as, raw)))
+
+
+@app.command()
+def schema() -> None:
+    """Print the GraphQL schema (SDL)."""
+    typer.echo(printed(), nl=False)
+
+
+@web_app.command("fetch")
+def web_fetch() -> None:
+    """Bring GraphiQL for the playground from npm, and verify it by its sha512."""
+    typer.echo(web.fetch())
+
+
+def first_line() -> str:
+    return sys.stdin.readline().rstrip("\r\n")
+
+
+def main() -> None:
+    errors = Console(stderr=True)
+    try:
+        app()
+    except ServiceError as error:
+        name = f"{'.'.join(error.field)}: " if error.field else ""
+        errors.print(f"sshcast: {name}{error.en}", style="red", highlight=False, markup=False)
+        sys.exit(2)
+    except (CommandFailed, SettingsInvalid) as error:
+        errors.print(f"sshcast: {error}", style="red", highlight=False, markup=False)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)

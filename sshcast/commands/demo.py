@@ -1,0 +1,150 @@
+"""`sshcast demo`: the whole service on this machine, with a loopback SSH target, and one run over the API to watch."""
+
+import secrets
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from db import servers as server_table
+from db import users as user_table
+from db.models import Server, User
+from db.tasks import TaskFilter
+from db.values import Mode, Role
+from resolvers import servers, tasks
+from resolvers import users as user_resolver
+from resolvers.context import Context, Service
+from resolvers.inputs import NewCredential, NewServer, NewTask, ServerChange
+from resolvers.paging import PageRequest
+from sshcast import demo_run, signals
+from sshcast.app import build_app, opened, runner_of
+from sshcast.commands import local
+from sshcast.commands.errors import CommandFailed
+from sshcast.commands.serve import LOOPBACK, migrated
+from sshcast.demo_server import DemoServer
+from sshcast.listener import serving
+from sshcast.runtime import running
+from sshcast.settings import Settings
+
+PORTS_TRIED = 50
+HELLO = "Hello from the demo target"
+COLOURS = (
+    r"""for n in 1 2 3 4 5 6; do printf '\033[3%dm*\033[0m step %d of 6 on %s\n' "$n" "$n" "$(uname -s)"; """
+    r"""sleep 0.3; done; echo 'all done' >&2"""
+)
+SAMPLES = (
+    NewTask(name=HELLO, command=COLOURS, server_id=0, cron_expr="@manual"),
+    NewTask(name="Disk space every five minutes", command="df -h", server_id=0, cron_expr="*/5 * * * *"),
+    NewTask(name="A command that fails", command="ls /no/such/folder", server_id=0, cron_expr="@manual"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Admin:
+    user: User
+    password: str
+
+
+async def demo(settings: Settings, *, once: bool) -> int:
+    """Start, run once over the API, and stay up unless `once`. Returns 0 when all of it worked."""
+    if settings.host not in LOOPBACK:
+        raise CommandFailed("the demo binds to loopback only; use `sshcast serve` for other addresses")
+    settings = settings.model_copy(update={"data": settings.data / "demo"})
+    console = Console()
+    port, listener = free_port(settings, console)
+    migrated(settings)
+    async with (
+        opened(settings) as service,
+        target(settings.data) as demo_target,
+        runner_of(service, settings) as runner,
+        running(runner.runtime),
+        serving(build_app(service, settings), listener) as http,
+    ):
+        admin = await ensure_admin(service)
+        ctx = local.context(service, admin.user)
+        server = await ensure_server(ctx, demo_target)
+        await ensure_tasks(ctx, server)
+        url = f"http://127.0.0.1:{port}"
+        link = f"{url}/graphql#code={service.links.issue(admin.user.id)}"
+        greet(console, url, admin, link, settings)
+        ok = await demo_run.show(url, admin.user.name, admin.password, HELLO, console)
+        if once:
+            return 0 if ok else 1
+        console.print("It stays up: Ctrl-C stops it.\n[dim]它会一直运行，按 Ctrl-C 停止。[/dim]")
+        await signals.until_asked_to_stop(http)
+    return 0
+
+
+def free_port(settings: Settings, console: Console) -> tuple[int, socket.socket]:
+    """A listening socket on the asked port, or on the next one that is free."""
+    for port in range(settings.port, settings.port + PORTS_TRIED):
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", port))
+        except OSError:
+            listener.close()
+            continue
+        taken = listener.getsockname()[1]
+        if port != settings.port:
+            console.print(f"Port {settings.port} is busy, so this uses {taken}.", style="yellow")
+        return taken, listener
+    raise CommandFailed(f"no free port from {settings.port} on; choose one with --port")
+
+
+def target(data: Path) -> DemoServer:
+    return DemoServer(folder=data)
+
+
+async def ensure_admin(service: Service) -> Admin:
+    """The demo's admin, with a new random password at each start: nothing of it is kept in clear."""
+    password = secrets.token_urlsafe(12)
+    user = await service.store.read(user_table.by_name, "admin")
+    if user is None:
+        return Admin(await user_resolver.add(service, name="admin", role=Role.ADMIN, password=password), password)
+    return Admin(await user_resolver.set_password(service, user.id, password), password)
+
+
+async def ensure_server(ctx: Context, demo_target: DemoServer) -> Server:
+    """The demo target, registered with its pinned host key; its port is new at each start."""
+    credential = NewCredential(private_key=demo_target.client_key)
+    known = await ctx.service.store.read(server_table.by_name, "demo")
+    if known is not None:
+        change = ServerChange(port=demo_target.port, host_keys=[demo_target.host_key], credential=credential)
+        return await servers.update(ctx, known.id, change)
+    new = NewServer(
+        name="demo",
+        host="127.0.0.1",
+        port=demo_target.port,
+        username="demo",
+        host_keys=[demo_target.host_key],
+        credential=credential,
+        tags=["demo"],
+        run_mode=Mode.DURABLE,
+    )
+    return await servers.create(ctx, new)
+
+
+async def ensure_tasks(ctx: Context, server: Server) -> None:
+    page = await tasks.page(ctx, TaskFilter(server_id=server.id), PageRequest(first=100))
+    known = {task.name for task in page.rows}
+    for sample in SAMPLES:
+        if sample.name not in known:
+            await tasks.create(ctx, sample_for(sample, server.id))
+
+
+def sample_for(sample: NewTask, server_id: int) -> NewTask:
+    return NewTask(name=sample.name, command=sample.command, server_id=server_id, cron_expr=sample.cron_expr)
+
+
+def greet(console: Console, url: str, admin: Admin, link: str, settings: Settings) -> None:
+    table = Table(title="sshcast demo", show_header=False, title_justify="left")
+    table.add_row("Playground / 操作台", f"{url}/graphql")
+    table.add_row("Sign-in link, once / 一次性登录链接", link)
+    table.add_row("User / 用户", admin.user.name)
+    table.add_row("Password / 密码", admin.password)
+    table.add_row("REST", f"{url}/api/tasks")
+    table.add_row("Data folder / 数据目录", str(settings.data))
+    console.print(table)

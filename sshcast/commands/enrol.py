@@ -1,0 +1,80 @@
+"""`sshcast server add`: a server with its credential and its pinned host keys."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+
+from resolvers import servers
+from resolvers.inputs import NewCredential, NewServer
+from runner.ssh import ConnectFailed, fingerprint, scan_host_keys
+from sshcast.commands import local
+from sshcast.commands.errors import CommandFailed
+from sshcast.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enrolment:
+    """What the command line named. `scan` asks the server for its keys instead of taking `host_keys`."""
+
+    name: str
+    host: str
+    port: int
+    username: str
+    key: Path | None
+    certificate: Path | None
+    passphrase: str | None
+    password: str | None
+    host_keys: tuple[str, ...]
+    scan: bool
+    yes: bool
+
+
+async def enrol(settings: Settings, given: Enrolment, run_as: str | None) -> int:
+    if (given.key is None) == (given.password is None):
+        raise CommandFailed("give either --key FILE or --password-stdin")
+    if given.scan == bool(given.host_keys):
+        raise CommandFailed('give either --host-key "TYPE BASE64" or --scan')
+    keys = await scanned(given) if given.scan else given.host_keys
+    credential = NewCredential(
+        password=given.password,
+        private_key=read(given.key),
+        passphrase=given.passphrase,
+        certificate=read(given.certificate),
+    )
+    new = NewServer(
+        name=given.name,
+        host=given.host,
+        port=given.port,
+        username=given.username,
+        host_keys=keys,
+        credential=credential,
+    )
+    async with local.service(settings) as service:
+        server = await servers.create(await local.viewer(service, run_as), new)
+    print(server.id)
+    return 0
+
+
+async def scanned(given: Enrolment) -> tuple[str, ...]:
+    """The keys that the server offers, once a person has compared their fingerprints."""
+    try:
+        keys = tuple(await scan_host_keys(given.host, given.port))
+    except ConnectFailed as error:
+        raise CommandFailed(error.detail) from error
+    for key in keys:
+        print(f"{key.split()[0]} {fingerprint(key)}", file=sys.stderr)
+    question = "Compare these with the server's own (ssh-keygen -lf on it). Are they its keys?"
+    if not given.yes and not typer.confirm(question, err=True):
+        raise CommandFailed("the host keys were not accepted, so nothing was added")
+    return keys
+
+
+def read(path: Path | None) -> str | None:
+    if path is None:
+        return None
+    try:
+        return path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandFailed(f"cannot read {path}: {error}") from error

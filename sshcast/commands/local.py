@@ -1,0 +1,48 @@
+"""A service opened by a command on the machine itself: no HTTP, the data folder's owner is trusted."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from db import users
+from db.models import User
+from db.values import Role
+from resolvers.context import Context, Service, Viewer
+from sshcast.app import FolderBusy, opened, runner_of
+from sshcast.commands.errors import CommandFailed
+from sshcast.runtime import running
+from sshcast.settings import Settings
+
+
+@asynccontextmanager
+async def service(settings: Settings) -> AsyncIterator[Service]:
+    """The service without a runner: another process drives what it writes."""
+    async with opened(settings) as found:
+        yield found
+
+
+@asynccontextmanager
+async def service_that_runs(settings: Settings) -> AsyncIterator[Service]:
+    """The service with a runner of its own, unless one serves this data folder already and will do the work."""
+    async with opened(settings) as found:
+        try:
+            runner = runner_of(found, settings)
+        except FolderBusy:
+            yield found
+            return
+        async with runner, running(runner.runtime):
+            yield found
+
+
+async def viewer(service: Service, name: str | None) -> Context:
+    """A context for the user called `name`, or for the first enabled admin."""
+    found = await service.store.read(users.by_name, name) if name else await service.store.read(users.first_admin)
+    if found is None or found.disabled:
+        raise CommandFailed(
+            f"there is no enabled user {name}" if name else "there is no admin yet: sshcast user add NAME --role admin"
+        )
+    return context(service, found)
+
+
+def context(service: Service, user: User) -> Context:
+    far = service.clock().replace(year=9999)
+    return Context(service=service, viewer=Viewer(user.id, user.name, Role(user.role), far, user.token_version))

@@ -1,0 +1,65 @@
+"""`sshcast serve` and `sshcast migrate`."""
+
+import socket
+
+import structlog
+
+from db import migrate
+from sshcast import signals
+from sshcast.app import build_app, opened, runner_of
+from sshcast.commands.errors import CommandFailed
+from sshcast.data_folder import prepare
+from sshcast.listener import serving
+from sshcast.runtime import running
+from sshcast.settings import Settings
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+log = structlog.get_logger()
+
+
+async def serve(settings: Settings) -> int:
+    """Serve until SIGINT or SIGTERM. SQLite is migrated first; PostgreSQL only by `sshcast migrate`."""
+    refuse_open_address(settings)
+    listener = listening(settings)
+    if settings.sqlite:
+        migrated(settings)
+    elif migrate.pending(settings.url):
+        raise CommandFailed("the database is older than this version: run `sshcast migrate` first")
+    async with (
+        opened(settings) as service,
+        runner_of(service, settings) as runner,
+        running(runner.runtime),
+        serving(build_app(service, settings), listener) as server,
+    ):
+        log.info("serving", url=f"http://{settings.host}:{listener.getsockname()[1]}/graphql")
+        await signals.until_asked_to_stop(server)
+        log.info("stopping")
+    return 0
+
+
+def migrated(settings: Settings) -> list[str]:
+    prepare(settings.data)
+    return migrate.migrate(settings.url)
+
+
+def refuse_open_address(settings: Settings) -> None:
+    if settings.host not in LOOPBACK and not settings.behind_proxy:
+        raise CommandFailed(
+            f"{settings.host} can be reached from other machines and this server speaks plain HTTP: put a TLS proxy "
+            "in front and set SSHCAST_BEHIND_PROXY=true, or bind to 127.0.0.1"
+        )
+
+
+def listening(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        listener.close()
+        raise CommandFailed(
+            f"cannot listen on {settings.host}:{settings.port} ({error.strerror}): choose another --port"
+        ) from error
+    return listener

@@ -1,0 +1,21 @@
+"""Being asked to stop."""
+
+import asyncio
+import signal
+from typing import Protocol
+
+
+class Stops(Protocol):
+    """What ends by itself too: a server whose `stopped` event is set when it is over."""
+
+    stopped: asyncio.Event
+
+
+async def until_asked_to_stop(server: Stops) -> None:
+    """Return on SIGINT or SIGTERM, or when the server ends."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, server.stopped.set)
+    await server.stopped.wait()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.remove_signal_handler(number)
