@@ -174,10 +174,7 @@ class OutputChunk(SQLModel, table=True):
     """
 
     __tablename__ = "output_chunks"
-    __table_args__ = (
-        UniqueConstraint("execution_id", "stream", "stream_offset", name="uq_output_offset"),
-        {"sqlite_with_rowid": False},
-    )
+    __table_args__ = (UniqueConstraint("execution_id", "stream", "stream_offset", name="uq_output_offset"),)
 
     execution_id: int = Field(sa_column=Column(BigId, ForeignKey("task_executions.id"), primary_key=True))
     position: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from db import executions as table
-from db import servers, tasks
+from db import servers, tasks, transitions
 from db.executions import ExecutionFilter
 from db.models import TaskExecution
 from db.values import Role, State, Trigger
@@ -81,7 +81,7 @@ async def cancel(ctx: Context, id: int) -> TaskExecution:
     """Ask that it stop; returns at once. The stream and `verifiedGone` tell the outcome."""
     ctx.need(Role.OPERATOR)
     await get(ctx, id)
-    outcome = await ctx.service.store.run(table.request_cancel, id, ctx.service.clock())
+    outcome = await ctx.service.store.run(transitions.request_cancel, id, ctx.service.clock())
     if outcome == "final":
         raise Conflict(
             f"Execution {id} has ended already: there is nothing to cancel.",

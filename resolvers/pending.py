@@ -7,12 +7,9 @@ from typing import Any
 from sqlalchemy import Connection
 
 from db import executions
-from db.executions import ExecutionFilter
 from db.models import Task, TaskExecution
 from db.values import State, Trigger
 from resolvers.errors import Conflict, RateLimited
-
-PENDING = ExecutionFilter(states=(State.PENDING,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +42,7 @@ def insert(conn: Connection, wanted: dict[str, Any], asked: Asked, most: int) ->
         known = executions.by_idempotency_key(conn, asked.user_id, asked.idempotency_key)
         if known is not None:
             return the_same(known, wanted)
-    if executions.count(conn, PENDING) >= most:
+    if executions.pending_at_least(conn, most):
         raise RateLimited(10, f"{most} executions wait already: try again shortly.", f"已有 {most} 个执行在排队。")
     return executions.insert(
         conn,

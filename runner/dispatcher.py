@@ -4,7 +4,7 @@ import asyncio
 
 import structlog
 
-from db import executions
+from db import transitions
 from db.models import TaskExecution
 from runner.bus import CANCELS, EXECUTIONS, PENDING, Bus, execution_address
 from runner.execution import Drive, Parts, Way
@@ -30,7 +30,7 @@ class Dispatcher(Loop):
 
     async def adopt(self) -> int:
         """Take over what another process left running. Returns how many."""
-        rows = await self.parts.store.run(executions.adopt, runner_id=self.runner_id, at=self.parts.clock())
+        rows = await self.parts.store.run(transitions.adopt, runner_id=self.runner_id)
         for row in rows:
             self._drive(row)
         return len(rows)
@@ -39,7 +39,9 @@ class Dispatcher(Loop):
         free = self.slots - len(self.drives)
         if free <= 0:
             return self.poll_seconds
-        rows = await self.parts.store.run(executions.claim, runner_id=self.runner_id, at=self.parts.clock(), limit=free)
+        rows = await self.parts.store.run(
+            transitions.claim, runner_id=self.runner_id, at=self.parts.clock(), limit=free
+        )
         for row in rows:
             self._drive(row)
         if rows:
@@ -89,6 +91,6 @@ class Cancels(Loop):
     async def tick(self) -> float:
         if self.dispatcher.drives:
             store = self.dispatcher.parts.store
-            for id in await store.read(executions.cancel_requested, self.dispatcher.runner_id):
+            for id in await store.read(transitions.cancel_requested, self.dispatcher.runner_id):
                 self.dispatcher.cancel(id)
         return self.poll_seconds

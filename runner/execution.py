@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import structlog
 
-from db import executions, servers
+from db import servers, transitions
 from db.models import Server, TaskExecution
 from db.store import Store
 from db.values import Mode, Reason
@@ -81,7 +81,7 @@ class Drive:
 
     async def note(self, values: dict[str, Any]) -> bool:
         """Record something about the running execution; False when another runner has taken it over."""
-        return await self.parts.store.run(executions.update_claimed, self.row.id, self.row.fence, values)
+        return await self.parts.store.run(transitions.update_claimed, self.row.id, self.row.fence, values)
 
     async def _outcome(self) -> Outcome:
         server = await self.parts.store.read(servers.by_id, self.row.server_id)
@@ -110,7 +110,7 @@ class Drive:
         failures = 0
         while True:
             try:
-                await self.parts.store.run(executions.finish, self.row.id, self.row.fence, values)
+                await self.parts.store.run(transitions.finish, self.row.id, self.row.fence, values)
                 break
             except Exception:
                 failures += 1

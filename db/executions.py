@@ -1,0 +1,95 @@
+"""Queries on `task_executions`: reading, and making the pending row. Changes of state are in `db.transitions`."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, func, or_, select
+
+from db import page as pages
+from db import rows
+from db.models import TaskExecution
+from db.page import Window
+from db.values import State
+
+executions = rows.table_of(TaskExecution)
+OPEN = (State.PENDING, State.RUNNING)
+DEFAULTS: dict[str, Any] = {"state": State.PENDING, "attempt": 1, "fence": 0}
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionFilter:
+    """None: any. The range of creation times is inclusive."""
+
+    states: tuple[str, ...] | None = None
+    server_id: int | None = None
+    task_id: int | None = None
+    trigger: str | None = None
+    created_from: datetime | None = None
+    created_to: datetime | None = None
+    created_by: int | None = None
+
+
+def insert(conn: Connection, values: Mapping[str, Any]) -> TaskExecution:
+    return rows.add(conn, TaskExecution, DEFAULTS | dict(values))
+
+
+def by_id(conn: Connection, id: int) -> TaskExecution | None:
+    return rows.first(conn, TaskExecution, executions.c.id == id)
+
+
+def by_ids(conn: Connection, ids: Sequence[int]) -> list[TaskExecution]:
+    return rows.by_ids(conn, TaskExecution, ids)
+
+
+def by_idempotency_key(conn: Connection, user_id: int, key: str) -> TaskExecution | None:
+    return rows.first(conn, TaskExecution, executions.c.created_by == user_id, executions.c.idempotency_key == key)
+
+
+def latest_of_tasks(conn: Connection, task_ids: Sequence[int]) -> list[TaskExecution]:
+    """The newest execution of each task that has one."""
+    newest = select(func.max(executions.c.id)).where(executions.c.task_id.in_(task_ids)).group_by(executions.c.task_id)
+    return rows.all_of(conn, select(executions).where(executions.c.id.in_(newest)), TaskExecution)
+
+
+def page(conn: Connection, filter: ExecutionFilter, window: Window) -> list[TaskExecution]:
+    return pages.page(conn, TaskExecution, conditions(filter), window)
+
+
+def count(conn: Connection, filter: ExecutionFilter) -> int:
+    return pages.count(conn, TaskExecution, conditions(filter))
+
+
+def pending_at_least(conn: Connection, most: int) -> bool:
+    """Whether `most` executions wait; looks at no more rows than that."""
+    waiting = select(executions.c.id).where(executions.c.state == State.PENDING).limit(most).subquery()
+    return int(conn.scalar(select(func.count()).select_from(waiting)) or 0) >= most
+
+
+def newest_id(conn: Connection) -> int:
+    """The highest execution id; 0 without any."""
+    return int(conn.scalar(select(func.max(executions.c.id))) or 0)
+
+
+def changed(conn: Connection, filter: ExecutionFilter, newest: int, known: Collection[int]) -> list[TaskExecution]:
+    """What matches and may have changed since a watcher looked: open ones, those it knew as open, and newer ones."""
+    # The states of the filter say what is told, not what is looked at: a run leaves PENDING to be told as RUNNING.
+    candidates = or_(executions.c.state.in_(OPEN), executions.c.id.in_(known), executions.c.id > newest)
+    query = select(executions).where(candidates, *conditions(filter)).order_by(executions.c.id)
+    return rows.all_of(conn, query, TaskExecution)
+
+
+def conditions(filter: ExecutionFilter) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if filter.states is not None:
+        found.append(executions.c.state.in_(filter.states))
+    for name in ("server_id", "task_id", "trigger", "created_by"):
+        value = getattr(filter, name)
+        if value is not None:
+            found.append(executions.c[name] == value)
+    if filter.created_from is not None:
+        found.append(executions.c.created_at >= filter.created_from)
+    if filter.created_to is not None:
+        found.append(executions.c.created_at <= filter.created_to)
+    return found

@@ -1,0 +1,214 @@
+"""The first schema: users, servers, tasks, their executions and the output."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from db.columns import BigId, JsonText, UtcTime
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    create_users()
+    create_servers()
+    create_tasks()
+    create_task_executions()
+    create_output_chunks()
+
+
+def downgrade() -> None:
+    op.drop_table("output_chunks")
+    op.drop_table("task_executions")
+    op.drop_table("tasks")
+    op.drop_table("servers")
+    op.drop_table("users")
+
+
+def create_users() -> None:
+    op.create_table(
+        "users",
+        sa.Column("id", BigId, autoincrement=True, nullable=False),
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("password_hash", sa.String(length=255), nullable=False),
+        sa.Column("role", sa.String(length=16), nullable=False),
+        sa.Column("disabled", sa.Boolean(), nullable=False),
+        sa.Column("token_version", sa.Integer(), nullable=False),
+        sa.Column("created_at", UtcTime(), nullable=False),
+        sa.Column("updated_at", UtcTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("name"),
+    )
+
+
+def create_servers() -> None:
+    op.create_table(
+        "servers",
+        sa.Column("id", BigId, autoincrement=True, nullable=False),
+        sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("host", sa.String(length=255), nullable=False),
+        sa.Column("port", sa.Integer(), nullable=False),
+        sa.Column("username", sa.String(length=64), nullable=False),
+        sa.Column("host_keys", JsonText(), nullable=False),
+        sa.Column("credential_kind", sa.String(length=16), nullable=False),
+        sa.Column("credential", sa.LargeBinary(), nullable=False),
+        sa.Column("tags", JsonText(), nullable=False),
+        sa.Column("max_parallel", sa.Integer(), nullable=False),
+        sa.Column("run_mode", sa.String(length=16), nullable=False),
+        sa.Column("enabled", sa.Boolean(), nullable=False),
+        sa.Column("created_by", BigId, nullable=False),
+        sa.Column("created_at", UtcTime(), nullable=False),
+        sa.Column("updated_at", UtcTime(), nullable=False),
+        sa.Column("deleted_at", UtcTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["created_by"],
+            ["users.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(
+        "uq_servers_name_kept",
+        "servers",
+        ["name"],
+        unique=True,
+        sqlite_where=sa.text("deleted_at IS NULL"),
+        postgresql_where=sa.text("deleted_at IS NULL"),
+    )
+
+
+def create_tasks() -> None:
+    op.create_table(
+        "tasks",
+        sa.Column("id", BigId, autoincrement=True, nullable=False),
+        sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("command", sa.Text(), nullable=False),
+        sa.Column("server_id", BigId, nullable=False),
+        sa.Column("cron_expr", sa.String(length=120), nullable=False),
+        sa.Column("timezone", sa.String(length=64), nullable=False),
+        sa.Column("enabled", sa.Boolean(), nullable=False),
+        sa.Column("timeout_seconds", sa.Integer(), nullable=False),
+        sa.Column("output_limit", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("env", JsonText(), nullable=False),
+        sa.Column("working_dir", sa.String(length=4096), nullable=True),
+        sa.Column("next_run", UtcTime(), nullable=True),
+        sa.Column("last_run", UtcTime(), nullable=True),
+        sa.Column("created_by", BigId, nullable=False),
+        sa.Column("created_at", UtcTime(), nullable=False),
+        sa.Column("updated_at", UtcTime(), nullable=False),
+        sa.Column("deleted_at", UtcTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["created_by"],
+            ["users.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["server_id"],
+            ["servers.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(op.f("ix_tasks_created_by"), "tasks", ["created_by"], unique=False)
+    op.create_index(
+        "ix_tasks_due",
+        "tasks",
+        ["next_run"],
+        unique=False,
+        sqlite_where=sa.text("enabled AND deleted_at IS NULL AND next_run IS NOT NULL"),
+        postgresql_where=sa.text("enabled AND deleted_at IS NULL AND next_run IS NOT NULL"),
+    )
+    op.create_index("ix_tasks_last_run", "tasks", ["last_run", "id"], unique=False)
+    op.create_index("ix_tasks_name", "tasks", ["name", "id"], unique=False)
+    op.create_index("ix_tasks_server", "tasks", ["server_id", "id"], unique=False)
+
+
+def create_task_executions() -> None:
+    op.create_table(
+        "task_executions",
+        sa.Column("id", BigId, autoincrement=True, nullable=False),
+        sa.Column("task_id", BigId, nullable=True),
+        sa.Column("server_id", BigId, nullable=False),
+        sa.Column("command", sa.Text(), nullable=False),
+        sa.Column("env", JsonText(), nullable=False),
+        sa.Column("working_dir", sa.String(length=4096), nullable=True),
+        sa.Column("timeout_seconds", sa.Integer(), nullable=False),
+        sa.Column("output_limit", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("trigger", sa.String(length=16), nullable=False),
+        sa.Column("slot", UtcTime(), nullable=True),
+        sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("reason", sa.String(length=24), nullable=True),
+        sa.Column("message", sa.Text(), nullable=True),
+        sa.Column("exit_code", sa.Integer(), nullable=True),
+        sa.Column("exit_signal", sa.String(length=16), nullable=True),
+        sa.Column("created_at", UtcTime(), nullable=False),
+        sa.Column("start_time", UtcTime(), nullable=True),
+        sa.Column("end_time", UtcTime(), nullable=True),
+        sa.Column("duration_ms", sa.Integer(), nullable=True),
+        sa.Column("cancel_at", UtcTime(), nullable=True),
+        sa.Column("runner_id", sa.String(length=64), nullable=True),
+        sa.Column("fence", sa.Integer(), nullable=False),
+        sa.Column("mode", sa.String(length=16), nullable=True),
+        sa.Column("remote", JsonText(), nullable=True),
+        sa.Column("verified_gone", sa.Boolean(), nullable=True),
+        sa.Column("stdout_bytes", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("stderr_bytes", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("truncated", sa.Boolean(), nullable=False),
+        sa.Column("idempotency_key", sa.String(length=128), nullable=True),
+        sa.Column("policy_version", sa.String(length=32), nullable=True),
+        sa.Column("created_by", BigId, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["created_by"],
+            ["users.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["server_id"],
+            ["servers.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["task_id"],
+            ["tasks.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("created_by", "idempotency_key", name="uq_executions_idempotency"),
+    )
+    op.create_index("ix_executions_created", "task_executions", ["created_at", "id"], unique=False)
+    op.create_index(
+        "ix_executions_pending",
+        "task_executions",
+        ["server_id", "id"],
+        unique=False,
+        sqlite_where=sa.text("state = 'PENDING'"),
+        postgresql_where=sa.text("state = 'PENDING'"),
+    )
+    op.create_index(
+        "ix_executions_running",
+        "task_executions",
+        ["runner_id", "id"],
+        unique=False,
+        sqlite_where=sa.text("state = 'RUNNING'"),
+        postgresql_where=sa.text("state = 'RUNNING'"),
+    )
+    op.create_index("ix_executions_server", "task_executions", ["server_id", "id"], unique=False)
+    op.create_index("ix_executions_state", "task_executions", ["state", "id"], unique=False)
+    op.create_index("ix_executions_task", "task_executions", ["task_id", "id"], unique=False)
+    op.create_index(op.f("ix_task_executions_created_by"), "task_executions", ["created_by"], unique=False)
+
+
+def create_output_chunks() -> None:
+    op.create_table(
+        "output_chunks",
+        sa.Column("execution_id", BigId, nullable=False),
+        sa.Column("position", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("stream", sa.String(length=6), nullable=False),
+        sa.Column("stream_offset", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("at", UtcTime(), nullable=False),
+        sa.Column("data", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["execution_id"],
+            ["task_executions.id"],
+        ),
+        sa.PrimaryKeyConstraint("execution_id", "position"),
+        sa.UniqueConstraint("execution_id", "stream", "stream_offset", name="uq_output_offset"),
+    )

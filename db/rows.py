@@ -1,0 +1,39 @@
+"""Rows typed by their model: a model's columns as attributes, none of its behaviour, at a fraction of its cost."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar, cast
+
+from sqlalchemy import ColumnElement, Connection, Select, Table, Text, Update, insert, select, update
+from sqlmodel import SQLModel
+
+Model = TypeVar("Model", bound=SQLModel)
+TEXT = Text()
+
+
+def table_of(model: type[SQLModel]) -> Table:
+    return cast(Table, model.__table__)  # type: ignore[attr-defined]
+
+
+def add(conn: Connection, model: type[Model], values: Mapping[str, Any]) -> Model:
+    table = table_of(model)
+    return cast(Model, conn.execute(insert(table).values(**values).returning(*table.c)).one())
+
+
+def first(conn: Connection, model: type[Model], *where: ColumnElement[bool]) -> Model | None:
+    return cast("Model | None", conn.execute(select(table_of(model)).where(*where).limit(1)).first())
+
+
+def all_of(conn: Connection, query: Select[Any] | Update, model: type[Model]) -> list[Model]:
+    """`query` must give every column of `model`."""
+    return cast("list[Model]", list(conn.execute(query).all()))
+
+
+def by_ids(conn: Connection, model: type[Model], ids: Sequence[int]) -> list[Model]:
+    """In no promised order; ids without a row are left out."""
+    table = table_of(model)
+    return all_of(conn, select(table).where(table.c.id.in_(ids)), model) if ids else []
+
+
+def change(conn: Connection, model: type[SQLModel], values: Mapping[str, Any], *where: ColumnElement[bool]) -> bool:
+    """One guarded UPDATE: whether it found its row."""
+    return conn.execute(update(table_of(model)).where(*where).values(**values)).rowcount == 1

@@ -1,0 +1,69 @@
+"""Queries on `servers`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection
+
+from db import page as pages
+from db import rows
+from db.models import Server
+from db.page import Window
+
+servers = rows.table_of(Server)
+KEPT = servers.c.deleted_at.is_(None)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerFilter:
+    """None: any. `tag` is matched whole."""
+
+    name_contains: str | None = None
+    enabled: bool | None = None
+    tag: str | None = None
+
+
+def insert(conn: Connection, values: Mapping[str, Any]) -> Server:
+    return rows.add(conn, Server, values)
+
+
+def by_id(conn: Connection, id: int) -> Server | None:
+    return rows.first(conn, Server, servers.c.id == id, KEPT)
+
+
+def by_ids(conn: Connection, ids: Sequence[int]) -> list[Server]:
+    """Deleted ones too, so that history keeps their names."""
+    return rows.by_ids(conn, Server, ids)
+
+
+def by_name(conn: Connection, name: str) -> Server | None:
+    return rows.first(conn, Server, servers.c.name == name, KEPT)
+
+
+def update(conn: Connection, id: int, values: Mapping[str, Any]) -> bool:
+    return rows.change(conn, Server, values, servers.c.id == id, KEPT)
+
+
+def delete(conn: Connection, id: int, at: datetime) -> bool:
+    return update(conn, id, {"deleted_at": at, "updated_at": at})
+
+
+def page(conn: Connection, filter: ServerFilter, window: Window) -> list[Server]:
+    return pages.page(conn, Server, conditions(filter), window)
+
+
+def count(conn: Connection, filter: ServerFilter) -> int:
+    return pages.count(conn, Server, conditions(filter))
+
+
+def conditions(filter: ServerFilter) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = [KEPT]
+    if filter.name_contains is not None:
+        found.append(pages.contains(servers.c.name, filter.name_contains))
+    if filter.enabled is not None:
+        found.append(servers.c.enabled.is_(filter.enabled))
+    if filter.tag is not None:
+        found.append(servers.c.tags.cast(rows.TEXT).contains(f'"{filter.tag}"', autoescape=True))
+    return found

@@ -1,0 +1,36 @@
+"""The one way to the database: a unit of work is a plain function on a SQLAlchemy Connection."""
+
+from collections.abc import Callable
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
+
+from sqlalchemy import Connection, make_url
+
+from db.postgres_store import PostgresStore
+from db.sqlite_store import SqliteStore
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Store(Protocol):
+    """A unit runs once, in one transaction. Its errors, IntegrityError among them, reach the caller unchanged."""
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+
+    async def run(self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a unit that writes. When this returns, what it wrote is durable."""
+
+    async def read(self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a unit that only reads. It sees everything that was committed before the call."""
+
+    async def close(self) -> None: ...
+
+
+async def open_store(url: str) -> Store:
+    """The store at `sqlite:////absolute/path.db` or `postgresql://user@host/name`."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return SqliteStore(parsed)
+    return PostgresStore(parsed.set(drivername="postgresql+asyncpg"))

@@ -1,0 +1,87 @@
+"""Queries on `tasks`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, select
+
+from db import page as pages
+from db import rows
+from db.models import Task
+from db.page import Window
+
+tasks = rows.table_of(Task)
+KEPT = tasks.c.deleted_at.is_(None)
+SCHEDULED = (tasks.c.enabled, KEPT, tasks.c.next_run.is_not(None))
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFilter:
+    """None: any. The range of last runs is inclusive."""
+
+    server_id: int | None = None
+    enabled: bool | None = None
+    name_contains: str | None = None
+    last_run_from: datetime | None = None
+    last_run_to: datetime | None = None
+    created_by: int | None = None
+
+
+def insert(conn: Connection, values: Mapping[str, Any]) -> Task:
+    return rows.add(conn, Task, values)
+
+
+def by_id(conn: Connection, id: int) -> Task | None:
+    return rows.first(conn, Task, tasks.c.id == id, KEPT)
+
+
+def by_ids(conn: Connection, ids: Sequence[int]) -> list[Task]:
+    """Deleted ones too, so that history keeps their names."""
+    return rows.by_ids(conn, Task, ids)
+
+
+def update(conn: Connection, id: int, values: Mapping[str, Any]) -> bool:
+    return rows.change(conn, Task, values, tasks.c.id == id, KEPT)
+
+
+def delete(conn: Connection, id: int, at: datetime) -> bool:
+    return update(conn, id, {"deleted_at": at, "updated_at": at, "next_run": None})
+
+
+def page(conn: Connection, filter: TaskFilter, window: Window) -> list[Task]:
+    return pages.page(conn, Task, conditions(filter), window)
+
+
+def count(conn: Connection, filter: TaskFilter) -> int:
+    return pages.count(conn, Task, conditions(filter))
+
+
+def due(conn: Connection, now: datetime, limit: int) -> list[Task]:
+    """Enabled tasks whose `next_run` has come, earliest first; rows that another scheduler holds are left to it."""
+    query = select(tasks).where(*SCHEDULED, tasks.c.next_run <= now).order_by(tasks.c.next_run).limit(limit)
+    return rows.all_of(conn, query.with_for_update(skip_locked=True), Task)
+
+
+def next_due(conn: Connection) -> datetime | None:
+    query = select(tasks.c.next_run).where(*SCHEDULED).order_by(tasks.c.next_run).limit(1)
+    found: datetime | None = conn.scalar(query)
+    return found
+
+
+def conditions(filter: TaskFilter) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = [KEPT]
+    if filter.server_id is not None:
+        found.append(tasks.c.server_id == filter.server_id)
+    if filter.enabled is not None:
+        found.append(tasks.c.enabled.is_(filter.enabled))
+    if filter.name_contains is not None:
+        found.append(pages.contains(tasks.c.name, filter.name_contains))
+    if filter.last_run_from is not None:
+        found.append(tasks.c.last_run >= filter.last_run_from)
+    if filter.last_run_to is not None:
+        found.append(tasks.c.last_run <= filter.last_run_to)
+    if filter.created_by is not None:
+        found.append(tasks.c.created_by == filter.created_by)
+    return found
