@@ -24,7 +24,7 @@ def claim(conn: Connection, *, runner_id: str, at: datetime, limit: int) -> list
     """Take up to `limit` pending executions: within each server's `max_parallel`, and in turn between servers."""
     if conn.dialect.name == "postgresql":
         conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": CLAIM_LOCK})
-    ids: list[int] = [id for (id,) in conn.execute(claimable(limit))]
+    ids: list[int] = list(conn.scalars(claimable(limit)))
     if not ids:
         return []
     values = {"state": State.RUNNING, "runner_id": runner_id, "start_time": at, "fence": executions.c.fence + 1}
@@ -37,7 +37,7 @@ def claim(conn: Connection, *, runner_id: str, at: datetime, limit: int) -> list
     return sorted(rows.all_of(conn, taken, TaskExecution), key=lambda row: ids.index(row.id))
 
 
-def claimable(limit: int) -> Select[tuple[int]]:
+def claimable(limit: int) -> Select[Any]:
     """Ids: each server's n-th waiting run before any server's n+1-th. A disabled server's are taken too, to fail."""
     busy = (
         select(executions.c.server_id, func.count().label("running"))

@@ -1,0 +1,29 @@
+"""One-time sign-in codes: 128 bits, gone on first use or after an hour. Only their hashes are kept, in memory."""
+
+import hashlib
+import secrets
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+LIFE = timedelta(hours=1)
+
+
+class SignInLinks:
+    def __init__(self, *, clock: Callable[[], datetime]) -> None:
+        self._clock = clock
+        self._codes: dict[str, tuple[int, datetime]] = {}
+
+    def issue(self, user_id: int) -> str:
+        """A code for one sign-in as this user."""
+        code = secrets.token_urlsafe(16)
+        self._codes[digest(code)] = (user_id, self._clock() + LIFE)
+        return code
+
+    def take(self, code: str) -> int | None:
+        """The user's id, the first time and in time; else None."""
+        user_id, until = self._codes.pop(digest(code), (None, None))
+        return user_id if until is not None and self._clock() < until else None
+
+
+def digest(code: str) -> str:
+    return hashlib.sha256(code.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,120 @@
+"""Our own JWTs: HS256 only, compact only, no key or algorithm that a header chooses.
+
+An access token and a refresh token differ in `typ`, and one is never taken for the other.
+"""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+import orjson
+from joserfc import jws
+from joserfc.errors import JoseError
+from joserfc.jwk import OctKey
+
+from db.models import User
+from db.values import Role
+from resolvers.errors import Unauthenticated
+
+ISSUER = "sshcast"
+ALGORITHM = "HS256"
+LEEWAY_SECONDS = 10
+MOST_BYTES = 4096
+KEY_BYTES = 32
+LEAST_DISTINCT = 10
+
+Kind = Literal["access", "refresh"]
+
+
+class WeakKey(ValueError):
+    """The signing key must be at least 32 bytes of random data: make one with `openssl rand -hex 32`."""
+
+    def __init__(self) -> None:
+        super().__init__(self.__doc__)
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What a valid token says. The database decides whether it still holds."""
+
+    user_id: int
+    username: str
+    role: Role
+    kind: Kind
+    token_version: int
+    expires_at: datetime
+    id: str
+
+
+class TokenIssuer:
+    """Issues and reads tokens. `access_seconds` and `refresh_seconds` are their lives."""
+
+    def __init__(
+        self, key: bytes, *, clock: Callable[[], datetime], access_seconds: int = 3600, refresh_seconds: int = 604_800
+    ) -> None:
+        if len(key) < KEY_BYTES or len(set(key)) < LEAST_DISTINCT:
+            raise WeakKey()
+        self._key = OctKey.import_key(key)
+        self._clock = clock
+        self.access_seconds = access_seconds
+        self.refresh_seconds = refresh_seconds
+
+    def access(self, user: User, *, seconds: int | None = None) -> str:
+        return self._issue(user, "access", self.access_seconds if seconds is None else seconds)
+
+    def refresh(self, user: User) -> str:
+        return self._issue(user, "refresh", self.refresh_seconds)
+
+    def read(self, token: str, kind: Kind) -> Claims:
+        """The claims of a token of this kind that is valid now; else Unauthenticated."""
+        try:
+            if len(token) > MOST_BYTES:
+                raise ValueError("too long")
+            found = jws.deserialize_compact(token, self._key, algorithms=[ALGORITHM])
+            return self._checked(found.headers(), orjson.loads(found.payload), kind)
+        except (JoseError, ValueError, TypeError, KeyError, OverflowError):
+            raise Unauthenticated() from None
+
+    def _issue(self, user: User, kind: Kind, seconds: int) -> str:
+        now = self._clock()
+        claims = {
+            "iss": ISSUER,
+            "aud": ISSUER,
+            "sub": str(user.id),
+            "user_id": user.id,
+            "username": user.name,
+            "role": user.role,
+            "typ": kind,
+            "tv": user.token_version,
+            "jti": secrets.token_urlsafe(12),
+            "iat": int(now.timestamp()),
+            "nbf": int(now.timestamp()),
+            "exp": int((now + timedelta(seconds=seconds)).timestamp()),
+        }
+        return jws.serialize_compact({"alg": ALGORITHM, "typ": "JWT"}, orjson.dumps(claims), self._key)
+
+    def _checked(self, header: dict[str, Any], claims: Any, kind: Kind) -> Claims:
+        if set(header) != {"alg", "typ"} or not isinstance(claims, dict):
+            raise ValueError("header")
+        whole = {name: claims[name] for name in ("iat", "nbf", "exp", "user_id", "tv")}
+        words = {name: claims[name] for name in ("iss", "aud", "sub", "typ", "jti", "username", "role")}
+        if any(type(value) is not int for value in whole.values()):
+            raise ValueError("numbers")
+        if any(type(value) is not str for value in words.values()):
+            raise ValueError("words")
+        if (words["iss"], words["aud"], words["typ"], words["sub"]) != (ISSUER, ISSUER, kind, str(whole["user_id"])):
+            raise ValueError("names")
+        now = self._clock().timestamp()
+        if not (whole["nbf"] - LEEWAY_SECONDS <= now < whole["exp"] and whole["iat"] - LEEWAY_SECONDS <= now):
+            raise ValueError("time")
+        return Claims(
+            user_id=whole["user_id"],
+            username=words["username"],
+            role=Role(words["role"]),
+            kind=kind,
+            token_version=whole["tv"],
+            expires_at=datetime.fromtimestamp(whole["exp"], UTC),
+            id=words["jti"],
+        )

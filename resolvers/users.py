@@ -1,0 +1,61 @@
+"""Users."""
+
+import re
+from collections.abc import Sequence
+
+from sqlalchemy.exc import IntegrityError
+
+from db import users as table
+from db.models import User
+from db.values import Role
+from resolvers import rules
+from resolvers.context import Context, Service
+from resolvers.errors import Conflict, Invalid, NotFound
+
+NAME = re.compile(r"[\w.@-]{1,64}\Z")
+SHORTEST_PASSWORD = 8
+
+
+async def me(ctx: Context) -> User:
+    viewer = ctx.need(Role.VIEWER)
+    found = await ctx.service.store.read(table.by_id, viewer.user_id)
+    if found is None:
+        raise NotFound.named("user", viewer.user_id)
+    return found
+
+
+async def get_many(ctx: Context, ids: Sequence[int]) -> list[User | None]:
+    """In the order of `ids`."""
+    ctx.need(Role.VIEWER)
+    found = {row.id: row for row in await ctx.service.store.read(table.by_ids, ids)}
+    return [found.get(id) for id in ids]
+
+
+async def add(service: Service, *, name: str, role: str, password: str) -> User:
+    """A new user; for the machine's own commands, which need no viewer."""
+    if not NAME.match(name):
+        raise Invalid("name", "must be 1 to 64 letters, digits or . @ - _", "须为 1 到 64 个字母、数字或 . @ - _")
+    kind = Role(rules.one_of("role", role, Role))
+    phc = await service.passwords.hash(checked_password(password))
+    try:
+        return await service.store.run(table.insert, name=name, password_hash=phc, role=kind, at=service.clock())
+    except IntegrityError as error:
+        raise Conflict(f"There is a user {name} already.", f"已有用户 {name}。", field=("name",)) from error
+
+
+async def set_password(service: Service, user_id: int, password: str) -> User:
+    """A new password; every session of the user ends."""
+    phc = await service.passwords.hash(checked_password(password))
+    await service.store.run(table.update, user_id, {"password_hash": phc, "updated_at": service.clock()})
+    await service.store.run(table.end_sessions, user_id)
+    found = await service.store.read(table.by_id, user_id)
+    if found is None:
+        raise NotFound.named("user", user_id)
+    return found
+
+
+def checked_password(password: str) -> str:
+    rules.encodable("password", password)
+    if not SHORTEST_PASSWORD <= len(password) <= 1024:
+        raise Invalid("password", "must be 8 to 1024 characters.", "长度须为 8 到 1024 个字符。")
+    return password
