@@ -32,6 +32,11 @@ class Pooled:
     def has_room(self) -> bool:
         return self.connection.is_alive and self.in_use < self.limit
 
+    @property
+    def refuses_all(self) -> bool:
+        """Asked of a connection that refused a channel: it opened none, and nobody still asks for one."""
+        return self.opened == 0 and self.in_use == 0
+
 
 @dataclass(slots=True, eq=False)
 class Slot:
@@ -107,6 +112,10 @@ class Pool:
             if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
                 waiter.result().free()
             raise
+
+    def refuse(self, endpoint: Endpoint, error: ConnectFailed) -> None:
+        """The server opens no channel at all: those who wait for a next connection need not try it."""
+        self._fail(self._groups[endpoint], error)
 
     async def sweep(self) -> None:
         """Close what has been idle for too long, and forget endpoints that nobody uses."""
@@ -220,20 +229,24 @@ class Lease:
         on_closed: Callable[[Exit], None] | None = None,
         stdin: bytes | None = None,
     ) -> Process:
+        stale = 0
         while True:
             slot = await self._next()
             ended = partial(self._ended, slot, on_closed)
             try:
                 process = await slot.pooled.connection.start(command, on_output=on_output, on_closed=ended, stdin=stdin)
-            except BaseException as error:
-                self._spare = None if self._spare is slot else self._spare
-                refused = isinstance(error, ChannelRefused)
-                slot.free(full=refused)
-                if refused and slot.pooled.opened:
-                    continue
+            except ChannelRefused as refused:
+                self._drop(slot, full=True)
+                stale += not slot.pooled.connection.is_alive
+                if slot.pooled.refuses_all and (slot.pooled.connection.is_alive or stale > 1):
+                    self._pool.refuse(self._endpoint, refused)
+                    raise
+            except BaseException:
+                self._drop(slot, full=False)
                 raise
-            slot.pooled.opened += 1
-            return process
+            else:
+                slot.pooled.opened += 1
+                return process
 
     async def close(self) -> None:
         """Give the channel back. A command still running keeps its own until it ends."""
@@ -248,6 +261,11 @@ class Lease:
         if slot is not None:
             slot.free()
         return await self._pool.take(self._endpoint)
+
+    def _drop(self, slot: Slot, *, full: bool) -> None:
+        """Nothing was started in `slot`, or we gave it up: it may have become the spare meanwhile."""
+        self._spare = None if self._spare is slot else self._spare
+        slot.free(full=full)
 
     def _ended(self, slot: Slot, on_closed: Callable[[Exit], None] | None, exit: Exit) -> None:
         if self._over or self._spare is not None or slot.freed:

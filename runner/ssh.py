@@ -99,7 +99,9 @@ async def scan_host_keys(host: str, port: int, timeout: float = 10.0) -> list[st
             lines.append(key_line(key))
     if not lines:
         raise ConnectFailed(
-            "UNREACHABLE", f"{host} offers no host key of an accepted type ({', '.join(HOST_KEY_TYPES)})."
+            "UNREACHABLE",
+            f"{host} port {port} offers no host key of an accepted type ({', '.join(HOST_KEY_TYPES)}). "
+            "Check that it is an SSH server.",
         )
     return lines
 
@@ -229,6 +231,9 @@ async def _offered_key(host: str, port: int, kind: str, *, seconds: float) -> as
                 return await asyncssh.get_server_host_key(
                     host, port, sock=sock, config=None, kex_algs=KEX, server_host_key_algs=list(_signatures(kind))
                 )
-        except asyncssh.KeyExchangeFailed:
+        except TimeoutError:
+            raise
+        except (asyncssh.Error, OSError):
+            # Its refusal may come as a reset of the connection; whether it speaks SSH at all, the other kinds tell.
             sock.close()
             return None

@@ -80,6 +80,8 @@ def _private_key(credential: Credential) -> asyncssh.SSHKey:
     except asyncssh.KeyImportError as error:
         if "assphrase" in str(error):
             raise BadCredential("passphrase", "is needed: the private key is encrypted") from None
+        if "ENCRYPTED" in credential.secret:  # PEM has no check of its own: a wrong passphrase gives rubbish
+            raise BadCredential("passphrase", "does not open this private key") from None
         raise BadCredential("private_key", "cannot be read; use an OpenSSH or PEM private key") from None
     if key.algorithm.decode() not in HOST_KEY_TYPES:
         raise BadCredential("private_key", f"is of type {key.algorithm.decode()}; use Ed25519, ECDSA or RSA")

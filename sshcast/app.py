@@ -5,7 +5,6 @@ import secrets
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from starlette.applications import Starlette
@@ -21,19 +20,133 @@ from resolvers.tokens import TokenIssuer
 from runner.attached import attached
 from runner.bus import Bus
 from runner.dispatcher import Cancels, Dispatcher
-from runner.durable import durable
 from runner.execution import Parts
 from runner.output import OutputWriter
 from runner.policy import Policy
 from runner.pool import Pool
 from runner.scheduler import Scheduler
+from runner.vault import Vault
 from schema.build import build_schema
-from sshcast import health, page
-from sshcast.data_folder import FolderBusy, FolderLock, prepare
+from sshcast import data_folder, health
+from sshcast.data_folder import FolderLock
 from sshcast.graphql import graphql_routes
 from sshcast.hosts import HostGuard
+from sshcast.page import Playground
 from sshcast.rest import face
-from sshcast.runtime import Runtime
+from sshcast.runtime import Runtime, running
 from sshcast.settings import Settings
 
-WAYS = {Mode.DURABLE: durable, Mode.ATTACHED: attached}
+KEY_NAME = "1"
+
+
+def clock() -> datetime:
+    return datetime.now(UTC)
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Service]:
+    """The service on its database, without a runner."""
+    data_folder.prepare(settings.data)
+    store = await open_store(settings.url)
+    try:
+        yield Service(
+            store=store,
+            bus=Bus(),
+            vault=Vault({KEY_NAME: master_key(settings)}, KEY_NAME),
+            policy=Policy.load(),
+            passwords=Passwords(),
+            tokens=TokenIssuer(
+                signing_key(settings),
+                clock=clock,
+                access_seconds=settings.access_seconds,
+                refresh_seconds=settings.refresh_seconds,
+            ),
+            links=SignInLinks(clock=clock),
+            throttle=Throttle(clock=clock),
+            limits=limits(settings),
+            clock=clock,
+        )
+    finally:
+        await store.close()
+
+
+@asynccontextmanager
+async def driven(service: Service, settings: Settings) -> AsyncIterator[Runtime]:
+    """The service's runner, at work until the block ends. FolderBusy when another process has the data folder."""
+    lock = FolderLock(settings.data)
+    try:
+        async with running(runtime(service, settings)) as found:
+            yield found
+    finally:
+        lock.release()
+
+
+def runtime(service: Service, settings: Settings) -> Runtime:
+    pool = Pool()
+    writer = OutputWriter(store=service.store, bus=service.bus, clock=clock)
+    parts = Parts(
+        store=service.store,
+        bus=service.bus,
+        pool=pool,
+        writer=writer,
+        vault=service.vault,
+        policy=service.policy,
+        clock=clock,
+    )
+    dispatcher = Dispatcher(
+        bus=service.bus,
+        parts=parts,
+        runner_id=f"{socket.gethostname()[:32]}-{os.getpid()}-{secrets.token_hex(4)}",
+        slots=settings.runner_slots,
+        ways={Mode.DURABLE: attached, Mode.ATTACHED: attached},
+    )
+    return Runtime(
+        service=service,
+        pool=pool,
+        writer=writer,
+        dispatcher=dispatcher,
+        cancels=Cancels(bus=service.bus, dispatcher=dispatcher),
+        scheduler=Scheduler(bus=service.bus, store=service.store, clock=clock),
+        drain_seconds=settings.drain_seconds,
+    )
+
+
+def build_app(service: Service, settings: Settings) -> Starlette:
+    playground = Playground() if settings.playground else None
+    guard = Middleware(HostGuard, hosts=settings.allowed_hosts, origins=settings.allowed_origins)
+    app = Starlette(
+        routes=[
+            *graphql_routes(service, schema=build_schema(), playground=playground),
+            *(playground.routes() if playground else ()),
+            *face.ROUTES,
+            *health.ROUTES,
+        ],
+        middleware=[guard],
+        exception_handlers={404: face.not_served, 405: face.not_served},
+    )
+    app.state.service = service
+    return app
+
+
+def limits(settings: Settings) -> Limits:
+    return Limits(
+        default_timeout_seconds=settings.default_timeout,
+        max_timeout_seconds=settings.max_timeout,
+        default_output_limit=settings.default_output_limit,
+        max_output_limit=settings.max_output_limit,
+        max_pending=settings.max_pending,
+        cron_floor_seconds=settings.cron_floor_seconds,
+        timezone=settings.timezone,
+    )
+
+
+def signing_key(settings: Settings) -> bytes:
+    given = settings.signing_key
+    return data_folder.key(settings.data, "signing.key") if given is None else given.get_secret_value().encode()
+
+
+def master_key(settings: Settings) -> bytes:
+    given = settings.secret_key
+    if given is None:
+        return data_folder.key(settings.data, "secret.key")
+    return data_folder.parsed(given.get_secret_value(), "SSHCAST_SECRET_KEY")

@@ -1,4 +1,4 @@
-"""Real SSH servers for tests: OpenSSH's sshd under the account that runs the tests, our demo server, a password server."""
+"""Real SSH servers for tests: OpenSSH's sshd as the account that runs the tests, our demo server, a password server."""
 
 import getpass
 import os
@@ -75,6 +75,7 @@ def free_port() -> int:
 @contextmanager
 def running_sshd(folder: Path, *lines: str) -> Iterator[Target]:
     """OpenSSH on a free loopback port. `folder/user` may sign in, and what `folder/ca` signed."""
+    # sshd takes the first value of a setting, so `lines` come before ours.
     if SSHD is None:
         pytest.skip("no sshd on this machine")
     if os.geteuid() == 0:
@@ -84,7 +85,7 @@ def running_sshd(folder: Path, *lines: str) -> Iterator[Target]:
     make_key(folder / "ca")
     shutil.copy(folder / "user.pub", folder / "authorized_keys")
     port = free_port()
-    (folder / "sshd_config").write_text("\n".join([*_config(folder, port), *lines]) + "\n")
+    (folder / "sshd_config").write_text("\n".join([*lines, *_config(folder, port)]) + "\n")
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen([SSHD, "-D", "-e", "-f", str(folder / "sshd_config")], stderr=log)
         try:

@@ -1,0 +1,77 @@
+"""The data folder (0700): key files (0600), made on the first start, and the lock of the process that serves it."""
+
+import fcntl
+import os
+import secrets
+import stat
+from pathlib import Path
+
+KEY_BYTES = 32
+
+
+class FolderUnsafe(Exception):
+    """A key file or the folder can be read by others; the message says what to do."""
+
+
+class FolderBusy(Exception):
+    """Another process serves this data folder."""
+
+
+def prepare(folder: Path) -> None:
+    """Make the folder for its owner only; an existing one is tightened."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.chmod(0o700)
+
+
+def key(folder: Path, name: str) -> bytes:
+    """The 32 bytes in the key file `name`, made when there is none. FolderUnsafe when others may read it."""
+    path = folder / name
+    if not path.exists():
+        write_new(path, secrets.token_hex(KEY_BYTES).encode())
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & 0o077:
+        raise FolderUnsafe(f"{path} can be read by others (mode {mode:o}): chmod 600 {path}")
+    return parsed(path.read_text(), str(path))
+
+
+def parsed(text: str, origin: str) -> bytes:
+    """64 hexadecimal digits as 32 bytes."""
+    try:
+        found = bytes.fromhex(text.strip())
+    except ValueError:
+        found = b""
+    if len(found) != KEY_BYTES:
+        raise FolderUnsafe(f"{origin} must hold 64 hexadecimal digits: openssl rand -hex 32")
+    return found
+
+
+def write_new(path: Path, data: bytes) -> None:
+    """Write it whole or not at all, readable by the owner only; the first of two writers wins."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(descriptor)
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        return
+    finally:
+        draft.unlink()
+
+
+class FolderLock:
+    """Held by the process that runs executions on a SQLite data folder: its death frees it, so adopting is safe."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises FolderBusy when another process holds it."""
+        self._file = os.open(folder / "runner.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._file)
+            raise FolderBusy(f"another sshcast serves {folder}: stop it first, or choose another --data") from None
+
+    def release(self) -> None:
+        os.close(self._file)

@@ -1,0 +1,73 @@
+"""The settings: one frozen object, read once, from the environment (SSHCAST_*) and the command line."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class SettingsInvalid(Exception):
+    """A setting has a value that cannot be used; the message names it."""
+
+
+def default_data() -> Path:
+    """$XDG_DATA_HOME/sshcast, or ~/.local/share/sshcast."""
+    base = os.environ.get("XDG_DATA_HOME")
+    return (Path(base) if base else Path.home() / ".local" / "share") / "sshcast"
+
+
+class Settings(BaseSettings):
+    """Each field is SSHCAST_ and its name in capitals. Lists are JSON."""
+
+    model_config = SettingsConfigDict(env_prefix="SSHCAST_", frozen=True, extra="forbid")
+
+    data: Path = Field(default_factory=default_data, description="The data folder: database, keys (0700).")
+    database_url: SecretStr | None = Field(
+        None, description="postgresql://user:password@host/name; by default SQLite in the data folder."
+    )
+    host: str = Field("127.0.0.1", description="The address to listen on.")
+    port: int = Field(8000, ge=0, le=65_535, description="The port to listen on.")
+    behind_proxy: bool = Field(False, description="A TLS proxy is in front: may bind beyond loopback.")
+    allowed_hosts: list[str] = Field([], description="Host names that are served besides localhost.")
+    allowed_origins: list[str] = Field([], description="Origins of other sites whose pages may call.")
+    signing_key: SecretStr | None = Field(
+        None, description="The JWT key, at least 32 bytes; by default made in the data folder."
+    )
+    secret_key: SecretStr | None = Field(
+        None, description="The master key for credentials, 64 hexadecimal digits; by default made in the data folder."
+    )
+    access_seconds: int = Field(3600, ge=60, description="Life of an access token.")
+    refresh_seconds: int = Field(604_800, ge=60, description="Life of a refresh token.")
+    default_timeout: int = Field(300, ge=1, description="Time limit of a run, in seconds, where none is given.")
+    max_timeout: int = Field(86_400, ge=1, description="The longest time limit that may be asked for.")
+    default_output_limit: int = Field(10_485_760, ge=1, description="Output cap of a run, in bytes, if none is given.")
+    max_output_limit: int = Field(1_073_741_824, ge=1, description="The largest output cap that may be asked for.")
+    max_pending: int = Field(100_000, ge=1, description="Executions that may wait; beyond, new ones are refused (429).")
+    runner_slots: int = Field(200, ge=1, description="Executions that this process drives at once.")
+    drain_seconds: float = Field(10, ge=0, description="How long attached runs may go on after a stop was asked for.")
+    cron_floor_seconds: int = Field(1, ge=1, description="The shortest interval that a schedule may have.")
+    timezone: str = Field("UTC", description="Time zone of tasks that name none.")
+    playground: bool = Field(True, description="Serve the playground page at /graphql.")
+
+    @property
+    def url(self) -> str:
+        """The database's URL, password included: never shown."""
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        return f"sqlite:///{self.data.absolute() / 'sshcast.db'}"
+
+    @property
+    def sqlite(self) -> bool:
+        return self.url.startswith("sqlite")
+
+
+def load(**given: Any) -> Settings:
+    """From the environment, and `given` over it. SettingsInvalid names what is wrong without its value."""
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        found = error.errors(include_input=False, include_url=False, include_context=False)
+        names = [f"SSHCAST_{'_'.join(map(str, each['loc'])).upper()}: {each['msg']}" for each in found]
+        raise SettingsInvalid("; ".join(names)) from None
