@@ -1,0 +1,37 @@
+"""What the policy says of a command."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Severity = Literal["deny", "warn"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One rule that a command broke, and where. `start` and `end` are character offsets; lines and columns from 1.
+
+    `via` says how the place was reached, outermost first, such as `sh -c` or `xargs`.
+    """
+
+    rule: str
+    severity: Severity
+    message_en: str
+    message_zh: str
+    start: int
+    end: int
+    line: int
+    column: int
+    text: str
+    via: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """Every finding, in the order of the text, and the version of the rules that were used."""
+
+    findings: tuple[Finding, ...]
+    version: str
+
+    @property
+    def allowed(self) -> bool:
+        return all(finding.severity != "deny" for finding in self.findings)
