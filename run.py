@@ -1,0 +1,113 @@
+"""Sets sshcast up in this folder, then runs it. Needs Python 3.11 or newer with pip, and nothing else.
+
+python3 run.py [--once]              the demo: service, SSH target and one run, all on this machine
+python3 run.py test [PYTEST ARGS]    the tests
+python3 run.py faults|soak|browser   the slow tests of that name, in full
+python3 run.py COMMAND ...           any sshcast command, such as serve, run or token
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / "bin" / "python"
+RUNTIME, DEV = "requirements.txt", "requirements-dev.txt"
+SLOW = ("faults", "soak", "browser")
+PIP = (sys.executable, "-m", "pip", "--python", PYTHON, "install", "-q", "--disable-pip-version-check")
+NETWORK = "check the network (or pip's settings for a mirror) and run this again: it goes on where it stopped"
+
+
+class StepFailed(Exception):
+    """A step of the set-up failed; the message says which, and what to do."""
+
+
+def main(args):
+    if sys.version_info < (3, 11):
+        return "sshcast needs Python 3.11 or newer, and this is %d.%d: run it with a newer python3." % sys.version_info[:2]
+    tests = bool(args) and args[0] in ("test", *SLOW)
+    try:
+        set_up(DEV if tests else RUNTIME)
+    except StepFailed as error:
+        return str(error)
+    if tests:
+        return replace_by("-m", "pytest", *chosen_tests(args))
+    demo = [] if args and not args[0].startswith("-") else ["demo"]
+    return replace_by("-m", "sshcast", *demo, *args)
+
+
+def chosen_tests(args):
+    """`test` takes pytest's own arguments; a slow suite is a marker, run in full."""
+    os.chdir(ROOT)
+    if args[0] == "test":
+        return args[1:]
+    os.environ["SSHCAST_SUITE"] = "full"
+    return ["-m", args[0], "--timeout", "0", *args[1:]]
+
+
+def replace_by(*args):
+    os.execv(PYTHON, [str(PYTHON), *args])
+
+
+def set_up(lock):
+    """Make the environment and install what `lock` names, unless a stamp says that this was done."""
+    stamp = VENV / ("." + lock + ".done")
+    wanted = fingerprint(lock)
+    if PYTHON.exists() and stamp.is_file() and stamp.read_text() == wanted:
+        return
+    if not PYTHON.exists():
+        shutil.rmtree(VENV, ignore_errors=True)
+        made = step("Making .venv", sys.executable, "-m", "venv", "--without-pip", VENV)
+        require(made, "Making .venv", "see the message above; a full Python has the module venv (Debian: python3-venv)")
+    require(install("the locked packages", "--require-hashes", "-r", lock), "Installing the packages", NETWORK)
+    require(install("sshcast", "--no-deps", "--no-build-isolation", "-e", "."), "Installing sshcast", NETWORK)
+    if shutil.which("npm") and not (ROOT / "sshcast" / "console" / "graphiql").is_dir():
+        step("Fetching GraphiQL (without it the playground is plainer)", PYTHON, "-m", "sshcast", "web", "fetch", seconds=60)
+    stamp.write_text(wanted)
+
+
+def fingerprint(lock):
+    digest = hashlib.sha256(("%s %s" % (ROOT, sys.version)).encode())
+    for name in (lock, "pyproject.toml", "run.py"):
+        digest.update((ROOT / name).read_bytes())
+    return digest.hexdigest()
+
+
+def install(name, *what):
+    """With uv, which is five times faster, where it can be had; else, or if that fails, with pip."""
+    uv = shutil.which("uv") or locked_uv()
+    if uv and step("Installing %s with uv" % name, uv, "pip", "install", "-q", "--python", PYTHON, *what):
+        return True
+    return step("Installing %s with pip" % name, *PIP, *what)
+
+
+def locked_uv():
+    uv, lines = VENV / "bin" / "uv", VENV / "uv.txt"
+    if not uv.exists():
+        locked = (ROOT / RUNTIME).read_text().split("\nuv==", 1)[1].split("\n    # via", 1)[0]
+        lines.write_text("uv==" + locked + "\n")
+        step("Getting uv, a fast installer", *PIP, "--require-hashes", "-r", lines, seconds=120)
+    return uv if uv.exists() else None
+
+
+def step(name, *command, seconds=None):
+    """Run it in this folder, say so, and tell whether it succeeded within `seconds`."""
+    print("· %s" % name, file=sys.stderr, flush=True)
+    try:
+        return subprocess.run([str(word) for word in command], cwd=ROOT, timeout=seconds).returncode == 0
+    except (OSError, subprocess.TimeoutExpired) as error:
+        print("  %s" % error, file=sys.stderr)
+        return False
+
+
+def require(succeeded, name, what_to_do):
+    if not succeeded:
+        raise StepFailed("%s failed. What to do: %s." % (name, what_to_do))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

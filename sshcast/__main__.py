@@ -1,0 +1,5 @@
+"""`python -m sshcast`."""
+
+from sshcast.cli import main
+
+main()
