@@ -28,7 +28,7 @@ class StepFailed(Exception):
 
 def main(args):
     if sys.version_info < (3, 11):
-        return "sshcast needs Python 3.11 or newer, and this is %d.%d: run it with a newer python3." % sys.version_info[:2]
+        return f"sshcast needs Python 3.11 or newer, and this is {sys.version.split()[0]}: use a newer python3."
     tests = bool(args) and args[0] in ("test", *SLOW)
     try:
         set_up(DEV if tests else RUNTIME)
@@ -55,7 +55,7 @@ def replace_by(*args):
 
 def set_up(lock):
     """Make the environment and install what `lock` names, unless a stamp says that this was done."""
-    stamp = VENV / ("." + lock + ".done")
+    stamp = VENV / f".{lock}.done"
     wanted = fingerprint(lock)
     if PYTHON.exists() and stamp.is_file() and stamp.read_text() == wanted:
         return
@@ -66,12 +66,13 @@ def set_up(lock):
     require(install("the locked packages", "--require-hashes", "-r", lock), "Installing the packages", NETWORK)
     require(install("sshcast", "--no-deps", "--no-build-isolation", "-e", "."), "Installing sshcast", NETWORK)
     if shutil.which("npm") and not (ROOT / "sshcast" / "console" / "graphiql").is_dir():
-        step("Fetching GraphiQL (without it the playground is plainer)", PYTHON, "-m", "sshcast", "web", "fetch", seconds=60)
+        fetch = (PYTHON, "-m", "sshcast", "web", "fetch")
+        step("Fetching GraphiQL (without it the playground is plainer)", *fetch, seconds=60)
     stamp.write_text(wanted)
 
 
 def fingerprint(lock):
-    digest = hashlib.sha256(("%s %s" % (ROOT, sys.version)).encode())
+    digest = hashlib.sha256(f"{ROOT} {sys.version}".encode())
     for name in (lock, "pyproject.toml", "run.py"):
         digest.update((ROOT / name).read_bytes())
     return digest.hexdigest()
@@ -80,9 +81,9 @@ def fingerprint(lock):
 def install(name, *what):
     """With uv, which is five times faster, where it can be had; else, or if that fails, with pip."""
     uv = shutil.which("uv") or locked_uv()
-    if uv and step("Installing %s with uv" % name, uv, "pip", "install", "-q", "--python", PYTHON, *what):
+    if uv and step(f"Installing {name} with uv", uv, "pip", "install", "-q", "--python", PYTHON, *what):
         return True
-    return step("Installing %s with pip" % name, *PIP, *what)
+    return step(f"Installing {name} with pip", *PIP, *what)
 
 
 def locked_uv():
@@ -96,17 +97,17 @@ def locked_uv():
 
 def step(name, *command, seconds=None):
     """Run it in this folder, say so, and tell whether it succeeded within `seconds`."""
-    print("· %s" % name, file=sys.stderr, flush=True)
+    print(f"· {name}", file=sys.stderr, flush=True)
     try:
         return subprocess.run([str(word) for word in command], cwd=ROOT, timeout=seconds).returncode == 0
     except (OSError, subprocess.TimeoutExpired) as error:
-        print("  %s" % error, file=sys.stderr)
+        print(f"  {error}", file=sys.stderr)
         return False
 
 
 def require(succeeded, name, what_to_do):
     if not succeeded:
-        raise StepFailed("%s failed. What to do: %s." % (name, what_to_do))
+        raise StepFailed(f"{name} failed. What to do: {what_to_do}.")
 
 
 if __name__ == "__main__":

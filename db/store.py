@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
-from sqlalchemy import Connection, make_url
+from sqlalchemy import URL, Connection, make_url
 
 from db.postgres_store import PostgresStore
 from db.sqlite_store import SqliteStore
@@ -28,7 +28,7 @@ class Store(Protocol):
     async def close(self) -> None: ...
 
 
-async def open_store(url: str) -> Store:
+async def open_store(url: str | URL) -> Store:
     """The store at `sqlite:////absolute/path.db` or `postgresql://user@host/name`."""
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":

@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
-from db.store import open_store
+from db import migrate
+from db.store import Store, open_store
 from db.values import Mode
 from resolvers.context import Limits, Service
 from resolvers.passwords import Passwords
@@ -25,10 +26,10 @@ from runner.output import OutputWriter
 from runner.policy import Policy
 from runner.pool import Pool
 from runner.scheduler import Scheduler
+from runner.ssh import connect
 from runner.vault import Vault
 from schema.build import build_schema
 from sshcast import data_folder, health
-from sshcast.data_folder import FolderLock
 from sshcast.graphql import graphql_routes
 from sshcast.hosts import HostGuard
 from sshcast.page import Playground
@@ -39,16 +40,36 @@ from sshcast.settings import Settings
 KEY_NAME = "1"
 
 
+class DatabaseOlder(Exception):
+    """The database is older than this version: run `sshcast migrate` first."""
+
+    def __init__(self) -> None:
+        super().__init__(self.__doc__)
+
+
 def clock() -> datetime:
     return datetime.now(UTC)
 
 
 @asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[Service]:
-    """The service on its database, without a runner."""
+async def store_of(settings: Settings) -> AsyncIterator[Store]:
+    """The database as it stands, and the data folder it may be in."""
     data_folder.prepare(settings.data)
     store = await open_store(settings.url)
     try:
+        yield store
+    finally:
+        await store.close()
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Service]:
+    """The service on its database, without a runner. SQLite is migrated here; else DatabaseOlder says what to do."""
+    async with store_of(settings) as store:
+        if settings.sqlite:
+            await migrate.migrate(store)
+        elif await migrate.pending(store):
+            raise DatabaseOlder()
         yield Service(
             store=store,
             bus=Bus(),
@@ -66,23 +87,18 @@ async def opened(settings: Settings) -> AsyncIterator[Service]:
             limits=limits(settings),
             clock=clock,
         )
-    finally:
-        await store.close()
 
 
 @asynccontextmanager
 async def driven(service: Service, settings: Settings) -> AsyncIterator[Runtime]:
     """The service's runner, at work until the block ends. FolderBusy when another process has the data folder."""
-    lock = FolderLock(settings.data)
-    try:
+    with data_folder.locked(settings.data):
         async with running(runtime(service, settings)) as found:
             yield found
-    finally:
-        lock.release()
 
 
 def runtime(service: Service, settings: Settings) -> Runtime:
-    pool = Pool()
+    pool = Pool(connect)
     writer = OutputWriter(store=service.store, bus=service.bus, clock=clock)
     parts = Parts(
         store=service.store,

@@ -11,10 +11,13 @@ import typer
 from rich.console import Console
 
 from resolvers.errors import ServiceError
+from resolvers.tokens import WeakKey
 from schema.build import printed
 from sshcast import web
+from sshcast.app import DatabaseOlder
 from sshcast.commands import accounts, demo, enrol, execute, serve
 from sshcast.commands.errors import CommandFailed
+from sshcast.data_folder import FolderBusy, FolderUnsafe
 from sshcast.settings import Settings, SettingsInvalid, load
 
 app = typer.Typer(
@@ -67,8 +70,7 @@ def demo_command(
 @app.command()
 def migrate(data: Data = None) -> None:
     """Bring the database to the schema of this version."""
-    for revision in serve.migrated(settings(data=data)):
-        typer.echo(revision)
+    run(serve.migrate(settings(data=data)))
 
 
 @app.command()
@@ -170,7 +172,7 @@ def main() -> None:
         name = f"{'.'.join(error.field)}: " if error.field else ""
         errors.print(f"sshcast: {name}{error.en}", style="red", highlight=False, markup=False)
         sys.exit(2)
-    except (CommandFailed, SettingsInvalid) as error:
+    except (CommandFailed, SettingsInvalid, DatabaseOlder, FolderBusy, FolderUnsafe, WeakKey) as error:
         errors.print(f"sshcast: {error}", style="red", highlight=False, markup=False)
         sys.exit(1)
     except KeyboardInterrupt:

@@ -4,6 +4,8 @@ import fcntl
 import os
 import secrets
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 KEY_BYTES = 32
@@ -61,17 +63,14 @@ def write_new(path: Path, data: bytes) -> None:
         draft.unlink()
 
 
-class FolderLock:
-    """Held by the process that runs executions on a SQLite data folder: its death frees it, so adopting is safe."""
-
-    def __init__(self, folder: Path) -> None:
-        """Raises FolderBusy when another process holds it."""
-        self._file = os.open(folder / "runner.lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(self._file)
-            raise FolderBusy(f"another sshcast serves {folder}: stop it first, or choose another --data") from None
-
-    def release(self) -> None:
-        os.close(self._file)
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Held by the process that runs executions here: its death frees it, so adopting is safe. May raise FolderBusy."""
+    descriptor = os.open(folder / "runner.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise FolderBusy(f"another sshcast serves {folder}: stop it first, or choose another --data") from None
+    finally:
+        os.close(descriptor)

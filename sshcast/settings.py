@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy import URL, make_url
 
 
 class SettingsInvalid(Exception):
@@ -52,15 +53,15 @@ class Settings(BaseSettings):
     playground: bool = Field(True, description="Serve the playground page at /graphql.")
 
     @property
-    def url(self) -> str:
-        """The database's URL, password included: never shown."""
+    def url(self) -> URL:
+        """The database's URL; shown without its password."""
         if self.database_url is not None:
-            return self.database_url.get_secret_value()
-        return f"sqlite:///{self.data.absolute() / 'sshcast.db'}"
+            return make_url(self.database_url.get_secret_value())
+        return URL.create("sqlite", database=str(self.data.absolute() / "sshcast.db"))
 
     @property
     def sqlite(self) -> bool:
-        return self.url.startswith("sqlite")
+        return self.url.get_backend_name() == "sqlite"
 
 
 def load(**given: Any) -> Settings:

@@ -2,7 +2,9 @@
 
 import secrets
 import socket
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
@@ -19,13 +21,12 @@ from resolvers.context import Context, Service
 from resolvers.inputs import NewCredential, NewServer, NewTask, ServerChange
 from resolvers.paging import PageRequest
 from sshcast import demo_run, signals
-from sshcast.app import build_app, opened, runner_of
+from sshcast.app import build_app, driven, opened
 from sshcast.commands import local
 from sshcast.commands.errors import CommandFailed
-from sshcast.commands.serve import LOOPBACK, migrated
-from sshcast.demo_server import DemoServer
+from sshcast.commands.serve import LOOPBACK
+from sshcast.demo_server import DemoServer, ensure_key
 from sshcast.listener import serving
-from sshcast.runtime import running
 from sshcast.settings import Settings
 
 PORTS_TRIED = 50
@@ -44,37 +45,59 @@ SAMPLES = (
 @dataclass(frozen=True, slots=True)
 class Admin:
     user: User
-    password: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A running demo SSH server, and the key that signs in to it."""
+
+    port: int
+    host_key: str
+    private_key: str = field(repr=False)
 
 
 async def demo(settings: Settings, *, once: bool) -> int:
     """Start, run once over the API, and stay up unless `once`. Returns 0 when all of it worked."""
     if settings.host not in LOOPBACK:
         raise CommandFailed("the demo binds to loopback only; use `sshcast serve` for other addresses")
-    settings = settings.model_copy(update={"data": settings.data / "demo"})
+    settings = settings.model_copy(update={"data": settings.data / "demo", "database_url": None})
     console = Console()
     port, listener = free_port(settings, console)
-    migrated(settings)
     async with (
         opened(settings) as service,
         target(settings.data) as demo_target,
-        runner_of(service, settings) as runner,
-        running(runner.runtime),
+        driven(service, settings),
         serving(build_app(service, settings), listener) as http,
     ):
-        admin = await ensure_admin(service)
-        ctx = local.context(service, admin.user)
-        server = await ensure_server(ctx, demo_target)
-        await ensure_tasks(ctx, server)
+        admin = await prepared(service, demo_target)
         url = f"http://127.0.0.1:{port}"
-        link = f"{url}/graphql#code={service.links.issue(admin.user.id)}"
-        greet(console, url, admin, link, settings)
+        greet(console, url, admin, f"{url}/graphql#code={service.links.issue(admin.user.id)}", settings)
         ok = await demo_run.show(url, admin.user.name, admin.password, HELLO, console)
         if once:
             return 0 if ok else 1
         console.print("It stays up: Ctrl-C stops it.\n[dim]它会一直运行，按 Ctrl-C 停止。[/dim]")
         await signals.until_asked_to_stop(http)
     return 0
+
+
+@asynccontextmanager
+async def target(data: Path) -> AsyncIterator[Target]:
+    """A demo SSH server until the block ends."""
+    private_key, public_key = ensure_key(data / "demo_client_key")
+    server = await DemoServer.start(host_key_path=data / "demo_host_key", authorized_key=public_key)
+    try:
+        yield Target(server.port, server.host_key, private_key)
+    finally:
+        await server.close()
+
+
+async def prepared(service: Service, demo_target: Target) -> Admin:
+    """The admin, the server and the sample tasks, whether or not an earlier start has left them."""
+    admin = await ensure_admin(service)
+    ctx = local.context(service, admin.user)
+    await ensure_tasks(ctx, await ensure_server(ctx, demo_target))
+    return admin
 
 
 def free_port(settings: Settings, console: Console) -> tuple[int, socket.socket]:
@@ -94,10 +117,6 @@ def free_port(settings: Settings, console: Console) -> tuple[int, socket.socket]
     raise CommandFailed(f"no free port from {settings.port} on; choose one with --port")
 
 
-def target(data: Path) -> DemoServer:
-    return DemoServer(folder=data)
-
-
 async def ensure_admin(service: Service) -> Admin:
     """The demo's admin, with a new random password at each start: nothing of it is kept in clear."""
     password = secrets.token_urlsafe(12)
@@ -107,9 +126,9 @@ async def ensure_admin(service: Service) -> Admin:
     return Admin(await user_resolver.set_password(service, user.id, password), password)
 
 
-async def ensure_server(ctx: Context, demo_target: DemoServer) -> Server:
+async def ensure_server(ctx: Context, demo_target: Target) -> Server:
     """The demo target, registered with its pinned host key; its port is new at each start."""
-    credential = NewCredential(private_key=demo_target.client_key)
+    credential = NewCredential(private_key=demo_target.private_key)
     known = await ctx.service.store.read(server_table.by_name, "demo")
     if known is not None:
         change = ServerChange(port=demo_target.port, host_keys=[demo_target.host_key], credential=credential)

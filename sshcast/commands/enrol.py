@@ -9,6 +9,7 @@ import typer
 from resolvers import servers
 from resolvers.inputs import NewCredential, NewServer
 from runner.ssh import ConnectFailed, fingerprint, scan_host_keys
+from sshcast.app import opened
 from sshcast.commands import local
 from sshcast.commands.errors import CommandFailed
 from sshcast.settings import Settings
@@ -51,7 +52,7 @@ async def enrol(settings: Settings, given: Enrolment, run_as: str | None) -> int
         host_keys=keys,
         credential=credential,
     )
-    async with local.service(settings) as service:
+    async with opened(settings) as service:
         server = await servers.create(await local.viewer(service, run_as), new)
     print(server.id)
     return 0

@@ -14,6 +14,7 @@ from resolvers.context import Context
 from resolvers.errors import ServiceError
 from resolvers.inputs import RunCommand
 from sshcast import tail as tails
+from sshcast.app import opened
 from sshcast.commands import local
 from sshcast.commands.errors import CommandFailed
 from sshcast.settings import Settings
@@ -37,21 +38,22 @@ async def run(settings: Settings, server: str, command: list[str], how: How) -> 
         row = await executions.run_command(ctx, wanted)
         notes = Console(stderr=True)
         notes.print(f"execution {row.id}", style="dim", highlight=False)
-        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, cancel_soon, ctx, row.id, tasks := set())
+        cancels: set[asyncio.Task[None]] = set()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, cancel_soon, ctx, row.id, cancels)
         status = await tails.follow(output.follow(ctx, row.id), tails.Tail(raw=how.raw, notes=notes))
-        await asyncio.gather(*tasks)
+        await asyncio.gather(*cancels)
         return status
 
 
 async def tail(settings: Settings, execution_id: int, after: str | None, how: How) -> int:
-    async with local.service(settings) as service:
+    async with opened(settings) as service:
         ctx = await local.viewer(service, how.run_as)
         shown = tails.Tail(raw=how.raw, notes=Console(stderr=True))
         return await tails.follow(output.follow(ctx, execution_id, after), shown)
 
 
-def cancel_soon(ctx: Context, execution_id: int, tasks: "set[asyncio.Task[None]]") -> None:
-    tasks.add(asyncio.create_task(cancel(ctx, execution_id), name="cancel"))
+def cancel_soon(ctx: Context, execution_id: int, cancels: "set[asyncio.Task[None]]") -> None:
+    cancels.add(asyncio.create_task(cancel(ctx, execution_id), name="cancel"))
 
 
 async def cancel(ctx: Context, execution_id: int) -> None:

@@ -1,36 +1,28 @@
 """A service opened by a command on the machine itself: no HTTP, the data folder's owner is trusted."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from datetime import UTC, datetime
 
 from db import users
 from db.models import User
 from db.values import Role
 from resolvers.context import Context, Service, Viewer
-from sshcast.app import FolderBusy, opened, runner_of
+from sshcast.app import driven, opened
 from sshcast.commands.errors import CommandFailed
-from sshcast.runtime import running
+from sshcast.data_folder import FolderBusy
 from sshcast.settings import Settings
 
-
-@asynccontextmanager
-async def service(settings: Settings) -> AsyncIterator[Service]:
-    """The service without a runner: another process drives what it writes."""
-    async with opened(settings) as found:
-        yield found
+NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 @asynccontextmanager
 async def service_that_runs(settings: Settings) -> AsyncIterator[Service]:
     """The service with a runner of its own, unless one serves this data folder already and will do the work."""
-    async with opened(settings) as found:
-        try:
-            runner = runner_of(found, settings)
-        except FolderBusy:
-            yield found
-            return
-        async with runner, running(runner.runtime):
-            yield found
+    async with opened(settings) as service, AsyncExitStack() as stack:
+        with suppress(FolderBusy):
+            await stack.enter_async_context(driven(service, settings))
+        yield service
 
 
 async def viewer(service: Service, name: str | None) -> Context:
@@ -44,5 +36,4 @@ async def viewer(service: Service, name: str | None) -> Context:
 
 
 def context(service: Service, user: User) -> Context:
-    far = service.clock().replace(year=9999)
-    return Context(service=service, viewer=Viewer(user.id, user.name, Role(user.role), far, user.token_version))
+    return Context(service=service, viewer=Viewer(user.id, user.name, Role(user.role), NEVER, user.token_version))

@@ -4,13 +4,11 @@ import socket
 
 import structlog
 
-from db import migrate
+from db import migrate as migrations
 from sshcast import signals
-from sshcast.app import build_app, opened, runner_of
+from sshcast.app import build_app, driven, opened, store_of
 from sshcast.commands.errors import CommandFailed
-from sshcast.data_folder import prepare
 from sshcast.listener import serving
-from sshcast.runtime import running
 from sshcast.settings import Settings
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -21,26 +19,23 @@ log = structlog.get_logger()
 async def serve(settings: Settings) -> int:
     """Serve until SIGINT or SIGTERM. SQLite is migrated first; PostgreSQL only by `sshcast migrate`."""
     refuse_open_address(settings)
-    listener = listening(settings)
-    if settings.sqlite:
-        migrated(settings)
-    elif migrate.pending(settings.url):
-        raise CommandFailed("the database is older than this version: run `sshcast migrate` first")
-    async with (
-        opened(settings) as service,
-        runner_of(service, settings) as runner,
-        running(runner.runtime),
-        serving(build_app(service, settings), listener) as server,
-    ):
-        log.info("serving", url=f"http://{settings.host}:{listener.getsockname()[1]}/graphql")
-        await signals.until_asked_to_stop(server)
-        log.info("stopping")
+    with listening(settings) as listener:
+        async with (
+            opened(settings) as service,
+            driven(service, settings),
+            serving(build_app(service, settings), listener) as server,
+        ):
+            log.info("serving", url=f"http://{shown(settings.host)}:{listener.getsockname()[1]}/graphql")
+            await signals.until_asked_to_stop(server)
+            log.info("stopping")
     return 0
 
 
-def migrated(settings: Settings) -> list[str]:
-    prepare(settings.data)
-    return migrate.migrate(settings.url)
+async def migrate(settings: Settings) -> int:
+    async with store_of(settings) as store:
+        for revision in await migrations.migrate(store):
+            print(revision)
+    return 0
 
 
 def refuse_open_address(settings: Settings) -> None:
@@ -63,3 +58,7 @@ def listening(settings: Settings) -> socket.socket:
             f"cannot listen on {settings.host}:{settings.port} ({error.strerror}): choose another --port"
         ) from error
     return listener
+
+
+def shown(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
