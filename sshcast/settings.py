@@ -3,9 +3,10 @@
 import os
 from pathlib import Path
 from typing import Any
+from zoneinfo import available_timezones
 
-from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 from sqlalchemy import URL, make_url
 
 
@@ -52,6 +53,19 @@ class Settings(BaseSettings):
     timezone: str = Field("UTC", description="Time zone of tasks that name none.")
     playground: bool = Field(True, description="Serve the playground page at /graphql.")
 
+    @field_validator("timezone")
+    @classmethod
+    def is_a_zone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError("must be an IANA time zone such as Asia/Shanghai")
+        return value
+
+    @model_validator(mode="after")
+    def defaults_are_within_the_limits(self) -> "Settings":
+        if self.default_timeout > self.max_timeout or self.default_output_limit > self.max_output_limit:
+            raise ValueError("a default (DEFAULT_TIMEOUT, DEFAULT_OUTPUT_LIMIT) is above its maximum")
+        return self
+
     @property
     def url(self) -> URL:
         """The database's URL; shown without its password."""
@@ -70,5 +84,10 @@ def load(**given: Any) -> Settings:
         return Settings(**given)
     except ValidationError as error:
         found = error.errors(include_input=False, include_url=False, include_context=False)
-        names = [f"SSHCAST_{'_'.join(map(str, each['loc'])).upper()}: {each['msg']}" for each in found]
-        raise SettingsInvalid("; ".join(names)) from None
+        raise SettingsInvalid("; ".join(f"{variable(each['loc'])}: {each['msg']}" for each in found)) from None
+    except SettingsError as error:
+        raise SettingsInvalid(f'{error}: lists are JSON, such as ["a", "b"]') from None
+
+
+def variable(place: tuple[int | str, ...]) -> str:
+    return "_".join(["SSHCAST", *map(str, place)]).upper()

@@ -1,0 +1,75 @@
+"""The data folder: for its owner only, keys made once, one process at a time."""
+
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sshcast import data_folder
+from sshcast.data_folder import FolderBusy, FolderUnsafe
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_the_folder_is_its_owners_only_even_when_it_was_open_before(tmp_path: Path) -> None:
+    folder = tmp_path / "deep" / "data"
+    folder.mkdir(parents=True)
+    folder.chmod(0o755)
+    data_folder.prepare(folder)
+    assert mode(folder) == 0o700
+
+
+def test_a_key_is_made_once_for_its_owner_only(tmp_path: Path) -> None:
+    first = data_folder.key(tmp_path, "signing.key")
+    assert len(first) == 32
+    assert data_folder.key(tmp_path, "signing.key") == first
+    assert mode(tmp_path / "signing.key") == 0o600
+    assert [path.name for path in tmp_path.iterdir()] == ["signing.key"]
+
+
+def test_of_many_starters_one_makes_the_key_and_all_take_it(tmp_path: Path) -> None:
+    script = "import sys; from pathlib import Path; from sshcast import data_folder as d; "
+    script += "print(d.key(Path(sys.argv[1]), 'signing.key').hex())"
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    starters = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
+    assert len({starter.communicate()[0] for starter in starters}) == 1
+
+
+def test_a_key_that_others_can_read_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    data_folder.key(tmp_path, "secret.key")
+    (tmp_path / "secret.key").chmod(0o640)
+    with pytest.raises(FolderUnsafe, match="chmod 600"):
+        data_folder.key(tmp_path, "secret.key")
+
+
+@pytest.mark.parametrize("text", ["", "00", "zz" * 32, "00" * 31])
+def test_a_short_or_foreign_key_is_refused_and_never_shown(text: str) -> None:
+    with pytest.raises(FolderUnsafe, match="64 hexadecimal digits") as failed:
+        data_folder.parsed(text, "SSHCAST_SECRET_KEY")
+    assert text == "" or text not in str(failed.value).replace("secret.key", "")
+
+
+def test_one_process_at_a_time_holds_the_folder(tmp_path: Path) -> None:
+    with data_folder.locked(tmp_path), pytest.raises(FolderBusy, match=str(tmp_path)), data_folder.locked(tmp_path):
+        raise AssertionError("held twice")
+    with data_folder.locked(tmp_path):
+        pass
+
+
+def test_the_death_of_the_holder_frees_the_folder(tmp_path: Path) -> None:
+    script = "import sys; from pathlib import Path; from sshcast import data_folder as d\n"
+    script += "with d.locked(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        with pytest.raises(FolderBusy), data_folder.locked(tmp_path):
+            raise AssertionError("held twice")
+        holder.kill()
+        holder.wait()
+    with data_folder.locked(tmp_path):
+        assert (tmp_path / "runner.lock").exists()
