@@ -2,6 +2,7 @@
 
 import asyncio
 import getpass
+import logging
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
@@ -13,7 +14,7 @@ from rich.console import Console
 from resolvers.errors import ServiceError
 from resolvers.tokens import WeakKey
 from schema.build import printed
-from sshcast import web
+from sshcast import logs, web
 from sshcast.app import DatabaseOlder
 from sshcast.commands import accounts, demo, enrol, execute, serve
 from sshcast.commands.errors import CommandFailed
@@ -165,6 +166,7 @@ def first_line() -> str:
 
 
 def main() -> None:
+    logs.configure(level=logging.WARNING)
     errors = Console(stderr=True)
     try:
         app()

@@ -5,7 +5,7 @@ import socket
 import structlog
 
 from db import migrate as migrations
-from sshcast import signals
+from sshcast import logs, signals
 from sshcast.app import build_app, driven, opened, store_of
 from sshcast.commands.errors import CommandFailed
 from sshcast.listener import serving
@@ -19,6 +19,7 @@ log = structlog.get_logger()
 async def serve(settings: Settings) -> int:
     """Serve until SIGINT or SIGTERM. SQLite is migrated first; PostgreSQL only by `sshcast migrate`."""
     refuse_open_address(settings)
+    logs.configure()
     with listening(settings) as listener:
         async with (
             opened(settings) as service,
