@@ -3,6 +3,7 @@
 import asyncio
 import getpass
 import logging
+import os
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
@@ -166,6 +167,7 @@ def first_line() -> str:
 
 
 def main() -> None:
+    os.umask(0o077)
     logs.configure(level=logging.WARNING)
     errors = Console(stderr=True)
     try:
