@@ -4,7 +4,7 @@ Watch; loop {clear; read the state; read rows after the cursor; yield; stop if t
 is read before the rows, so a final state means that every row was there to be read.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -66,7 +66,7 @@ class Look:
     rows: list[OutputChunk]
 
 
-async def follow(ctx: Context, execution_id: int, after: str | None = None) -> AsyncIterator[OutputEvent]:
+async def follow(ctx: Context, execution_id: int, after: str | None = None) -> AsyncGenerator[OutputEvent, None]:
     """Every event after the cursor `after` (None: from the beginning), live until the end."""
     ctx.need(Role.VIEWER)
     rules.identifier("execution_id", execution_id)
@@ -102,7 +102,7 @@ async def read(ctx: Context, execution_id: int, after: str | None, max_bytes: in
     return execution, [after_position(row, position) for row in look.rows]
 
 
-async def updates(ctx: Context, filter: ExecutionFilter) -> AsyncIterator[TaskExecution]:
+async def updates(ctx: Context, filter: ExecutionFilter) -> AsyncGenerator[TaskExecution, None]:
     """Executions that match, each time one of them comes into being or changes its state, from now on."""
     ctx.need(Role.VIEWER)
     known: dict[int, tuple[str, bool]] = {}

@@ -1,36 +1,110 @@
-"""The HTTP listener: uvicorn with a deadline for headers and bounds for peers that stall."""
+"""The HTTP listener: uvicorn with deadlines for requests and bounds for peers that stall."""
 
 import asyncio
+import resource
 import socket
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
+import h11
+import orjson
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-HEADER_SECONDS = 5.0
-SEND_BUFFER = 128 * 1024
-STALLED_MS = 30_000
-DRAIN_SECONDS = 5
+from sshcast.rest.answers import HEADERS
+
+MOST_CONNECTIONS = 10_000
+PIECE_BYTES = 4096
 
 
-class DeadlineProtocol(H11Protocol):
-    """Closes a connection whose request headers are not in after a while: uvicorn itself waits for ever."""
+def most_connections() -> int:
+    """Half of the file descriptors that this process may have: the rest is for the database and SSH."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return MOST_CONNECTIONS if soft == resource.RLIM_INFINITY else min(MOST_CONNECTIONS, soft // 2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """What a peer may take: seconds for a request's headers and its body, bytes, and how long it may stall."""
+
+    header_seconds: float = 5.0
+    body_seconds: float = 10.0
+    header_bytes: int = 16 * 1024
+    idle_seconds: int = 5
+    stalled_ms: int = 30_000
+    send_buffer_bytes: int = 128 * 1024
+    drain_seconds: int = 5
+    connections: int = field(default_factory=most_connections)
+
+
+class BoundedProtocol(H11Protocol):
+    """Closes a connection whose request is not in after a while: uvicorn itself waits for ever.
+
+    A phase (the headers, the body) has one clock, from its start to its end, however often a byte comes in between.
+    """
+
+    def __init__(self, *args: Any, bounds: Bounds, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.bounds = bounds
+        self._phase: Any = None
+        self._deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        self._deadline = self.loop.call_later(HEADER_SECONDS, self._too_slow)
+        if len(self.connections) > self.bounds.connections:
+            transport.close()
+        else:
+            self._enter(h11.IDLE)
+
+    def data_received(self, data: bytes) -> None:
+        """Headers go to the parser in pieces: it measures only those that are incomplete."""
+        start = 0
+        while start < len(data) and not self.transport.is_closing() and self.transport.get_protocol() is self:
+            end = start + PIECE_BYTES if self.conn.their_state is h11.IDLE else len(data)
+            super().data_received(data[start:end])
+            start = end
+        self._enter(self.conn.their_state)
+
+    def on_response_complete(self) -> None:
+        """An idle connection has uvicorn's own clock; a request that came along with the last one has ours."""
+        super().on_response_complete()
+        self._enter(self.conn.their_state if self.conn.their_state is h11.SEND_BODY else None)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._enter(None)
+        super().connection_lost(exc)
+
+    def send_400_response(self, msg: str) -> None:
+        """uvicorn's answer to what is not HTTP, in the documented shape."""
+        message = f"This is not a valid HTTP request, or its headers are over {self.bounds.header_bytes} bytes."
+        body = orjson.dumps({"code": 400, "message": message, "error": "INVALID"})
+        fixed = {"Content-Type": "application/json", "Content-Length": str(len(body)), "Connection": "close"}
+        headers = list((HEADERS | fixed).items())
+        answer = (h11.Response(status_code=400, headers=headers), h11.Data(data=body), h11.EndOfMessage())
+        with suppress(h11.LocalProtocolError):  # another answer is on its way
+            for event in answer:
+                self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
+
+    def _enter(self, phase: Any) -> None:
+        if phase is self._phase:
+            return
+        self._phase = phase
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+        seconds = {h11.IDLE: self.bounds.header_seconds, h11.SEND_BODY: self.bounds.body_seconds}.get(phase)
+        if seconds is not None:
+            self._deadline = self.loop.call_later(seconds, self._too_slow)
 
     def _too_slow(self) -> None:
         """A connection that became a WebSocket has another protocol by now, and a deadline of that one's."""
-        if self.cycle is None and self.transport.get_protocol() is self:
+        if self.transport.get_protocol() is self:
             self.transport.close()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._deadline.cancel()
-        super().connection_lost(exc)
 
 
 class HttpServer(uvicorn.Server):
@@ -57,32 +131,34 @@ class HttpServer(uvicorn.Server):
             self.stopped.set()
 
 
-def bounded(listener: socket.socket) -> socket.socket:
+def bounded(listener: socket.socket, bounds: Bounds) -> socket.socket:
     """Accepted connections inherit both: what is sent waits in a small buffer, and a stalled peer is dropped."""
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, bounds.send_buffer_bytes)
     if hasattr(socket, "TCP_USER_TIMEOUT"):
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALLED_MS)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, bounds.stalled_ms)
     return listener
 
 
 @asynccontextmanager
-async def serving(app: ASGIApp, listener: socket.socket) -> AsyncIterator[HttpServer]:
+async def serving(app: ASGIApp, listener: socket.socket, *, bounds: Bounds | None = None) -> AsyncIterator[HttpServer]:
     """Serve `app` on the bound socket until the block ends; the socket is listening when the block starts."""
+    bounds = bounds or Bounds()
     config = uvicorn.Config(
         app,
-        http=DeadlineProtocol,
+        http=partial(BoundedProtocol, bounds=bounds),  # type: ignore[arg-type]
         ws="websockets-sansio",
         lifespan="off",
         access_log=False,
         log_config=None,
         server_header=False,
         ws_max_size=64 * 1024,
-        h11_max_incomplete_event_size=16 * 1024,
-        timeout_graceful_shutdown=DRAIN_SECONDS,
+        h11_max_incomplete_event_size=bounds.header_bytes,
+        timeout_keep_alive=bounds.idle_seconds,
+        timeout_graceful_shutdown=bounds.drain_seconds,
         proxy_headers=False,
     )
     server = HttpServer(config)
-    task = asyncio.create_task(server.serve_on(bounded(listener)), name="http server")
+    task = asyncio.create_task(server.serve_on(bounded(listener, bounds)), name="http server")
     try:
         await server.ready.wait()
         yield server

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import structlog
 from sqlalchemy.exc import InterfaceError, OperationalError
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from resolvers.errors import Language, ServiceError, Unavailable
@@ -25,11 +25,28 @@ STATUS = {
     "CONFLICT": 409,
     "TOO_LARGE": 413,
     "RATE_LIMITED": 429,
+    "INTERNAL": 500,
     "UNAVAILABLE": 503,
 }
-HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+HEADERS = {
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+}
 
 Handler = Callable[[Request], Awaitable[Response]]
+
+
+class Internal(ServiceError):
+    """Internal error."""
+
+    code = "INTERNAL"
+
+    def __init__(self, error_id: str) -> None:
+        super().__init__(
+            f"Internal error; look up {error_id} in the service's log.", f"内部错误，日志编号 {error_id}。"
+        )
+        self.error_id = error_id
 
 
 def json_answer(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
@@ -43,31 +60,60 @@ def done(request: Request, en: str, zh: str, data: Any, **beside: Any) -> Respon
 
 
 def language_of(request: Request) -> Language:
-    """zh when the first language that the caller accepts is Chinese."""
-    first = request.headers.get("accept-language", "").split(",")[0].strip().lower()
-    return "zh" if first.startswith("zh") else "en"
+    """zh when the caller would rather have Chinese than English, by Accept-Language; else en."""
+    weights: dict[str, float] = {}
+    for part in request.headers.get("accept-language", "").lower().split(","):
+        tag, _, parameter = part.partition(";")
+        name = tag.strip().split("-")[0]
+        weights.setdefault(name, weight(parameter))
+    return "zh" if weights.get("zh", 0) > weights.get("en", 0) else "en"
+
+
+def weight(parameter: str) -> float:
+    """The number in "q=0.8"; 1 where there is none, 0 where it cannot be read."""
+    name, _, value = parameter.strip().partition("=")
+    if name.strip() != "q":
+        return 1
+    try:
+        return float(value)
+    except ValueError:
+        return 0
 
 
 def refused(request: Request, error: ServiceError) -> Response:
-    status = STATUS.get(error.code, 400)
-    body: dict[str, Any] = {"code": status, "message": error.text(language_of(request)), "error": error.code}
-    if error.field:
-        body["field"] = ".".join(error.field)
+    body = error_body(error, language_of(request))
+    status: int = body["code"]
     headers: dict[str, str] = {}
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
+    if status == 413:
+        headers["Connection"] = "close"  # the rest of the body is not read
     if (retry_after := getattr(error, "retry_after", None)) is not None:
         headers["Retry-After"] = str(retry_after)
     return json_answer(body, status, headers)
 
 
-def failed(request: Request, error: Exception) -> Response:
-    """An answer that hides the cause and names the line of our log that has it."""
-    error_id = secrets.token_hex(8)
-    log.error("a REST request failed", error_id=error_id, path=request.url.path, exc_info=error)
-    zh = language_of(request) == "zh"
-    message = f"内部错误，日志编号 {error_id}。" if zh else f"Internal error; look up {error_id} in the service's log."
-    return json_answer({"code": 500, "message": message, "error": "INTERNAL", "error_id": error_id}, 500)
+def error_body(error: ServiceError, language: Language) -> dict[str, Any]:
+    """A field that is too long is out of its range (400); a request that is too large as a whole is 413."""
+    status = 400 if error.code == "TOO_LARGE" and error.field else STATUS.get(error.code, 400)
+    body: dict[str, Any] = {"code": status, "message": error.text(language), "error": error.code}
+    if error.field:
+        body["field"] = ".".join(error.field)
+    if isinstance(error, Internal):
+        body["error_id"] = error.error_id
+    return body
+
+
+def known(error: Exception, path: str) -> ServiceError:
+    """What the caller may learn of an error; what hides behind it is logged, under an id that the answer carries."""
+    if isinstance(error, ServiceError):
+        return error
+    if isinstance(error, OperationalError | InterfaceError | ConnectionError):
+        log.error("the database is away", path=path, exc_info=error)
+        return Unavailable()
+    masked = Internal(secrets.token_hex(8))
+    log.error("a REST request failed", error_id=masked.error_id, path=path, exc_info=error)
+    return masked
 
 
 def guarded(handler: Handler) -> Handler:
@@ -76,12 +122,9 @@ def guarded(handler: Handler) -> Handler:
     async def answer(request: Request) -> Response:
         try:
             return await handler(request)
-        except ServiceError as error:
-            return refused(request, error)
-        except (OperationalError, InterfaceError, ConnectionError) as error:
-            log.error("the database is away", exc_info=error)
-            return refused(request, Unavailable())
+        except ClientDisconnect:
+            return Response(status_code=400)  # nobody is there to read it
         except Exception as error:
-            return failed(request, error)
+            return refused(request, known(error, request.url.path))
 
     return answer

@@ -4,47 +4,58 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from db.values import Role
 from resolvers import sign_in, users
+from resolvers.errors import Invalid
 from resolvers.sign_in import Tokens
-from sshcast.rest import asked, shapes
+from sshcast.rest import asked, body, shapes
 from sshcast.rest.answers import done, guarded
 
 
 async def login(request: Request) -> Response:
-    ctx = await asked.context(request)
-    found = await asked.body(request, {"username": str, "password": str})
-    tokens = await sign_in.login(ctx, found["username"], found["password"])
+    found = await body.read(request, {"username": str, "password": str})
+    name = sized("username", found["username"], 64)
+    tokens = await sign_in.login(asked.stranger(request), name, sized("password", found["password"], 1024))
     return signed_in(request, tokens)
 
 
 async def refresh(request: Request) -> Response:
-    ctx = await asked.context(request)
-    found = await asked.body(request, {"refresh_token": str})
-    return signed_in(request, await sign_in.refresh(ctx, found["refresh_token"]))
+    found = await body.read(request, {"refresh_token": str})
+    token = sized("refresh_token", found["refresh_token"], 4096)
+    return signed_in(request, await sign_in.refresh(asked.stranger(request), token))
 
 
 async def link(request: Request) -> Response:
     """The one-time code of a sign-in link, for tokens."""
-    ctx = await asked.context(request)
-    found = await asked.body(request, {"code": str})
-    return signed_in(request, await sign_in.exchange_link(ctx, found["code"]))
+    found = await body.read(request, {"code": str})
+    code = sized("code", found["code"], 128)
+    return signed_in(request, await sign_in.exchange_link(asked.stranger(request), code))
 
 
 async def logout(request: Request) -> Response:
-    await sign_in.logout(await asked.context(request))
+    ctx = await asked.context(request, Role.VIEWER)
+    await body.empty(request)
+    await sign_in.logout(ctx)
     return done(request, "Signed out.", "已退出登录", None)
 
 
 async def profile(request: Request) -> Response:
-    user = await users.me(await asked.context(request))
+    ctx = await asked.context(request, Role.VIEWER)
+    asked.query(request)
+    user = await users.me(ctx)
     return done(request, "OK", "成功", shapes.user(user))
+
+
+def sized(name: str, value: str, longest: int) -> str:
+    if not 1 <= len(value) <= longest:
+        raise Invalid(name, f"must be 1 to {longest} characters.", f"长度须为 1 到 {longest} 个字符。")
+    return value
 
 
 def signed_in(request: Request, tokens: Tokens) -> Response:
     data = {
         "access_token": tokens.access_token,
         "refresh_token": tokens.refresh_token,
-        "expires_in": tokens.expires_in,
         "user": shapes.user(tokens.user),
     }
     return done(request, "Signed in.", "登录成功", data)

@@ -63,11 +63,12 @@ def seconds(row: TaskExecution) -> float | int | None:
     return row.duration_ms / 1000 if rest else whole
 
 
-def reason_text(row: TaskExecution) -> str:
-    """What `error` says beside stderr: only where the run ended for a reason that is not the command's own."""
+def reason_line(row: TaskExecution, error: str) -> str:
+    """What follows stderr (`error`): a line of its own where the run ended for a reason that is not the command's."""
     if not State(row.state).final or row.reason in (None, Reason.EXIT_STATUS, Reason.SIGNAL):
         return ""
-    return f"[sshcast] {row.reason}: {row.message or row.reason}\n"
+    start = "\n" if error and not error.endswith("\n") else ""
+    return f"{start}[sshcast] {row.reason}: {row.message or row.reason}\n"
 
 
 def log(row: TaskExecution, output: str, error: str, cursor: str) -> dict[str, Any]:
@@ -81,9 +82,7 @@ def log(row: TaskExecution, output: str, error: str, cursor: str) -> dict[str, A
         "duration": seconds(row),
         "execution_id": row.id,
         "state": row.state,
-        "reason": row.reason,
         "exit_code": row.exit_code,
-        "exit_signal": row.exit_signal,
         "truncated": row.truncated,
         "cursor": cursor,
     }

@@ -14,20 +14,20 @@ from resolvers import executions, tasks
 from resolvers.errors import Invalid
 from resolvers.inputs import NewTask, RunTask, TaskChange
 from resolvers.paging import Page, PageRequest
-from resolvers.rules import text
-from sshcast.rest import asked, shapes
+from resolvers.rules import CONTROL, text
+from sshcast.rest import asked, body, shapes
 from sshcast.rest.answers import done, guarded, json_answer
 
 MAX_CRON = 50
+MAX_NAME = 100
 PAGE = ("page", "page_size")
 FILTERS = ("server_id", "status", "start_time", "end_time", "name", "created_by")
 FIELDS: dict[str, type] = {"name": str, "command": str, "server_id": int, "cron_expr": str}
 
 
 async def create(request: Request) -> Response:
-    ctx = await asked.context(request)
-    ctx.need(Role.OPERATOR)
-    found = await asked.body(request, FIELDS)
+    ctx = await asked.context(request, Role.OPERATOR)
+    found = await body.read(request, FIELDS)
     created = await tasks.create(ctx, NewTask(**checked(found)))
     execution_id = created.execution.id if created.execution else None
     data = shapes.task(created.task) | {"execution_id": execution_id}
@@ -35,49 +35,61 @@ async def create(request: Request) -> Response:
 
 
 async def listed(request: Request) -> Response:
-    ctx = await asked.context(request)
+    ctx = await asked.context(request, Role.VIEWER)
     found = asked.query(request, *PAGE, *FILTERS)
     filter = TaskFilter(
         server_id=asked.optional_integer(found, "server_id"),
         enabled=None if (status := asked.optional_integer(found, "status", 0, 1)) is None else bool(status),
-        name_contains=found.get("name"),
+        name_contains=name_part(found),
         last_run_from=asked.optional_time(found, "start_time"),
-        last_run_to=asked.optional_time(found, "end_time"),
+        last_run_to=asked.optional_time(found, "end_time", until=True),
         created_by=asked.optional_integer(found, "created_by"),
     )
-    if filter.name_contains:
-        text("name", filter.name_contains, longest=100)
     page = await tasks.page(ctx, filter, page_request(found))
     return await page_answer(page, [shapes.task(row) for row in page.rows])
 
 
 async def update(request: Request) -> Response:
-    ctx = await asked.context(request)
-    ctx.need(Role.OPERATOR)
+    ctx = await asked.context(request, Role.OPERATOR)
     id = asked.path_id(request)
-    found = checked(await asked.body(request, FIELDS | {"status": int}, required=False))
+    found = checked(await body.read(request, FIELDS | {"status": int}, required=False))
     task = await tasks.update(ctx, id, TaskChange(**found))
     return done(request, "Task updated.", "任务更新成功", shapes.task(task))
 
 
 async def delete(request: Request) -> Response:
-    ctx = await asked.context(request)
+    ctx = await asked.context(request, Role.OPERATOR)
     task: Task = await tasks.delete(ctx, asked.path_id(request))
     return done(request, "Task deleted.", "任务删除成功", {"id": task.id})
 
 
 async def execute(request: Request) -> Response:
-    ctx = await asked.context(request)
-    row = await executions.run_task(ctx, RunTask(task_id=asked.path_id(request)))
+    ctx = await asked.context(request, Role.OPERATOR)
+    id = asked.path_id(request)
+    await body.empty(request)
+    row = await executions.run_task(ctx, RunTask(task_id=id))
     return done(request, "Execution started.", "任务已开始执行", shapes.execution(row), execution_id=row.id)
 
 
 async def history(request: Request) -> Response:
-    ctx = await asked.context(request)
-    task = await tasks.get(ctx, asked.path_id(request))
-    found = asked.query(request, *PAGE)
-    page = await executions.page(ctx, ExecutionFilter(task_id=task.id), page_request(found))
+    ctx = await asked.context(request, Role.VIEWER)
+    id = asked.path_id(request)
+    wanted = page_request(asked.query(request, *PAGE))
+    task = await tasks.get(ctx, id)
+    page = await executions.page(ctx, ExecutionFilter(task_id=task.id), wanted)
     return await page_answer(page, [shapes.execution(row) for row in page.rows])
+
+
+def name_part(found: dict[str, str]) -> str | None:
+    """The filter on names: any text that a name can hold, a lone space too."""
+    part = found.get("name")
+    if part is not None and (len(part) > MAX_NAME or CONTROL.search(part)):
+        raise Invalid(
+            "name",
+            f"must be at most {MAX_NAME} characters, none of them a control character.",
+            f"最多 {MAX_NAME} 个字符，且不能包含控制字符。",
+        )
+    return part
 
 
 def page_request(found: dict[str, str]) -> PageRequest:
