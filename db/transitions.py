@@ -3,7 +3,7 @@
 PENDING -> RUNNING -> SUCCESS | FAILED | TIMEOUT | CANCELLED; PENDING may also go to CANCELLED or FAILED.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, Literal
 
@@ -20,11 +20,16 @@ CLAIM_LOCK = 0x55C0
 Cancelled = Literal["cancelled", "requested", "final"]
 
 
-def claim(conn: Connection, *, runner_id: str, at: datetime, limit: int) -> list[TaskExecution]:
-    """Take up to `limit` pending executions: within each server's `max_parallel`, and in turn between servers."""
+def claim(
+    conn: Connection, *, runner_id: str, at: datetime, limit: int, skip: Collection[int] = ()
+) -> list[TaskExecution]:
+    """Take up to `limit` pending executions: within each server's `max_parallel`, and in turn between servers.
+
+    `skip`: ids of servers of which none is wanted now.
+    """
     if conn.dialect.name == "postgresql":
         conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": CLAIM_LOCK})
-    ids: list[int] = list(conn.scalars(claimable(limit)))
+    ids: list[int] = list(conn.scalars(claimable(limit, skip)))
     if not ids:
         return []
     values = {"state": State.RUNNING, "runner_id": runner_id, "start_time": at, "fence": executions.c.fence + 1}
@@ -37,7 +42,7 @@ def claim(conn: Connection, *, runner_id: str, at: datetime, limit: int) -> list
     return sorted(rows.all_of(conn, taken, TaskExecution), key=lambda row: ids.index(row.id))
 
 
-def claimable(limit: int) -> Select[Any]:
+def claimable(limit: int, skip: Collection[int] = ()) -> Select[Any]:
     """Ids: each server's n-th waiting run before any server's n+1-th. A disabled server's are taken too, to fail."""
     busy = (
         select(executions.c.server_id, func.count().label("running"))
@@ -46,9 +51,8 @@ def claimable(limit: int) -> Select[Any]:
         .subquery()
     )
     turn = func.row_number().over(partition_by=executions.c.server_id, order_by=executions.c.id).label("turn")
-    waiting = (
-        select(executions.c.id, executions.c.server_id, turn).where(executions.c.state == State.PENDING).subquery()
-    )
+    pending = and_(executions.c.state == State.PENDING, executions.c.server_id.not_in(skip))
+    waiting = select(executions.c.id, executions.c.server_id, turn).where(pending).subquery()
     return (
         select(waiting.c.id)
         .join(servers, servers.c.id == waiting.c.server_id)
@@ -113,6 +117,17 @@ def adopt(conn: Connection, *, runner_id: str) -> list[TaskExecution]:
             or_(executions.c.runner_id.is_(None), not_(executions.c.runner_id == runner_id)),
         )
         .values(runner_id=runner_id, fence=executions.c.fence + 1)
+        .returning(*executions.c)
+    )
+    return rows.all_of(conn, taken, TaskExecution)
+
+
+def strays(conn: Connection, *, runner_id: str, driven: Collection[int]) -> list[TaskExecution]:
+    """This runner's running executions that it does not drive, with a new fence: a claim whose answer got lost."""
+    taken = (
+        update(executions)
+        .where(executions.c.state == State.RUNNING, executions.c.runner_id == runner_id, executions.c.id.not_in(driven))
+        .values(fence=executions.c.fence + 1)
         .returning(*executions.c)
     )
     return rows.all_of(conn, taken, TaskExecution)
