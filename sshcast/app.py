@@ -138,8 +138,9 @@ def build_app(service: Service, settings: Settings) -> Starlette:
             *health.ROUTES,
         ],
         middleware=[guard],
-        exception_handlers={404: face.not_served, 405: face.not_served},
+        exception_handlers=face.HANDLERS,
     )
+    app.router.redirect_slashes = False  # a redirect would leave the documented answers, and name our host
     app.state.service = service
     return app
 
