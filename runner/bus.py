@@ -17,6 +17,10 @@ class Watch:
     def __init__(self) -> None:
         self._event = asyncio.Event()
 
+    @property
+    def is_set(self) -> bool:
+        return self._event.is_set()
+
     def clear(self) -> None:
         self._event.clear()
 

@@ -56,12 +56,16 @@ class Exit:
 
 
 class ConnectFailed(Exception):
-    """No command was started. `detail` is a sentence for people: what failed, and what to do."""
+    """No command was started. `detail` is a sentence for people: what failed, and what to do.
 
-    def __init__(self, reason: FailedReason, detail: str) -> None:
+    `passing`: the same attempt may succeed a little later.
+    """
+
+    def __init__(self, reason: FailedReason, detail: str, *, passing: bool = False) -> None:
         super().__init__(f"{reason}: {detail}")
         self.reason: FailedReason = reason
         self.detail = detail
+        self.passing = passing
 
 
 class ChannelRefused(ConnectFailed):

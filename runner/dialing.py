@@ -59,12 +59,14 @@ async def resolve(host: str, port: int, *, seconds: float) -> list[Address]:
         raise ConnectFailed(
             "UNREACHABLE",
             f"The DNS lookup of {host} gave no answer within {seconds:g} s. Check the name servers that sshcast uses.",
+            passing=True,
         ) from None
     except (OSError, ValueError) as error:
         raise ConnectFailed(
             "UNREACHABLE",
             f"The host name {host} could not be resolved (DNS: {_reason(error)}). "
             "Check its spelling, or use an address.",
+            passing=isinstance(error, OSError),
         ) from None
 
 
@@ -112,6 +114,7 @@ def _timed_out(host: str, port: int, seconds: float) -> ConnectFailed:
         "UNREACHABLE",
         f"No connection to {host} port {port} within {seconds:g} s (timeout). "
         "Check that the host is up and that no firewall drops the packets.",
+        passing=True,
     )
 
 
@@ -120,9 +123,12 @@ def _refused(host: str, port: int, error: OSError) -> ConnectFailed:
         return ConnectFailed(
             "UNREACHABLE",
             f"{host} refused the connection on port {port}. Check the port, and that an SSH server listens there.",
+            passing=True,
         )
     return ConnectFailed(
-        "UNREACHABLE", f"Could not connect to {host} port {port}: {_reason(error)}. Check the address and the network."
+        "UNREACHABLE",
+        f"Could not connect to {host} port {port}: {_reason(error)}. Check the address and the network.",
+        passing=True,
     )
 
 

@@ -1,6 +1,7 @@
 """Claims pending executions for the free slots, and drives each in a task of its own."""
 
 import asyncio
+from functools import partial
 
 import structlog
 
@@ -12,9 +13,17 @@ from runner.loop import Loop
 
 log = structlog.get_logger()
 
+STOP_SECONDS = 15.0
+STRAYS_SECONDS = 15.0
+REACHED_SECONDS = 5.0
+
 
 class Dispatcher(Loop):
-    """The claim loop. The database decides which rows are ours; a hint only makes us look sooner."""
+    """The claim loop. The database decides which rows are ours; a hint only makes us look sooner.
+
+    `slots` bounds how many commands run at once. A run whose server has not answered yet takes none, and while a
+    server is being tried no more of its runs are claimed: a dead host costs the others nothing.
+    """
 
     name = "dispatcher"
     address = PENDING
@@ -26,26 +35,27 @@ class Dispatcher(Loop):
         self.slots = slots
         self.ways = ways
         self.drives: dict[int, Drive] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._room = asyncio.Semaphore(slots)
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._reached: dict[int, float] = {}
+        self._strays_due = 0.0
 
     async def adopt(self) -> int:
         """Take over what another process left running. Returns how many."""
         rows = await self.parts.store.run(transitions.adopt, runner_id=self.runner_id)
-        for row in rows:
-            self._drive(row)
+        self._drive_all(rows)
         return len(rows)
 
     async def tick(self) -> float:
-        free = self.slots - len(self.drives)
+        await self._find_strays()
+        tried = self._tried()
+        free = self.slots - sum(drive.row.server_id not in tried for drive in self.drives.values())
         if free <= 0:
             return self.poll_seconds
         rows = await self.parts.store.run(
-            transitions.claim, runner_id=self.runner_id, at=self.parts.clock(), limit=free
+            transitions.claim, runner_id=self.runner_id, at=self.parts.clock(), limit=free, skip=tried
         )
-        for row in rows:
-            self._drive(row)
-        if rows:
-            self.bus.hint(EXECUTIONS, *(execution_address(row.id) for row in rows))
+        self._drive_all(rows)
         return self.poll_seconds
 
     def cancel(self, execution_id: int) -> None:
@@ -54,25 +64,65 @@ class Dispatcher(Loop):
             drive.cancelled.set()
 
     async def drain(self, seconds: float) -> None:
-        """Stop claiming; give attached runs `seconds` to end. Durable ones are left to the next runner."""
+        """Stop claiming; give attached runs `seconds` to end, then end them. Durable ones are left as they are.
+
+        What is left is RUNNING in its row and nobody's: the next runner takes it over.
+        """
         await self.stop()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=seconds)
-        for task in tuple(self._tasks):
+        for id, drive in self.drives.items():
+            if drive.may_leave:
+                self._tasks[id].cancel()
+        await self._gone(seconds)
+        for drive in self.drives.values():
+            drive.stop()
+        await self._gone(STOP_SECONDS)
+        for task in self._tasks.values():
             task.cancel()
+        await self._gone(None)
+
+    async def _gone(self, seconds: float | None) -> None:
         if self._tasks:
-            await asyncio.wait(self._tasks)
+            await asyncio.wait(self._tasks.values(), timeout=seconds)
+
+    async def _find_strays(self) -> None:
+        """Rows that are ours and that nobody drives: their claim was committed, but its answer got lost."""
+        now = asyncio.get_running_loop().time()
+        if now >= self._strays_due:
+            self._strays_due = now + STRAYS_SECONDS
+            self._drive_all(
+                await self.parts.store.run(transitions.strays, runner_id=self.runner_id, driven=tuple(self.drives))
+            )
+
+    def _tried(self) -> set[int]:
+        """Servers that have runs of ours which wait for a connection, and that have not given one lately."""
+        since = asyncio.get_running_loop().time() - REACHED_SECONDS
+        self._reached = {id: at for id, at in self._reached.items() if at > since}
+        waiting = {drive.row.server_id for drive in self.drives.values() if not drive.reached}
+        return waiting - self._reached.keys()
+
+    def _server_reached(self, server_id: int) -> None:
+        if server_id not in self._reached:
+            self.bus.hint(PENDING)
+        self._reached[server_id] = asyncio.get_running_loop().time()
+
+    def _drive_all(self, rows: list[TaskExecution]) -> None:
+        for row in rows:
+            self._drive(row)
+        if rows:
+            self.bus.hint(EXECUTIONS, *(execution_address(row.id) for row in rows))
 
     def _drive(self, row: TaskExecution) -> None:
-        drive = Drive.of(self.parts, row, self.ways)
-        self.drives[row.id] = drive
+        drive = Drive.of(self.parts, row, self.ways, room=self._room)
         task = asyncio.create_task(drive.run(), name=f"execution {row.id}")
-        self._tasks.add(task)
-        task.add_done_callback(lambda done: self._ended(row.id, done))
+        drive.sink.when_fenced = task.cancel
+        drive.when_reached = partial(self._server_reached, row.server_id)
+        self.drives[row.id] = drive
+        self._tasks[row.id] = task
+        task.add_done_callback(partial(self._ended, row.id))
 
     def _ended(self, execution_id: int, task: "asyncio.Task[None]") -> None:
-        self._tasks.discard(task)
-        self.drives.pop(execution_id, None)
+        del self._tasks[execution_id]
+        del self.drives[execution_id]
         if not task.cancelled() and task.exception() is not None:
             log.error("an execution's driver failed", execution=execution_id, exc_info=task.exception())
         self.bus.hint(PENDING)

@@ -5,9 +5,11 @@ changes nothing.
 """
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import Any, Protocol
 
 import structlog
@@ -15,19 +17,23 @@ import structlog
 from db import servers, transitions
 from db.models import Server, TaskExecution
 from db.store import Store
-from db.values import Mode, Reason
+from db.values import Mode, Reason, State
 from runner import endpoint
 from runner.bus import EXECUTIONS, PENDING, Bus, execution_address
-from runner.loop import backoff
-from runner.outcome import Outcome, failed
+from runner.connecting import CancelRequested, Patience, attempts, unless
+from runner.outcome import Outcome, Stopped, failed, lost
 from runner.output import OutputWriter
+from runner.persistence import insist
 from runner.policy import Policy
 from runner.pool import Pool
 from runner.sink import Sink
-from runner.ssh import ConnectFailed, Connection
+from runner.ssh import ConnectFailed, Connection, Endpoint
 from runner.vault import Vault, VaultError
 
 log = structlog.get_logger()
+
+BEYOND_LIMIT_SECONDS = 600.0
+LAST_TRY = Patience(attempts=None, seconds=30.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +47,7 @@ class Parts:
     vault: Vault
     policy: Policy
     clock: Callable[[], datetime]
-    connect_attempts: int = 3
+    patience: Patience = field(default_factory=Patience)
 
 
 class Way(Protocol):
@@ -50,78 +56,188 @@ class Way(Protocol):
     async def __call__(self, drive: "Drive", connection: Connection) -> Outcome: ...
 
 
+class TakenOver(Exception):
+    """Another runner drives this execution by now: nothing that we do for it counts."""
+
+
 @dataclass(slots=True, eq=False)
 class Drive:
-    """One execution being driven. `cancel` asks it to stop; `leave` ends the driving and leaves the command running."""
+    """One execution being driven; `cancelled` asks it to stop. Cancelling `run` leaves the command and its row alone.
+
+    `begun`: the command may have been started. `reached`: its server gave a channel. `ending`: how it ended is known.
+    """
 
     parts: Parts
     row: TaskExecution
     ways: dict[str, Way]
     sink: Sink
-    cancelled: asyncio.Event
-    verified: dict[str, Any]
+    room: asyncio.Semaphore
+    begun: bool
+    mode: str | None
+    cancelled: asyncio.Event = field(default_factory=asyncio.Event)
+    when_reached: Callable[[], object] | None = None
+    stopping: bool = False
+    reached: bool = False
+    ending: bool = False
+    target: Endpoint | None = None
 
     @classmethod
-    def of(cls, parts: Parts, row: TaskExecution, ways: dict[str, Way]) -> "Drive":
-        return cls(parts, row, ways, parts.writer.open(row), asyncio.Event(), {})
+    def of(
+        cls, parts: Parts, row: TaskExecution, ways: dict[str, Way], *, room: asyncio.Semaphore | None = None
+    ) -> "Drive":
+        """`room` bounds how many commands run at once; one that runs already is not held up by it."""
+        drive = cls(
+            parts=parts,
+            row=row,
+            ways=ways,
+            sink=parts.writer.open(row),
+            room=room or asyncio.Semaphore(),
+            begun=row.remote is not None,
+            mode=row.mode,
+        )
+        if row.cancel_at is not None:
+            drive.cancelled.set()
+        return drive
+
+    @property
+    def may_leave(self) -> bool:
+        """Whether another runner could go on where we are: nothing runs yet, or what runs does not hang on us."""
+        return not self.ending and (not self.begun or self.mode == Mode.DURABLE)
 
     async def run(self) -> None:
         """Drive to the end. Every failure ends in a recorded reason; none leaves the row RUNNING."""
-        if self.row.cancel_at is not None:
-            self.cancelled.set()
         try:
             outcome = await self._outcome()
-        except ConnectFailed as error:
-            outcome = failed(Reason(error.reason), error.detail)
-        except Exception as error:
-            log.exception("driving an execution failed", execution=self.row.id)
-            outcome = failed(Reason.START_FAILED, f"sshcast could not run it ({type(error).__name__}); see its log")
-        await self.sink.flush()
-        await self._finish(outcome)
+            self.ending = True
+            await self.sink.flush()
+            await self._finish(outcome)
+        except TakenOver:
+            log.warning("another runner drives this execution now", execution=self.row.id)
+
+    def stop(self) -> None:
+        """End the command because we are to stop, and say so in its record."""
+        self.stopping = not self.cancelled.is_set()
+        self.cancelled.set()
 
     async def note(self, values: dict[str, Any]) -> bool:
-        """Record something about the running execution; False when another runner has taken it over."""
-        return await self.parts.store.run(transitions.update_claimed, self.row.id, self.row.fence, values)
+        """Record something about the running execution. `remote` must be noted before anything is started there.
+
+        Raises TakenOver when another runner drives it by now.
+        """
+        self.begun = self.begun or values.get("remote") is not None
+        self.mode = values.get("mode", self.mode)
+        kept = {"mode": self.mode} | values
+        noted = await insist(
+            lambda: self.parts.store.run(transitions.update_claimed, self.row.id, self.row.fence, kept)
+        )
+        if not noted:
+            raise TakenOver
+        return noted
+
+    @asynccontextmanager
+    async def channel(self) -> AsyncIterator[Connection]:
+        """A connection to the server, tried for as long as is sensible at this stage.
+
+        Raises ConnectFailed; before the start, also CancelRequested.
+        """
+        async with AsyncExitStack() as held:
+            connection = await self._reach(held)
+            if self.when_reached is not None:
+                self.when_reached()
+            self.reached = True
+            yield connection
 
     async def _outcome(self) -> Outcome:
-        server = await self.parts.store.read(servers.by_id, self.row.server_id)
+        """How it ended. A failure of ours after the start leaves the command's end unknown, and says so."""
+        try:
+            outcome = await self._driven()
+        except CancelRequested:
+            outcome = Outcome(
+                state=State.CANCELLED,
+                reason=Reason.CANCELLED,
+                message="cancelled before it started",
+                verified_gone=True,
+            )
+        except ConnectFailed as error:
+            outcome = self._unreached(error)
+        except TakenOver:
+            raise
+        except Exception as error:
+            log.exception("driving an execution failed", execution=self.row.id)
+            why = f"sshcast could not run it ({type(error).__name__}); see its log"
+            outcome = lost(why) if self.begun else failed(Reason.START_FAILED, why)
+        if self.stopping and outcome.reason is Reason.CANCELLED:
+            return replace(outcome, message=f"sshcast was stopping: {outcome.message}")
+        return outcome
+
+    async def _driven(self) -> Outcome:
+        server = await insist(lambda: self.parts.store.read(servers.by_id, self.row.server_id))
+        if not self.begun and (refusal := self._refusal(server)):
+            return refusal
+        if self.begun and self.mode == Mode.ATTACHED:
+            return lost("sshcast stopped while this attached run was going on")
+        if server is None:
+            return lost("the server was deleted while the command ran")
+        try:
+            self.target = endpoint.of(server, self.parts.vault)
+        except VaultError:
+            why = "the server's credential cannot be opened with the keys at hand"
+            return lost(why) if self.begun else failed(Reason.START_FAILED, why)
+        self.mode = self.mode or server.run_mode
+        async with self.channel() as connection, AsyncExitStack() as held:
+            if not self.begun:
+                async with unless(self.cancelled):
+                    await held.enter_async_context(self.room)
+            return await self.ways[self.mode](self, connection)
+
+    def _refusal(self, server: Server | None) -> Outcome | None:
+        """Why it is not to be started, if it is not."""
         if server is None or not server.enabled:
             return failed(Reason.START_FAILED, "the server was deleted or disabled before the command could start")
-        if self.row.remote is None:
-            verdict = self.parts.policy.check(self.row.command, env=self.row.env)
-            if not verdict.allowed:
-                worst = next(finding for finding in verdict.findings if finding.severity == "deny")
-                return failed(Reason.REFUSED_BY_POLICY, f"{worst.rule}: {worst.message_en}")
-        return await self._connected(server)
+        verdict = self.parts.policy.check(self.row.command, env=self.row.env)
+        if verdict.allowed:
+            return None
+        worst = next(finding for finding in verdict.findings if finding.severity == "deny")
+        return failed(Reason.REFUSED_BY_POLICY, f"{worst.rule}: {worst.message_en}")
 
-    async def _connected(self, server: Server) -> Outcome:
+    async def _reach(self, held: AsyncExitStack) -> Connection:
+        if self.target is None:
+            raise ValueError("the server is not known yet")
+        reach = partial(attempts, self.parts.pool, self.target, held=held)
+        if not self.begun:
+            return await reach(patience=self.parts.patience, cancelled=self.cancelled)
         try:
-            target = endpoint.of(server, self.parts.vault)
-        except VaultError:
-            return failed(Reason.START_FAILED, "the server's credential cannot be opened with the keys at hand")
-        way = self.ways[self.row.mode or server.run_mode]
-        if self.row.mode is None:
-            await self.note({"mode": Mode(server.run_mode)})
-        async with self.parts.pool.channel(target) as connection:
-            return await way(self, connection)
+            seconds = self.row.timeout_seconds + BEYOND_LIMIT_SECONDS
+            return await reach(patience=Patience(attempts=None, seconds=seconds), cancelled=self.cancelled)
+        except CancelRequested:
+            return await reach(patience=LAST_TRY, cancelled=asyncio.Event())
+
+    def _unreached(self, error: ConnectFailed) -> Outcome:
+        if not self.begun or self.mode == Mode.ATTACHED:
+            return failed(Reason(error.reason), error.detail)
+        if self.cancelled.is_set():
+            return Stopped(Reason.CANCELLED, None).outcome(self.row.timeout_seconds)
+        return lost(f"its server could not be reached again ({error.detail})")
 
     async def _finish(self, outcome: Outcome) -> None:
         values = outcome.values() | self._ending()
-        failures = 0
-        while True:
-            try:
-                await self.parts.store.run(transitions.finish, self.row.id, self.row.fence, values)
-                break
-            except Exception:
-                failures += 1
-                log.exception("an execution's end is not recorded yet; trying again", execution=self.row.id)
-                await asyncio.sleep(backoff(failures))
+        try:
+            await self._record(values)
+        except Exception:
+            log.exception("an execution's end cannot be recorded whole", execution=self.row.id)
+            await self._record(values | {"message": "its record is not whole: see sshcast's log", "exit_signal": None})
         self.parts.bus.hint(execution_address(self.row.id), EXECUTIONS, PENDING)
+
+    async def _record(self, values: dict[str, Any]) -> None:
+        finish = partial(self.parts.store.run, transitions.finish, self.row.id, self.row.fence, values)
+        if not await insist(finish):
+            log.warning("an execution's end was recorded by another runner", execution=self.row.id)
 
     def _ending(self) -> dict[str, Any]:
         now = self.parts.clock()
         started = self.row.start_time or now
         return {
+            "mode": self.mode,
             "end_time": now,
             "duration_ms": max(0, round((now - started).total_seconds() * 1000)),
             "truncated": self.sink.truncated,

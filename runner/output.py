@@ -13,25 +13,31 @@ from db.store import Store
 from db.values import Stream
 from runner.bus import Bus, execution_address
 from runner.loop import backoff
-from runner.sink import Sink
+from runner.sink import Budget, Sink
 
 log = structlog.get_logger()
 
 FLUSH_BYTES = 64 * 1024
 FLUSH_SECONDS = 0.05
 BATCH_BYTES = 4 * 1024 * 1024
+LONGEST_PAUSE = 2.0
 
 
 class OutputWriter:
-    """Stores what the sinks hold: when 64 KiB wait, or 50 ms after the first byte. Stored before it is announced."""
+    """Stores what the sinks hold, before it is announced: at once after a silence, else every 50 ms or 64 KiB.
+
+    It never gives bytes up: a database that refuses is asked again, and the sources are paused meanwhile.
+    """
 
     def __init__(self, *, store: Store, bus: Bus, clock: Callable[[], datetime]) -> None:
         self._store = store
         self._bus = bus
         self._clock = clock
-        self._unstored: set[Sink] = set()
+        self._unstored: dict[Sink, None] = {}
+        self._budget = Budget()
+        self._due = 0.0
         self._dirty = asyncio.Event()
-        self._full = asyncio.Event()
+        self._hurry = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -51,36 +57,55 @@ class OutputWriter:
             limit=execution.output_limit,
             clock=self._clock,
             offsets={Stream.STDOUT: execution.stdout_bytes, Stream.STDERR: execution.stderr_bytes},
-            dirty=self._mark,
+            budget=self._budget,
+            wake=self._wake,
         )
 
-    def _mark(self, sink: Sink) -> None:
-        self._unstored.add(sink)
-        self._dirty.set()
-        if sink.waiting >= FLUSH_BYTES:
-            self._full.set()
+    def _wake(self, sink: Sink) -> None:
+        if not sink.is_empty:
+            self._unstored[sink] = None
+            self._dirty.set()
+        if sink.urgent or sink.waiting >= FLUSH_BYTES:
+            self._hurry.set()
 
     async def _run(self) -> None:
         while True:
             await self._dirty.wait()
             await self._gather()
             self._dirty.clear()
-            self._full.clear()
-            while chunks := self._take():
-                await self._commit(chunks)
+            self._hurry.clear()
+            taken = self._take()
+            if self._unstored:
+                self._dirty.set()
+                self._hurry.set()
+            if taken:
+                await self._commit(taken)
 
     async def _gather(self) -> None:
         """Wait for more to come, so that many small writes share one commit."""
+        loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(FLUSH_SECONDS):
-                await self._full.wait()
+            async with asyncio.timeout_at(self._due):
+                await self._hurry.wait()
         except TimeoutError:
-            return
+            pass
+        self._due = loop.time() + FLUSH_SECONDS
 
     def _take(self) -> dict[Sink, list[NewChunk]]:
-        self._unstored = {sink for sink in self._unstored if sink.waiting}
+        """At most about BATCH_BYTES in all. A sink that holds more goes to the end of the queue."""
         share = max(FLUSH_BYTES, BATCH_BYTES // max(1, len(self._unstored)))
-        return {sink: chunks for sink in self._unstored if (chunks := sink.take(share))}
+        taken: dict[Sink, list[NewChunk]] = {}
+        size = 0
+        for sink in tuple(self._unstored):
+            if size >= BATCH_BYTES:
+                break
+            del self._unstored[sink]
+            if chunks := sink.take(share):
+                taken[sink] = chunks
+                size += sum(len(chunk.data) for chunk in chunks)
+            if not sink.is_empty:
+                self._unstored[sink] = None
+        return taken
 
     async def _commit(self, taken: dict[Sink, list[NewChunk]]) -> None:
         """Store one batch, however often the database refuses: writing a chunk twice keeps it once."""
@@ -93,7 +118,15 @@ class OutputWriter:
             except Exception:
                 failures += 1
                 log.exception("output is not stored yet; trying again", chunks=len(chunks))
-                await asyncio.sleep(backoff(failures))
+                await asyncio.sleep(backoff(failures, most=LONGEST_PAUSE))
         for sink in taken:
-            sink.done(stale=sink.execution_id in stale)
+            done(sink, stale=sink.execution_id in stale)
         self._bus.hint(*(execution_address(sink.execution_id) for sink in taken))
+
+
+def done(sink: Sink, *, stale: bool) -> None:
+    """A source that cannot be resumed is its own run's trouble: the writer serves all the others."""
+    try:
+        sink.done(stale=stale)
+    except Exception:
+        log.exception("an execution's output could not be resumed", execution=sink.execution_id)

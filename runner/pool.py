@@ -173,7 +173,10 @@ class Pool:
         group.connections.append(pooled)
         if not connection.is_alive:
             self._fail(
-                group, ConnectFailed("UNREACHABLE", "The server closed the connection at once. Look at its log.")
+                group,
+                ConnectFailed(
+                    "UNREACHABLE", "The server closed the connection at once. Look at its log.", passing=True
+                ),
             )
         self._drop_dead(group)
         self._serve(group)
@@ -181,8 +184,7 @@ class Pool:
     def _fail(self, group: Group, error: Exception) -> None:
         """All who waited for the same attempt hear of it now, not one time limit after the other."""
         while (waiter := group.next_waiter()) is not None:
-            own = ConnectFailed(error.reason, error.detail) if isinstance(error, ConnectFailed) else error
-            waiter.set_exception(own)
+            waiter.set_exception(copy(error) if isinstance(error, ConnectFailed) else error)
 
     def _drop_dead(self, group: Group) -> None:
         for pooled in tuple(group.connections):
@@ -203,6 +205,11 @@ class Pool:
         while True:
             await asyncio.sleep(max(self._idle_seconds / 4, 0.05))
             await self.sweep()
+
+
+def copy(error: ConnectFailed) -> ConnectFailed:
+    """One for each who hears of it: a traceback grows with each raise."""
+    return ConnectFailed(error.reason, error.detail, passing=error.passing)
 
 
 class Lease:

@@ -10,8 +10,9 @@ from db.output import NewChunk
 from db.values import Stream
 
 CHUNK_BYTES = 64 * 1024
-HIGH_WATER = 1024 * 1024
-LOW_WATER = 256 * 1024
+SINK_BYTES = 1024 * 1024
+ALL_BYTES = 64 * 1024 * 1024
+LOW_SHARE = 4
 
 
 @dataclass(slots=True)
@@ -33,11 +34,25 @@ class Valve:
     resume: Callable[[], None]
 
 
+@dataclass(slots=True)
+class Budget:
+    """How many bytes all sinks hold together."""
+
+    held: int = 0
+
+    @property
+    def high_water(self) -> int:
+        """How many bytes one sink may hold before its source is to pause: few, once all hold too many."""
+        return SINK_BYTES if self.held < ALL_BYTES else 2 * CHUNK_BYTES
+
+
 @dataclass(slots=True, kw_only=True, eq=False)
 class Sink:
     """Takes bytes at once and never blocks; the writer takes chunks from it.
 
-    `limit` is the most bytes of both streams together that are kept. `overflowed` is set when more came.
+    `limit` is the most bytes of both streams together that are kept; `overflowed` is set when more came. Once
+    another runner drives the execution, the sink is `fenced`: it keeps nothing, and `when_fenced` was called.
+    `wake` tells the writer that there is something to take; `urgent` that somebody waits for it to be stored.
     """
 
     execution_id: int
@@ -45,15 +60,23 @@ class Sink:
     limit: int
     clock: Callable[[], datetime]
     offsets: dict[Stream, int]
-    dirty: Callable[["Sink"], None]
+    budget: Budget
+    wake: Callable[["Sink"], None]
     valve: Valve | None = None
+    when_fenced: Callable[[], object] | None = None
     truncated: bool = False
     fenced: bool = False
     overflowed: asyncio.Event = field(default_factory=asyncio.Event)
     stored: asyncio.Event = field(default_factory=asyncio.Event)
+    urgent: bool = False
     waiting: int = 0
     _pieces: deque[Piece] = field(default_factory=deque)
     _in_flight: int = 0
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing is left to take; what was taken may not be committed yet."""
+        return not self._pieces
 
     def write(self, stream: str, data: bytes) -> None:
         """Keep what the cap allows of `data`."""
@@ -62,9 +85,9 @@ class Sink:
             data = data[: max(room, 0)]
             self.truncated = True
             self.overflowed.set()
-        if data:
+        if data and not self.fenced:
             self._append(Stream(stream), data)
-            self.dirty(self)
+            self.wake(self)
 
     def take(self, most: int) -> list[NewChunk]:
         """Up to about `most` bytes as chunks for one transaction; follow with `done`."""
@@ -79,22 +102,32 @@ class Sink:
 
     def done(self, *, stale: bool) -> None:
         """What was taken is committed; or `stale`: another runner drives this execution now."""
-        self.waiting -= self._in_flight
+        self._forget(self._in_flight)
         self._in_flight = 0
-        self.fenced = self.fenced or stale
-        if self.fenced:
-            self.waiting = 0
-            self._pieces.clear()
-        if self.valve is not None and self.waiting <= LOW_WATER:
-            self.valve.resume()
+        if stale:
+            self._end()
         self.stored.set()
+        if self.valve is not None and self.waiting <= self.budget.high_water // LOW_SHARE:
+            self.valve.resume()
 
     async def flush(self) -> None:
-        """Return when every byte so far is committed."""
+        """Return when every byte so far is committed, or nothing of ours ever will be."""
         while self.waiting:
             self.stored.clear()
-            self.dirty(self)
+            self.urgent = True
+            self.wake(self)
             await self.stored.wait()
+
+    def _forget(self, size: int) -> None:
+        self.waiting -= size
+        self.budget.held -= size
+
+    def _end(self) -> None:
+        self._forget(self.waiting)
+        self._pieces.clear()
+        if not self.fenced and self.when_fenced is not None:
+            self.when_fenced()
+        self.fenced = True
 
     def _append(self, stream: Stream, data: bytes) -> None:
         last = self._pieces[-1] if self._pieces else None
@@ -107,7 +140,8 @@ class Sink:
                 self._pieces.append(last)
             self.offsets[stream] += len(part)
         self.waiting += len(data)
-        if self.valve is not None and self.waiting >= HIGH_WATER:
+        self.budget.held += len(data)
+        if self.valve is not None and self.waiting >= self.budget.high_water:
             self.valve.pause()
 
     def _chunk(self, piece: Piece) -> NewChunk:

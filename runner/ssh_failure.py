@@ -45,13 +45,16 @@ def _failure(endpoint: Endpoint, watch: Watch, error: Exception, seconds: float)
             "UNREACHABLE",
             f"{where} accepted the connection, but the SSH login was not done within {seconds:g} s (timeout). "
             "Check that it is an SSH server, and its load.",
+            passing=True,
         )
     if isinstance(error, asyncssh.KeyExchangeFailed):
         return ConnectFailed(
             "UNREACHABLE", f"{where} and sshcast share no safe algorithm ({plain(error)}). Update that SSH server."
         )
     return ConnectFailed(
-        "UNREACHABLE", f"The SSH handshake with {where} failed ({plain(error)}). Check that it is an SSH server."
+        "UNREACHABLE",
+        f"The SSH handshake with {where} failed ({plain(error)}). Check that it is an SSH server.",
+        passing=isinstance(error, OSError | asyncssh.ConnectionLost),
     )
 
 

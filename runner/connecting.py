@@ -1,0 +1,84 @@
+"""From a claimed execution to a channel on its server: the attempts, the waits between them, and what ends both."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from runner.connection import ConnectFailed, Connection, Endpoint
+from runner.loop import backoff
+from runner.pool import Pool
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """With a server that cannot be reached: how many attempts (None: any number), within how many seconds in all."""
+
+    attempts: int | None = 3
+    seconds: float = 60.0
+    first_pause: float = 1.0
+    longest_pause: float = 10.0
+
+    def pause(self, failures: int) -> float:
+        """Seconds until the next attempt after `failures` of them: doubling, with jitter."""
+        return backoff(failures, base=self.first_pause / 2, most=self.longest_pause)
+
+
+class CancelRequested(Exception):
+    """Asked to stop before there was a connection."""
+
+
+@asynccontextmanager
+async def connected(
+    pool: Pool, endpoint: Endpoint, *, patience: Patience, cancelled: asyncio.Event
+) -> AsyncIterator[Connection]:
+    """A connection with one channel kept free. Raises ConnectFailed, or CancelRequested as soon as that is asked."""
+    async with AsyncExitStack() as held:
+        yield await attempts(pool, endpoint, patience=patience, cancelled=cancelled, held=held)
+
+
+async def attempts(
+    pool: Pool, endpoint: Endpoint, *, patience: Patience, cancelled: asyncio.Event, held: AsyncExitStack
+) -> Connection:
+    """Only failures that may pass are tried again: nothing was started yet, so a further attempt doubles nothing."""
+    failures = 0
+    last = ConnectFailed("UNREACHABLE", f"{endpoint.host} gave no connection within {patience.seconds:g} s (timeout).")
+    try:
+        async with unless(cancelled, seconds=patience.seconds):
+            while True:
+                try:
+                    return await held.enter_async_context(pool.channel(endpoint))
+                except ConnectFailed as error:
+                    failures += 1
+                    last = tried(error, failures)
+                    if not error.passing or failures == patience.attempts:
+                        raise last from None
+                await asyncio.sleep(patience.pause(failures))
+    except TimeoutError:
+        raise last from None
+
+
+def tried(error: ConnectFailed, times: int) -> ConnectFailed:
+    detail = error.detail if times == 1 else f"{error.detail} Tried {times} times."
+    return ConnectFailed(error.reason, detail, passing=error.passing)
+
+
+@asynccontextmanager
+async def unless(cancelled: asyncio.Event, *, seconds: float | None = None) -> AsyncIterator[None]:
+    """Break off the block with CancelRequested when `cancelled` is set, or with TimeoutError after `seconds`."""
+    try:
+        async with asyncio.timeout(seconds) as limit:
+            watch = asyncio.create_task(expire(limit, cancelled), name="wait for cancel")
+            try:
+                yield
+            finally:
+                watch.cancel()
+    except TimeoutError:
+        if cancelled.is_set():
+            raise CancelRequested from None
+        raise
+
+
+async def expire(limit: asyncio.Timeout, cancelled: asyncio.Event) -> None:
+    await cancelled.wait()
+    limit.reschedule(asyncio.get_running_loop().time())

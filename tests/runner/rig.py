@@ -1,0 +1,130 @@
+"""A runner on a real store and real SSH servers, without the faces: rows go in, and ended rows come out."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from db import executions, transitions
+from db.models import TaskExecution
+from db.store import Store
+from db.values import Mode, State
+from runner.attached import attached
+from runner.bus import CANCELS, PENDING, Bus, execution_address
+from runner.connecting import Patience
+from runner.dispatcher import Cancels, Dispatcher
+from runner.execution import Parts, Way
+from runner.output import OutputWriter
+from runner.policy import Policy
+from runner.pool import Pool
+from runner.ssh import Connection, ConnectTimeouts, Endpoint, connect
+from tests.runner import rows
+from tests.targets import Target
+
+QUICK = ConnectTimeouts(connect=1.0, login=1.0, channel=5.0)
+WAYS: dict[str, Way] = {Mode.ATTACHED: attached}
+FINAL = tuple(state for state in State if state.final)
+
+
+async def quick_connect(endpoint: Endpoint) -> Connection:
+    return await connect(endpoint, timeouts=QUICK)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What a test may choose; the rest is the real thing."""
+
+    store: Store
+    connect: Callable[[Endpoint], Any] = quick_connect
+    slots: int = 50
+    patience: Patience = field(default_factory=lambda: Patience(attempts=2, first_pause=0.02))
+    policy: Policy = field(default_factory=Policy.load)
+    ways: dict[str, Way] = field(default_factory=lambda: dict(WAYS))
+    name: str = "runner-1"
+
+
+class Rig:
+    """A runner that is not started yet."""
+
+    def __init__(self, wanted: Wanted) -> None:
+        self.store = wanted.store
+        self.bus = Bus()
+        self.pool = Pool(wanted.connect)
+        self.writer = OutputWriter(store=wanted.store, bus=self.bus, clock=rows.now)
+        self.parts = Parts(
+            store=wanted.store,
+            bus=self.bus,
+            pool=self.pool,
+            writer=self.writer,
+            vault=rows.VAULT,
+            policy=wanted.policy,
+            clock=rows.now,
+            patience=wanted.patience,
+        )
+        self.dispatcher = Dispatcher(
+            bus=self.bus, parts=self.parts, runner_id=wanted.name, slots=wanted.slots, ways=wanted.ways
+        )
+        self.cancels = Cancels(bus=self.bus, dispatcher=self.dispatcher)
+
+    async def server(self, target: Target, **changes: Any) -> int:
+        return await rows.server(self.store, target, **changes)
+
+    async def pending(self, server_id: int, command: str, **changes: Any) -> int:
+        id = await rows.pending(self.store, server_id, command, **changes)
+        self.bus.hint(PENDING)
+        return id
+
+    async def row(self, id: int) -> TaskExecution:
+        found = await self.store.read(executions.by_id, id)
+        assert found is not None
+        return found
+
+    async def reaches(self, id: int, *states: State) -> TaskExecution:
+        """The execution's row, once it is in one of `states`. Fails after 30 s."""
+        async with asyncio.timeout(30):
+            with self.bus.watch(execution_address(id)) as watch:
+                while (row := await self.row(id)).state not in states:
+                    await watch.wait(0.1)
+                    watch.clear()
+        return row
+
+    async def ended(self, id: int) -> TaskExecution:
+        return await self.reaches(id, *FINAL)
+
+    async def ran(self, server_id: int, command: str, **changes: Any) -> TaskExecution:
+        """The row of a run that has ended."""
+        return await self.ended(await self.pending(server_id, command, **changes))
+
+    async def printed(self, id: int, *, at_least: int = 1) -> bytes:
+        """What is stored of stdout, once it is `at_least` so many bytes. Fails after 30 s."""
+        async with asyncio.timeout(30):
+            with self.bus.watch(execution_address(id)) as watch:
+                while len(stdout := (await self.output(id))[0]) < at_least:
+                    await watch.wait(0.1)
+                    watch.clear()
+        return stdout
+
+    async def output(self, id: int) -> tuple[bytes, bytes]:
+        return await rows.stored(self.store, id)
+
+    async def cancel(self, id: int) -> str:
+        outcome = await self.store.run(transitions.request_cancel, id, rows.now())
+        self.bus.hint(CANCELS)
+        return outcome
+
+
+@asynccontextmanager
+async def running(rig: Rig) -> AsyncIterator[Rig]:
+    """The runner at work until the block ends, then drained."""
+    rig.writer.start()
+    await rig.dispatcher.adopt()
+    rig.dispatcher.start()
+    rig.cancels.start()
+    try:
+        yield rig
+    finally:
+        await rig.dispatcher.drain(0)
+        await rig.cancels.stop()
+        await rig.writer.stop()
+        await rig.pool.close()

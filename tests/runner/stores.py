@@ -1,0 +1,91 @@
+"""Stores for tests: a real SQLite database, and one around a real store that can be slow, away, or lose an answer."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
+
+from db.migrate import migrate
+from db.store import Store, open_store
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty database of today's schema, to be copied."""
+    path = tmp_path_factory.mktemp("template") / "sshcast.db"
+    asyncio.run(make(path))
+    return path
+
+
+async def make(path: Path) -> None:
+    store = await open_store(f"sqlite:///{path}")
+    await migrate(store)
+    await store.close()
+
+
+@asynccontextmanager
+async def sqlite(template: Path, folder: Path) -> AsyncIterator[Store]:
+    path = folder / "sshcast.db"
+    if not path.exists():
+        shutil.copy(template, path)
+    store = await open_store(f"sqlite:///{path}")
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+def away() -> OperationalError:
+    return OperationalError("a statement", {}, Exception("the database is away"))
+
+
+class Unruly:
+    """A real store with an `obstacle`: called with each unit before it runs, it may wait or raise.
+
+    `lose` names units whose answer gets lost once, after they are committed.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self.real = store
+        self.obstacle: Callable[[str], Any] | None = None
+        self.lose: set[str] = set()
+        self.calls: list[str] = []
+
+    @property
+    def dialect(self) -> str:
+        return self.real.dialect
+
+    async def run(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        await self._meet(fn)
+        answer = await self.real.run(fn, *args, **kwargs)
+        if fn.__name__ in self.lose:
+            self.lose.discard(fn.__name__)
+            raise away()
+        return answer
+
+    async def read(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        await self._meet(fn)
+        return await self.real.read(fn, *args, **kwargs)
+
+    async def close(self) -> None:
+        await self.real.close()
+
+    async def _meet(self, fn: Callable[..., Any]) -> None:
+        self.calls.append(fn.__name__)
+        if self.obstacle is not None:
+            await self.obstacle(fn.__name__)
+
+
+async def is_away(unit: str) -> None:
+    """An obstacle: nothing answers."""
+    raise away()
+
+
+def count_rows(conn: Connection, table: str) -> int:
+    return int(conn.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar_one())

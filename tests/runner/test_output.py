@@ -1,0 +1,284 @@
+"""Output on its way to the database: batched, in order, whole, bounded in memory, and never after a take-over."""
+
+import asyncio
+import hashlib
+import random
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from db import transitions
+from db.models import TaskExecution
+from db.store import Store
+from runner.bus import Bus, execution_address
+from runner.output import OutputWriter
+from runner.sink import SINK_BYTES, Sink, Valve
+from tests.runner import rows
+from tests.runner.conftest import until
+from tests.runner.stores import Unruly, is_away
+from tests.targets import Target
+
+pytestmark = pytest.mark.anyio
+
+NOWHERE = Target("nowhere", 22, "ssh-ed25519 AAAA", "no key", Path("/"))
+EVERY_BYTE = bytes(range(256))
+
+
+class Gate:
+    """An obstacle that holds every unit back until it is opened."""
+
+    def __init__(self) -> None:
+        self.open = asyncio.Event()
+
+    async def __call__(self, unit: str) -> None:
+        await self.open.wait()
+
+
+@pytest.fixture
+async def bus() -> Bus:
+    return Bus()
+
+
+@pytest.fixture
+async def writer(unruly: Unruly, bus: Bus) -> AsyncIterator[OutputWriter]:
+    made = OutputWriter(store=unruly, bus=bus, clock=rows.now)
+    made.start()
+    yield made
+    await made.stop()
+
+
+@pytest.fixture
+async def server(store: Store) -> int:
+    return await rows.server(store, NOWHERE)
+
+
+@pytest.fixture
+async def execution(store: Store, server: int) -> TaskExecution:
+    return await rows.claimed(store, server)
+
+
+async def test_every_byte_of_both_streams_is_stored_in_the_order_in_which_it_came(
+    writer: OutputWriter, store: Store, execution: TaskExecution
+) -> None:
+    chance = random.Random(7)
+    expected = {"stdout": b"", "stderr": b""}
+    sink = writer.open(execution)
+    for _ in range(300):
+        stream, data = chance.choice(["stdout", "stderr"]), EVERY_BYTE * chance.choice([0, 1, 3, 400])
+        expected[stream] += data
+        sink.write(stream, data)
+        await asyncio.sleep(0)
+    await sink.flush()
+    assert await rows.stored(store, execution.id) == (expected["stdout"], expected["stderr"])
+
+
+async def test_a_line_of_ten_megabytes_is_stored_whole(
+    writer: OutputWriter, store: Store, execution: TaskExecution
+) -> None:
+    line = hashlib.sha256(b"seed").digest() * 327_680
+    sink = writer.open(execution)
+    sink.write("stdout", line)
+    await sink.flush()
+    assert (await rows.stored(store, execution.id))[0] == line
+
+
+async def test_many_small_writes_share_few_commits(
+    writer: OutputWriter, unruly: Unruly, execution: TaskExecution
+) -> None:
+    sink = writer.open(execution)
+    for _ in range(1000):
+        sink.write("stdout", b"x")
+        await asyncio.sleep(0)
+    await sink.flush()
+    assert unruly.calls.count("append") <= 10
+
+
+async def test_many_executions_share_a_commit(writer: OutputWriter, unruly: Unruly, store: Store, server: int) -> None:
+    sinks = [writer.open(await rows.claimed(store, server)) for _ in range(20)]
+    for sink in sinks:
+        sink.write("stdout", b"hello")
+    await asyncio.gather(*(sink.flush() for sink in sinks))
+    assert unruly.calls.count("append") == 1
+
+
+async def test_output_is_stored_without_a_flush_and_announced_only_then(
+    writer: OutputWriter, bus: Bus, unruly: Unruly, store: Store, execution: TaskExecution
+) -> None:
+    gate = Gate()
+    unruly.obstacle = gate
+    with bus.watch(execution_address(execution.id)) as watch:
+        writer.open(execution).write("stdout", b"hello")
+        await until(lambda: unruly.calls)
+        assert not watch.is_set
+        gate.open.set()
+        await watch.wait(10)
+        assert watch.is_set
+    assert (await rows.stored(store, execution.id))[0] == b"hello"
+
+
+async def test_a_sink_goes_on_where_the_stored_output_ends(
+    writer: OutputWriter, store: Store, execution: TaskExecution
+) -> None:
+    first = writer.open(execution)
+    first.write("stdout", b"one ")
+    first.write("stderr", b"problem")
+    await first.flush()
+    (adopted,) = await store.run(transitions.adopt, runner_id="runner-2")
+    second = writer.open(adopted)
+    second.write("stdout", b"two")
+    await second.flush()
+    assert await rows.stored(store, execution.id) == (b"one two", b"problem")
+
+
+async def test_more_than_the_limit_is_cut_and_said_to_be(writer: OutputWriter, store: Store, server: int) -> None:
+    execution = await rows.claimed(store, server, output_limit=10)
+    sink = writer.open(execution)
+    sink.write("stdout", b"12345678")
+    assert not sink.overflowed.is_set()
+    sink.write("stderr", b"9")
+    sink.write("stdout", b"0")
+    assert not sink.overflowed.is_set()
+    assert not sink.truncated
+    sink.write("stdout", b"x")
+    assert sink.overflowed.is_set()
+    assert sink.truncated
+    await sink.flush()
+    assert await rows.stored(store, execution.id) == (b"123456780", b"9")
+
+
+async def test_a_write_that_crosses_the_limit_is_kept_up_to_it(writer: OutputWriter, store: Store, server: int) -> None:
+    execution = await rows.claimed(store, server, output_limit=100_000)
+    sink = writer.open(execution)
+    sink.write("stdout", b"x" * 100_001)
+    await sink.flush()
+    assert sink.truncated
+    assert len((await rows.stored(store, execution.id))[0]) == 100_000
+
+
+async def test_a_database_that_is_away_and_comes_back_loses_nothing(
+    writer: OutputWriter, unruly: Unruly, store: Store, execution: TaskExecution
+) -> None:
+    unruly.obstacle = is_away
+    sink = writer.open(execution)
+    for n in range(50):
+        sink.write("stdout", f"line {n}\n".encode())
+    await until(lambda: unruly.calls.count("append") >= 2)
+    unruly.obstacle = None
+    await sink.flush()
+    assert (await rows.stored(store, execution.id))[0] == b"".join(f"line {n}\n".encode() for n in range(50))
+
+
+async def test_a_commit_whose_answer_is_lost_stores_each_byte_once(
+    writer: OutputWriter, unruly: Unruly, store: Store, execution: TaskExecution
+) -> None:
+    unruly.lose = {"append"}
+    sink = writer.open(execution)
+    sink.write("stdout", b"once")
+    await sink.flush()
+    assert unruly.calls.count("append") == 2
+    assert (await rows.stored(store, execution.id))[0] == b"once"
+
+
+async def test_a_slow_database_pauses_the_source_and_what_waits_stays_bounded(
+    writer: OutputWriter, unruly: Unruly, store: Store, execution: TaskExecution
+) -> None:
+    gate = Gate()
+    unruly.obstacle = gate
+    sink = writer.open(execution)
+    source = Source(sink, total=20_000_000)
+    await until(lambda: source.paused and unruly.calls)
+    assert sink.waiting <= SINK_BYTES + Source.BLOCK
+    gate.open.set()
+    await until(lambda: source.sent == source.total)
+    await sink.flush()
+    assert source.most <= SINK_BYTES + Source.BLOCK
+    assert (await rows.stored(store, execution.id))[0] == bytes(20_000_000)
+
+
+async def test_many_sources_share_the_memory_that_a_slow_database_takes(
+    writer: OutputWriter, unruly: Unruly, store: Store, server: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runner.sink.ALL_BYTES", 4_000_000)
+    gate = Gate()
+    unruly.obstacle = gate
+    sources = [Source(writer.open(await rows.claimed(unruly.real, server)), total=2_000_000) for _ in range(20)]
+    await until(lambda: all(source.paused for source in sources))
+    assert sum(source.sink.waiting for source in sources) <= 4_000_000 + 20 * 4 * Source.BLOCK
+    gate.open.set()
+    await until(lambda: all(source.sent == source.total for source in sources))
+    await asyncio.gather(*(source.sink.flush() for source in sources))
+
+
+async def test_a_writer_whose_execution_was_taken_over_stores_no_more_and_ends_its_flush(
+    writer: OutputWriter, store: Store, execution: TaskExecution
+) -> None:
+    told: list[str] = []
+    sink = writer.open(execution)
+    sink.when_fenced = lambda: told.append("fenced")
+    await store.run(transitions.adopt, runner_id="runner-2")
+    sink.write("stdout", b"from a zombie")
+    async with asyncio.timeout(10):
+        await sink.flush()
+        sink.write("stdout", b"and more")
+        await sink.flush()
+    assert (sink.fenced, told) == (True, ["fenced"])
+    assert await rows.stored(store, execution.id) == (b"", b"")
+
+
+async def test_a_taken_over_execution_does_not_hinder_the_others_in_its_batch(
+    writer: OutputWriter, store: Store, server: int
+) -> None:
+    lost, kept = await rows.claimed(store, server), await rows.claimed(store, server)
+    sinks = [writer.open(lost), writer.open(kept)]
+    await store.run(transitions.update_claimed, lost.id, lost.fence, {"fence": lost.fence + 1})
+    for sink in sinks:
+        sink.write("stdout", b"data")
+    await asyncio.gather(*(sink.flush() for sink in sinks))
+    assert (await rows.stored(store, lost.id))[0] == b""
+    assert (await rows.stored(store, kept.id))[0] == b"data"
+
+
+async def test_a_source_that_cannot_be_resumed_does_not_end_the_writer(
+    writer: OutputWriter, store: Store, server: int
+) -> None:
+    def broken() -> None:
+        raise OSError("the channel is gone")
+
+    bad = writer.open(await rows.claimed(store, server))
+    bad.valve = Valve(broken, broken)
+    bad.write("stdout", b"x")
+    await bad.flush()
+    good = writer.open(await rows.claimed(store, server))
+    good.write("stdout", b"y")
+    await good.flush()
+    assert (await rows.stored(store, good.execution_id))[0] == b"y"
+
+
+class Source:
+    """Sends zeros as fast as it is let."""
+
+    BLOCK = 32 * 1024
+
+    def __init__(self, sink: Sink, *, total: int) -> None:
+        self.sink = sink
+        self.total = total
+        self.sent = 0
+        self.most = 0
+        self.paused = False
+        sink.valve = Valve(self.pause, self.resume)
+        self.resume()
+
+    def pause(self) -> None:
+        self.paused = True
+
+    def resume(self) -> None:
+        self.paused = False
+        asyncio.get_running_loop().call_soon(self.send)
+
+    def send(self) -> None:
+        while not self.paused and self.sent < self.total:
+            size = min(self.BLOCK, self.total - self.sent)
+            self.sent += size
+            self.sink.write("stdout", bytes(size))
+            self.most = max(self.most, self.sink.waiting)
