@@ -5,6 +5,7 @@ from resolvers.errors import Invalid
 START = 0
 PREFIX = "o"
 MOST_DIGITS = 19
+MOST = 2**63 - 1
 
 
 def encode(position: int) -> str:
@@ -16,7 +17,8 @@ def decode(cursor: str | None, field: str = "after") -> int:
     if cursor is None:
         return START
     digits = cursor[len(PREFIX) :]
-    if not cursor.startswith(PREFIX) or not digits.isascii() or not digits.isdigit() or len(digits) > MOST_DIGITS:
+    plain = cursor.startswith(PREFIX) and digits.isascii() and digits.isdigit() and len(digits) <= MOST_DIGITS
+    if not plain or int(digits) > MOST:
         raise Invalid(
             field, "is not an output cursor: use one that an event carried.", "不是输出游标：请使用事件中给出的游标。"
         )

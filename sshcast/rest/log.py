@@ -66,7 +66,7 @@ class LogRoute:
 
     async def _live(self, ctx: Context, id: int, after: str | None, live: Format) -> Response:
         """The first event is there before the answer starts, so that what is wrong with the request is still told."""
-        events = output.follow(ctx, id, after)
+        events = output.follow(ctx, id, after, field="cursor")
         first = await anext(events)
         return LiveAnswer(stream.parts(ctx, first, events, live, self.pace), events, live.media_type)
 
