@@ -2,24 +2,28 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import orjson
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
+from starlette.staticfiles import NotModifiedResponse
 
 CONSOLE = Path(__file__).parent / "console"
-EXAMPLES = Path(__file__).parent.parent / "graphql_examples"
 GRAPHIQL = CONSOLE / "graphiql"
+# A wheel has the examples beside the pages, a checkout at its top.
+EXAMPLES = (CONSOLE / "examples", CONSOLE.parent.parent / "graphql_examples")
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
     "font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-# Monaco, GraphiQL's editor, writes style elements and starts its workers from blobs; scripts stay our own files.
+# Monaco, GraphiQL's editor, writes style elements, brings its fonts inline and has workers; scripts stay files of ours.
 GRAPHIQL_CSP = CSP.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'").replace(
-    "font-src 'self'", "font-src 'self' data:; worker-src 'self' blob:"
+    "font-src 'self'", "font-src 'self' data:; worker-src 'self'"
 )
-TYPES = {".js": "text/javascript", ".css": "text/css", ".html": "text/html"}
+TYPES = {".js": "text/javascript", ".css": "text/css", ".html": "text/html", ".svg": "image/svg+xml"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +34,18 @@ class Playground:
 
     async def page(self, request: Request) -> Response:
         """GraphiQL, or with `?plain` (and wherever it was not fetched) our own query runner."""
-        if (self.graphiql / "graphiql.js").is_file() and "plain" not in request.query_params:
-            return answered(CONSOLE / "graphiql.html", GRAPHIQL_CSP)
-        return answered(CONSOLE / "playground.html", CSP)
+        if (self.graphiql / "yoga-graphiql.js").is_file() and "plain" not in request.query_params:
+            return answered(request, CONSOLE / "graphiql.html", GRAPHIQL_CSP)
+        return answered(request, CONSOLE / "playground.html", CSP)
 
     async def file(self, request: Request) -> Response:
         """One of our files or GraphiQL's, by its plain name."""
         name = str(request.path_params["name"])
         for folder in (CONSOLE, self.graphiql):
             path = folder / name
-            if path.suffix in TYPES and path.is_file() and path.parent == folder:
-                return answered(path, CSP)
-        return Response("Not found", 404)
+            if path.suffix in TYPES and path.parent == folder and path.is_file():
+                return answered(request, path, CSP)
+        return Response("Not found", 404, headers=headers(CSP))
 
     def routes(self) -> list[Route]:
         return [
@@ -51,26 +55,35 @@ class Playground:
 
 
 async def examples(request: Request) -> Response:
-    """Every file of graphql_examples/, with its variables."""
+    """Every file of graphql_examples/, with its variables and what it is for."""
     return Response(orjson.dumps(read_examples()), media_type="application/json", headers=headers(CSP))
 
 
-def read_examples() -> list[dict[str, object]]:
-    found = []
-    for path in sorted(EXAMPLES.glob("*.graphql")):
-        variables = path.with_suffix(".json")
-        found.append(
-            {
-                "name": path.stem.replace("_", " "),
-                "query": path.read_text(),
-                "variables": orjson.loads(variables.read_bytes()) if variables.is_file() else {},
-            }
-        )
+def read_examples() -> list[dict[str, Any]]:
+    """In the order of their names, which start with a number."""
+    folder = next((folder for folder in EXAMPLES if folder.is_dir()), EXAMPLES[0])
+    return [example(path) for path in sorted(folder.glob("*.graphql"))]
+
+
+def example(path: Path) -> dict[str, Any]:
+    """A document and its variables. Its first line is a comment: what it does, in English | and in Chinese."""
+    query = path.read_text(encoding="utf-8")
+    variables = path.with_suffix(".json")
+    en, _, zh = query.partition("\n")[0].lstrip("# ").partition("|")
+    return {
+        "name": path.stem,
+        "about": {"en": en.strip(), "zh": zh.strip()},
+        "query": query,
+        "variables": orjson.loads(variables.read_bytes()) if variables.is_file() else {},
+    }
+
+
+def answered(request: Request, path: Path, policy: str) -> Response:
+    """The file, or 304 where the browser has it already."""
+    found = FileResponse(path, media_type=TYPES[path.suffix], headers=headers(policy), stat_result=path.stat())
+    if request.headers.get("if-none-match") == found.headers["etag"]:
+        return NotModifiedResponse(Headers(raw=found.raw_headers))
     return found
-
-
-def answered(path: Path, policy: str) -> Response:
-    return FileResponse(path, media_type=TYPES[path.suffix], headers=headers(policy))
 
 
 def headers(policy: str) -> dict[str, str]:

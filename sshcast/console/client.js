@@ -1,56 +1,103 @@
 // GraphQL over HTTP for queries and mutations, and graphql-transport-ws for subscriptions.
 
-import { renew, session } from "/playground/session.js";
+import { bearer, renew } from "/playground/session.js";
+import { spoken } from "/playground/words.js";
 
-export async function request(document) {
-  let answer = await send(document);
+const RETRIES = 6;
+const NOT_ALLOWED = [4401, 4403];
+
+// The answer's body. A token that has run out is renewed, and the document sent again, once.
+export async function request(document, headers = {}) {
+  let answer = await send(document, headers);
   if (answer.status === 401 || (answer.body.errors ?? []).some((error) => error.extensions?.code === "UNAUTHENTICATED")) {
     await renew();
-    answer = await send(document);
+    answer = await send(document, headers);
   }
   return answer.body;
 }
 
-async function send(document) {
+async function send(document, headers) {
   const answer = await fetch("/graphql", {
     method: "POST",
     headers: {
       "Content-Type": "application/json",
       Accept: "application/graphql-response+json, application/json",
-      Authorization: `Bearer ${session.read().access_token}`,
+      "Accept-Language": spoken(),
+      Authorization: bearer(),
+      ...headers,
     },
     body: JSON.stringify(document),
   });
   return { status: answer.status, body: await answer.json() };
 }
 
-// Calls `onEvent` for each event and `onEnd` with the reason when there are no more. Returns a function that stops it.
-export function subscribe(document, onEvent, onEnd) {
+// Calls `onEvent` for each event, `onState` with "live" or "reconnecting", and `onEnd` with the reason when there are
+// no more. Where the document has a variable `after`, a cut connection is resumed from the last event's cursor.
+// Returns a function that stops it.
+export function subscribe(document, { onEvent, onState = () => {}, onEnd }) {
+  const run = { socket: null, ended: false, acknowledged: false, tries: 0, cursor: null };
+  const end = (reason) => {
+    if (!run.ended) onEnd(reason);
+    run.ended = true;
+    run.socket?.close(1000);
+  };
+  const again = async (event) => {
+    if (run.ended) return;
+    const expired = NOT_ALLOWED.includes(event.code);
+    const resumable = run.cursor === null ? !run.acknowledged && expired : /\$after\b/.test(document.query);
+    if (!resumable || ++run.tries > RETRIES) {
+      end(`closed ${event.code} ${event.reason}`);
+      return;
+    }
+    onState("reconnecting");
+    try {
+      if (expired) await renew();
+      await new Promise((later) => setTimeout(later, expired ? 0 : 250 * 2 ** run.tries));
+      if (!run.ended) connect(resumed(document, run.cursor), run, { onEvent, onState, end, again });
+    } catch (error) {
+      end(error.message);
+    }
+  };
+  connect(document, run, { onEvent, onState, end, again });
+  return () => end("stopped");
+}
+
+function resumed(document, cursor) {
+  return cursor === null ? document : { ...document, variables: { ...document.variables, after: cursor } };
+}
+
+function connect(document, run, { onEvent, onState, end, again }) {
   const scheme = location.protocol === "https:" ? "wss:" : "ws:";
   const socket = new WebSocket(`${scheme}//${location.host}/graphql`, "graphql-transport-ws");
-  let ended = false;
-  const end = (reason) => {
-    if (!ended) onEnd(reason);
-    ended = true;
-    socket.close(1000);
-  };
   const say = (message) => socket.send(JSON.stringify(message));
   const handlers = {
-    connection_ack: () => say({ id: "1", type: "subscribe", payload: document }),
+    connection_ack() {
+      run.acknowledged = true;
+      say({ id: "1", type: "subscribe", payload: document });
+      onState("live");
+    },
     ping: () => say({ type: "pong" }),
-    next: (message) => onEvent(message.payload),
-    error: (message) => {
+    next(message) {
+      run.tries = 0;
+      run.cursor = cursorOf(message.payload) ?? run.cursor;
+      onEvent(message.payload);
+    },
+    error(message) {
       onEvent({ errors: message.payload });
       end("error");
     },
     complete: () => end("complete"),
   };
-  socket.onopen = () =>
-    say({ type: "connection_init", payload: { authorization: `Bearer ${session.read().access_token}` } });
+  run.socket = socket;
+  socket.onopen = () => say({ type: "connection_init", payload: { authorization: bearer() } });
   socket.onmessage = (event) => {
+    if (run.ended) return;
     const message = JSON.parse(event.data);
     handlers[message.type]?.(message);
   };
-  socket.onclose = (event) => end(`closed (${event.code}) ${event.reason}`);
-  return () => end("stopped");
+  socket.onclose = again;
+}
+
+function cursorOf(payload) {
+  return Object.values(payload.data ?? {})[0]?.cursor;
 }

@@ -1,104 +1,178 @@
-// The page: sign in, choose an example or write a query, run it, watch a subscription.
+// The page: choose an example or write a document, run it, watch a subscription.
 
+import { chip, coloured, plain } from "/playground/answer.js";
 import { request, subscribe } from "/playground/client.js";
-import { session, signIn, signInByLink, signOut } from "/playground/session.js";
+import { openDoor, show as showDoor } from "/playground/door.js";
+import { Examples, kindOf } from "/playground/examples.js";
+import { session } from "/playground/session.js";
+import { Terminal } from "/playground/terminal.js";
+import { word } from "/playground/words.js";
 
+const MOST_EVENTS = 300;
 const byId = (id) => document.getElementById(id);
-const MOST_SHOWN = 500;
-let stopSubscription = null;
-
-function show() {
-  const current = session.read();
-  byId("sign-in").hidden = current !== null;
-  byId("work").hidden = current === null;
-  byId("sign-out").hidden = current === null;
-  byId("who").textContent = current ? `${current.user.username} (${current.user.role})` : "";
-}
-
-async function guarded(work) {
-  byId("sign-in-error").textContent = "";
-  try {
-    await work();
-  } catch (error) {
-    byId("sign-in-error").textContent = error.message;
-  }
-  show();
-}
-
-async function useLink() {
-  const code = new URLSearchParams(location.hash.slice(1)).get("code");
-  if (!code) return;
-  history.replaceState(null, "", location.pathname);
-  await guarded(() => signInByLink(code));
-}
-
-async function listExamples() {
-  const answer = await fetch("/playground/examples.json");
-  for (const example of await answer.json()) {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.textContent = example.name;
-    button.onclick = () => load(example);
-    const item = document.createElement("li");
-    item.append(button);
-    byId("examples").append(item);
-  }
-}
+const terminal = new Terminal(byId("output"));
+const examples = new Examples({ list: byId("examples"), search: byId("search"), onChoose: load });
+let stop = null;
+let status = ["", ""];
 
 function load(example) {
   byId("query").value = example.query;
   byId("variables").value = JSON.stringify(example.variables, null, 2);
+  byId("query").scrollTop = 0;
+  byId("narrow").open = !matchMedia("(max-width: 60rem)").matches;
+  byId("run").focus({ preventScroll: true });
 }
 
-function finish(status) {
-  stopSubscription = null;
-  byId("run").disabled = false;
-  byId("stop").disabled = true;
-  byId("status").textContent = status;
+function choose(tab) {
+  for (const name of ["output", "events"]) {
+    byId(name).hidden = name !== tab;
+    byId(`${name}-tab`).setAttribute("aria-selected", String(name === tab));
+  }
+  byId("nothing").hidden = true;
 }
 
-function watch(asked) {
-  const shown = [];
-  byId("stop").disabled = false;
-  const onEvent = (event) => {
-    shown.push(JSON.stringify(event, null, 2));
-    if (shown.length > MOST_SHOWN) shown.shift();
-    byId("result").textContent = shown.join("\n");
-    byId("result").scrollTop = byId("result").scrollHeight;
-  };
-  stopSubscription = subscribe(asked, onEvent, finish);
+function say(name, ...more) {
+  status = [name, ...more];
+  byId("status").className = `status ${name}`;
+  byId("status").replaceChildren(word(name), ...more);
+}
+
+function busy(working) {
+  byId("run").disabled = working;
+  byId("stop").disabled = !working || stop === null;
+}
+
+function finish(name, ...more) {
+  stop = null;
+  busy(false);
+  say(name, ...more);
+  if (!session.read()) showDoor();
+}
+
+function asked() {
+  try {
+    return { query: byId("query").value, variables: JSON.parse(byId("variables").value.trim() || "{}") };
+  } catch (error) {
+    byId("variables").focus();
+    throw new Error(`${word("bad_variables")}: ${error.message}`);
+  }
 }
 
 async function run() {
   if (byId("run").disabled) return;
-  byId("run").disabled = true;
-  byId("status").textContent = "…";
-  byId("result").textContent = "";
+  terminal.clear();
+  byId("events").replaceChildren();
   try {
-    const asked = { query: byId("query").value, variables: JSON.parse(byId("variables").value || "{}") };
-    if (/^\s*(#.*\s*)*subscription\b/.test(asked.query)) {
-      watch(asked);
+    const document = asked();
+    if (kindOf(document.query) === "subscription") {
+      watch(document);
       return;
     }
-    byId("result").textContent = JSON.stringify(await request(asked), null, 2);
-    finish("");
+    await ask(document);
   } catch (error) {
-    finish(error.message);
+    choose("events");
+    byId("events").append(error instanceof TypeError ? word("unreachable") : error.message);
+    finish("failed");
   }
 }
 
-byId("sign-in").onsubmit = (event) => {
-  event.preventDefault();
-  const form = new FormData(event.target);
-  guarded(() => signIn(form.get("username"), form.get("password")));
-};
-byId("sign-out").onclick = () => guarded(signOut);
-byId("run").onclick = run;
-byId("stop").onclick = () => stopSubscription?.();
-document.addEventListener("keydown", (event) => {
-  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) run();
-});
+async function ask(document) {
+  busy(true);
+  say("running");
+  choose("events");
+  const since = performance.now();
+  const answer = await request(document);
+  examples.remember(document.query, answer.data);
+  byId("events").replaceChildren(coloured(answer));
+  byId("events").scrollTop = 0;
+  finish(troubled(answer) ? "failed" : "done", ` · ${Math.round(performance.now() - since)} ms`);
+}
 
-await useLink();
-show();
-await listExamples();
+// Errors of the request, or the ones that a mutation's payload has.
+const troubled = (answer) =>
+  Boolean(answer.errors) || Object.values(answer.data ?? {}).some((payload) => payload?.errors?.length);
+
+function watch(document) {
+  let last = [];
+  choose("events");
+  const onEvent = (payload) => {
+    record(payload);
+    last = shownLive(payload) ?? last;
+  };
+  const onEnd = (reason) => {
+    if (reason === "error") finish("failed");
+    else if (reason === "complete") finish("ended", ...last);
+    else if (reason === "stopped") finish("stopped");
+    else finish("closed", ` · ${reason}`);
+  };
+  say("running");
+  stop = subscribe(document, { onEvent, onState: (state) => say(state), onEnd });
+  busy(true);
+}
+
+function record(payload) {
+  const events = byId("events");
+  const following = events.scrollHeight - events.scrollTop - events.clientHeight < 40;
+  const line = document.createElement("div");
+  line.className = "event";
+  line.append(coloured(payload));
+  events.append(line);
+  if (events.childElementCount > MOST_EVENTS) events.firstElementChild.remove();
+  if (following) events.scrollTop = events.scrollHeight;
+}
+
+// Output and changes of state go to the terminal too. Returns what the status line should end with, if that changed.
+function shownLive(payload) {
+  const event = Object.values(payload.data ?? {})[0];
+  if (typeof event?.text !== "string" && typeof event?.state !== "string") return null;
+  if (byId("output").childElementCount === 0) choose("output");
+  if (typeof event.text === "string") {
+    terminal.write(event.stream ?? "stdout", event.text);
+    return null;
+  }
+  const facts = factsOf(event);
+  terminal.note(chip(event.state), facts);
+  return [" ", chip(event.state), facts];
+}
+
+function factsOf(event) {
+  const facts = [];
+  if (event.id !== undefined) facts.push(`#${event.id}`);
+  if (typeof event.command === "string") facts.push(event.command);
+  if (event.reason && event.reason !== "EXIT_STATUS") facts.push(event.reason);
+  if (Number.isInteger(event.exitCode)) facts.push(`${word("exit_status")} ${event.exitCode}`);
+  if (event.truncated) facts.push(word("truncated"));
+  return facts.length ? ` ${plain(facts.join(" · ")).slice(1, -1)}` : "";
+}
+
+async function copy() {
+  await navigator.clipboard.writeText(byId("output").hidden ? byId("events").innerText : byId("output").innerText);
+  byId("copy").textContent = word("copied");
+  setTimeout(() => {
+    byId("copy").textContent = word("copy");
+  }, 1500);
+}
+
+function onKey(event) {
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) run();
+  if (event.key === "Escape") stop?.();
+  if (event.key === "/" && !/INPUT|TEXTAREA/.test(document.activeElement.tagName)) {
+    event.preventDefault();
+    byId("narrow").open = true;
+    byId("search").focus();
+  }
+}
+
+function relabel() {
+  examples.show();
+  if (status[0]) say(...status);
+}
+
+byId("run").onclick = run;
+byId("stop").onclick = () => stop?.();
+byId("copy").onclick = copy;
+for (const name of ["output", "events"]) byId(`${name}-tab`).onclick = () => choose(name);
+document.addEventListener("keydown", onKey);
+byId("copy").hidden = !navigator.clipboard;
+byId("graphiql").hidden = !new URLSearchParams(location.search).has("plain");
+await openDoor({ onIn: () => examples.load(), onLanguage: relabel });

@@ -1,6 +1,12 @@
 // Who is signed in: tokens live in this tab only, and an access token that ran out is renewed once.
 
+import { spoken } from "/playground/words.js";
+
 const KEY = "sshcast.session";
+let renewal = null;
+
+// The service answered, and said no.
+export class Refused extends Error {}
 
 export const session = {
   read() {
@@ -12,24 +18,37 @@ export const session = {
   },
 };
 
+export const bearer = () => `Bearer ${session.read()?.access_token ?? ""}`;
+
 async function post(path, body) {
   const answer = await fetch(path, {
     method: "POST",
-    headers: { "Content-Type": "application/json", "Accept-Language": navigator.language },
+    headers: { "Content-Type": "application/json", "Accept-Language": spoken() },
     body: JSON.stringify(body),
   });
   const found = await answer.json();
-  if (!answer.ok) throw new Error(found.message ?? `HTTP ${answer.status}`);
+  if (!answer.ok) throw new Refused(found.message ?? `HTTP ${answer.status}`);
   session.write(found.data);
-  return found.data;
 }
 
 export const signIn = (username, password) => post("/api/auth/login", { username, password });
 export const signInByLink = (code) => post("/api/auth/link", { code });
-export const renew = () => post("/api/auth/refresh", { refresh_token: session.read().refresh_token });
+
+// New tokens for the old ones, once however many ask at the same time: a refresh token is good for one use.
+// When they are refused, nobody is signed in any more.
+export function renew() {
+  renewal ??= post("/api/auth/refresh", { refresh_token: session.read()?.refresh_token ?? "" })
+    .catch((error) => {
+      if (error instanceof Refused) session.write(null);
+      throw error;
+    })
+    .finally(() => {
+      renewal = null;
+    });
+  return renewal;
+}
 
 export async function signOut() {
-  const headers = { Authorization: `Bearer ${session.read().access_token}` };
-  await fetch("/api/auth/logout", { method: "POST", headers });
+  await fetch("/api/auth/logout", { method: "POST", headers: { Authorization: bearer() } });
   session.write(null);
 }

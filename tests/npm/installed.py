@@ -1,4 +1,4 @@
-"""The npm clients that tests try, installed once: pinned by package.json, checked by the hashes of package-lock.json."""
+"""The npm clients that tests try, installed once: pinned by package.json, hashes checked by package-lock.json."""
 
 import fcntl
 import shutil

@@ -1,0 +1,115 @@
+// The words of the pages, in English and Chinese. Elements say which they show: data-word, or data-word-ATTRIBUTE.
+
+const KEY = "sshcast.language";
+const WORDS = {
+  en: {
+    playground: "Playground",
+    sign_in: "Sign in",
+    sign_in_about: "Run commands on your servers, and watch their output live.",
+    user: "User",
+    password: "Password",
+    sign_out: "Sign out",
+    other_language: "中文",
+    graphiql: "GraphiQL",
+    plain: "Plain runner",
+    examples: "Examples",
+    find: "Find an example  ( / )",
+    query: "Query",
+    variables: "Variables (JSON)",
+    run: "Run",
+    stop: "Stop",
+    output: "Output",
+    events: "Answer",
+    copy: "Copy",
+    copied: "Copied",
+    empty_title: "Choose an example, then Run",
+    empty_about: "A subscription shows a command's output here while it runs.",
+    running: "Running …",
+    live: "Live",
+    reconnecting: "Connection lost: resuming …",
+    ended: "Ended",
+    stopped: "Stopped",
+    done: "Done",
+    failed: "Failed",
+    closed: "The server closed the connection",
+    left_out: "… earlier output is left out here; the record has it all",
+    bad_variables: "The variables are not JSON",
+    unreachable: "The service cannot be reached",
+    loading: "Loading GraphiQL …",
+    group_1: "Sign in",
+    group_2: "Servers",
+    group_3: "Find tasks",
+    group_4: "Change tasks",
+    group_5: "Run",
+    group_6: "Records",
+    group_7: "Watch live",
+    exit_status: "exit status",
+    truncated: "cut at the output limit",
+  },
+  zh: {
+    playground: "操作台",
+    sign_in: "登录",
+    sign_in_about: "在您的服务器上执行命令，实时查看输出。",
+    user: "用户名",
+    password: "密码",
+    sign_out: "退出",
+    other_language: "English",
+    graphiql: "GraphiQL",
+    plain: "简洁版",
+    examples: "示例",
+    find: "查找示例（按 / 键）",
+    query: "查询语句",
+    variables: "变量（JSON）",
+    run: "运行",
+    stop: "停止",
+    output: "输出",
+    events: "结果",
+    copy: "复制",
+    copied: "已复制",
+    empty_title: "选择一个示例，然后点击“运行”",
+    empty_about: "运行订阅时，命令的输出会实时显示在这里。",
+    running: "运行中……",
+    live: "实时",
+    reconnecting: "连接中断，正在续接……",
+    ended: "已结束",
+    stopped: "已停止",
+    done: "完成",
+    failed: "失败",
+    closed: "服务器关闭了连接",
+    left_out: "……此处省略较早的输出，完整内容已存档",
+    bad_variables: "变量不是合法的 JSON",
+    unreachable: "无法连接服务",
+    loading: "正在加载 GraphiQL……",
+    group_1: "登录",
+    group_2: "服务器",
+    group_3: "查找任务",
+    group_4: "修改任务",
+    group_5: "执行",
+    group_6: "执行记录",
+    group_7: "实时查看",
+    exit_status: "退出状态",
+    truncated: "已达输出上限，被截断",
+  },
+};
+
+let language = localStorage.getItem(KEY) ?? (navigator.language.startsWith("zh") ? "zh" : "en");
+
+export const spoken = () => language;
+export const word = (name) => WORDS[language][name] ?? name;
+
+export function switchLanguage() {
+  language = language === "zh" ? "en" : "zh";
+  localStorage.setItem(KEY, language);
+  translate();
+}
+
+// Shows the words of every element of the page that names one.
+export function translate() {
+  document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
+  for (const element of document.querySelectorAll("[data-word]")) element.textContent = word(element.dataset.word);
+  for (const attribute of ["placeholder", "aria-label", "title"]) {
+    for (const element of document.querySelectorAll(`[data-word-${attribute}]`)) {
+      element.setAttribute(attribute, word(element.getAttribute(`data-word-${attribute}`)));
+    }
+  }
+}
