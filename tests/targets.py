@@ -74,7 +74,10 @@ def free_port() -> int:
 
 @contextmanager
 def running_sshd(folder: Path, *lines: str) -> Iterator[Target]:
-    """OpenSSH on a free loopback port. `folder/user` may sign in, and what `folder/ca` signed."""
+    """OpenSSH on a free loopback port. `folder/user` may sign in, and what `folder/ca` signed.
+
+    A command's HOME is `folder/home`: the account's own login files have no part in the tests.
+    """
     # sshd takes the first value of a setting, so `lines` come before ours.
     if SSHD is None:
         pytest.skip("no sshd on this machine")
@@ -84,6 +87,7 @@ def running_sshd(folder: Path, *lines: str) -> Iterator[Target]:
     make_key(folder / "host")
     make_key(folder / "ca")
     shutil.copy(folder / "user.pub", folder / "authorized_keys")
+    (folder / "home").mkdir()
     port = free_port()
     (folder / "sshd_config").write_text("\n".join([*lines, *_config(folder, port)]) + "\n")
     with (folder / "log").open("wb") as log:
@@ -104,6 +108,7 @@ def _config(folder: Path, port: int) -> list[str]:
         f"AuthorizedKeysFile {folder / 'authorized_keys'}",
         f"TrustedUserCAKeys {folder / 'ca.pub'}",
         f"PidFile {folder / 'pid'}",
+        f"SetEnv HOME={folder / 'home'}",
         "StrictModes no",
         "UsePAM no",
         "PermitRootLogin yes",
