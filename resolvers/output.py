@@ -21,6 +21,8 @@ from runner import bus
 
 POLL_SECONDS = 1.0
 READ_BYTES = 256 * 1024
+# A character of UTF-8 has at most four bytes.
+LEAD_BYTES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,18 @@ async def read(ctx: Context, execution_id: int, after: str | None, max_bytes: in
     look = await ctx.service.store.read(look_after, execution_id, position, max_bytes)
     execution = existing(look, execution_id, position, field="cursor")
     return execution, [after_position(row, position) for row in look.rows]
+
+
+async def lead(ctx: Context, execution_id: int, after: str | None) -> dict[Stream, bytes]:
+    """The few bytes of each stream before the cursor: it may stand in the middle of a character."""
+    ctx.need(Role.VIEWER)
+    rules.identifier("execution_id", execution_id)
+    position = cursor.decode(after)
+    look = await ctx.service.store.read(look_after, execution_id, position, 1)
+    existing(look, execution_id, position)
+    if position == cursor.START:
+        return {}
+    return await ctx.service.store.read(output.before, execution_id, position, LEAD_BYTES)
 
 
 async def updates(ctx: Context, filter: ExecutionFilter) -> AsyncGenerator[TaskExecution, None]:

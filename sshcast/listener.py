@@ -134,8 +134,8 @@ class HttpServer(uvicorn.Server):
 def bounded(listener: socket.socket, bounds: Bounds) -> socket.socket:
     """What accepted connections inherit: they send at once, wait in a small buffer, and are dropped when they stall.
 
-    asyncio turns Nagle's algorithm off only for sockets that were made with proto=IPPROTO_TCP; with it, each answer to a
-    kept connection waits 40 ms for the acknowledgement of its own headers.
+    asyncio turns Nagle's algorithm off only for sockets that were made with proto=IPPROTO_TCP; with it, each answer on
+    a kept connection waits 40 ms for the acknowledgement of its own headers.
     """
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, bounds.send_buffer_bytes)

@@ -17,6 +17,8 @@ from resolvers.output import Chunk, End, OutputEvent, StateChange
 from sshcast.rest import shapes
 from sshcast.rest.answers import error_body
 
+LINE_ENDS = {b"\xc2\x85": b"\\u0085", b"\xe2\x80\xa8": b"\\u2028", b"\xe2\x80\xa9": b"\\u2029"}
+
 Named = tuple[str, dict[str, Any]]
 
 
@@ -58,12 +60,12 @@ class EventStream:
 
     def encode(self, event: OutputEvent) -> bytes:
         return b"".join(
-            b"event: %b\nid: %b\ndata: %b\n\n" % (name.encode(), event.cursor.encode(), orjson.dumps(body))
+            b"event: %b\nid: %b\ndata: %b\n\n" % (name.encode(), event.cursor.encode(), one_line(body))
             for name, body in self._described(event)
         )
 
     def failure(self, error: ServiceError, language: Language) -> bytes:
-        return b"event: error\ndata: %b\n\n" % orjson.dumps(error_body(error, language))
+        return b"event: error\ndata: %b\n\n" % one_line(error_body(error, language))
 
 
 class Ndjson:
@@ -83,7 +85,15 @@ class Ndjson:
 
 
 def lines(objects: Iterable[dict[str, Any]]) -> bytes:
-    return b"".join(orjson.dumps(each) + b"\n" for each in objects)
+    return b"".join(one_line(each) + b"\n" for each in objects)
+
+
+def one_line(body: dict[str, Any]) -> bytes:
+    """JSON that is one line for every reader: httpx, for one, also takes U+0085, U+2028 and U+2029 for line ends."""
+    data = orjson.dumps(body)
+    for character, escape in LINE_ENDS.items():
+        data = data.replace(character, escape)
+    return data
 
 
 class Described:

@@ -1,0 +1,187 @@
+"""Streams are alive while they are silent, and end with the caller's rights, the caller, or the database."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx2
+import pytest
+import structlog
+from sqlalchemy import text
+
+from db import users
+from db.values import State
+from sshcast.rest.stream import Pace
+from tests.sshcast.rest.service import Face, Run, face_of, opened
+from tests.sshcast.rest.test_log_stream import NDJSON, SSE, following, ndjson
+
+pytestmark = pytest.mark.anyio
+
+RAW = "*/*"
+
+
+@pytest.fixture
+async def quick(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Face]:
+    """A service whose streams have a heartbeat every 20 ms and look at the caller's rights as often."""
+    folder = tmp_path_factory.mktemp("quick")
+    pace = Pace(heartbeat_seconds=0.02, trust_seconds=0.02)
+    async with opened(folder) as service, face_of(service, folder, pace=pace) as found:
+        yield found
+
+
+def test_by_default_silence_lasts_no_longer_than_the_contract_allows() -> None:
+    assert Pace().heartbeat_seconds <= 15
+    assert Pace().heartbeat_seconds + Pace().trust_seconds <= 30
+
+
+def streams_of(run: Run) -> int:
+    return len(run.face.service.bus._watches.get(f"execution:{run.id}", ()))
+
+
+async def until(condition: Any) -> None:
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - what is waited for has no event
+            await asyncio.sleep(0.005)
+
+
+@pytest.mark.parametrize(("accept", "heartbeat"), [(SSE, b": heartbeat\n\n"), (NDJSON, b'{"event":"heartbeat"}\n')])
+async def test_a_silent_stream_has_heartbeats(quick: Face, accept: str, heartbeat: bytes) -> None:
+    run = await quick.run()
+    async with following(quick, run, accept) as answer:
+        coming = answer.aiter_raw()
+        assert b"RUNNING" in await anext(coming)
+        assert {await anext(coming) for _ in range(3)} == {heartbeat}
+        await run.write(b"still here")
+        rest = b""
+        while b"still here" not in rest:
+            rest = await anext(coming)
+
+
+async def test_a_silent_raw_stream_sends_nothing_but_the_output(quick: Face) -> None:
+    run = await quick.run()
+    async with following(quick, run, follow="true") as answer:
+        reading = asyncio.create_task(answer.aread())
+        await run.write(b"a")
+        async with following(quick, run, NDJSON) as other:
+            beats = 0
+            async for event in ndjson(other):
+                beats += event["event"] == "heartbeat"
+                if beats == 5:
+                    break
+        await run.write(b"b")
+        await run.end()
+        assert await reading == b"ab"
+
+
+async def last_of(face: Face, run: Run, accept: str, change: dict[str, Any]) -> dict[str, Any]:
+    """The last event of a stream that goes on while its reader's account is changed."""
+    async with following(face, run, accept) as answer:
+        lines = answer.aiter_lines()
+        await anext(lines)
+        await face.service.store.run(users.update, face.users["viewer"].id, change)
+        shown = [line async for line in lines]
+    data = [line.removeprefix("data: ") for line in shown if line.removeprefix("data: ").startswith("{")]
+    found: dict[str, Any] = json.loads(data[-1])
+    return found
+
+
+@pytest.mark.parametrize("accept", [SSE, NDJSON])
+@pytest.mark.parametrize("change", [{"disabled": True}, {"token_version": 5}])
+async def test_a_stream_ends_with_the_rights_of_its_reader_and_says_so(
+    quick: Face, accept: str, change: dict[str, Any]
+) -> None:
+    run = await quick.run()
+    last = await last_of(quick, run, accept, change)
+    assert (last["code"], last["error"]) == (401, "UNAUTHENTICATED")
+    await until(lambda: streams_of(run) == 0)
+
+
+async def test_a_raw_stream_that_must_end_early_is_cut_and_does_not_look_complete(quick: Face) -> None:
+    run = await quick.run()
+    async with following(quick, run, follow="true") as answer:
+        await run.write(b"a")
+        coming = answer.aiter_raw()
+        assert await anext(coming) == b"a"
+        await quick.service.store.run(users.update, quick.users["viewer"].id, {"disabled": True})
+        with pytest.raises(httpx2.RemoteProtocolError):
+            await anext(coming)
+    await until(lambda: streams_of(run) == 0)
+
+
+async def test_a_busy_stream_ends_with_the_rights_too(quick: Face) -> None:
+    run = await quick.run()
+    last: dict[str, Any] = {}
+
+    async def chatter() -> None:
+        while True:
+            await run.write(b"x")
+
+    talking = asyncio.create_task(chatter())
+    async with following(quick, run, NDJSON) as answer:
+        async for event in ndjson(answer):
+            if not last:
+                await quick.service.store.run(users.update, quick.users["viewer"].id, {"disabled": True})
+            last = event
+    talking.cancel()
+    await asyncio.wait([talking])
+    assert last["code"] == 401
+
+
+async def test_a_stream_ends_when_its_token_does(rest: Face) -> None:
+    run = await rest.run()
+    token = rest.service.tokens.access(rest.users["viewer"], seconds=2)
+    headers = {"Authorization": f"Bearer {token}", "Accept": NDJSON}
+    async with rest.http.stream("GET", run.path, headers=headers) as answer:
+        events = [event async for event in ndjson(answer)]
+    assert [event["event"] for event in events] == ["state", "error"]
+    assert events[-1]["code"] == 401
+
+
+@pytest.mark.parametrize("accept", [SSE, NDJSON, RAW])
+async def test_a_reader_who_leaves_ends_the_stream(rest: Face, accept: str) -> None:
+    run = await rest.run()
+    async with following(rest, run, accept, follow="true"):
+        await until(lambda: streams_of(run) == 1)
+    await until(lambda: streams_of(run) == 0)
+    await until(
+        lambda: not [task for task in asyncio.all_tasks() if task.get_name().startswith(("log stream", "reader of"))]
+    )
+
+
+async def test_a_reader_who_leaves_in_the_middle_of_much_output_ends_the_stream(rest: Face) -> None:
+    run = await rest.run()
+    await run.write(b"x" * 20_000_000)
+    async with following(rest, run, follow="true") as answer:
+        await anext(answer.aiter_raw())
+        assert streams_of(run) == 1
+    await until(lambda: streams_of(run) == 0)
+
+
+@pytest.mark.parametrize("accept", [SSE, NDJSON])
+async def test_a_stream_says_when_the_database_goes_away(tmp_path_factory: pytest.TempPathFactory, accept: str) -> None:
+    folder = tmp_path_factory.mktemp("gone")
+    async with opened(folder) as service, face_of(service, folder) as face:
+        run = await face.run()
+        async with following(face, run, accept) as answer:
+            lines = answer.aiter_lines()
+            await anext(lines)
+            await service.store.run(
+                lambda conn: conn.execute(text("ALTER TABLE output_chunks RENAME TO away")) and None
+            )
+            with structlog.testing.capture_logs():
+                run.hint()
+                shown = "".join([line async for line in lines])
+    assert '"code":503' in shown
+    assert "output_chunks" not in shown
+
+
+async def test_a_stream_that_has_ended_leaves_the_connection_to_the_next_request(rest: Face) -> None:
+    run = await rest.run()
+    await run.write(b"a")
+    await run.end(State.SUCCESS)
+    async with httpx2.AsyncClient(base_url=rest.url, limits=httpx2.Limits(max_connections=1)) as one:
+        for _ in range(3):
+            answer = await one.get(run.path, params={"follow": "true"}, headers=rest.as_user("viewer"))
+            assert answer.content == b"a"
+            assert "Connection" not in answer.headers
