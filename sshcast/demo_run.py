@@ -47,7 +47,7 @@ async def sign_in(client: httpx2.AsyncClient, user: str, password: str) -> None:
 async def start(client: httpx2.AsyncClient, task: str, console: Console) -> str:
     found = await ask(client, FIND, name=task)
     node = found["tasks"]["edges"][0]["node"]
-    console.print(f"\n$ {node['command']}", style="bold", markup=False, highlight=False)
+    console.print(f"\n$ {node['command']}", style="bold", markup=False, highlight=False, soft_wrap=True)
     payload = (await ask(client, RUN, id=node["id"]))["runTask"]
     if payload["errors"]:
         raise DemoFailed(payload["errors"][0]["message"])

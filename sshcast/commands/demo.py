@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
-from rich.table import Table
 
 from db import servers as server_table
 from db import users as user_table
@@ -159,11 +159,16 @@ def sample_for(sample: NewTask, server_id: int) -> NewTask:
 
 
 def greet(console: Console, url: str, admin: Admin, link: str, settings: Settings) -> None:
-    table = Table(title="sshcast demo", show_header=False, title_justify="left")
-    table.add_row("Playground / 操作台", f"{url}/graphql")
-    table.add_row("Sign-in link, once / 一次性登录链接", link)
-    table.add_row("User / 用户", admin.user.name)
-    table.add_row("Password / 密码", admin.password)
-    table.add_row("REST", f"{url}/api/tasks")
-    table.add_row("Data folder / 数据目录", str(settings.data))
-    console.print(table)
+    """Plain lines: a table would cut or fold the link, which is there to be copied."""
+    console.print("sshcast demo", style="bold green")
+    rows = {
+        "Playground / 操作台": f"{url}/graphql",
+        "Sign-in link, once / 一次性登录链接": link,
+        "User / 用户": admin.user.name,
+        "Password / 密码": admin.password,
+        "REST": f"{url}/api/tasks",
+        "Data folder / 数据目录": str(settings.data),
+    }
+    width = max(cell_len(name) for name in rows)
+    for name, value in rows.items():
+        console.print(f"  {set_cell_size(name, width)}  [bold]{value}[/bold]", soft_wrap=True, highlight=False)

@@ -1,0 +1,1 @@
+"""What sshcast does on a target beside the command itself."""
