@@ -115,6 +115,7 @@ class TaskExecution(SQLModel, table=True):
         Index(
             "ix_executions_pending",
             "server_id",
+            "created_by",
             "id",
             sqlite_where=text("state = 'PENDING'"),
             postgresql_where=text("state = 'PENDING'"),
@@ -123,6 +124,12 @@ class TaskExecution(SQLModel, table=True):
             "ix_executions_running",
             "runner_id",
             "id",
+            sqlite_where=text("state = 'RUNNING'"),
+            postgresql_where=text("state = 'RUNNING'"),
+        ),
+        Index(
+            "ix_executions_busy",
+            "server_id",
             sqlite_where=text("state = 'RUNNING'"),
             postgresql_where=text("state = 'RUNNING'"),
         ),

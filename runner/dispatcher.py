@@ -1,11 +1,12 @@
 """Claims pending executions for the free slots, and drives each in a task of its own."""
 
 import asyncio
+from collections import Counter
 from functools import partial
 
 import structlog
 
-from db import transitions
+from db import claims, transitions
 from db.models import TaskExecution
 from runner.bus import CANCELS, EXECUTIONS, PENDING, Bus, execution_address
 from runner.execution import Drive, Parts, Way
@@ -53,10 +54,10 @@ class Dispatcher(Loop):
         if free <= 0:
             return self.poll_seconds
         rows = await self.parts.store.run(
-            transitions.claim, runner_id=self.runner_id, at=self.parts.clock(), limit=free, skip=tried
+            claims.claim, runner_id=self.runner_id, at=self.parts.clock(), limit=free, skip=tried
         )
         self._drive_all(rows)
-        return self.poll_seconds
+        return 0.0 if cut_short(rows) else self.poll_seconds
 
     def cancel(self, execution_id: int) -> None:
         drive = self.drives.get(execution_id)
@@ -126,6 +127,11 @@ class Dispatcher(Loop):
         if not task.cancelled() and task.exception() is not None:
             log.error("an execution's driver failed", execution=execution_id, exc_info=task.exception())
         self.bus.hint(PENDING)
+
+
+def cut_short(claimed: list[TaskExecution]) -> bool:
+    """Whether a claim took as many as it may of one user on one server, so that more may wait."""
+    return any(count >= claims.EACH for count in Counter((row.server_id, row.created_by) for row in claimed).values())
 
 
 class Cancels(Loop):

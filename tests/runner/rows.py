@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from db import executions, output, servers, transitions, users
+from db import claims, executions, output, servers, users
 from db.models import TaskExecution
 from db.store import Store
 from db.values import Mode, Role, Trigger
@@ -77,7 +77,7 @@ async def pending(store: Store, server_id: int, command: str = "true", **changes
 async def claimed(store: Store, server_id: int, **changes: Any) -> TaskExecution:
     """A running execution of the runner `runner-1`."""
     await pending(store, server_id, **changes)
-    (row,) = await store.run(transitions.claim, runner_id="runner-1", at=now(), limit=1)
+    (row,) = await store.run(claims.claim, runner_id="runner-1", at=now(), limit=1)
     return row
 
 

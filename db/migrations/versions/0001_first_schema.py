@@ -176,7 +176,7 @@ def create_task_executions() -> None:
     op.create_index(
         "ix_executions_pending",
         "task_executions",
-        ["server_id", "id"],
+        ["server_id", "created_by", "id"],
         unique=False,
         sqlite_where=sa.text("state = 'PENDING'"),
         postgresql_where=sa.text("state = 'PENDING'"),
@@ -185,6 +185,14 @@ def create_task_executions() -> None:
         "ix_executions_running",
         "task_executions",
         ["runner_id", "id"],
+        unique=False,
+        sqlite_where=sa.text("state = 'RUNNING'"),
+        postgresql_where=sa.text("state = 'RUNNING'"),
+    )
+    op.create_index(
+        "ix_executions_busy",
+        "task_executions",
+        ["server_id"],
         unique=False,
         sqlite_where=sa.text("state = 'RUNNING'"),
         postgresql_where=sa.text("state = 'RUNNING'"),

@@ -1,0 +1,129 @@
+"""Claiming pending executions: which are next, within every server's limit and in turn between servers and users.
+
+The cost follows the number of (server, user) pairs that wait, not the length of their queues: the pairs are found by
+hopping along `ix_executions_pending`, and of each only the first few are read.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Connection,
+    FromClause,
+    Select,
+    Subquery,
+    and_,
+    func,
+    literal_column,
+    select,
+    text,
+    true,
+    update,
+)
+
+from db import rows
+from db.models import Server, TaskExecution
+from db.values import State
+
+executions = rows.table_of(TaskExecution)
+servers = rows.table_of(Server)
+LOCK = 0x55C0
+EACH = 16
+
+
+def claim(
+    conn: Connection, *, runner_id: str, at: datetime, limit: int, skip: Collection[int] = ()
+) -> list[TaskExecution]:
+    """Take up to `limit` pending executions, at most EACH of one user on one server: ask again for more.
+
+    `skip`: ids of servers of which none is wanted now. A disabled or deleted server's are taken too, to fail.
+    """
+    postgres = conn.dialect.name == "postgresql"
+    if postgres:
+        conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
+    ids: list[int] = list(conn.scalars(Claimable(postgres).next(limit, skip)))
+    if not ids:
+        return []
+    values = {"state": State.RUNNING, "runner_id": runner_id, "start_time": at, "fence": executions.c.fence + 1}
+    taken = (
+        update(executions)
+        .where(executions.c.id.in_(ids), executions.c.state == State.PENDING)
+        .values(**values)
+        .returning(*executions.c)
+    )
+    return sorted(rows.all_of(conn, taken, TaskExecution), key=lambda row: ids.index(row.id))
+
+
+@dataclass(frozen=True, slots=True)
+class Claimable:
+    """The query for what may be claimed, in the words of one of the databases."""
+
+    postgres: bool
+
+    def next(self, limit: int, skip: Collection[int] = ()) -> Select[Any]:
+        """Ids: each server's n-th run before any server's n+1-th, and within a server the same between its users."""
+        each = self.firsts(self.pairs(), skip)
+        turn = func.row_number().over(partition_by=each.c.server_id, order_by=(each.c.nth, each.c.id)).label("turn")
+        ranked = select(each.c.id, turn, each.c.room).subquery()
+        within = select(ranked.c.id).where(ranked.c.turn <= ranked.c.room)
+        return within.order_by(ranked.c.turn, ranked.c.id).limit(limit)
+
+    def pairs(self) -> CTE:
+        """Each (server_id, created_by) that has something pending, once."""
+        columns = (executions.c.id, executions.c.server_id, executions.c.created_by)
+        other = executions.alias()
+        in_order = (other.c.server_id, other.c.created_by, other.c.id)
+        first = select(other.c.id).where(self.stands(other, State.PENDING)).order_by(*in_order).limit(1)
+        pairs = select(*columns).where(executions.c.id == first.scalar_subquery()).cte("pairs", recursive=True)
+        # Two hops and no comparison of (server, user) as one: SQLite would walk through the rest of the server's queue.
+        next_user = first.where(other.c.server_id == pairs.c.server_id, other.c.created_by > pairs.c.created_by)
+        next_server = first.where(other.c.server_id > pairs.c.server_id)
+        following = func.coalesce(next_user.scalar_subquery(), next_server.scalar_subquery())
+        return pairs.union_all(select(*columns).join(pairs, executions.c.id == following))
+
+    def firsts(self, pairs: CTE, skip: Collection[int]) -> Subquery:
+        """The first EACH executions of each pair whose server has `room`; `nth` counts within the pair."""
+        open_pairs = self.open(pairs, skip)
+        mine = executions.alias()
+        of_pair = and_(
+            self.stands(mine, State.PENDING),
+            mine.c.server_id == open_pairs.c.server_id,
+            mine.c.created_by == open_pairs.c.created_by,
+        )
+        few = select(mine.c.id).where(of_pair).order_by(mine.c.id).limit(EACH)
+        found: FromClause = few.lateral() if self.postgres else executions
+        on = true() if self.postgres else executions.c.id.in_(few.scalar_subquery())
+        pair = (open_pairs.c.server_id, open_pairs.c.created_by)
+        nth = func.row_number().over(partition_by=pair, order_by=found.c.id).label("nth")
+        wanted = select(found.c.id, open_pairs.c.server_id, open_pairs.c.room, nth).join_from(open_pairs, found, on)
+        return wanted.where(open_pairs.c.room > 0).subquery()
+
+    def open(self, pairs: CTE, skip: Collection[int]) -> Subquery:
+        """The pairs of servers that are wanted, with how many more each server may run."""
+        busy = (
+            select(executions.c.server_id, func.count().label("running"))
+            .where(self.stands(executions, State.RUNNING))
+            .group_by(executions.c.server_id)
+            .subquery()
+        )
+        room = (servers.c.max_parallel - func.coalesce(busy.c.running, literal_column("0"))).label("room")
+        return (
+            select(pairs.c.server_id, pairs.c.created_by, room)
+            .join(servers, servers.c.id == pairs.c.server_id)
+            .outerjoin(busy, busy.c.server_id == pairs.c.server_id)
+            .where(pairs.c.server_id.not_in(skip))
+            .subquery()
+        )
+
+    def stands(self, table: FromClause, state: State) -> ColumnElement[bool]:
+        """Whether a row is in `state`, in a form that lets the index of just that state be used.
+
+        The state is written out, since a bound one is not known when the plan is made; and SQLite, which keeps no
+        count of values, is kept from thinking that an index of all states finds few rows.
+        """
+        condition = table.c.state == literal_column(f"'{state}'")
+        return condition if self.postgres else func.likelihood(condition, literal_column("0.99"))
