@@ -104,6 +104,21 @@ def after(
     return found
 
 
+def before(conn: Connection, execution_id: int, position: int, most: int) -> dict[Stream, bytes]:
+    """The last bytes of each stream before `position`, up to `most`."""
+    found: dict[Stream, bytes] = {}
+    for stream in Stream:
+        query = (
+            select(chunks)
+            .where(chunks.c.execution_id == execution_id, chunks.c.stream == stream, chunks.c.position < position)
+            .order_by(chunks.c.position.desc())
+            .limit(most)
+        )
+        parts = [bytes(row.data)[: position - row.position] for row in rows.all_of(conn, query, OutputChunk)]
+        found[stream] = b"".join(parts[::-1])[-most:]
+    return found
+
+
 def totals(conn: Connection, execution_id: int) -> tuple[int, int]:
     """Stored bytes of stdout and of stderr."""
     query = select(executions.c.stdout_bytes, executions.c.stderr_bytes).where(executions.c.id == execution_id)

@@ -38,6 +38,13 @@ async def get_many(ctx: Context, ids: Sequence[int]) -> list[TaskExecution | Non
     return [found.get(id) for id in ids]
 
 
+async def latest_of_tasks(ctx: Context, task_ids: Sequence[int]) -> list[TaskExecution | None]:
+    """Each task's newest execution, in the order of `task_ids`."""
+    ctx.need(Role.VIEWER)
+    found = {row.task_id: row for row in await ctx.service.store.read(table.latest_of_tasks, task_ids)}
+    return [found.get(id) for id in task_ids]
+
+
 async def page(ctx: Context, filter: ExecutionFilter, request: PageRequest) -> Page[TaskExecution]:
     ctx.need(Role.VIEWER)
     return await paging.fetch(ctx.service.store, LISTING, filter, request)

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import structlog
 from sqlalchemy.exc import InterfaceError, OperationalError
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import Response
 
 from resolvers.errors import Language, ServiceError, Unavailable
@@ -59,7 +59,7 @@ def done(request: Request, en: str, zh: str, data: Any, **beside: Any) -> Respon
     return json_answer({"code": 200, "message": message, "data": data, **beside})
 
 
-def language_of(request: Request) -> Language:
+def language_of(request: HTTPConnection) -> Language:
     """zh when the caller would rather have Chinese than English, by Accept-Language; else en."""
     weights: dict[str, float] = {}
     for part in request.headers.get("accept-language", "").lower().split(","):

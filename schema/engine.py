@@ -1,0 +1,146 @@
+"""From a request to its answer, for every transport: prepare the document, check who asks for what, execute."""
+
+from collections.abc import AsyncGenerator, Collection
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import strawberry
+from graphql import (
+    ExecutionResult,
+    GraphQLError,
+    OperationType,
+    create_source_event_stream,
+    execute_subscription_event,
+    map_source_to_response_event,
+)
+from graphql.execution import Executor
+from strawberry.execution import optimized_is_awaitable
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
+
+from resolvers.errors import ServiceError, Unauthenticated
+from schema.documents import Document, DocumentOperation, Documents, Refused
+from schema.errors import NotAcceptable, NotAllowedHere, shown
+from schema.limits import Limits, check
+from schema.operation import Operation
+
+PUBLIC = frozenset({"login", "refresh", "__typename"})
+ALL_KINDS = frozenset(OperationType)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request as it came in."""
+
+    query: str
+    variables: dict[str, Any] | None = None
+    operation_name: str | None = None
+    kinds: Collection[OperationType] = ALL_KINDS
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A result. `refused`: nothing was executed, and there is no `data` to speak of."""
+
+    data: dict[str, Any] | None = None
+    errors: list[GraphQLError] = field(default_factory=list)
+    refused: bool = False
+
+    @property
+    def code(self) -> str | None:
+        """The first error's."""
+        return str((self.errors[0].extensions or {}).get("code")) if self.errors else None
+
+    def body(self) -> dict[str, Any]:
+        """As it is sent."""
+        errors = {"errors": [error.formatted for error in self.errors]} if self.errors else {}
+        return errors if self.refused else {**errors, "data": self.data}
+
+
+class Engine:
+    """A schema with its documents and limits."""
+
+    def __init__(self, schema: strawberry.Schema, limits: Limits | None = None) -> None:
+        self._schema = schema._schema
+        self._limits = limits or Limits()
+        self._documents = Documents(self._schema, self._limits)
+
+    async def run(self, asked: Asked, operation: Operation) -> Answer | AsyncGenerator[Answer, None]:
+        """The answer; for a subscription that could begin, its answers."""
+        try:
+            executor = self._ready(asked, operation)
+        except Refused as refusal:
+            return refused(refusal.errors, operation)
+        except ServiceError as error:
+            return refused([GraphQLError(error.en, original_error=error)], operation)
+        if executor.operation.operation is OperationType.SUBSCRIPTION:
+            return await subscribed(executor, operation)
+        result: Any = executor.execute_operation()
+        return answer(await result if executor.is_awaitable(result) else result, operation)
+
+    def _ready(self, asked: Asked, operation: Operation) -> Executor[Any]:
+        """An executor for a document that is valid, within the limits and allowed to this viewer."""
+        anonymous = operation.ctx.viewer is None
+        document = self._documents.get(asked.query, hide_suggestions=anonymous)
+        chosen = document.operation(asked.operation_name)
+        check_kind(chosen, asked.kinds)
+        if anonymous and not chosen.roots <= PUBLIC:
+            raise Unauthenticated()
+        executor = StrawberryGraphQLCoreExecutionContext.build(
+            self._schema,
+            document.node,
+            context_value=operation,
+            raw_variable_values=asked.variables,
+            operation_name=asked.operation_name,
+            is_awaitable=cast(Any, optimized_is_awaitable),
+            hide_suggestions=anonymous,
+            operation_extensions=None,
+        )
+        if isinstance(executor, list):
+            raise Refused(executor)
+        self._check_size(document, chosen, executor)
+        return executor
+
+    def _check_size(self, document: Document, chosen: DocumentOperation, executor: Executor[Any]) -> None:
+        """Again, with the variables, where those say how large a page is."""
+        if chosen.sized_by_variable:
+            check(self._documents.size(document, chosen, executor.variable_values.coerced), self._limits)
+
+
+def check_kind(chosen: DocumentOperation, kinds: Collection[OperationType]) -> None:
+    kind = chosen.node.operation
+    if kind not in kinds:
+        raise NotAcceptable() if kind is OperationType.SUBSCRIPTION else NotAllowedHere()
+
+
+async def subscribed(executor: Executor[Any], operation: Operation) -> Answer | AsyncGenerator[Answer, None]:
+    source: Any = create_source_event_stream(executor)
+    if executor.is_awaitable(source):
+        source = await source
+    if isinstance(source, ExecutionResult):
+        return answer(source, operation)
+    return answers(executor, source, operation)
+
+
+async def answers(executor: Executor[Any], source: Any, operation: Operation) -> AsyncGenerator[Answer, None]:
+    """An answer for each event. What ends the events early is the last one."""
+
+    def execute(event: Executor[Any]) -> Any:
+        operation.renew()
+        return execute_subscription_event(event)
+
+    try:
+        async with aclosing(map_source_to_response_event(executor, source, execute)) as results:
+            async for result in results:
+                yield answer(result, operation)
+    except Exception as error:
+        yield Answer(errors=[shown(GraphQLError(str(error), original_error=error), operation.ctx)])
+
+
+def answer(result: ExecutionResult, operation: Operation) -> Answer:
+    errors = [shown(error, operation.ctx) for error in result.errors or ()]
+    return Answer(result.data, errors)
+
+
+def refused(errors: list[GraphQLError], operation: Operation) -> Answer:
+    return Answer(errors=[shown(error, operation.ctx) for error in errors], refused=True)

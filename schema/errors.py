@@ -1,0 +1,118 @@
+"""What goes wrong, as callers are told it: their mistakes in a payload's `errors`, everything else at the top level."""
+
+import secrets
+from typing import Any
+
+import structlog
+from graphql import GraphQLError
+from sqlalchemy.exc import InterfaceError, OperationalError
+from strawberry.utils.str_converters import to_camel_case
+
+from resolvers.context import Context
+from resolvers.errors import Language, ServiceError, Unavailable
+
+log = structlog.get_logger()
+
+TOP_LEVEL = frozenset({"FORBIDDEN", "RATE_LIMITED", "UNAVAILABLE"})
+# Where the API's name of a field is not simply the service's in camel case.
+NAMES = {"output_limit": "outputLimitBytes", "created_by": "createdById", "order": "orderBy"}
+NESTED = "credential"
+
+
+class TooComplex(ServiceError):
+    """The document asks for too much at once."""
+
+    code = "TOO_COMPLEX"
+    zh = "查询过于复杂。"
+
+
+class DocumentInvalid(ServiceError):
+    """The document cannot be read."""
+
+    code = "DOCUMENT_INVALID"
+    zh = "无法读取查询文档。"
+
+
+class NotAllowedHere(ServiceError):
+    """A mutation is sent by POST."""
+
+    code = "METHOD_NOT_ALLOWED"
+    zh = "变更操作必须使用 POST。"
+
+
+class NotAcceptable(ServiceError):
+    """A subscription needs graphql-transport-ws, or an Accept of text/event-stream or multipart/mixed."""
+
+    code = "NOT_ACCEPTABLE"
+    zh = "订阅需要使用 graphql-transport-ws，或在 Accept 中指定 text/event-stream 或 multipart/mixed。"
+
+
+class Internal(ServiceError):
+    """Internal error."""
+
+    code = "INTERNAL"
+
+    def __init__(self) -> None:
+        self.error_id = secrets.token_hex(8)
+        super().__init__(
+            f"Internal error; look up {self.error_id} in the service's log.", f"内部错误，日志编号 {self.error_id}。"
+        )
+
+    @property
+    def extensions(self) -> dict[str, Any]:
+        return super().extensions | {"errorId": self.error_id}
+
+
+def field_path(error: ServiceError) -> list[str] | None:
+    """The field as the API names it. Names of environment variables stay as they are."""
+    if not error.field:
+        return None
+    first, *rest = error.field
+    return [api_name(first), *(map(api_name, rest) if first == NESTED else rest)]
+
+
+def api_name(name: str) -> str:
+    return NAMES.get(name) or to_camel_case(name)
+
+
+def message_of(error: ServiceError, language: Language) -> str:
+    """The message, beginning with the API's name of the field where it begins with the service's."""
+    text, path = error.text(language), field_path(error)
+    if path and text.startswith(f"{error.field[-1]} "):
+        return path[-1] + text.removeprefix(error.field[-1])
+    return text
+
+
+def shown(error: GraphQLError, ctx: Context) -> GraphQLError:
+    """A top-level error as the caller sees it: our own in their language, what they must not see masked."""
+    cause = root_cause(error)
+    if cause is None:
+        return error if error.extensions else coded(error, DocumentInvalid.code)
+    told = cause if isinstance(cause, ServiceError) else masked(cause, error)
+    extensions = told.extensions | ({"field": path} if (path := field_path(told)) else {})
+    message = message_of(told, ctx.language)
+    return GraphQLError(message, error.nodes, path=error.path, extensions=extensions, original_error=told)
+
+
+def root_cause(error: GraphQLError) -> Exception | None:
+    """What a resolver raised; None for an error of the document itself."""
+    cause = error.original_error
+    while isinstance(cause, GraphQLError):
+        cause = cause.original_error
+    return cause
+
+
+def coded(error: GraphQLError, code: str) -> GraphQLError:
+    return GraphQLError(
+        error.message, error.nodes, error.source, error.positions, path=error.path, extensions={"code": code}
+    )
+
+
+def masked(cause: Exception, error: GraphQLError) -> ServiceError:
+    """What hides behind it goes into our log, under an id that the answer carries."""
+    if isinstance(cause, OperationalError | InterfaceError | ConnectionError):
+        log.error("the database is away", path=error.path, exc_info=cause)
+        return Unavailable()
+    internal = Internal()
+    log.error("a GraphQL field failed", error_id=internal.error_id, path=error.path, exc_info=cause)
+    return internal

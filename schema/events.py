@@ -1,0 +1,89 @@
+"""What a watcher of an execution is told."""
+
+import base64
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from datetime import datetime
+
+import strawberry
+
+from db.values import Reason, State, Stream
+from resolvers import output
+from schema.decoding import Decoders
+from schema.fields import resolved
+
+
+@strawberry.interface(description="Something that happened to an execution.")
+class OutputEvent:
+    cursor: str = strawberry.field(description="The place after it: give it as `after` to go on from here.")
+    at: datetime = strawberry.field(description="When it happened.")
+
+
+@strawberry.type(description="Some output: consecutive bytes of one stream.")
+class OutputChunk(OutputEvent):
+    stream: Stream = strawberry.field(description="Which of the two outputs.")
+    text: str = strawberry.field(
+        description="The bytes as UTF-8. A character that two chunks share is in the second one; what is not UTF-8 "
+        "shows as U+FFFD. `base64` is exact."
+    )
+    data: strawberry.Private[bytes]
+
+    @resolved(str, "The exact bytes.")
+    def base64(self) -> str:
+        return base64.b64encode(self.data).decode()
+
+
+@strawberry.type(description="The execution is in another state, or in this one when the watcher came.")
+class StateChange(OutputEvent):
+    state: State = strawberry.field(description="The state.")
+    reason: Reason | None = strawberry.field(description="Why it ended, when it has.")
+
+
+@strawberry.type(description="The end: nothing follows.")
+class OutputEnd(OutputEvent):
+    state: State = strawberry.field(description="The final state.")
+    reason: Reason | None = strawberry.field(description="Why it ended as it did.")
+    message: str | None = strawberry.field(description="The same in words, where there is more to say.")
+    exit_code: int | None = strawberry.field(description="The command's exit status, if it was received.")
+    exit_signal: str | None = strawberry.field(description="The signal that ended the command.")
+    truncated: bool = strawberry.field(description="Whether there was more output than the limit.")
+
+
+async def told(
+    events: AsyncGenerator[output.OutputEvent, None], decoders: Decoders
+) -> AsyncGenerator[OutputEvent, None]:
+    """The service's events as the API tells them."""
+    async with aclosing(events):
+        async for event in events:
+            if isinstance(event, output.Chunk):
+                yield chunk(event, decoders.text(event.stream, event.data))
+                continue
+            if event.state.final:
+                for stream, text in decoders.rest().items():
+                    yield OutputChunk(cursor=event.cursor, at=event.at, stream=stream, text=text, data=b"")
+            yield end(event) if isinstance(event, output.End) else state_change(event)
+
+
+def chunk(event: output.Chunk, text: str) -> OutputChunk:
+    return OutputChunk(cursor=event.cursor, at=event.at, stream=event.stream, text=text, data=event.data)
+
+
+def state_change(event: output.StateChange) -> StateChange:
+    return StateChange(cursor=event.cursor, at=event.at, state=event.state, reason=reason(event.reason))
+
+
+def end(event: output.End) -> OutputEnd:
+    return OutputEnd(
+        cursor=event.cursor,
+        at=event.at,
+        state=event.state,
+        reason=reason(event.reason),
+        message=event.message,
+        exit_code=event.exit_code,
+        exit_signal=event.exit_signal,
+        truncated=event.truncated,
+    )
+
+
+def reason(word: str | None) -> Reason | None:
+    return None if word is None else Reason(word)

@@ -1,0 +1,93 @@
+"""What lists can be narrowed by; the parts combine with AND."""
+
+from datetime import datetime
+
+import strawberry
+from strawberry import ID
+
+from db.executions import ExecutionFilter
+from db.servers import ServerFilter
+from db.tasks import TaskFilter
+from db.values import State, Trigger
+from resolvers.rules import text
+from schema.ids import optional_number
+
+LONGEST = 100
+
+
+@strawberry.input(name="TaskFilter", description="Which tasks. What is absent or null filters nothing.")
+class TaskFilterInput:
+    server_id: ID | None = strawberry.field(default=None, description="Those of this server.")
+    enabled: bool | None = strawberry.field(default=None, description="Those that are switched on, or off.")
+    name_contains: str | None = strawberry.field(
+        default=None, description="Those with this in their names, in capitals or not."
+    )
+    last_run_from: datetime | None = strawberry.field(default=None, description="Last started then or later.")
+    last_run_to: datetime | None = strawberry.field(default=None, description="Last started then or earlier.")
+    created_by: ID | None = strawberry.field(
+        default=None, name="createdById", description="Those that this user created."
+    )
+
+
+@strawberry.input(name="ServerFilter", description="Which servers. What is absent or null filters nothing.")
+class ServerFilterInput:
+    name_contains: str | None = strawberry.field(
+        default=None, description="Those with this in their names, in capitals or not."
+    )
+    enabled: bool | None = strawberry.field(default=None, description="Those that are switched on, or off.")
+    tag: str | None = strawberry.field(default=None, description="Those that have this tag.")
+
+
+@strawberry.input(name="TaskExecutionFilter", description="Which executions. What is absent or null filters nothing.")
+class ExecutionFilterInput:
+    states: list[State] | None = strawberry.field(default=None, description="Those in one of these states.")
+    server_id: ID | None = strawberry.field(default=None, description="Those on this server.")
+    task_id: ID | None = strawberry.field(default=None, description="Those of this task.")
+    trigger: Trigger | None = strawberry.field(default=None, description="Those that this made.")
+    created_by: ID | None = strawberry.field(
+        default=None, name="createdById", description="Those that this user asked for."
+    )
+    created_from: datetime | None = strawberry.field(default=None, description="Asked for then or later.")
+    created_to: datetime | None = strawberry.field(default=None, description="Asked for then or earlier.")
+
+
+def task_filter(given: TaskFilterInput | None) -> TaskFilter:
+    if given is None:
+        return TaskFilter()
+    return TaskFilter(
+        server_id=optional_number(("filter", "server_id"), given.server_id),
+        enabled=given.enabled,
+        name_contains=name_part(given.name_contains),
+        last_run_from=given.last_run_from,
+        last_run_to=given.last_run_to,
+        created_by=optional_number(("filter", "created_by"), given.created_by),
+    )
+
+
+def server_filter(given: ServerFilterInput | None) -> ServerFilter:
+    if given is None:
+        return ServerFilter()
+    return ServerFilter(
+        name_contains=name_part(given.name_contains),
+        enabled=given.enabled,
+        tag=given.tag if given.tag is None else text("tag", given.tag, longest=64),
+    )
+
+
+def execution_filter(given: ExecutionFilterInput | None) -> ExecutionFilter:
+    if given is None:
+        return ExecutionFilter()
+    return ExecutionFilter(
+        states=None if given.states is None else tuple(given.states),
+        server_id=optional_number(("filter", "server_id"), given.server_id),
+        task_id=optional_number(("filter", "task_id"), given.task_id),
+        trigger=given.trigger,
+        created_from=given.created_from,
+        created_to=given.created_to,
+        created_by=optional_number(("filter", "created_by"), given.created_by),
+    )
+
+
+def name_part(value: str | None) -> str | None:
+    """An empty one filters nothing."""
+    return text("name_contains", value, longest=LONGEST) if value else None

@@ -1,0 +1,260 @@
+"""What mutations take, handed on as the resolvers take it. Ids are read here; every other rule is the resolvers'."""
+
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any
+
+import strawberry
+from strawberry import ID
+
+from db.values import Mode
+from resolvers import inputs
+from resolvers.errors import Invalid
+from schema.ids import number
+from schema.scalars import Long
+
+ABSENT: Any = strawberry.UNSET
+NULLABLE = frozenset({"timeout_seconds", "output_limit", "working_dir"})
+
+
+@strawberry.input(description="An environment variable of a command.")
+class EnvironmentVariable:
+    name: str = strawberry.field(description="Capital letters, digits and _.")
+    value: str = strawberry.field(description="The value; it cannot be read again.")
+
+
+@strawberry.input(
+    description="How to sign in: a password, or a private key with what belongs to it. It cannot be read again."
+)
+class CredentialInput:
+    password: str | None = strawberry.field(default=None, description="The account's password.")
+    private_key: str | None = strawberry.field(default=None, description="An OpenSSH or PEM private key, as text.")
+    passphrase: str | None = strawberry.field(default=None, description="What opens the private key.")
+    certificate: str | None = strawberry.field(default=None, description="The private key's OpenSSH certificate.")
+
+    def wanted(self) -> inputs.NewCredential:
+        return inputs.NewCredential(
+            password=self.password,
+            private_key=self.private_key,
+            passphrase=self.passphrase,
+            certificate=self.certificate,
+        )
+
+
+@strawberry.input(description="A server to register.")
+class CreateServerInput:
+    name: str = strawberry.field(description="1 to 100 characters, unlike any other server's.")
+    host: str = strawberry.field(description="The host name or IP address.")
+    port: int = strawberry.field(default=22, description="The SSH port.")
+    username: str = strawberry.field(description="The account that commands run as.")
+    host_keys: list[str] = strawberry.field(
+        description='The public keys to expect, 1 to 16, each as "TYPE BASE64"; `sshcast server add --scan` shows them.'
+    )
+    credential: CredentialInput = strawberry.field(description="How to sign in.")
+    tags: list[str] = strawberry.field(default_factory=list, description="Words to find it by, at most 32.")
+    max_parallel: int = strawberry.field(default=10, description="How many commands may run at once, 1 to 1000.")
+    run_mode: Mode = strawberry.field(default=Mode.DURABLE, description="How runs on it are driven.")
+    enabled: bool = strawberry.field(default=True, description="Nothing starts on a disabled server.")
+
+    def wanted(self) -> inputs.NewServer:
+        return inputs.NewServer(
+            name=self.name,
+            host=self.host,
+            port=self.port,
+            username=self.username,
+            host_keys=self.host_keys,
+            credential=self.credential.wanted(),
+            tags=self.tags,
+            max_parallel=self.max_parallel,
+            run_mode=self.run_mode,
+            enabled=self.enabled,
+        )
+
+
+@strawberry.input(description="What to change about a server. What is absent stays as it is.")
+class UpdateServerInput:
+    id: ID = strawberry.field(description="The server's id.")
+    name: str | None = strawberry.field(default=ABSENT, description="1 to 100 characters, unlike any other server's.")
+    host: str | None = strawberry.field(default=ABSENT, description="The host name or IP address.")
+    port: int | None = strawberry.field(default=ABSENT, description="The SSH port.")
+    username: str | None = strawberry.field(default=ABSENT, description="The account that commands run as.")
+    host_keys: list[str] | None = strawberry.field(default=ABSENT, description="The public keys to expect, 1 to 16.")
+    credential: CredentialInput | None = strawberry.field(default=ABSENT, description="How to sign in.")
+    tags: list[str] | None = strawberry.field(default=ABSENT, description="Words to find it by, at most 32.")
+    max_parallel: int | None = strawberry.field(default=ABSENT, description="How many commands may run at once.")
+    run_mode: Mode | None = strawberry.field(default=ABSENT, description="How runs on it are driven.")
+    enabled: bool | None = strawberry.field(default=ABSENT, description="Nothing starts on a disabled server.")
+
+    def wanted(self) -> inputs.ServerChange:
+        return inputs.ServerChange(**named(self, inputs.ServerChange))
+
+
+@strawberry.input(description="A task to create.")
+class CreateTaskInput:
+    name: str = strawberry.field(description="1 to 100 characters.")
+    command: str = strawberry.field(description="The command, as shell text of 1 to 65,536 bytes.")
+    server_id: ID = strawberry.field(description="The server to run it on.")
+    cron_expr: str = strawberry.field(
+        description="When to run it: a cron expression of 5 or 6 fields, `@daily` and the like, `@once` (now, and "
+        "never again) or `@manual` (never by itself)."
+    )
+    timezone: str | None = strawberry.field(
+        default=None, description="The IANA time zone of the schedule; the service's if there is none."
+    )
+    enabled: bool = strawberry.field(default=True, description="A disabled task does not run by its schedule.")
+    timeout_seconds: int | None = strawberry.field(default=None, description="The time limit of a run.")
+    output_limit: Long | None = strawberry.field(
+        default=None, name="outputLimitBytes", description="How much of a run's output to keep."
+    )
+    env: list[EnvironmentVariable] = strawberry.field(
+        default_factory=list, description="Environment variables of the command, at most 100."
+    )
+    working_dir: str | None = strawberry.field(
+        default=None, description="An absolute path, or one that starts with `~/`; else the account's home."
+    )
+
+    def wanted(self) -> inputs.NewTask:
+        return inputs.NewTask(
+            name=self.name,
+            command=self.command,
+            server_id=number("server_id", self.server_id),
+            cron_expr=self.cron_expr,
+            timezone=self.timezone,
+            enabled=self.enabled,
+            timeout_seconds=self.timeout_seconds,
+            output_limit=self.output_limit,
+            env=environment(self.env),
+            working_dir=self.working_dir,
+        )
+
+
+@strawberry.input(description="What to change about a task. What is absent stays as it is.")
+class UpdateTaskInput:
+    id: ID = strawberry.field(description="The task's id.")
+    name: str | None = strawberry.field(default=ABSENT, description="1 to 100 characters.")
+    command: str | None = strawberry.field(default=ABSENT, description="The command, as shell text.")
+    server_id: ID | None = strawberry.field(default=ABSENT, description="The server to run it on.")
+    cron_expr: str | None = strawberry.field(default=ABSENT, description="When to run it.")
+    timezone: str | None = strawberry.field(default=ABSENT, description="The IANA time zone of the schedule.")
+    enabled: bool | None = strawberry.field(default=ABSENT, description="Whether it runs by its schedule.")
+    timeout_seconds: int | None = strawberry.field(
+        default=ABSENT, description="The time limit of a run; null for the service's default."
+    )
+    output_limit: Long | None = strawberry.field(
+        default=ABSENT,
+        name="outputLimitBytes",
+        description="How much of a run's output to keep; null for the service's default.",
+    )
+    env: list[EnvironmentVariable] | None = strawberry.field(
+        default=ABSENT, description="Environment variables of the command, in place of those of before."
+    )
+    working_dir: str | None = strawberry.field(default=ABSENT, description="Where to run it; null for the home.")
+
+    def wanted(self) -> inputs.TaskChange:
+        found = named(self, inputs.TaskChange)
+        if "server_id" in found:
+            found["server_id"] = number("server_id", found["server_id"])
+        if "env" in found:
+            found["env"] = environment(found["env"])
+        return inputs.TaskChange(**found)
+
+
+@strawberry.input(description="A task to run now.")
+class RunTaskInput:
+    task_id: ID = strawberry.field(description="The task.")
+    idempotency_key: str | None = strawberry.field(
+        default=None, description="A repeat with the same key (1 to 128 characters) finds the same run."
+    )
+    wait: float = strawberry.field(
+        default=0.0, description="Seconds, 0 to 60, to hold the answer back until the run has ended."
+    )
+
+    def wanted(self) -> inputs.RunTask:
+        return inputs.RunTask(
+            task_id=number("task_id", self.task_id), idempotency_key=self.idempotency_key, wait_seconds=self.wait
+        )
+
+
+@strawberry.input(description="A command to run once, without a task.")
+class RunCommandInput:
+    server_id: ID = strawberry.field(description="The server to run it on.")
+    command: str = strawberry.field(description="The command, as shell text of 1 to 65,536 bytes.")
+    timeout_seconds: int | None = strawberry.field(default=None, description="Its time limit.")
+    output_limit: Long | None = strawberry.field(
+        default=None, name="outputLimitBytes", description="How much of its output to keep."
+    )
+    env: list[EnvironmentVariable] = strawberry.field(
+        default_factory=list, description="Environment variables of the command, at most 100."
+    )
+    working_dir: str | None = strawberry.field(
+        default=None, description="An absolute path, or one that starts with `~/`; else the account's home."
+    )
+    idempotency_key: str | None = strawberry.field(
+        default=None, description="A repeat with the same key (1 to 128 characters) finds the same run."
+    )
+    wait: float = strawberry.field(
+        default=0.0, description="Seconds, 0 to 60, to hold the answer back until the run has ended."
+    )
+
+    def wanted(self) -> inputs.RunCommand:
+        return inputs.RunCommand(
+            server_id=number("server_id", self.server_id),
+            command=self.command,
+            timeout_seconds=self.timeout_seconds,
+            output_limit=self.output_limit,
+            env=environment(self.env),
+            working_dir=self.working_dir,
+            idempotency_key=self.idempotency_key,
+            wait_seconds=self.wait,
+        )
+
+
+@strawberry.input(description="A task to switch on or off.")
+class SetTaskEnabledInput:
+    id: ID = strawberry.field(description="The task's id.")
+    enabled: bool = strawberry.field(description="Whether it runs by its schedule.")
+
+
+@strawberry.input(description="A task to delete.")
+class DeleteTaskInput:
+    id: ID = strawberry.field(description="The task's id.")
+
+
+@strawberry.input(description="A server to delete.")
+class DeleteServerInput:
+    id: ID = strawberry.field(description="The server's id.")
+
+
+@strawberry.input(description="An execution to stop.")
+class CancelExecutionInput:
+    id: ID = strawberry.field(description="The execution's id.")
+
+
+@strawberry.input(description="Who signs in.")
+class LoginInput:
+    username: str = strawberry.field(description="The user's name.")
+    password: str = strawberry.field(description="The user's password.")
+
+
+@strawberry.input(description="A session to go on with.")
+class RefreshInput:
+    refresh_token: str = strawberry.field(description="The refresh token that signing in gave.")
+
+
+def named(change: Any, kind: type) -> dict[str, Any]:
+    """The fields of `kind` that the caller named; null where it is no value is refused by name."""
+    found = {item.name: getattr(change, item.name) for item in fields(kind)}
+    found = {name: value for name, value in found.items() if value is not ABSENT}
+    for name, value in found.items():
+        if value is None and name not in NULLABLE:
+            raise Invalid(name, "must not be null: leave it out to keep it.", "不能为 null：不修改时请省略该字段。")
+    if isinstance(found.get("credential"), CredentialInput):
+        found["credential"] = found["credential"].wanted()
+    return found
+
+
+def environment(variables: Sequence[EnvironmentVariable]) -> dict[str, str]:
+    found = {variable.name: variable.value for variable in variables}
+    if len(found) < len(variables):
+        raise Invalid("env", "names a variable more than once.", "包含重复的变量名。")
+    return found

@@ -1,0 +1,178 @@
+"""What a document may ask for, measured in one pass: a fragment is measured once, however often it is spread.
+
+So the work is linear in the text, whatever it would expand to. Strawberry's own limiters walk every spread again.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLNamedType,
+    GraphQLSchema,
+    InlineFragmentNode,
+    IntValueNode,
+    OperationDefinitionNode,
+    SelectionNode,
+    SelectionSetNode,
+    VariableNode,
+    get_named_type,
+    is_composite_type,
+)
+
+from schema.errors import TooComplex
+
+PAGE_ARGUMENTS = frozenset({"first", "last", "pageSize"})
+USUAL_PAGE = 20
+LARGEST_PAGE = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Of one document. Introspection is counted apart: the tools' own query is deeper and longer than ours."""
+
+    tokens: int = 1000
+    operations: int = 10
+    depth: int = 8
+    fields: int = 200
+    aliases: int = 15
+    objects: int = 10_000
+    introspection_depth: int = 15
+    introspection_fields: int = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How deep, how many fields and aliases once every fragment is put in place, and how many objects at most."""
+
+    depth: int = 0
+    fields: int = 0
+    aliases: int = 0
+    objects: int = 0
+    introspection_depth: int = 0
+    introspection_fields: int = 0
+
+    def beside(self, other: "Size") -> "Size":
+        return Size(
+            max(self.depth, other.depth),
+            self.fields + other.fields,
+            self.aliases + other.aliases,
+            self.objects + other.objects,
+            max(self.introspection_depth, other.introspection_depth),
+            self.introspection_fields + other.introspection_fields,
+        )
+
+    def under(self, *, aliased: bool, times: int) -> "Size":
+        """This below one more field, which holds `times` objects; 0 for a value."""
+        return Size(
+            self.depth + 1,
+            self.fields + 1,
+            self.aliases + aliased,
+            times * (1 + self.objects),
+            self.introspection_depth,
+            self.introspection_fields,
+        )
+
+    def under_introspection(self, *, aliased: bool) -> "Size":
+        depth, fields = self.introspection_depth + 1, self.introspection_fields + 1
+        return Size(self.depth, self.fields, self.aliases + aliased, self.objects, depth, fields)
+
+
+@dataclass(slots=True)
+class Measure:
+    """One measuring of one operation. `steps` counts the work; `sized_by_variable`: other values, another size."""
+
+    schema: GraphQLSchema
+    fragments: Mapping[str, FragmentDefinitionNode]
+    variables: Mapping[str, Any]
+    steps: int = 0
+    sized_by_variable: bool = False
+    _known: dict[str, Size] = field(default_factory=dict)
+
+    def operation(self, node: OperationDefinitionNode) -> Size:
+        return self._selections(node.selection_set, self.schema.get_root_type(node.operation))
+
+    def _selections(self, selections: SelectionSetNode | None, parent: GraphQLNamedType | None) -> Size:
+        total = Size()
+        for selection in selections.selections if selections else ():
+            self.steps += 1
+            total = total.beside(self._selection(selection, parent))
+        return total
+
+    def _selection(self, node: SelectionNode, parent: GraphQLNamedType | None) -> Size:
+        if isinstance(node, FieldNode):
+            return self._field(node, parent)
+        if isinstance(node, FragmentSpreadNode):
+            return self._fragment(node.name.value)
+        assert isinstance(node, InlineFragmentNode)
+        condition = node.type_condition
+        return self._selections(node.selection_set, self.schema.get_type(condition.name.value) if condition else parent)
+
+    def _fragment(self, name: str) -> Size:
+        if name not in self._known:
+            # A cycle adds nothing here; validation refuses it.
+            self._known[name] = Size()
+            fragment = self.fragments.get(name)
+            if fragment is not None:
+                condition = self.schema.get_type(fragment.type_condition.name.value)
+                self._known[name] = self._selections(fragment.selection_set, condition)
+        return self._known[name]
+
+    def _field(self, node: FieldNode, parent: GraphQLNamedType | None) -> Size:
+        kind = self._kind(node, parent)
+        below = self._selections(node.selection_set, kind)
+        aliased = node.alias is not None
+        if (kind is not None and kind.name.startswith("__")) or (parent is not None and parent.name.startswith("__")):
+            return below.under_introspection(aliased=aliased)
+        return below.under(aliased=aliased, times=self._times(node, kind))
+
+    def _kind(self, node: FieldNode, parent: GraphQLNamedType | None) -> GraphQLNamedType | None:
+        """The type that the field gives; None for a field that does not exist, which validation refuses."""
+        if parent is None or not is_composite_type(parent):
+            return None
+        found = self.schema.get_field(parent, node.name.value)
+        return None if found is None else get_named_type(found.type)
+
+    def _times(self, node: FieldNode, kind: GraphQLNamedType | None) -> int:
+        if not is_composite_type(kind):
+            return 0
+        return self._page_size(node) if kind.name.endswith("Connection") else 1
+
+    def _page_size(self, node: FieldNode) -> int:
+        for argument in node.arguments or ():
+            if argument.name.value in PAGE_ARGUMENTS:
+                return bounded(self._number(argument.value))
+        return USUAL_PAGE
+
+    def _number(self, node: Any) -> Any:
+        if isinstance(node, VariableNode):
+            self.sized_by_variable = True
+            return self.variables.get(node.name.value)
+        return int(node.value) if isinstance(node, IntValueNode) and len(node.value) < LARGEST_PAGE else None
+
+
+def bounded(number: Any) -> int:
+    """A page size that is out of bounds is refused where it is used."""
+    return min(max(number, 1), LARGEST_PAGE) if type(number) is int else USUAL_PAGE
+
+
+def fragments_of(document: DocumentNode) -> dict[str, FragmentDefinitionNode]:
+    return {item.name.value: item for item in document.definitions if isinstance(item, FragmentDefinitionNode)}
+
+
+def check(size: Size, limits: Limits) -> None:
+    """Raise TooComplex when one number is over its limit."""
+    for name in Size.__slots__:
+        found, most = getattr(size, name), getattr(limits, name)
+        if found > most:
+            # A number of thousands of digits is not worth printing.
+            shown = str(found) if found < 10**9 else "over 1000000000"
+            words = name.replace("_", " ")
+            raise TooComplex(
+                f"The document's {words} come to {shown}; the most is {most}: ask for less at once.",
+                f"查询的 {name} 为 {shown}，上限为 {most}，请减少一次请求的内容。",
+            )

@@ -1,0 +1,126 @@
+"""The mutations: each is one call into the resolvers."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar, cast
+
+import strawberry
+
+from resolvers import executions, servers, sign_in, tasks, users
+from resolvers.errors import NotFound, ServiceError
+from schema import inputs, payloads
+from schema.errors import TOP_LEVEL
+from schema.fields import resolved
+from schema.ids import number
+from schema.operation import Info
+from schema.user_errors import user_error
+
+Resolver = TypeVar("Resolver", bound=Callable[..., Any])
+
+
+def answering(payload: Any, description: str, *, signing_in: bool = False) -> Callable[[Resolver], Resolver]:
+    """A mutation: the caller's mistakes become the payload's `errors`; everything else stays an error of its own.
+
+    Where nobody needs to be signed in (`signing_in`), a wrong name or token is a mistake like any other.
+    """
+    top_level = TOP_LEVEL if signing_in else TOP_LEVEL | {"UNAUTHENTICATED"}
+
+    def decorated(resolve: Resolver) -> Resolver:
+        @wraps(resolve)
+        async def answer(self: Any, info: Info, **given: Any) -> Any:
+            try:
+                return await resolve(self, info, **given)
+            except ServiceError as error:
+                if error.code in top_level:
+                    raise
+                return payload(errors=[user_error(located(error), info.context.ctx.language)])
+
+        return resolved(payload | None, description)(cast("Resolver", answer))
+
+    return decorated
+
+
+def located(error: ServiceError) -> ServiceError:
+    """What was not found is the object that `id` names, unless the error says otherwise."""
+    if isinstance(error, NotFound) and not error.field:
+        return NotFound(error.en, error.chinese, field=("id",))
+    return error
+
+
+@strawberry.type(description="What changes something.")
+class Mutation:
+    @answering(payloads.LoginPayload, "Sign in.", signing_in=True)
+    async def login(self, info: Info, input: inputs.LoginInput) -> Any:
+        tokens: Any = await sign_in.login(info.context.ctx, input.username, input.password)
+        return payloads.LoginPayload(tokens=tokens)
+
+    @answering(
+        payloads.RefreshPayload,
+        "New tokens for a session, before or after its access token has expired.",
+        signing_in=True,
+    )
+    async def refresh(self, info: Info, input: inputs.RefreshInput) -> Any:
+        tokens: Any = await sign_in.refresh(info.context.ctx, input.refresh_token)
+        return payloads.RefreshPayload(tokens=tokens)
+
+    @answering(payloads.LogoutPayload, "End all of your sessions.")
+    async def logout(self, info: Info) -> Any:
+        user: Any = await users.me(info.context.ctx)
+        await sign_in.logout(info.context.ctx)
+        return payloads.LogoutPayload(user=user)
+
+    @answering(payloads.CreateServerPayload, "Register a server. For admins.")
+    async def create_server(self, info: Info, input: inputs.CreateServerInput) -> Any:
+        server: Any = await servers.create(info.context.ctx, input.wanted())
+        return payloads.CreateServerPayload(server=server)
+
+    @answering(payloads.UpdateServerPayload, "Change a server. For admins.")
+    async def update_server(self, info: Info, input: inputs.UpdateServerInput) -> Any:
+        server: Any = await servers.update(info.context.ctx, number("id", input.id), input.wanted())
+        return payloads.UpdateServerPayload(server=server)
+
+    @answering(
+        payloads.DeleteServerPayload,
+        "Delete a server. Its tasks and its history stay; its tasks no longer run. For admins.",
+    )
+    async def delete_server(self, info: Info, input: inputs.DeleteServerInput) -> Any:
+        server: Any = await servers.delete(info.context.ctx, number("id", input.id))
+        return payloads.DeleteServerPayload(server=server)
+
+    @answering(payloads.CreateTaskPayload, "Create a task; `@once` also starts a run. For operators.")
+    async def create_task(self, info: Info, input: inputs.CreateTaskInput) -> Any:
+        created: Any = await tasks.create(info.context.ctx, input.wanted())
+        return payloads.CreateTaskPayload(task=created.task, execution=created.execution)
+
+    @answering(payloads.UpdateTaskPayload, "Change a task. For operators.")
+    async def update_task(self, info: Info, input: inputs.UpdateTaskInput) -> Any:
+        task: Any = await tasks.update(info.context.ctx, number("id", input.id), input.wanted())
+        return payloads.UpdateTaskPayload(task=task)
+
+    @answering(payloads.SetTaskEnabledPayload, "Switch a task's schedule on or off. For operators.")
+    async def set_task_enabled(self, info: Info, input: inputs.SetTaskEnabledInput) -> Any:
+        task: Any = await tasks.set_enabled(info.context.ctx, number("id", input.id), input.enabled)
+        return payloads.SetTaskEnabledPayload(task=task)
+
+    @answering(payloads.DeleteTaskPayload, "Delete a task. Its executions stay. For operators.")
+    async def delete_task(self, info: Info, input: inputs.DeleteTaskInput) -> Any:
+        task: Any = await tasks.delete(info.context.ctx, number("id", input.id))
+        return payloads.DeleteTaskPayload(task=task)
+
+    @answering(payloads.RunTaskPayload, "Run a task now; `executionOutput` shows its output. For operators.")
+    async def run_task(self, info: Info, input: inputs.RunTaskInput) -> Any:
+        execution: Any = await executions.run_task(info.context.ctx, input.wanted())
+        return payloads.RunTaskPayload(execution=execution)
+
+    @answering(payloads.RunCommandPayload, "Run a command once, without a task. For operators.")
+    async def run_command(self, info: Info, input: inputs.RunCommandInput) -> Any:
+        execution: Any = await executions.run_command(info.context.ctx, input.wanted())
+        return payloads.RunCommandPayload(execution=execution)
+
+    @answering(
+        payloads.CancelExecutionPayload,
+        "Ask that an execution stop. Answers at once; `executionOutput` tells how it ends. For operators.",
+    )
+    async def cancel_execution(self, info: Info, input: inputs.CancelExecutionInput) -> Any:
+        execution: Any = await executions.cancel(info.context.ctx, number("id", input.id))
+        return payloads.CancelExecutionPayload(execution=execution)

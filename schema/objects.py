@@ -1,0 +1,163 @@
+"""The objects: database rows, seen through the fields that a client may read. Nothing secret has a field.
+
+These classes are never made: a field is read from the row, whose columns have the same names.
+"""
+
+from datetime import datetime
+from typing import Any
+
+import strawberry
+from strawberry import ID
+
+from db.executions import ExecutionFilter
+from db.tasks import TaskFilter
+from db.values import CredentialKind, Mode, Reason, Role, State, Trigger
+from resolvers import executions, tasks
+from schema.connection import After, Before, Connection, ExecutionsBy, First, Last, Place, TasksBy
+from schema.fields import resolved
+from schema.operation import Info
+from schema.scalars import Long
+
+
+@strawberry.type(description="Who may sign in.")
+class User:
+    id: ID = strawberry.field(description="The id.")
+    name: str = strawberry.field(description="The name to sign in with.")
+    role: Role = strawberry.field(description="What the user may do.")
+    disabled: bool = strawberry.field(description="A disabled user cannot sign in.")
+    created_at: datetime = strawberry.field(description="When the user was added.")
+
+
+@strawberry.type(description="A machine that commands run on, reached over SSH. Its credential is never shown.")
+class Server:
+    id: ID = strawberry.field(description="The id.")
+    name: str = strawberry.field(description="The name; no two servers share one.")
+    host: str = strawberry.field(description="The host name or IP address.")
+    port: int = strawberry.field(description="The SSH port.")
+    username: str = strawberry.field(description="The account that commands run as.")
+    host_keys: list[str] = strawberry.field(description='The pinned public keys, each as "TYPE BASE64".')
+    credential_kind: CredentialKind = strawberry.field(description="How it is signed in to.")
+    tags: list[str] = strawberry.field(description="Words to find it by.")
+    max_parallel: int = strawberry.field(description="How many commands may run on it at once.")
+    run_mode: Mode = strawberry.field(description="How runs on it are driven.")
+    enabled: bool = strawberry.field(description="Nothing starts on a disabled server.")
+    created_at: datetime = strawberry.field(description="When it was registered.")
+    updated_at: datetime = strawberry.field(description="When it was last changed.")
+    deleted_at: datetime | None = strawberry.field(description="When it was deleted; history still shows it.")
+
+    @resolved(User | None, "Who registered it.")
+    async def created_by(self: Any, info: Info) -> Any:
+        return await info.context.loaders.users.load(self.created_by)
+
+    @resolved("Connection[Task]", "Its tasks, oldest first unless ordered.")
+    async def tasks(
+        self: Any,
+        info: Info,
+        order_by: TasksBy = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Any:
+        request = Place(first, after, last, before).ordered(order_by)
+        return Connection(found=await tasks.page(info.context.ctx, TaskFilter(server_id=self.id), request))
+
+
+@strawberry.type(description="A named command for a server, with a schedule.")
+class Task:
+    id: ID = strawberry.field(description="The id.")
+    name: str = strawberry.field(description="The name.")
+    command: str = strawberry.field(description="The command, as shell text.")
+    server_id: ID = strawberry.field(description="The id of the server it runs on.")
+    cron_expr: str = strawberry.field(description="When it runs: a cron expression, `@once`, `@manual` and the like.")
+    timezone: str = strawberry.field(description="The IANA time zone of the schedule.")
+    enabled: bool = strawberry.field(description="A disabled task does not run by its schedule.")
+    timeout_seconds: int = strawberry.field(description="The time limit of a run.")
+    output_limit: Long = strawberry.field(
+        name="outputLimitBytes", description="How much of a run's output is kept, both streams together."
+    )
+    working_dir: str | None = strawberry.field(description="Where it runs; the account's home if there is none.")
+    next_run: datetime | None = strawberry.field(description="When it is due next.")
+    last_run: datetime | None = strawberry.field(description="When it was last started.")
+    created_at: datetime = strawberry.field(description="When it was created.")
+    updated_at: datetime = strawberry.field(description="When it was last changed.")
+    deleted_at: datetime | None = strawberry.field(description="When it was deleted; history still shows it.")
+
+    @resolved(list[str], "The names of its environment variables; their values are not shown.")
+    def env_names(self: Any) -> list[str]:
+        return sorted(self.env)
+
+    @resolved(Server | None, "The server it runs on.")
+    async def server(self: Any, info: Info) -> Any:
+        return await info.context.loaders.servers.load(self.server_id)
+
+    @resolved(User | None, "Who created it.")
+    async def created_by(self: Any, info: Info) -> Any:
+        return await info.context.loaders.users.load(self.created_by)
+
+    @resolved("Execution | None", "Its newest execution, if it ever ran.")
+    async def latest_execution(self: Any, info: Info) -> Any:
+        return await info.context.loaders.latest_executions.load(self.id)
+
+    @resolved("Connection[Execution]", "Its executions, newest first unless ordered.")
+    async def executions(
+        self: Any,
+        info: Info,
+        order_by: ExecutionsBy = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Any:
+        request = Place(first, after, last, before).newest_first(order_by)
+        return Connection(found=await executions.page(info.context.ctx, ExecutionFilter(task_id=self.id), request))
+
+
+@strawberry.type(name="TaskExecution", description="One run of a command, of a task or ad hoc, and how it went.")
+class Execution:
+    id: ID = strawberry.field(description="The id.")
+    task_id: ID | None = strawberry.field(description="The id of its task; null for an ad-hoc run.")
+    server_id: ID = strawberry.field(description="The id of the server it runs on.")
+    command: str = strawberry.field(description="The command as it was when it was asked for.")
+    working_dir: str | None = strawberry.field(description="Where it runs; the account's home if there is none.")
+    timeout_seconds: int = strawberry.field(description="Its time limit.")
+    output_limit: Long = strawberry.field(name="outputLimitBytes", description="How much of its output is kept.")
+    trigger: Trigger = strawberry.field(description="What made it.")
+    slot: datetime | None = strawberry.field(description="The moment of the schedule that it is for.")
+    attempt: int = strawberry.field(description="1 for the first try.")
+    state: State = strawberry.field(description="Where it stands.")
+    reason: Reason | None = strawberry.field(description="Why it ended as it did; null until then.")
+    message: str | None = strawberry.field(description="The same in words, where there is more to say.")
+    exit_code: int | None = strawberry.field(description="The command's exit status, if it was received.")
+    exit_signal: str | None = strawberry.field(description="The signal that ended the command, such as KILL.")
+    created_at: datetime = strawberry.field(description="When it was asked for.")
+    start_time: datetime | None = strawberry.field(description="When its runner took it.")
+    end_time: datetime | None = strawberry.field(description="When it ended.")
+    duration_ms: int | None = strawberry.field(description="From start to end, in milliseconds.")
+    cancel_at: datetime | None = strawberry.field(
+        name="cancelRequestedAt", description="When someone asked that it stop."
+    )
+    mode: Mode | None = strawberry.field(description="How it is driven; null until it starts.")
+    verified_gone: bool | None = strawberry.field(
+        description="After a stop: whether a look at the server found nothing of it left; null when nobody looked."
+    )
+    stdout_bytes: Long = strawberry.field(description="How much of its standard output is stored.")
+    stderr_bytes: Long = strawberry.field(description="How much of its standard error is stored.")
+    truncated: bool = strawberry.field(description="Whether there was more output than the limit.")
+    policy_version: str | None = strawberry.field(description="The command policy that it was checked against.")
+
+    @resolved(Task | None, "Its task; null for an ad-hoc run.")
+    async def task(self: Any, info: Info) -> Any:
+        return None if self.task_id is None else await info.context.loaders.tasks.load(self.task_id)
+
+    @resolved(Server | None, "The server it runs on.")
+    async def server(self: Any, info: Info) -> Any:
+        return await info.context.loaders.servers.load(self.server_id)
+
+    @resolved(User | None, "Who asked for it, or created its task.")
+    async def created_by(self: Any, info: Info) -> Any:
+        return await info.context.loaders.users.load(self.created_by)
+
+    @resolved(list[str], "The names of its environment variables; their values are not shown.")
+    def env_names(self: Any) -> list[str]:
+        return sorted(self.env)

@@ -1,0 +1,87 @@
+"""What mutations answer: the object, null when it failed, and the caller's mistakes."""
+
+import strawberry
+
+from schema.objects import Execution, Server, Task, User
+from schema.user_errors import UserError
+
+
+@strawberry.type
+class Payload:
+    errors: list[UserError] = strawberry.field(default_factory=list, description="What was wrong; empty if it worked.")
+
+
+@strawberry.type(description="A session.")
+class Tokens:
+    access_token: str = strawberry.field(description="For the Authorization header: `Bearer` and this token.")
+    refresh_token: str = strawberry.field(description="For `refresh`, when the access token has expired.")
+    expires_in: int = strawberry.field(name="expiresInSeconds", description="The access token's life.")
+    user: User = strawberry.field(description="Who has signed in.")
+
+
+@strawberry.type(description="The answer to `login`.")
+class LoginPayload(Payload):
+    tokens: Tokens | None = strawberry.field(default=None, description="The new session.")
+
+
+@strawberry.type(description="The answer to `refresh`.")
+class RefreshPayload(Payload):
+    tokens: Tokens | None = strawberry.field(default=None, description="The session, with new tokens.")
+
+
+@strawberry.type(description="The answer to `logout`.")
+class LogoutPayload(Payload):
+    user: User | None = strawberry.field(default=None, description="Whose sessions have all ended.")
+
+
+@strawberry.type(description="The answer to `createServer`.")
+class CreateServerPayload(Payload):
+    server: Server | None = strawberry.field(default=None, description="The new server.")
+
+
+@strawberry.type(description="The answer to `updateServer`.")
+class UpdateServerPayload(Payload):
+    server: Server | None = strawberry.field(default=None, description="The server as it is now.")
+
+
+@strawberry.type(description="The answer to `deleteServer`.")
+class DeleteServerPayload(Payload):
+    server: Server | None = strawberry.field(default=None, description="The server as it was.")
+
+
+@strawberry.type(description="The answer to `createTask`.")
+class CreateTaskPayload(Payload):
+    task: Task | None = strawberry.field(default=None, description="The new task.")
+    execution: Execution | None = strawberry.field(default=None, description="The run that `@once` has started.")
+
+
+@strawberry.type(description="The answer to `updateTask`.")
+class UpdateTaskPayload(Payload):
+    task: Task | None = strawberry.field(default=None, description="The task as it is now.")
+
+
+@strawberry.type(description="The answer to `setTaskEnabled`.")
+class SetTaskEnabledPayload(Payload):
+    task: Task | None = strawberry.field(default=None, description="The task as it is now.")
+
+
+@strawberry.type(description="The answer to `deleteTask`.")
+class DeleteTaskPayload(Payload):
+    task: Task | None = strawberry.field(default=None, description="The task as it was.")
+
+
+@strawberry.type(description="The answer to `runTask`.")
+class RunTaskPayload(Payload):
+    execution: Execution | None = strawberry.field(default=None, description="The run.")
+
+
+@strawberry.type(description="The answer to `runCommand`.")
+class RunCommandPayload(Payload):
+    execution: Execution | None = strawberry.field(default=None, description="The run.")
+
+
+@strawberry.type(description="The answer to `cancelExecution`.")
+class CancelExecutionPayload(Payload):
+    execution: Execution | None = strawberry.field(
+        default=None, description="The execution; `executionOutput` tells how it ends."
+    )

@@ -1,0 +1,52 @@
+"""Our own scalars: times as RFC 3339 in UTC, and integers of 64 bits."""
+
+import re
+from datetime import UTC, datetime
+from typing import Any, NewType
+
+from graphql import GraphQLError
+from strawberry.types.scalar import ScalarDefinition, scalar
+
+Long = NewType("Long", int)
+LONGEST = 2**63
+RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)\Z", re.ASCII)
+
+
+def shown_time(value: datetime) -> str:
+    return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def parsed_time(value: Any) -> datetime:
+    if not isinstance(value, str) or not RFC3339.match(value):
+        raise GraphQLError("must be RFC 3339 with its zone, such as 2026-11-24T10:00:00Z.")
+    try:
+        return datetime.fromisoformat(value.upper()).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise GraphQLError("is not a moment that exists.") from None
+
+
+def parsed_long(value: Any) -> int:
+    if type(value) is not int or not -LONGEST <= value < LONGEST:
+        raise GraphQLError("must be an integer of at most 64 bits.")
+    return value
+
+
+def same(value: Any) -> Any:
+    return value
+
+
+SCALARS: dict[object, ScalarDefinition] = {
+    datetime: scalar(
+        name="DateTime",
+        description="A moment: RFC 3339 in UTC, such as `2026-11-24T10:00:00Z`. Any zone is accepted, none is not.",
+        specified_by_url="https://scalars.graphql.org/andimarek/date-time",
+        serialize=shown_time,
+        parse_value=parsed_time,
+    ),
+    Long: scalar(
+        name="Long",
+        description="An integer of 64 bits, as a JSON number: sizes in bytes may not fit into Int.",
+        serialize=same,
+        parse_value=parsed_long,
+    ),
+}

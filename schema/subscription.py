@@ -1,0 +1,42 @@
+"""The subscriptions: each is one of the resolvers' generators, for as long as the viewer may watch."""
+
+from typing import Annotated, Any
+
+import strawberry
+from strawberry import ID
+
+from resolvers import output
+from schema.decoding import Decoders
+from schema.events import OutputEvent, told
+from schema.fields import watched
+from schema.filters import ExecutionFilterInput, execution_filter
+from schema.ids import number
+from schema.objects import Execution
+from schema.operation import Info
+from schema.standing import while_standing
+
+ExecutionId = Annotated[ID, strawberry.argument(description="The execution.")]
+AfterEvent = Annotated[
+    str | None, strawberry.argument(description="Only what comes after this event's cursor; else from the beginning.")
+]
+Executions = Annotated[
+    ExecutionFilterInput | None, strawberry.argument(description="Which executions; all if it is absent.")
+]
+
+
+@strawberry.type(description="What can be watched.")
+class Subscription:
+    @watched(
+        OutputEvent,
+        "An execution's output, from its beginning or from a cursor, live until it ends.",
+    )
+    async def execution_output(self, info: Info, execution_id: ExecutionId, after: AfterEvent = None) -> Any:
+        ctx = info.context.ctx
+        id = number("execution_id", execution_id)
+        decoders = Decoders(await output.lead(ctx, id, after))
+        return told(while_standing(ctx, output.follow(ctx, id, after)), decoders)
+
+    @watched(Execution, "Executions, each time one comes into being or changes its state, from now on.")
+    async def execution_updates(self, info: Info, filter: Executions = None) -> Any:
+        ctx = info.context.ctx
+        return while_standing(ctx, output.updates(ctx, execution_filter(filter)))

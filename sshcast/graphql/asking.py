@@ -1,0 +1,111 @@
+"""What a GraphQL request asks for, read from HTTP."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import orjson
+from graphql import OperationType
+from starlette.requests import Request
+
+from resolvers import sign_in
+from resolvers.context import Context, Service
+from resolvers.errors import Invalid, ServiceError
+from schema.engine import ALL_KINDS, Asked
+from sshcast.rest.answers import language_of
+from sshcast.rest.body import raw
+
+MOST_DEPTH = 32
+JSON = "application/json"
+
+
+class UnsupportedMediaType(ServiceError):
+    """Send the request as application/json, in UTF-8 and without a Content-Encoding."""
+
+    code = "UNSUPPORTED_MEDIA_TYPE"
+    zh = "请以 application/json（UTF-8、无 Content-Encoding）发送请求。"
+
+
+def stranger(request: Request, service: Service) -> Context:
+    """The caller before a look at their token."""
+    address = request.client.host if request.client else ""
+    return Context(service=service, language=language_of(request), address=address)
+
+
+async def signed_in(request: Request, anonymous: Context) -> Context:
+    """The caller by their bearer token, if there is one; Unauthenticated if it is not good."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        return anonymous
+    viewer = await sign_in.authenticate(anonymous.service, token.strip())
+    return Context(anonymous.service, viewer, anonymous.language, anonymous.address)
+
+
+async def asked(request: Request, *, streaming: bool) -> Asked:
+    """The document and what belongs to it. Only a stream carries a subscription, and a GET never mutates."""
+    kinds = ALL_KINDS if streaming else ALL_KINDS - {OperationType.SUBSCRIPTION}
+    if request.method == "POST":
+        return checked(await posted(request), kinds)
+    return checked(in_address(request), kinds - {OperationType.MUTATION})
+
+
+async def posted(request: Request) -> Any:
+    media_type, _, parameters = request.headers.get("content-type", "").partition(";")
+    charset = parameters.lower().replace(" ", "").replace('"', "") or "charset=utf-8"
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if media_type.strip().lower() != JSON or charset != "charset=utf-8" or encoding != "identity":
+        raise UnsupportedMediaType()
+    return parsed(await raw(request), "body")
+
+
+def in_address(request: Request) -> dict[str, Any]:
+    found: dict[str, Any] = dict(request.query_params)
+    for name in ("variables", "extensions"):
+        if found.get(name):
+            found[name] = parsed(found[name], name)
+    return found
+
+
+def parsed(data: bytes | str, name: str) -> Any:
+    try:
+        found = orjson.loads(data)
+    except ValueError:
+        raise Invalid(name, "must be valid JSON.", "必须是有效的 JSON。") from None
+    if not within_depth(found):
+        raise Invalid(name, f"must be at most {MOST_DEPTH} levels deep.", f"嵌套不能超过 {MOST_DEPTH} 层。")
+    return found
+
+
+def within_depth(value: Any) -> bool:
+    level = [value]
+    for _ in range(MOST_DEPTH):
+        level = [item for each in level for item in children(each)]
+        if not level:
+            return True
+    return False
+
+
+def children(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else []
+
+
+def checked(found: Any, kinds: Collection[OperationType]) -> Asked:
+    """The parameters of GraphQL over HTTP, each of its type."""
+    if isinstance(found, list):
+        raise Invalid("body", "must be one request: batches are not taken.", "不支持批量请求。")
+    if not isinstance(found, Mapping):
+        raise Invalid("body", "must be a JSON object.", "必须是 JSON 对象。")
+    optional(found, "extensions", dict, "an object", "对象")
+    query = optional(found, "query", str, "a string", "字符串")
+    if not query:
+        raise Invalid("query", "is required.", "为必填项。")
+    variables = optional(found, "variables", dict, "an object", "对象")
+    return Asked(query, variables, optional(found, "operationName", str, "a string", "字符串"), kinds)
+
+
+def optional(found: Mapping[str, Any], name: str, kind: type, en: str, zh: str) -> Any:
+    value = found.get(name)
+    if value is not None and type(value) is not kind:
+        raise Invalid(name, f"must be {en}.", f"必须是{zh}。")
+    return value or None

@@ -1,0 +1,176 @@
+"""GraphQL over WebSocket: the graphql-transport-ws protocol, on Strawberry's handler of it."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import orjson
+from starlette.websockets import WebSocket, WebSocketState
+from strawberry.asgi import ASGIWebSocketAdapter
+from strawberry.exceptions import ConnectionRejectionError
+from strawberry.http.exceptions import WebSocketDisconnected
+from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
+from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
+from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import Operation as SocketOperation
+from strawberry.types.unset import UNSET
+
+from resolvers import sign_in
+from resolvers.context import Context, Service
+from resolvers.errors import Invalid, Language, Unauthenticated
+from schema.engine import ALL_KINDS, Answer, Asked, Engine
+from schema.operation import Operation
+from sshcast.graphql.asking import checked, within_depth
+from sshcast.graphql.http import refusal
+from sshcast.rest.answers import language_of
+
+INIT_WAIT = timedelta(seconds=5)
+MOST_OPERATIONS = 20
+LONGEST_ID = 128
+FORBIDDEN = 4403
+UNACCEPTABLE = 4406
+
+
+@dataclass(slots=True)
+class Caller:
+    """Who is at the other end; their token is looked at again for each operation."""
+
+    service: Service
+    language: Language
+    address: str
+    token: str
+    connection_params: dict[str, Any] = field(default_factory=dict)
+
+    async def context(self) -> Context:
+        """The caller as the database knows them now; Unauthenticated when their token is no longer good."""
+        viewer = await sign_in.authenticate(self.service, self.token)
+        return Context(self.service, viewer, self.language, self.address)
+
+    async def introduce(self) -> None:
+        """Take the token from `connection_init`; a client that is no browser may send it with the handshake."""
+        for name, value in self.connection_params.items():
+            if name.lower() == "authorization" and isinstance(value, str):
+                self.token = bearer(value)
+        await self.context()
+
+
+class SocketView:
+    """What Strawberry's handler asks of a view."""
+
+    def decode_json(self, data: str) -> Any:
+        return orjson.loads(data)
+
+    def encode_json(self, data: object) -> str:
+        return orjson.dumps(data).decode()
+
+    async def on_ws_connect(self, caller: Caller) -> Any:
+        try:
+            await caller.introduce()
+        except Unauthenticated as error:
+            raise ConnectionRejectionError() from error
+        return UNSET
+
+
+class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
+    """One socket. Operations go through the same engine as every other request."""
+
+    engine: Engine
+
+    async def handle_message(self, message: Any) -> None:
+        """Strawberry trusts a message's shape."""
+        if not well_formed(message):
+            await self.handle_invalid_message("Failed to parse message")
+            return
+        await super().handle_message(message)
+
+    async def run_operation(self, operation: SocketOperation[Any, None]) -> None:
+        with suppress(WebSocketDisconnected):
+            try:
+                await self._run(operation, await self.context.context())
+            except Unauthenticated as error:
+                await self._forbid(error.text(self.context.language))
+
+    async def _run(self, operation: SocketOperation[Any, None], ctx: Context) -> None:
+        try:
+            asked = asked_on(operation)
+        except Invalid as error:
+            await self._refuse(operation, refusal(error, ctx))
+            return
+        found = await self.engine.run(asked, Operation(ctx))
+        if not isinstance(found, Answer):
+            await self._pass_on(operation, found)
+        elif found.refused:
+            await self._refuse(operation, found)
+        else:
+            await self._next(operation, found)
+            await operation.send_operation_message({"id": operation.id, "type": "complete"})
+
+    async def _pass_on(self, operation: SocketOperation[Any, None], answers: AsyncGenerator[Answer, None]) -> None:
+        async with aclosing(answers):
+            async for answer in answers:
+                if answer.code == Unauthenticated.code:
+                    await self._forbid(answer.errors[0].message)
+                    return
+                await self._next(operation, answer)
+        await operation.send_operation_message({"id": operation.id, "type": "complete"})
+
+    async def _next(self, operation: SocketOperation[Any, None], answer: Answer) -> None:
+        message: Any = {"id": operation.id, "type": "next", "payload": answer.body()}
+        await operation.send_operation_message(message)
+
+    async def _refuse(self, operation: SocketOperation[Any, None], answer: Answer) -> None:
+        await operation.send_initial_errors(answer.errors)
+
+    async def _forbid(self, reason: str) -> None:
+        """The caller may not go on: the socket ends, and every operation on it."""
+        adapter: Any = self.websocket
+        if adapter.ws.application_state is not WebSocketState.DISCONNECTED:
+            await self.websocket.close(FORBIDDEN, reason)
+
+
+async def serve(socket: WebSocket, service: Service, engine: Engine) -> None:
+    """One WebSocket to its end."""
+    offered = GRAPHQL_TRANSPORT_WS_PROTOCOL in socket.scope["subprotocols"]
+    await socket.accept(GRAPHQL_TRANSPORT_WS_PROTOCOL if offered else None)
+    if not offered:
+        await socket.close(UNACCEPTABLE, "Subprotocol not acceptable")
+        return
+    view: Any = SocketView()
+    handler = SocketHandler(
+        view=view,
+        websocket=ASGIWebSocketAdapter(view, socket, socket),
+        context=caller_of(socket, service),
+        root_value=None,
+        schema=view,
+        connection_init_wait_timeout=INIT_WAIT,
+        max_subscriptions_per_connection=MOST_OPERATIONS,
+    )
+    handler.engine = engine
+    await handler.handle()
+
+
+def caller_of(socket: WebSocket, service: Service) -> Caller:
+    address = socket.client.host if socket.client else ""
+    return Caller(service, language_of(socket), address, bearer(socket.headers.get("authorization", "")))
+
+
+def bearer(authorization: str) -> str:
+    """The token of "Bearer TOKEN"; of anything else, what cannot be one."""
+    scheme, _, token = authorization.partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def well_formed(message: Any) -> bool:
+    """An object with words for its type and id, an object (or nothing) for its payload."""
+    if not isinstance(message, dict) or not isinstance(message.get("type"), str):
+        return False
+    id, payload = message.get("id", ""), message.get("payload")
+    if not isinstance(id, str) or len(id) > LONGEST_ID or not within_depth(payload):
+        return False
+    return isinstance(payload, dict) or (payload is None and message["type"] != "subscribe")
+
+
+def asked_on(operation: SocketOperation[Any, None]) -> Asked:
+    found = {"query": operation.query, "variables": operation.variables, "operationName": operation.operation_name}
+    return checked(found, ALL_KINDS)

@@ -1,0 +1,90 @@
+"""Answers as they come, in the two forms that HTTP clients read: server-sent events and multipart."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Protocol
+
+import orjson
+from starlette.responses import Response
+
+from schema.beats import beats
+from schema.engine import Answer
+from sshcast.rest.stream import STREAM_HEADERS, LiveAnswer
+
+HEARTBEAT_SECONDS = 12.0
+
+
+class Transport(Protocol):
+    """How answers stand in a stream."""
+
+    @property
+    def media_type(self) -> str: ...
+    @property
+    def start(self) -> bytes: ...
+    @property
+    def heartbeat(self) -> bytes: ...
+    @property
+    def end(self) -> bytes: ...
+    def encode(self, answer: Answer) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """The distinct connections mode of the GraphQL over SSE protocol (graphql-sse)."""
+
+    media_type: str = "text/event-stream"
+    start: bytes = b""
+    heartbeat: bytes = b":\n\n"
+    end: bytes = b"event: complete\ndata: \n\n"
+
+    def encode(self, answer: Answer) -> bytes:
+        return b"event: next\ndata: %b\n\n" % orjson.dumps(answer.body())
+
+
+@dataclass(frozen=True, slots=True)
+class Multipart:
+    """Multipart subscriptions, as Apollo's clients read them (subscriptionSpec 1.0)."""
+
+    media_type: str = 'multipart/mixed;boundary="graphql";subscriptionSpec=1.0'
+    start: bytes = b"--graphql"
+    heartbeat: bytes = b"\r\nContent-Type: application/json\r\n\r\n{}\r\n--graphql"
+    end: bytes = b"--\r\n"
+
+    def encode(self, answer: Answer) -> bytes:
+        payload = orjson.dumps({"payload": answer.body()})
+        return b"\r\nContent-Type: application/json\r\n\r\n%b\r\n--graphql" % payload
+
+
+EVENTS = Events()
+MULTIPART = Multipart()
+
+
+def accepted(accept: str) -> Transport | None:
+    """The stream that the caller reads, if they do."""
+    for part in accept.lower().split(","):
+        media_type, *parameters = (piece.strip() for piece in part.split(";"))
+        if media_type == "text/event-stream":
+            return EVENTS
+        if media_type == "multipart/mixed" and any(item.startswith("subscriptionspec=") for item in parameters):
+            return MULTIPART
+    return None
+
+
+def live(answers: AsyncGenerator[Answer, None], transport: Transport) -> Response:
+    """A caller that leaves closes the answers."""
+    return LiveAnswer(parts(answers, transport), answers, transport.media_type)
+
+
+def once(answer: Answer, transport: Transport) -> Response:
+    body = transport.start + transport.encode(answer) + transport.end
+    return Response(body, headers=STREAM_HEADERS, media_type=transport.media_type)
+
+
+async def parts(answers: AsyncGenerator[Answer, None], transport: Transport) -> AsyncGenerator[bytes, None]:
+    if transport.start:
+        yield transport.start
+    async with aclosing(beats(answers, lambda: HEARTBEAT_SECONDS)) as beating:
+        async for answer in beating:
+            yield transport.heartbeat if answer is None else transport.encode(answer)
+    yield transport.end
