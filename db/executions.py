@@ -9,11 +9,12 @@ from sqlalchemy import ColumnElement, Connection, func, or_, select
 
 from db import page as pages
 from db import rows
-from db.models import TaskExecution
+from db.models import Task, TaskExecution
 from db.page import Window
 from db.values import State
 
 executions = rows.table_of(TaskExecution)
+tasks = rows.table_of(Task)
 OPEN = (State.PENDING, State.RUNNING)
 DEFAULTS: dict[str, Any] = {"state": State.PENDING, "attempt": 1, "fence": 0}
 
@@ -48,9 +49,10 @@ def by_idempotency_key(conn: Connection, user_id: int, key: str) -> TaskExecutio
 
 
 def latest_of_tasks(conn: Connection, task_ids: Sequence[int]) -> list[TaskExecution]:
-    """The newest execution of each task that has one."""
-    newest = select(func.max(executions.c.id)).where(executions.c.task_id.in_(task_ids)).group_by(executions.c.task_id)
-    return rows.all_of(conn, select(executions).where(executions.c.id.in_(newest)), TaskExecution)
+    """The newest execution of each task that has one: a seek a task, however long its history is."""
+    newest = select(func.max(executions.c.id)).where(executions.c.task_id == tasks.c.id).scalar_subquery()
+    query = select(executions).where(executions.c.id.in_(select(newest).where(tasks.c.id.in_(task_ids))))
+    return rows.all_of(conn, query, TaskExecution)
 
 
 def page(conn: Connection, filter: ExecutionFilter, window: Window) -> list[TaskExecution]:
@@ -59,6 +61,16 @@ def page(conn: Connection, filter: ExecutionFilter, window: Window) -> list[Task
 
 def count(conn: Connection, filter: ExecutionFilter) -> int:
     return pages.count(conn, TaskExecution, conditions(filter))
+
+
+def page_of_tasks(
+    conn: Connection, task_ids: Sequence[int], filter: ExecutionFilter, window: Window
+) -> dict[int, list[TaskExecution]]:
+    return pages.page_each(conn, TaskExecution, executions.c.task_id, task_ids, conditions(filter), window)
+
+
+def count_of_tasks(conn: Connection, task_ids: Sequence[int], filter: ExecutionFilter) -> dict[int, int]:
+    return pages.count_each(conn, TaskExecution, executions.c.task_id, task_ids, conditions(filter))
 
 
 def pending_at_least(conn: Connection, most: int) -> bool:

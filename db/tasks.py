@@ -58,6 +58,16 @@ def count(conn: Connection, filter: TaskFilter) -> int:
     return pages.count(conn, Task, conditions(filter))
 
 
+def page_of_servers(
+    conn: Connection, server_ids: Sequence[int], filter: TaskFilter, window: Window
+) -> dict[int, list[Task]]:
+    return pages.page_each(conn, Task, tasks.c.server_id, server_ids, conditions(filter), window)
+
+
+def count_of_servers(conn: Connection, server_ids: Sequence[int], filter: TaskFilter) -> dict[int, int]:
+    return pages.count_each(conn, Task, tasks.c.server_id, server_ids, conditions(filter))
+
+
 def due(conn: Connection, now: datetime, limit: int) -> list[Task]:
     """Enabled tasks whose `next_run` has come, earliest first; rows that another scheduler holds are left to it."""
     query = select(tasks).where(*SCHEDULED, tasks.c.next_run <= now).order_by(tasks.c.next_run).limit(limit)

@@ -21,6 +21,9 @@ from runner import bus
 LISTING: paging.Listing[TaskExecution, ExecutionFilter] = paging.Listing(
     page=table.page, count=table.count, orders=("id", "created_at", "start_time", "end_time")
 )
+OF_TASKS: paging.ListingEach[TaskExecution, ExecutionFilter] = paging.ListingEach(
+    page=table.page_of_tasks, count=table.count_of_tasks, orders=LISTING.orders
+)
 POLL_SECONDS = 1.0
 
 
@@ -48,6 +51,14 @@ async def latest_of_tasks(ctx: Context, task_ids: Sequence[int]) -> list[TaskExe
 async def page(ctx: Context, filter: ExecutionFilter, request: PageRequest) -> Page[TaskExecution]:
     ctx.need(Role.VIEWER)
     return await paging.fetch(ctx.service.store, LISTING, filter, request)
+
+
+async def pages_of_tasks(
+    ctx: Context, task_ids: Sequence[int], filter: ExecutionFilter, request: PageRequest
+) -> list[Page[TaskExecution]]:
+    """A page of each task's executions, in the order of `task_ids`."""
+    ctx.need(Role.VIEWER)
+    return await paging.fetch_each(ctx.service.store, OF_TASKS, task_ids, filter, request)
 
 
 async def run_task(ctx: Context, wanted: RunTask) -> TaskExecution:

@@ -1,10 +1,12 @@
 """Pages of rows: by cursor (`first/after/last/before`) and by number (`page/page_size`), through one function."""
 
+import asyncio
 import base64
 import binascii
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
 import orjson
@@ -63,9 +65,45 @@ class Listing(Generic[Row, Filter]):
     orders: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListingEach(Generic[Row, Filter]):
+    """The same for the rows of several owners at once, by the owners' ids."""
+
+    page: Callable[[Connection, Sequence[int], Filter, Window], dict[int, list[Row]]]
+    count: Callable[[Connection, Sequence[int], Filter], dict[int, int]]
+    orders: tuple[str, ...]
+
+
 async def fetch(store: Store, listing: Listing[Row, Filter], filter: Filter, request: PageRequest) -> Page[Row]:
     window = window_of(request, listing.orders)
     found = await store.read(listing.page, filter, window)
+    return shown(found, window, request, lambda: store.read(listing.count, filter))
+
+
+async def fetch_each(
+    store: Store, listing: ListingEach[Row, Filter], owners: Sequence[int], filter: Filter, request: PageRequest
+) -> list[Page[Row]]:
+    """A page for each owner, in their order, in one read; their totals are one more, if any is asked for."""
+    window = window_of(request, listing.orders)
+    found = await store.read(listing.page, owners, filter, window)
+    totals = Totals(lambda: store.read(listing.count, owners, filter))
+    return [shown(found[owner], window, request, partial(totals.of, owner)) for owner in owners]
+
+
+class Totals:
+    """How many rows each owner has, counted once for all of them."""
+
+    def __init__(self, count: Callable[[], Coroutine[Any, Any, dict[int, int]]]) -> None:
+        self._count = count
+        self._counting: asyncio.Task[dict[int, int]] | None = None
+
+    async def of(self, owner: int) -> int:
+        if self._counting is None:
+            self._counting = asyncio.create_task(self._count(), name="totals of several lists")
+        return (await asyncio.shield(self._counting))[owner]
+
+
+def shown(found: list[Row], window: Window, request: PageRequest, count: Callable[[], Awaitable[int]]) -> Page[Row]:
     more = len(found) > window.limit
     rows = (found[1:] if window.backward else found[: window.limit]) if more else found
     return Page(
@@ -75,7 +113,7 @@ async def fetch(store: Store, listing: Listing[Row, Filter], filter: Filter, req
         has_previous=more if window.backward else window.after is not None or window.offset > 0,
         page=request.page,
         page_size=request.page_size,
-        count=lambda: store.read(listing.count, filter),
+        count=count,
     )
 
 
@@ -83,7 +121,9 @@ def window_of(request: PageRequest, orders: Sequence[str]) -> Window:
     """The request as a range of rows; Invalid names what is out of bounds."""
     if request.order not in orders:
         raise Invalid("order_by", f"must be one of {', '.join(orders)}.", f"必须是以下之一：{', '.join(orders)}。")
-    limit, offset = numbered(request) if request.page or request.page_size else (edge_limit(request), 0)
+    limit, offset = (
+        (edge_limit(request), 0) if request.page is None and request.page_size is None else numbered(request)
+    )
     return Window(
         limit=limit,
         order=request.order,

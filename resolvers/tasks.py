@@ -21,6 +21,9 @@ from runner import bus
 LISTING: paging.Listing[Task, TaskFilter] = paging.Listing(
     page=table.page, count=table.count, orders=("id", "name", "last_run", "next_run", "created_at")
 )
+OF_SERVERS: paging.ListingEach[Task, TaskFilter] = paging.ListingEach(
+    page=table.page_of_servers, count=table.count_of_servers, orders=LISTING.orders
+)
 RULES = {
     "name": lambda value: rules.text("name", value, longest=100),
     "command": rules.command,
@@ -56,6 +59,14 @@ async def get_many(ctx: Context, ids: Sequence[int]) -> list[Task | None]:
 async def page(ctx: Context, filter: TaskFilter, request: PageRequest) -> Page[Task]:
     ctx.need(Role.VIEWER)
     return await paging.fetch(ctx.service.store, LISTING, filter, request)
+
+
+async def pages_of_servers(
+    ctx: Context, server_ids: Sequence[int], filter: TaskFilter, request: PageRequest
+) -> list[Page[Task]]:
+    """A page of each server's tasks, in the order of `server_ids`."""
+    ctx.need(Role.VIEWER)
+    return await paging.fetch_each(ctx.service.store, OF_SERVERS, server_ids, filter, request)
 
 
 async def create(ctx: Context, new: NewTask) -> TaskCreated:

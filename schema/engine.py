@@ -24,18 +24,20 @@ from schema.errors import NotAcceptable, NotAllowedHere, shown
 from schema.limits import Limits, check
 from schema.operation import Operation
 
-PUBLIC = frozenset({"login", "refresh", "__typename"})
+SIGN_IN = frozenset({"login", "refresh"})
+PUBLIC = SIGN_IN | {"__typename"}
 ALL_KINDS = frozenset(OperationType)
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request as it came in."""
+    """A request as it came in. `bad_token`: with a token, but not a good one; its sender is nobody."""
 
     query: str
     variables: dict[str, Any] | None = None
     operation_name: str | None = None
     kinds: Collection[OperationType] = ALL_KINDS
+    bad_token: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ class Engine:
         document = self._documents.get(asked.query, hide_suggestions=anonymous)
         chosen = document.operation(asked.operation_name)
         check_kind(chosen, asked.kinds)
-        if anonymous and not chosen.roots <= PUBLIC:
+        if anonymous and not open_to_strangers(chosen, asked):
             raise Unauthenticated()
         executor = StrawberryGraphQLCoreExecutionContext.build(
             self._schema,
@@ -105,6 +107,11 @@ class Engine:
         """Again, with the variables, where those say how large a page is."""
         if chosen.sized_by_variable:
             check(self._documents.size(document, chosen, executor.variable_values.coerced), self._limits)
+
+
+def open_to_strangers(chosen: DocumentOperation, asked: Asked) -> bool:
+    """Signing in is, even with a token that has expired: clients send it along. Nothing else is, with a bad token."""
+    return chosen.roots <= PUBLIC and (not asked.bad_token or bool(chosen.roots & SIGN_IN))
 
 
 def check_kind(chosen: DocumentOperation, kinds: Collection[OperationType]) -> None:
@@ -134,13 +141,13 @@ async def answers(executor: Executor[Any], source: Any, operation: Operation) ->
             async for result in results:
                 yield answer(result, operation)
     except Exception as error:
-        yield Answer(errors=[shown(GraphQLError(str(error), original_error=error), operation.ctx)])
+        yield Answer(errors=[shown(GraphQLError(str(error), original_error=error), operation.ctx.language)])
 
 
 def answer(result: ExecutionResult, operation: Operation) -> Answer:
-    errors = [shown(error, operation.ctx) for error in result.errors or ()]
+    errors = [shown(error, operation.ctx.language) for error in result.errors or ()]
     return Answer(result.data, errors)
 
 
 def refused(errors: list[GraphQLError], operation: Operation) -> Answer:
-    return Answer(errors=[shown(error, operation.ctx) for error in errors], refused=True)
+    return Answer(errors=[shown(error, operation.ctx.language) for error in errors], refused=True)

@@ -8,7 +8,6 @@ from graphql import GraphQLError
 from sqlalchemy.exc import InterfaceError, OperationalError
 from strawberry.utils.str_converters import to_camel_case
 
-from resolvers.context import Context
 from resolvers.errors import Language, ServiceError, Unavailable
 
 log = structlog.get_logger()
@@ -16,7 +15,8 @@ log = structlog.get_logger()
 TOP_LEVEL = frozenset({"FORBIDDEN", "RATE_LIMITED", "UNAVAILABLE"})
 # Where the API's name of a field is not simply the service's in camel case.
 NAMES = {"output_limit": "outputLimitBytes", "created_by": "createdById", "order": "orderBy"}
-NESTED = "credential"
+NESTED = frozenset({"credential", "filter"})
+LONGEST_MESSAGE = 1000
 
 
 class TooComplex(ServiceError):
@@ -31,6 +31,13 @@ class DocumentInvalid(ServiceError):
 
     code = "DOCUMENT_INVALID"
     zh = "无法读取查询文档。"
+
+
+class TooManyOperations(ServiceError):
+    """This socket has as many operations open as it may: end one first."""
+
+    code = "RATE_LIMITED"
+    zh = "此连接上同时进行的操作过多，请先结束一个。"
 
 
 class NotAllowedHere(ServiceError):
@@ -68,7 +75,7 @@ def field_path(error: ServiceError) -> list[str] | None:
     if not error.field:
         return None
     first, *rest = error.field
-    return [api_name(first), *(map(api_name, rest) if first == NESTED else rest)]
+    return [api_name(first), *(map(api_name, rest) if first in NESTED else rest)]
 
 
 def api_name(name: str) -> str:
@@ -83,14 +90,14 @@ def message_of(error: ServiceError, language: Language) -> str:
     return text
 
 
-def shown(error: GraphQLError, ctx: Context) -> GraphQLError:
+def shown(error: GraphQLError, language: Language) -> GraphQLError:
     """A top-level error as the caller sees it: our own in their language, what they must not see masked."""
     cause = root_cause(error)
     if cause is None:
         return error if error.extensions else coded(error, DocumentInvalid.code)
     told = cause if isinstance(cause, ServiceError) else masked(cause, error)
     extensions = told.extensions | ({"field": path} if (path := field_path(told)) else {})
-    message = message_of(told, ctx.language)
+    message = message_of(told, language)[:LONGEST_MESSAGE]
     return GraphQLError(message, error.nodes, path=error.path, extensions=extensions, original_error=told)
 
 
@@ -104,7 +111,12 @@ def root_cause(error: GraphQLError) -> Exception | None:
 
 def coded(error: GraphQLError, code: str) -> GraphQLError:
     return GraphQLError(
-        error.message, error.nodes, error.source, error.positions, path=error.path, extensions={"code": code}
+        error.message[:LONGEST_MESSAGE],
+        error.nodes,
+        error.source,
+        error.positions,
+        path=error.path,
+        extensions={"code": code},
     )
 
 

@@ -1,6 +1,7 @@
 """What lists can be narrowed by; the parts combine with AND."""
 
 from datetime import datetime
+from typing import Annotated
 
 import strawberry
 from strawberry import ID
@@ -9,6 +10,7 @@ from db.executions import ExecutionFilter
 from db.servers import ServerFilter
 from db.tasks import TaskFilter
 from db.values import State, Trigger
+from resolvers.errors import Invalid
 from resolvers.rules import text
 from schema.ids import optional_number
 
@@ -51,6 +53,13 @@ class ExecutionFilterInput:
     created_to: datetime | None = strawberry.field(default=None, description="Asked for then or earlier.")
 
 
+Tasks = Annotated[TaskFilterInput | None, strawberry.argument(description="Which tasks; all if it is absent.")]
+Servers = Annotated[ServerFilterInput | None, strawberry.argument(description="Which servers; all if it is absent.")]
+Executions = Annotated[
+    ExecutionFilterInput | None, strawberry.argument(description="Which executions; all if it is absent.")
+]
+
+
 def task_filter(given: TaskFilterInput | None) -> TaskFilter:
     if given is None:
         return TaskFilter()
@@ -70,7 +79,7 @@ def server_filter(given: ServerFilterInput | None) -> ServerFilter:
     return ServerFilter(
         name_contains=name_part(given.name_contains),
         enabled=given.enabled,
-        tag=given.tag if given.tag is None else text("tag", given.tag, longest=64),
+        tag=given.tag if given.tag is None else words("tag", given.tag, 64),
     )
 
 
@@ -90,4 +99,12 @@ def execution_filter(given: ExecutionFilterInput | None) -> ExecutionFilter:
 
 def name_part(value: str | None) -> str | None:
     """An empty one filters nothing."""
-    return text("name_contains", value, longest=LONGEST) if value else None
+    return words("name_contains", value, LONGEST) if value else None
+
+
+def words(name: str, value: str, longest: int) -> str:
+    try:
+        return text(name, value, longest=longest)
+    except Invalid as error:
+        error.field = ("filter", name)
+        raise

@@ -1,13 +1,16 @@
 """One query for all the objects of a kind that an operation's fields point at."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from functools import cached_property
 from typing import Any
 
 from strawberry.dataloader import DataLoader
 
+from db.executions import ExecutionFilter
+from db.tasks import TaskFilter
 from resolvers import executions, servers, tasks, users
 from resolvers.context import Context
+from resolvers.paging import PageRequest
 
 
 class Loaders:
@@ -15,6 +18,7 @@ class Loaders:
 
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
+        self._pages: dict[Hashable, DataLoader[int, Any]] = {}
 
     @cached_property
     def users(self) -> DataLoader[int, Any]:
@@ -32,6 +36,22 @@ class Loaders:
     def latest_executions(self) -> DataLoader[int, Any]:
         """By task id."""
         return DataLoader(self._latest_executions)
+
+    def executions_of_tasks(self, filter: ExecutionFilter, request: PageRequest) -> DataLoader[int, Any]:
+        """The same page of each task's executions, by task id."""
+
+        async def load(ids: list[int]) -> Sequence[Any]:
+            return await executions.pages_of_tasks(self._ctx, ids, filter, request)
+
+        return self._pages.setdefault((filter, request), DataLoader(load))
+
+    def tasks_of_servers(self, filter: TaskFilter, request: PageRequest) -> DataLoader[int, Any]:
+        """The same page of each server's tasks, by server id."""
+
+        async def load(ids: list[int]) -> Sequence[Any]:
+            return await tasks.pages_of_servers(self._ctx, ids, filter, request)
+
+        return self._pages.setdefault((filter, request), DataLoader(load))
 
     async def _users(self, ids: list[int]) -> Sequence[Any]:
         return await users.get_many(self._ctx, ids)

@@ -9,12 +9,10 @@ from typing import Any
 import strawberry
 from strawberry import ID
 
-from db.executions import ExecutionFilter
-from db.tasks import TaskFilter
 from db.values import CredentialKind, Mode, Reason, Role, State, Trigger
-from resolvers import executions, tasks
 from schema.connection import After, Before, Connection, ExecutionsBy, First, Last, Place, TasksBy
 from schema.fields import resolved
+from schema.filters import Executions, Tasks, execution_filter, task_filter
 from schema.operation import Info
 from schema.scalars import Long
 
@@ -53,6 +51,7 @@ class Server:
     async def tasks(
         self: Any,
         info: Info,
+        filter: Tasks = None,
         order_by: TasksBy = None,
         first: First = None,
         after: After = None,
@@ -60,7 +59,7 @@ class Server:
         before: Before = None,
     ) -> Any:
         request = Place(first, after, last, before).ordered(order_by)
-        return Connection(found=await tasks.page(info.context.ctx, TaskFilter(server_id=self.id), request))
+        return Connection(found=await info.context.loaders.tasks_of_servers(task_filter(filter), request).load(self.id))
 
 
 @strawberry.type(description="A named command for a server, with a schedule.")
@@ -103,6 +102,7 @@ class Task:
     async def executions(
         self: Any,
         info: Info,
+        filter: Executions = None,
         order_by: ExecutionsBy = None,
         first: First = None,
         after: After = None,
@@ -110,7 +110,8 @@ class Task:
         before: Before = None,
     ) -> Any:
         request = Place(first, after, last, before).newest_first(order_by)
-        return Connection(found=await executions.page(info.context.ctx, ExecutionFilter(task_id=self.id), request))
+        loader = info.context.loaders.executions_of_tasks(execution_filter(filter), request)
+        return Connection(found=await loader.load(self.id))
 
 
 @strawberry.type(name="TaskExecution", description="One run of a command, of a task or ad hoc, and how it went.")

@@ -23,9 +23,9 @@ from schema.connection import (
 )
 from schema.fields import resolved
 from schema.filters import (
-    ExecutionFilterInput,
-    ServerFilterInput,
-    TaskFilterInput,
+    Executions,
+    Servers,
+    Tasks,
     execution_filter,
     server_filter,
     task_filter,
@@ -35,11 +35,6 @@ from schema.objects import Execution, Server, Task, User
 from schema.operation import Info
 
 TheId = Annotated[ID, strawberry.argument(description="The object's id.")]
-Tasks = Annotated[TaskFilterInput | None, strawberry.argument(description="Which tasks; all if it is absent.")]
-Servers = Annotated[ServerFilterInput | None, strawberry.argument(description="Which servers; all if it is absent.")]
-Executions = Annotated[
-    ExecutionFilterInput | None, strawberry.argument(description="Which executions; all if it is absent.")
-]
 
 
 async def or_null(found: Awaitable[Any]) -> Any:

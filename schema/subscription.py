@@ -9,7 +9,7 @@ from resolvers import output
 from schema.decoding import Decoders
 from schema.events import OutputEvent, told
 from schema.fields import watched
-from schema.filters import ExecutionFilterInput, execution_filter
+from schema.filters import Executions, execution_filter
 from schema.ids import number
 from schema.objects import Execution
 from schema.operation import Info
@@ -18,9 +18,6 @@ from schema.standing import while_standing
 ExecutionId = Annotated[ID, strawberry.argument(description="The execution.")]
 AfterEvent = Annotated[
     str | None, strawberry.argument(description="Only what comes after this event's cursor; else from the beginning.")
-]
-Executions = Annotated[
-    ExecutionFilterInput | None, strawberry.argument(description="Which executions; all if it is absent.")
 ]
 
 

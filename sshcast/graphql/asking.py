@@ -1,6 +1,7 @@
 """What a GraphQL request asks for, read from HTTP."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -9,7 +10,7 @@ from starlette.requests import Request
 
 from resolvers import sign_in
 from resolvers.context import Context, Service
-from resolvers.errors import Invalid, ServiceError
+from resolvers.errors import Invalid, ServiceError, Unauthenticated
 from schema.engine import ALL_KINDS, Asked
 from sshcast.rest.answers import language_of
 from sshcast.rest.body import raw
@@ -31,13 +32,16 @@ def stranger(request: Request, service: Service) -> Context:
     return Context(service=service, language=language_of(request), address=address)
 
 
-async def signed_in(request: Request, anonymous: Context) -> Context:
-    """The caller by their bearer token, if there is one; Unauthenticated if it is not good."""
+async def signed_in(request: Request, anonymous: Context, asked: Asked) -> tuple[Context, Asked]:
+    """The caller by their bearer token, if there is one; where it is not good, the request says so."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer":
-        return anonymous
-    viewer = await sign_in.authenticate(anonymous.service, token.strip())
-    return Context(anonymous.service, viewer, anonymous.language, anonymous.address)
+        return anonymous, asked
+    try:
+        viewer = await sign_in.authenticate(anonymous.service, token.strip())
+    except Unauthenticated:
+        return anonymous, replace(asked, bad_token=True)
+    return replace(anonymous, viewer=viewer), asked
 
 
 async def asked(request: Request, *, streaming: bool) -> Asked:

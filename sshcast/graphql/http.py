@@ -35,8 +35,8 @@ async def answer(request: Request, service: Service, engine: Engine) -> Response
     ctx = asking.stranger(request, service)
     transport = streams.accepted(request.headers.get("accept", ""))
     try:
-        ctx = await asking.signed_in(request, ctx)
         asked = await asking.asked(request, streaming=transport is not None)
+        ctx, asked = await asking.signed_in(request, ctx, asked)
     except Exception as error:
         return json_answer(request, refusal(error, ctx))
     found = await engine.run(asked, Operation(ctx))

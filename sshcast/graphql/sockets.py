@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import orjson
+from graphql import GraphQLError
 from starlette.websockets import WebSocket, WebSocketState
 from strawberry.asgi import ASGIWebSocketAdapter
 from strawberry.exceptions import ConnectionRejectionError
@@ -14,16 +15,18 @@ from strawberry.http.exceptions import WebSocketDisconnected
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import Operation as SocketOperation
+from strawberry.subscriptions.protocols.graphql_transport_ws.types import SubscribeMessage
 from strawberry.types.unset import UNSET
 
 from resolvers import sign_in
 from resolvers.context import Context, Service
 from resolvers.errors import Invalid, Language, Unauthenticated
 from schema.engine import ALL_KINDS, Answer, Asked, Engine
+from schema.errors import TooManyOperations, shown
 from schema.operation import Operation
 from sshcast.graphql.asking import checked, within_depth
 from sshcast.graphql.http import refusal
-from sshcast.rest.answers import language_of
+from sshcast.rest.answers import language_in, language_of
 
 INIT_WAIT = timedelta(seconds=5)
 MOST_OPERATIONS = 20
@@ -48,10 +51,12 @@ class Caller:
         return Context(self.service, viewer, self.language, self.address)
 
     async def introduce(self) -> None:
-        """Take the token from `connection_init`; a client that is no browser may send it with the handshake."""
-        for name, value in self.connection_params.items():
-            if name.lower() == "authorization" and isinstance(value, str):
-                self.token = bearer(value)
+        """Take what a browser cannot send with the handshake from `connection_init`: Authorization, Accept-Language."""
+        given = {name.lower(): value for name, value in self.connection_params.items() if isinstance(value, str)}
+        if "authorization" in given:
+            self.token = bearer(given["authorization"])
+        if "accept-language" in given:
+            self.language = language_in(given["accept-language"])
         await self.context()
 
 
@@ -83,6 +88,13 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
             await self.handle_invalid_message("Failed to parse message")
             return
         await super().handle_message(message)
+
+    async def handle_subscribe(self, message: SubscribeMessage) -> None:
+        if self.connection_acknowledged and len(self.operations) >= MOST_OPERATIONS:
+            error = shown(GraphQLError("", original_error=TooManyOperations()), self.context.language)
+            await self.send_message({"id": message["id"], "type": "error", "payload": [error.formatted]})
+            return
+        await super().handle_subscribe(message)
 
     async def run_operation(self, operation: SocketOperation[Any, None]) -> None:
         with suppress(WebSocketDisconnected):

@@ -60,9 +60,13 @@ def done(request: Request, en: str, zh: str, data: Any, **beside: Any) -> Respon
 
 
 def language_of(request: HTTPConnection) -> Language:
-    """zh when the caller would rather have Chinese than English, by Accept-Language; else en."""
+    return language_in(request.headers.get("accept-language", ""))
+
+
+def language_in(accepted: str) -> Language:
+    """zh when the caller would rather have Chinese than English, by an Accept-Language; else en."""
     weights: dict[str, float] = {}
-    for part in request.headers.get("accept-language", "").lower().split(","):
+    for part in accepted.lower().split(","):
         tag, _, parameter = part.partition(";")
         name = tag.strip().split("-")[0]
         weights.setdefault(name, weight(parameter))
