@@ -19,7 +19,10 @@ class PostgresStore:
     dialect = "postgresql"
 
     def __init__(self, url: URL) -> None:
-        self._engine = create_async_engine(url, pool_size=CONNECTIONS, max_overflow=0, pool_pre_ping=True)
+        # Commands, output and sealed secrets are parameters: no error shows them.
+        self._engine = create_async_engine(
+            url, pool_size=CONNECTIONS, max_overflow=0, pool_pre_ping=True, hide_parameters=True
+        )
         self._units: set[asyncio.Task[Any]] = set()
 
     async def run(self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:

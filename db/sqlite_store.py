@@ -114,6 +114,7 @@ def engine(url: URL) -> Engine:
     """An engine whose transactions begin only where we say, with every pragma set on each connection."""
     made = create_engine(
         url.set(drivername="sqlite+pysqlite"),
+        hide_parameters=True,
         poolclass=QueuePool,
         pool_size=READERS + 1,
         connect_args={"check_same_thread": False, "isolation_level": None, "timeout": BUSY_MS / 1000},

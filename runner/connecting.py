@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
+from runner.backoff import backoff
 from runner.connection import ConnectFailed, Connection, Endpoint
-from runner.loop import backoff
 from runner.pool import Pool
 
 

@@ -4,17 +4,24 @@ import orjson
 
 from db.models import Server
 from runner.ssh import Credential, Endpoint
-from runner.vault import Vault
+from runner.vault import Vault, VaultError
 
 
 def of(server: Server, vault: Vault) -> Endpoint:
-    """Raises VaultError when the credential was sealed with a key that is not at hand."""
-    opened = orjson.loads(vault.open(server.credential, table="servers", row=str(server.id), field="credential"))
+    """Raises VaultError when the credential was sealed with a key that is not at hand, or is none."""
     return Endpoint(
         server_id=server.id,
         host=server.host,
         port=server.port,
         username=server.username,
         host_keys=tuple(server.host_keys),
-        credential=Credential(opened["kind"], opened["secret"], opened["passphrase"], opened["certificate"]),
+        credential=credential(vault.open(server.credential, table="servers", row=str(server.id), field="credential")),
     )
+
+
+def credential(opened: bytes) -> Credential:
+    try:
+        kept = orjson.loads(opened)
+        return Credential(kept["kind"], kept["secret"], kept["passphrase"], kept["certificate"])
+    except (ValueError, LookupError, TypeError):
+        raise VaultError("what was sealed here is not a credential") from None

@@ -163,7 +163,7 @@ class Drive:
         except TakenOver:
             raise
         except Exception as error:
-            log.exception("driving an execution failed", execution=self.row.id)
+            log.error("driving an execution failed", execution=self.row.id, exc_info=error)
             why = f"sshcast could not run it ({type(error).__name__}); see its log"
             outcome = lost(why) if self.begun else failed(Reason.START_FAILED, why)
         if self.stopping and outcome.reason is Reason.CANCELLED:
@@ -223,8 +223,8 @@ class Drive:
         values = outcome.values() | self._ending()
         try:
             await self._record(values)
-        except Exception:
-            log.exception("an execution's end cannot be recorded whole", execution=self.row.id)
+        except Exception as error:
+            log.error("an execution's end cannot be recorded whole", execution=self.row.id, exc_info=error)
             await self._record(values | {"message": "its record is not whole: see sshcast's log", "exit_signal": None})
         self.parts.bus.hint(execution_address(self.row.id), EXECUTIONS, PENDING)
 

@@ -1,11 +1,13 @@
 """The base of every loop: start, stop, log what fails, back off. A loop's own file holds only its `tick`."""
 
 import asyncio
-import random
 
 import structlog
+from sqlalchemy.exc import DBAPIError
 
+from runner.backoff import backoff
 from runner.bus import Bus
+from runner.persistence import LONGEST_PAUSE, brief, may_pass
 
 log = structlog.get_logger()
 
@@ -41,15 +43,16 @@ class Loop:
                 watch.clear()
                 try:
                     pause, failures = await self.tick(), 0
-                except Exception:
+                except Exception as error:
                     failures += 1
-                    pause = backoff(failures)
-                    log.exception("loop failed; it goes on", loop=self.name, pause_seconds=round(pause, 2))
-                    await asyncio.sleep(pause)
+                    await asyncio.sleep(self._setback(error, failures))
                 else:
                     await watch.wait(pause)
 
-
-def backoff(failures: int, *, base: float = 0.2, most: float = 10.0) -> float:
-    """Seconds to wait after the n-th failure in a row: doubling, with jitter, at most `most`."""
-    return min(most, base * 2 ** min(failures, 16)) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
+    def _setback(self, error: Exception, failures: int) -> float:
+        """Log it. Returns the seconds to wait."""
+        if isinstance(error, DBAPIError) and may_pass(error):
+            log.warning("the database does not answer; the loop goes on", loop=self.name, error=brief(error))
+            return backoff(failures, most=LONGEST_PAUSE)
+        log.error("loop failed; it goes on", loop=self.name, failures=failures, exc_info=error)
+        return backoff(failures)

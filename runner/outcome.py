@@ -5,6 +5,8 @@ from typing import Any
 
 from db.values import Reason, State
 
+SIGNAL_LENGTH = 16
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
@@ -30,15 +32,18 @@ class Outcome:
 
 
 def ended(status: int | None, signal: str | None) -> Outcome:
-    """The command ended by itself: success needs the exit status 0, received from the target."""
+    """The command ended by itself: success needs the exit status 0, received from the target.
+
+    SSH carries any 32 bits as a status and any text as a signal: both are kept as far as the record can hold them.
+    """
     if signal is not None:
-        return Outcome(
-            state=State.FAILED, reason=Reason.SIGNAL, message=f"ended by signal {signal}", exit_signal=signal
-        )
+        name = "".join(char for char in signal if char.isascii() and char.isalnum())[:SIGNAL_LENGTH]
+        return Outcome(state=State.FAILED, reason=Reason.SIGNAL, message=f"ended by signal {name}", exit_signal=name)
     if status is None:
         return lost("the connection closed without an exit status")
     state = State.SUCCESS if status == 0 else State.FAILED
-    return Outcome(state=state, reason=Reason.EXIT_STATUS, exit_code=status, verified_gone=True)
+    signed = status - 2**32 if status >= 2**31 else status
+    return Outcome(state=state, reason=Reason.EXIT_STATUS, exit_code=signed, verified_gone=True)
 
 
 def failed(reason: Reason, message: str) -> Outcome:

@@ -11,8 +11,9 @@ from db.models import TaskExecution
 from db.output import NewChunk
 from db.store import Store
 from db.values import Stream
+from runner.backoff import backoff
 from runner.bus import Bus, execution_address
-from runner.loop import backoff
+from runner.persistence import brief
 from runner.sink import Budget, Sink
 
 log = structlog.get_logger()
@@ -115,9 +116,9 @@ class OutputWriter:
             try:
                 stale = await self._store.run(output.append, chunks)
                 break
-            except Exception:
+            except Exception as error:
                 failures += 1
-                log.exception("output is not stored yet; trying again", chunks=len(chunks))
+                log.warning("output is not stored yet; trying again", chunks=len(chunks), error=brief(error))
                 await asyncio.sleep(backoff(failures, most=LONGEST_PAUSE))
         for sink in taken:
             done(sink, stale=sink.execution_id in stale)

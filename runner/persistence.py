@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import structlog
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError, StatementError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalError, ProgrammingError, StatementError
 
-from runner.loop import backoff
+from runner.backoff import backoff
 
 log = structlog.get_logger()
 
@@ -23,6 +23,11 @@ def may_pass(error: Exception) -> bool:
     return not isinstance(error, FOR_GOOD)
 
 
+def brief(error: Exception) -> str:
+    """For a log line: what is wrong with the database, and nothing of what was to be stored."""
+    return str(error.orig)[:200] if isinstance(error, OperationalError) else type(error).__name__
+
+
 async def insist(ask: Callable[[], Awaitable[T]]) -> T:
     """The answer, however long it takes; an error that will not pass is raised. `ask` must bear being repeated."""
     failures = 0
@@ -34,5 +39,5 @@ async def insist(ask: Callable[[], Awaitable[T]]) -> T:
                 raise
             failures += 1
             pause = backoff(failures, most=LONGEST_PAUSE)
-            log.warning("the database does not answer; asking again", error=type(error).__name__, failures=failures)
+            log.warning("the database does not answer; asking again", error=brief(error), failures=failures)
         await asyncio.sleep(pause)

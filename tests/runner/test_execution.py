@@ -224,9 +224,10 @@ async def test_a_server_that_went_while_the_run_waited_starts_nothing(
 
 async def test_a_credential_that_cannot_be_opened_starts_nothing(rig: Rig, demo_target: Target) -> None:
     elsewhere = rows.sealed(demo_target, server_id=999)
-    row = await rig.ran(await rig.server(demo_target, credential=elsewhere), "true")
-    assert (row.state, row.reason) == (State.FAILED, Reason.START_FAILED)
-    assert "credential" in (row.message or "")
+    for credential in (elsewhere, b"", rows.VAULT.seal(b"{}", table="servers", row="2", field="credential")):
+        row = await rig.ran(await rig.server(demo_target, credential=credential), "true")
+        assert (row.state, row.reason) == (State.FAILED, Reason.START_FAILED)
+        assert "credential" in (row.message or "")
 
 
 async def test_what_the_policy_refuses_by_now_is_not_started(store: Store, demo_target: Target, tmp_path: Path) -> None:
