@@ -4,8 +4,6 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import typer
-
 from resolvers import servers
 from resolvers.inputs import NewCredential, NewServer
 from runner.ssh import ConnectFailed, fingerprint, scan_host_keys
@@ -66,10 +64,16 @@ async def scanned(given: Enrolment) -> tuple[str, ...]:
         raise CommandFailed(error.detail) from error
     for key in keys:
         print(f"{key.split()[0]} {fingerprint(key)}", file=sys.stderr)
-    question = "Compare these with the server's own (ssh-keygen -lf on it). Are they its keys?"
-    if not given.yes and not typer.confirm(question, err=True):
+    question = "Compare these with the server's own (ssh-keygen -lf on it). Are they its keys? [y/N] "
+    if not given.yes and not agreed(question):
         raise CommandFailed("the host keys were not accepted, so nothing was added")
     return keys
+
+
+def agreed(question: str) -> bool:
+    """Asked on stderr: stdout is for the id alone."""
+    print(question, end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def read(path: Path | None) -> str | None:

@@ -3,8 +3,9 @@
 import base64
 import hashlib
 import json
+import secrets
 import subprocess
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -68,9 +69,16 @@ def url(commands: Commands) -> Iterator[str]:
         yield found
 
 
+@pytest.fixture(scope="module")
+def token(commands: Commands) -> str:
+    return commands.output("token", "olga")
+
+
 @pytest.fixture
-async def client(url: str, commands: Commands) -> Client:
-    return Client(url, commands.output("token", "olga"))
+async def client(url: str, token: str) -> AsyncIterator[Client]:
+    found = Client(url, token)
+    yield found
+    await found.http.aclose()
 
 
 @pytest.fixture
@@ -95,7 +103,7 @@ async def started(client: Client, target: Target, command: str) -> int:
         CREATE_SERVER,
         "createServer",
         "server",
-        name=f"{target.name} {target.port}",
+        name=f"{target.name} {secrets.token_hex(4)}",
         host=target.host,
         port=target.port,
         username=target.username,
