@@ -16,9 +16,11 @@ export class Examples {
     search.onkeydown = (event) => this.walk(event);
   }
 
-  async load() {
+  async load(first) {
     this.examples = await (await fetch("/playground/examples.json")).json();
     this.show();
+    const example = this.examples.find(({ name }) => name === first);
+    if (example) this.choose(example);
   }
 
   show() {
@@ -40,8 +42,9 @@ export class Examples {
     about.textContent = example.about[spoken()] || example.about.en || example.name;
     const kind = document.createElement("span");
     kind.className = `kind ${kindOf(example.query)}`;
-    kind.textContent = kindOf(example.query);
-    button.append(about, kind);
+    kind.textContent = kindOf(example.query)[0].toUpperCase();
+    kind.title = kindOf(example.query);
+    button.append(kind, about);
     button.onclick = () => this.choose(example);
     if (example === this.chosen) button.setAttribute("aria-current", "true");
     const item = document.createElement("li");

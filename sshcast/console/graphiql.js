@@ -4,7 +4,6 @@ import { request, subscribe } from "/playground/client.js";
 import { openDoor, show as showDoor } from "/playground/door.js";
 import { kindOf } from "/playground/examples.js";
 import { session } from "/playground/session.js";
-import { spoken } from "/playground/words.js";
 
 const OPENED_FIRST = "12_me";
 const WORKERS = { json: "json", graphql: "graphql" };
@@ -89,7 +88,8 @@ async function open() {
     fetcher,
     defaultTabs,
     query: defaultTabs[0]?.query,
-    title: `sshcast (${spoken()})`,
+    title: "GraphiQL",
+    logo: "",
     storage: sessionStorage, // what was typed may be a password: it ends with the tab
     shouldPersistHeaders: false,
     onEditQuery: () => history.replaceState(null, "", location.pathname), // it would put the query into the address

@@ -3,23 +3,26 @@
 import { chip, coloured, plain } from "/playground/answer.js";
 import { request, subscribe } from "/playground/client.js";
 import { openDoor, show as showDoor } from "/playground/door.js";
+import { Editor } from "/playground/editor.js";
 import { Examples, kindOf } from "/playground/examples.js";
 import { session } from "/playground/session.js";
 import { Terminal } from "/playground/terminal.js";
 import { word } from "/playground/words.js";
 
 const MOST_EVENTS = 300;
+const OPENED_FIRST = "20_servers";
+const NARROW = matchMedia("(max-width: 60rem)");
 const byId = (id) => document.getElementById(id);
 const terminal = new Terminal(byId("output"));
+const editor = new Editor({ area: byId("query"), paint: byId("paint") });
 const examples = new Examples({ list: byId("examples"), search: byId("search"), onChoose: load });
 let stop = null;
 let status = ["", ""];
 
 function load(example) {
-  byId("query").value = example.query;
+  editor.text = example.query;
   byId("variables").value = JSON.stringify(example.variables, null, 2);
-  byId("query").scrollTop = 0;
-  byId("narrow").open = !matchMedia("(max-width: 60rem)").matches;
+  byId("narrow").open = !NARROW.matches;
   byId("run").focus({ preventScroll: true });
 }
 
@@ -51,7 +54,7 @@ function finish(name, ...more) {
 
 function asked() {
   try {
-    return { query: byId("query").value, variables: JSON.parse(byId("variables").value.trim() || "{}") };
+    return { query: editor.text, variables: JSON.parse(byId("variables").value.trim() || "{}") };
   } catch (error) {
     byId("variables").focus();
     throw new Error(`${word("bad_variables")}: ${error.message}`);
@@ -62,6 +65,7 @@ async function run() {
   if (byId("run").disabled) return;
   terminal.clear();
   byId("events").replaceChildren();
+  if (NARROW.matches) byId("answer").scrollIntoView();
   try {
     const document = asked();
     if (kindOf(document.query) === "subscription") {
@@ -103,7 +107,10 @@ function watch(document) {
     if (reason === "error") finish("failed");
     else if (reason === "complete") finish("ended", ...last);
     else if (reason === "stopped") finish("stopped");
-    else finish("closed", ` · ${reason}`);
+    else {
+      record({ closed: reason });
+      finish("closed");
+    }
   };
   say("running");
   stop = subscribe(document, { onEvent, onState: (state) => say(state), onEnd });
@@ -131,7 +138,7 @@ function shownLive(payload) {
     return null;
   }
   const facts = factsOf(event);
-  terminal.note(chip(event.state), facts);
+  terminal.note(`${event.id ?? ""} ${event.state}`, chip(event.state), facts);
   return [" ", chip(event.state), facts];
 }
 
@@ -175,4 +182,4 @@ for (const name of ["output", "events"]) byId(`${name}-tab`).onclick = () => cho
 document.addEventListener("keydown", onKey);
 byId("copy").hidden = !navigator.clipboard;
 byId("graphiql").hidden = !new URLSearchParams(location.search).has("plain");
-await openDoor({ onIn: () => examples.load(), onLanguage: relabel });
+await openDoor({ onIn: () => examples.load(editor.text ? null : OPENED_FIRST), onLanguage: relabel });

@@ -41,10 +41,12 @@ export class Terminal {
     this.append(block, whole.length);
   }
 
-  // A line of ours between the command's output.
-  note(...parts) {
+  // A line of ours between the command's output, in place of the last line where that was about the same thing.
+  note(about, ...parts) {
+    if (this.element.lastElementChild?.dataset.about === String(about)) this.element.lastElementChild.remove();
     const line = document.createElement("span");
     line.className = "note";
+    line.dataset.about = about;
     line.append(...parts);
     this.append(line, line.textContent.length);
   }
