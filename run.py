@@ -80,6 +80,7 @@ def fingerprint(lock):
 
 def install(name, *what):
     """With uv, which is five times faster, where it can be had; else, or if that fails, with pip."""
+    os.environ.setdefault("UV_SYSTEM_CERTS", "true")  # trust what the machine trusts, as pip does
     uv = shutil.which("uv") or locked_uv()
     if uv and step(f"Installing {name} with uv", uv, "pip", "install", "-q", "--python", PYTHON, *what):
         return True
