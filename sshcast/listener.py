@@ -19,6 +19,7 @@ from sshcast.rest.answers import HEADERS
 
 MOST_CONNECTIONS = 10_000
 PIECE_BYTES = 4096
+TICK_SECONDS = 1
 
 
 def most_connections() -> int:
@@ -29,7 +30,11 @@ def most_connections() -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
-    """What a peer may take: seconds for a request's headers and its body, bytes, and how long it may stall."""
+    """What a peer may take: seconds for a request's headers and its body, bytes, and how long it may stall.
+
+    Only `proxies` (addresses or networks) are believed when they say whom they speak for (X-Forwarded-For, -Proto).
+    At a stop, requests have `drain_seconds` to be answered; an answer that has begun has `cut_seconds` to end.
+    """
 
     header_seconds: float = 5.0
     body_seconds: float = 10.0
@@ -38,6 +43,8 @@ class Bounds:
     stalled_ms: int = 30_000
     send_buffer_bytes: int = 128 * 1024
     drain_seconds: int = 5
+    cut_seconds: float = 1.0
+    proxies: tuple[str, ...] = ()
     connections: int = field(default_factory=most_connections)
 
 
@@ -73,6 +80,11 @@ class BoundedProtocol(H11Protocol):
         """An idle connection has uvicorn's own clock; a request that came along with the last one has ours."""
         super().on_response_complete()
         self._enter(self.conn.their_state if self.conn.their_state is h11.SEND_BODY else None)
+
+    @property
+    def answering(self) -> bool:
+        """Whether an answer has begun and not ended."""
+        return self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._enter(None)
@@ -110,14 +122,39 @@ class BoundedProtocol(H11Protocol):
 class HttpServer(uvicorn.Server):
     """uvicorn without signal handlers of its own. `stopped` is set to stop it, and when it has ended."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: uvicorn.Config, bounds: Bounds) -> None:
         super().__init__(config)
+        self.bounds = bounds
         self.stopped = asyncio.Event()
         self.ready = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.ready.set()
+
+    async def main_loop(self) -> None:
+        """A tick a second keeps the Date header right; uvicorn's own loop looks ten times a second whether to stop."""
+        while not await self.on_tick(0):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(TICK_SECONDS):
+                    await self.stopped.wait()
+                    self.should_exit = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Streams would hold a stop up until they end: they are cut, and their readers resume by cursor."""
+        cutting = asyncio.get_running_loop().call_later(self.bounds.cut_seconds, self._cut)
+        try:
+            await super().shutdown(sockets)
+        finally:
+            cutting.cancel()
+
+    def _cut(self) -> None:
+        """Also for connections that came while uvicorn was closing those that were idle."""
+        for connection in tuple(self.server_state.connections):
+            if isinstance(connection, BoundedProtocol) and connection.answering:
+                connection.transport.close()
+            else:
+                connection.shutdown()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -160,13 +197,14 @@ async def serving(app: ASGIApp, listener: socket.socket, *, bounds: Bounds | Non
         h11_max_incomplete_event_size=bounds.header_bytes,
         timeout_keep_alive=bounds.idle_seconds,
         timeout_graceful_shutdown=bounds.drain_seconds,
-        proxy_headers=False,
+        proxy_headers=bool(bounds.proxies),
+        forwarded_allow_ips=list(bounds.proxies),
     )
-    server = HttpServer(config)
+    server = HttpServer(config, bounds)
     task = asyncio.create_task(server.serve_on(bounded(listener, bounds)), name="http server")
     try:
         await server.ready.wait()
         yield server
     finally:
-        server.should_exit = True
+        server.stopped.set()
         await task
