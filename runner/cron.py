@@ -1,49 +1,81 @@
-"""When a schedule is due. The one module that calls croniter, and that only on local time without a zone.
+"""When a schedule is due.
 
-Clock changes follow Vixie cron: a job at a fixed time that falls into a skipped hour runs right after the gap, once,
-and in a repeated hour runs once; one with `*` in its minute or hour runs through both.
+Clock changes follow the task's choice, by default Vixie cron's: a job at a fixed time that falls into a skipped hour
+runs right after the gap, once, and in a repeated hour runs once; one with `*` in its minute or hour runs through both.
 """
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
+from enum import StrEnum
+from functools import lru_cache
 from typing import Literal
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
-from croniter import croniter
+from runner.cron_clock import SECOND, change_between, offset_at, repeated_until, wall, zones
+from runner.cron_grammar import LONGEST, NICKNAMES, Fields, ScheduleError, check_fields, check_text
+from runner.cron_times import Times
 
-from runner.cron_grammar import NICKNAMES, ScheduleError, check_fields, check_text
-
-__all__ = ["Due", "Schedule", "ScheduleError", "parse"]
+__all__ = ["LONGEST", "Dst", "Due", "Note", "Schedule", "ScheduleError", "parse", "stored"]
 
 Kind = Literal["cron", "every", "once", "manual", "at"]
-Note = Literal["moved-by-dst", "repeated"]
 
 EVERY = re.compile(r"@every (\d{1,9})(s|m|h|d)\Z", re.ASCII)
 UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 LONGEST_SECONDS = 366 * 86_400
-YEARS_AHEAD = 8
-FLOOR_SAMPLES = 24
-START = datetime(2024, 1, 1)
+YEARS = range(1970, 2200)
+
+
+class Dst(StrEnum):
+    """What a clock change does to a job at fixed times; one with `*` in its minute or hour runs through them all."""
+
+    VIXIE = "vixie"
+    """Skipped hour: right after the gap, once. Repeated hour: once, in the first pass."""
+    SKIP = "skip"
+    """Skipped hour: not run. Repeated hour: once, in the first pass."""
+    TWICE = "twice"
+    """Skipped hour: right after the gap, once. Repeated hour: in both passes."""
+    WALL = "wall"
+    """Skipped hour: not run. Repeated hour: in both passes, as the clock on the wall shows."""
+
+    @property
+    def moves(self) -> bool:
+        return self in (Dst.VIXIE, Dst.TWICE)
+
+    @property
+    def repeats(self) -> bool:
+        return self in (Dst.TWICE, Dst.WALL)
+
+
+class Note(StrEnum):
+    """What a clock change did to a slot."""
+
+    MOVED = "moved-by-dst"
+    SKIPPED = "skipped-by-dst"
+    REPEATED = "repeated"
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A moment (UTC) at which a schedule is due, and what a clock change did to it."""
+    """A moment (UTC) at which a schedule is due, and what a clock change did to it.
+
+    `wanted` is the wall time that did not exist; a slot noted SKIPPED stands at the end of the gap and is not to run.
+    """
 
     at: datetime
     note: Note | None = None
+    wanted: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """A checked schedule. `fields` are cron's (seconds first if six), `seconds` the interval of `@every`."""
+    """A checked schedule. `seconds` is the interval of `@every`, `at` the moment of `@at`."""
 
     kind: Kind
     zone: ZoneInfo
-    fields: tuple[str, ...] = ()
+    dst: Dst = Dst.VIXIE
+    fields: Fields | None = None
+    times: Times | None = None
     seconds: int = 0
     at: datetime | None = None
 
@@ -54,9 +86,12 @@ class Schedule:
             return Due(moment + timedelta(seconds=self.seconds))
         if self.kind == "at" and self.at is not None and self.at > moment:
             return Due(self.at)
-        if self.kind != "cron":
-            return None
-        return self._running_through(moment) if self._wildcard else self._fixed(moment)
+        return self._cron_after(moment, self.times) if self.times is not None else None
+
+    def due_at(self, slot: datetime) -> Due:
+        """The slot that was announced for this moment, with its note if the schedule (still) has it."""
+        found = self.next_after(slot - SECOND) if self.kind == "cron" else None
+        return found if found is not None and found.at == slot else Due(slot)
 
     def upcoming(self, moment: datetime, count: int) -> list[Due]:
         found: list[Due] = []
@@ -64,70 +99,73 @@ class Schedule:
             found.append(due)
         return found
 
-    @property
-    def _wildcard(self) -> bool:
-        return any(field.startswith("*") for field in self.fields[-5:-3])
-
-    def _local(self, after: datetime) -> Iterator[datetime]:
-        """Local times without a zone, after `after`."""
-        times = croniter(
-            " ".join(self.fields),
-            after,
-            ret_type=datetime,
-            second_at_beginning=True,
-            max_years_between_matches=YEARS_AHEAD,
-        )
-        while True:
-            yield times.get_next(datetime)
-
-    def _fixed(self, moment: datetime) -> Due:
-        for local in self._local(naive(moment, self.zone)):
-            aware = local.replace(tzinfo=self.zone)
-            at = aware.astimezone(UTC)
-            if naive(at, self.zone) != local:
-                at = transition(self.zone, at - timedelta(days=1), at)
-                if at > moment:
-                    return Due(at, "moved-by-dst")
-            elif at > moment:
-                return Due(at)
-        raise AssertionError("croniter ended")
-
-    def _running_through(self, moment: datetime) -> Due:
-        """Within one offset local time is plain; past a change of offset, look again from the change on."""
-        start, inclusive = moment, False
-        while True:
+    def _cron_after(self, moment: datetime, times: Times) -> Due | None:
+        """Within one offset the wall clock is plain; past a change of offset, look again from the change on."""
+        start, local = moment, wall(moment, self.zone)
+        while (found := times.after(local)) is not None:
             offset = offset_at(start, self.zone)
-            local = (start + offset).replace(tzinfo=None) - timedelta(seconds=1 if inclusive else 0)
-            at = (next(self._local(local)) - offset).replace(tzinfo=UTC)
-            if offset_at(at, self.zone) == offset:
-                again = naive(at, self.zone).replace(tzinfo=self.zone, fold=0).astimezone(UTC) != at
-                return Due(at, "repeated" if again else None)
-            start, inclusive = transition(self.zone, start, at), True
+            at = found.replace(tzinfo=UTC) - offset
+            change = change_between(self.zone, start, at)
+            if change is None:
+                repeated = at.astimezone(self.zone).fold == 1
+                if not repeated or self._runs_in_both_passes:
+                    return Due(at, Note.REPEATED if repeated else None)
+                local = repeated_until(self.zone, at) - SECOND
+                continue
+            start, local = change, wall(change, self.zone) - SECOND
+            if found <= local and (gap := self._in_gap(change, found, times)) is not None:
+                return gap
+        return None
+
+    @property
+    def _fixed(self) -> bool:
+        return self.fields is not None and self.fields.fixed
+
+    @property
+    def _runs_in_both_passes(self) -> bool:
+        return self.dst.repeats or not self._fixed
+
+    def _in_gap(self, change: datetime, wanted: datetime, times: Times) -> Due | None:
+        """What becomes of a wall time that the change skips; None for a wildcard, or where a slot follows at once."""
+        if not self._fixed:
+            return None
+        if self.dst.moves:
+            return Due(change, Note.MOVED, wanted)
+        end = wall(change, self.zone)
+        return None if times.after(end - SECOND) == end else Due(change, Note.SKIPPED, wanted)
 
 
-def parse(expr: str, *, timezone: str = "UTC", floor_seconds: int = 1) -> Schedule:
+def parse(expr: str, *, timezone: str = "UTC", floor_seconds: int = 1, dst: Dst = Dst.VIXIE) -> Schedule:
     """Check a schedule. ScheduleError names the field that is wrong; `floor_seconds` is the least interval."""
-    if timezone not in available_timezones():
+    if timezone not in zones():
         raise ScheduleError("timezone", 0, "is not an IANA time zone", "不是 IANA 时区", "Asia/Shanghai")
     zone = ZoneInfo(timezone)
     check_text(expr)
     text = expr.strip()
-    if text in ("@once", "@manual"):
-        return Schedule("once" if text == "@once" else "manual", zone)
-    if text.startswith("@every"):
+    name = text.split(" ")[0].lower()
+    if name in ("@once", "@manual") and name == text.lower():
+        return Schedule("once" if name == "@once" else "manual", zone)
+    if name == "@every":
         return Schedule("every", zone, seconds=interval(text, floor_seconds))
-    if text.startswith("@at"):
+    if name == "@at":
         return Schedule("at", zone, at=moment_of(text))
     if text.startswith("@") and text.lower() not in NICKNAMES:
         names = ", ".join((*NICKNAMES, "@every 90s", "@once", "@manual", "@at TIME"))
         raise ScheduleError("schedule", 0, f"is none of {names}", f"不是以下之一：{names}", "@hourly")
-    schedule = Schedule("cron", zone, tuple(check_fields(NICKNAMES.get(text.lower(), text))))
-    check_floor(schedule, floor_seconds)
-    return schedule
+    fields = check_fields(NICKNAMES.get(text.lower(), expr))
+    times = Times.of(fields)
+    check_floor(times, floor_seconds)
+    return Schedule("cron", zone, dst, fields, times)
+
+
+@lru_cache(maxsize=8192)
+def stored(expr: str, timezone: str, dst: Dst) -> Schedule:
+    """A schedule that was checked when it was kept. ScheduleError if this version cannot read it any more."""
+    return parse(expr, timezone=timezone, dst=dst)
 
 
 def interval(text: str, floor_seconds: int) -> int:
-    match = EVERY.match(text)
+    match = EVERY.match(text.lower())
     seconds = int(match[1]) * UNIT_SECONDS[match[2]] if match else 0
     if not max(1, floor_seconds) <= seconds <= LONGEST_SECONDS:
         raise ScheduleError(
@@ -142,10 +180,10 @@ def interval(text: str, floor_seconds: int) -> int:
 
 def moment_of(text: str) -> datetime:
     try:
-        found = datetime.fromisoformat(text.removeprefix("@at").strip())
+        found = datetime.fromisoformat(text[3:].strip())
     except ValueError:
         found = None
-    if found is None or found.tzinfo is None:
+    if found is None or found.tzinfo is None or found.year not in YEARS:
         raise ScheduleError(
             "time",
             4,
@@ -156,37 +194,15 @@ def moment_of(text: str) -> datetime:
     return found.astimezone(UTC)
 
 
-def check_floor(schedule: Schedule, floor_seconds: int) -> None:
-    """It fires at all, and no two of its next times are closer than the floor."""
-    try:
-        times = [time for time, _ in zip(schedule._local(START), range(FLOOR_SAMPLES), strict=False)]
-    except ValueError:
-        raise ScheduleError("schedule", 0, "never fires", "永远不会触发") from None
-    closest = min((later - sooner).total_seconds() for sooner, later in pairwise(times))
-    if closest < floor_seconds:
+def check_floor(times: Times, floor_seconds: int) -> None:
+    """It fires at all, and no two of its wall times are closer than the floor."""
+    if not times.comes_round():
+        raise ScheduleError("schedule", 0, "never fires, or not for many years", "永远不会触发，或多年才触发一次")
+    closest = times.closer_than(floor_seconds)
+    if closest is not None:
         raise ScheduleError(
             "schedule",
             0,
             f"fires every {closest:.0f} s, and the least interval allowed is {floor_seconds} s",
             f"每 {closest:.0f} 秒触发一次，而允许的最短间隔为 {floor_seconds} 秒",
         )
-
-
-def offset_at(moment: datetime, zone: ZoneInfo) -> timedelta:
-    return moment.astimezone(zone).utcoffset() or timedelta()
-
-
-def naive(moment: datetime, zone: ZoneInfo) -> datetime:
-    return moment.astimezone(zone).replace(tzinfo=None)
-
-
-def transition(zone: ZoneInfo, low: datetime, high: datetime) -> datetime:
-    """The first moment after `low`, up to `high`, at which the zone's offset is another one than at `low`."""
-    before = offset_at(low, zone)
-    while high - low > timedelta(seconds=1):
-        middle = low + (high - low) / 2
-        if offset_at(middle, zone) == before:
-            low = middle
-        else:
-            high = middle
-    return high.replace(microsecond=0)
