@@ -8,6 +8,23 @@ import strawberry
 
 from db.values import CredentialKind, Mode, Reason, Role, State, Stream, Trigger
 
+# Annotations take the database's words from here, so that they are GraphQL enums by then.
+__all__ = [
+    "CredentialKind",
+    "Direction",
+    "ErrorCode",
+    "ExecutionOrderField",
+    "Mode",
+    "Reason",
+    "Role",
+    "ServerOrderField",
+    "Severity",
+    "State",
+    "Stream",
+    "TaskOrderField",
+    "Trigger",
+]
+
 
 class ErrorCode(StrEnum):
     INVALID = "INVALID"

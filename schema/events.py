@@ -7,9 +7,9 @@ from datetime import datetime
 
 import strawberry
 
-from db.values import Reason, State, Stream
 from resolvers import output
 from schema.decoding import Decoders
+from schema.enums import Reason, State, Stream
 from schema.fields import resolved
 
 

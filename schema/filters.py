@@ -9,9 +9,9 @@ from strawberry import ID
 from db.executions import ExecutionFilter
 from db.servers import ServerFilter
 from db.tasks import TaskFilter
-from db.values import State, Trigger
 from resolvers.errors import Invalid
 from resolvers.rules import text
+from schema.enums import State, Trigger
 from schema.ids import optional_number
 
 LONGEST = 100

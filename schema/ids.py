@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from strawberry import ID
 
 from resolvers.errors import Invalid
-from resolvers.rules import identifier
+from resolvers.rules import MAX_ID
 
 MOST_DIGITS = 19
 
@@ -13,9 +13,9 @@ MOST_DIGITS = 19
 def number(field: str | Sequence[str], id: ID) -> int:
     """The id's integer; Invalid names the field when it is none."""
     text = str(id)
-    if not text.isascii() or not text.isdigit() or len(text) > MOST_DIGITS:
+    if not text.isascii() or not text.isdigit() or len(text) > MOST_DIGITS or not 1 <= int(text) <= MAX_ID:
         raise Invalid(field, "is not an id: take it from an object's id.", "不是有效的 ID：请使用对象的 id。")
-    return identifier(field if isinstance(field, str) else field[-1], int(text))
+    return int(text)
 
 
 def optional_number(field: str | Sequence[str], id: ID | None) -> int | None:

@@ -7,9 +7,9 @@ from typing import Any
 import strawberry
 from strawberry import ID
 
-from db.values import Mode
 from resolvers import inputs
 from resolvers.errors import Invalid
+from schema.enums import Mode
 from schema.ids import number
 from schema.scalars import Long
 

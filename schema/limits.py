@@ -173,6 +173,6 @@ def check(size: Size, limits: Limits) -> None:
             shown = str(found) if found < 10**9 else "over 1000000000"
             words = name.replace("_", " ")
             raise TooComplex(
-                f"The document's {words} come to {shown}; the most is {most}: ask for less at once.",
-                f"查询的 {name} 为 {shown}，上限为 {most}，请减少一次请求的内容。",
+                f"The document asks for too much at once: {words} {shown}, where the most is {most}.",
+                f"查询一次请求的内容过多：{words} 为 {shown}，上限为 {most}。",
             )

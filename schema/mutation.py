@@ -35,7 +35,10 @@ def answering(payload: Any, description: str, *, signing_in: bool = False) -> Ca
                     raise
                 return payload(errors=[user_error(located(error), info.context.ctx.language)])
 
-        return resolved(payload | None, description)(cast("Resolver", answer))
+        field: Any = resolved(payload | None, description)(answer)
+        for argument in field.arguments:
+            argument.description = "What is asked for."
+        return cast("Resolver", field)
 
     return decorated
 

@@ -9,8 +9,8 @@ from typing import Any
 import strawberry
 from strawberry import ID
 
-from db.values import CredentialKind, Mode, Reason, Role, State, Trigger
 from schema.connection import After, Before, Connection, ExecutionsBy, First, Last, Place, TasksBy
+from schema.enums import CredentialKind, Mode, Reason, Role, State, Trigger
 from schema.fields import resolved
 from schema.filters import Executions, Tasks, execution_filter, task_filter
 from schema.operation import Info
