@@ -4,7 +4,8 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, DateTime, Dialect, ForeignKey, Integer, Text, TypeDecorator
+from sqlalchemy import BigInteger, Column, DateTime, Dialect, ForeignKey, Integer, String, Text, TypeDecorator
+from sqlalchemy.types import TypeEngine
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -42,13 +43,18 @@ class JsonText(TypeDecorator[Any]):
 BigId = BigInteger().with_variant(Integer, "sqlite")
 
 
+def name_type(longest: int) -> TypeEngine[str]:
+    """Text that is ordered by code points on every database, whatever language a PostgreSQL was set up for."""
+    return String(longest).with_variant(String(longest, collation="C"), "postgresql")
+
+
 def id_column() -> Column[int]:
     return Column("id", BigId, primary_key=True, autoincrement=True)
 
 
-def reference(target: str, *, nullable: bool = False, index: bool = False) -> Column[int]:
+def reference(target: str, *, nullable: bool = False) -> Column[int]:
     """A 64-bit foreign key to `target` ("table.column")."""
-    return Column(BigId, ForeignKey(target), nullable=nullable, index=index)
+    return Column(BigId, ForeignKey(target), nullable=nullable)
 
 
 def time_column(*, nullable: bool = False) -> Column[datetime]:

@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlmodel import Field, SQLModel
 
-from db.columns import BigId, JsonText, big_column, id_column, reference, time_column
+from db.columns import BigId, JsonText, big_column, id_column, name_type, reference, time_column
 
 
 class User(SQLModel, table=True):
@@ -30,7 +30,7 @@ class User(SQLModel, table=True):
     __tablename__ = "users"
 
     id: int = Field(sa_column=id_column())
-    name: str = Field(sa_column=Column(String(64), nullable=False, unique=True))
+    name: str = Field(sa_column=Column(name_type(64), nullable=False, unique=True))
     password_hash: str = Field(sa_column=Column(String(255), nullable=False))
     role: str = Field(sa_column=Column(String(16), nullable=False))
     disabled: bool = Field(sa_column=Column(Boolean, nullable=False, default=False))
@@ -51,10 +51,12 @@ class Server(SQLModel, table=True):
             sqlite_where=text("deleted_at IS NULL"),
             postgresql_where=text("deleted_at IS NULL"),
         ),
+        Index("ix_servers_created", "created_at", "id"),
     )
 
     id: int = Field(sa_column=id_column())
-    name: str = Field(sa_column=Column(String(100), nullable=False))
+    name: str = Field(sa_column=Column(name_type(100), nullable=False))
+    name_folded: str = Field(sa_column=Column(Text, nullable=False))
     host: str = Field(sa_column=Column(String(255), nullable=False))
     port: int = Field(sa_column=Column(Integer, nullable=False))
     username: str = Field(sa_column=Column(String(64), nullable=False))
@@ -85,10 +87,14 @@ class Task(SQLModel, table=True):
         Index("ix_tasks_server", "server_id", "id"),
         Index("ix_tasks_name", "name", "id"),
         Index("ix_tasks_last_run", "last_run", "id"),
+        Index("ix_tasks_next_run", "next_run", "id"),
+        Index("ix_tasks_created", "created_at", "id"),
+        Index("ix_tasks_creator", "created_by", "id"),
     )
 
     id: int = Field(sa_column=id_column())
-    name: str = Field(sa_column=Column(String(100), nullable=False))
+    name: str = Field(sa_column=Column(name_type(100), nullable=False))
+    name_folded: str = Field(sa_column=Column(Text, nullable=False))
     command: str = Field(sa_column=Column(Text, nullable=False))
     server_id: int = Field(sa_column=reference("servers.id"))
     cron_expr: str = Field(sa_column=Column(String(120), nullable=False))
@@ -100,7 +106,7 @@ class Task(SQLModel, table=True):
     working_dir: str | None = Field(sa_column=Column(String(4096)))
     next_run: datetime | None = Field(sa_column=time_column(nullable=True))
     last_run: datetime | None = Field(sa_column=time_column(nullable=True))
-    created_by: int = Field(sa_column=reference("users.id", index=True))
+    created_by: int = Field(sa_column=reference("users.id"))
     created_at: datetime = Field(sa_column=time_column())
     updated_at: datetime = Field(sa_column=time_column())
     deleted_at: datetime | None = Field(sa_column=time_column(nullable=True))
@@ -136,7 +142,11 @@ class TaskExecution(SQLModel, table=True):
         Index("ix_executions_task", "task_id", "id"),
         Index("ix_executions_server", "server_id", "id"),
         Index("ix_executions_state", "state", "id"),
+        Index("ix_executions_trigger", "trigger", "id"),
+        Index("ix_executions_creator", "created_by", "id"),
         Index("ix_executions_created", "created_at", "id"),
+        Index("ix_executions_start", "start_time", "id"),
+        Index("ix_executions_end", "end_time", "id"),
     )
 
     id: int = Field(sa_column=id_column())
@@ -153,12 +163,12 @@ class TaskExecution(SQLModel, table=True):
     state: str = Field(sa_column=Column(String(16), nullable=False))
     reason: str | None = Field(sa_column=Column(String(24)))
     message: str | None = Field(sa_column=Column(Text))
-    exit_code: int | None = Field(sa_column=Column(Integer))
+    exit_code: int | None = Field(sa_column=Column(BigInteger))
     exit_signal: str | None = Field(sa_column=Column(String(16)))
     created_at: datetime = Field(sa_column=time_column())
     start_time: datetime | None = Field(sa_column=time_column(nullable=True))
     end_time: datetime | None = Field(sa_column=time_column(nullable=True))
-    duration_ms: int | None = Field(sa_column=Column(Integer))
+    duration_ms: int | None = Field(sa_column=Column(BigInteger))
     cancel_at: datetime | None = Field(sa_column=time_column(nullable=True))
     runner_id: str | None = Field(sa_column=Column(String(64)))
     fence: int = Field(sa_column=Column(Integer, nullable=False, default=0))
@@ -170,7 +180,7 @@ class TaskExecution(SQLModel, table=True):
     truncated: bool = Field(sa_column=Column(Boolean, nullable=False, default=False))
     idempotency_key: str | None = Field(sa_column=Column(String(128)))
     policy_version: str | None = Field(sa_column=Column(String(32)))
-    created_by: int = Field(sa_column=reference("users.id", index=True))
+    created_by: int = Field(sa_column=reference("users.id"))
 
 
 class OutputChunk(SQLModel, table=True):

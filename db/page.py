@@ -105,10 +105,5 @@ def count_each(
 ) -> dict[int, int]:
     """How many rows each of `ids` has."""
     query = select(owner, func.count()).select_from(table_of(model)).where(owner.in_(ids), *where).group_by(owner)
-    found = {id: number for id, number in conn.execute(query)}
+    found = {row[0]: row[1] for row in conn.execute(query)}
     return {id: found.get(id, 0) for id in ids}
-
-
-def contains(column: ColumnElement[str], text: str) -> ColumnElement[bool]:
-    """A substring in any case; `%` and `_` stand for themselves."""
-    return func.lower(column).contains(text.lower(), autoescape=True)

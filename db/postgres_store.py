@@ -1,16 +1,22 @@
 """PostgreSQL over asyncpg: the same units of work, run by `AsyncConnection.run_sync`."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import URL, Connection
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+
+from db.unavailable import StoreUnavailable, postgres_away
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 CONNECTIONS = 10
+CONNECT_SECONDS = 10.0
+QUEUE_SECONDS = 30.0
+READING: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 
 
 class PostgresStore:
@@ -19,34 +25,61 @@ class PostgresStore:
     dialect = "postgresql"
 
     def __init__(self, url: URL) -> None:
-        # Commands, output and sealed secrets are parameters: no error shows them.
+        self._closed = False
         self._engine = create_async_engine(
-            url, pool_size=CONNECTIONS, max_overflow=0, pool_pre_ping=True, hide_parameters=True
+            url,
+            # Commands, output and sealed secrets are parameters: no error shows them.
+            hide_parameters=True,
+            pool_size=CONNECTIONS,
+            max_overflow=0,
+            pool_timeout=QUEUE_SECONDS,
+            pool_pre_ping=True,
+            connect_args={"timeout": CONNECT_SECONDS},
         )
         self._units: set[asyncio.Task[Any]] = set()
 
     async def run(self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         async def unit() -> T:
-            async with self._engine.begin() as conn:
+            async with self._connection() as conn, conn.begin():
                 return await conn.run_sync(fn, *args, **kwargs)
 
         return await self._whole(unit())
 
     async def read(self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         async def unit() -> T:
-            async with self._engine.connect() as conn:
-                await conn.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            async with self._connection() as conn:
+                await conn.execution_options(**READING)
                 return await conn.run_sync(fn, *args, **kwargs)
 
         return await self._whole(unit())
 
     async def close(self) -> None:
+        self._closed = True
         if self._units:
             await asyncio.wait(self._units)
         await self._engine.dispose()
 
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[AsyncConnection]:
+        """A connection. StoreUnavailable when there is none to be had, or when it is lost on the way."""
+        try:
+            conn = await self._engine.connect()
+        except Exception as error:
+            raise StoreUnavailable() from error
+        try:
+            yield conn
+        except Exception as error:
+            if postgres_away(error):
+                raise StoreUnavailable() from error
+            raise
+        finally:
+            await conn.close()
+
     async def _whole(self, work: Coroutine[Any, Any, T]) -> T:
         """The unit runs to its end even if its caller goes away: a transaction is never cut half way."""
+        if self._closed:
+            work.close()
+            raise StoreUnavailable("the store is closed")
         task = asyncio.create_task(work, name="unit of work")
         self._units.add(task)
         task.add_done_callback(self._units.discard)

@@ -3,11 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, Text, Update, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Select, Table, Update, insert, select, update
 from sqlmodel import SQLModel
 
 Model = TypeVar("Model", bound=SQLModel)
-TEXT = Text()
 
 
 def table_of(model: type[SQLModel]) -> Table:

@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection
 
+from db import names, rows
 from db import page as pages
-from db import rows
 from db.models import Server
 from db.page import Window
 
@@ -18,7 +18,7 @@ KEPT = servers.c.deleted_at.is_(None)
 
 @dataclass(frozen=True, slots=True)
 class ServerFilter:
-    """None: any. `tag` is matched whole."""
+    """None: any. `tag` is matched whole, `name_contains` in any case."""
 
     name_contains: str | None = None
     enabled: bool | None = None
@@ -26,7 +26,7 @@ class ServerFilter:
 
 
 def insert(conn: Connection, values: Mapping[str, Any]) -> Server:
-    return rows.add(conn, Server, values)
+    return rows.add(conn, Server, names.searchable(values))
 
 
 def by_id(conn: Connection, id: int) -> Server | None:
@@ -43,7 +43,7 @@ def by_name(conn: Connection, name: str) -> Server | None:
 
 
 def update(conn: Connection, id: int, values: Mapping[str, Any]) -> bool:
-    return rows.change(conn, Server, values, servers.c.id == id, KEPT)
+    return rows.change(conn, Server, names.searchable(values), servers.c.id == id, KEPT)
 
 
 def delete(conn: Connection, id: int, at: datetime) -> bool:
@@ -61,9 +61,9 @@ def count(conn: Connection, filter: ServerFilter) -> int:
 def conditions(filter: ServerFilter) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = [KEPT]
     if filter.name_contains is not None:
-        found.append(pages.contains(servers.c.name, filter.name_contains))
+        found.append(names.contains(servers.c.name_folded, filter.name_contains))
     if filter.enabled is not None:
         found.append(servers.c.enabled.is_(filter.enabled))
     if filter.tag is not None:
-        found.append(servers.c.tags.cast(rows.TEXT).contains(f'"{filter.tag}"', autoescape=True))
+        found.append(names.lists(servers.c.tags, filter.tag))
     return found

@@ -5,23 +5,19 @@ import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event
+from sqlalchemy import URL, Connection
+
+from db.sqlite_engine import engine
+from db.unavailable import StoreUnavailable, sqlite_away
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 READERS = 4
 MOST_IN_GROUP = 256
-BUSY_MS = 5000
-PRAGMAS = (
-    "PRAGMA journal_mode=WAL",
-    "PRAGMA synchronous=FULL",
-    "PRAGMA foreign_keys=ON",
-    f"PRAGMA busy_timeout={BUSY_MS}",
-    "PRAGMA journal_size_limit=67108864",
-)
 
 
 class Unit:
@@ -40,13 +36,16 @@ class SqliteStore:
     dialect = "sqlite"
 
     def __init__(self, url: URL) -> None:
-        self._engine = engine(url)
+        self._closed = False
+        self._writing = engine(url, connections=1)
+        self._reading = engine(url, connections=READERS, read_only=True)
         self._units: queue.SimpleQueue[Unit | None] = queue.SimpleQueue()
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="sqlite reader")
         self._writer = threading.Thread(target=self._write, name="sqlite writer", daemon=True)
         self._writer.start()
 
     async def run(self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        self._check_open()
         unit = Unit(lambda conn: fn(conn, *args, **kwargs))
         self._units.put(unit)
         # Shielded: a caller that goes away does not undo what others share a commit with.
@@ -54,19 +53,31 @@ class SqliteStore:
         return result
 
     async def read(self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        self._check_open()
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._readers, self._read, lambda conn: fn(conn, *args, **kwargs))
 
     async def close(self) -> None:
+        self._closed = True
         self._units.put(None)
         await asyncio.to_thread(self._writer.join)
         await asyncio.to_thread(self._readers.shutdown)
-        self._engine.dispose()
+        self._writing.dispose()
+        self._reading.dispose()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreUnavailable("the store is closed")
 
     def _read(self, work: Callable[[Connection], T]) -> T:
-        with self._engine.connect() as conn:
-            conn.exec_driver_sql("BEGIN")
-            return work(conn)
+        try:
+            with self._reading.connect() as conn:
+                conn.exec_driver_sql("BEGIN")
+                return work(conn)
+        except Exception as error:
+            if sqlite_away(error):
+                raise StoreUnavailable() from error
+            raise
 
     def _write(self) -> None:
         while (first := self._units.get()) is not None:
@@ -77,18 +88,17 @@ class SqliteStore:
                     self._units.put(None)
                     break
                 group.append(unit)
-            self._commit(group)
+            self._commit([unit for unit in group if unit.future.set_running_or_notify_cancel()])
 
     def _commit(self, group: list[Unit]) -> None:
         """Run the group in one transaction; a unit that fails is rolled back alone."""
-        answers: list[Callable[[], None]] = []
         try:
-            with self._engine.connect() as conn:
+            with self._writing.connect() as conn:
                 conn.exec_driver_sql("BEGIN IMMEDIATE")
                 answers = [attempt(conn, unit) for unit in group]
                 conn.commit()
         except BaseException as error:
-            answers = [answer(unit.future.set_exception, error) for unit in group]
+            answers = [partial(unit.future.set_exception, told(error)) for unit in group]
         for give in answers:
             give()
 
@@ -99,36 +109,19 @@ def attempt(conn: Connection, unit: Unit) -> Callable[[], None]:
     try:
         result = unit.work(conn)
     except BaseException as error:
+        if sqlite_away(error):  # SQLite may have rolled back all of the transaction: the group fails as one
+            raise
         conn.exec_driver_sql("ROLLBACK TO unit")
         conn.exec_driver_sql("RELEASE unit")
-        return answer(unit.future.set_exception, error)
+        return partial(unit.future.set_exception, error)
     conn.exec_driver_sql("RELEASE unit")
-    return answer(unit.future.set_result, result)
+    return partial(unit.future.set_result, result)
 
 
-def answer(give: Callable[[Any], None], value: Any) -> Callable[[], None]:
-    return lambda: give(value)
-
-
-def engine(url: URL) -> Engine:
-    """An engine whose transactions begin only where we say, with every pragma set on each connection."""
-    made = create_engine(
-        url.set(drivername="sqlite+pysqlite"),
-        hide_parameters=True,
-        poolclass=QueuePool,
-        pool_size=READERS + 1,
-        connect_args={"check_same_thread": False, "isolation_level": None, "timeout": BUSY_MS / 1000},
-    )
-    event.listen(made, "connect", set_pragmas)
-    return made
-
-
-def set_pragmas(connection: Any, record: Any) -> None:
-    """SQLite's own lower() knows ASCII only."""
-    connection.create_function("lower", 1, lower, deterministic=True)
-    for pragma in PRAGMAS:
-        connection.execute(pragma)
-
-
-def lower(text: str | None) -> str | None:
-    return None if text is None else text.lower()
+def told(error: BaseException) -> BaseException:
+    """What a caller is told of an error that ended the whole group."""
+    if not sqlite_away(error):
+        return error
+    away = StoreUnavailable()
+    away.__cause__ = error
+    return away

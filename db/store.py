@@ -7,13 +7,19 @@ from sqlalchemy import URL, Connection, make_url
 
 from db.postgres_store import PostgresStore
 from db.sqlite_store import SqliteStore
+from db.unavailable import StoreUnavailable
+
+__all__ = ["Store", "StoreUnavailable", "open_store"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 class Store(Protocol):
-    """A unit runs once, in one transaction. Its errors, IntegrityError among them, reach the caller unchanged."""
+    """A unit runs once, in one transaction. Its errors, IntegrityError among them, reach the caller unchanged.
+
+    StoreUnavailable when the database is away, or the store is closed; units that wait when it closes still run.
+    """
 
     @property
     def dialect(self) -> str:
@@ -23,7 +29,7 @@ class Store(Protocol):
         """Run a unit that writes. When this returns, what it wrote is durable."""
 
     async def read(self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run a unit that only reads. It sees everything that was committed before the call."""
+        """Run a unit that only reads, on one snapshot. It sees everything that was committed before the call."""
 
     async def close(self) -> None: ...
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, select
 
+from db import names, rows
 from db import page as pages
-from db import rows
 from db.models import Task
 from db.page import Window
 
@@ -30,7 +30,7 @@ class TaskFilter:
 
 
 def insert(conn: Connection, values: Mapping[str, Any]) -> Task:
-    return rows.add(conn, Task, values)
+    return rows.add(conn, Task, names.searchable(values))
 
 
 def by_id(conn: Connection, id: int) -> Task | None:
@@ -43,7 +43,7 @@ def by_ids(conn: Connection, ids: Sequence[int]) -> list[Task]:
 
 
 def update(conn: Connection, id: int, values: Mapping[str, Any]) -> bool:
-    return rows.change(conn, Task, values, tasks.c.id == id, KEPT)
+    return rows.change(conn, Task, names.searchable(values), tasks.c.id == id, KEPT)
 
 
 def delete(conn: Connection, id: int, at: datetime) -> bool:
@@ -87,7 +87,7 @@ def conditions(filter: TaskFilter) -> list[ColumnElement[bool]]:
     if filter.enabled is not None:
         found.append(tasks.c.enabled.is_(filter.enabled))
     if filter.name_contains is not None:
-        found.append(pages.contains(tasks.c.name, filter.name_contains))
+        found.append(names.contains(tasks.c.name_folded, filter.name_contains))
     if filter.last_run_from is not None:
         found.append(tasks.c.last_run >= filter.last_run_from)
     if filter.last_run_to is not None:

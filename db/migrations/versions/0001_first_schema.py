@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from db.columns import BigId, JsonText, UtcTime
+from db.columns import BigId, JsonText, UtcTime, name_type
 
 revision = "0001"
 down_revision = None
@@ -31,7 +31,7 @@ def create_users() -> None:
     op.create_table(
         "users",
         sa.Column("id", BigId, autoincrement=True, nullable=False),
-        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("name", name_type(64), nullable=False),
         sa.Column("password_hash", sa.String(length=255), nullable=False),
         sa.Column("role", sa.String(length=16), nullable=False),
         sa.Column("disabled", sa.Boolean(), nullable=False),
@@ -47,7 +47,8 @@ def create_servers() -> None:
     op.create_table(
         "servers",
         sa.Column("id", BigId, autoincrement=True, nullable=False),
-        sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("name", name_type(100), nullable=False),
+        sa.Column("name_folded", sa.Text(), nullable=False),
         sa.Column("host", sa.String(length=255), nullable=False),
         sa.Column("port", sa.Integer(), nullable=False),
         sa.Column("username", sa.String(length=64), nullable=False),
@@ -76,13 +77,15 @@ def create_servers() -> None:
         sqlite_where=sa.text("deleted_at IS NULL"),
         postgresql_where=sa.text("deleted_at IS NULL"),
     )
+    op.create_index("ix_servers_created", "servers", ["created_at", "id"], unique=False)
 
 
 def create_tasks() -> None:
     op.create_table(
         "tasks",
         sa.Column("id", BigId, autoincrement=True, nullable=False),
-        sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("name", name_type(100), nullable=False),
+        sa.Column("name_folded", sa.Text(), nullable=False),
         sa.Column("command", sa.Text(), nullable=False),
         sa.Column("server_id", BigId, nullable=False),
         sa.Column("cron_expr", sa.String(length=120), nullable=False),
@@ -108,7 +111,8 @@ def create_tasks() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index(op.f("ix_tasks_created_by"), "tasks", ["created_by"], unique=False)
+    op.create_index("ix_tasks_created", "tasks", ["created_at", "id"], unique=False)
+    op.create_index("ix_tasks_creator", "tasks", ["created_by", "id"], unique=False)
     op.create_index(
         "ix_tasks_due",
         "tasks",
@@ -119,6 +123,7 @@ def create_tasks() -> None:
     )
     op.create_index("ix_tasks_last_run", "tasks", ["last_run", "id"], unique=False)
     op.create_index("ix_tasks_name", "tasks", ["name", "id"], unique=False)
+    op.create_index("ix_tasks_next_run", "tasks", ["next_run", "id"], unique=False)
     op.create_index("ix_tasks_server", "tasks", ["server_id", "id"], unique=False)
 
 
@@ -139,12 +144,12 @@ def create_task_executions() -> None:
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("reason", sa.String(length=24), nullable=True),
         sa.Column("message", sa.Text(), nullable=True),
-        sa.Column("exit_code", sa.Integer(), nullable=True),
+        sa.Column("exit_code", sa.BigInteger(), nullable=True),
         sa.Column("exit_signal", sa.String(length=16), nullable=True),
         sa.Column("created_at", UtcTime(), nullable=False),
         sa.Column("start_time", UtcTime(), nullable=True),
         sa.Column("end_time", UtcTime(), nullable=True),
-        sa.Column("duration_ms", sa.Integer(), nullable=True),
+        sa.Column("duration_ms", sa.BigInteger(), nullable=True),
         sa.Column("cancel_at", UtcTime(), nullable=True),
         sa.Column("runner_id", sa.String(length=64), nullable=True),
         sa.Column("fence", sa.Integer(), nullable=False),
@@ -200,7 +205,10 @@ def create_task_executions() -> None:
     op.create_index("ix_executions_server", "task_executions", ["server_id", "id"], unique=False)
     op.create_index("ix_executions_state", "task_executions", ["state", "id"], unique=False)
     op.create_index("ix_executions_task", "task_executions", ["task_id", "id"], unique=False)
-    op.create_index(op.f("ix_task_executions_created_by"), "task_executions", ["created_by"], unique=False)
+    op.create_index("ix_executions_trigger", "task_executions", ["trigger", "id"], unique=False)
+    op.create_index("ix_executions_creator", "task_executions", ["created_by", "id"], unique=False)
+    op.create_index("ix_executions_start", "task_executions", ["start_time", "id"], unique=False)
+    op.create_index("ix_executions_end", "task_executions", ["end_time", "id"], unique=False)
 
 
 def create_output_chunks() -> None:

@@ -1,0 +1,44 @@
+"""What the database's tests share: the same store on SQLite and on PostgreSQL, each test with a database of its own."""
+
+import shutil
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from db.store import Store, open_store
+from tests.postgres import Postgres, postgres
+from tests.runner.stores import template
+
+__all__ = ["postgres", "template"]
+
+Database = Callable[[], AbstractAsyncContextManager[str]]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, template: Path, tmp_path: Path) -> Database:
+    """Gives the URL of a new database of today's schema."""
+    if request.param == "postgresql":
+        server: Postgres = request.getfixturevalue("postgres")
+        return server.database
+
+    @asynccontextmanager
+    async def copied() -> AsyncIterator[str]:
+        shutil.copy(template, tmp_path / "sshcast.db")
+        yield f"sqlite:///{tmp_path / 'sshcast.db'}"
+
+    return copied
+
+
+@pytest.fixture
+async def url(database: Database) -> AsyncIterator[str]:
+    async with database() as found:
+        yield found
+
+
+@pytest.fixture
+async def store(url: str) -> AsyncIterator[Store]:
+    opened = await open_store(url)
+    yield opened
+    await opened.close()

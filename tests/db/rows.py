@@ -1,0 +1,77 @@
+"""Rows that the database's tests need: units of work that make one row each."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection
+
+from db import executions, servers, tasks, users
+from db.models import Server, Task, TaskExecution, User
+from db.values import Mode, Role, Trigger
+
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+def at(seconds: float) -> datetime:
+    """A moment `seconds` after noon."""
+    return NOON + timedelta(seconds=seconds)
+
+
+def user(conn: Connection, name: str = "ada") -> User:
+    """The user called `name`, made if there is none."""
+    known = users.by_name(conn, name)
+    return known or users.insert(conn, name=name, password_hash="x", role=Role.OPERATOR, at=NOON)
+
+
+def server(conn: Connection, **changes: Any) -> Server:
+    values = {
+        "name": f"server {servers.count(conn, servers.ServerFilter())}",
+        "host": "127.0.0.1",
+        "port": 22,
+        "username": "root",
+        "host_keys": ["ssh-ed25519 AAAA"],
+        "credential_kind": "password",
+        "credential": b"sealed",
+        "tags": [],
+        "max_parallel": 10,
+        "run_mode": Mode.DURABLE,
+        "enabled": True,
+        "created_by": user(conn).id,
+        "created_at": NOON,
+        "updated_at": NOON,
+    }
+    return servers.insert(conn, values | changes)
+
+
+def task(conn: Connection, **changes: Any) -> Task:
+    values = {
+        "name": "a task",
+        "command": "true",
+        "server_id": changes.get("server_id") or server(conn).id,
+        "cron_expr": "@manual",
+        "timezone": "UTC",
+        "enabled": True,
+        "timeout_seconds": 300,
+        "output_limit": 1_000_000,
+        "env": {},
+        "created_by": user(conn).id,
+        "created_at": NOON,
+        "updated_at": NOON,
+    }
+    return tasks.insert(conn, values | changes)
+
+
+def pending(conn: Connection, **changes: Any) -> TaskExecution:
+    values = {
+        "task_id": None,
+        "server_id": changes.get("server_id") or server(conn).id,
+        "command": "true",
+        "env": {},
+        "working_dir": None,
+        "timeout_seconds": 30,
+        "output_limit": 1_000_000,
+        "trigger": Trigger.API,
+        "created_at": NOON,
+        "created_by": changes.get("created_by") or user(conn).id,
+    }
+    return executions.insert(conn, values | changes)
