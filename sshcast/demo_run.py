@@ -31,7 +31,7 @@ async def show(url: str, user: str, password: str, task: str, console: Console) 
     except (httpx2.HTTPError, DemoFailed) as error:
         console.print(f"The demo run failed: {error}", style="red", markup=False)
         return False
-    succeeded = end["state"] == "SUCCESS" and end["exit_code"] == 0
+    succeeded: bool = end["state"] == "SUCCESS" and end["exit_code"] == 0
     words = f"[{end['state']}] exit status {end['exit_code']}" + (f" ({end['message']})" if end["message"] else "")
     console.print(words, style="green" if succeeded else "red", markup=False)
     return succeeded

@@ -1,6 +1,7 @@
 """Ending what is left of a run on its target, and looking whether anything still lives.
 
-Every process of a run inherits SSHCAST_SPOOL, so where /proc shows environments it is found even in a session of its own.
+Every process of a run inherits SSHCAST_SPOOL, so where /proc shows environments it is found even in a session of its
+own.
 """
 
 import re
