@@ -5,9 +5,9 @@ from typing import Any
 
 import structlog
 from graphql import GraphQLError
-from sqlalchemy.exc import InterfaceError, OperationalError
 from strawberry.utils.str_converters import to_camel_case
 
+from db.unavailable import StoreUnavailable
 from resolvers.errors import Language, ServiceError, Unavailable
 
 log = structlog.get_logger()
@@ -122,7 +122,7 @@ def coded(error: GraphQLError, code: str) -> GraphQLError:
 
 def masked(cause: Exception, error: GraphQLError) -> ServiceError:
     """What hides behind it goes into our log, under an id that the answer carries."""
-    if isinstance(cause, OperationalError | InterfaceError | ConnectionError):
+    if isinstance(cause, StoreUnavailable):
         log.error("the database is away", path=error.path, exc_info=cause)
         return Unavailable()
     internal = Internal()
