@@ -1,6 +1,7 @@
 """Column types and shorthands that the tables share."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -63,3 +64,8 @@ def time_column(*, nullable: bool = False) -> Column[datetime]:
 
 def big_column(default: int = 0) -> Column[int]:
     return Column(BigInteger, nullable=False, default=default, server_default=str(default))
+
+
+def json_column(empty: Callable[[], Any], text: str) -> Column[Any]:
+    """A JSON column that is `empty` (written as `text`) where nothing is given."""
+    return Column(JsonText, nullable=False, default=empty, server_default=text)

@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlmodel import Field, SQLModel
 
-from db.columns import BigId, JsonText, big_column, id_column, name_type, reference, time_column
+from db.columns import BigId, JsonText, big_column, id_column, json_column, name_type, reference, time_column
 
 
 class User(SQLModel, table=True):
@@ -66,6 +66,7 @@ class Server(SQLModel, table=True):
     tags: list[str] = Field(sa_column=Column(JsonText, nullable=False))
     max_parallel: int = Field(sa_column=Column(Integer, nullable=False))
     run_mode: str = Field(sa_column=Column(String(16), nullable=False))
+    blackouts: list[dict[str, Any]] = Field(sa_column=json_column(list, "[]"))
     enabled: bool = Field(sa_column=Column(Boolean, nullable=False, default=True))
     created_by: int = Field(sa_column=reference("users.id"))
     created_at: datetime = Field(sa_column=time_column())
@@ -104,6 +105,9 @@ class Task(SQLModel, table=True):
     output_limit: int = Field(sa_column=big_column())
     env: dict[str, str] = Field(sa_column=Column(JsonText, nullable=False))
     working_dir: str | None = Field(sa_column=Column(String(4096)))
+    terms: dict[str, Any] = Field(sa_column=json_column(dict, "{}"))
+    paused_at: datetime | None = Field(sa_column=time_column(nullable=True))
+    paused_until: datetime | None = Field(sa_column=time_column(nullable=True))
     next_run: datetime | None = Field(sa_column=time_column(nullable=True))
     last_run: datetime | None = Field(sa_column=time_column(nullable=True))
     created_by: int = Field(sa_column=reference("users.id"))
@@ -138,6 +142,12 @@ class TaskExecution(SQLModel, table=True):
             "server_id",
             sqlite_where=text("state = 'RUNNING'"),
             postgresql_where=text("state = 'RUNNING'"),
+        ),
+        Index(
+            "ix_executions_open",
+            "task_id",
+            sqlite_where=text("state IN ('PENDING', 'RUNNING')"),
+            postgresql_where=text("state IN ('PENDING', 'RUNNING')"),
         ),
         Index("ix_executions_task", "task_id", "id"),
         Index("ix_executions_server", "server_id", "id"),
@@ -181,6 +191,37 @@ class TaskExecution(SQLModel, table=True):
     idempotency_key: str | None = Field(sa_column=Column(String(128)))
     policy_version: str | None = Field(sa_column=Column(String(32)))
     created_by: int = Field(sa_column=reference("users.id"))
+
+
+class ScheduleSlot(SQLModel, table=True):
+    """One moment at which a task's schedule was due, and what came of it. Written once for each, never twice.
+
+    `becomes` is the outcome of a waiting slot once its run starts. `open` while something may still follow: a waiting
+    run, a retry (`retries_left`, at `retry_at`), or the end of its start deadline (`start_by`).
+    """
+
+    __tablename__ = "schedule_slots"
+    __table_args__ = (
+        UniqueConstraint("task_id", "slot", name="uq_slots_task_slot"),
+        Index("ix_slots_open", "task_id", sqlite_where=text("open"), postgresql_where=text("open")),
+        Index("ix_slots_outcome", "outcome", "id"),
+        Index("ix_slots_slot", "slot", "id"),
+        Index("ix_slots_execution", "execution_id"),
+    )
+
+    id: int = Field(sa_column=id_column())
+    task_id: int = Field(sa_column=reference("tasks.id"))
+    slot: datetime = Field(sa_column=time_column())
+    outcome: str = Field(sa_column=Column(String(20), nullable=False))
+    note: str | None = Field(sa_column=Column(String(16)))
+    reason: str | None = Field(sa_column=Column(Text))
+    execution_id: int | None = Field(sa_column=Column(BigId, ForeignKey("task_executions.id", ondelete="SET NULL")))
+    decided_at: datetime = Field(sa_column=time_column())
+    becomes: str | None = Field(sa_column=Column(String(20)))
+    open: bool = Field(sa_column=Column(Boolean, nullable=False, default=False))
+    retries_left: int = Field(sa_column=Column(Integer, nullable=False, default=0))
+    retry_at: datetime | None = Field(sa_column=time_column(nullable=True))
+    start_by: datetime | None = Field(sa_column=time_column(nullable=True))
 
 
 class OutputChunk(SQLModel, table=True):

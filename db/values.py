@@ -77,3 +77,47 @@ class CredentialKind(StrEnum):
     PASSWORD = "password"  # noqa: S105 - the name of a kind, not a password
     KEY = "key"
     CERTIFICATE = "certificate"
+
+
+class SlotOutcome(StrEnum):
+    """What came of one moment at which a schedule was due. The first three have an execution; `waiting` will change."""
+
+    FIRED = "fired"
+    CAUGHT_UP = "caught-up"
+    MOVED_BY_DST = "moved-by-dst"
+    WAITING = "waiting"
+    SKIPPED_OVERLAP = "skipped-overlap"
+    SKIPPED_PAUSED = "skipped-paused"
+    SKIPPED_BLACKOUT = "skipped-blackout"
+    SKIPPED_DST = "skipped-dst"
+    MISSED = "missed"
+    REFUSED_BY_POLICY = "refused-by-policy"
+    UNREADABLE = "unreadable"
+
+    @property
+    def ran(self) -> bool:
+        return self in (SlotOutcome.FIRED, SlotOutcome.CAUGHT_UP, SlotOutcome.MOVED_BY_DST)
+
+
+class Overlap(StrEnum):
+    """What a slot does while the task's run of before goes on."""
+
+    ALLOW = "allow"
+    """Runs beside it."""
+    SKIP = "skip"
+    """Does not run."""
+    QUEUE = "queue"
+    """Waits for its end; one waits at most, a further slot does not run."""
+    REPLACE = "replace"
+    """Has it cancelled, and runs once it is gone."""
+
+
+class Missed(StrEnum):
+    """What happens to slots that were due while no scheduler ran."""
+
+    SKIP = "skip"
+    """None of them runs."""
+    LATEST = "latest"
+    """The latest runs, once."""
+    ALL = "all"
+    """Each runs, as far as the cap and the window go."""

@@ -16,11 +16,13 @@ def upgrade() -> None:
     create_servers()
     create_tasks()
     create_task_executions()
+    create_schedule_slots()
     create_output_chunks()
 
 
 def downgrade() -> None:
     op.drop_table("output_chunks")
+    op.drop_table("schedule_slots")
     op.drop_table("task_executions")
     op.drop_table("tasks")
     op.drop_table("servers")
@@ -58,6 +60,7 @@ def create_servers() -> None:
         sa.Column("tags", JsonText(), nullable=False),
         sa.Column("max_parallel", sa.Integer(), nullable=False),
         sa.Column("run_mode", sa.String(length=16), nullable=False),
+        sa.Column("blackouts", JsonText(), server_default="[]", nullable=False),
         sa.Column("enabled", sa.Boolean(), nullable=False),
         sa.Column("created_by", BigId, nullable=False),
         sa.Column("created_at", UtcTime(), nullable=False),
@@ -95,6 +98,9 @@ def create_tasks() -> None:
         sa.Column("output_limit", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("env", JsonText(), nullable=False),
         sa.Column("working_dir", sa.String(length=4096), nullable=True),
+        sa.Column("terms", JsonText(), server_default="{}", nullable=False),
+        sa.Column("paused_at", UtcTime(), nullable=True),
+        sa.Column("paused_until", UtcTime(), nullable=True),
         sa.Column("next_run", UtcTime(), nullable=True),
         sa.Column("last_run", UtcTime(), nullable=True),
         sa.Column("created_by", BigId, nullable=False),
@@ -204,11 +210,53 @@ def create_task_executions() -> None:
     )
     op.create_index("ix_executions_server", "task_executions", ["server_id", "id"], unique=False)
     op.create_index("ix_executions_state", "task_executions", ["state", "id"], unique=False)
+    op.create_index(
+        "ix_executions_open",
+        "task_executions",
+        ["task_id"],
+        unique=False,
+        sqlite_where=sa.text("state IN ('PENDING', 'RUNNING')"),
+        postgresql_where=sa.text("state IN ('PENDING', 'RUNNING')"),
+    )
     op.create_index("ix_executions_task", "task_executions", ["task_id", "id"], unique=False)
     op.create_index("ix_executions_trigger", "task_executions", ["trigger", "id"], unique=False)
     op.create_index("ix_executions_creator", "task_executions", ["created_by", "id"], unique=False)
     op.create_index("ix_executions_start", "task_executions", ["start_time", "id"], unique=False)
     op.create_index("ix_executions_end", "task_executions", ["end_time", "id"], unique=False)
+
+
+def create_schedule_slots() -> None:
+    op.create_table(
+        "schedule_slots",
+        sa.Column("id", BigId, autoincrement=True, nullable=False),
+        sa.Column("task_id", BigId, nullable=False),
+        sa.Column("slot", UtcTime(), nullable=False),
+        sa.Column("outcome", sa.String(length=20), nullable=False),
+        sa.Column("note", sa.String(length=16), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("execution_id", BigId, nullable=True),
+        sa.Column("decided_at", UtcTime(), nullable=False),
+        sa.Column("becomes", sa.String(length=20), nullable=True),
+        sa.Column("open", sa.Boolean(), nullable=False),
+        sa.Column("retries_left", sa.Integer(), nullable=False),
+        sa.Column("retry_at", UtcTime(), nullable=True),
+        sa.Column("start_by", UtcTime(), nullable=True),
+        sa.ForeignKeyConstraint(["task_id"], ["tasks.id"]),
+        sa.ForeignKeyConstraint(["execution_id"], ["task_executions.id"], ondelete="SET NULL"),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("task_id", "slot", name="uq_slots_task_slot"),
+    )
+    op.create_index(
+        "ix_slots_open",
+        "schedule_slots",
+        ["task_id"],
+        unique=False,
+        sqlite_where=sa.text("open"),
+        postgresql_where=sa.text("open"),
+    )
+    op.create_index("ix_slots_execution", "schedule_slots", ["execution_id"], unique=False)
+    op.create_index("ix_slots_outcome", "schedule_slots", ["outcome", "id"], unique=False)
+    op.create_index("ix_slots_slot", "schedule_slots", ["slot", "id"], unique=False)
 
 
 def create_output_chunks() -> None:
