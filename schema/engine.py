@@ -85,9 +85,9 @@ class Engine:
         anonymous = operation.ctx.viewer is None
         document = self._documents.get(asked.query, hide_suggestions=anonymous)
         chosen = document.operation(asked.operation_name)
-        check_kind(chosen, asked.kinds)
         if anonymous and not open_to_strangers(chosen, asked):
             raise Unauthenticated()
+        check_kind(chosen, asked.kinds)
         executor = StrawberryGraphQLCoreExecutionContext.build(
             self._schema,
             document.node,

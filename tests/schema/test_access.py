@@ -1,0 +1,140 @@
+"""Who may use which field: every root field of the schema, with nobody signed in and with each role."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from graphql import (
+    GraphQLEnumType,
+    GraphQLField,
+    GraphQLInputObjectType,
+    GraphQLList,
+    GraphQLNonNull,
+    is_composite_type,
+)
+
+from db.values import Role
+from schema.build import build_schema
+from tests.service import Running
+
+pytestmark = pytest.mark.anyio
+
+# One line for each root field, as this test finds it; a new field fails until its line says who may use it.
+MATRIX = Path(__file__).parent / "access.txt"
+SCHEMA = build_schema()._schema
+CALLERS = (None, *Role)
+SAMPLES = {"ID": '"999999"', "String": '"x"', "Int": "1", "Long": "1", "Float": "0", "Boolean": "true"}
+# It ends the session that the other fields are tried with.
+LAST = "logout"
+
+
+def root_fields() -> Iterator[tuple[str, str, GraphQLField]]:
+    """The kind of operation, the name and the field, for each; what ends the session comes last."""
+    roots = {"query": SCHEMA.query_type, "mutation": SCHEMA.mutation_type, "subscription": SCHEMA.subscription_type}
+    found = [(kind, name, field) for kind, root in roots.items() if root for name, field in root.fields.items()]
+    yield from sorted(found, key=lambda item: item[1] == LAST)
+
+
+def document(kind: str, name: str, field: GraphQLField) -> str:
+    """The shortest document that uses the field."""
+    given = ", ".join(f"{arg}: {sample(item.type)}" for arg, item in field.args.items() if needed(item.type))
+    named: Any = field.type
+    while isinstance(named, GraphQLNonNull | GraphQLList):
+        named = named.of_type
+    below = " { __typename }" if is_composite_type(named) else ""
+    return f"{kind} {{ {name}{f'({given})' if given else ''}{below} }}"
+
+
+def needed(kind: Any) -> bool:
+    return isinstance(kind, GraphQLNonNull)
+
+
+def sample(kind: Any) -> str:
+    """A literal of the type: of an input object, what must be given."""
+    if isinstance(kind, GraphQLNonNull):
+        return sample(kind.of_type)
+    if isinstance(kind, GraphQLList):
+        return "[]"
+    if isinstance(kind, GraphQLEnumType):
+        return next(iter(kind.values))
+    if isinstance(kind, GraphQLInputObjectType):
+        given = {name: field.type for name, field in kind.fields.items() if needed(field.type)}
+        return "{" + ", ".join(f"{name}: {sample(item)}" for name, item in given.items()) + "}"
+    return SAMPLES[kind.name]
+
+
+async def outcome(api: Running, caller: Role | None, text: str) -> str:
+    """UNAUTHENTICATED, FORBIDDEN, or allowed: what else may be wrong is none of this test's business."""
+    headers = (api.as_user(caller) if caller else {}) | {"Accept": "text/event-stream, application/json"}
+    async with api.http.stream("POST", "/graphql", json={"query": text}, headers=headers) as answer:
+        if answer.status_code == 401:
+            return "UNAUTHENTICATED"
+        if "executionUpdates" in text:
+            return "allowed"  # it goes on for ever
+        body = (await answer.aread()).decode()
+    return next((code for code in ("UNAUTHENTICATED", "FORBIDDEN") if f'"code":"{code}"' in body), "allowed")
+
+
+async def test_every_root_field_is_open_to_those_in_the_matrix_and_to_nobody_else(fresh: Running) -> None:
+    found: dict[str, list[str]] = {}
+    for caller in CALLERS:
+        for kind, name, field in root_fields():
+            word = await outcome(fresh, caller, document(kind, name, field))
+            found.setdefault(f"{kind} {name}", []).append(f"{caller or 'nobody'}={word}")
+    lines = "".join(f"{name}: {' '.join(words)}\n" for name, words in sorted(found.items()))
+    assert lines == MATRIX.read_text()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{ __schema { types { name } } }",
+        '{ __type(name: "User") { name } }',
+        "{ __typename me { name } }",
+        "query { ...F } fragment F on Query { me { name } }",
+        "{ ... on Query { tasks { totalCount } } }",
+        'mutation { login(input: {username: "a", password: "b"}) { errors { code } } logout { errors { code } } }',
+        "subscription { executionUpdates { id } }",
+    ],
+)
+async def test_nobody_reads_anything_without_signing_in(api: Running, text: str) -> None:
+    for headers in ({}, {"Authorization": "Bearer nonsense"}, {"Accept": "text/event-stream"}):
+        answer = await api.post({"query": text}, None, **headers)
+        assert answer.status_code == 401
+        assert answer.headers["www-authenticate"] == "Bearer"
+        assert answer.json()["errors"][0]["extensions"] == {"code": "UNAUTHENTICATED"}
+
+
+async def test_a_stale_token_is_refused_wherever_it_is_not_for_signing_in(api: Running) -> None:
+    stale = {"Authorization": f"Bearer {api.service.tokens.access(api.users['viewer'], seconds=-60)}"}
+    for text in ("{ me { name } }", "{ __typename }"):
+        assert (await api.post({"query": text}, None, **stale)).status_code == 401
+    login = 'mutation { login(input: {username: "x", password: "y"}) { errors { code } } }'
+    assert (await api.post({"query": login}, None, **stale)).status_code == 200
+    assert (await api.post({"query": "{ __typename }"}, None)).status_code == 200
+
+
+async def test_suggestions_are_for_those_who_have_signed_in(api: Running) -> None:
+    query = "{ me { nam } }"
+    assert "Did you mean" in (await api.graphql(query, "viewer"))["errors"][0]["message"]
+    assert "Did you mean" not in (await api.graphql(query, None))["errors"][0]["message"]
+    variables = {"query": "mutation($i: LoginInput!) { login(input: $i) { errors { code } } }"}
+    for role, hidden in (("viewer", False), (None, True)):
+        answer = await api.post(variables | {"variables": {"i": {"usernam": "x", "password": "y"}}}, role)
+        assert ("Did you mean" in answer.text) is not hidden
+
+
+@pytest.mark.parametrize("change", [{"disabled": True}, {"token_version": 7}])
+async def test_a_user_who_was_disabled_or_signed_out_is_nobody_at_once(fresh: Running, change: dict[str, Any]) -> None:
+    assert (await fresh.post({"query": "{ me { name } }"}, "admin")).status_code == 200
+    await fresh.change_user("admin", **change)
+    assert (await fresh.post({"query": "{ me { name } }"}, "admin")).status_code == 401
+
+
+async def test_a_demoted_user_has_the_new_role_at_once(fresh: Running) -> None:
+    token = fresh.as_user("admin")
+    await fresh.change_user("admin", role=Role.VIEWER)
+    mutation = 'mutation { deleteTask(input: {id: "1"}) { task { id } } }'
+    body = (await fresh.post({"query": mutation}, None, **token)).json()
+    assert body["errors"][0]["extensions"]["code"] == "FORBIDDEN"
