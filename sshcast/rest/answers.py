@@ -6,10 +6,10 @@ from typing import Any
 
 import orjson
 import structlog
-from sqlalchemy.exc import InterfaceError, OperationalError
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import Response
 
+from db.unavailable import StoreUnavailable
 from resolvers.errors import Language, ServiceError, Unavailable
 
 log = structlog.get_logger()
@@ -112,7 +112,7 @@ def known(error: Exception, path: str) -> ServiceError:
     """What the caller may learn of an error; what hides behind it is logged, under an id that the answer carries."""
     if isinstance(error, ServiceError):
         return error
-    if isinstance(error, OperationalError | InterfaceError | ConnectionError):
+    if isinstance(error, StoreUnavailable):
         log.error("the database is away", path=path, exc_info=error)
         return Unavailable()
     masked = Internal(secrets.token_hex(8))

@@ -43,7 +43,7 @@ class LiveAnswer(Response):
         self.init_headers(STREAM_HEADERS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        sending = asyncio.create_task(self._send(send), name="log stream")
+        sending = asyncio.create_task(self._send(send, scope["method"]), name="log stream")
         leaving = asyncio.create_task(left(receive), name="reader of a log stream")
         try:
             await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
@@ -56,11 +56,12 @@ class LiveAnswer(Response):
         if not sending.cancelled():
             sending.result()
 
-    async def _send(self, send: Send) -> None:
+    async def _send(self, send: Send, method: str) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         try:
-            async for part in self.parts:
-                await send({"type": "http.response.body", "body": part, "more_body": True})
+            if method != "HEAD":
+                async for part in self.parts:
+                    await send({"type": "http.response.body", "body": part, "more_body": True})
         except Cut:
             return
         await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -1,6 +1,5 @@
 """A service with its REST face on a loopback port, and runs whose output a test writes itself."""
 
-import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,27 +14,20 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from db import executions, output, transitions
-from db.migrate import migrate
 from db.models import Server, TaskExecution, User
 from db.output import NewChunk
-from db.store import open_store
 from db.values import Reason, Role, State, Stream, Trigger
 from resolvers import servers, users
-from resolvers.context import Context, Limits, Service, Viewer
+from resolvers.context import Context, Service, Viewer
 from resolvers.inputs import NewCredential, NewServer
-from resolvers.passwords import Passwords
-from resolvers.sign_in_links import SignInLinks
-from resolvers.throttle import Throttle
-from resolvers.tokens import TokenIssuer
-from runner.bus import Bus, execution_address
-from runner.policy import Policy
-from runner.vault import Vault
-from sshcast import health
+from runner.bus import execution_address
+from sshcast import app, health
 from sshcast.demo_server import ensure_key
 from sshcast.hosts import HostGuard
-from sshcast.listener import serving
+from sshcast.listener import Bounds, serving
 from sshcast.rest import face
 from sshcast.rest.stream import Pace
+from sshcast.settings import Settings
 
 PASSWORD = "a long enough password"
 
@@ -135,30 +127,19 @@ class Run:
 
 @asynccontextmanager
 async def opened(folder: Path, **changes: Any) -> AsyncIterator[Service]:
-    """The service's parts on a new SQLite file."""
-    store = await open_store(f"sqlite:///{folder / 'sshcast.db'}")
-    try:
-        await migrate(store)
-        service = Service(
-            store=store,
-            bus=Bus(),
-            vault=Vault({"1": os.urandom(32)}, "1"),
-            policy=Policy.load(),
-            passwords=Passwords(),
-            tokens=TokenIssuer(os.urandom(48), clock=clock),
-            links=SignInLinks(clock=clock),
-            throttle=Throttle(clock=clock),
-            limits=Limits(),
-            clock=clock,
-        )
+    """The service's parts on a new SQLite file; `changes` are fields of Service."""
+    async with app.opened(Settings(data=folder / "data")) as service:
         yield replace(service, **changes)
-    finally:
-        await store.close()
 
 
 @asynccontextmanager
 async def face_of(
-    service: Service, folder: Path, *, pace: Pace | None = None, more: tuple[Route, ...] = ()
+    service: Service,
+    folder: Path,
+    *,
+    pace: Pace | None = None,
+    more: tuple[Route, ...] = (),
+    bounds: Bounds | None = None,
 ) -> AsyncIterator[Face]:
     """The service over HTTP, with a user of each role, and a server that nothing listens on."""
     found = {role: await users.add(service, name=f"the.{role}", role=role, password=PASSWORD) for role in Role}
@@ -174,19 +155,20 @@ async def face_of(
     server = await servers.create(admin_of(service, found[Role.ADMIN]), new)
     listener = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    async with serving(app_of(service, pace, more), listener), httpx2.AsyncClient(base_url=url) as http:
+    async with serving(app_of(service, pace, more), listener, bounds=bounds), httpx2.AsyncClient(base_url=url) as http:
         yield Face(service=service, url=url, http=http, users=dict(found), server=server)
 
 
 def app_of(service: Service, pace: Pace | None, more: tuple[Route, ...]) -> Starlette:
-    app = Starlette(
+    """The REST part of the service's app, with a pace for its streams, and with more routes."""
+    made = Starlette(
         routes=[*more, *face.routes(pace or Pace()), *health.ROUTES],
         middleware=[Middleware(HostGuard, hosts=[], origins=[])],
         exception_handlers=face.HANDLERS,
     )
-    app.router.redirect_slashes = False
-    app.state.service = service
-    return app
+    made.router.redirect_slashes = False
+    made.state.service = service
+    return made
 
 
 def admin_of(service: Service, user: User) -> Context:

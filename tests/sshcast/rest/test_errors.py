@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 import structlog
-from sqlalchemy.exc import OperationalError
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from db.unavailable import StoreUnavailable
 from resolvers.context import Limits
 from sshcast.rest.answers import guarded
 from tests.sshcast.rest.service import Face, face_of, opened
@@ -26,7 +26,7 @@ async def fails(request: Request) -> Response:
 
 
 async def loses_the_database(request: Request) -> Response:
-    raise OperationalError(f"SELECT 1 -- {SECRET}", {}, Exception("connection refused"))
+    raise StoreUnavailable(f"cannot reach {SECRET}")
 
 
 ROUTES = (

@@ -2,19 +2,21 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx2
 import pytest
 import structlog
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from db import users
 from db.values import State
+from sshcast.listener import Bounds
 from sshcast.rest.stream import Pace
+from tests.sshcast.rest.reading import NDJSON, SSE, following, ndjson
 from tests.sshcast.rest.service import Face, Run, face_of, opened
-from tests.sshcast.rest.test_log_stream import NDJSON, SSE, following, ndjson
 
 pytestmark = pytest.mark.anyio
 
@@ -159,21 +161,41 @@ async def test_a_reader_who_leaves_in_the_middle_of_much_output_ends_the_stream(
 
 
 @pytest.mark.parametrize("accept", [SSE, NDJSON])
-async def test_a_stream_says_when_the_database_goes_away(tmp_path_factory: pytest.TempPathFactory, accept: str) -> None:
-    folder = tmp_path_factory.mktemp("gone")
+async def test_a_stream_masks_what_breaks_it(tmp_path_factory: pytest.TempPathFactory, accept: str) -> None:
+    folder = tmp_path_factory.mktemp("broken")
     async with opened(folder) as service, face_of(service, folder) as face:
         run = await face.run()
         async with following(face, run, accept) as answer:
             lines = answer.aiter_lines()
             await anext(lines)
-            await service.store.run(
-                lambda conn: conn.execute(text("ALTER TABLE output_chunks RENAME TO away")) and None
-            )
-            with structlog.testing.capture_logs():
+            await service.store.run(drop_output)
+            with structlog.testing.capture_logs() as logged:
                 run.hint()
                 shown = "".join([line async for line in lines])
-    assert '"code":503' in shown
+    assert '"code":500' in shown
     assert "output_chunks" not in shown
+    assert any(line["error_id"] in shown for line in logged if "error_id" in line)
+
+
+def drop_output(conn: Connection) -> None:
+    conn.execute(text("ALTER TABLE output_chunks RENAME TO away"))
+
+
+async def test_a_reader_that_stalls_is_dropped_and_its_stream_ended(tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("stalled")
+    bounds = Bounds(stalled_ms=500, send_buffer_bytes=32_768)
+    async with opened(folder) as service, face_of(service, folder, bounds=bounds) as face:
+        run = await face.run()
+        await run.write(b"x" * 20_000_000)
+        client = socket.socket()
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+        client.connect(("127.0.0.1", int(face.url.rsplit(":", 1)[1])))
+        token = face.as_user("viewer")["Authorization"]
+        head = f"GET {run.path}?follow=true HTTP/1.1\r\nHost: localhost\r\nAuthorization: {token}\r\n\r\n"
+        client.sendall(head.encode())
+        await until(lambda: streams_of(run) == 1)
+        await until(lambda: streams_of(run) == 0)
+        client.close()
 
 
 async def test_a_stream_that_has_ended_leaves_the_connection_to_the_next_request(rest: Face) -> None:

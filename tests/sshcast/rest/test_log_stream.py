@@ -3,86 +3,15 @@
 import asyncio
 import base64
 import hashlib
-import json
 import os
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from typing import Any
 
-import httpx2
 import pytest
 
 from db.values import Reason, State, Stream
-from tests.sshcast.rest.service import Face, Run
+from tests.sshcast.rest.reading import ALL_BYTES, NDJSON, READERS, SSE, Got, following, ndjson, sse, write_mixed
+from tests.sshcast.rest.service import Face
 
 pytestmark = pytest.mark.anyio
-
-ALL_BYTES = bytes(range(256))
-SSE = "text/event-stream"
-NDJSON = "application/x-ndjson"
-
-
-@asynccontextmanager
-async def following(rest: Face, run: Run, accept: str = "*/*", **params: Any) -> AsyncIterator[httpx2.Response]:
-    headers = rest.as_user("viewer") | {"Accept": accept}
-    if "last_event_id" in params:
-        headers["Last-Event-ID"] = params.pop("last_event_id")
-    async with rest.http.stream("GET", run.path, params=params, headers=headers) as answer:
-        assert answer.status_code == 200
-        yield answer
-
-
-async def sse(answer: httpx2.Response) -> AsyncIterator[dict[str, Any]]:
-    """Events as a browser's EventSource sees them: comments left out."""
-    found: dict[str, Any] = {}
-    async for line in answer.aiter_lines():
-        name, _, value = line.partition(": ")
-        if not line and found:
-            yield {"event": found["event"], "id": found.get("id"), **json.loads(found["data"])}
-            found = {}
-        elif name:
-            found[name] = value
-
-
-async def ndjson(answer: httpx2.Response) -> AsyncIterator[dict[str, Any]]:
-    async for line in answer.aiter_lines():
-        yield json.loads(line)
-
-
-READERS: dict[str, Callable[[httpx2.Response], AsyncIterator[dict[str, Any]]]] = {SSE: sse, NDJSON: ndjson}
-
-
-@dataclass(slots=True)
-class Got:
-    """What a follower has: the exact bytes and the texts of each stream, the events, the last cursor."""
-
-    events: list[dict[str, Any]] = field(default_factory=list)
-    data: dict[str, bytearray] = field(default_factory=lambda: {stream: bytearray() for stream in Stream})
-    text: dict[str, str] = field(default_factory=lambda: dict.fromkeys(Stream, ""))
-    cursor: str | None = None
-
-    def add(self, event: dict[str, Any]) -> None:
-        self.events.append(event)
-        self.cursor = event.get("cursor", self.cursor)
-        if event["event"] == "chunk":
-            self.data[event["stream"]] += base64.b64decode(event["base64"])
-            self.text[event["stream"]] += event["text"]
-
-    @property
-    def size(self) -> int:
-        return sum(map(len, self.data.values()))
-
-
-async def write_mixed(run: Run, seed: int) -> tuple[bytes, bytes]:
-    """Every byte value, long and short writes on both streams, a long line, no newline at the end."""
-    out, err = bytearray(), bytearray()
-    for part in (ALL_BYTES, os.urandom(70_000 + seed), "盘".encode()[:2], "盘".encode()[2:], b"x" * 200_000, b"end"):
-        await run.write(part)
-        await run.write(part[::-1], Stream.STDERR)
-        out += part
-        err += part[::-1]
-    return bytes(out), bytes(err)
 
 
 async def test_raw_bytes_come_chunked_as_they_are_written_until_the_end(rest: Face) -> None:
@@ -308,6 +237,13 @@ async def test_every_event_is_one_line_for_every_reader(rest: Face, accept: str)
     async with following(rest, run, accept) as answer:
         text = (await answer.aread()).decode()
     assert [line for line in text.splitlines() if line] == [line for line in text.split("\n") if line]
+
+
+async def test_only_the_headers_of_a_stream_can_be_asked_for(rest: Face) -> None:
+    run = await rest.run()
+    answer = await rest.ask("HEAD", run.path, params={"follow": "true"})
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert answer.headers["Content-Type"] == "application/octet-stream"
 
 
 async def test_a_stream_of_what_is_not_there_is_404_and_no_stream(rest: Face) -> None:
