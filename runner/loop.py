@@ -3,11 +3,11 @@
 import asyncio
 
 import structlog
-from sqlalchemy.exc import DBAPIError
 
+from db.store import StoreUnavailable
 from runner.backoff import backoff
 from runner.bus import Bus
-from runner.persistence import LONGEST_PAUSE, brief, may_pass
+from runner.persistence import LONGEST_PAUSE, brief
 
 log = structlog.get_logger()
 
@@ -51,7 +51,7 @@ class Loop:
 
     def _setback(self, error: Exception, failures: int) -> float:
         """Log it. Returns the seconds to wait."""
-        if isinstance(error, DBAPIError) and may_pass(error):
+        if isinstance(error, StoreUnavailable):
             log.warning("the database does not answer; the loop goes on", loop=self.name, error=brief(error))
             return backoff(failures, most=LONGEST_PAUSE)
         log.error("loop failed; it goes on", loop=self.name, failures=failures, exc_info=error)

@@ -9,11 +9,11 @@ import structlog
 from db import output
 from db.models import TaskExecution
 from db.output import NewChunk
-from db.store import Store
+from db.store import Store, StoreUnavailable
 from db.values import Stream
 from runner.backoff import backoff
 from runner.bus import Bus, execution_address
-from runner.persistence import brief
+from runner.persistence import LONGEST_PAUSE, brief
 from runner.sink import Budget, Sink
 
 log = structlog.get_logger()
@@ -21,7 +21,6 @@ log = structlog.get_logger()
 FLUSH_BYTES = 64 * 1024
 FLUSH_SECONDS = 0.05
 BATCH_BYTES = 4 * 1024 * 1024
-LONGEST_PAUSE = 2.0
 
 
 class OutputWriter:
@@ -114,12 +113,16 @@ class OutputWriter:
         failures = 0
         while True:
             try:
-                stale = await self._store.run(output.append, chunks)
-                break
-            except Exception as error:
+                return self._stored(taken, await self._store.run(output.append, chunks))
+            except StoreUnavailable as error:
                 failures += 1
                 log.warning("output is not stored yet; trying again", chunks=len(chunks), error=brief(error))
-                await asyncio.sleep(backoff(failures, most=LONGEST_PAUSE))
+            except Exception as error:
+                failures += 1
+                log.error("output cannot be stored; trying again", chunks=len(chunks), exc_info=error)
+            await asyncio.sleep(backoff(failures, most=LONGEST_PAUSE))
+
+    def _stored(self, taken: dict[Sink, list[NewChunk]], stale: set[int]) -> None:
         for sink in taken:
             done(sink, stale=sink.execution_id in stale)
         self._bus.hint(*(execution_address(sink.execution_id) for sink in taken))

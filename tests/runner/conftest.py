@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from db.store import Store
-from tests.runner.stores import Unruly, sqlite, template
+from db.store import Store, open_store
+from tests.postgres import postgres
+from tests.runner.stores import Unruly, copied, database, template
 from tests.targets import demo_target, openssh, target
 
-__all__ = ["demo_target", "openssh", "target", "template"]
+__all__ = ["database", "demo_target", "openssh", "postgres", "target", "template"]
 
 
 @pytest.fixture
@@ -20,8 +21,10 @@ def anyio_backend() -> str:
 
 @pytest.fixture
 async def store(template: Path, tmp_path: Path) -> AsyncIterator[Store]:
-    async with sqlite(template, tmp_path) as opened:
+    async with copied(template, tmp_path) as url:
+        opened = await open_store(url)
         yield opened
+        await opened.close()
 
 
 @pytest.fixture

@@ -3,16 +3,18 @@
 import asyncio
 import shutil
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection
-from sqlalchemy.exc import OperationalError
 
 from db.migrate import migrate
-from db.store import Store, open_store
+from db.store import Store, StoreUnavailable, open_store
+from tests.postgres import Postgres
+
+Database = Callable[[], AbstractAsyncContextManager[str]]
 
 
 @pytest.fixture(scope="session")
@@ -29,20 +31,33 @@ async def make(path: Path) -> None:
     await store.close()
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, template: Path, tmp_path: Path) -> Database:
+    """Gives the URL of a new database of today's schema."""
+    if request.param == "postgresql":
+        server: Postgres = request.getfixturevalue("postgres")
+        return server.database
+    return lambda: copied(template, tmp_path)
+
+
 @asynccontextmanager
-async def sqlite(template: Path, folder: Path) -> AsyncIterator[Store]:
+async def copied(template: Path, folder: Path) -> AsyncIterator[str]:
     path = folder / "sshcast.db"
-    if not path.exists():
-        shutil.copy(template, path)
-    store = await open_store(f"sqlite:///{path}")
-    try:
-        yield store
-    finally:
-        await store.close()
+    shutil.copy(template, path)
+    yield f"sqlite:///{path}"
 
 
-def away() -> OperationalError:
-    return OperationalError("a statement", {}, Exception("the database is away"))
+@pytest.fixture
+async def both_stores(database: Database) -> AsyncIterator[Store]:
+    """For a module that calls it `store`: each of its tests runs on SQLite and on PostgreSQL."""
+    async with database() as url:
+        opened = await open_store(url)
+        yield opened
+        await opened.close()
+
+
+def away() -> StoreUnavailable:
+    return StoreUnavailable("taken away by the test")
 
 
 class Unruly:

@@ -16,9 +16,12 @@ from runner.ssh import Connection, ConnectTimeouts, Endpoint, connect
 from tests.runner import rows
 from tests.runner.conftest import until
 from tests.runner.rig import Rig, Wanted, running
+from tests.runner.stores import both_stores
 from tests.targets import Target
 
 pytestmark = pytest.mark.anyio
+
+store = both_stores
 
 
 class Recorder:

@@ -12,7 +12,7 @@ from db.store import Store
 from db.values import Mode, Reason, State
 from runner.connecting import Patience
 from runner.execution import Drive
-from runner.outcome import Outcome
+from runner.outcome import Outcome, ended
 from runner.policy import Finding, Policy, Verdict
 from runner.ssh import Connection
 from tests.runner import rows
@@ -282,6 +282,39 @@ async def test_a_fault_of_ours_after_the_start_is_not_told_as_a_failed_start(sto
         row = await rig.ran(await rig.server(demo_target), "true")
     assert (row.state, row.reason) == (State.FAILED, Reason.LOST)
     assert "unknown" in (row.message or "")
+
+
+async def test_a_signal_name_that_no_system_has_is_kept_as_far_as_it_fits(store: Store, demo_target: Target) -> None:
+    async def odd(drive: Drive, connection: Connection) -> Outcome:
+        return ended(None, "USR1@openssh.com\0" * 100)
+
+    async with running(Rig(Wanted(store=store, ways={Mode.ATTACHED: odd}))) as rig:
+        row = await rig.ran(await rig.server(demo_target), "true")
+    assert (row.state, row.reason, row.exit_signal) == (State.FAILED, Reason.SIGNAL, "USR1opensshcomUS")
+
+
+async def test_an_end_that_cannot_be_stored_as_it_is_is_still_an_end(store: Store, demo_target: Target) -> None:
+    async def odd(drive: Drive, connection: Connection) -> Outcome:
+        return Outcome(state=State.FAILED, reason=Reason.SIGNAL, exit_signal=object())  # type: ignore[arg-type]
+
+    async with running(Rig(Wanted(store=store, ways={Mode.ATTACHED: odd}))) as rig:
+        row = await rig.ran(await rig.server(demo_target), "true")
+    assert (row.state, row.exit_signal) == (State.FAILED, None)
+    assert "log" in (row.message or "")
+
+
+@pytest.mark.parametrize("status", [2**31, 2**32 - 1])
+async def test_an_exit_status_of_more_than_31_bits_is_kept_as_a_failure(
+    store: Store, demo_target: Target, status: int
+) -> None:
+    async def odd(drive: Drive, connection: Connection) -> Outcome:
+        return ended(status, None)
+
+    async with running(Rig(Wanted(store=store, ways={Mode.ATTACHED: odd}))) as rig:
+        row = await rig.ran(await rig.server(demo_target), "true")
+    assert row.state == State.FAILED
+    assert row.exit_code is not None
+    assert -(2**31) <= row.exit_code < 2**31
 
 
 async def test_two_hundred_runs_at_once_all_end_with_their_own_output(rig: Rig, target: Target) -> None:

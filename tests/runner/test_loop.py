@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from sqlalchemy.exc import DataError, IntegrityError, OperationalError, StatementError
+from sqlalchemy.exc import DataError
 from structlog.testing import capture_logs
 
 from runner.bus import Bus
 from runner.loop import Loop
-from runner.persistence import insist, may_pass
+from runner.persistence import insist
 from tests.runner.conftest import until
 from tests.runner.stores import away
 
@@ -104,25 +104,8 @@ async def test_a_wait_without_a_hint_ends_by_itself(bus: Bus) -> None:
         assert not watch.is_set
 
 
-@pytest.mark.parametrize(
-    ("error", "passes"),
-    [
-        (away(), True),
-        (ConnectionRefusedError(), True),
-        (TimeoutError(), True),
-        (IntegrityError("", {}, Exception()), False),
-        (DataError("", {}, Exception()), False),
-        (StatementError("a naive time", "", {}, ValueError()), False),
-        (ValueError(), False),
-        (KeyError(), False),
-    ],
-)
-def test_what_may_pass_is_told_from_what_will_not(error: Exception, passes: bool) -> None:
-    assert may_pass(error) is passes
-
-
-async def test_the_database_is_asked_until_it_answers_but_not_what_it_can_never_do() -> None:
-    answers: list[Exception | int] = [away(), OperationalError("", {}, Exception()), 7]
+async def test_the_database_is_asked_until_it_is_back_but_not_what_it_refuses() -> None:
+    answers: list[Exception | int] = [away(), away(), 7, DataError("", {}, Exception())]
 
     async def ask() -> int:
         answer = answers.pop(0)
@@ -131,6 +114,5 @@ async def test_the_database_is_asked_until_it_answers_but_not_what_it_can_never_
         return answer
 
     assert await insist(ask) == 7
-    answers.append(DataError("", {}, Exception()))
     with pytest.raises(DataError):
         await insist(ask)

@@ -16,10 +16,12 @@ from runner.output import OutputWriter
 from runner.sink import SINK_BYTES, Sink, Valve
 from tests.runner import rows
 from tests.runner.conftest import until
-from tests.runner.stores import Unruly, is_away
+from tests.runner.stores import Unruly, both_stores, is_away
 from tests.targets import Target
 
 pytestmark = pytest.mark.anyio
+
+store = both_stores
 
 NOWHERE = Target("nowhere", 22, "ssh-ed25519 AAAA", "no key", Path("/"))
 EVERY_BYTE = bytes(range(256))

@@ -83,7 +83,11 @@ async def test_a_signal_reaches_the_command(demo_target: Target) -> None:
     await connection.close()
 
 
-async def test_a_child_that_keeps_the_pipe_does_not_keep_the_run(connection: Connection) -> None:
+async def test_a_child_that_keeps_the_pipe_does_not_keep_the_run(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runner.ssh_process.EOF_GRACE_SECONDS", 0.5)
+    monkeypatch.setattr("sshcast.demo_command.EOF_GRACE_SECONDS", 0.5)
     async with asyncio.timeout(12):
         exit, output = await run(connection, "echo started; sleep 20 & exit 3")
     assert exit == Exit(3, None, False)
