@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -45,7 +45,7 @@ class Postgres:
     port: int
     folder: Path
     process: "subprocess.Popen[bytes]"
-    names: Iterator[int] = field(default_factory=itertools.count)
+    names: Iterator[int] = field(default_factory=itertools.count, repr=False)
 
     def url(self, database: str) -> str:
         return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
@@ -68,12 +68,19 @@ class Postgres:
             await conn.close()
 
 
+SERVER = pytest.StashKey[Postgres]()
+
+
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
-    """The session's server, with a template database of today's schema."""
-    with running(tmp_path_factory.mktemp("postgres")) as server:
-        asyncio.run(make_template(server))
-        yield server
+def postgres(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Postgres:
+    """The session's one server, with a template database of today's schema; several conftests may bring it."""
+    stash = request.config.stash
+    if SERVER not in stash:
+        held = ExitStack()
+        request.config.add_cleanup(held.close)
+        stash[SERVER] = held.enter_context(running(tmp_path_factory.mktemp("postgres")))
+        asyncio.run(make_template(stash[SERVER]))
+    return stash[SERVER]
 
 
 async def make_template(server: Postgres) -> None:

@@ -22,13 +22,13 @@ def database(request: pytest.FixtureRequest, template: Path, tmp_path: Path) -> 
     if request.param == "postgresql":
         server: Postgres = request.getfixturevalue("postgres")
         return server.database
+    return lambda: copied(template, tmp_path)
 
-    @asynccontextmanager
-    async def copied() -> AsyncIterator[str]:
-        shutil.copy(template, tmp_path / "sshcast.db")
-        yield f"sqlite:///{tmp_path / 'sshcast.db'}"
 
-    return copied
+@asynccontextmanager
+async def copied(template: Path, folder: Path) -> AsyncIterator[str]:
+    shutil.copy(template, folder / "sshcast.db")
+    yield f"sqlite:///{folder / 'sshcast.db'}"
 
 
 @pytest.fixture

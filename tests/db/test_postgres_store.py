@@ -1,0 +1,101 @@
+"""What is PostgreSQL's own: a server that is away, comes back, or ends a connection in the middle."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, text
+
+from db.postgres_store import CONNECTIONS
+from db.store import Store, StoreUnavailable, open_store
+from tests.db import rows
+from tests.db.test_store import names
+from tests.postgres import Postgres, make_template, running
+from tests.targets import free_port
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def store(postgres: Postgres) -> AsyncIterator[Store]:
+    async with postgres.database() as url:
+        opened = await open_store(url)
+        yield opened
+        await opened.close()
+
+
+@pytest.fixture
+def port() -> int:
+    return free_port()
+
+
+def pid(conn: Connection) -> int:
+    return int(conn.scalar(text("SELECT pg_backend_pid()")) or 0)
+
+
+def end_own_connection(conn: Connection) -> None:
+    rows.user(conn, "nobody")
+    conn.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+    conn.execute(text("SELECT 1"))
+
+
+def locked(conn: Connection, first: str, then: str) -> None:
+    for name in (first, then):
+        conn.execute(text("UPDATE users SET disabled = true WHERE name = :name"), {"name": name})
+        conn.execute(text("SELECT pg_sleep(0.1)"))
+
+
+async def test_nobody_listening_is_a_database_that_is_away(port: int) -> None:
+    store = await open_store(f"postgresql://postgres@127.0.0.1:{port}/sshcast")
+    with pytest.raises(StoreUnavailable) as caught:
+        await store.run(names)
+    assert isinstance(caught.value.__cause__, OSError)
+    await store.close()
+
+
+async def test_a_database_that_is_not_there_is_away(postgres: Postgres) -> None:
+    store = await open_store(postgres.url("nowhere"))
+    with pytest.raises(StoreUnavailable):
+        await store.read(names)
+    await store.close()
+
+
+def test_a_server_that_was_away_is_used_again(tmp_path: Path, port: int) -> None:
+    with running(tmp_path, port=port) as server:
+        asyncio.run(make_template(server))
+    asyncio.run(story(tmp_path, port))
+
+
+async def story(folder: Path, port: int) -> None:
+    """The store is opened while the server is away, and the server goes away again while it is in use."""
+    store = await open_store(f"postgresql://postgres@127.0.0.1:{port}/sshcast_template")
+    with pytest.raises(StoreUnavailable):
+        await store.run(rows.user, "ada")
+    with running(folder, port=port):
+        await asyncio.gather(*(store.run(rows.user, name) for name in ("ada", "grace", "edsger")))
+    with pytest.raises(StoreUnavailable):
+        await store.read(names)
+    with running(folder, port=port):
+        assert sorted(await store.read(names)) == ["ada", "edsger", "grace"]
+        await store.close()
+
+
+async def test_a_connection_that_ends_in_a_unit_is_told_and_replaced(store: Store) -> None:
+    with pytest.raises(StoreUnavailable):
+        await store.run(end_own_connection)
+    assert await store.read(names) == []
+
+
+async def test_a_connection_that_ended_between_units_is_not_noticed(store: Store, postgres: Postgres) -> None:
+    pids = set(await asyncio.gather(*(store.read(pid) for _ in range(CONNECTIONS))))
+    await postgres.execute(f"SELECT pg_terminate_backend(pid) FROM unnest(ARRAY{sorted(pids)}) AS pid")
+    assert not pids & set(await asyncio.gather(*(store.read(pid) for _ in range(CONNECTIONS))))
+
+
+async def test_of_two_units_that_wait_for_each_other_one_may_try_again(store: Store) -> None:
+    for name in ("ada", "grace"):
+        await store.run(rows.user, name)
+    pairs = [("ada", "grace"), ("grace", "ada")]
+    answers = await asyncio.gather(*(store.run(locked, *pair) for pair in pairs), return_exceptions=True)
+    assert {type(answer) for answer in answers} == {StoreUnavailable, type(None)}
