@@ -96,11 +96,12 @@ async def test_every_connection_has_the_settings_that_durability_needs(store: St
 
 async def test_units_that_wait_share_one_commit(store: Store) -> None:
     commits: list[Connection] = []
-    event.listen(Engine, "commit", commits.append)
+    note = commits.append
+    event.listen(Engine, "commit", note)
     try:
         answers = await behind(store, *((rows.user, f"user {n}") for n in range(200)))
     finally:
-        event.remove(Engine, "commit", commits.append)
+        event.remove(Engine, "commit", note)
     assert len({answer.id for answer in answers}) == 200
     assert len(commits) == 2
 
