@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, select
+from sqlalchemy import ColumnElement, Connection
 
 from db import names, rows
 from db import page as pages
@@ -14,7 +14,6 @@ from db.page import Window
 
 tasks = rows.table_of(Task)
 KEPT = tasks.c.deleted_at.is_(None)
-SCHEDULED = (tasks.c.enabled, KEPT, tasks.c.next_run.is_not(None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +65,6 @@ def page_of_servers(
 
 def count_of_servers(conn: Connection, server_ids: Sequence[int], filter: TaskFilter) -> dict[int, int]:
     return pages.count_each(conn, Task, tasks.c.server_id, server_ids, conditions(filter))
-
-
-def due(conn: Connection, now: datetime, limit: int) -> list[Task]:
-    """Enabled tasks whose `next_run` has come, earliest first; rows that another scheduler holds are left to it."""
-    query = select(tasks).where(*SCHEDULED, tasks.c.next_run <= now).order_by(tasks.c.next_run).limit(limit)
-    return rows.all_of(conn, query.with_for_update(skip_locked=True), Task)
-
-
-def next_due(conn: Connection) -> datetime | None:
-    query = select(tasks.c.next_run).where(*SCHEDULED).order_by(tasks.c.next_run).limit(1)
-    found: datetime | None = conn.scalar(query)
-    return found
 
 
 def conditions(filter: TaskFilter) -> list[ColumnElement[bool]]:

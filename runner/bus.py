@@ -62,6 +62,7 @@ PENDING = "pending"
 EXECUTIONS = "executions"
 CANCELS = "cancels"
 SCHEDULE = "schedule"
+SLOTS = "slots"
 
 
 def execution_address(execution_id: int) -> str:

@@ -22,6 +22,7 @@ from runner.attached import attached
 from runner.bus import Bus
 from runner.dispatcher import Cancels, Dispatcher
 from runner.execution import Parts
+from runner.follow_ups import FollowUps
 from runner.output import OutputWriter
 from runner.policy import Policy
 from runner.pool import Pool
@@ -122,7 +123,8 @@ def runtime(service: Service, settings: Settings) -> Runtime:
         writer=writer,
         dispatcher=dispatcher,
         cancels=Cancels(bus=service.bus, dispatcher=dispatcher),
-        scheduler=Scheduler(bus=service.bus, store=service.store, clock=clock),
+        scheduler=Scheduler(bus=service.bus, store=service.store, policy=service.policy, clock=clock),
+        follow_ups=FollowUps(bus=service.bus, store=service.store, clock=clock),
         drain_seconds=settings.drain_seconds,
     )
 

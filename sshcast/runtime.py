@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from resolvers.context import Service
 from runner.dispatcher import Cancels, Dispatcher
+from runner.follow_ups import FollowUps
+from runner.leases import Leases
 from runner.output import OutputWriter
 from runner.pool import Pool
 from runner.scheduler import Scheduler
@@ -21,20 +23,31 @@ class Runtime:
     dispatcher: Dispatcher
     cancels: Cancels
     scheduler: Scheduler
+    follow_ups: FollowUps
+    leases: Leases | None
     drain_seconds: float
 
 
 @asynccontextmanager
 async def running(runtime: Runtime) -> AsyncIterator[Runtime]:
-    """Adopt what was left running, then claim, fire and drive until the block ends."""
+    """Adopt what was left running, then claim, fire and drive until the block ends.
+
+    Without leases this is the only runner, and all that runs is its own. While it drains, runs can still be cancelled.
+    """
     async with AsyncExitStack() as stack:
         stack.push_async_callback(runtime.pool.close)
         runtime.writer.start()
         stack.push_async_callback(runtime.writer.stop)
-        await runtime.dispatcher.adopt()
+        if runtime.leases is None:
+            await runtime.dispatcher.adopt()
+        else:
+            stack.push_async_callback(runtime.leases.leave)
+            await runtime.leases.join()
+        runtime.cancels.start()
+        stack.push_async_callback(runtime.cancels.stop)
         runtime.dispatcher.start()
         stack.push_async_callback(runtime.dispatcher.drain, runtime.drain_seconds)
-        for loop in (runtime.cancels, runtime.scheduler):
+        for loop in (runtime.scheduler, runtime.follow_ups):
             loop.start()
             stack.push_async_callback(loop.stop)
         yield runtime

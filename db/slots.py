@@ -1,0 +1,166 @@
+"""Queries on `schedule_slots`, the ledger: every moment at which a schedule was due, and what came of it."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select, text, tuple_, update
+
+from db import page as pages
+from db import rows
+from db.models import ScheduleSlot, Task, TaskExecution
+from db.page import Window
+from db.values import SlotOutcome, State
+
+slots = rows.table_of(ScheduleSlot)
+tasks = rows.table_of(Task)
+executions = rows.table_of(TaskExecution)
+# Written as in the partial indexes: SQLite takes one only for its very words.
+OPEN = text("schedule_slots.open")
+UNFINISHED = text("task_executions.state IN ('PENDING', 'RUNNING')")
+
+Key = tuple[int, datetime]
+"""A task's id and a slot."""
+
+
+@dataclass(frozen=True, slots=True)
+class SlotFilter:
+    """None: any. The range of slots is inclusive."""
+
+    task_id: int | None = None
+    server_id: int | None = None
+    outcomes: tuple[str, ...] | None = None
+    slot_from: datetime | None = None
+    slot_to: datetime | None = None
+
+
+def by_id(conn: Connection, id: int) -> ScheduleSlot | None:
+    return rows.first(conn, ScheduleSlot, slots.c.id == id)
+
+
+def page(conn: Connection, filter: SlotFilter, window: Window) -> list[ScheduleSlot]:
+    return pages.page(conn, ScheduleSlot, conditions(filter), window)
+
+
+def count(conn: Connection, filter: SlotFilter) -> int:
+    return pages.count(conn, ScheduleSlot, conditions(filter))
+
+
+def known(conn: Connection, keys: Collection[Key]) -> set[Key]:
+    """Those of `keys` that are in the ledger already."""
+    if not keys:
+        return set()
+    query = select(slots.c.task_id, slots.c.slot).where(tuple_(slots.c.task_id, slots.c.slot).in_(list(keys)))
+    return {(row.task_id, row.slot) for row in conn.execute(query)}
+
+
+def record(conn: Connection, decided: Sequence[Mapping[str, Any]]) -> None:
+    """New lines of the ledger, each with the same columns. IntegrityError if one is there already."""
+    if decided:
+        conn.execute(insert(slots), list(decided))
+
+
+def start(conn: Connection, pending: Sequence[Mapping[str, Any]]) -> dict[Key, int]:
+    """New pending executions of slots; their ids."""
+    if not pending:
+        return {}
+    columns = (executions.c.id, executions.c.task_id, executions.c.slot)
+    made = conn.execute(insert(executions).returning(*columns), list(pending))
+    return {(row.task_id, row.slot): row.id for row in made}
+
+
+def update_open(conn: Connection, id: int, values: Mapping[str, Any]) -> bool:
+    """Change a line that is still open; False if it is closed by now."""
+    return rows.change(conn, ScheduleSlot, values, slots.c.id == id, slots.c.open)
+
+
+def unfinished(conn: Connection, task_ids: Iterable[int]) -> dict[int, list[int]]:
+    """The ids of each task's pending and running executions, whatever started them."""
+    query = select(executions.c.task_id, executions.c.id).where(UNFINISHED, executions.c.task_id.in_(set(task_ids)))
+    return grouped(conn.execute(query.order_by(executions.c.id)))
+
+
+def waiting(conn: Connection, task_ids: Iterable[int]) -> dict[int, list[int]]:
+    """The ids of each task's waiting slots, the earliest first."""
+    query = select(slots.c.task_id, slots.c.id).where(
+        OPEN, slots.c.task_id.in_(set(task_ids)), slots.c.outcome == SlotOutcome.WAITING
+    )
+    return grouped(conn.execute(query.order_by(slots.c.slot)))
+
+
+def grouped(pairs: Iterable[Any]) -> dict[int, list[int]]:
+    found: dict[int, list[int]] = {}
+    for owner, id in pairs:
+        found.setdefault(owner, []).append(id)
+    return found
+
+
+def actionable(conn: Connection, now: datetime, limit: int) -> list[ScheduleSlot]:
+    """Open slots for which there is something to do: a run may start, has ended, or is past its start deadline."""
+    busy = select(executions.c.id).where(UNFINISHED, executions.c.task_id == slots.c.task_id).exists()
+    run = executions.alias("run")
+    ended = run.c.state.not_in((State.PENDING, State.RUNNING))
+    query = (
+        select(slots)
+        .outerjoin(run, run.c.id == slots.c.execution_id)
+        .where(
+            OPEN,
+            or_(
+                and_(slots.c.outcome == SlotOutcome.WAITING, or_(~busy, slots.c.start_by <= now)),
+                and_(
+                    slots.c.outcome != SlotOutcome.WAITING, slots.c.retry_at.is_(None), or_(ended, run.c.id.is_(None))
+                ),
+                slots.c.retry_at <= now,
+                and_(slots.c.start_by <= now, run.c.state == State.PENDING),
+            ),
+        )
+        .order_by(slots.c.slot, slots.c.id)
+        .limit(limit)
+    )
+    return rows.all_of(conn, query, ScheduleSlot)
+
+
+def reread(conn: Connection, ids: Sequence[int]) -> list[ScheduleSlot]:
+    """These lines as they are now, if still open, the earliest slot first."""
+    query = select(slots).where(slots.c.id.in_(ids), slots.c.open).order_by(slots.c.slot, slots.c.id)
+    return rows.all_of(conn, query, ScheduleSlot) if ids else []
+
+
+def changed(conn: Connection, filter: SlotFilter, newest: int, known: Collection[int]) -> list[ScheduleSlot]:
+    """What matches and is newer than a watcher knows, or was open when it looked."""
+    query = select(slots).where(or_(slots.c.id > newest, slots.c.id.in_(known)), *conditions(filter))
+    return rows.all_of(conn, query.order_by(slots.c.id).limit(1000), ScheduleSlot)
+
+
+def newest_id(conn: Connection) -> int:
+    return int(conn.scalar(select(func.max(slots.c.id))) or 0)
+
+
+def expire(conn: Connection, execution_id: int, values: Mapping[str, Any]) -> bool:
+    """PENDING to the final state in `values`."""
+    pending = executions.c.state == State.PENDING
+    return (
+        conn.execute(update(executions).where(executions.c.id == execution_id, pending).values(**values)).rowcount == 1
+    )
+
+
+def prune(conn: Connection, before: datetime, limit: int) -> int:
+    """Remove up to `limit` closed lines whose slot lies before `before`. Returns how many."""
+    old = select(slots.c.id).where(slots.c.slot < before, ~slots.c.open).order_by(slots.c.slot).limit(limit)
+    return conn.execute(delete(slots).where(slots.c.id.in_(old))).rowcount
+
+
+def conditions(filter: SlotFilter) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if filter.task_id is not None:
+        found.append(slots.c.task_id == filter.task_id)
+    if filter.server_id is not None:
+        found.append(slots.c.task_id.in_(select(tasks.c.id).where(tasks.c.server_id == filter.server_id)))
+    if filter.outcomes is not None:
+        found.append(slots.c.outcome.in_(filter.outcomes))
+    if filter.slot_from is not None:
+        found.append(slots.c.slot >= filter.slot_from)
+    if filter.slot_to is not None:
+        found.append(slots.c.slot <= filter.slot_to)
+    return found

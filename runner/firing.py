@@ -1,0 +1,232 @@
+"""Firing: one transaction writes the ledger's lines, the executions and each task's new `next_run`."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy import Connection
+
+from db import due, slots, transitions
+from db.models import Task
+from db.values import Overlap, SlotOutcome, State, Trigger
+from runner.cron import ScheduleError
+from runner.policy import Policy
+from runner.slots import ON_TIME, Decision, Plan, Subject
+from runner.terms import Terms
+
+log = structlog.get_logger()
+
+BATCH = 200
+MOST_SLOTS = 2000
+
+Refusal = Callable[[Task], str | None]
+"""Why the command policy refuses a task's command; None if it does not."""
+
+
+@dataclass(slots=True)
+class Fired:
+    """What one transaction did: tasks looked at, slots decided, runs made, and whether it asked any run to stop."""
+
+    tasks: int = 0
+    decided: int = 0
+    started: int = 0
+    cancelled: bool = False
+
+
+@dataclass(slots=True)
+class Line:
+    """A decision on its way into the ledger: what it will be, and the execution's trigger if it starts one."""
+
+    task: Task
+    terms: Terms
+    decision: Decision
+    outcome: SlotOutcome
+    reason: str | None
+    becomes: SlotOutcome | None = None
+
+
+@dataclass(slots=True)
+class Batch:
+    """The tasks that are due, their plans, and the lines they come to."""
+
+    conn: Connection
+    now: datetime
+    refusal: Refusal
+    lines: list[Line] = field(default_factory=list)
+    runs: list[dict[str, Any]] = field(default_factory=list)
+    fired: Fired = field(default_factory=Fired)
+
+    def add(self, task: Task, plan: Plan, terms: Terms) -> None:
+        last_run = self.now if any(decision.outcome.ran for decision in plan.decisions) else task.last_run
+        self.runs.append({"task": task.id, "next": plan.next_run, "last": last_run})
+        self.lines.extend(Line(task, terms, decision, decision.outcome, decision.reason) for decision in plan.decisions)
+
+    def write(self) -> Fired:
+        """Decide what depends on others' runs, then write everything."""
+        self._leave_out_known()
+        self._refuse()
+        self._make_way()
+        ids = slots.start(self.conn, [execution(line, self.now) for line in self.lines if line.outcome.ran])
+        keys = [(line.task.id, line.decision.slot) for line in self.lines]
+        slots.record(
+            self.conn, [ledger_line(line, ids.get(key), self.now) for line, key in zip(self.lines, keys, strict=True)]
+        )
+        due.advance(self.conn, self.runs)
+        self.fired.tasks, self.fired.decided, self.fired.started = len(self.runs), len(self.lines), len(ids)
+        return self.fired
+
+    def _leave_out_known(self) -> None:
+        """A slot that is in the ledger was decided: the clock was set back, or the schedule was changed to and fro."""
+        known = slots.known(self.conn, {(line.task.id, line.decision.slot) for line in self.lines})
+        self.lines = [line for line in self.lines if (line.task.id, line.decision.slot) not in known]
+
+    def _refuse(self) -> None:
+        for line in self.lines:
+            if line.outcome.ran and (why := self.refusal(line.task)) is not None:
+                line.outcome, line.reason = SlotOutcome.REFUSED_BY_POLICY, why
+
+    def _make_way(self) -> None:
+        """Hold the overlap rule of each task that has one."""
+        ruled = [line for line in self.lines if line.outcome.ran and line.terms.overlap != Overlap.ALLOW]
+        if not ruled:
+            return
+        tasks = {line.task.id for line in ruled}
+        unfinished, waiting = slots.unfinished(self.conn, tasks), slots.waiting(self.conn, tasks)
+        for line in ruled:
+            id = line.task.id
+            self._overlap(line, unfinished.setdefault(id, []), waiting.setdefault(id, []))
+
+    def _overlap(self, line: Line, unfinished: list[int], waiting: list[int]) -> None:
+        """One line in turn. What it starts or lets wait is added to the lists, as 0 while it has no id."""
+        overlap = line.terms.overlap
+        if not unfinished and not waiting:
+            unfinished.append(0)
+        elif overlap == Overlap.REPLACE:
+            self._replace(line, unfinished, waiting)
+        elif line.decision.waits or (overlap == Overlap.QUEUE and not waiting):
+            wait(line, f"waits for {named(unfinished)} to end")
+            waiting.append(0)
+        else:
+            line.outcome = SlotOutcome.SKIPPED_OVERLAP
+            line.reason = "another slot waits already" if waiting else f"{named(unfinished)} had not ended"
+
+    def _replace(self, line: Line, unfinished: list[int], waiting: list[int]) -> None:
+        for id in waiting:
+            values = {"outcome": SlotOutcome.SKIPPED_OVERLAP, "reason": "a later slot took its place", "open": False}
+            slots.update_open(self.conn, id, values | {"decided_at": self.now})
+        asked = {id: transitions.request_cancel(self.conn, id, self.now) for id in unfinished if id}
+        going = [id for id, answer in asked.items() if answer == "requested"]
+        self.fired.cancelled = bool(asked)
+        waiting.clear()
+        if going:
+            wait(line, f"waits for {named(going)}, which it replaces, to be gone")
+            waiting.append(0)
+
+
+def fire_due(conn: Connection, now: datetime, refusal: Refusal) -> Fired:
+    """Decide what is due at `now`: a batch of tasks, or fewer where some have a long backlog."""
+    return fire(conn, due.due(conn, now, BATCH, late=now - ON_TIME), now, refusal)
+
+
+def settle(conn: Connection, task_id: int, now: datetime, refusal: Refusal) -> Fired:
+    """Decide what of one task is due before its schedule is changed. The task is held until the transaction ends."""
+    held = [task for task in due.held(conn, [task_id]) if task.enabled and task.deleted_at is None]
+    return fire(conn, [task for task in held if task.next_run is not None and task.next_run <= now], now, refusal)
+
+
+def fire(conn: Connection, tasks: list[Task], now: datetime, refusal: Refusal) -> Fired:
+    windows = due.blackouts(conn, [task.server_id for task in tasks]) if tasks else {}
+    batch, planned = Batch(conn, now, refusal), 0
+    for task in tasks:
+        if planned >= MOST_SLOTS:
+            break
+        plan, terms = planned_or_stopped(task, windows.get(task.server_id, []), now)
+        batch.add(task, plan, terms)
+        planned += len(plan.decisions)
+    return batch.write() if tasks else batch.fired
+
+
+def planned_or_stopped(task: Task, windows: list[dict[str, Any]], now: datetime) -> tuple[Plan, Terms]:
+    """The task's plan. One that cannot be read is stopped, with a line that says why: it holds up no other."""
+    try:
+        subject = Subject.of(task, windows, now)
+        return subject.plan(), subject.terms
+    except Exception as error:
+        why = error.message_en if isinstance(error, ScheduleError) else f"{type(error).__name__}: {error}"
+        log.error("a task's schedule cannot be read: it is stopped", task=task.id, error=why)
+        reason = f"this version of sshcast cannot read its schedule ({why}): correct it to go on"
+        slot = task.next_run or now
+        return Plan([Decision(slot, SlotOutcome.UNREADABLE, reason)], None), Terms()
+
+
+def wait(line: Line, reason: str) -> None:
+    line.outcome, line.becomes, line.reason = SlotOutcome.WAITING, line.outcome, joined(line.reason, reason)
+
+
+def joined(*reasons: str | None) -> str:
+    return "; ".join(reason for reason in reasons if reason)
+
+
+def named(ids: Iterable[int]) -> str:
+    known = [str(id) for id in ids if id]
+    return f"execution {', '.join(known)}" if known else "the run before"
+
+
+def execution(line: Line, now: datetime) -> dict[str, Any]:
+    return run_of(line.task, line.decision.slot, now)
+
+
+def run_of(task: Task, slot: datetime, now: datetime) -> dict[str, Any]:
+    """A pending execution of the task as it stands."""
+    return {
+        "task_id": task.id,
+        "server_id": task.server_id,
+        "command": task.command,
+        "env": task.env,
+        "working_dir": task.working_dir,
+        "timeout_seconds": task.timeout_seconds,
+        "output_limit": task.output_limit,
+        "trigger": Trigger.SCHEDULE,
+        "slot": slot,
+        "attempt": 1,
+        "fence": 0,
+        "state": State.PENDING,
+        "created_at": now,
+        "created_by": task.created_by,
+    }
+
+
+def ledger_line(line: Line, execution_id: int | None, now: datetime) -> dict[str, Any]:
+    terms, runs = line.terms, line.outcome.ran or line.outcome == SlotOutcome.WAITING
+    deadline = terms.start_deadline_seconds if runs else None
+    fires_at = line.decision.slot + terms.offset(line.task.id)
+    retries = terms.retry_limit if runs else 0
+    return {
+        "task_id": line.task.id,
+        "slot": line.decision.slot,
+        "outcome": line.outcome,
+        "note": line.decision.note,
+        "reason": line.reason,
+        "execution_id": execution_id,
+        "decided_at": now,
+        "becomes": line.becomes,
+        "open": line.outcome == SlotOutcome.WAITING or retries > 0 or deadline is not None,
+        "retries_left": retries,
+        "retry_at": None,
+        "start_by": None if deadline is None else fires_at + timedelta(seconds=deadline),
+    }
+
+
+def refusal_of(policy: Policy) -> Refusal:
+    """The command policy's word on a task."""
+
+    def refusal(task: Task) -> str | None:
+        verdict = policy.check(task.command, env=task.env)
+        if verdict.allowed:
+            return None
+        worst = next(finding for finding in verdict.findings if finding.severity == "deny")
+        return f"{worst.rule}: {worst.message_en}"
+
+    return refusal

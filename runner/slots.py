@@ -1,0 +1,173 @@
+"""What is to come of a task's due slots: decided from the task, its terms and the time alone, without the database."""
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from db.models import Task
+from db.values import Missed, Overlap, SlotOutcome
+from runner import blackout, cron
+from runner.cron import Due, Note, Schedule
+from runner.cron_clock import SECOND
+from runner.terms import Terms
+
+ON_TIME = timedelta(seconds=60)
+MOST_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One slot's outcome, and why. `waits`: it is a missed slot that takes its turn behind others of its task."""
+
+    slot: datetime
+    outcome: SlotOutcome
+    reason: str | None = None
+    note: Note | None = None
+    waits: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Decisions for the slots due by now, the earliest first, and when the task is due next."""
+
+    decisions: list[Decision]
+    next_run: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A task that is due, and what its slots are decided by."""
+
+    task: Task
+    terms: Terms
+    schedule: Schedule
+    windows: Sequence[Mapping[str, Any]]
+    now: datetime
+
+    @classmethod
+    def of(cls, task: Task, windows: Sequence[Mapping[str, Any]], now: datetime) -> "Subject":
+        """ValueError if the task's schedule or terms cannot be read by this version."""
+        terms = Terms.of(task.terms)
+        return cls(task, terms, cron.stored(task.cron_expr, task.timezone, terms.dst), windows, now)
+
+    @property
+    def offset(self) -> timedelta:
+        return self.terms.offset(self.task.id)
+
+    def plan(self) -> Plan:
+        """At most MOST_AT_ONCE decisions; if more slots are due by now, `next_run` is the first of them."""
+        if self.task.next_run is None:
+            return Plan([], None)
+        dues, following = self._due(self.task.next_run - self.offset)
+        at_present = following is None or following.at + self.offset > self.now
+        kept_from = self._kept_from(dues, at_present)
+        decisions = [
+            self._decision(due, latest=at_present and due is dues[-1], kept=due.at >= kept_from) for due in dues
+        ]
+        return Plan(decisions, None if following is None else following.at + self.offset)
+
+    def _due(self, first: datetime) -> tuple[list[Due], Due | None]:
+        dues: list[Due] = []
+        following: Due | None = self.schedule.due_at(first)
+        while following is not None and following.at + self.offset <= self.now and len(dues) < MOST_AT_ONCE:
+            dues.append(following)
+            following = self.schedule.next_after(following.at)
+        return dues, following
+
+    def _kept_from(self, dues: list[Due], at_present: bool) -> datetime:
+        """From which slot on a missed one is run, by the task's choice."""
+        if self.terms.missed != Missed.ALL or self.terms.overlap == Overlap.REPLACE:
+            return self.now
+        opened = self.now - timedelta(seconds=self.terms.missed_window_seconds)
+        if not at_present:
+            counted = newest(self.schedule, dues[0].at, self.now - self.offset, self.terms.missed_cap)
+            return max(opened, counted)
+        return max(opened, dues[-self.terms.missed_cap :][0].at) if dues else opened
+
+    def _decision(self, due: Due, *, latest: bool, kept: bool) -> Decision:
+        if due.note == Note.SKIPPED:
+            return Decision(due.at, SlotOutcome.SKIPPED_DST, gap_reason(due, self.task.timezone), due.note)
+        held = self._held_back(due)
+        if held is not None:
+            return Decision(due.at, *held, due.note)
+        outcome, reason = self._timely(due, latest=latest, kept=kept)
+        if outcome.ran and (window := blackout.covering(self.windows, self.now)) is not None:
+            return Decision(due.at, SlotOutcome.SKIPPED_BLACKOUT, blackout_reason(window), due.note)
+        if outcome == SlotOutcome.FIRED and due.note == Note.MOVED:
+            return Decision(due.at, SlotOutcome.MOVED_BY_DST, gap_reason(due, self.task.timezone), due.note)
+        return Decision(due.at, outcome, reason, due.note, waits=not latest)
+
+    def _held_back(self, due: Due) -> tuple[SlotOutcome, str] | None:
+        """Paused, or in a blackout when it was due."""
+        begun, until = self.task.paused_at, self.task.paused_until
+        if begun is not None and (until is None or due.at < until) and (begun <= due.at or self._paused_now):
+            end = f" until {until:%Y-%m-%d %H:%M:%S} UTC" if until is not None else ""
+            return SlotOutcome.SKIPPED_PAUSED, f"the task was paused at {begun:%Y-%m-%d %H:%M:%S} UTC{end}"
+        window = blackout.covering(self.windows, due.at + self.offset)
+        return None if window is None else (SlotOutcome.SKIPPED_BLACKOUT, blackout_reason(window))
+
+    @property
+    def _paused_now(self) -> bool:
+        return is_paused(self.task, self.now)
+
+    def _timely(self, due: Due, *, latest: bool, kept: bool) -> tuple[SlotOutcome, str | None]:
+        """Whether it runs for its own sake, or as one that was missed, or not."""
+        late = self.now - (due.at + self.offset)
+        deadline = self.terms.start_deadline_seconds
+        if deadline is not None and late.total_seconds() > deadline:
+            return SlotOutcome.MISSED, f"{lateness(late)}; its start deadline was {deadline} s"
+        if latest and late <= ON_TIME:
+            return SlotOutcome.FIRED, None
+        missed = self.terms.missed
+        if (missed == Missed.ALL and kept) or (missed != Missed.SKIP and latest):
+            return SlotOutcome.CAUGHT_UP, lateness(late)
+        return SlotOutcome.MISSED, f"{lateness(late)}; {self._why_missed()}"
+
+    def _why_missed(self) -> str:
+        if self.terms.missed == Missed.SKIP:
+            return "missed slots of this task are not run"
+        if self.terms.missed == Missed.LATEST or self.terms.overlap == Overlap.REPLACE:
+            return "of this task's missed slots only the latest is run"
+        return (
+            f"of this task's missed slots the newest {self.terms.missed_cap} of the last "
+            f"{self.terms.missed_window_seconds} s are run"
+        )
+
+
+def is_paused(task: Task, now: datetime) -> bool:
+    return task.paused_at is not None and (task.paused_until is None or now < task.paused_until)
+
+
+def newest(schedule: Schedule, first: datetime, until: datetime, count: int) -> datetime:
+    """The slot from which on at most `count` slots lie up to `until`, looked for from the end; `first` is a slot."""
+    if schedule.kind == "every":
+        step = timedelta(seconds=schedule.seconds)
+        return max(first, first + ((until - first) // step - count + 1) * step)
+    width = timedelta(minutes=1)
+    while True:
+        start = max(first, until - width)
+        found: deque[datetime] = deque(maxlen=count)
+        seen, due = 0, schedule.next_after(start - SECOND)
+        while due is not None and due.at <= until:
+            found.append(due.at)
+            seen += 1
+            due = schedule.next_after(due.at)
+        if seen >= count or start == first:
+            return found[0] if found else first
+        width *= 4
+
+
+def lateness(late: timedelta) -> str:
+    return f"decided {max(0, round(late.total_seconds()))} s after it was due"
+
+
+def gap_reason(due: Due, zone: str) -> str:
+    wanted = "" if due.wanted is None else f"{due.wanted:%Y-%m-%d %H:%M:%S} "
+    return f"{wanted}does not exist in {zone}: clocks were set forward"
+
+
+def blackout_reason(window: blackout.Blackout) -> str:
+    why = f" ({window.reason})" if window.reason else ""
+    return f"the server has a blackout window{why} until {window.until:%Y-%m-%d %H:%M:%S} UTC"
