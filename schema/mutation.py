@@ -7,7 +7,7 @@ from typing import Any, TypeVar, cast
 import strawberry
 
 from resolvers import executions, servers, sign_in, tasks, users
-from resolvers.errors import NotFound, ServiceError
+from resolvers.errors import NotFound, ServiceError, Unauthenticated
 from schema import inputs, payloads
 from schema.errors import TOP_LEVEL
 from schema.fields import resolved
@@ -63,7 +63,11 @@ class Mutation:
         signing_in=True,
     )
     async def refresh(self, info: Info, input: inputs.RefreshInput) -> Any:
-        tokens: Any = await sign_in.refresh(info.context.ctx, input.refresh_token)
+        try:
+            tokens: Any = await sign_in.refresh(info.context.ctx, input.refresh_token)
+        except Unauthenticated as error:
+            error.field = ("refresh_token",)
+            raise
         return payloads.RefreshPayload(tokens=tokens)
 
     @answering(payloads.LogoutPayload, "End all of your sessions.")

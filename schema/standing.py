@@ -15,18 +15,16 @@ TRUST_SECONDS = 10.0
 Event = TypeVar("Event")
 
 
-async def while_standing(
-    ctx: Context, events: AsyncGenerator[Event, None], *, trust_seconds: float = TRUST_SECONDS
-) -> AsyncGenerator[Event, None]:
+async def while_standing(ctx: Context, events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
     """The events; Unauthenticated once the token has ended, or the user was signed out or disabled.
 
-    The user is looked up at least every `trust_seconds`, events or not.
+    The user is looked up at least every 10 seconds, events or not.
     """
     loop = asyncio.get_running_loop()
     looked = loop.time()
 
     def trust_left() -> float:
-        return max(0.0, min(seconds_left(ctx), looked + trust_seconds - loop.time()))
+        return max(0.0, min(seconds_left(ctx), looked + TRUST_SECONDS - loop.time()))
 
     async with aclosing(beats(events, trust_left)) as beating:
         async for event in beating:

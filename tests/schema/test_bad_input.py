@@ -1,0 +1,232 @@
+"""Bad input for every field of every mutation: a clear error that names the field, and nothing changed."""
+
+from typing import Any
+
+import pytest
+
+from db import executions, servers, tasks
+from db.executions import ExecutionFilter
+from db.servers import ServerFilter
+from db.tasks import TaskFilter
+from schema.build import build_schema
+from tests.schema.keys import ENCRYPTED, PLAIN
+from tests.schema.rows import add_tasks
+from tests.service import Running
+
+pytestmark = pytest.mark.anyio
+
+SCHEMA = build_schema()._schema
+QUERY = """mutation($input: {kind}!) {{ {name}(input: $input) {{
+  errors {{ __typename code message field ... on ScheduleInvalid {{ position example }} }} }} }}"""
+# What cannot be wrong in a way that its type does not say, and the pair that is wrong together or not at all.
+WORDS_ONLY = {"enabled", "runMode"}
+TOGETHER = {("login", "username"), ("login", "password")}
+
+LONG = "x" * 101
+KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n"
+NAMES = ["", " ", LONG, "a\nb", "a\0b", "\u2028x"]
+HOSTS = ["", "-oProxyCommand=x", "a b", "x" * 256, "a\nb", "http://x"]
+COMMANDS = ["", " \n", "a\0b", "x" * 65_537]
+BAD_IDS = ["abc", "", "0", "-1", "9223372036854775808", "999999"]
+SCHEDULES = ["", "* * *", "61 * * * *", "0 0 31 2 *", "@never", "x" * 500, "* * * * * * *", "@at yesterday"]
+ENVS = [
+    [{"name": "A", "value": "1"}, {"name": "A", "value": "2"}],
+    [{"name": f"A{n}", "value": "1"} for n in range(101)],
+    [{"name": f"A{n}", "value": "x" * 30_000} for n in range(3)],
+]
+ENV_NAMES = ["", "a", "1A", "A-B", "A=B", "A\n", "A" * 129]
+DIRS = ["", "relative", "a\0b", "/" + "x" * 4096, "/a\nb"]
+KEYS = ["", "x" * 129, "a\nb"]
+
+RUN = {
+    "serverId": [*BAD_IDS],
+    "command": COMMANDS,
+    "timeoutSeconds": [0, -1, 86_401],
+    "outputLimitBytes": [0, 1024**3 + 1],
+    "env": ENVS,
+    "workingDir": DIRS,
+}
+TASK = RUN | {"name": NAMES, "cronExpr": SCHEDULES, "timezone": ["", "Mars/Olympus", "../../etc/passwd"]}
+SERVER = {
+    "name": NAMES,
+    "host": HOSTS,
+    "port": [0, -1, 65_536],
+    "username": ["", "-x", "a b", "x" * 65],
+    "hostKeys": [[], ["nonsense"], ["ssh-ed25519 AAAA"], [""], ["ssh-ed25519 \n"], "MANY"],
+    "credential": [{}, {"password": "a", "privateKey": KEY}],
+    "credential.password": [{"password": ""}, {"password": "x" * 1025}, {"password": "a", "passphrase": "b"}],
+    "credential.privateKey": [{"privateKey": ""}, {"privateKey": "nonsense"}, {"privateKey": KEY}],
+    "credential.passphrase": [{"privateKey": "ENCRYPTED"}, {"privateKey": "ENCRYPTED", "passphrase": "wrong"}],
+    "credential.certificate": [{"privateKey": "GOOD", "certificate": "nonsense"}],
+    "tags": [["a b"], [""], ["x" * 65], [f"t{n}" for n in range(33)]],
+    "maxParallel": [0, 1001],
+}
+ONCE = {"idempotencyKey": KEYS, "wait": [-1, 61, 1e9]}
+TABLE: dict[str, dict[str, list[Any]]] = {
+    "createServer": SERVER,
+    "updateServer": {"id": BAD_IDS}
+    | {name: [*values, None] for name, values in SERVER.items() if "." not in name}
+    | {name: values for name, values in SERVER.items() if "." in name},
+    "deleteServer": {"id": BAD_IDS},
+    "createTask": TASK,
+    "updateTask": {"id": BAD_IDS} | {name: [*values, None] for name, values in TASK.items()},
+    "setTaskEnabled": {"id": BAD_IDS},
+    "deleteTask": {"id": BAD_IDS},
+    "runTask": {"taskId": BAD_IDS} | ONCE,
+    "runCommand": RUN | ONCE,
+    "cancelExecution": {"id": BAD_IDS},
+    "refresh": {"refreshToken": ["", "nonsense", "a.b.c", "x" * 5000]},
+}
+# Null stands for the service's default here.
+NULLABLE = {"timeoutSeconds", "outputLimitBytes", "workingDir"}
+
+
+def cases() -> list[Any]:
+    found = []
+    for name, fields in TABLE.items():
+        for field, values in fields.items():
+            for value in values:
+                if value is not None or field not in NULLABLE:
+                    label = f"{name}.{field}={str(value)[:30]!r}"
+                    found.append(pytest.param(name, field.split("."), value, id=label))
+    return found
+
+
+async def good(api: Running, name: str) -> dict[str, Any]:
+    """An input that works, but for one field."""
+    server = str(api.server.id)
+    target = {"id": server} if name.endswith("Server") else {"id": str((await add_tasks(api, 1))[0])}
+    return {
+        "createServer": {
+            "name": "another",
+            "host": "host.example",
+            "username": "me",
+            "hostKeys": api.server.host_keys,
+            "credential": {"password": "x"},
+        },
+        "createTask": {"name": "a task", "command": "df -h", "serverId": server, "cronExpr": "@manual"},
+        "runTask": {"taskId": target["id"]},
+        "runCommand": {"serverId": server, "command": "df -h"},
+        "setTaskEnabled": target | {"enabled": True},
+        "refresh": {},
+    }.get(name, target)
+
+
+def meant(api: Running, value: Any) -> Any:
+    """Values that only exist while the service runs."""
+    if value == "MANY":
+        return api.server.host_keys * 17
+    if isinstance(value, dict):
+        known = {"ENCRYPTED": ENCRYPTED, "GOOD": PLAIN}
+        return {name: known.get(item, item) for name, item in value.items()}
+    return value
+
+
+async def counted(api: Running) -> tuple[int, int, int]:
+    store = api.service.store
+    return (
+        await store.read(servers.count, ServerFilter()),
+        await store.read(tasks.count, TaskFilter()),
+        await store.read(executions.count, ExecutionFilter()),
+    )
+
+
+def document(name: str) -> str:
+    assert SCHEMA.mutation_type is not None
+    argument: Any = SCHEMA.mutation_type.fields[name].args["input"].type
+    return QUERY.format(name=name, kind=argument.of_type.name)
+
+
+@pytest.mark.parametrize(("name", "field", "value"), cases())
+async def test_a_bad_value_is_refused_by_the_name_of_its_field(
+    api: Running, name: str, field: list[str], value: Any
+) -> None:
+    wanted = await good(api, name) | {field[0]: meant(api, value)}
+    before = await counted(api)
+    body = await api.graphql(document(name), "admin", input=wanted)
+    assert "errors" not in body, body["errors"]
+    (error,) = body["data"][name]["errors"]
+    assert error["field"] == field, error
+    assert error["code"] in ("INVALID", "NOT_FOUND", "TOO_LARGE", "SCHEDULE_INVALID", "UNAUTHENTICATED")
+    assert len(error["message"]) > 10
+    assert await counted(api) == before
+
+
+@pytest.mark.parametrize("value", ENV_NAMES)
+@pytest.mark.parametrize("name", ["createTask", "updateTask", "runCommand"])
+async def test_a_bad_environment_name_is_named_as_it_was_given(api: Running, name: str, value: str) -> None:
+    wanted = await good(api, name) | {"env": [{"name": value, "value": "1"}]}
+    (error,) = (await api.data(document(name), "admin", input=wanted))[name]["errors"]
+    assert error["field"] == ["env", value]
+
+
+async def test_a_bad_environment_value_is_named_by_its_variable(api: Running) -> None:
+    for value in ("a\0b", "x" * 32_769):
+        wanted = await good(api, "runCommand") | {"env": [{"name": "AN_ENV", "value": value}]}
+        (error,) = (await api.data(document("runCommand"), input=wanted))["runCommand"]["errors"]
+        assert error["field"] == ["env", "AN_ENV"]
+
+
+async def test_a_bad_schedule_says_where_and_shows_a_good_one(api: Running) -> None:
+    wanted = await good(api, "createTask") | {"cronExpr": "0 25 * * *"}
+    (error,) = (await api.data(document("createTask"), input=wanted))["createTask"]["errors"]
+    assert (error["__typename"], error["code"]) == ("ScheduleInvalid", "SCHEDULE_INVALID")
+    assert error["position"] == 2
+    wanted["cronExpr"] = error["example"]
+    assert (await api.data(document("createTask"), input=wanted))["createTask"]["errors"] == []
+
+
+def test_the_table_has_every_field_of_every_mutation() -> None:
+    assert SCHEMA.mutation_type is not None
+    missing = []
+    for name, field in SCHEMA.mutation_type.fields.items():
+        for argument in field.args.values():
+            kind: Any = argument.type
+            for item in kind.of_type.fields:
+                if item not in TABLE.get(name, {}) and item not in WORDS_ONLY and (name, item) not in TOGETHER:
+                    missing.append(f"{name}.{item}")
+    assert missing == []
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "word"),
+    [
+        ("createServer", {"port": "22"}, "port"),
+        ("createServer", {"port": 2**31}, "port"),
+        ("createServer", {"runMode": "SOMEHOW"}, "runMode"),
+        ("createServer", {"name": None}, "name"),
+        ("createServer", {"credential": None}, "credential"),
+        ("createServer", {"hostKeys": [1]}, "hostKeys"),
+        ("createServer", {"created_by": 1}, "created_by"),
+        ("createTask", {"enabled": "yes"}, "enabled"),
+        ("createTask", {"outputLimitBytes": 2**63}, "outputLimitBytes"),
+        ("createTask", {"outputLimitBytes": 1.5}, "outputLimitBytes"),
+        ("createTask", {"serverId": 1.5}, "serverId"),
+        ("createTask", {"env": [{"name": "A"}]}, "env"),
+        ("createTask", {"uid": 0}, "uid"),
+        ("runTask", {"wait": "long"}, "wait"),
+        ("login", {"username": 1, "password": "x"}, "username"),
+        ("login", {"username": "x"}, "password"),
+    ],
+)
+async def test_a_value_of_the_wrong_type_is_refused_by_its_name(
+    api: Running, name: str, changes: dict[str, Any], word: str
+) -> None:
+    wanted = (await good(api, name) if name != "login" else {}) | changes
+    body = await api.graphql(document(name), "admin", input=wanted)
+    assert set(body) == {"errors"}
+    assert body["errors"][0]["extensions"]["code"] == "DOCUMENT_INVALID"
+    assert word in body["errors"][0]["message"]
+
+
+@pytest.mark.parametrize("value", ["2026-11-24", "2026-11-24T10:00:00", "tomorrow", 5, "2026-02-30T00:00:00Z", ""])
+async def test_a_time_without_its_zone_or_that_does_not_exist_is_refused(api: Running, value: Any) -> None:
+    query = "query($f: TaskFilter) { tasks(filter: $f) { totalCount } }"
+    body = await api.graphql(query, f={"lastRunFrom": value})
+    assert "lastRunFrom" in body["errors"][0]["message"]
+
+
+async def test_a_name_that_is_taken_is_a_conflict_on_the_name(api: Running) -> None:
+    wanted = await good(api, "createServer") | {"name": "a server"}
+    (error,) = (await api.data(document("createServer"), "admin", input=wanted))["createServer"]["errors"]
+    assert (error["__typename"], error["code"], error["field"]) == ("ObjectConflict", "CONFLICT", ["name"])
