@@ -20,7 +20,7 @@ export class Examples {
     this.examples = await (await fetch("/playground/examples.json")).json();
     this.show();
     const example = this.examples.find(({ name }) => name === first);
-    if (example) this.choose(example);
+    if (example) this.choose(example, false);
   }
 
   show() {
@@ -52,7 +52,8 @@ export class Examples {
     return item;
   }
 
-  choose(example) {
+  // `byHand` is false for the example that the page opens with.
+  choose(example, byHand = true) {
     this.chosen = example;
     for (const button of this.list.querySelectorAll("button")) {
       if (button.dataset.name === example.name) button.setAttribute("aria-current", "true");
@@ -60,7 +61,7 @@ export class Examples {
     }
     const variables = structuredClone(example.variables);
     for (const name of Object.keys(variables)) if (name in this.made) variables[name] = this.made[name];
-    this.onChoose({ ...example, variables });
+    this.onChoose({ ...example, variables }, byHand);
   }
 
   // Later examples are filled with the ids that mutations answered with: of servers, tasks and executions.

@@ -19,9 +19,10 @@ const examples = new Examples({ list: byId("examples"), search: byId("search"), 
 let stop = null;
 let status = ["", ""];
 
-function load(example) {
+function load(example, byHand) {
   editor.text = example.query;
   byId("variables").value = JSON.stringify(example.variables, null, 2);
+  if (!byHand) return;
   byId("narrow").open = !NARROW.matches;
   byId("run").focus({ preventScroll: true });
 }
