@@ -4,7 +4,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from sqlalchemy import Column, ColumnElement, Connection, FromClause, Select, and_, false, func, or_, select, true
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    FromClause,
+    Select,
+    and_,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+    tuple_,
+)
 
 from db.rows import Model, all_of, table_of
 
@@ -31,10 +45,62 @@ class Window:
 
 def page(conn: Connection, model: type[Model], where: Conditions, window: Window) -> list[Model]:
     """Up to limit + 1 rows in display order; the one too many says that there is more, and comes first if backward."""
-    table = table_of(model)
-    query = limited(select(table).where(*where), table, window).order_by(*ordering(table, window))
-    found = all_of(conn, query, model)
+    found: list[Model] = []
+    offset = window.offset
+    for piece in pieces(table_of(model), window):
+        inside = [*where, *piece.where]
+        query = select(table_of(model)).where(*inside).order_by(*piece.order)
+        part = all_of(conn, query.limit(window.limit + 1 - len(found)).offset(offset), model)
+        found += part
+        if len(found) > window.limit:
+            break
+        offset = 0 if part or not offset else offset - count(conn, model, inside)
     return found[::-1] if window.backward else found
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of a list that is one range of an index: the rows with a value to order by, or those without."""
+
+    where: Conditions
+    order: list[Any]
+
+
+def pieces(table: FromClause, window: Window) -> list[Piece]:
+    """What the window may take rows from, in the order in which it takes them."""
+    column, id = table.c[window.order], table.c.id
+    after, before = window.after, window.before
+    if column is id:
+        return [piece((id,), window, after, before)]
+    found: list[Piece] = []
+    if after is None or after[0] is not None:
+        until = None if before is None or before[0] is None else before
+        found.append(piece((column, id), window, after, until, *([column.is_not(None)] if column.nullable else [])))
+    if column.nullable and (before is None or before[0] is None):
+        since = None if after is None or after[0] is not None else after
+        found.append(piece((id,), window, since, before, column.is_(None)))
+    return found[::-1] if window.backward else found
+
+
+def piece(
+    columns: Sequence[ColumnElement[Any]],
+    window: Window,
+    after: Key | None,
+    before: Key | None,
+    *where: ColumnElement[bool],
+) -> Piece:
+    conditions = list(where)
+    for key, forward in ((after, not window.descending), (before, window.descending)):
+        if key is not None:
+            conditions.append(past(columns, key, forward))
+    upwards = window.descending == window.backward
+    return Piece(conditions, [each.asc() if upwards else each.desc() for each in columns])
+
+
+def past(columns: Sequence[ColumnElement[Any]], key: Key, forward: bool) -> ColumnElement[bool]:
+    """Rows beyond a key, compared as one value, so that an index is entered there and not read up to there."""
+    place = tuple_(*(literal(value, each.type) for each, value in zip(columns, key[-len(columns) :], strict=True)))
+    return tuple_(*columns) > place if forward else tuple_(*columns) < place
 
 
 def page_each(

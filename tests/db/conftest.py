@@ -14,15 +14,26 @@ from tests.runner.stores import template
 __all__ = ["postgres", "template"]
 
 Database = Callable[[], AbstractAsyncContextManager[str]]
+DatabaseOf = Callable[[str, Path], Database]
+
+
+@pytest.fixture(scope="session")
+def database_of(request: pytest.FixtureRequest, template: Path) -> DatabaseOf:
+    """Databases of a kind, with a folder for the one that is a file."""
+
+    def found(kind: str, folder: Path) -> Database:
+        if kind == "postgresql":
+            server: Postgres = request.getfixturevalue("postgres")
+            return server.database
+        return lambda: copied(template, folder)
+
+    return found
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database(request: pytest.FixtureRequest, template: Path, tmp_path: Path) -> Database:
+def database(request: pytest.FixtureRequest, database_of: DatabaseOf, tmp_path: Path) -> Database:
     """Gives the URL of a new database of today's schema."""
-    if request.param == "postgresql":
-        server: Postgres = request.getfixturevalue("postgres")
-        return server.database
-    return lambda: copied(template, tmp_path)
+    return database_of(request.param, tmp_path)
 
 
 @asynccontextmanager
