@@ -224,6 +224,16 @@ class ScheduleSlot(SQLModel, table=True):
     start_by: datetime | None = Field(sa_column=time_column(nullable=True))
 
 
+class Runner(SQLModel, table=True):
+    """A process that drives executions, alive until `lease_until`. Who deletes the row takes its executions over."""
+
+    __tablename__ = "runners"
+
+    id: str = Field(sa_column=Column(String(64), primary_key=True))
+    started_at: datetime = Field(sa_column=time_column())
+    lease_until: datetime = Field(sa_column=time_column())
+
+
 class OutputChunk(SQLModel, table=True):
     """Consecutive bytes of one stream of one execution.
 

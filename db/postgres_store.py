@@ -8,6 +8,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from sqlalchemy import URL, Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
+from db.session_lock import SessionLock
 from db.unavailable import StoreUnavailable, postgres_away
 
 P = ParamSpec("P")
@@ -52,6 +53,10 @@ class PostgresStore:
                 return await conn.run_sync(fn, *args, **kwargs)
 
         return await self._whole(unit())
+
+    def session_lock(self, id: str) -> SessionLock:
+        """A lock of the runner `id`, not held yet."""
+        return SessionLock(self._engine, id)
 
     async def close(self) -> None:
         self._closed = True

@@ -1,12 +1,13 @@
 """Claims pending executions for the free slots, and drives each in a task of its own."""
 
 import asyncio
+import math
 from collections import Counter
 from functools import partial
 
 import structlog
 
-from db import claims, transitions
+from db import claims, runners, transitions
 from db.models import TaskExecution
 from runner.bus import CANCELS, EXECUTIONS, PENDING, Bus, execution_address
 from runner.execution import Drive, Parts, Way
@@ -37,9 +38,10 @@ class Dispatcher(Loop):
         self.ways = ways
         self.drives: dict[int, Drive] = {}
         self._room = asyncio.Semaphore(slots)
-        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._tasks: dict[Drive, asyncio.Task[None]] = {}
         self._reached: dict[int, float] = {}
         self._strays_due = 0.0
+        self.leased_until = math.inf
 
     async def adopt(self) -> int:
         """Take over what another process left running. Returns how many."""
@@ -47,7 +49,23 @@ class Dispatcher(Loop):
         self._drive_all(rows)
         return len(rows)
 
+    async def take_over(self) -> int:
+        """Take over what dead runners left running, where there are several runners. Returns how many."""
+        rows = await self.parts.store.run(runners.take_over, self.runner_id)
+        self._drive_all(rows)
+        return len(rows)
+
+    async def let_go(self) -> None:
+        """Our lease had ended: stop driving what others have taken over meanwhile."""
+        driven = tuple(self._tasks.items())
+        kept = await self.parts.store.read(runners.held, self.runner_id)
+        for drive, task in driven:
+            if drive.row.id not in kept:
+                task.cancel()
+
     async def tick(self) -> float:
+        if asyncio.get_running_loop().time() >= self.leased_until:
+            return self.poll_seconds
         await self._find_strays()
         tried = self._tried()
         free = self.slots - sum(drive.row.server_id not in tried for drive in self.drives.values())
@@ -70,11 +88,11 @@ class Dispatcher(Loop):
         What is left is RUNNING in its row and nobody's: the next runner takes it over.
         """
         await self.stop()
-        for id, drive in self.drives.items():
+        for drive, task in self._tasks.items():
             if drive.may_leave:
-                self._tasks[id].cancel()
+                task.cancel()
         await self._gone(seconds)
-        for drive in self.drives.values():
+        for drive in self._tasks:
             drive.stop()
         await self._gone(STOP_SECONDS)
         for task in self._tasks.values():
@@ -118,14 +136,15 @@ class Dispatcher(Loop):
         drive.sink.when_fenced = task.cancel
         drive.when_reached = partial(self._server_reached, row.server_id)
         self.drives[row.id] = drive
-        self._tasks[row.id] = task
-        task.add_done_callback(partial(self._ended, row.id))
+        self._tasks[drive] = task
+        task.add_done_callback(partial(self._ended, drive))
 
-    def _ended(self, execution_id: int, task: "asyncio.Task[None]") -> None:
-        del self._tasks[execution_id]
-        del self.drives[execution_id]
+    def _ended(self, drive: Drive, task: "asyncio.Task[None]") -> None:
+        del self._tasks[drive]
+        if self.drives.get(drive.row.id) is drive:  # else it was taken from us, and we have it again
+            del self.drives[drive.row.id]
         if not task.cancelled() and task.exception() is not None:
-            log.error("an execution's driver failed", execution=execution_id, exc_info=task.exception())
+            log.error("an execution's driver failed", execution=drive.row.id, exc_info=task.exception())
         self.bus.hint(PENDING)
 
 

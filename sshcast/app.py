@@ -11,6 +11,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
 from db import migrate
+from db.postgres_store import PostgresStore
 from db.store import Store, open_store
 from db.values import Mode
 from resolvers.context import Limits, Service
@@ -23,6 +24,7 @@ from runner.bus import Bus
 from runner.dispatcher import Cancels, Dispatcher
 from runner.execution import Parts
 from runner.follow_ups import FollowUps
+from runner.leases import Leases
 from runner.output import OutputWriter
 from runner.policy import Policy
 from runner.pool import Pool
@@ -125,8 +127,17 @@ def runtime(service: Service, settings: Settings) -> Runtime:
         cancels=Cancels(bus=service.bus, dispatcher=dispatcher),
         scheduler=Scheduler(bus=service.bus, store=service.store, policy=service.policy, clock=clock),
         follow_ups=FollowUps(bus=service.bus, store=service.store, clock=clock),
+        leases=leases(service, dispatcher),
         drain_seconds=settings.drain_seconds,
     )
+
+
+def leases(service: Service, dispatcher: Dispatcher) -> Leases | None:
+    """On PostgreSQL there may be other runners; on SQLite the lock of the data folder keeps them out."""
+    if not isinstance(service.store, PostgresStore):
+        return None
+    lock = service.store.session_lock(dispatcher.runner_id)
+    return Leases(bus=service.bus, dispatcher=dispatcher, lock=lock)
 
 
 def build_app(service: Service, settings: Settings) -> Starlette:

@@ -17,11 +17,13 @@ def upgrade() -> None:
     create_tasks()
     create_task_executions()
     create_schedule_slots()
+    create_runners()
     create_output_chunks()
 
 
 def downgrade() -> None:
     op.drop_table("output_chunks")
+    op.drop_table("runners")
     op.drop_table("schedule_slots")
     op.drop_table("task_executions")
     op.drop_table("tasks")
@@ -257,6 +259,16 @@ def create_schedule_slots() -> None:
     op.create_index("ix_slots_execution", "schedule_slots", ["execution_id"], unique=False)
     op.create_index("ix_slots_outcome", "schedule_slots", ["outcome", "id"], unique=False)
     op.create_index("ix_slots_slot", "schedule_slots", ["slot", "id"], unique=False)
+
+
+def create_runners() -> None:
+    op.create_table(
+        "runners",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("started_at", UtcTime(), nullable=False),
+        sa.Column("lease_until", UtcTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
 
 
 def create_output_chunks() -> None:

@@ -1,0 +1,81 @@
+"""Runner processes on one PostgreSQL: their leases, by the database's clock, and taking over from a dead one.
+
+On SQLite there is one process, the lock of the data folder says that it lives, and none of this is used.
+"""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, delete, exists, func, literal_column, not_, select, text, update
+from sqlalchemy.dialects import postgresql
+
+from db import rows
+from db.models import Runner, TaskExecution
+from db.values import State
+
+executions = rows.table_of(TaskExecution)
+runners = rows.table_of(Runner)
+
+LEASE_SECONDS = 10
+MISSED_SECONDS = 4
+TAKE_OVER_LOCK = 0x55C2
+SESSION_LOCKS = 0x55C3
+NOW: ColumnElement[Any] = func.clock_timestamp()
+
+
+def beat(conn: Connection, id: str) -> bool:
+    """Hold the lease for LEASE_SECONDS from now. False when there was none: it had ended, or this is the first."""
+    until = {"lease_until": NOW + seconds(LEASE_SECONDS)}
+    if rows.change(conn, Runner, until, runners.c.id == id):
+        return True
+    conn.execute(postgresql.insert(runners).values(id=id, started_at=NOW, **until).on_conflict_do_nothing())
+    return False
+
+
+def leave(conn: Connection, id: str) -> None:
+    """Give the lease up: what still runs is anybody's."""
+    conn.execute(delete(runners).where(runners.c.id == id))
+
+
+def take_over(conn: Connection, id: str) -> list[TaskExecution]:
+    """Bury the dead, and own what runs and is nobody's, with a new fence. One runner at a time does this."""
+    if not conn.scalar(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": TAKE_OVER_LOCK}):
+        return []
+    conn.execute(delete(runners).where(runners.c.id != id, dead()))
+    nobodys = not_(exists().where(runners.c.id == executions.c.runner_id))
+    taken = (
+        update(executions)
+        .where(executions.c.state == State.RUNNING, nobodys)
+        .values(runner_id=id, fence=executions.c.fence + 1)
+        .returning(*executions.c)
+    )
+    return rows.all_of(conn, taken, TaskExecution)
+
+
+def held(conn: Connection, id: str) -> set[int]:
+    """Ids of the running executions that are this runner's."""
+    return set(conn.scalars(select(executions.c.id).where(executions.c.state == State.RUNNING, mine(id))))
+
+
+def mine(id: str) -> ColumnElement[bool]:
+    return executions.c.runner_id == id
+
+
+def dead() -> ColumnElement[bool]:
+    """The lease has ended; or beats were missed and the session is gone too, which alone proves nothing: a restart of
+    the database ends every session."""
+    missed = runners.c.lease_until < NOW + seconds(LEASE_SECONDS - MISSED_SECONDS)
+    return (runners.c.lease_until < NOW) | (missed & not_(in_session()))
+
+
+def in_session() -> ColumnElement[bool]:
+    """Whether some session holds the runner's lock, see `db.session_lock`."""
+    condition = literal_column(
+        "EXISTS (SELECT 1 FROM pg_locks l JOIN pg_database d ON d.oid = l.database"
+        " WHERE d.datname = current_database() AND l.locktype = 'advisory' AND l.objsubid = 2"
+        f" AND l.classid = {SESSION_LOCKS} AND l.objid = hashtext(runners.id)::oid AND l.granted)"
+    )
+    return condition.is_(True)
+
+
+def seconds(number: int) -> ColumnElement[Any]:
+    return literal_column(f"interval '{number} seconds'")

@@ -1,0 +1,44 @@
+"""A lock that PostgreSQL frees by itself when this process is gone: others see a death before the lease has ended."""
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from db.runners import SESSION_LOCKS
+
+HOLD = text("SELECT pg_try_advisory_lock(:space, hashtext(:id))")
+HOLDS = text(
+    "SELECT EXISTS (SELECT 1 FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'advisory' AND objsubid = 2"
+    " AND classid = :space AND objid = hashtext(:id)::oid AND granted)"
+)
+
+
+class SessionLock:
+    """Held by a connection of its own, which is opened again by the next `hold` when it was lost."""
+
+    def __init__(self, engine: AsyncEngine, id: str) -> None:
+        self._engine = engine
+        self._key = {"space": SESSION_LOCKS, "id": id}
+        self._connection: AsyncConnection | None = None
+
+    async def hold(self) -> None:
+        """Take the lock unless we have it. Raises what the driver raises when the database is away."""
+        try:
+            conn = await self._session()
+            if not await conn.scalar(HOLDS, self._key):
+                await conn.execute(HOLD, self._key)
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Give it up, with its session."""
+        conn, self._connection = self._connection, None
+        if conn is not None:
+            await conn.invalidate()
+            await conn.close()
+
+    async def _session(self) -> AsyncConnection:
+        if self._connection is None:
+            conn = await self._engine.connect()
+            self._connection = await conn.execution_options(isolation_level="AUTOCOMMIT")
+        return self._connection

@@ -1,0 +1,225 @@
+"""Several runners on one PostgreSQL: who is alive, and that a dead one's executions are taken over within 10 s."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from db import runners
+from db.postgres_store import PostgresStore
+from db.store import open_store
+from db.values import Mode, Reason, State
+from runner.execution import Drive
+from runner.leases import Leases
+from runner.outcome import Outcome, ended
+from runner.ssh import Connection
+from tests.postgres import Postgres
+from tests.runner import rows
+from tests.runner.conftest import until
+from tests.runner.rig import Rig, Wanted
+from tests.runner.test_faults import counted, times
+from tests.targets import Target
+
+pytestmark = pytest.mark.anyio
+
+BACKDATE = "UPDATE runners SET lease_until = lease_until - interval '{} seconds' WHERE id = '{}'"
+
+
+@pytest.fixture
+async def url(postgres: Postgres) -> AsyncIterator[str]:
+    async with postgres.database() as found:
+        yield found
+
+
+class Member:
+    """A runner with a lease, on a store of its own."""
+
+    def __init__(self, rig: Rig, store: PostgresStore) -> None:
+        self.rig = rig
+        self.store = store
+        self.id = rig.dispatcher.runner_id
+        self.leases = Leases(bus=rig.bus, dispatcher=rig.dispatcher, lock=store.session_lock(self.id))
+
+    async def start(self) -> None:
+        self.rig.writer.start()
+        await self.leases.join()
+        self.rig.cancels.start()
+        self.rig.dispatcher.start()
+
+    async def stop(self) -> None:
+        await self.rig.dispatcher.drain(0)
+        await self.rig.cancels.stop()
+        await self.leases.leave()
+        await self.rig.writer.stop()
+        await self.rig.pool.close()
+
+    async def freeze(self) -> None:
+        """As a process that the machine does not let run: no beats, but what it drives is not told."""
+        await self.leases.stop()
+        await self.rig.dispatcher.stop()
+
+    async def backdate(self, seconds: int) -> None:
+        await self.store.run(lambda conn: conn.exec_driver_sql(BACKDATE.format(seconds, self.id)))
+
+    async def hang_up(self) -> None:
+        await self.leases.lock.close()
+
+
+@asynccontextmanager
+async def member(url: str, name: str, **wanted: object) -> AsyncIterator[Member]:
+    store = await open_store(url)
+    assert isinstance(store, PostgresStore)
+    made = Member(Rig(Wanted(store=store, name=name, **wanted)), store)  # type: ignore[arg-type]
+    await made.start()
+    try:
+        yield made
+    finally:
+        await made.stop()
+        await store.close()
+
+
+async def attaching(drive: Drive, connection: Connection) -> Outcome:
+    """As durable mode: begins once, goes on where another left it, and ends when the test says so."""
+    if drive.row.remote is None:
+        await drive.note({"remote": {"spool": "x"}})
+    else:
+        return ended(7, None)
+    await asyncio.Event().wait()
+    raise AssertionError("never")
+
+
+WAYS = {Mode.DURABLE: attaching}
+
+
+async def test_a_runner_that_lives_is_left_alone(url: str, demo_target: Target) -> None:
+    async with member(url, "first", ways=WAYS) as first, member(url, "second", ways=WAYS) as second:
+        id = await first.rig.pending(await first.rig.server(demo_target, run_mode=Mode.DURABLE), "true")
+        await first.rig.reaches(id, State.RUNNING)
+        assert await second.store.run(runners.take_over, "second") == []
+        assert (await first.rig.row(id)).state == State.RUNNING
+
+
+@pytest.mark.parametrize(
+    ("seconds", "session", "dead"),
+    [(3, True, False), (3, False, False), (7, True, False), (7, False, True), (11, True, True), (11, False, True)],
+)
+async def test_a_runner_is_dead_when_its_lease_ended_or_beats_are_missed_and_its_session_is_gone(
+    url: str, demo_target: Target, seconds: int, session: bool, dead: bool
+) -> None:
+    async with member(url, "first", ways=WAYS) as first:
+        id = await first.rig.pending(await first.rig.server(demo_target, run_mode=Mode.DURABLE), "true")
+        await first.rig.reaches(id, State.RUNNING)
+        await first.freeze()
+        await first.backdate(seconds)
+        if not session:
+            await first.hang_up()
+        await first.store.run(runners.beat, "second")
+        taken = await first.store.run(runners.take_over, "second")
+        assert [row.id for row in taken] == ([id] if dead else [])
+        assert (await first.rig.row(id)).runner_id == ("second" if dead else "first")
+
+
+async def test_a_dead_runners_execution_is_attached_to_by_another(url: str, demo_target: Target) -> None:
+    async with member(url, "first", ways=WAYS) as first:
+        id = await first.rig.pending(await first.rig.server(demo_target, run_mode=Mode.DURABLE), "true")
+        await until_noted(first.rig, id)
+        await first.freeze()
+        await first.hang_up()
+        await first.backdate(5)
+        async with member(url, "second", ways=WAYS) as second:
+            row = await second.rig.ended(id)
+    assert (row.exit_code, row.runner_id) == (7, "second")
+
+
+async def until_noted(rig: Rig, id: int) -> None:
+    async with asyncio.timeout(15):
+        while (await rig.row(id)).remote is None:
+            await asyncio.sleep(0.01)
+
+
+async def test_a_runner_that_comes_back_stops_driving_what_was_taken(url: str, demo_target: Target) -> None:
+    async with member(url, "first", ways=WAYS) as first:
+        id = await first.rig.pending(await first.rig.server(demo_target, run_mode=Mode.DURABLE), "true")
+        await until_noted(first.rig, id)
+        await first.leases.stop()
+        await first.backdate(11)
+        await first.store.run(runners.beat, "second")
+        assert await first.store.run(runners.take_over, "second")
+        assert id in first.rig.dispatcher.drives
+        first.leases.start()
+        await until(lambda: not first.rig.dispatcher.drives)
+        assert (await first.rig.row(id)).runner_id == "second"
+        assert await first.store.read(runners.held, "first") == set()
+
+
+async def test_a_runner_that_left_is_followed_at_once(url: str, demo_target: Target) -> None:
+    async with member(url, "second", ways=WAYS) as second:
+        async with member(url, "first", ways=WAYS) as first:
+            await second.freeze()
+            id = await first.rig.pending(await first.rig.server(demo_target, run_mode=Mode.DURABLE), "true")
+            await until_noted(first.rig, id)
+            second.leases.start()
+            second.rig.dispatcher.start()
+        assert (await second.rig.ended(id)).exit_code == 7
+
+
+async def test_a_runner_whose_beats_do_not_get_through_claims_nothing(url: str, demo_target: Target) -> None:
+    async with member(url, "first") as first:
+        await first.leases.stop()
+        first.rig.dispatcher.leased_until = 0.0
+        id = await first.rig.pending(await first.rig.server(demo_target), "exit 3")
+        await first.rig.dispatcher.tick()
+        assert (await first.rig.row(id)).state == State.PENDING
+        first.leases.start()
+        assert (await first.rig.ended(id)).exit_code == 3
+
+
+async def test_after_an_absence_of_the_database_nobody_is_buried_before_all_could_beat(url: str) -> None:
+    async with member(url, "first") as first:
+        await first.leases.stop()
+        await first.store.run(runners.beat, "second")
+        await first.store.run(lambda conn: conn.exec_driver_sql(BACKDATE.format(60, "second")))
+        first.leases._beats = 0
+        await first.leases.tick()
+        await first.leases.tick()
+        assert await names(first.store) == {"first", "second"}
+        await first.leases.tick()
+        assert await names(first.store) == {"first"}
+
+
+async def names(store: PostgresStore) -> set[str]:
+    return await store.read(lambda conn: set(conn.exec_driver_sql("SELECT id FROM runners").scalars()))
+
+
+async def test_a_process_killed_in_a_run_is_followed_within_ten_seconds(
+    url: str, demo_target: Target, tmp_path: Path
+) -> None:
+    async with member(url, "second") as second:
+        await second.freeze()
+        process = await asyncio.create_subprocess_exec(sys.executable, "-m", "tests.runner.lone_runner", url, "first")
+        marks = tmp_path / "runs"
+        server = await second.rig.server(demo_target)
+        id = await second.rig.pending(server, counted(marks, "echo up; sleep 60"))
+        await second.rig.printed(id)
+        second.leases.start()
+        second.rig.dispatcher.start()
+        process.send_signal(signal.SIGKILL)
+        await process.wait()
+        async with asyncio.timeout(10):
+            row = await second.rig.ended(id)
+    assert (row.reason, row.runner_id, times(marks)) == (Reason.LOST, "second", 1)
+
+
+async def test_two_runners_share_what_is_pending_and_run_each_once(
+    url: str, demo_target: Target, tmp_path: Path
+) -> None:
+    async with member(url, "first") as first, member(url, "second") as second:
+        server = await first.rig.server(demo_target)
+        ids = [await rows.pending(first.store, server, counted(tmp_path / f"{n}", f"exit {n}")) for n in range(40)]
+        for n, id in enumerate(ids):
+            assert (await second.rig.ended(id)).exit_code == n
+            assert times(tmp_path / f"{n}") == 1
