@@ -93,20 +93,23 @@ def message_of(error: ServiceError, language: Language) -> str:
 def shown(error: GraphQLError, language: Language) -> GraphQLError:
     """A top-level error as the caller sees it: our own in their language, what they must not see masked."""
     cause = root_cause(error)
-    if cause is None:
-        return error if error.extensions else coded(error, DocumentInvalid.code)
+    if cause is error and error.path is None:
+        return coded(error, DocumentInvalid.code)
     told = cause if isinstance(cause, ServiceError) else masked(cause, error)
     extensions = told.extensions | ({"field": path} if (path := field_path(told)) else {})
     message = message_of(told, language)[:LONGEST_MESSAGE]
     return GraphQLError(message, error.nodes, path=error.path, extensions=extensions, original_error=told)
 
 
-def root_cause(error: GraphQLError) -> Exception | None:
-    """What a resolver raised; None for an error of the document itself."""
-    cause = error.original_error
-    while isinstance(cause, GraphQLError):
+def root_cause(error: GraphQLError) -> Exception:
+    """What a resolver raised; the error itself where it is GraphQL's own.
+
+    Such an error without a path is the document's; with one, a row holds what its field cannot show.
+    """
+    cause: Exception = error
+    while isinstance(cause, GraphQLError) and cause.original_error is not None:
         cause = cause.original_error
-    return cause
+    return error if isinstance(cause, GraphQLError) else cause
 
 
 def coded(error: GraphQLError, code: str) -> GraphQLError:

@@ -126,7 +126,7 @@ async def running(folder: Path, *, drive: bool = False, **settings: Any) -> Asyn
     made = Settings(data=folder / "data", **settings)
     async with AsyncExitStack() as stack:
         service = await stack.enter_async_context(opened(made))
-        users = {role: await user(service, role) for role in Role}
+        users = {str(role): await user(service, role) for role in Role}
         server = await registered(service, users[Role.ADMIN], folder, stack if drive else None)
         if drive:
             await stack.enter_async_context(driven(service, made))
@@ -134,7 +134,7 @@ async def running(folder: Path, *, drive: bool = False, **settings: Any) -> Asyn
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         await stack.enter_async_context(serving(build_app(service, made), listener))
         http = await stack.enter_async_context(client(url))
-        yield Running(service=service, url=url, http=http, users=dict(users), server=server, settings=made)
+        yield Running(service=service, url=url, http=http, users=users, server=server, settings=made)
 
 
 def client(url: str) -> httpx2.AsyncClient:

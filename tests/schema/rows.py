@@ -44,7 +44,7 @@ def own(values: dict[str, Any], number: int) -> dict[str, Any]:
 
 def task_values(api: Running, number: int, values: dict[str, Any]) -> dict[str, Any]:
     at = moment(number)
-    usual = {
+    usual: dict[str, Any] = {
         "name": f"task {number}",
         "command": "df -h",
         "server_id": api.server.id,
@@ -66,7 +66,7 @@ def task_values(api: Running, number: int, values: dict[str, Any]) -> dict[str, 
 
 def execution_values(api: Running, number: int, values: dict[str, Any]) -> dict[str, Any]:
     at = moment(number)
-    usual = {
+    usual: dict[str, Any] = {
         "task_id": None,
         "server_id": api.server.id,
         "command": "df -h",

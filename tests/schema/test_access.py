@@ -57,7 +57,7 @@ def sample(kind: Any) -> str:
     if isinstance(kind, GraphQLList):
         return "[]"
     if isinstance(kind, GraphQLEnumType):
-        return next(iter(kind.values))
+        return str(next(iter(kind.values)))
     if isinstance(kind, GraphQLInputObjectType):
         given = {name: field.type for name, field in kind.fields.items() if needed(field.type)}
         return "{" + ", ".join(f"{name}: {sample(item)}" for name, item in given.items()) + "}"

@@ -38,7 +38,7 @@ ENV_NAMES = ["", "a", "1A", "A-B", "A=B", "A\n", "A" * 129]
 DIRS = ["", "relative", "a\0b", "/" + "x" * 4096, "/a\nb"]
 KEYS = ["", "x" * 129, "a\nb"]
 
-RUN = {
+RUN: dict[str, list[Any]] = {
     "serverId": [*BAD_IDS],
     "command": COMMANDS,
     "timeoutSeconds": [0, -1, 86_401],
@@ -46,8 +46,12 @@ RUN = {
     "env": ENVS,
     "workingDir": DIRS,
 }
-TASK = RUN | {"name": NAMES, "cronExpr": SCHEDULES, "timezone": ["", "Mars/Olympus", "../../etc/passwd"]}
-SERVER = {
+TASK: dict[str, list[Any]] = RUN | {
+    "name": NAMES,
+    "cronExpr": SCHEDULES,
+    "timezone": ["", "Mars/Olympus", "../../etc/passwd"],
+}
+SERVER: dict[str, list[Any]] = {
     "name": NAMES,
     "host": HOSTS,
     "port": [0, -1, 65_536],
@@ -61,7 +65,7 @@ SERVER = {
     "tags": [["a b"], [""], ["x" * 65], [f"t{n}" for n in range(33)]],
     "maxParallel": [0, 1001],
 }
-ONCE = {"idempotencyKey": KEYS, "wait": [-1, 61, 1e9]}
+ONCE: dict[str, list[Any]] = {"idempotencyKey": KEYS, "wait": [-1, 61, 1e9]}
 TABLE: dict[str, dict[str, list[Any]]] = {
     "createServer": SERVER,
     "updateServer": {"id": BAD_IDS}
@@ -96,7 +100,7 @@ async def good(api: Running, name: str) -> dict[str, Any]:
     """An input that works, but for one field."""
     server = str(api.server.id)
     target = {"id": server} if name.endswith("Server") else {"id": str((await add_tasks(api, 1))[0])}
-    return {
+    known: dict[str, dict[str, Any]] = {
         "createServer": {
             "name": "another",
             "host": "host.example",
@@ -109,7 +113,8 @@ async def good(api: Running, name: str) -> dict[str, Any]:
         "runCommand": {"serverId": server, "command": "df -h"},
         "setTaskEnabled": target | {"enabled": True},
         "refresh": {},
-    }.get(name, target)
+    }
+    return known.get(name, target)
 
 
 def meant(api: Running, value: Any) -> Any:

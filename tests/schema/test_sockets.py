@@ -253,7 +253,7 @@ async def test_each_event_sees_what_is_so_at_its_time(fresh: Running) -> None:
 
 async def begun(api: Running, events: AsyncIterator[dict[str, Any]]) -> dict[str, Any]:
     """The first update that a new watcher is told; runs are started until there is one."""
-    watching: asyncio.Future[dict[str, Any]] = asyncio.ensure_future(anext(events))  # type: ignore[arg-type]
+    watching: asyncio.Future[dict[str, Any]] = asyncio.ensure_future(anext(events))
     while not watching.done():
         await api.run()
         api.service.bus.hint("executions")

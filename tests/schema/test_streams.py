@@ -96,9 +96,8 @@ async def test_multipart_is_as_apollos_clients_read_it(api: Running) -> None:
     start, *parts, end = text.split("--graphql")
     assert (start, end) == ("", "--\r\n")
     payloads = [json.loads(part.split("\r\n\r\n", 1)[1]) for part in parts]
-    assert payloads[0] == {
-        "payload": {"data": {"executionOutput": {"__typename": "OutputChunk", "text": "one line\n"}}}
-    }
+    told = {"__typename": "OutputChunk", "text": "one line\n"}
+    assert payloads[0] == {"payload": {"data": {"executionOutput": told}}}
     assert len(payloads) == 3
 
 
