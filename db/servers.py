@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection
+from sqlalchemy import ColumnElement, Connection, select
 
 from db import names, rows
 from db import page as pages
@@ -56,6 +56,16 @@ def page(conn: Connection, filter: ServerFilter, window: Window) -> list[Server]
 
 def count(conn: Connection, filter: ServerFilter) -> int:
     return pages.count(conn, Server, conditions(filter))
+
+
+def sealed_after(conn: Connection, id: int, limit: int) -> list[Server]:
+    """Servers beyond `id` in order, deleted ones too: what a rotation of the master key goes over."""
+    return rows.all_of(conn, select(servers).where(servers.c.id > id).order_by(servers.c.id).limit(limit), Server)
+
+
+def replace_credential(conn: Connection, id: int, old: bytes, new: bytes) -> bool:
+    """False when the credential is another one by now."""
+    return rows.change(conn, Server, {"credential": new}, servers.c.id == id, servers.c.credential == old)
 
 
 def conditions(filter: ServerFilter) -> list[ColumnElement[bool]]:

@@ -6,7 +6,7 @@ to another row does not open.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -14,44 +14,78 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 VERSION = 1
 KEY_BYTES = 32
 NONCE_BYTES = 12
-SEALED_KEY_BYTES = KEY_BYTES + 16
+SEALED_END = NONCE_BYTES + KEY_BYTES + 16
+UNOPENED = "this secret cannot be opened with the keys at hand"
 
 
 class VaultError(Exception):
     """The secret cannot be opened: another key sealed it, or it was changed or moved."""
 
 
-class Vault:
-    """Seals with the key called `current`; opens with any of `keys` (name -> 32 bytes)."""
+Keys = Mapping[str, bytes]
 
-    def __init__(self, keys: Mapping[str, bytes], current: str) -> None:
-        if any(len(key) != KEY_BYTES for key in keys.values()) or current not in keys:
-            raise ValueError("every master key is 32 bytes, and the current one is among them")
-        self._keys = dict(keys)
-        self._current = current
+
+class Vault:
+    """Seals with the key called `current`; opens with any of `keys` (name -> 32 bytes).
+
+    `renew` gives both again when they may have changed, so that a running service follows a rotation.
+    """
+
+    def __init__(self, keys: Keys, current: str, *, renew: Callable[[], tuple[Keys, str]] | None = None) -> None:
+        self._renew = renew
+        self._take(keys, current)
 
     def __repr__(self) -> str:
         return f"Vault(current={self._current!r})"
 
     def seal(self, plaintext: bytes, *, table: str, row: str, field: str) -> bytes:
+        self._look_again()
         place = associated(table, row, field)
-        data_key = AESGCM.generate_key(256)
-        key_nonce, nonce = os.urandom(NONCE_BYTES), os.urandom(NONCE_BYTES)
-        name = self._current.encode()
-        head = bytes((VERSION, len(name))) + name
-        sealed_key = AESGCM(self._keys[self._current]).encrypt(key_nonce, data_key, place)
-        return head + key_nonce + sealed_key + nonce + AESGCM(data_key).encrypt(nonce, plaintext, place)
+        data_key, nonce = AESGCM.generate_key(256), os.urandom(NONCE_BYTES)
+        return self._wrapped(data_key, place) + nonce + AESGCM(data_key).encrypt(nonce, plaintext, place)
 
     def open(self, blob: bytes, *, table: str, row: str, field: str) -> bytes:
         place = associated(table, row, field)
-        name, rest = self._split(blob)
-        key_nonce, rest = rest[:NONCE_BYTES], rest[NONCE_BYTES:]
-        sealed_key, rest = rest[:SEALED_KEY_BYTES], rest[SEALED_KEY_BYTES:]
+        data_key, rest = self._data_key(blob, place)
         try:
-            data_key = AESGCM(self._keys[name]).decrypt(key_nonce, sealed_key, place)
             return AESGCM(data_key).decrypt(rest[:NONCE_BYTES], rest[NONCE_BYTES:], place)
+        except (InvalidTag, ValueError):
+            raise VaultError(UNOPENED) from None
+
+    def is_current(self, blob: bytes) -> bool:
+        """Whether the current key wraps it, so that a rotation may leave it."""
+        self._look_again()
+        return self._split(blob)[0] == self._current
+
+    def rewrap(self, blob: bytes, *, table: str, row: str, field: str) -> bytes:
+        """The same secret under the current key; the secret itself is not decrypted."""
+        place = associated(table, row, field)
+        data_key, rest = self._data_key(blob, place)
+        return self._wrapped(data_key, place) + rest
+
+    def _wrapped(self, data_key: bytes, place: bytes) -> bytes:
+        name, nonce = self._current.encode(), os.urandom(NONCE_BYTES)
+        return bytes((VERSION, len(name))) + name + nonce + AESGCM(self._key).encrypt(nonce, data_key, place)
+
+    def _data_key(self, blob: bytes, place: bytes) -> tuple[bytes, bytes]:
+        """The key that the secret itself is encrypted with, and what follows it in the blob."""
+        name, rest = self._split(blob)
+        if name not in self._keys:
+            self._look_again()
+        nonce, sealed, rest = rest[:NONCE_BYTES], rest[NONCE_BYTES:SEALED_END], rest[SEALED_END:]
+        try:
+            return AESGCM(self._keys[name]).decrypt(nonce, sealed, place), rest
         except (InvalidTag, KeyError, ValueError):
-            raise VaultError("this secret cannot be opened with the keys at hand") from None
+            raise VaultError(UNOPENED) from None
+
+    def _look_again(self) -> None:
+        if self._renew is not None:
+            self._take(*self._renew())
+
+    def _take(self, keys: Keys, current: str) -> None:
+        if any(len(key) != KEY_BYTES for key in keys.values()) or current not in keys:
+            raise ValueError("every master key is 32 bytes, and the current one is among them")
+        self._keys, self._current, self._key = dict(keys), current, keys[current]
 
     def _split(self, blob: bytes) -> tuple[str, bytes]:
         if len(blob) < 2 or blob[0] != VERSION:

@@ -32,15 +32,13 @@ from runner.scheduler import Scheduler
 from runner.ssh import connect
 from runner.vault import Vault
 from schema.build import build_schema
-from sshcast import data_folder, health
+from sshcast import data_folder, health, master_keys
 from sshcast.graphql import graphql_routes
 from sshcast.hosts import HostGuard
 from sshcast.page import Playground
 from sshcast.rest import face
 from sshcast.runtime import Runtime, running
 from sshcast.settings import Settings
-
-KEY_NAME = "1"
 
 
 class DatabaseOlder(Exception):
@@ -76,7 +74,7 @@ async def opened(settings: Settings) -> AsyncIterator[Service]:
         yield Service(
             store=store,
             bus=Bus(),
-            vault=Vault({KEY_NAME: master_key(settings)}, KEY_NAME),
+            vault=Vault(*master_keys.of(settings), renew=lambda: master_keys.of(settings)),
             policy=Policy.load(),
             passwords=Passwords(),
             tokens=TokenIssuer(
@@ -173,10 +171,3 @@ def limits(settings: Settings) -> Limits:
 def signing_key(settings: Settings) -> bytes:
     given = settings.signing_key
     return data_folder.key(settings.data, "signing.key") if given is None else given.get_secret_value().encode()
-
-
-def master_key(settings: Settings) -> bytes:
-    given = settings.secret_key
-    if given is None:
-        return data_folder.key(settings.data, "secret.key")
-    return data_folder.parsed(given.get_secret_value(), "SSHCAST_SECRET_KEY")

@@ -17,7 +17,7 @@ from resolvers.tokens import WeakKey
 from schema.build import printed
 from sshcast import logs, web
 from sshcast.app import DatabaseOlder
-from sshcast.commands import accounts, demo, enrol, execute, serve
+from sshcast.commands import accounts, demo, enrol, execute, secrets, serve
 from sshcast.commands.errors import CommandFailed
 from sshcast.data_folder import FolderBusy, FolderUnsafe
 from sshcast.settings import Settings, SettingsInvalid, load
@@ -30,9 +30,11 @@ app = typer.Typer(
 )
 user_app = typer.Typer(help="Users.", no_args_is_help=True)
 server_app = typer.Typer(help="Servers.", no_args_is_help=True)
+secrets_app = typer.Typer(help="The keys that seal credentials.", no_args_is_help=True)
 web_app = typer.Typer(help="The pages that browsers get.", no_args_is_help=True)
 app.add_typer(user_app, name="user")
 app.add_typer(server_app, name="server")
+app.add_typer(secrets_app, name="secrets")
 app.add_typer(web_app, name="web")
 
 Data = Annotated[Path | None, typer.Option(help="The data folder (SSHCAST_DATA).")]
@@ -154,6 +156,12 @@ def tail(
 def schema() -> None:
     """Print the GraphQL schema (SDL)."""
     typer.echo(printed(), nl=False)
+
+
+@secrets_app.command("rotate")
+def secrets_rotate(data: Data = None) -> None:
+    """Seal every credential with a new master key, while the service runs. Run it again if it was cut off."""
+    run(secrets.rotate(settings(data=data)))
 
 
 @web_app.command("fetch")

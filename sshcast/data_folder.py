@@ -27,13 +27,18 @@ def prepare(folder: Path) -> None:
 
 def key(folder: Path, name: str) -> bytes:
     """The 32 bytes in the key file `name`, made when there is none. FolderUnsafe when others may read it."""
+    return parsed(secret_text(folder, name), str(folder / name))
+
+
+def secret_text(folder: Path, name: str) -> str:
+    """What the key file `name` holds: a new key when there was none. FolderUnsafe when others may read it."""
     path = folder / name
     if not path.exists():
         write_new(path, secrets.token_hex(KEY_BYTES).encode())
     mode = stat.S_IMODE(path.stat().st_mode)
     if mode & 0o077:
         raise FolderUnsafe(f"{path} can be read by others (mode {mode:o}): chmod 600 {path}")
-    return parsed(path.read_text(), str(path))
+    return path.read_text()
 
 
 def parsed(text: str, origin: str) -> bytes:
@@ -49,18 +54,32 @@ def parsed(text: str, origin: str) -> bytes:
 
 def write_new(path: Path, data: bytes) -> None:
     """Write it whole or not at all, readable by the owner only; the first of two writers wins."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(descriptor)
+    draft = drafted(path, data)
     try:
         os.link(draft, path)
     except FileExistsError:
         return
     finally:
         draft.unlink()
+
+
+def replace(path: Path, data: bytes) -> None:
+    """The file as a whole, at once, whatever happens meanwhile."""
+    drafted(path, data).replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    os.fsync(folder)
+    os.close(folder)
+
+
+def drafted(path: Path, data: bytes) -> Path:
+    """A file beside `path`, for its owner only and on the disk."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(descriptor)
+    return draft
 
 
 @contextmanager

@@ -40,6 +40,9 @@ class Settings(BaseSettings):
     secret_key: SecretStr | None = Field(
         None, description="The master key for credentials, 64 hexadecimal digits; by default made in the data folder."
     )
+    secret_key_before: SecretStr | None = Field(
+        None, description="The master key before, while `sshcast secrets rotate` has not gone over all."
+    )
     access_seconds: int = Field(3600, ge=60, description="Life of an access token.")
     refresh_seconds: int = Field(604_800, ge=60, description="Life of a refresh token.")
     default_timeout: int = Field(300, ge=1, description="Time limit of a run, in seconds, where none is given.")

@@ -1,0 +1,39 @@
+"""`sshcast secrets rotate`: a new master key, under which every credential is sealed again."""
+
+from rich.console import Console
+
+from resolvers import rotation
+from resolvers.rotation import Progress
+from sshcast import master_keys
+from sshcast.app import opened
+from sshcast.commands.errors import CommandFailed
+from sshcast.settings import Settings
+
+
+async def rotate(settings: Settings) -> int:
+    """Go on with a rotation that was cut off, or begin one. A running service follows by itself."""
+    in_file = settings.secret_key is None
+    if not in_file and settings.secret_key_before is None:
+        raise CommandFailed(
+            "the master key comes from SSHCAST_SECRET_KEY: set the new one there and the one before in "
+            "SSHCAST_SECRET_KEY_BEFORE, restart the service, and run this again"
+        )
+    notes = Console(stderr=True)
+    async with opened(settings) as service:
+        if in_file and len(master_keys.read(settings.data)) == 1:
+            master_keys.add(settings.data)
+        # Twice: what was sealed with the old key while the first round went on, the second one finds.
+        for _ in range(2):
+            done = Progress(0, 0)
+            async for done in rotation.rewrap(service):
+                notes.print(f"{done.seen} credentials looked at, {done.sealed} sealed anew", style="dim")
+    if in_file:
+        master_keys.drop_old(settings.data)
+    notes.print(finished(in_file), style="green")
+    return 0
+
+
+def finished(in_file: bool) -> str:
+    if in_file:
+        return "Done: the old key is gone from the file. Put the new secret.key into your backup."
+    return "Done: SSHCAST_SECRET_KEY_BEFORE is no longer needed."

@@ -1,0 +1,142 @@
+"""A new master key: every credential is sealed again while the service runs, and nothing is lost on the way."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import pytest
+
+from db import servers as table
+from db.values import Role
+from resolvers import rotation, servers, users
+from resolvers.context import Service
+from resolvers.inputs import NewCredential, NewServer
+from runner import endpoint
+from runner.vault import VaultError
+from sshcast import data_folder, master_keys
+from sshcast.app import opened
+from sshcast.commands import local, secrets
+from sshcast.commands.errors import CommandFailed
+from sshcast.settings import Settings
+
+pytestmark = pytest.mark.anyio
+
+HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKdSjcs6sVR9p3ymTwHbXPIlbv2SjUsOumnY3lVUnI6A"
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(data=tmp_path)
+
+
+async def add(service: Service, *numbers: int) -> None:
+    """Servers whose passwords are their names."""
+    known = await service.store.read(table.by_name, "server 0")
+    user = await users.add(service, name=f"admin{numbers[0]}", role=Role.ADMIN, password="long enough")
+    assert known is None or numbers[0] > 0
+    for number in numbers:
+        new = NewServer(
+            name=f"server {number}",
+            host="127.0.0.1",
+            username="u",
+            host_keys=[HOST_KEY],
+            credential=NewCredential(password=f"server {number}"),
+        )
+        await servers.create(local.context(service, user), new)
+
+
+async def readable(service: Service) -> int:
+    """How many servers' credentials open, each to its own password."""
+    rows = await service.store.read(table.sealed_after, 0, 1000)
+    assert all(endpoint.of(row, service.vault).credential.secret == row.name for row in rows)
+    return len(rows)
+
+
+async def test_a_rotation_leaves_one_new_key_and_every_credential_open(settings: Settings) -> None:
+    async with opened(settings) as service:
+        await add(service, *range(3))
+        old = master_keys.read(settings.data)
+        await secrets.rotate(settings)
+        new = master_keys.read(settings.data)
+        assert len(new) == 1
+        assert new != old
+        assert await readable(service) == 3, "the service that ran meanwhile follows"
+        await add(service, 3)
+    async with opened(settings) as service:
+        assert await readable(service) == 4
+        assert (settings.data / "secret.key").stat().st_mode & 0o777 == 0o600
+
+
+async def test_the_old_key_opens_nothing_after_a_rotation(settings: Settings, tmp_path: Path) -> None:
+    async with opened(settings) as service:
+        await add(service, 0)
+    stolen = (tmp_path / "secret.key").read_text()
+    await secrets.rotate(settings)
+    data_folder.replace(tmp_path / "secret.key", stolen.encode())
+    async with opened(settings) as service:
+        with pytest.raises(VaultError):
+            await readable(service)
+
+
+async def test_what_a_service_seals_between_the_rounds_is_found(settings: Settings) -> None:
+    """A key was added by a rotation that was cut off: both keys open, new secrets take the new one, and it goes on."""
+    async with opened(settings) as service:
+        await add(service, 0, 1)
+        master_keys.add(settings.data)
+        await add(service, 2)
+        assert await readable(service) == 3
+        await secrets.rotate(settings)
+        assert len(master_keys.read(settings.data)) == 1
+        assert await readable(service) == 3
+
+
+@pytest.mark.parametrize("statements", range(1, 5))
+async def test_a_rotation_killed_anywhere_is_finished_by_the_next(settings: Settings, statements: int) -> None:
+    async with opened(settings) as service:
+        await add(service, *range(5))
+    script = (
+        "import asyncio, os, sys\n"
+        "from pathlib import Path\n"
+        "from db import servers\n"
+        "from resolvers import rotation\n"
+        "from sshcast.commands import secrets\n"
+        "from sshcast.settings import Settings\n"
+        "left = [int(sys.argv[2])]\n"
+        "rotation.BATCH = 2\n"
+        "real = servers.replace_credential\n"
+        "def dying(*args):\n"
+        "    left[0] -= 1\n"
+        "    if left[0] == 0: os.kill(os.getpid(), 9)\n"
+        "    return real(*args)\n"
+        "servers.replace_credential = dying\n"
+        "asyncio.run(secrets.rotate(Settings(data=Path(sys.argv[1]))))\n"
+    )
+    killed = await asyncio.create_subprocess_exec(sys.executable, "-c", script, str(settings.data), str(statements))
+    assert await killed.wait() == -9
+    async with opened(settings) as service:
+        assert len(master_keys.read(settings.data)) == 2
+        assert await readable(service) == 5
+        await secrets.rotate(settings)
+        assert await readable(service) == 5
+    assert len(master_keys.read(settings.data)) == 1
+
+
+async def test_progress_counts_what_was_seen_and_sealed(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rotation, "BATCH", 2)
+    async with opened(settings) as service:
+        await add(service, *range(5))
+        master_keys.add(settings.data)
+        found = [(each.seen, each.sealed) async for each in rotation.rewrap(service)]
+        assert found == [(2, 2), (4, 4), (5, 5)]
+        assert [(each.seen, each.sealed) async for each in rotation.rewrap(service)][-1] == (5, 0)
+
+
+async def test_a_key_from_the_environment_is_rotated_with_the_one_before(tmp_path: Path) -> None:
+    first = Settings(data=tmp_path, secret_key="11" * 32)
+    async with opened(first) as service:
+        await add(service, 0)
+    with pytest.raises(CommandFailed, match="SSHCAST_SECRET_KEY_BEFORE"):
+        await secrets.rotate(first)
+    await secrets.rotate(Settings(data=tmp_path, secret_key="22" * 32, secret_key_before="11" * 32))
+    async with opened(Settings(data=tmp_path, secret_key="22" * 32)) as service:
+        assert await readable(service) == 1
