@@ -69,7 +69,7 @@ def dead() -> ColumnElement[bool]:
 
 def in_session() -> ColumnElement[bool]:
     """Whether some session holds the runner's lock, see `db.session_lock`."""
-    condition = literal_column(
+    condition: ColumnElement[bool] = literal_column(
         "EXISTS (SELECT 1 FROM pg_locks l JOIN pg_database d ON d.oid = l.database"
         " WHERE d.datname = current_database() AND l.locktype = 'advisory' AND l.objsubid = 2"
         f" AND l.classid = {SESSION_LOCKS} AND l.objid = hashtext(runners.id)::oid AND l.granted)"

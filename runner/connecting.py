@@ -25,7 +25,11 @@ class Patience:
 
 
 class CancelRequested(Exception):
-    """Asked to stop before there was a connection."""
+    """Asked to stop meanwhile."""
+
+
+class Overdue(Exception):
+    """It took longer than it may."""
 
 
 @asynccontextmanager
@@ -54,7 +58,7 @@ async def attempts(
                     if not error.passing or failures == patience.attempts:
                         raise last from None
                 await asyncio.sleep(patience.pause(failures))
-    except TimeoutError:
+    except Overdue:
         raise last from None
 
 
@@ -64,21 +68,23 @@ def tried(error: ConnectFailed, times: int) -> ConnectFailed:
 
 
 @asynccontextmanager
-async def unless(cancelled: asyncio.Event, *, seconds: float | None = None) -> AsyncIterator[None]:
-    """Break off the block with CancelRequested when `cancelled` is set, or with TimeoutError after `seconds`."""
+async def unless(cancelled: asyncio.Event, *, seconds: float | None = None, grace: float = 0.0) -> AsyncIterator[None]:
+    """Break off the block with CancelRequested, `grace` seconds after `cancelled` is set, or with Overdue."""
+    limit = asyncio.timeout(seconds)
     try:
-        async with asyncio.timeout(seconds) as limit:
-            watch = asyncio.create_task(expire(limit, cancelled), name="wait for cancel")
+        async with limit:
+            watch = asyncio.create_task(expire(limit, cancelled, grace), name="wait for cancel")
             try:
                 yield
             finally:
                 watch.cancel()
     except TimeoutError:
-        if cancelled.is_set():
-            raise CancelRequested from None
-        raise
+        if not limit.expired():
+            raise
+        raise (CancelRequested if cancelled.is_set() else Overdue) from None
 
 
-async def expire(limit: asyncio.Timeout, cancelled: asyncio.Event) -> None:
+async def expire(limit: asyncio.Timeout, cancelled: asyncio.Event, grace: float) -> None:
     await cancelled.wait()
+    await asyncio.sleep(grace)
     limit.reschedule(asyncio.get_running_loop().time())

@@ -20,7 +20,7 @@ from db.store import Store
 from db.values import Mode, Reason, State
 from runner import endpoint
 from runner.bus import EXECUTIONS, PENDING, Bus, execution_address
-from runner.connecting import CancelRequested, Patience, attempts, unless
+from runner.connecting import CancelRequested, Overdue, Patience, attempts, unless
 from runner.outcome import Outcome, Stopped, failed, lost
 from runner.output import OutputWriter
 from runner.persistence import insist
@@ -33,6 +33,7 @@ from runner.vault import Vault, VaultError
 log = structlog.get_logger()
 
 BEYOND_LIMIT_SECONDS = 600.0
+STOP_SECONDS = 60.0
 LAST_TRY = Patience(attempts=None, seconds=30.0)
 
 
@@ -188,7 +189,18 @@ class Drive:
             if not self.begun:
                 async with unless(self.cancelled):
                     await held.enter_async_context(self.room)
-            return await self.ways[self.mode](self, connection)
+            return await self._run(connection)
+
+    async def _run(self, connection: Connection) -> Outcome:
+        """Stopping is bounded too: a target that hangs must not leave the run without an end."""
+        beyond = STOP_SECONDS if self.mode == Mode.ATTACHED else BEYOND_LIMIT_SECONDS
+        try:
+            async with unless(self.cancelled, seconds=self.row.timeout_seconds + beyond, grace=STOP_SECONDS):
+                return await self.ways[self.mode or Mode.ATTACHED](self, connection)
+        except CancelRequested:
+            return Stopped(Reason.CANCELLED, None).outcome(self.row.timeout_seconds)
+        except Overdue:
+            return Stopped(Reason.TIMEOUT, None).outcome(self.row.timeout_seconds)
 
     def _refusal(self, server: Server | None) -> Outcome | None:
         """Why it is not to be started, if it is not."""

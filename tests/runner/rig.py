@@ -105,6 +105,13 @@ class Rig:
                     watch.clear()
         return stdout
 
+    async def noted(self, id: int) -> None:
+        """Return once the run may have begun on its target. Fails after 30 s."""
+        async with asyncio.timeout(30):
+            with self.bus.watch(execution_address(id)) as watch:
+                while (await self.row(id)).remote is None:
+                    await watch.wait(0.02)
+
     async def output(self, id: int) -> tuple[bytes, bytes]:
         return await rows.stored(self.store, id)
 

@@ -263,6 +263,29 @@ async def test_a_connection_lost_during_the_run_leaves_its_end_unknown(rig: Rig,
     assert "unknown" in (row.message or "")
 
 
+@pytest.mark.parametrize(
+    ("cancel", "state", "reason"),
+    [(True, State.CANCELLED, Reason.CANCELLED), (False, State.TIMEOUT, Reason.TIMEOUT)],
+)
+async def test_a_target_that_hangs_while_a_run_is_stopped_does_not_keep_it_from_ending(
+    store: Store, demo_target: Target, monkeypatch: pytest.MonkeyPatch, cancel: bool, state: State, reason: Reason
+) -> None:
+    async def hanging(drive: Drive, connection: Connection) -> Outcome:
+        await drive.note({"remote": {"mark": "x"}})
+        await asyncio.Event().wait()
+        raise AssertionError("never")
+
+    monkeypatch.setattr("runner.execution.STOP_SECONDS", 0.1)
+    async with running(Rig(Wanted(store=store, ways={Mode.ATTACHED: hanging}))) as rig:
+        id = await rig.pending(await rig.server(demo_target), "true", timeout_seconds=30 if cancel else 1)
+        await rig.noted(id)
+        if cancel:
+            await rig.cancel(id)
+        row = await rig.ended(id)
+    assert (row.state, row.reason, row.verified_gone) == (state, reason, None)
+    assert "could not be verified" in (row.message or "")
+
+
 async def test_a_fault_of_ours_before_the_start_is_start_failed(store: Store, demo_target: Target) -> None:
     async def broken(drive: Drive, connection: Connection) -> Outcome:
         raise RuntimeError("a bug")

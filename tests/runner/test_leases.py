@@ -126,7 +126,7 @@ async def test_a_runner_is_dead_when_its_lease_ended_or_beats_are_missed_and_its
 async def test_a_dead_runners_execution_is_attached_to_by_another(url: str, demo_target: Target) -> None:
     async with member(url, "first", ways=WAYS) as first:
         id = await first.rig.pending(await first.rig.server(demo_target, run_mode=Mode.DURABLE), "true")
-        await until_noted(first.rig, id)
+        await first.rig.noted(id)
         await first.freeze()
         await first.hang_up()
         await first.backdate(5)
@@ -135,16 +135,10 @@ async def test_a_dead_runners_execution_is_attached_to_by_another(url: str, demo
     assert (row.exit_code, row.runner_id) == (7, "second")
 
 
-async def until_noted(rig: Rig, id: int) -> None:
-    async with asyncio.timeout(15):
-        while (await rig.row(id)).remote is None:
-            await asyncio.sleep(0.01)
-
-
 async def test_a_runner_that_comes_back_stops_driving_what_was_taken(url: str, demo_target: Target) -> None:
     async with member(url, "first", ways=WAYS) as first:
         id = await first.rig.pending(await first.rig.server(demo_target, run_mode=Mode.DURABLE), "true")
-        await until_noted(first.rig, id)
+        await first.rig.noted(id)
         await first.leases.stop()
         await first.backdate(11)
         await first.store.run(runners.beat, "second")
@@ -161,7 +155,7 @@ async def test_a_runner_that_left_is_followed_at_once(url: str, demo_target: Tar
         async with member(url, "first", ways=WAYS) as first:
             await second.freeze()
             id = await first.rig.pending(await first.rig.server(demo_target, run_mode=Mode.DURABLE), "true")
-            await until_noted(first.rig, id)
+            await first.rig.noted(id)
             second.leases.start()
             second.rig.dispatcher.start()
         assert (await second.rig.ended(id)).exit_code == 7
