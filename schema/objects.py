@@ -44,8 +44,8 @@ class Server:
     deleted_at: datetime | None = strawberry.field(description="When it was deleted; history still shows it.")
 
     @resolved(User | None, "Who registered it.")
-    async def created_by(self: Any, info: Info) -> Any:
-        return await info.context.loaders.users.load(self.created_by)
+    def created_by(self: Any, info: Info) -> Any:
+        return info.context.loaders.users.load(self.created_by)
 
     @resolved("Connection[Task]", "Its tasks, oldest first unless ordered.")
     async def tasks(
@@ -87,16 +87,16 @@ class Task:
         return sorted(self.env)
 
     @resolved(Server | None, "The server it runs on.")
-    async def server(self: Any, info: Info) -> Any:
-        return await info.context.loaders.servers.load(self.server_id)
+    def server(self: Any, info: Info) -> Any:
+        return info.context.loaders.servers.load(self.server_id)
 
     @resolved(User | None, "Who created it.")
-    async def created_by(self: Any, info: Info) -> Any:
-        return await info.context.loaders.users.load(self.created_by)
+    def created_by(self: Any, info: Info) -> Any:
+        return info.context.loaders.users.load(self.created_by)
 
     @resolved("Execution | None", "Its newest execution, if it ever ran.")
-    async def latest_execution(self: Any, info: Info) -> Any:
-        return await info.context.loaders.latest_executions.load(self.id)
+    def latest_execution(self: Any, info: Info) -> Any:
+        return info.context.loaders.latest_executions.load(self.id)
 
     @resolved("Connection[Execution]", "Its executions, newest first unless ordered.")
     async def executions(
@@ -148,16 +148,16 @@ class Execution:
     policy_version: str | None = strawberry.field(description="The command policy that it was checked against.")
 
     @resolved(Task | None, "Its task; null for an ad-hoc run.")
-    async def task(self: Any, info: Info) -> Any:
-        return None if self.task_id is None else await info.context.loaders.tasks.load(self.task_id)
+    def task(self: Any, info: Info) -> Any:
+        return None if self.task_id is None else info.context.loaders.tasks.load(self.task_id)
 
     @resolved(Server | None, "The server it runs on.")
-    async def server(self: Any, info: Info) -> Any:
-        return await info.context.loaders.servers.load(self.server_id)
+    def server(self: Any, info: Info) -> Any:
+        return info.context.loaders.servers.load(self.server_id)
 
     @resolved(User | None, "Who asked for it, or created its task.")
-    async def created_by(self: Any, info: Info) -> Any:
-        return await info.context.loaders.users.load(self.created_by)
+    def created_by(self: Any, info: Info) -> Any:
+        return info.context.loaders.users.load(self.created_by)
 
     @resolved(list[str], "The names of its environment variables; their values are not shown.")
     def env_names(self: Any) -> list[str]:
