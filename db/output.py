@@ -1,12 +1,11 @@
 """Queries on `output_chunks`."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, case, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from db import rows
 from db.models import OutputChunk, TaskExecution
@@ -15,68 +14,85 @@ from db.values import State, Stream
 chunks = rows.table_of(OutputChunk)
 executions = rows.table_of(TaskExecution)
 MOST_BYTES = 64 * 1024
+GROW = (
+    update(executions)
+    .where(executions.c.id == bindparam("execution"))
+    .values(stdout_bytes=bindparam("stdout_bytes"), stderr_bytes=bindparam("stderr_bytes"))
+)
 
 
 @dataclass(frozen=True, slots=True)
 class NewChunk:
-    """At most 64 KiB of one stream; see OutputChunk for `position` and `stream_offset`."""
+    """At most 64 KiB of one stream, from `stream_offset` on."""
 
     execution_id: int
     fence: int
     stream: Stream
     stream_offset: int
-    position: int
     at: datetime
     data: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """How many bytes of each stream an execution has: where the next ones go."""
+
+    ends: dict[Stream, int]
+
+    def take(self, chunk: NewChunk) -> dict[str, Any] | None:
+        """The row for what of the chunk is not stored yet, if any of it is; it counts as stored from then on."""
+        end = self.ends[chunk.stream]
+        start = max(chunk.stream_offset, end)
+        data = chunk.data[start - chunk.stream_offset :]
+        if not data:
+            return None
+        position = sum(self.ends.values()) + start - end
+        self.ends[chunk.stream] = start + len(data)
+        return {
+            "execution_id": chunk.execution_id,
+            "position": position,
+            "stream": chunk.stream,
+            "stream_offset": start,
+            "size": len(data),
+            "at": chunk.at,
+            "data": data,
+        }
+
+    def values(self) -> dict[str, Any]:
+        return {"stdout_bytes": self.ends[Stream.STDOUT], "stderr_bytes": self.ends[Stream.STDERR]}
+
+
 def append(conn: Connection, new: Sequence[NewChunk]) -> set[int]:
-    """Store chunks and the sizes they bring. Writing one again changes nothing.
+    """Store chunks in their order, and the sizes they bring. Bytes that are stored already change nothing.
 
     Returns the ids of executions whose fence has moved on: nothing of those was written.
     """
     fences = {chunk.execution_id: chunk.fence for chunk in new}
     held = holders(conn, fences)
-    kept = [chunk for chunk in new if chunk.execution_id in held]
+    ours = (chunk for chunk in new if chunk.execution_id in held and chunk.fence == fences[chunk.execution_id])
+    kept = [row for chunk in ours if (row := held[chunk.execution_id].take(chunk)) is not None]
     if kept:
-        statement = postgresql.insert(chunks) if conn.dialect.name == "postgresql" else sqlite.insert(chunks)
-        conn.execute(statement.on_conflict_do_nothing(), [values_of(chunk) for chunk in kept])
-        grow(conn, kept)
+        conn.execute(insert(chunks), kept)
+        grown = {row["execution_id"] for row in kept}
+        conn.execute(GROW, [{"execution": id} | held[id].values() for id in sorted(grown)])
     return fences.keys() - held
 
 
-def holders(conn: Connection, fences: dict[int, int]) -> set[int]:
-    """Which of these executions are still running under these fences; locked until the commit."""
-    query = (
-        select(executions.c.id, executions.c.fence)
-        .where(executions.c.id.in_(fences), executions.c.state == State.RUNNING)
-        .order_by(executions.c.id)
-        .with_for_update()
+def holders(conn: Connection, fences: dict[int, int]) -> dict[int, Stored]:
+    """Those of these executions that are running under these fences; locked until the commit."""
+    wanted = (
+        executions.c.id,
+        executions.c.fence,
+        executions.c.state,
+        executions.c.stdout_bytes,
+        executions.c.stderr_bytes,
     )
-    return {id for id, fence in conn.execute(query) if fences[id] == fence}
-
-
-def grow(conn: Connection, kept: Iterable[NewChunk]) -> None:
-    """The sizes on the execution's row: where the furthest stored chunk of each stream ends."""
-    ends: dict[tuple[int, Stream], int] = {}
-    for chunk in kept:
-        key = (chunk.execution_id, chunk.stream)
-        ends[key] = max(ends.get(key, 0), chunk.stream_offset + len(chunk.data))
-    for (execution_id, stream), end in ends.items():
-        column = executions.c.stdout_bytes if stream is Stream.STDOUT else executions.c.stderr_bytes
-        further = case((column < end, end), else_=column)
-        conn.execute(update(executions).where(executions.c.id == execution_id).values({column: further}))
-
-
-def values_of(chunk: NewChunk) -> dict[str, Any]:
+    # By id alone: with the state beside it, PostgreSQL may read all that runs instead (its statistics lag behind).
+    query = select(*wanted).where(executions.c.id.in_(fences)).order_by(executions.c.id).with_for_update()
     return {
-        "execution_id": chunk.execution_id,
-        "position": chunk.position,
-        "stream": chunk.stream,
-        "stream_offset": chunk.stream_offset,
-        "size": len(chunk.data),
-        "at": chunk.at,
-        "data": chunk.data,
+        row.id: Stored({Stream.STDOUT: row.stdout_bytes, Stream.STDERR: row.stderr_bytes})
+        for row in conn.execute(query)
+        if row.state == State.RUNNING and row.fence == fences[row.id]
     }
 
 
@@ -84,8 +100,8 @@ def after(
     conn: Connection, execution_id: int, position: int, *, max_bytes: int = 262_144, most: int = 256
 ) -> list[OutputChunk]:
     """Chunks in order from the one that holds `position` on: at least one, then no more than about `max_bytes`."""
-    query = (
-        select(chunks)
+    sizes = (
+        select(chunks.c.position, chunks.c.size)
         .where(
             chunks.c.execution_id == execution_id,
             chunks.c.position > position - MOST_BYTES,
@@ -93,15 +109,13 @@ def after(
         )
         .order_by(chunks.c.position)
         .limit(most)
+        .subquery()
     )
-    found: list[OutputChunk] = []
-    size = 0
-    for row in rows.all_of(conn, query, OutputChunk):
-        found.append(row)
-        size += row.size
-        if size >= max_bytes:
-            break
-    return found
+    before_it = func.sum(sizes.c.size).over(order_by=sizes.c.position) - sizes.c.size
+    summed = select(sizes.c.position, before_it.label("size_before")).subquery()
+    wanted = select(summed.c.position).where(summed.c.size_before < max_bytes)
+    query = select(chunks).where(chunks.c.execution_id == execution_id, chunks.c.position.in_(wanted))
+    return rows.all_of(conn, query.order_by(chunks.c.position), OutputChunk)
 
 
 def before(conn: Connection, execution_id: int, position: int, most: int) -> dict[Stream, bytes]:

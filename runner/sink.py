@@ -21,7 +21,6 @@ class Piece:
 
     stream: Stream
     stream_offset: int
-    position: int
     at: datetime
     data: bytearray
 
@@ -136,7 +135,7 @@ class Sink:
             if last is not None and last.stream is stream and len(last.data) + len(part) <= CHUNK_BYTES:
                 last.data += part
             else:
-                last = Piece(stream, self.offsets[stream], sum(self.offsets.values()), self.clock(), bytearray(part))
+                last = Piece(stream, self.offsets[stream], self.clock(), bytearray(part))
                 self._pieces.append(last)
             self.offsets[stream] += len(part)
         self.waiting += len(data)
@@ -150,7 +149,6 @@ class Sink:
             fence=self.fence,
             stream=piece.stream,
             stream_offset=piece.stream_offset,
-            position=piece.position,
             at=piece.at,
             data=bytes(piece.data),
         )

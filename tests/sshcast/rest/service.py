@@ -105,8 +105,8 @@ class Run:
         chunks = []
         for start in range(0, len(data), 65_536):
             part = data[start : start + 65_536]
-            at, position = self.face.service.clock(), sum(self.offsets.values())
-            chunks.append(NewChunk(self.id, self.fence, stream, self.offsets[stream], position, at, part))
+            at = self.face.service.clock()
+            chunks.append(NewChunk(self.id, self.fence, stream, self.offsets[stream], at, part))
             self.offsets[stream] += len(part)
         assert not await self.face.service.store.run(output.append, chunks)
         self.hint()
