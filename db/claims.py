@@ -7,6 +7,7 @@ hopping along `ix_executions_pending`, and of each only the first few are read.
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -14,9 +15,11 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     FromClause,
+    Integer,
     Select,
     Subquery,
     and_,
+    bindparam,
     func,
     literal_column,
     select,
@@ -45,34 +48,35 @@ def claim(
     postgres = conn.dialect.name == "postgresql"
     if postgres:
         conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
-    ids: list[int] = list(conn.scalars(Claimable(postgres).next(limit, skip)))
+    ids: list[int] = list(conn.scalars(claimable(postgres), {"most": limit, "skip": list(skip)}))
     if not ids:
         return []
     values = {"state": State.RUNNING, "runner_id": runner_id, "start_time": at, "fence": executions.c.fence + 1}
     # In a form that no index knows: PostgreSQL, whose statistics lag behind, would rather read all that waits.
     still_pending = executions.c.state.concat("") == State.PENDING
-    taken = (
-        update(executions)
-        .where(executions.c.id.in_(ids), still_pending)
-        .values(**values)
-        .returning(*executions.c)
-    )
+    taken = update(executions).where(executions.c.id.in_(ids), still_pending).values(**values).returning(*executions.c)
     return sorted(rows.all_of(conn, taken, TaskExecution), key=lambda row: ids.index(row.id))
+
+
+@cache
+def claimable(postgres: bool) -> Select[Any]:
+    """The query, put together once: that costs more than running it."""
+    return Claimable(postgres).next()
 
 
 @dataclass(frozen=True, slots=True)
 class Claimable:
-    """The query for what may be claimed, in the words of one of the databases."""
+    """The query for what may be claimed, in the words of one of the databases: at most `most`, no server in `skip`."""
 
     postgres: bool
 
-    def next(self, limit: int, skip: Collection[int] = ()) -> Select[Any]:
+    def next(self) -> Select[Any]:
         """Ids: each server's n-th run before any server's n+1-th, and within a server the same between its users."""
-        each = self.firsts(self.pairs(), skip)
+        each = self.firsts(self.pairs())
         turn = func.row_number().over(partition_by=each.c.server_id, order_by=(each.c.nth, each.c.id)).label("turn")
         ranked = select(each.c.id, turn, each.c.room).subquery()
         within = select(ranked.c.id).where(ranked.c.turn <= ranked.c.room)
-        return within.order_by(ranked.c.turn, ranked.c.id).limit(limit)
+        return within.order_by(ranked.c.turn, ranked.c.id).limit(bindparam("most", type_=Integer))
 
     def pairs(self) -> CTE:
         """Each (server_id, created_by) that has something pending, once."""
@@ -87,9 +91,9 @@ class Claimable:
         following = func.coalesce(next_user.scalar_subquery(), next_server.scalar_subquery())
         return pairs.union_all(select(*columns).join(pairs, executions.c.id == following))
 
-    def firsts(self, pairs: CTE, skip: Collection[int]) -> Subquery:
+    def firsts(self, pairs: CTE) -> Subquery:
         """The first EACH executions of each pair whose server has `room`; `nth` counts within the pair."""
-        open_pairs = self.open(pairs, skip)
+        open_pairs = self.open(pairs)
         mine = executions.alias()
         of_pair = and_(
             self.stands(mine, State.PENDING),
@@ -104,7 +108,7 @@ class Claimable:
         wanted = select(found.c.id, open_pairs.c.server_id, open_pairs.c.room, nth).join_from(open_pairs, found, on)
         return wanted.where(open_pairs.c.room > 0).subquery()
 
-    def open(self, pairs: CTE, skip: Collection[int]) -> Subquery:
+    def open(self, pairs: CTE) -> Subquery:
         """The pairs of servers that are wanted, with how many more each server may run."""
         busy = (
             select(executions.c.server_id, func.count().label("running"))
@@ -117,7 +121,7 @@ class Claimable:
             select(pairs.c.server_id, pairs.c.created_by, room)
             .join(servers, servers.c.id == pairs.c.server_id)
             .outerjoin(busy, busy.c.server_id == pairs.c.server_id)
-            .where(pairs.c.server_id.not_in(skip))
+            .where(pairs.c.server_id.not_in(bindparam("skip", expanding=True)))
             .subquery()
         )
 
