@@ -13,7 +13,6 @@ from db.values import State, Stream
 
 chunks = rows.table_of(OutputChunk)
 executions = rows.table_of(TaskExecution)
-MOST_BYTES = 64 * 1024
 GROW = (
     update(executions)
     .where(executions.c.id == bindparam("execution"))
@@ -100,22 +99,20 @@ def after(
     conn: Connection, execution_id: int, position: int, *, max_bytes: int = 262_144, most: int = 256
 ) -> list[OutputChunk]:
     """Chunks in order from the one that holds `position` on: at least one, then no more than about `max_bytes`."""
-    sizes = (
-        select(chunks.c.position, chunks.c.size)
-        .where(
-            chunks.c.execution_id == execution_id,
-            chunks.c.position > position - MOST_BYTES,
-            chunks.c.position + chunks.c.size > position,
-        )
-        .order_by(chunks.c.position)
-        .limit(most)
-        .subquery()
+    holder = select(func.max(chunks.c.position)).where(
+        chunks.c.execution_id == execution_id, chunks.c.position <= position
     )
-    before_it = func.sum(sizes.c.size).over(order_by=sizes.c.position) - sizes.c.size
-    summed = select(sizes.c.position, before_it.label("size_before")).subquery()
-    wanted = select(summed.c.position).where(summed.c.size_before < max_bytes)
-    query = select(chunks).where(chunks.c.execution_id == execution_id, chunks.c.position.in_(wanted))
-    return rows.all_of(conn, query.order_by(chunks.c.position), OutputChunk)
+    beyond = (
+        chunks.c.execution_id == execution_id,
+        chunks.c.position >= func.coalesce(holder.scalar_subquery(), 0),
+        chunks.c.position + chunks.c.size > position,
+    )
+    few = select(chunks.c.position, chunks.c.size).where(*beyond).order_by(chunks.c.position).limit(most).subquery()
+    sizes_before = func.sum(few.c.size).over(order_by=few.c.position) - few.c.size
+    summed = select(few.c.position, sizes_before.label("size_before")).subquery()
+    last = select(func.max(summed.c.position)).where(summed.c.size_before < max_bytes).scalar_subquery()
+    query = select(chunks).where(*beyond, chunks.c.position <= last).order_by(chunks.c.position)
+    return rows.all_of(conn, query, OutputChunk)
 
 
 def before(conn: Connection, execution_id: int, position: int, most: int) -> dict[Stream, bytes]:
