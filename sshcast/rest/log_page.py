@@ -17,7 +17,7 @@ from runner import bus
 from sshcast.rest import shapes
 from sshcast.rest.answers import json_answer
 
-MOST_BYTES = 64 * 1024 * 1024
+MOST_BYTES = 32 * 1024 * 1024
 READ_BYTES = 1024 * 1024
 POLL_SECONDS = 1.0
 

@@ -165,6 +165,18 @@ async def test_a_page_ends_before_a_character_whose_rest_is_still_to_come(rest: 
     assert (second["output"], second["cursor"]) == ("盘!", "o4")
 
 
+async def test_a_character_that_the_other_stream_cuts_in_two_makes_nothing_come_twice(rest: Face) -> None:
+    run = await rest.run()
+    await run.write("盘".encode()[:1])
+    await run.write(b"x", Stream.STDERR)
+    await run.write("盘".encode()[1:2])
+    first = await log(rest, run, encoding="base64")
+    await run.write("盘".encode()[2:])
+    second = await log(rest, run, encoding="base64", cursor=first["cursor"])
+    assert base64.b64decode(first["output_base64"]) + base64.b64decode(second["output_base64"]) == "盘".encode()
+    assert (first["error"], second["error"]) == ("x", "")
+
+
 async def test_a_character_that_never_ends_is_shown_when_the_run_has_ended(rest: Face) -> None:
     run = await rest.run()
     await run.write(b"a\xe7\x9b")
