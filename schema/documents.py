@@ -91,7 +91,8 @@ class Documents:
         fragments = fragments_of(node)
         operations = [item for item in node.definitions if isinstance(item, OperationDefinitionNode)]
         if len(operations) > self._limits.operations:
-            raise TooComplex(f"The document has {len(operations)} operations; the most is {self._limits.operations}.")
+            most = self._limits.operations
+            raise TooComplex(f"The document has more than {most} operations.", f"查询包含超过 {most} 个操作。")
         measured = {item.name.value if item.name else None: self._measured(item, fragments) for item in operations}
         if errors := validate(self._schema, node, max_errors=MOST_ERRORS, hide_suggestions=hide_suggestions):
             raise Refused(errors)
@@ -101,8 +102,11 @@ class Documents:
         try:
             return parse(text, max_tokens=self._limits.tokens)
         except GraphQLError as error:
-            if "more than" in error.message or "nested too deeply" in error.message:
-                raise TooComplex(f"{error.message.rstrip('.')}; the most is {self._limits.tokens} tokens.") from None
+            if "more than" in error.message:
+                most = self._limits.tokens
+                raise TooComplex(f"The document has more than {most} tokens.", f"查询超过 {most} 个词元。") from None
+            if "nested too deeply" in error.message:
+                raise nested_too_deeply() from None
             raise Refused([error]) from None
 
     def _measured(
@@ -112,8 +116,12 @@ class Documents:
         try:
             check(measure.operation(node), self._limits)
         except RecursionError:
-            raise TooComplex("The document is nested too deeply.", "查询嵌套过深。") from None
+            raise nested_too_deeply() from None
         return DocumentOperation(node, root_fields(node.selection_set, fragments), measure.sized_by_variable)
+
+
+def nested_too_deeply() -> TooComplex:
+    return TooComplex("The document is nested too deeply.", "查询嵌套过深。")
 
 
 def root_fields(selections: SelectionSetNode, fragments: Mapping[str, FragmentDefinitionNode]) -> frozenset[str]:

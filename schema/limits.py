@@ -29,6 +29,8 @@ from schema.errors import TooComplex
 PAGE_ARGUMENTS = frozenset({"first", "last", "pageSize"})
 USUAL_PAGE = 20
 LARGEST_PAGE = 100
+# What an alias within introspection counts for: it repeats lists of the whole schema.
+INTROSPECTION_ALIAS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +81,8 @@ class Size:
 
     def under_introspection(self, *, aliased: bool) -> "Size":
         depth, fields = self.introspection_depth + 1, self.introspection_fields + 1
-        return Size(self.depth, self.fields, self.aliases + aliased, self.objects, depth, fields)
+        aliases = self.aliases + INTROSPECTION_ALIAS * aliased
+        return Size(self.depth, self.fields, aliases, self.objects, depth, fields)
 
 
 @dataclass(slots=True)

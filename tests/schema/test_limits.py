@@ -59,6 +59,7 @@ def test_a_fragment_that_spreads_itself_is_refused_by_validation() -> None:
     [
         ("depth", "{ tasks { nodes { server { tasks { nodes { server { tasks { nodes { id } } } } } } } } }"),
         ("aliases", "{ " + " ".join(f"a{n}: __typename" for n in range(16)) + " }"),
+        ("aliases", "{ __schema { " + " ".join(f"a{n}: types {{ name }}" for n in range(4)) + " } }"),
         ("fields", "{ " + "__typename " * 201 + "}"),
         ("objects", "{ tasks(first: 100) { nodes { executions(first: 100) { nodes { id } } } } }"),
         ("operations", " ".join(f"query Q{n} {{ __typename }}" for n in range(11))),
