@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select, text, tuple_, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select, text, update
 
 from db import page as pages
 from db import rows
@@ -47,12 +47,17 @@ def count(conn: Connection, filter: SlotFilter) -> int:
     return pages.count(conn, ScheduleSlot, conditions(filter))
 
 
-def known(conn: Connection, keys: Collection[Key]) -> set[Key]:
-    """Those of `keys` that are in the ledger already."""
-    if not keys:
-        return set()
-    query = select(slots.c.task_id, slots.c.slot).where(tuple_(slots.c.task_id, slots.c.slot).in_(list(keys)))
-    return {(row.task_id, row.slot) for row in conn.execute(query)}
+def latest(conn: Connection, task_ids: Iterable[int]) -> dict[int, datetime]:
+    """Each task's latest slot in the ledger: one seek a task, however long its ledger is."""
+    newest = select(slots.c.slot).where(slots.c.task_id == tasks.c.id).order_by(slots.c.slot.desc()).limit(1)
+    query = select(tasks.c.id, newest.scalar_subquery().label("slot")).where(tasks.c.id.in_(set(task_ids)))
+    return {row.id: row.slot for row in conn.execute(query) if row.slot is not None}
+
+
+def between(conn: Connection, task_id: int, first: datetime, last: datetime) -> set[Key]:
+    """A task's slots from `first` to `last` that are in the ledger."""
+    query = select(slots.c.slot).where(slots.c.task_id == task_id, slots.c.slot.between(first, last))
+    return {(task_id, slot) for slot in conn.scalars(query)}
 
 
 def record(conn: Connection, decided: Sequence[Mapping[str, Any]]) -> None:

@@ -19,7 +19,7 @@ from runner.terms import Terms
 log = structlog.get_logger()
 
 BATCH = 200
-MOST_SLOTS = 2000
+MOST_SLOTS = 1000
 
 Refusal = Callable[[Task], str | None]
 """Why the command policy refuses a task's command; None if it does not."""
@@ -79,7 +79,13 @@ class Batch:
 
     def _leave_out_known(self) -> None:
         """A slot that is in the ledger was decided: the clock was set back, or the schedule was changed to and fro."""
-        known = slots.known(self.conn, {(line.task.id, line.decision.slot) for line in self.lines})
+        latest = slots.latest(self.conn, {line.task.id for line in self.lines})
+        first = {line.task.id: line.decision.slot for line in reversed(self.lines)}
+        last = {line.task.id: line.decision.slot for line in self.lines}
+        known: set[slots.Key] = set()
+        for id, slot in first.items():
+            if id in latest and latest[id] >= slot:
+                known |= slots.between(self.conn, id, slot, last[id])
         self.lines = [line for line in self.lines if (line.task.id, line.decision.slot) not in known]
 
     def _refuse(self) -> None:

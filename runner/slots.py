@@ -1,6 +1,5 @@
 """What is to come of a task's due slots: decided from the task, its terms and the time alone, without the database."""
 
-from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,7 +9,6 @@ from db.models import Task
 from db.values import Missed, Overlap, SlotOutcome
 from runner import blackout, cron
 from runner.cron import Due, Note, Schedule
-from runner.cron_clock import SECOND
 from runner.terms import Terms
 
 ON_TIME = timedelta(seconds=60)
@@ -62,7 +60,7 @@ class Subject:
             return Plan([], None)
         dues, following = self._due(self.task.next_run - self.offset)
         at_present = following is None or following.at + self.offset > self.now
-        kept_from = self._kept_from(dues, at_present)
+        kept_from = self._kept_from(dues, following)
         decisions = [
             self._decision(due, latest=at_present and due is dues[-1], kept=due.at >= kept_from) for due in dues
         ]
@@ -76,15 +74,15 @@ class Subject:
             following = self.schedule.next_after(following.at)
         return dues, following
 
-    def _kept_from(self, dues: list[Due], at_present: bool) -> datetime:
+    def _kept_from(self, dues: list[Due], following: Due | None) -> datetime:
         """From which slot on a missed one is run, by the task's choice."""
-        if self.terms.missed != Missed.ALL or self.terms.overlap == Overlap.REPLACE:
+        if self.terms.missed != Missed.ALL or self.terms.overlap == Overlap.REPLACE or not dues:
             return self.now
+        kept = self.terms.missed_cap
+        while kept > 0 and following is not None and following.at + self.offset <= self.now:
+            kept, following = kept - 1, self.schedule.next_after(following.at)
         opened = self.now - timedelta(seconds=self.terms.missed_window_seconds)
-        if not at_present:
-            counted = newest(self.schedule, dues[0].at, self.now - self.offset, self.terms.missed_cap)
-            return max(opened, counted)
-        return max(opened, dues[-self.terms.missed_cap :][0].at) if dues else opened
+        return max(opened, dues[-kept:][0].at) if kept > 0 else self.now
 
     def _decision(self, due: Due, *, latest: bool, kept: bool) -> Decision:
         if due.note == Note.SKIPPED:
@@ -138,25 +136,6 @@ class Subject:
 
 def is_paused(task: Task, now: datetime) -> bool:
     return task.paused_at is not None and (task.paused_until is None or now < task.paused_until)
-
-
-def newest(schedule: Schedule, first: datetime, until: datetime, count: int) -> datetime:
-    """The slot from which on at most `count` slots lie up to `until`, looked for from the end; `first` is a slot."""
-    if schedule.kind == "every":
-        step = timedelta(seconds=schedule.seconds)
-        return max(first, first + ((until - first) // step - count + 1) * step)
-    width = timedelta(minutes=1)
-    while True:
-        start = max(first, until - width)
-        found: deque[datetime] = deque(maxlen=count)
-        seen, due = 0, schedule.next_after(start - SECOND)
-        while due is not None and due.at <= until:
-            found.append(due.at)
-            seen += 1
-            due = schedule.next_after(due.at)
-        if seen >= count or start == first:
-            return found[0] if found else first
-        width *= 4
 
 
 def lateness(late: timedelta) -> str:

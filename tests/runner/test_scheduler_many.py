@@ -1,0 +1,204 @@
+"""Several schedulers on one database, killed between any two statements: no slot is doubled, and none is missing."""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, event, select
+
+from db.models import ScheduleSlot, Task, TaskExecution
+from db.rows import table_of
+from db.store import StoreUnavailable, open_store
+from db.values import Missed
+from runner import cron
+from runner.cron import Dst
+from runner.firing import Fired, fire_due
+from runner.terms import Terms
+from tests.runner.ledger import Ledger, allowed, at
+from tests.runner.stores import Database
+
+pytestmark = pytest.mark.anyio
+
+EXPRESSIONS = ("* * * * * *", "*/3 * * * * *", "0,7,30 * * * * *", "@every 5s", "* * * * *", "*/2 0-59 12-13 * * *")
+TASKS_EACH = 5
+INSTANCES = 3
+KILLS = 20
+ALL = Terms(missed=Missed.ALL, missed_cap=1000)
+STATEMENTS = 7
+
+
+class Killed(Exception):
+    """The process is gone: its transaction is rolled back, and nobody gets an answer."""
+
+
+def doomed(conn: Connection, now: datetime, statement: int) -> Fired:
+    """A scheduler's transaction that is cut before its n-th statement (from 0), or before its commit."""
+    seen = iter(range(statement))
+
+    def before(*args: Any) -> None:
+        if next(seen, None) is None:
+            raise Killed
+
+    event.listen(conn, "before_cursor_execute", before)
+    try:
+        fire_due(conn, now, allowed)
+        raise Killed
+    finally:
+        event.remove(conn, "before_cursor_execute", before)
+
+
+@dataclass(slots=True)
+class Fleet:
+    """Instances that share a database and a wall clock, each with a store of its own."""
+
+    url: str
+    now: datetime
+    random: random.Random
+    kills: int = 0
+    turn: int = 0
+
+    async def instance(self, until: asyncio.Event) -> None:
+        """Works until all is over; when it is killed, another takes its place."""
+        while not until.is_set():
+            store = await open_store(self.url)
+            try:
+                await self.work(store, until)
+            except Killed:
+                self.kills += 1
+            except StoreUnavailable:
+                continue
+            finally:
+                await store.close()
+
+    async def work(self, store: Any, until: asyncio.Event) -> None:
+        while not until.is_set():
+            if self.kills < KILLS and self.random.random() < 0.3:
+                self.turn += 1
+                await store.run(doomed, self.now, self.turn % (STATEMENTS + 1))
+            with suppress(StoreUnavailable):  # SQLite lets some wait too long: the loop would ask again
+                await store.run(fire_due, self.now, allowed)
+            await asyncio.sleep(0.002)
+
+
+async def overdue(ledger: Ledger, now: datetime) -> int:
+    def count(conn: Connection) -> int:
+        table = table_of(Task)
+        return len(conn.execute(select(table.c.id).where(table.c.next_run <= now)).all())
+
+    return await ledger.store.read(count)
+
+
+async def test_ten_thousand_slots_by_three_instances_of_which_twenty_are_killed(database: Database) -> None:
+    async with database() as url:
+        ledger = Ledger(await open_store(url))
+        tasks = [await ledger.task(expr, ALL) for expr in EXPRESSIONS * TASKS_EACH]
+        for task in tasks:
+            first = cron.stored(task.cron_expr, "UTC", Dst.VIXIE).next_after(at(0))
+            assert first is not None
+            await ledger.change(task, next_run=first.at)
+        seconds = await fly(Fleet(url, at(0), random.Random(4)), ledger)
+        await check(ledger, tasks, at(seconds))
+        await ledger.store.close()
+
+
+async def fly(fleet: Fleet, ledger: Ledger) -> int:
+    """Let the clock run, with steps of an hour either way, while the instances work. Returns how far it came."""
+    over, second = asyncio.Event(), 0
+    async with asyncio.TaskGroup() as group:
+        for _ in range(INSTANCES):
+            group.create_task(fleet.instance(over))
+        while second < 1260 or fleet.kills < KILLS:
+            second += fleet.random.randint(1, 30)
+            fleet.now = at(second - 3600) if fleet.random.random() < 0.1 else at(second)
+            await asyncio.sleep(0.02)
+        fleet.now = at(second)
+        while await overdue(ledger, fleet.now):  # noqa: ASYNC110 - what is waited for has no event
+            await asyncio.sleep(0.005)
+        over.set()
+    assert fleet.kills >= KILLS
+    assert fleet.turn > STATEMENTS
+    return second
+
+
+async def check(ledger: Ledger, tasks: list[Task], now: datetime) -> None:
+    """Each slot that was due by `now` is in the ledger once, and ran once unless its line says why not."""
+    expected = {(task.id, slot) for task in tasks for slot in slots_of(task, now)}
+    assert len(expected) >= 10_000
+    found = await ledger.store.read(everything)
+    assert Counter((task_id, slot) for task_id, slot, _ in found["lines"]) == Counter(expected)
+    ran = [(task_id, slot) for task_id, slot, outcome in found["lines"] if outcome in ("fired", "caught-up")]
+    assert Counter(found["runs"]) == Counter(ran)
+    assert found["linked"] == len(ran)
+    assert len(ran) > 0.9 * len(expected)
+
+
+def slots_of(task: Task, now: datetime) -> Iterator[datetime]:
+    schedule, moment = cron.stored(task.cron_expr, "UTC", Dst.VIXIE), at(0)
+    while (due := schedule.next_after(moment)) is not None and due.at <= now:
+        yield due.at
+        moment = due.at
+
+
+def everything(conn: Connection) -> dict[str, Any]:
+    lines, runs = table_of(ScheduleSlot), table_of(TaskExecution)
+    linked = select(lines.c.id).join(
+        runs, (runs.c.id == lines.c.execution_id) & (runs.c.slot == lines.c.slot) & (runs.c.task_id == lines.c.task_id)
+    )
+    return {
+        "lines": [tuple(row) for row in conn.execute(select(lines.c.task_id, lines.c.slot, lines.c.outcome))],
+        "runs": [tuple(row) for row in conn.execute(select(runs.c.task_id, runs.c.slot))],
+        "linked": len(conn.execute(linked).all()),
+    }
+
+
+@pytest.mark.parametrize("statement", range(STATEMENTS + 1))
+async def test_a_scheduler_killed_before_a_statement_leaves_the_slot_to_the_next(
+    database: Database, statement: int
+) -> None:
+    async with database() as url:
+        ledger = Ledger(await open_store(url))
+        task = await ledger.task("* * * * *", Terms(missed=Missed.ALL), next_run=at(60))
+        with pytest.raises(Killed):
+            await ledger.store.run(doomed, at(130), statement)
+        assert await ledger.lines(task) == []
+        assert await ledger.runs(task) == []
+        await ledger.fire(130)
+        assert await ledger.outcomes(task) == [(60, "caught-up"), (120, "fired")]
+        assert [run.slot for run in await ledger.runs(task)] == [at(60), at(120)]
+        await ledger.store.close()
+
+
+async def test_two_schedulers_at_the_same_moment_decide_a_slot_once(database: Database) -> None:
+    async with database() as url:
+        ledger, others = Ledger(await open_store(url)), [await open_store(url) for _ in range(4)]
+        tasks = [await ledger.task("* * * * *", next_run=at(60)) for _ in range(20)]
+        fired = await asyncio.gather(*(store.run(fire_due, at(60), allowed) for store in others))
+        assert sum(each.started for each in fired) == len(tasks)
+        assert [await ledger.outcomes(task) for task in tasks] == [[(60, "fired")]] * len(tasks)
+        for store in (ledger.store, *others):
+            await store.close()
+
+
+async def test_the_transaction_has_no_more_statements_than_are_cut(database: Database) -> None:
+    async with database() as url:
+        ledger, seen = Ledger(await open_store(url)), []
+        await ledger.task("* * * * *", next_run=at(60))
+
+        def watched(conn: Connection) -> Fired:
+            def before(*args: Any) -> None:
+                seen.append(args[2])
+
+            event.listen(conn, "before_cursor_execute", before)
+            fired = fire_due(conn, at(60), allowed)
+            event.remove(conn, "before_cursor_execute", before)
+            return fired
+
+        await ledger.store.run(watched)
+        assert len(seen) == STATEMENTS
+        await ledger.store.close()
