@@ -11,6 +11,7 @@ from resolvers import output
 from schema.decoding import Decoders
 from schema.enums import Reason, State, Stream
 from schema.fields import resolved
+from schema.scalars import Long
 
 
 @strawberry.interface(description="Something that happened to an execution.")
@@ -44,7 +45,7 @@ class OutputEnd(OutputEvent):
     state: State = strawberry.field(description="The final state.")
     reason: Reason | None = strawberry.field(description="Why it ended as it did.")
     message: str | None = strawberry.field(description="The same in words, where there is more to say.")
-    exit_code: int | None = strawberry.field(description="The command's exit status, if it was received.")
+    exit_code: Long | None = strawberry.field(description="The command's exit status, if it was received.")
     exit_signal: str | None = strawberry.field(description="The signal that ended the command.")
     truncated: bool = strawberry.field(description="Whether there was more output than the limit.")
 
@@ -79,7 +80,7 @@ def end(event: output.End) -> OutputEnd:
         state=event.state,
         reason=reason(event.reason),
         message=event.message,
-        exit_code=event.exit_code,
+        exit_code=None if event.exit_code is None else Long(event.exit_code),
         exit_signal=event.exit_signal,
         truncated=event.truncated,
     )

@@ -129,12 +129,12 @@ class Execution:
     state: State = strawberry.field(description="Where it stands.")
     reason: Reason | None = strawberry.field(description="Why it ended as it did; null until then.")
     message: str | None = strawberry.field(description="The same in words, where there is more to say.")
-    exit_code: int | None = strawberry.field(description="The command's exit status, if it was received.")
+    exit_code: Long | None = strawberry.field(description="The command's exit status, if it was received.")
     exit_signal: str | None = strawberry.field(description="The signal that ended the command, such as KILL.")
     created_at: datetime = strawberry.field(description="When it was asked for.")
     start_time: datetime | None = strawberry.field(description="When its runner took it.")
     end_time: datetime | None = strawberry.field(description="When it ended.")
-    duration_ms: int | None = strawberry.field(description="From start to end, in milliseconds.")
+    duration_ms: Long | None = strawberry.field(description="From start to end, in milliseconds.")
     cancel_at: datetime | None = strawberry.field(
         name="cancelRequestedAt", description="When someone asked that it stop."
     )

@@ -1,0 +1,102 @@
+"""A page of each of several owners, in one statement, is the page that each of them has alone: on both databases."""
+
+import random
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection
+
+from db import executions, tasks
+from db.executions import ExecutionFilter
+from db.page import Window
+from db.store import Store, open_store
+from db.tasks import TaskFilter
+from db.values import State
+from tests.db import rows
+from tests.db.conftest import Database, DatabaseOf, database_of, postgres, template
+
+__all__ = ["database_of", "postgres", "template"]
+
+pytestmark = pytest.mark.anyio
+
+OWNERS = [1, 2, 3, 4, 999]
+DICE = random.Random(20261124)
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def database(request: Any, database_of: DatabaseOf, tmp_path_factory: pytest.TempPathFactory) -> Database:
+    return database_of(request.param, tmp_path_factory.mktemp("nested"))
+
+
+@pytest.fixture(scope="module")
+async def store(database: Database) -> AsyncIterator[Store]:
+    async with database() as url:
+        opened = await open_store(url)
+        await opened.run(fill)
+        yield opened
+        await opened.close()
+
+
+def fill(conn: Connection) -> None:
+    """Four servers with tasks, and four tasks with executions; the fourth of each has none."""
+    made = [rows.server(conn).id for _ in range(4)]
+    for n in range(40):
+        rows.task(conn, server_id=made[n % 3], name=f"task {DICE.randrange(20)}", last_run=moment())
+    for n in range(60):
+        state = DICE.choice([State.SUCCESS, State.FAILED])
+        rows.pending(conn, server_id=1, task_id=n % 3 + 1, state=state, start_time=moment(), end_time=moment())
+
+
+def moment() -> Any:
+    return DICE.choice([None, *map(rows.at, range(5))])
+
+
+def windows(found: list[Any], orders: tuple[str, ...]) -> list[Window]:
+    """Every order and direction, from either edge, some from a row in the middle."""
+    made = []
+    for order in orders:
+        for descending in (False, True):
+            row = DICE.choice(found)
+            key = (getattr(row, order), row.id)
+            usual = {"limit": DICE.randint(1, 8), "order": order, "descending": descending}
+            made += [Window(**usual), Window(**usual, after=key), Window(**usual, offset=2)]
+            made += [Window(**usual, backward=True), Window(**usual, backward=True, before=key)]
+    return made
+
+
+async def test_executions_of_tasks(store: Store) -> None:
+    everything = await store.read(executions.page, ExecutionFilter(), Window(limit=100))
+    for filter in (ExecutionFilter(), ExecutionFilter(states=(State.FAILED,))):
+        for window in windows(everything, ("id", "created_at", "start_time", "end_time")):
+            found = await store.read(executions.page_of_tasks, OWNERS, filter, window)
+            for task in OWNERS:
+                alone = ExecutionFilter(task_id=task, states=filter.states)
+                assert ids(found[task]) == ids(await store.read(executions.page, alone, window)), window
+
+
+async def test_tasks_of_servers(store: Store) -> None:
+    everything = await store.read(tasks.page, TaskFilter(), Window(limit=100))
+    for filter in (TaskFilter(), TaskFilter(name_contains="1")):
+        for window in windows(everything, ("id", "name", "last_run", "created_at")):
+            found = await store.read(tasks.page_of_servers, OWNERS, filter, window)
+            for server in OWNERS:
+                alone = TaskFilter(server_id=server, name_contains=filter.name_contains)
+                assert ids(found[server]) == ids(await store.read(tasks.page, alone, window)), window
+
+
+async def test_totals_of_several_owners(store: Store) -> None:
+    found = await store.read(executions.count_of_tasks, OWNERS, ExecutionFilter(states=(State.FAILED,)))
+    for task, total in found.items():
+        alone = ExecutionFilter(task_id=task, states=(State.FAILED,))
+        assert total == await store.read(executions.count, alone)
+    assert (found[4], found[999]) == (0, 0)
+
+
+def ids(found: list[Any]) -> list[int]:
+    return [row.id for row in found]
