@@ -1,11 +1,12 @@
 """Queries on `task_executions`: reading, and making the pending row. Changes of state are in `db.transitions`."""
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Connection, func, or_, select
+from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from db import page as pages
 from db import rows
@@ -16,7 +17,16 @@ from db.values import State
 executions = rows.table_of(TaskExecution)
 tasks = rows.table_of(Task)
 OPEN = (State.PENDING, State.RUNNING)
+KEY = ("created_by", "idempotency_key")
+LIGHT = [
+    executions.c[name]
+    for name in ("id", "state", "cancel_at", "created_at", "created_by", "server_id", "task_id", "trigger")
+]
+MANY = 10_000_000
 DEFAULTS: dict[str, Any] = {"state": State.PENDING, "attempt": 1, "fence": 0}
+
+Standing = tuple[str, bool]
+"""A state, and whether the execution was asked to stop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +44,13 @@ class ExecutionFilter:
 
 def insert(conn: Connection, values: Mapping[str, Any]) -> TaskExecution:
     return rows.add(conn, TaskExecution, DEFAULTS | dict(values))
+
+
+def insert_once(conn: Connection, values: Mapping[str, Any]) -> TaskExecution | None:
+    """None if the user has an execution under this idempotency key already, however lately it was made."""
+    statement = postgresql.insert(executions) if conn.dialect.name == "postgresql" else sqlite.insert(executions)
+    unless = statement.values(**DEFAULTS | dict(values)).on_conflict_do_nothing(index_elements=KEY)
+    return cast("TaskExecution | None", conn.execute(unless.returning(*executions.c)).first())
 
 
 def by_id(conn: Connection, id: int) -> TaskExecution | None:
@@ -74,7 +91,11 @@ def count_of_tasks(conn: Connection, task_ids: Sequence[int], filter: ExecutionF
 
 
 def pending_at_least(conn: Connection, most: int) -> bool:
-    """Whether `most` executions wait; looks at no more rows than that."""
+    """Whether `most` executions wait. They are only counted when so many could lie behind the first that waits."""
+    first = select(func.min(executions.c.id)).where(executions.c.state == State.PENDING).scalar_subquery()
+    behind = conn.scalar(select(func.max(executions.c.id) - first))
+    if behind is None or behind + 1 < most:
+        return False
     waiting = select(executions.c.id).where(executions.c.state == State.PENDING).limit(most).subquery()
     return int(conn.scalar(select(func.count()).select_from(waiting)) or 0) >= most
 
@@ -84,24 +105,28 @@ def newest_id(conn: Connection) -> int:
     return int(conn.scalar(select(func.max(executions.c.id))) or 0)
 
 
-def changed(conn: Connection, filter: ExecutionFilter, newest: int, known: Collection[int]) -> list[TaskExecution]:
-    """What matches and may have changed since a watcher looked: open ones, those it knew as open, and newer ones."""
-    # The states of the filter say what is told, not what is looked at: a run leaves PENDING to be told as RUNNING.
-    candidates = or_(executions.c.state.in_(OPEN), executions.c.id.in_(known), executions.c.id > newest)
-    query = select(executions).where(candidates, *conditions(filter)).order_by(executions.c.id)
-    return rows.all_of(conn, query, TaskExecution)
+def standings(conn: Connection, filter: ExecutionFilter, newest: int) -> dict[int, Standing]:
+    """How those stand that are open, or newer than `newest`. The states of the filter are not looked at."""
+    found: dict[int, Standing] = {}
+    for part in (executions.c.state.in_(OPEN), executions.c.id > newest):
+        # A limit, so that the filter does not lead SQLite through all that the server or the task ever ran.
+        few = select(*LIGHT).where(part).limit(MANY).subquery()
+        among = conditions(replace(filter, states=None), few.c)
+        for row in conn.execute(select(few.c.id, few.c.state, few.c.cancel_at).where(*among)):
+            found[row.id] = (row.state, row.cancel_at is not None)
+    return found
 
 
-def conditions(filter: ExecutionFilter) -> list[ColumnElement[bool]]:
+def conditions(filter: ExecutionFilter, columns: Any = executions.c) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
     if filter.states is not None:
-        found.append(executions.c.state.in_(filter.states))
+        found.append(columns.state.in_(filter.states))
     for name in ("server_id", "task_id", "trigger", "created_by"):
         value = getattr(filter, name)
         if value is not None:
-            found.append(executions.c[name] == value)
+            found.append(columns[name] == value)
     if filter.created_from is not None:
-        found.append(executions.c.created_at >= filter.created_from)
+        found.append(columns.created_at >= filter.created_from)
     if filter.created_to is not None:
-        found.append(executions.c.created_at <= filter.created_to)
+        found.append(columns.created_at <= filter.created_to)
     return found

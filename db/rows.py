@@ -7,6 +7,8 @@ from sqlalchemy import ColumnElement, Connection, Select, Table, Update, insert,
 from sqlmodel import SQLModel
 
 Model = TypeVar("Model", bound=SQLModel)
+# A statement takes 32,766 parameters at most, on either database.
+MOST_IDS = 10_000
 
 
 def table_of(model: type[SQLModel]) -> Table:
@@ -30,7 +32,8 @@ def all_of(conn: Connection, query: Select[Any] | Update, model: type[Model]) ->
 def by_ids(conn: Connection, model: type[Model], ids: Sequence[int]) -> list[Model]:
     """In no promised order; ids without a row are left out."""
     table = table_of(model)
-    return all_of(conn, select(table).where(table.c.id.in_(ids)), model) if ids else []
+    parts = (ids[start : start + MOST_IDS] for start in range(0, len(ids), MOST_IDS))
+    return [row for part in parts for row in all_of(conn, select(table).where(table.c.id.in_(part)), model)]
 
 
 def change(conn: Connection, model: type[SQLModel], values: Mapping[str, Any], *where: ColumnElement[bool]) -> bool:

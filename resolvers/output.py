@@ -11,7 +11,6 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from db import executions, output
-from db.executions import ExecutionFilter
 from db.models import OutputChunk, TaskExecution
 from db.values import Role, State, Stream
 from resolvers import cursor, rules
@@ -116,30 +115,6 @@ async def lead(ctx: Context, execution_id: int, after: str | None) -> dict[Strea
     if position == cursor.START:
         return {}
     return await ctx.service.store.read(output.before, execution_id, position, LEAD_BYTES)
-
-
-async def updates(ctx: Context, filter: ExecutionFilter) -> AsyncGenerator[TaskExecution, None]:
-    """Executions that match, each time one of them comes into being or changes its state, from now on."""
-    ctx.need(Role.VIEWER)
-    known: dict[int, tuple[str, bool]] = {}
-    with ctx.service.bus.watch(bus.EXECUTIONS) as watch:
-        newest = await ctx.service.store.read(executions.newest_id)
-        open_ones = await ctx.service.store.read(executions.changed, filter, newest, known)
-        known |= {row.id: standing(row) for row in open_ones}
-        while True:
-            await watch.wait(POLL_SECONDS)
-            watch.clear()
-            for row in await ctx.service.store.read(executions.changed, filter, newest, known):
-                if known.get(row.id) != standing(row):
-                    yield row
-                newest = max(newest, row.id)
-                known[row.id] = standing(row)
-                if State(row.state).final:
-                    del known[row.id]
-
-
-def standing(row: TaskExecution) -> tuple[str, bool]:
-    return row.state, row.cancel_at is not None
 
 
 def look_after(conn: Connection, execution_id: int, position: int, max_bytes: int = READ_BYTES) -> Look:

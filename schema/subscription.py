@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import strawberry
 from strawberry import ID
 
-from resolvers import output
+from resolvers import output, updates
 from schema.decoding import Decoders
 from schema.events import OutputEvent, told
 from schema.fields import watched
@@ -36,4 +36,4 @@ class Subscription:
     @watched(Execution, "Executions, each time one comes into being or changes its state, from now on.")
     async def execution_updates(self, info: Info, filter: Executions = None) -> Any:
         ctx = info.context.ctx
-        return while_standing(ctx, output.updates(ctx, execution_filter(filter)))
+        return while_standing(ctx, updates.follow(ctx, execution_filter(filter)))

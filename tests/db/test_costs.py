@@ -146,6 +146,8 @@ UNITS: dict[str, Callable[[Case], Any]] = {
     "idempotency key": lambda case: (executions.by_idempotency_key, 1, "key 3"),
     "newest executions of tasks": lambda case: (executions.latest_of_tasks, list(range(1, TASKS + 1))),
     "how many wait": lambda case: (executions.pending_at_least, 100),
+    "how things stand": lambda case: (executions.standings, ExecutionFilter(), case.count),
+    "how things stand on a server": lambda case: (executions.standings, ExecutionFilter(server_id=1), case.count),
     "append": lambda case: (output.append, [chunk(case)]),
     "output from the start": lambda case: (output.after, case.middle, 0),
     "output from the middle": lambda case: (output.after, case.middle, case.count * 5),

@@ -1,0 +1,70 @@
+"""Changes of executions as they happen: one generator for every face.
+
+Each look reads how all that is open stands, and compares: no change is missed, whichever process made it and whatever
+its clock says.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection
+
+from db import executions
+from db.executions import ExecutionFilter, Standing
+from db.models import TaskExecution
+from db.values import Role, State
+from resolvers.context import Context
+from runner import bus
+
+POLL_SECONDS = 1.0
+# Between two looks: many changes share one, and a long queue takes no more than a fifth of the time.
+PAUSE_SECONDS = 0.05
+PAUSE_SHARE = 4
+# Ids are given out before their transactions commit: so many below the newest may still turn up.
+LATE_IDS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """How things stood at a look: the open ones, the newest ones, and those that had been open at the one before."""
+
+    newest: int
+    standings: dict[int, Standing] = field(default_factory=dict)
+
+
+async def follow(ctx: Context, filter: ExecutionFilter) -> AsyncGenerator[TaskExecution, None]:
+    """Executions that match, each time one of them comes into being or changes its state, from now on.
+
+    A state that lasted for less than the time between two looks is not told; the one after it is.
+    """
+    ctx.need(Role.VIEWER)
+    read, loop = ctx.service.store.read, asyncio.get_running_loop()
+    with ctx.service.bus.watch(bus.EXECUTIONS) as watch:
+        seen = await read(look, filter, None)
+        while True:
+            await watch.wait(POLL_SECONDS)
+            watch.clear()
+            started = loop.time()
+            seen, changed = await read(changes, filter, seen)
+            took = loop.time() - started
+            for row in changed:
+                if filter.states is None or row.state in filter.states:
+                    yield row
+            await asyncio.sleep(max(PAUSE_SECONDS, PAUSE_SHARE * took))
+
+
+def changes(conn: Connection, filter: ExecutionFilter, seen: Seen) -> tuple[Seen, list[TaskExecution]]:
+    """How things stand now, and the executions that stand otherwise than they were seen to, by id."""
+    now = look(conn, filter, seen)
+    changed = [id for id, standing in now.standings.items() if seen.standings.get(id) != standing]
+    return now, sorted(executions.by_ids(conn, changed), key=lambda row: row.id)
+
+
+def look(conn: Connection, filter: ExecutionFilter, seen: Seen | None) -> Seen:
+    newest = executions.newest_id(conn)
+    before = Seen(newest) if seen is None else seen
+    found = executions.standings(conn, filter, before.newest - LATE_IDS)
+    gone = [id for id, (state, _) in before.standings.items() if id not in found and not State(state).final]
+    ended = {row.id: (row.state, row.cancel_at is not None) for row in executions.by_ids(conn, gone)}
+    return Seen(newest, found | ended)
