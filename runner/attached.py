@@ -1,6 +1,7 @@
 """Attached mode: the command on one SSH channel. A lost connection ends such a run as LOST."""
 
 import asyncio
+import secrets
 from contextlib import suppress
 
 from db.values import Reason
@@ -18,9 +19,7 @@ KILL_SECONDS = 2.0
 
 async def attached(drive: Drive, connection: Connection) -> Outcome:
     row = drive.row
-    if row.remote is not None:
-        return lost("the service stopped while this attached run was going on")
-    mark = f"sshcast-{row.id}-{row.fence}"
+    mark = f"{row.id}-{secrets.token_hex(8)}."
     await drive.note({"remote": {"mark": mark}})
     line = quoting.command_line(row.command, env={**row.env, "SSHCAST_SPOOL": mark}, working_dir=row.working_dir)
     process = await connection.start(line, on_output=drive.sink.write)

@@ -5,7 +5,7 @@ changes nothing.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -66,6 +66,7 @@ class Drive:
     """One execution being driven; `cancelled` asks it to stop. Cancelling `run` leaves the command and its row alone.
 
     `begun`: the command may have been started. `reached`: its server gave a channel. `ending`: how it ended is known.
+    `afterwards` is done once that is recorded.
     """
 
     parts: Parts
@@ -81,6 +82,7 @@ class Drive:
     reached: bool = False
     ending: bool = False
     target: Endpoint | None = None
+    afterwards: Callable[[], Awaitable[None]] | None = None
 
     @classmethod
     def of(
@@ -112,6 +114,8 @@ class Drive:
             self.ending = True
             await self.sink.flush()
             await self._finish(outcome)
+            if self.afterwards is not None:
+                await self.afterwards()
         except TakenOver:
             log.warning("another runner drives this execution now", execution=self.row.id)
 

@@ -24,9 +24,14 @@ def quote(text: str) -> str:
 
 def command_line(command: str, *, env: Mapping[str, str], working_dir: str | None) -> str:
     """The command run by /bin/sh, whatever the login shell is: what the policy read is what runs."""
-    script = command if working_dir is None else f"cd -- {directory(working_dir)} || exit 126\n{command}"
-    words = ["exec", "env", *(f"{name}={value}" for name, value in env.items()), "/bin/sh", "-c", script]
+    assigned = (f"{name}={value}" for name, value in env.items())
+    words = ["exec", "env", *assigned, "/bin/sh", "-c", script(command, working_dir)]
     return " ".join(word if word in ("exec", "env", "-c", "/bin/sh") else quote(word) for word in words)
+
+
+def script(command: str, working_dir: str | None) -> str:
+    """The command as sh is to read it, in its folder."""
+    return command if working_dir is None else f"cd -- {directory(working_dir)} || exit 126\n{command}"
 
 
 def directory(path: str) -> str:

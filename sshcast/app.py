@@ -22,6 +22,7 @@ from resolvers.tokens import TokenIssuer
 from runner.attached import attached
 from runner.bus import Bus
 from runner.dispatcher import Cancels, Dispatcher
+from runner.durable import durable
 from runner.execution import Parts
 from runner.follow_ups import FollowUps
 from runner.leases import Leases
@@ -115,7 +116,7 @@ def runtime(service: Service, settings: Settings) -> Runtime:
         parts=parts,
         runner_id=f"{socket.gethostname()[:32]}-{os.getpid()}-{secrets.token_hex(4)}",
         slots=settings.runner_slots,
-        ways={Mode.DURABLE: attached, Mode.ATTACHED: attached},
+        ways={Mode.DURABLE: durable, Mode.ATTACHED: attached},
     )
     return Runtime(
         service=service,

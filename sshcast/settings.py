@@ -32,6 +32,7 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="The address to listen on.")
     port: int = Field(8000, ge=0, le=65_535, description="The port to listen on.")
     behind_proxy: bool = Field(False, description="A TLS proxy is in front: may bind beyond loopback.")
+    trusted_proxies: list[str] = Field([], description="Addresses or networks whose X-Forwarded-* is believed.")
     allowed_hosts: list[str] = Field([], description="Host names that are served besides localhost.")
     allowed_origins: list[str] = Field([], description="Origins of other sites whose pages may call.")
     signing_key: SecretStr | None = Field(

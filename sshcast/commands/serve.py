@@ -8,7 +8,7 @@ from db import migrate as migrations
 from sshcast import logs, signals
 from sshcast.app import build_app, driven, opened, store_of
 from sshcast.commands.errors import CommandFailed
-from sshcast.listener import serving
+from sshcast.listener import Bounds, serving
 from sshcast.settings import Settings
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -24,7 +24,7 @@ async def serve(settings: Settings) -> int:
         async with (
             opened(settings) as service,
             driven(service, settings),
-            serving(build_app(service, settings), listener) as server,
+            serving(build_app(service, settings), listener, bounds=bounds(settings)) as server,
         ):
             log.info("serving", url=f"http://{shown(settings.host)}:{listener.getsockname()[1]}/graphql")
             await signals.until_asked_to_stop(server)
@@ -59,6 +59,10 @@ def listening(settings: Settings) -> socket.socket:
             f"cannot listen on {settings.host}:{settings.port} ({error.strerror}): choose another --port"
         ) from error
     return listener
+
+
+def bounds(settings: Settings) -> Bounds:
+    return Bounds(proxies=tuple(settings.trusted_proxies))
 
 
 def shown(host: str) -> str:
