@@ -47,6 +47,16 @@ def count(conn: Connection, filter: SlotFilter) -> int:
     return pages.count(conn, ScheduleSlot, conditions(filter))
 
 
+def page_of_tasks(
+    conn: Connection, task_ids: Sequence[int], filter: SlotFilter, window: Window
+) -> dict[int, list[ScheduleSlot]]:
+    return pages.page_each(conn, ScheduleSlot, slots.c.task_id, task_ids, conditions(filter), window)
+
+
+def count_of_tasks(conn: Connection, task_ids: Sequence[int], filter: SlotFilter) -> dict[int, int]:
+    return pages.count_each(conn, ScheduleSlot, slots.c.task_id, task_ids, conditions(filter))
+
+
 def latest(conn: Connection, task_ids: Iterable[int]) -> dict[int, datetime]:
     """Each task's latest slot in the ledger: one seek a task, however long its ledger is."""
     newest = select(slots.c.slot).where(slots.c.task_id == tasks.c.id).order_by(slots.c.slot.desc()).limit(1)
@@ -133,9 +143,9 @@ def reread(conn: Connection, ids: Sequence[int]) -> list[ScheduleSlot]:
 
 
 def changed(conn: Connection, filter: SlotFilter, newest: int, known: Collection[int]) -> list[ScheduleSlot]:
-    """What matches and is newer than a watcher knows, or was open when it looked."""
+    """What matches and is newer than `newest`, or one of `known`, in the order of ids."""
     query = select(slots).where(or_(slots.c.id > newest, slots.c.id.in_(known)), *conditions(filter))
-    return rows.all_of(conn, query.order_by(slots.c.id).limit(1000), ScheduleSlot)
+    return rows.all_of(conn, query.order_by(slots.c.id), ScheduleSlot)
 
 
 def newest_id(conn: Connection) -> int:

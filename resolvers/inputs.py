@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from datetime import datetime
 from enum import Enum
 from typing import Any, Final, Literal, TypeAlias
 
@@ -37,6 +38,7 @@ class NewServer:
     tags: Sequence[str] = ()
     max_parallel: int = 10
     run_mode: str = "durable"
+    blackouts: Sequence[Mapping[str, Any]] = ()
     enabled: bool = True
 
 
@@ -51,7 +53,24 @@ class ServerChange:
     tags: Sequence[str] | Missing = UNSET
     max_parallel: int | Missing = UNSET
     run_mode: str | Missing = UNSET
+    blackouts: Sequence[Mapping[str, Any]] | Missing = UNSET
     enabled: bool | Missing = UNSET
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TermsChange:
+    """What to change about the terms of a task's schedule; of a new task, what differs from the defaults."""
+
+    dst: str | Missing = UNSET
+    overlap: str | Missing = UNSET
+    missed: str | Missing = UNSET
+    missed_cap: int | Missing = UNSET
+    missed_window_seconds: int | Missing = UNSET
+    jitter_seconds: int | Missing = UNSET
+    start_deadline_seconds: int | None | Missing = UNSET
+    retry_limit: int | Missing = UNSET
+    retry_delay_seconds: int | Missing = UNSET
+    retry_on: Sequence[str] | Missing = UNSET
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +87,7 @@ class NewTask:
     output_limit: int | None = None
     env: Mapping[str, str] = field(default_factory=dict)
     working_dir: str | None = None
+    terms: TermsChange = TermsChange()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +102,19 @@ class TaskChange:
     output_limit: int | None | Missing = UNSET
     env: Mapping[str, str] | Missing = UNSET
     working_dir: str | None | Missing = UNSET
+    terms: TermsChange | Missing = UNSET
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreviewSchedule:
+    """None: the service's time zone, now, and no server's blackout windows."""
+
+    cron_expr: str
+    timezone: str | None = None
+    count: int = 10
+    start: datetime | None = None
+    dst: str = "vixie"
+    server_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,20 +1,74 @@
 """A task's schedule as the caller wrote it, checked, and when it is due next."""
 
-from datetime import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
 
-from resolvers.context import Limits
-from resolvers.errors import ScheduleInvalid
-from resolvers.rules import timezone as checked_timezone
-from runner.cron import Schedule, ScheduleError, parse
+from db import servers
+from db.models import Task
+from db.values import Role
+from resolvers import rules
+from resolvers.context import Context, Limits
+from resolvers.errors import Invalid, NotFound, ScheduleInvalid
+from resolvers.inputs import PreviewSchedule
+from runner import blackout
+from runner.cron import YEARS, Dst, Due, Note, Schedule, ScheduleError, parse, stored
+from runner.cron_text import Words, described
+from runner.slots import is_paused
+from runner.terms import Terms
 
 ONCE = "once"
+MOST_WINDOWS = 32
+MOST_RUNS = 100
 
 
-def checked(expr: str, timezone: str, limits: Limits) -> Schedule:
+@dataclass(frozen=True, slots=True)
+class Coming:
+    """One time at which a schedule is due: the slot, when it is run (`at`), and what is to be said about it.
+
+    `local` is `at` in the schedule's zone; `blackout` is set where the server starts nothing then.
+    """
+
+    slot: datetime
+    at: datetime
+    local: datetime
+    note: Note | None
+    wanted: datetime | None
+    blackout: blackout.Blackout | None
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a schedule means, and its next times."""
+
+    words: Words
+    runs: list[Coming]
+
+
+def checked(expr: str, timezone: str, limits: Limits, *, now: datetime, dst: Dst = Dst.VIXIE) -> Schedule:
     """The schedule, or ScheduleInvalid that names the part that is wrong."""
-    checked_timezone(timezone)
+    rules.timezone(timezone)
+    with refused():
+        schedule = parse(expr, timezone=timezone, floor_seconds=limits.cron_floor_seconds, dst=dst)
+        if schedule.at is not None and schedule.at <= now:
+            example = f"@at {now + timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}"
+            raise ScheduleError("time", 4, "lies in the past", "已经过去", example)
+        return schedule
+
+
+def kept(expr: str, timezone: str, dst: Dst) -> Schedule:
+    """A task's schedule as it is; ScheduleInvalid if this version cannot read it."""
+    with refused():
+        return stored(expr, timezone, dst)
+
+
+@contextmanager
+def refused() -> Iterator[None]:
+    """ScheduleInvalid for a ScheduleError."""
     try:
-        return parse(expr, timezone=timezone, floor_seconds=limits.cron_floor_seconds)
+        yield
     except ScheduleError as error:
         raise ScheduleInvalid(
             error.message_en, error.message_zh, field="cron_expr", position=error.position, example=error.example
@@ -25,3 +79,99 @@ def next_run(schedule: Schedule, now: datetime) -> datetime | None:
     """When it is due next after `now`; None for one that never fires by itself (any more)."""
     due = schedule.next_after(now)
     return None if due is None else due.at
+
+
+def before(schedule: Schedule, task: Task, moment: datetime) -> datetime:
+    """From where to look for the next slot after `moment`: `@every` goes on from the slots that it had."""
+    if schedule.kind != "every" or task.next_run is None:
+        return moment
+    return aligned(schedule, task.next_run - Terms.of(task.terms).offset(task.id), moment)
+
+
+async def preview(ctx: Context, wanted: PreviewSchedule) -> Preview:
+    """What a schedule means and its next times, before a task is made of it."""
+    ctx.need(Role.VIEWER)
+    limits, now = ctx.service.limits, ctx.service.clock()
+    zone = limits.timezone if wanted.timezone is None else wanted.timezone
+    start = now if wanted.start is None else wanted.start
+    if start.tzinfo is None or start.year not in YEARS:
+        raise Invalid(
+            "from", "must be a time with its offset, of 1970 to 2199.", "须为 1970 至 2199 年间带时区的时间。"
+        )
+    schedule = checked(wanted.cron_expr, zone, limits, now=min(start, now), dst=Dst(wanted.dst))
+    windows = await blackouts_of(ctx, wanted.server_id)
+    count = rules.between("count", wanted.count, 1, MOST_RUNS)
+    return Preview(described(schedule), coming(schedule, start, count, windows=windows))
+
+
+async def blackouts_of(ctx: Context, server_id: int | None) -> Sequence[Mapping[str, Any]]:
+    if server_id is None:
+        return ()
+    server = await ctx.service.store.read(servers.by_id, rules.identifier("server_id", server_id))
+    if server is None:
+        missing = NotFound.named("server", server_id)
+        raise NotFound(missing.en, missing.chinese, field=("server_id",))
+    return server.blackouts
+
+
+def next_runs(ctx: Context, task: Task, count: int, windows: Sequence[Mapping[str, Any]] = ()) -> list[Coming]:
+    """When a task is to run next; nothing for one that is disabled, deleted, paused without end or unreadable."""
+    ctx.need(Role.VIEWER)
+    rules.between("count", count, 1, MOST_RUNS)
+    now = ctx.service.clock()
+    if task.next_run is None or not task.enabled or task.deleted_at is not None:
+        return []
+    if is_paused(task, now) and task.paused_until is None:
+        return []
+    terms = Terms.of(task.terms)
+    offset = terms.offset(task.id)
+    try:
+        schedule = stored(task.cron_expr, task.timezone, terms.dst)
+    except ScheduleError:
+        return []
+    # The slot that `next_run` stands for is due, even if it is late; what a pause covers is not.
+    start = task.next_run - offset - timedelta(microseconds=1)
+    if task.paused_until is not None and is_paused(task, now):
+        start = max(start, task.paused_until - timedelta(microseconds=1))
+    return coming(schedule, before(schedule, task, start), count, offset=offset, windows=windows)
+
+
+def aligned(schedule: Schedule, slot: datetime, start: datetime) -> datetime:
+    """The slot of `@every` before the first one after `start`; its slots follow from `slot`."""
+    step = timedelta(seconds=schedule.seconds)
+    return slot + ((start - slot) // step) * step
+
+
+def coming(
+    schedule: Schedule,
+    start: datetime,
+    count: int,
+    *,
+    offset: timedelta = timedelta(),
+    windows: Sequence[Mapping[str, Any]] = (),
+) -> list[Coming]:
+    return [shown(schedule, due, offset, windows) for due in schedule.upcoming(start, count)]
+
+
+def shown(schedule: Schedule, due: Due, offset: timedelta, windows: Sequence[Mapping[str, Any]]) -> Coming:
+    at = due.at + offset
+    covered = blackout.covering(windows, at)
+    return Coming(due.at, at, at.astimezone(schedule.zone), due.note, due.wanted, covered)
+
+
+def meaning(task: Task) -> Words:
+    """A task's schedule in words; as it is written if this version cannot read it."""
+    try:
+        return described(stored(task.cron_expr, task.timezone, Dst.VIXIE))
+    except ScheduleError:
+        return Words(task.cron_expr, task.cron_expr)
+
+
+def blackouts(windows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """A server's blackout windows, as they are kept."""
+    if len(windows) > MOST_WINDOWS:
+        raise Invalid("blackouts", f"must be at most {MOST_WINDOWS} windows.", f"最多 {MOST_WINDOWS} 个时间窗。")
+    try:
+        return [blackout.checked(window) for window in windows]
+    except blackout.BadBlackout as error:
+        raise Invalid("blackouts", f"cannot be used: {error.message_en}.", f"无法使用：{error.message_zh}。") from error

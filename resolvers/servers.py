@@ -12,7 +12,7 @@ from db import servers as table
 from db.models import Server
 from db.servers import ServerFilter
 from db.values import CredentialKind, Mode, Role
-from resolvers import paging, rules
+from resolvers import paging, rules, schedules
 from resolvers.context import Context
 from resolvers.errors import Conflict, Invalid, NotFound
 from resolvers.inputs import NewCredential, NewServer, ServerChange, given
@@ -32,6 +32,7 @@ RULES = {
     "tags": rules.tags,
     "max_parallel": lambda value: rules.between("max_parallel", value, 1, 1000),
     "run_mode": lambda value: rules.one_of("run_mode", value, Mode),
+    "blackouts": schedules.blackouts,
 }
 
 

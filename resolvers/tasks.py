@@ -2,21 +2,24 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
 
-from db import servers
+from db import servers, slots
 from db import tasks as table
 from db.models import Task, TaskExecution
 from db.tasks import TaskFilter
 from db.values import Role, Trigger
-from resolvers import commands, paging, pending, rules, schedules
+from resolvers import commands, paging, pending, rules, schedules, terms
 from resolvers.context import Context
 from resolvers.errors import NotFound
 from resolvers.inputs import NewTask, TaskChange, given
 from resolvers.paging import Page, PageRequest
-from runner import bus
+from runner import bus, firing
+from runner.firing import Refusal
+from runner.terms import Terms
 
 LISTING: paging.Listing[Task, TaskFilter] = paging.Listing(
     page=table.page, count=table.count, orders=("id", "name", "last_run", "next_run", "created_at")
@@ -75,15 +78,16 @@ async def create(ctx: Context, new: NewTask) -> TaskCreated:
     limits, now = ctx.service.limits, ctx.service.clock()
     values = rules.apply(given(new), RULES)
     values["timezone"] = limits.timezone if new.timezone is None else new.timezone
-    schedule = schedules.checked(new.cron_expr, values["timezone"], limits)
+    values["terms"] = terms.changed({}, new.terms)
+    schedule = schedules.checked(new.cron_expr, values["timezone"], limits, now=now, dst=Terms.of(values["terms"]).dst)
     values |= commands.bounded(limits, new.timeout_seconds, new.output_limit)
     ruling = commands.check(ctx, new.command, new.env)
     values |= {"created_by": viewer.user_id, "created_at": now, "updated_at": now}
-    values["next_run"] = schedules.next_run(schedule, now) if new.enabled else None
+    values["next_run"] = schedules.next_run(schedule, now) if new.enabled else None  # plus jitter, once it has an id
     starts = schedule.kind == schedules.ONCE and new.enabled
     once = pending.Asked(viewer.user_id, Trigger.MANUAL, ruling.version, now) if starts else None
     created = await ctx.service.store.run(insert, values, once, limits.max_pending)
-    ctx.service.bus.hint(bus.SCHEDULE, *((bus.PENDING, bus.EXECUTIONS) if once else ()))
+    ctx.service.bus.hint(bus.SCHEDULE, *((bus.PENDING, bus.EXECUTIONS, bus.SLOTS) if once else ()))
     return created
 
 
@@ -94,11 +98,11 @@ async def update(ctx: Context, id: int, change: TaskChange) -> Task:
     values |= changed_limits(ctx, current, values)
     if values.keys() & {"command", "env"}:
         commands.check(ctx, values.get("command", current.command), values.get("env", current.env))
-    values |= changed_schedule(ctx, current, values)
-    values["updated_at"] = ctx.service.clock()
-    if not await ctx.service.store.run(change_row, id, values):
+    now = ctx.service.clock()
+    values |= changed_schedule(ctx, current, values, now) | {"updated_at": now}
+    if not await ctx.service.store.run(change_row, id, values, firing.refusal_of(ctx.service.policy)):
         raise NotFound.named("task", id)
-    ctx.service.bus.hint(bus.SCHEDULE)
+    ctx.service.bus.hint(bus.SCHEDULE, *((bus.PENDING, bus.EXECUTIONS, bus.SLOTS) if "next_run" in values else ()))
     return await get(ctx, id)
 
 
@@ -118,12 +122,28 @@ async def delete(ctx: Context, id: int) -> Task:
 def insert(conn: Connection, values: dict[str, Any], once: pending.Asked | None, most: int) -> TaskCreated:
     require_server(conn, values["server_id"])
     task = table.insert(conn, values | ({"last_run": once.at} if once else {}))
-    return TaskCreated(task, pending.of_task(conn, task, once, most) if once else None)
+    if once is None:
+        return TaskCreated(jittered(conn, task), None)
+    run = pending.of_task(conn, task, once, most)
+    slots.record(conn, [firing.once_line(task, run)])
+    return TaskCreated(task, run)
 
 
-def change_row(conn: Connection, id: int, values: dict[str, Any]) -> bool:
+def jittered(conn: Connection, task: Task) -> Task:
+    """A new task with the offset that its id gives it."""
+    offset = Terms.of(task.terms).offset(task.id)
+    if task.next_run is None or not offset:
+        return task
+    table.update(conn, task.id, {"next_run": task.next_run + offset})
+    return table.by_id(conn, task.id) or task
+
+
+def change_row(conn: Connection, id: int, values: dict[str, Any], refusal: Refusal) -> bool:
+    """What is due by the schedule of before is decided before it goes."""
     if "server_id" in values:
         require_server(conn, values["server_id"])
+    if "next_run" in values:
+        firing.settle(conn, id, values["updated_at"], refusal)
     return table.update(conn, id, values)
 
 
@@ -143,11 +163,20 @@ def changed_limits(ctx: Context, current: Task, values: dict[str, Any]) -> dict[
     )
 
 
-def changed_schedule(ctx: Context, current: Task, values: dict[str, Any]) -> dict[str, Any]:
-    """The new `next_run` when the schedule, its zone or its being enabled changes."""
-    if not values.keys() & {"cron_expr", "timezone", "enabled"}:
+def changed_schedule(ctx: Context, current: Task, values: dict[str, Any], now: datetime) -> dict[str, Any]:
+    """The new terms, and the new `next_run` when these, the schedule, its zone or its being enabled change."""
+    if not values.keys() & {"cron_expr", "timezone", "enabled", "terms"}:
         return {}
+    kept = terms.changed(current.terms, values["terms"]) if "terms" in values else current.terms
     expr, zone = values.get("cron_expr", current.cron_expr), values.get("timezone", current.timezone)
-    schedule = schedules.checked(expr, zone, ctx.service.limits)
-    enabled = values.get("enabled", current.enabled)
-    return {"next_run": schedules.next_run(schedule, ctx.service.clock()) if enabled else None}
+    same = (expr, zone) == (current.cron_expr, current.timezone)
+    enabled, dst = values.get("enabled", current.enabled), Terms.of(kept).dst
+    # What stays as it is is not checked again: a moment of `@at` passes, and a floor may be raised.
+    if same and not enabled:
+        return {"terms": kept, "next_run": None}
+    limits = ctx.service.limits
+    schedule = schedules.kept(expr, zone, dst) if same else schedules.checked(expr, zone, limits, now=now, dst=dst)
+    offset = Terms.of(kept).offset(current.id)
+    start = schedules.before(schedule, current, now - offset) if same else now - offset
+    due = schedule.next_after(start) if enabled else None
+    return {"terms": kept, "next_run": None if due is None else due.at + offset}

@@ -16,7 +16,7 @@ from runner.cron_clock import SECOND, change_between, offset_at, repeated_until,
 from runner.cron_grammar import LONGEST, NICKNAMES, Fields, ScheduleError, check_fields, check_text
 from runner.cron_times import Times
 
-__all__ = ["LONGEST", "Dst", "Due", "Note", "Schedule", "ScheduleError", "parse", "stored"]
+__all__ = ["LONGEST", "YEARS", "Dst", "Due", "Note", "Schedule", "ScheduleError", "parse", "stored"]
 
 Kind = Literal["cron", "every", "once", "manual", "at"]
 

@@ -9,7 +9,7 @@ import structlog
 from sqlalchemy import Connection
 
 from db import due, slots, transitions
-from db.models import Task
+from db.models import Task, TaskExecution
 from db.values import Overlap, SlotOutcome, State, Trigger
 from runner.cron import ScheduleError
 from runner.policy import Policy
@@ -223,6 +223,12 @@ def ledger_line(line: Line, execution_id: int | None, now: datetime) -> dict[str
         "retry_at": None,
         "start_by": None if deadline is None else fires_at + timedelta(seconds=deadline),
     }
+
+
+def once_line(task: Task, run: TaskExecution) -> dict[str, Any]:
+    """The line of `@once`: its one slot is the moment of its creation."""
+    line = Line(task, Terms.of(task.terms), Decision(run.created_at, SlotOutcome.FIRED), SlotOutcome.FIRED, None)
+    return ledger_line(line, run.id, run.created_at)
 
 
 def refusal_of(policy: Policy) -> Refusal:

@@ -1,0 +1,64 @@
+"""The ledger of slots: read by every signed-in user."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import replace
+
+from db import slots as table
+from db.models import ScheduleSlot
+from db.slots import SlotFilter
+from db.values import Role
+from resolvers import paging
+from resolvers.context import Context
+from resolvers.paging import Page, PageRequest
+from runner import bus
+
+LISTING: paging.Listing[ScheduleSlot, SlotFilter] = paging.Listing(
+    page=table.page, count=table.count, orders=("id", "slot")
+)
+OF_TASKS: paging.ListingEach[ScheduleSlot, SlotFilter] = paging.ListingEach(
+    page=table.page_of_tasks, count=table.count_of_tasks, orders=LISTING.orders
+)
+POLL_SECONDS = 1.0
+# Ids are given out before their transactions commit: so many below the newest may still turn up.
+LATE_IDS = 100
+PAUSE_SECONDS = 0.05
+
+
+async def page(ctx: Context, filter: SlotFilter, request: PageRequest) -> Page[ScheduleSlot]:
+    ctx.need(Role.VIEWER)
+    return await paging.fetch(ctx.service.store, LISTING, filter, request)
+
+
+async def pages_of_tasks(
+    ctx: Context, task_ids: Sequence[int], filter: SlotFilter, request: PageRequest
+) -> list[Page[ScheduleSlot]]:
+    """A page of each task's slots, in the order of `task_ids`."""
+    ctx.need(Role.VIEWER)
+    return await paging.fetch_each(ctx.service.store, OF_TASKS, task_ids, filter, request)
+
+
+async def follow(ctx: Context, filter: SlotFilter) -> AsyncGenerator[ScheduleSlot, None]:
+    """Slots that match, each time one is decided, or told otherwise than before (it waited, or was tried again)."""
+    ctx.need(Role.VIEWER)
+    read, any_outcome = ctx.service.store.read, replace(filter, outcomes=None)
+    with ctx.service.bus.watch(bus.SLOTS) as watch:
+        newest = await read(table.newest_id)
+        seen = {row.id: row for row in await read(table.changed, any_outcome, newest - LATE_IDS, ())}
+        while True:
+            await watch.wait(POLL_SECONDS)
+            watch.clear()
+            known = [id for id, row in seen.items() if row.open]
+            for row in await read(table.changed, any_outcome, newest - LATE_IDS, known):
+                news = row.id not in seen or told(row) != told(seen[row.id])
+                seen[row.id] = row
+                if news and (filter.outcomes is None or row.outcome in filter.outcomes):
+                    yield row
+            newest = max([newest, *seen])
+            seen = {id: row for id, row in seen.items() if row.open or id > newest - LATE_IDS}
+            await asyncio.sleep(PAUSE_SECONDS)
+
+
+def told(row: ScheduleSlot) -> tuple[str, int | None]:
+    """What a watcher is told of a slot."""
+    return row.outcome, row.execution_id
