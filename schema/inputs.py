@@ -243,7 +243,7 @@ class RefreshInput:
 
 def named(change: Any, kind: type) -> dict[str, Any]:
     """The fields of `kind` that the caller named; null where it is no value is refused by name."""
-    found = {item.name: getattr(change, item.name) for item in fields(kind)}
+    found = {item.name: getattr(change, item.name, ABSENT) for item in fields(kind)}
     found = {name: value for name, value in found.items() if value is not ABSENT}
     for name, value in found.items():
         if value is None and name not in NULLABLE:

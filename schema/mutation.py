@@ -1,6 +1,7 @@
 """The mutations: each is one call into the resolvers."""
 
 from collections.abc import Callable
+from dataclasses import fields
 from functools import wraps
 from typing import Any, TypeVar, cast
 
@@ -33,7 +34,8 @@ def answering(payload: Any, description: str, *, signing_in: bool = False) -> Ca
             except ServiceError as error:
                 if error.code in top_level:
                     raise
-                return payload(errors=[user_error(located(error), info.context.ctx.language)])
+                error.field = located(error, given.get("input"))
+                return payload(errors=[user_error(error, info.context.ctx.language)])
 
         field: Any = resolved(payload | None, description)(answer)
         for argument in field.arguments:
@@ -43,11 +45,16 @@ def answering(payload: Any, description: str, *, signing_in: bool = False) -> Ca
     return decorated
 
 
-def located(error: ServiceError) -> ServiceError:
-    """What was not found is the object that `id` names, unless the error says otherwise."""
-    if isinstance(error, NotFound) and not error.field:
-        return NotFound(error.en, error.chinese, field=("id",))
-    return error
+def located(error: ServiceError, input: Any) -> tuple[str, ...]:
+    """The input's field that is wrong.
+
+    Where the service found fault with an object rather than with a value (it is not there; a task's own command is
+    refused; its server is disabled), that is the field which names the object.
+    """
+    names = [item.name for item in fields(input)] if input is not None else []
+    if (error.field and error.field[0] in names) or (not error.field and not isinstance(error, NotFound)):
+        return error.field
+    return next(((name,) for name in ("id", "task_id", "execution_id") if name in names), ())
 
 
 @strawberry.type(description="What changes something.")

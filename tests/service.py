@@ -6,7 +6,7 @@
 
 import json
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -121,11 +121,13 @@ class Socket:
 
 
 @asynccontextmanager
-async def running(folder: Path, *, drive: bool = False, **settings: Any) -> AsyncIterator[Running]:
-    """The service, until the block ends. `settings` are fields of Settings."""
+async def running(
+    folder: Path, *, drive: bool = False, parts: Mapping[str, Any] | None = None, **settings: Any
+) -> AsyncIterator[Running]:
+    """The service, until the block ends. `settings` are fields of Settings, `parts` of Service that the test brings."""
     made = Settings(data=folder / "data", **settings)
     async with AsyncExitStack() as stack:
-        service = await stack.enter_async_context(opened(made))
+        service = replace(await stack.enter_async_context(opened(made)), **(parts or {}))
         users = {str(role): await user(service, role) for role in Role}
         server = await registered(service, users[Role.ADMIN], folder, stack if drive else None)
         if drive:

@@ -18,9 +18,10 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import Ope
 from strawberry.subscriptions.protocols.graphql_transport_ws.types import SubscribeMessage
 from strawberry.types.unset import UNSET
 
+from db.unavailable import StoreUnavailable
 from resolvers import sign_in
 from resolvers.context import Context, Service
-from resolvers.errors import Invalid, Language, Unauthenticated
+from resolvers.errors import Invalid, Language, Unauthenticated, Unavailable
 from schema.engine import ALL_KINDS, Answer, Asked, Engine
 from schema.errors import TooManyOperations, shown
 from schema.operation import Operation
@@ -31,6 +32,7 @@ from sshcast.rest.answers import language_in, language_of
 INIT_WAIT = timedelta(seconds=5)
 MOST_OPERATIONS = 20
 LONGEST_ID = 128
+TRY_AGAIN_LATER = 1013
 FORBIDDEN = 4403
 UNACCEPTABLE = 4406
 
@@ -49,6 +51,9 @@ class Caller:
         """The caller as the database knows them now; Unauthenticated when their token is no longer good."""
         viewer = await sign_in.authenticate(self.service, self.token)
         return Context(self.service, viewer, self.language, self.address)
+
+    def stranger(self) -> Context:
+        return Context(self.service, None, self.language, self.address)
 
     async def introduce(self) -> None:
         """Take what a browser cannot send with the handshake from `connection_init`: Authorization, Accept-Language."""
@@ -87,7 +92,10 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
         if not well_formed(message):
             await self.handle_invalid_message("Failed to parse message")
             return
-        await super().handle_message(message)
+        try:
+            await super().handle_message(message)
+        except StoreUnavailable:
+            await self.websocket.close(TRY_AGAIN_LATER, Unavailable().text(self.context.language))
 
     async def handle_subscribe(self, message: SubscribeMessage) -> None:
         if self.connection_acknowledged and len(self.operations) >= MOST_OPERATIONS:
@@ -102,6 +110,8 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
                 await self._run(operation, await self.context.context())
             except Unauthenticated as error:
                 await self._forbid(error.text(self.context.language))
+            except StoreUnavailable as error:
+                await self._refuse(operation, refusal(error, self.context.stranger()))
 
     async def _run(self, operation: SocketOperation[Any, None], ctx: Context) -> None:
         try:

@@ -214,3 +214,17 @@ async def test_a_server_is_registered_changed_and_deleted_and_its_credential_nev
     assert (await fresh.data("query($id: ID!) { server(id: $id) { id } }", id=id))["server"] is None
     history = await fresh.data("query($id: ID!) { execution(id: $id) { server { name deletedAt } } }", id=run)
     assert history["execution"]["server"]["name"] == "web 1"
+
+
+async def test_a_task_whose_server_is_disabled_or_gone_does_not_run_and_the_task_is_named(fresh: Running) -> None:
+    (task,) = await add_tasks(fresh, 1)
+    query = "mutation($id: ID!) { runTask(input: {taskId: $id}) { errors { code message field } } }"
+    disable = "mutation($id: ID!) { updateServer(input: {id: $id, enabled: false}) { errors { code } } }"
+    await done(fresh, disable, "updateServer", "admin", id=str(fresh.server.id))
+    (error,) = (await fresh.data(query, id=task))["runTask"]["errors"]
+    assert error["message"] == "Server a server is disabled: an admin can enable it."
+    assert (error["code"], error["field"]) == ("CONFLICT", ["taskId"])
+    delete = "mutation($id: ID!) { deleteServer(input: {id: $id}) { errors { code } } }"
+    await done(fresh, delete, "deleteServer", "admin", id=str(fresh.server.id))
+    (error,) = (await fresh.data(query, id=task))["runTask"]["errors"]
+    assert (error["code"], error["field"]) == ("NOT_FOUND", ["taskId"])

@@ -64,7 +64,7 @@ def windows(found: list[Any], orders: tuple[str, ...]) -> list[Window]:
         for descending in (False, True):
             row = DICE.choice(found)
             key = (getattr(row, order), row.id)
-            usual = {"limit": DICE.randint(1, 8), "order": order, "descending": descending}
+            usual: dict[str, Any] = {"limit": DICE.randint(1, 8), "order": order, "descending": descending}
             made += [Window(**usual), Window(**usual, after=key), Window(**usual, offset=2)]
             made += [Window(**usual, backward=True), Window(**usual, backward=True, before=key)]
     return made
