@@ -11,7 +11,7 @@ from db import servers, tasks, transitions
 from db.executions import ExecutionFilter
 from db.models import TaskExecution
 from db.values import Role, State, Trigger
-from resolvers import commands, paging, pending, rules
+from resolvers import commands, filters, paging, pending, rules
 from resolvers.context import Context
 from resolvers.errors import Conflict, NotFound
 from resolvers.inputs import RunCommand, RunTask
@@ -50,7 +50,7 @@ async def latest_of_tasks(ctx: Context, task_ids: Sequence[int]) -> list[TaskExe
 
 async def page(ctx: Context, filter: ExecutionFilter, request: PageRequest) -> Page[TaskExecution]:
     ctx.need(Role.VIEWER)
-    return await paging.fetch(ctx.service.store, LISTING, filter, request)
+    return await paging.fetch(ctx.service.store, LISTING, filters.checked(filter), request)
 
 
 async def pages_of_tasks(
@@ -58,7 +58,7 @@ async def pages_of_tasks(
 ) -> list[Page[TaskExecution]]:
     """A page of each task's executions, in the order of `task_ids`."""
     ctx.need(Role.VIEWER)
-    return await paging.fetch_each(ctx.service.store, OF_TASKS, task_ids, filter, request)
+    return await paging.fetch_each(ctx.service.store, OF_TASKS, task_ids, filters.checked(filter), request)
 
 
 async def run_task(ctx: Context, wanted: RunTask) -> TaskExecution:

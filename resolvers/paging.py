@@ -15,10 +15,12 @@ from sqlalchemy import Connection
 from db.page import Key, Window
 from db.store import Store
 from resolvers.errors import Invalid
-from resolvers.rules import between
+from resolvers.rules import CONTROL, MAX_ID, between
 
 MOST = 100
 MOST_PAGES = 1_000_000
+# Orders by text; every other one but the id is by time.
+WORDS = ("name",)
 
 
 class HasId(Protocol):
@@ -169,14 +171,27 @@ def decode(field: str, cursor: str | None, request: PageRequest) -> Key | None:
     try:
         packed = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         order, kind, value, id = orjson.loads(packed)
-        if order != direction(request) or type(id) is not int or kind not in ("t", "v"):
+        if order != direction(request) or type(id) is not int or not 1 <= id <= MAX_ID:
             raise ValueError(order)
-        if value is not None and type(value) is not (int if request.order == "id" else str):
-            raise ValueError(value)
-        return (datetime.fromisoformat(value) if kind == "t" else value), id
-    except (ValueError, TypeError, binascii.Error):
+        return order_value(request.order, kind, value, id), id
+    except (ValueError, TypeError, OverflowError, binascii.Error):
         raise Invalid(
             field,
             "is not a cursor of this list in this order: take it from pageInfo or an edge.",
             "不是此列表此排序下的游标：请从 pageInfo 或 edge 中取得。",
         ) from None
+
+
+def order_value(order: str, kind: Any, value: Any, id: int) -> Any:
+    """A row's value in the order, as a cursor holds it; ValueError if no row could have it."""
+    if order == "id":
+        plain = kind == "v" and value == id
+    elif order in WORDS:
+        plain = kind == "v" and type(value) is str and CONTROL.search(value) is None
+    else:
+        plain = kind == "v" and value is None
+        if kind == "t" and (found := datetime.fromisoformat(value)).tzinfo is not None:
+            return found.astimezone(UTC)
+    if not plain:
+        raise ValueError(value)
+    return value

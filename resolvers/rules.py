@@ -2,13 +2,16 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import available_timezones
 
 from resolvers.errors import Invalid, TooLarge
+from runner.cron_clock import zones
 
 MAX_ID = 2**63 - 1
 MAX_COMMAND_BYTES = 65_536
+LONGEST_NAME = 100
+LONGEST_ENV_NAME = 128
 ENV_NAME = re.compile(r"[A-Z_][A-Z0-9_]*\Z")
 HOST = re.compile(r"[A-Za-z0-9_:.][A-Za-z0-9_:.%-]*\Z")
 USERNAME = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.@\\$-]*\Z")
@@ -100,15 +103,22 @@ def tags(value: Sequence[str]) -> list[str]:
 def env(value: Mapping[str, str]) -> dict[str, str]:
     """Names as POSIX environment names in capitals; the policy refuses the dangerous ones."""
     for name, content in value.items():
-        if not ENV_NAME.match(name) or len(name) > 128:
+        if not ENV_NAME.match(name) or len(name) > LONGEST_ENV_NAME:
             raise Invalid(
-                ("env", name), "is not an environment name: use A-Z, 0-9 and _.", "不是环境变量名：请用 A-Z、0-9 和 _。"
+                ("env", shown(name)),
+                "is not an environment name: use A-Z, 0-9 and _.",
+                "不是环境变量名：请用 A-Z、0-9 和 _。",
             )
         if "\0" in content or len(encodable("env", content)) > 32_768:
             raise Invalid(("env", name), "must be at most 32768 characters without NUL.", "最多 32768 字符且不含 NUL。")
     if len(value) > 100 or sum(map(len, value.values())) > MAX_COMMAND_BYTES:
         raise Invalid("env", "must hold at most 100 names and 65536 characters.", "最多 100 个变量、共 65536 个字符。")
     return dict(value)
+
+
+def shown(name: str) -> str:
+    """A name that the caller made up, fit to be repeated in an answer."""
+    return name[: LONGEST_ENV_NAME + 1].encode("utf-8", "replace").decode()
 
 
 def working_dir(value: str | None) -> str | None:
@@ -121,11 +131,32 @@ def working_dir(value: str | None) -> str | None:
 
 
 def timezone(value: str) -> str:
-    if value not in available_timezones():
+    if value not in zones():
         raise Invalid(
             "timezone", "must be an IANA time zone such as Asia/Shanghai.", "必须是 IANA 时区，如 Asia/Shanghai。"
         )
     return value
+
+
+def moment(field: str, value: datetime) -> datetime:
+    """A time with its zone, in UTC."""
+    try:
+        if value.tzinfo is not None:
+            return value.astimezone(UTC)
+    except OverflowError:
+        pass
+    raise Invalid(field, "must be a time with its zone, of the years 1 to 9999.", "须为带时区的时间，年份 1 至 9999。")
+
+
+def part_of_name(field: str, value: str) -> str:
+    """Any text that a name can hold, a lone space too."""
+    if len(value) > LONGEST_NAME or CONTROL.search(value):
+        raise Invalid(
+            field,
+            f"must be at most {LONGEST_NAME} characters, none of them a control character.",
+            f"最多 {LONGEST_NAME} 个字符，且不能包含控制字符。",
+        )
+    return encodable(field, value)
 
 
 def idempotency_key(value: str | None) -> str | None:

@@ -12,7 +12,7 @@ from db import servers as table
 from db.models import Server
 from db.servers import ServerFilter
 from db.values import CredentialKind, Mode, Role
-from resolvers import paging, rules, schedules
+from resolvers import filters, paging, rules, schedules
 from resolvers.context import Context
 from resolvers.errors import Conflict, Invalid, NotFound
 from resolvers.inputs import NewCredential, NewServer, ServerChange, given
@@ -53,7 +53,7 @@ async def get_many(ctx: Context, ids: Sequence[int]) -> list[Server | None]:
 
 async def page(ctx: Context, filter: ServerFilter, request: PageRequest) -> Page[Server]:
     ctx.need(Role.VIEWER)
-    return await paging.fetch(ctx.service.store, LISTING, filter, request)
+    return await paging.fetch(ctx.service.store, LISTING, filters.checked(filter), request)
 
 
 async def create(ctx: Context, new: NewServer) -> Server:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from db import users
 from db.models import User
 from db.values import Role
+from resolvers import rules
 from resolvers.context import Context, Service, Viewer
 from resolvers.errors import Unauthenticated
 from resolvers.tokens import Claims
@@ -17,20 +18,25 @@ class Tokens:
     access_token: str = field(repr=False)
     refresh_token: str = field(repr=False)
     expires_in: int
-    user: User
+    user: User = field(repr=False)
 
 
 async def login(ctx: Context, name: str, password: str) -> Tokens:
     """Tokens for the right name and password. An unknown name takes as long as a wrong password."""
     service = ctx.service
-    keys = (f"address {ctx.address}", f"user {name.lower()[:64]} at {ctx.address}")
-    service.throttle.check(*keys)
+    rules.encodable("username", name)
+    rules.encodable("password", password)
+    service.throttle.check(name, ctx.address)
     user = await service.store.read(users.by_name, name) if "\0" not in name else None
-    matches = await service.passwords.matches(password, user.password_hash if user else None)
+    service.throttle.begin(name, ctx.address)
+    try:
+        matches = await service.passwords.matches(password, user.password_hash if user else None)
+    except BaseException:
+        service.throttle.undecided(name, ctx.address)
+        raise
     if user is None or not matches or user.disabled:
-        service.throttle.failed(*keys)
         raise Unauthenticated("The user name or the password is wrong.", "用户名或密码错误。")
-    service.throttle.succeeded(keys[1])
+    service.throttle.succeeded(name, ctx.address)
     return tokens(service, user)
 
 

@@ -15,8 +15,9 @@ class SignInLinks:
 
     def issue(self, user_id: int) -> str:
         """A code for one sign-in as this user."""
-        code = secrets.token_urlsafe(16)
-        self._codes[digest(code)] = (user_id, self._clock() + LIFE)
+        code, now = secrets.token_urlsafe(16), self._clock()
+        self._codes = {known: (id, until) for known, (id, until) in self._codes.items() if now < until}
+        self._codes[digest(code)] = (user_id, now + LIFE)
         return code
 
     def take(self, code: str) -> int | None:

@@ -12,7 +12,7 @@ from db import tasks as table
 from db.models import Task, TaskExecution
 from db.tasks import TaskFilter
 from db.values import Role, Trigger
-from resolvers import commands, paging, pending, rules, schedules, terms
+from resolvers import commands, filters, paging, pending, rules, schedules, terms
 from resolvers.context import Context
 from resolvers.errors import NotFound
 from resolvers.inputs import NewTask, TaskChange, given
@@ -61,7 +61,7 @@ async def get_many(ctx: Context, ids: Sequence[int]) -> list[Task | None]:
 
 async def page(ctx: Context, filter: TaskFilter, request: PageRequest) -> Page[Task]:
     ctx.need(Role.VIEWER)
-    return await paging.fetch(ctx.service.store, LISTING, filter, request)
+    return await paging.fetch(ctx.service.store, LISTING, filters.checked(filter), request)
 
 
 async def pages_of_servers(
@@ -69,7 +69,7 @@ async def pages_of_servers(
 ) -> list[Page[Task]]:
     """A page of each server's tasks, in the order of `server_ids`."""
     ctx.need(Role.VIEWER)
-    return await paging.fetch_each(ctx.service.store, OF_SERVERS, server_ids, filter, request)
+    return await paging.fetch_each(ctx.service.store, OF_SERVERS, server_ids, filters.checked(filter), request)
 
 
 async def create(ctx: Context, new: NewTask) -> TaskCreated:

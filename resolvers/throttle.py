@@ -4,11 +4,15 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from ipaddress import IPv6Address, ip_address, ip_network
 
 from resolvers.errors import RateLimited
 
 FREE_TRIES = 5
+# An address may be that of a whole office.
+FREE_TRIES_OF_ADDRESS = 30
 LONGEST_SECONDS = 300
+LONGEST_NAME = 64
 FORGET = timedelta(minutes=15)
 MOST_KEYS = 10_000
 
@@ -20,39 +24,83 @@ class Failures:
 
 
 class Throttle:
-    """Failures a key (a user at an address, or an address), kept for 15 minutes, the oldest dropped past 10,000."""
+    """Failures of a user at an address, and of an address, kept for 15 minutes, the oldest dropped past 10,000.
 
-    def __init__(self, *, clock: Callable[[], datetime], free_tries: int = FREE_TRIES) -> None:
+    A try counts as a failure from its beginning, so that many at once are no way around the wait.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], datetime],
+        free_tries: int = FREE_TRIES,
+        free_tries_of_address: int = FREE_TRIES_OF_ADDRESS,
+    ) -> None:
         self._clock = clock
         self._free_tries = free_tries
+        self._free_tries_of_address = free_tries_of_address
         self._failures: OrderedDict[str, Failures] = OrderedDict()
 
-    def check(self, *keys: str) -> None:
-        """Raise RateLimited when one of the keys must wait."""
-        waits = [self._wait(key) for key in keys]
-        if max(waits) > 0:
-            raise RateLimited(
-                max(waits), "Too many failed sign-ins: wait, then try again.", "登录失败次数过多，请稍后再试。"
-            )
-
-    def failed(self, *keys: str) -> None:
+    def begin(self, name: str, address: str) -> None:
+        """Count a try before it is made. RateLimited when it must wait."""
+        self.check(name, address)
         now = self._clock()
-        for key in keys:
+        for key in self._keys(name, address):
             known = self._failures.pop(key, None)
             fresh = known is not None and now - known.last < FORGET
             self._failures[key] = Failures(known.count + 1 if known and fresh else 1, now)
         while len(self._failures) > MOST_KEYS:
             self._failures.popitem(last=False)
 
-    def succeeded(self, *keys: str) -> None:
-        for key in keys:
-            self._failures.pop(key, None)
+    def check(self, name: str, address: str) -> None:
+        """RateLimited when a try must wait."""
+        seconds = max(self._wait(key, free) for key, free in self._keys(name, address).items())
+        if seconds > 0:
+            raise RateLimited(
+                seconds, "Too many failed sign-ins: wait, then try again.", "登录失败次数过多，请稍后再试。"
+            )
 
-    def _wait(self, key: str) -> int:
+    def succeeded(self, name: str, address: str) -> None:
+        """The try was none of guessing: the user starts anew at this address, whose other failures stay."""
+        user_key, address_key = self._keys(name, address)
+        self._failures.pop(user_key, None)
+        self._forgive(address_key)
+
+    def undecided(self, name: str, address: str) -> None:
+        """Whether it was the right password could not be found out: the try does not count."""
+        for key in self._keys(name, address):
+            self._forgive(key)
+
+    def _forgive(self, key: str) -> None:
+        known = self._failures.get(key)
+        if known is not None:
+            known.count = max(0, known.count - 1)
+
+    def _keys(self, name: str, address: str) -> dict[str, int]:
+        """What is counted, and how many failures of it cost nothing."""
+        group = group_of(address)
+        return {
+            f"user {name.lower()[:LONGEST_NAME]} at {group}": self._free_tries,
+            f"address {group}": self._free_tries_of_address,
+        }
+
+    def _wait(self, key: str, free_tries: int) -> int:
         """Whole seconds that are left to wait."""
         known = self._failures.get(key)
-        if known is None or known.count < self._free_tries:
+        if known is None or known.count < free_tries:
             return 0
-        seconds = min(LONGEST_SECONDS, 2 ** min(16, known.count - self._free_tries))
+        seconds = min(LONGEST_SECONDS, 2 ** min(16, known.count - free_tries))
         left = (known.last + timedelta(seconds=seconds) - self._clock()).total_seconds()
         return max(0, -int(-left // 1))
+
+
+def group_of(address: str) -> str:
+    """What one machine can choose from counts as one address: of IPv6 it commonly has a whole /64."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return address
+    if not isinstance(found, IPv6Address):
+        return str(found)
+    mapped = found.ipv4_mapped
+    return str(mapped if mapped is not None else ip_network((int(found), 64), strict=False))

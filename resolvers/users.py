@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Sequence
+from datetime import datetime
 
+from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from db import users as table
@@ -46,12 +48,16 @@ async def add(service: Service, *, name: str, role: str, password: str) -> User:
 async def set_password(service: Service, user_id: int, password: str) -> User:
     """A new password; every session of the user ends."""
     phc = await service.passwords.hash(checked_password(password))
-    await service.store.run(table.update, user_id, {"password_hash": phc, "updated_at": service.clock()})
-    await service.store.run(table.end_sessions, user_id)
-    found = await service.store.read(table.by_id, user_id)
+    found = await service.store.run(replace_password, user_id, phc, service.clock())
     if found is None:
         raise NotFound.named("user", user_id)
     return found
+
+
+def replace_password(conn: Connection, user_id: int, phc: str, at: datetime) -> User | None:
+    table.update(conn, user_id, {"password_hash": phc, "updated_at": at})
+    table.end_sessions(conn, user_id)
+    return table.by_id(conn, user_id)
 
 
 def checked_password(password: str) -> str:
