@@ -6,7 +6,8 @@ was cut, and another runner that takes over differ in nothing but how many bytes
 
 import asyncio
 import secrets
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import structlog
@@ -27,6 +28,7 @@ from runner.stopping import until_ended
 log = structlog.get_logger()
 
 LATE_SECONDS = 30.0
+LOCATE_SECONDS = 5.0
 STOP_SECONDS = 15.0
 QUIET_SECONDS = 0.5
 CLEAR_SECONDS = 30.0
@@ -56,12 +58,17 @@ class Spooled:
     folder: str | None = None
     asked: Reason | None = None
     short_readings: int = 0
+    located: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def note(self, identity: Identity) -> None:
-        self.folder = identity.folder
+        self.locate(identity)
         if not self.known:
             await self.drive.note({"remote": {"spool": self.run.spool, "known": True} | identity.shown()})
             self.known = True
+
+    def locate(self, identity: Identity) -> None:
+        self.folder = identity.folder
+        self.located.set()
 
 
 async def durable(drive: Drive, connection: Connection) -> Outcome:
@@ -90,7 +97,10 @@ async def begun(drive: Drive) -> Spooled:
         timeout_seconds=row.timeout_seconds,
         output_limit=row.output_limit,
     )
-    return Spooled(drive, run, "known" in remote, dict(drive.sink.offsets), remote.get("folder"))
+    spooled = Spooled(drive, run, "known" in remote, dict(drive.sink.offsets), remote.get("folder"))
+    if spooled.folder is not None:
+        spooled.located.set()
+    return spooled
 
 
 async def attempted(spooled: Spooled, connection: Connection) -> Outcome | None:
@@ -159,7 +169,10 @@ async def read(spooled: Spooled, wire: Wire, process: Process) -> None:
 
 
 async def stop(spooled: Spooled, connection: Connection, reason: Reason) -> None:
-    """Ask the target to end the run's session. Without its folder's name there is none yet: `verify` ends the rest."""
+    """Ask the target to end the run's session. One that has not told where it is in time, `verify` ends by its mark."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LOCATE_SECONDS):
+            await spooled.located.wait()
     if spooled.folder is None:
         return
     text = program.stop(spooled.folder, WORDS[reason])
@@ -177,7 +190,7 @@ async def outcome_of(spooled: Spooled, wire: Wire, connection: Connection, *, ov
     """What the reading came to; None when it was cut short."""
     record = wire.record
     if wire.identity is not None:
-        spooled.folder = wire.identity.folder
+        spooled.locate(wire.identity)
     if wire.no_spool:
         return await fallen_back(spooled, connection)
     if record is not None and wire.complete:

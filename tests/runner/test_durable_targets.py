@@ -1,0 +1,154 @@
+"""Durable runs on targets of all kinds: other shells, odd logins, noise, folders that cannot be written."""
+
+import shutil
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from db.models import TaskExecution
+from db.store import Store
+from db.values import Mode, State
+from runner.attached import attached
+from runner.durable import FALLBACK, durable
+from runner.remote import program
+from tests.runner.conftest import until
+from tests.runner.rig import Rig, Wanted, running
+from tests.targets import Target, running_sshd
+
+pytestmark = pytest.mark.anyio
+
+EVERY_BYTE = "".join(f"\\{byte:03o}" for byte in range(256))
+COMMAND = f"printf '{EVERY_BYTE}'; sleep 0.5; printf 'err{EVERY_BYTE}' >&2; printf end; exit 7"
+BUSYBOX = ("sh", "tail", "wc", "sleep", "mkdir", "rm", "setsid", "printf", "grep", "tr", "cat", "env", "kill", "head")
+
+Sshd = Callable[..., Target]
+
+
+@pytest.fixture
+async def rig(store: Store) -> AsyncIterator[Rig]:
+    ways = {Mode.DURABLE: durable, Mode.ATTACHED: attached}
+    async with running(Rig(Wanted(store=store, ways=ways))) as started:
+        yield started
+
+
+@pytest.fixture
+def sshd(tmp_path: Path) -> Iterator[Sshd]:
+    """Starts an sshd whose account has the given home, with more lines in its configuration."""
+    with ExitStack() as stack:
+
+        def start(home: Path, *lines: str, variables: str = "") -> Target:
+            folder = tmp_path / "sshd"
+            folder.mkdir()
+            home.mkdir(parents=True, exist_ok=True)
+            environment = f'SetEnv "HOME={home}" {variables}'
+            return stack.enter_context(running_sshd(folder, environment, *lines))
+
+        yield start
+
+
+async def ran(rig: Rig, target: Target, command: str = COMMAND) -> TaskExecution:
+    return await rig.ran(await rig.server(target, run_mode=Mode.DURABLE), command)
+
+
+async def is_whole(rig: Rig, row: TaskExecution, mode: Mode = Mode.DURABLE) -> None:
+    assert (row.state, row.exit_code, row.mode) == (State.FAILED, 7, mode), row.message
+    assert await rig.output(row.id) == (bytes(range(256)) + b"end", b"err" + bytes(range(256)))
+
+
+def found(name: str) -> str:
+    path = shutil.which(name)
+    if path is None:
+        pytest.skip(f"no {name} on this machine")
+    return path
+
+
+@pytest.fixture(params=["dash", "bash", "busybox"])
+def shell(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder for PATH whose `sh` is this shell (and, for busybox, whose every tool is its own)."""
+    binary = found(request.param)
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for name in BUSYBOX if request.param == "busybox" else ("sh",):
+        (folder / name).symlink_to(binary)
+    real = program.text
+
+    def with_shell(name: str) -> str:
+        return real(name).replace("/bin/sh", str(folder / "sh"))
+
+    monkeypatch.setattr(program, "text", with_shell)
+    monkeypatch.setattr(program, "SHELL", f"exec {folder / 'sh'}")
+    return folder
+
+
+async def test_every_shell_runs_and_streams_it(rig: Rig, sshd: Sshd, shell: Path, tmp_path: Path) -> None:
+    only = str(shell) if (shell / "tail").exists() else f"{shell}:/usr/bin:/bin"
+    target = sshd(tmp_path / "home", variables=f"PATH={only}")
+    await is_whole(rig, await ran(rig, target))
+    row = await ran(rig, target, "head -c 3000000 /dev/zero; exit 7")
+    assert (row.exit_code, row.stdout_bytes) == (7, 3_000_000)
+
+
+async def test_every_shell_stops_what_is_cancelled(rig: Rig, sshd: Sshd, shell: Path, tmp_path: Path) -> None:
+    only = str(shell) if (shell / "tail").exists() else f"{shell}:/usr/bin:/bin"
+    server = await rig.server(sshd(tmp_path / "home", variables=f"PATH={only}"), run_mode=Mode.DURABLE)
+    id = await rig.pending(server, "echo up; sleep 300 & sleep 300")
+    await rig.printed(id)
+    await rig.cancel(id)
+    row = await rig.ended(id)
+    assert (row.state, row.verified_gone) == (State.CANCELLED, True), row.message
+
+
+@pytest.mark.parametrize("login", ["fish", "csh"])
+async def test_an_odd_login_shell_reads_what_we_send(rig: Rig, sshd: Sshd, login: str, tmp_path: Path) -> None:
+    target = sshd(tmp_path / "home", f'ForceCommand {found(login)} -c "$SSH_ORIGINAL_COMMAND"')
+    await is_whole(rig, await ran(rig, target))
+    home = tmp_path / "home" / ".sshcast"
+    await until(lambda: list(home.iterdir()) == [])
+
+
+async def test_noise_of_login_files_is_left_out(rig: Rig, sshd: Sshd, tmp_path: Path) -> None:
+    noisy = 'echo Welcome; printf "no line end"; echo careful >&2; exec sh -c "$SSH_ORIGINAL_COMMAND"'
+    await is_whole(rig, await ran(rig, sshd(tmp_path / "home", f"ForceCommand {noisy}")))
+
+
+async def test_a_home_with_spaces_and_quotes_holds_the_spool(rig: Rig, sshd: Sshd, tmp_path: Path) -> None:
+    home = tmp_path / "my home's $dir"
+    await is_whole(rig, await ran(rig, sshd(home)))
+    assert (home / ".sshcast").is_dir()
+    await until(lambda: list((home / ".sshcast").iterdir()) == [])
+    assert (home / ".sshcast").stat().st_mode & 0o777 == 0o700
+
+
+async def test_a_home_that_cannot_be_written_gives_way_to_another_folder(rig: Rig, sshd: Sshd) -> None:
+    """/proc takes no new folders from anybody, root included."""
+    target = sshd(Path("/proc"))
+    id = await rig.pending(await rig.server(target, run_mode=Mode.DURABLE), f"sleep 0.5; {COMMAND}")
+    await rig.noted(id)
+    row = await rig.ended(id)
+    await is_whole(rig, row)
+
+
+async def test_without_any_folder_it_runs_attached_and_says_so(
+    rig: Rig, sshd: Sshd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = program.text
+
+    def elsewhere(name: str) -> str:
+        return real(name).replace("/var/tmp/", "/proc/var-").replace("/tmp/", "/proc/tmp-")
+
+    monkeypatch.setattr(program, "text", elsewhere)
+    row = await ran(rig, sshd(Path("/proc")))
+    await is_whole(rig, row, Mode.ATTACHED)
+    assert row.message == FALLBACK
+
+
+async def test_a_folder_of_somebody_else_is_not_used(rig: Rig, sshd: Sshd, tmp_path: Path) -> None:
+    """A link in the place of our folder may lead anywhere."""
+    home = tmp_path / "home"
+    (tmp_path / "elsewhere").mkdir()
+    home.mkdir()
+    (home / ".sshcast").symlink_to(tmp_path / "elsewhere")
+    await is_whole(rig, await ran(rig, sshd(home)))
+    assert list((tmp_path / "elsewhere").iterdir()) == []
