@@ -1,0 +1,63 @@
+"""`sshcast serve` in a process that a test kills and starts again, on one port and one data folder."""
+
+import asyncio
+import signal
+import subprocess
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import httpx2
+
+from tests.commands import Commands, free_port
+
+T = TypeVar("T")
+START_SECONDS = 60.0
+
+
+@dataclass(slots=True)
+class Mortal:
+    """Starts with `start`; `kill` is kill -9. `calls` asks again for as long as nobody answers."""
+
+    commands: Commands
+    port: int = field(default_factory=free_port)
+    token: str = ""
+    deaths: int = 0
+    process: "subprocess.Popen[bytes] | None" = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def client(self) -> httpx2.AsyncClient:
+        self.token = self.token or self.commands.output("token", "admin", "--ttl", "86400")
+        headers = {"Authorization": f"Bearer {self.token}"}
+        return httpx2.AsyncClient(base_url=self.url, headers=headers, timeout=60, trust_env=False)
+
+    def start(self) -> None:
+        with (self.commands.data.parent / "serve.log").open("ab") as log:
+            self.process = self.commands.start("serve", "--port", str(self.port), stderr=log.fileno())
+
+    def kill(self) -> None:
+        assert self.process is not None
+        assert self.process.poll() is None, "it ended by itself: see serve.log"
+        self.process.kill()
+        self.process.wait()
+        self.deaths += 1
+
+    def stop(self) -> None:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        assert self.process.wait(60) == 0
+
+    async def calls(self, ask: Callable[..., Awaitable[T]], *args: Any) -> T:
+        """What `ask` returns, tried again while the service is away."""
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                return await ask(*args)
+            except httpx2.TransportError:
+                if time.monotonic() > deadline:
+                    raise
+                await asyncio.sleep(0.1)

@@ -1,0 +1,95 @@
+"""The network between the service and its target is cut in every way: the runs go on, and each is told once."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from tests.commands import Commands
+from tests.faults import work
+from tests.faults.network import Network, network
+from tests.faults.service import Mortal
+from tests.faults.work import FULL, Job
+from tests.targets import Target, openssh
+
+__all__ = ["openssh"]
+
+pytestmark = [pytest.mark.anyio, pytest.mark.faults, pytest.mark.timeout(1800)]
+
+RUNS = 200 if FULL else 40
+CUTS = 60 if FULL else 12
+
+Trouble = Callable[[Network], Awaitable[None]]
+
+
+@pytest.fixture
+async def between(openssh: Target) -> AsyncIterator[Network]:
+    async with network(openssh.port) as made:
+        yield made
+
+
+@pytest.fixture
+async def service(between: Network, openssh: Target, tmp_path: Path) -> AsyncIterator[Mortal]:
+    """A service whose server number 1 is reached through the network that is in trouble."""
+    commands = Commands(tmp_path / "data")
+    password = "correct horse battery\n"
+    await asyncio.to_thread(
+        lambda: commands.output("user", "add", "admin", "--role", "admin", "--password-stdin", stdin=password)
+    )
+    where = ["--host", "127.0.0.1", "--port", str(between.port), "--user", openssh.username]
+    key = ["--key", str(openssh.folder / "user"), "--host-key", openssh.host_key]
+    await asyncio.to_thread(commands.output, "server", "add", "target", *where, *key)
+    mortal = Mortal(commands)
+    mortal.start()
+    yield mortal
+    await asyncio.to_thread(mortal.stop)
+
+
+async def closed(between: Network) -> None:
+    await again_and_again(between.close_all)
+
+
+async def reset(between: Network) -> None:
+    await again_and_again(between.reset_all)
+
+
+async def again_and_again(cut: Callable[[], None]) -> None:
+    chance = random.Random(3)
+    for _ in range(CUTS):
+        await asyncio.sleep(chance.uniform(0.3, 2.0))
+        cut()
+
+
+async def black_hole(between: Network) -> None:
+    await asyncio.sleep(1.5)
+    async with between.stalled(between.up, between.down):
+        await asyncio.sleep(60)
+
+
+async def half_open(between: Network) -> None:
+    """What the target says is swallowed, while it still hears us."""
+    await asyncio.sleep(1.5)
+    async with between.stalled(between.down):
+        await asyncio.sleep(60)
+
+
+@pytest.mark.parametrize("trouble", [closed, reset, black_hole, half_open], ids=lambda trouble: trouble.__name__)
+async def test_runs_outlive_it(service: Mortal, between: Network, trouble: Trouble, tmp_path: Path) -> None:
+    (tmp_path / "work").mkdir()
+    jobs = work.jobs(tmp_path / "work", RUNS, seed=2)
+    turns = asyncio.Semaphore(4 if trouble in (closed, reset) else 20)
+    async with service.client() as client:
+
+        async def one(job: Job) -> work.Found:
+            async with turns:
+                id = await service.calls(work.submitted, client, 1, job)
+                return await service.calls(work.found, client, id, job)
+
+        await service.calls(client.get, "/readyz")
+        cutting = asyncio.create_task(trouble(between))
+        found = await asyncio.gather(*(one(job) for job in jobs))
+        await cutting
+    assert [fault for each in found for fault in each.faults] == []
+    assert sum(each.unreached for each in found) < RUNS / 2
