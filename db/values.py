@@ -121,3 +121,34 @@ class Missed(StrEnum):
     """The latest runs, once."""
     ALL = "all"
     """Each runs, as far as the cap and the window go."""
+
+
+class AuditKind(StrEnum):
+    """What the audit tells of. The last three were not done."""
+
+    SIGNED_IN = "signed-in"
+    SIGNED_OUT = "signed-out"
+    USER_ADDED = "user-added"
+    PASSWORD_CHANGED = "password-changed"  # noqa: S105 - the name of a kind, not a password
+    SERVER_CREATED = "server-created"
+    SERVER_UPDATED = "server-updated"
+    SERVER_DELETED = "server-deleted"
+    TASK_CREATED = "task-created"
+    TASK_UPDATED = "task-updated"
+    TASK_PAUSED = "task-paused"
+    TASK_RESUMED = "task-resumed"
+    TASK_DELETED = "task-deleted"
+    EXECUTION_STARTED = "execution-started"
+    EXECUTION_CANCELLED = "execution-cancelled"
+    SIGN_IN_FAILED = "sign-in-failed"
+    FORBIDDEN = "forbidden"
+    COMMAND_REFUSED = "command-refused"
+
+
+class ObjectKind(StrEnum):
+    """What an audit event is about."""
+
+    SERVER = "server"
+    TASK = "task"
+    EXECUTION = "execution"
+    USER = "user"

@@ -1,4 +1,4 @@
-"""The first schema: users, servers, tasks, their executions and the output."""
+"""The first schema: users, servers, tasks, their executions and the output, and the audit."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -19,9 +19,14 @@ def upgrade() -> None:
     create_schedule_slots()
     create_runners()
     create_output_chunks()
+    create_audit_events()
+    seal_audit_events()
 
 
 def downgrade() -> None:
+    op.drop_table("audit_events")
+    if op.get_context().dialect.name == "postgresql":
+        op.execute("DROP FUNCTION audit_is_append_only()")
     op.drop_table("output_chunks")
     op.drop_table("runners")
     op.drop_table("schedule_slots")
@@ -288,3 +293,45 @@ def create_output_chunks() -> None:
         sa.PrimaryKeyConstraint("execution_id", "position"),
         sa.UniqueConstraint("execution_id", "stream", "stream_offset", name="uq_output_offset"),
     )
+
+
+def create_audit_events() -> None:
+    op.create_table(
+        "audit_events",
+        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("at", UtcTime(), nullable=False),
+        sa.Column("kind", sa.String(length=24), nullable=False),
+        sa.Column("actor_id", sa.BigInteger(), nullable=True),
+        sa.Column("actor", sa.String(length=64), nullable=True),
+        sa.Column("address", sa.String(length=64), nullable=False),
+        sa.Column("object_kind", sa.String(length=16), nullable=True),
+        sa.Column("object_id", sa.BigInteger(), nullable=True),
+        sa.Column("before", sa.Text(), nullable=True),
+        sa.Column("after", sa.Text(), nullable=True),
+        sa.Column("previous", sa.String(length=64), nullable=False),
+        sa.Column("hash", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("ix_audit_kind", "audit_events", ["kind", "id"], unique=False)
+    op.create_index("ix_audit_actor", "audit_events", ["actor_id", "id"], unique=False)
+    op.create_index("ix_audit_object", "audit_events", ["object_kind", "object_id", "id"], unique=False)
+    op.create_index("ix_audit_at", "audit_events", ["at", "id"], unique=False)
+
+
+def seal_audit_events() -> None:
+    """Rows are added and never touched again."""
+    if op.get_context().dialect.name == "postgresql":
+        op.execute(
+            "CREATE FUNCTION audit_is_append_only() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN RAISE EXCEPTION 'the audit is append-only'; END $$"
+        )
+        op.execute(
+            "CREATE TRIGGER audit_events_sealed BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_events"
+            " FOR EACH STATEMENT EXECUTE FUNCTION audit_is_append_only()"
+        )
+        return
+    for verb in ("UPDATE", "DELETE"):
+        op.execute(
+            f"CREATE TRIGGER audit_events_no_{verb.lower()} BEFORE {verb} ON audit_events"
+            " BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END"
+        )

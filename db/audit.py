@@ -1,0 +1,130 @@
+"""Queries on `audit_events`: each event carries the hash of the one before, so that what is changed later shows."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, select, text
+
+from db import page as pages
+from db import rows
+from db.models import AuditEvent
+from db.page import Window
+from db.values import AuditKind, ObjectKind
+
+audit_events = rows.table_of(AuditEvent)
+CHAIN = 0x55C2
+START = "0" * 64
+COLUMNS = tuple(column.name for column in audit_events.c if column.name != "hash")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """An event before it has its place in the chain. `before` and `after` hold no secrets."""
+
+    kind: AuditKind
+    at: datetime
+    actor_id: int | None = None
+    actor: str | None = None
+    address: str = ""
+    object_kind: ObjectKind | None = None
+    object_id: int | None = None
+    before: Mapping[str, Any] | None = None
+    after: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditFilter:
+    """None: any. The range of times is inclusive."""
+
+    kinds: tuple[str, ...] | None = None
+    actor_id: int | None = None
+    object_kind: str | None = None
+    object_id: int | None = None
+    at_from: datetime | None = None
+    at_to: datetime | None = None
+
+
+def append(conn: Connection, entry: Entry) -> AuditEvent:
+    """Call it last in a unit: on PostgreSQL it waits for, and then holds up, the others that append, until the commit.
+
+    So ids are in the order of commits, without a gap: who has read up to one has missed none.
+    """
+    if conn.dialect.name == "postgresql":
+        conn.execute(text("SELECT pg_advisory_xact_lock(:chain)"), {"chain": CHAIN})
+    last = head(conn)
+    values: dict[str, Any] = {
+        "id": 1 if last is None else last.id + 1,
+        "at": entry.at,
+        "kind": entry.kind,
+        "actor_id": entry.actor_id,
+        "actor": entry.actor,
+        "address": entry.address,
+        "object_kind": entry.object_kind,
+        "object_id": entry.object_id,
+        "before": written(entry.before),
+        "after": written(entry.after),
+        "previous": START if last is None else last.hash,
+    }
+    return rows.add(conn, AuditEvent, values | {"hash": digest(values)})
+
+
+def written(value: Mapping[str, Any] | None) -> str | None:
+    return None if value is None else json.dumps(value, ensure_ascii=False, sort_keys=True, default=shown)
+
+
+def shown(value: Any) -> str:
+    return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else str(value)
+
+
+def digest(values: Mapping[str, Any]) -> str:
+    """SHA-256, in hex, of every column but the hash itself, as a JSON list in the table's order."""
+    listed = [shown(value) if isinstance(value, datetime) else value for value in (values[name] for name in COLUMNS)]
+    return hashlib.sha256(json.dumps(listed, ensure_ascii=True).encode()).hexdigest()
+
+
+def head(conn: Connection) -> AuditEvent | None:
+    """The newest event."""
+    query = select(audit_events).order_by(audit_events.c.id.desc()).limit(1)
+    return next(iter(rows.all_of(conn, query, AuditEvent)), None)
+
+
+def later(conn: Connection, id: int, limit: int) -> list[AuditEvent]:
+    """Events beyond `id`, in order."""
+    query = select(audit_events).where(audit_events.c.id > id).order_by(audit_events.c.id).limit(limit)
+    return rows.all_of(conn, query, AuditEvent)
+
+
+def first_broken(found: Iterable[AuditEvent], before: tuple[int, str]) -> int | None:
+    """The id of the first event that does not follow from the one before it (an id and a hash): changed, or a gap."""
+    id, hash = before
+    for event in found:
+        if event.id != id + 1 or event.previous != hash or digest(event._mapping) != event.hash:  # type: ignore[attr-defined]
+            return id + 1
+        id, hash = event.id, event.hash
+    return None
+
+
+def page(conn: Connection, filter: AuditFilter, window: Window) -> list[AuditEvent]:
+    return pages.page(conn, AuditEvent, conditions(filter), window)
+
+
+def count(conn: Connection, filter: AuditFilter) -> int:
+    return pages.count(conn, AuditEvent, conditions(filter))
+
+
+def conditions(filter: AuditFilter) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if filter.kinds is not None:
+        found.append(audit_events.c.kind.in_(filter.kinds))
+    for name in ("actor_id", "object_kind", "object_id"):
+        if (value := getattr(filter, name)) is not None:
+            found.append(audit_events.c[name] == value)
+    if filter.at_from is not None:
+        found.append(audit_events.c.at >= filter.at_from)
+    if filter.at_to is not None:
+        found.append(audit_events.c.at <= filter.at_to)
+    return found
