@@ -5,15 +5,17 @@ import re
 from dataclasses import dataclass, field
 
 # Complete control strings and sequences (ECMA-48): OSC, DCS, SOS, PM and APC run up to their terminator, CSI up to
-# its final byte, and any other escape is two or three characters.
-STRINGS = r"(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])(?:[^\x07\x1b\x9c]|\x1b(?!\\))*(?:\x07|\x1b\\|\x9c)"
+# its final byte, and any other escape is two or three characters. What could begin another string ends a string that
+# has no terminator, as in a terminal: so no text, however hostile, costs more than one reading of it.
+STRING = r"(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x90\x98\x9c-\x9f]*"
+STRINGS = rf"{STRING}(?:\x07|\x1b\\|\x9c)"
 CSI = r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"
 ESCAPE = r"\x1b[ -/]*[0-OQ-WYZ\\`-~]"
-CONTROLS = r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u200e\u200f]"
+CONTROLS = r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u200e\u200f\u061c]"
 HOSTILE = re.compile(f"{STRINGS}|{CSI}|{ESCAPE}|{CONTROLS}")
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 # What may be the beginning of a sequence whose end has not come yet.
-UNFINISHED = re.compile(r"(?:\x1b(?:\[[0-?]*[ -/]*|[\]PX^_][^\x07\x1b\x9c]*(?:\x1b)?|[ -/]*)?|\x9b[0-?]*[ -/]*)\Z")
+UNFINISHED = re.compile(rf"(?:{STRING}\x1b?|\x1b(?:\[[0-?]*[ -/]*|[ -/]*)?|\x9b[0-?]*[ -/]*)\Z")
 LONGEST_HELD = 4096
 
 

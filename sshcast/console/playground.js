@@ -10,6 +10,7 @@ import { Terminal } from "/playground/terminal.js";
 import { word } from "/playground/words.js";
 
 const MOST_EVENTS = 300;
+const MOST_RECORDED = 1_000_000;
 const OPENED_FIRST = "20_servers";
 const NARROW = matchMedia("(max-width: 60rem)");
 const byId = (id) => document.getElementById(id);
@@ -18,6 +19,7 @@ const editor = new Editor({ area: byId("query"), paint: byId("paint") });
 const examples = new Examples({ list: byId("examples"), search: byId("search"), onChoose: load });
 let stop = null;
 let status = ["", ""];
+let recorded = 0; // characters of the events that are shown
 
 function load(example, byHand) {
   editor.text = example.query;
@@ -66,6 +68,7 @@ async function run() {
   if (byId("run").disabled) return;
   terminal.clear();
   byId("events").replaceChildren();
+  recorded = 0;
   if (NARROW.matches) byId("answer").scrollIntoView();
   try {
     const document = asked();
@@ -125,7 +128,11 @@ function record(payload) {
   line.className = "event";
   line.append(coloured(payload));
   events.append(line);
-  if (events.childElementCount > MOST_EVENTS) events.firstElementChild.remove();
+  recorded += line.textContent.length;
+  while (events.childElementCount > 1 && (events.childElementCount > MOST_EVENTS || recorded > MOST_RECORDED)) {
+    recorded -= events.firstElementChild.textContent.length;
+    events.firstElementChild.remove();
+  }
   if (following) events.scrollTop = events.scrollHeight;
 }
 

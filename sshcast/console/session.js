@@ -48,7 +48,15 @@ export function renew() {
   return renewal;
 }
 
+// Ends the session on the service too; one whose access token has run out is renewed for that.
 export async function signOut() {
-  await fetch("/api/auth/logout", { method: "POST", headers: { Authorization: bearer() } });
-  session.write(null);
+  const leave = () => fetch("/api/auth/logout", { method: "POST", headers: { Authorization: bearer() } });
+  try {
+    if ((await leave()).status === 401) {
+      await renew();
+      await leave();
+    }
+  } finally {
+    session.write(null);
+  }
 }

@@ -89,6 +89,7 @@ async def test_changes_of_executions_are_shown_as_they_happen(visit: Visit, serv
     ids: list[str] = []
     chip = visit.find("#output .note", has=visit.find(".chip.failed"))
     while not await chip.count():  # a run that was over before the watch began is not told
+        await expect(visit.find("#status.live")).to_be_visible()
         ids.append(await started(service, "echo $((6 * 7)); exit 9", wait=10))
     shown = await chip.first.inner_text()
     assert re.match(r"FAILED #(\d+) · echo \$\(\(6 \* 7\)\); exit 9 · exit status 9", shown)
