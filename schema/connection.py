@@ -8,6 +8,7 @@ import strawberry
 from resolvers.paging import Page, PageRequest
 from schema.enums import Direction, ExecutionOrderField, ServerOrderField, TaskOrderField
 from schema.fields import resolved
+from schema.schedule_words import SlotOrderField
 
 Node = TypeVar("Node")
 
@@ -71,6 +72,12 @@ class ExecutionOrder:
     direction: Direction = strawberry.field(default=Direction.ASC, description="Which end comes first.")
 
 
+@strawberry.input(name="ScheduleSlotOrder", description="The order of slots.")
+class SlotOrder:
+    field: SlotOrderField = strawberry.field(description="What they are ordered by.")
+    direction: Direction = strawberry.field(default=Direction.DESC, description="Which end comes first.")
+
+
 First = Annotated[int | None, strawberry.argument(description="The first so many, 1 to 100 (default 20).")]
 After = Annotated[str | None, strawberry.argument(description="Only what comes after this cursor.")]
 Last = Annotated[int | None, strawberry.argument(description="The last so many instead, 1 to 100.")]
@@ -86,6 +93,10 @@ TasksBy = Annotated[TaskOrder | None, strawberry.argument(description="In which 
 ServersBy = Annotated[ServerOrder | None, strawberry.argument(description="In which order; by id if it is absent.")]
 ExecutionsBy = Annotated[
     ExecutionOrder | None, strawberry.argument(description="In which order; newest first if it is absent.")
+]
+
+SlotsBy = Annotated[
+    SlotOrder | None, strawberry.argument(description="In which order; the last decided first if it is absent.")
 ]
 
 
@@ -112,11 +123,11 @@ class Place:
             descending=descending,
         )
 
-    def ordered(self, order: TaskOrder | ServerOrder | ExecutionOrder | None) -> PageRequest:
+    def ordered(self, order: TaskOrder | ServerOrder | ExecutionOrder | SlotOrder | None) -> PageRequest:
         """In the order that was asked for; by id where none was."""
         if order is None:
             return self.request("id", descending=False)
         return self.request(order.field.value, descending=order.direction is Direction.DESC)
 
-    def newest_first(self, order: ExecutionOrder | None) -> PageRequest:
+    def newest_first(self, order: ExecutionOrder | SlotOrder | None) -> PageRequest:
         return self.ordered(order) if order else self.request("id", descending=True)

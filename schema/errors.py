@@ -15,7 +15,7 @@ log = structlog.get_logger()
 TOP_LEVEL = frozenset({"FORBIDDEN", "RATE_LIMITED", "UNAVAILABLE"})
 # Where the API's name of a field is not simply the service's in camel case.
 NAMES = {"output_limit": "outputLimitBytes", "created_by": "createdById", "order": "orderBy"}
-NESTED = frozenset({"credential", "filter"})
+NESTED = frozenset({"credential", "filter", "terms"})
 LONGEST_MESSAGE = 1000
 
 

@@ -8,11 +8,13 @@ from strawberry import ID
 
 from db.executions import ExecutionFilter
 from db.servers import ServerFilter
+from db.slots import SlotFilter
 from db.tasks import TaskFilter
 from resolvers.errors import Invalid
 from resolvers.rules import text
 from schema.enums import State, Trigger
 from schema.ids import optional_number
+from schema.schedule_words import SlotOutcome
 
 LONGEST = 100
 
@@ -53,11 +55,22 @@ class ExecutionFilterInput:
     created_to: datetime | None = strawberry.field(default=None, description="Asked for then or earlier.")
 
 
+@strawberry.input(name="ScheduleSlotFilter", description="Which slots. What is absent or null filters nothing.")
+class SlotFilterInput:
+    task_id: ID | None = strawberry.field(default=None, description="Those of this task.")
+    server_id: ID | None = strawberry.field(default=None, description="Those of tasks that run on this server now.")
+    outcomes: list[SlotOutcome] | None = strawberry.field(default=None, description="Those with one of these.")
+    slot_from: datetime | None = strawberry.field(default=None, description="Due then or later.")
+    slot_to: datetime | None = strawberry.field(default=None, description="Due then or earlier.")
+
+
 Tasks = Annotated[TaskFilterInput | None, strawberry.argument(description="Which tasks; all if it is absent.")]
 Servers = Annotated[ServerFilterInput | None, strawberry.argument(description="Which servers; all if it is absent.")]
 Executions = Annotated[
     ExecutionFilterInput | None, strawberry.argument(description="Which executions; all if it is absent.")
 ]
+
+Slots = Annotated[SlotFilterInput | None, strawberry.argument(description="Which slots; all if it is absent.")]
 
 
 def task_filter(given: TaskFilterInput | None) -> TaskFilter:
@@ -94,6 +107,18 @@ def execution_filter(given: ExecutionFilterInput | None) -> ExecutionFilter:
         created_from=given.created_from,
         created_to=given.created_to,
         created_by=optional_number(("filter", "created_by"), given.created_by),
+    )
+
+
+def slot_filter(given: SlotFilterInput | None) -> SlotFilter:
+    if given is None:
+        return SlotFilter()
+    return SlotFilter(
+        task_id=optional_number(("filter", "task_id"), given.task_id),
+        server_id=optional_number(("filter", "server_id"), given.server_id),
+        outcomes=None if given.outcomes is None else tuple(given.outcomes),
+        slot_from=given.slot_from,
+        slot_to=given.slot_to,
     )
 
 

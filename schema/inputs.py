@@ -12,6 +12,7 @@ from resolvers.errors import Invalid
 from schema.enums import Mode
 from schema.ids import number
 from schema.scalars import Long
+from schema.schedule_inputs import BlackoutInput, TermsInput
 
 ABSENT: Any = strawberry.UNSET
 NULLABLE = frozenset({"timeout_seconds", "output_limit", "working_dir"})
@@ -54,6 +55,9 @@ class CreateServerInput:
     tags: list[str] = strawberry.field(default_factory=list, description="Words to find it by, at most 32.")
     max_parallel: int = strawberry.field(default=10, description="How many commands may run at once, 1 to 1000.")
     run_mode: Mode = strawberry.field(default=Mode.DURABLE, description="How runs on it are driven.")
+    blackouts: list[BlackoutInput] = strawberry.field(
+        default_factory=list, description="Windows in which its schedules start nothing, at most 32."
+    )
     enabled: bool = strawberry.field(default=True, description="Nothing starts on a disabled server.")
 
     def wanted(self) -> inputs.NewServer:
@@ -67,6 +71,7 @@ class CreateServerInput:
             tags=self.tags,
             max_parallel=self.max_parallel,
             run_mode=self.run_mode,
+            blackouts=[window.wanted() for window in self.blackouts],
             enabled=self.enabled,
         )
 
@@ -83,6 +88,9 @@ class UpdateServerInput:
     tags: list[str] | None = strawberry.field(default=ABSENT, description="Words to find it by, at most 32.")
     max_parallel: int | None = strawberry.field(default=ABSENT, description="How many commands may run at once.")
     run_mode: Mode | None = strawberry.field(default=ABSENT, description="How runs on it are driven.")
+    blackouts: list[BlackoutInput] | None = strawberry.field(
+        default=ABSENT, description="Windows in which its schedules start nothing, in place of those of before."
+    )
     enabled: bool | None = strawberry.field(default=ABSENT, description="Nothing starts on a disabled server.")
 
     def wanted(self) -> inputs.ServerChange:
@@ -112,6 +120,7 @@ class CreateTaskInput:
     working_dir: str | None = strawberry.field(
         default=None, description="An absolute path, or one that starts with `~/`; else the account's home."
     )
+    terms: TermsInput | None = strawberry.field(default=None, description="How its slots become runs.")
 
     def wanted(self) -> inputs.NewTask:
         return inputs.NewTask(
@@ -125,6 +134,7 @@ class CreateTaskInput:
             output_limit=self.output_limit,
             env=environment(self.env),
             working_dir=self.working_dir,
+            terms=inputs.TermsChange() if self.terms is None else self.terms.wanted(),
         )
 
 
@@ -149,6 +159,7 @@ class UpdateTaskInput:
         default=ABSENT, description="Environment variables of the command, in place of those of before."
     )
     working_dir: str | None = strawberry.field(default=ABSENT, description="Where to run it; null for the home.")
+    terms: TermsInput | None = strawberry.field(default=ABSENT, description="How its slots become runs.")
 
     def wanted(self) -> inputs.TaskChange:
         found = named(self, inputs.TaskChange)
@@ -248,8 +259,11 @@ def named(change: Any, kind: type) -> dict[str, Any]:
     for name, value in found.items():
         if value is None and name not in NULLABLE:
             raise Invalid(name, "must not be null: leave it out to keep it.", "不能为 null：不修改时请省略该字段。")
-    if isinstance(found.get("credential"), CredentialInput):
-        found["credential"] = found["credential"].wanted()
+    for name in ("credential", "terms"):
+        if name in found:
+            found[name] = found[name].wanted()
+    if "blackouts" in found:
+        found["blackouts"] = [window.wanted() for window in found["blackouts"]]
     return found
 
 

@@ -7,8 +7,9 @@ from typing import Any
 from strawberry.dataloader import DataLoader
 
 from db.executions import ExecutionFilter
+from db.slots import SlotFilter
 from db.tasks import TaskFilter
-from resolvers import executions, servers, tasks, users
+from resolvers import executions, servers, slots, tasks, users
 from resolvers.context import Context
 from resolvers.paging import PageRequest
 
@@ -37,6 +38,18 @@ class Loaders:
         """By task id."""
         return DataLoader(self._latest_executions)
 
+    @cached_property
+    def executions(self) -> DataLoader[int, Any]:
+        return DataLoader(self._executions)
+
+    def slots_of_tasks(self, filter: SlotFilter, request: PageRequest) -> DataLoader[int, Any]:
+        """The same page of each task's slots, by task id."""
+
+        async def load(ids: list[int]) -> Sequence[Any]:
+            return await slots.pages_of_tasks(self._ctx, ids, filter, request)
+
+        return self._pages.setdefault((filter, request), DataLoader(load))
+
     def executions_of_tasks(self, filter: ExecutionFilter, request: PageRequest) -> DataLoader[int, Any]:
         """The same page of each task's executions, by task id."""
 
@@ -61,6 +74,9 @@ class Loaders:
 
     async def _tasks(self, ids: list[int]) -> Sequence[Any]:
         return await tasks.get_many(self._ctx, ids)
+
+    async def _executions(self, ids: list[int]) -> Sequence[Any]:
+        return await executions.get_many(self._ctx, ids)
 
     async def _latest_executions(self, ids: list[int]) -> Sequence[Any]:
         return await executions.latest_of_tasks(self._ctx, ids)

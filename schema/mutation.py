@@ -7,9 +7,9 @@ from typing import Any, TypeVar, cast
 
 import strawberry
 
-from resolvers import executions, servers, sign_in, tasks, users
+from resolvers import executions, pauses, servers, sign_in, tasks, users
 from resolvers.errors import NotFound, ServiceError, Unauthenticated
-from schema import inputs, payloads
+from schema import inputs, payloads, schedule_inputs
 from schema.errors import TOP_LEVEL
 from schema.fields import resolved
 from schema.ids import number
@@ -115,6 +115,19 @@ class Mutation:
     async def set_task_enabled(self, info: Info, input: inputs.SetTaskEnabledInput) -> Any:
         task: Any = await tasks.set_enabled(info.context.ctx, number("id", input.id), input.enabled)
         return payloads.SetTaskEnabledPayload(task=task)
+
+    @answering(
+        payloads.PauseTaskPayload,
+        "Pause a task's schedule: its slots go into the ledger as skipped. It can still be run by hand. For operators.",
+    )
+    async def pause_task(self, info: Info, input: schedule_inputs.PauseTaskInput) -> Any:
+        task: Any = await pauses.pause(info.context.ctx, number("id", input.id), input.until)
+        return payloads.PauseTaskPayload(task=task)
+
+    @answering(payloads.ResumeTaskPayload, "Let a paused schedule go on. For operators.")
+    async def resume_task(self, info: Info, input: schedule_inputs.ResumeTaskInput) -> Any:
+        task: Any = await pauses.resume(info.context.ctx, number("id", input.id))
+        return payloads.ResumeTaskPayload(task=task)
 
     @answering(payloads.DeleteTaskPayload, "Delete a task. Its executions stay. For operators.")
     async def delete_task(self, info: Info, input: inputs.DeleteTaskInput) -> Any:

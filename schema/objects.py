@@ -9,12 +9,16 @@ from typing import Any
 import strawberry
 from strawberry import ID
 
-from schema.connection import After, Before, Connection, ExecutionsBy, First, Last, Place, TasksBy
+from resolvers import schedules
+from runner.terms import Terms
+from schema.connection import After, Before, Connection, ExecutionsBy, First, Last, Place, SlotsBy, TasksBy
 from schema.enums import CredentialKind, Mode, Reason, Role, State, Trigger
 from schema.fields import resolved
-from schema.filters import Executions, Tasks, execution_filter, task_filter
+from schema.filters import Executions, Slots, Tasks, execution_filter, slot_filter, task_filter
 from schema.operation import Info
 from schema.scalars import Long
+from schema.schedule_words import Note, SlotOutcome
+from schema.schedules import Blackout, Count, ScheduledRun, ScheduleTerms, blackout, scheduled
 
 
 @strawberry.type(description="Who may sign in.")
@@ -42,6 +46,10 @@ class Server:
     created_at: datetime = strawberry.field(description="When it was registered.")
     updated_at: datetime = strawberry.field(description="When it was last changed.")
     deleted_at: datetime | None = strawberry.field(description="When it was deleted; history still shows it.")
+
+    @resolved(list[Blackout], "Windows in which its schedules start nothing.")
+    def blackouts(self: Any) -> list[Blackout]:
+        return [blackout(window) for window in self.blackouts]
 
     @resolved(User | None, "Who registered it.")
     def created_by(self: Any, info: Info) -> Any:
@@ -78,6 +86,10 @@ class Task:
     working_dir: str | None = strawberry.field(description="Where it runs; the account's home if there is none.")
     next_run: datetime | None = strawberry.field(description="When it is due next.")
     last_run: datetime | None = strawberry.field(description="When it was last started.")
+    paused_at: datetime | None = strawberry.field(description="When its schedule was paused; null if it is not.")
+    paused_until: datetime | None = strawberry.field(
+        description="When a paused schedule goes on by itself; null if only `resumeTask` ends the pause."
+    )
     created_at: datetime = strawberry.field(description="When it was created.")
     updated_at: datetime = strawberry.field(description="When it was last changed.")
     deleted_at: datetime | None = strawberry.field(description="When it was deleted; history still shows it.")
@@ -93,6 +105,30 @@ class Task:
     @resolved(User | None, "Who created it.")
     def created_by(self: Any, info: Info) -> Any:
         return info.context.loaders.users.load(self.created_by)
+
+    @resolved(ScheduleTerms, "How its slots become runs.")
+    def terms(self: Any) -> Any:
+        return Terms.of(self.terms)
+
+    @resolved(list[ScheduledRun], "When it is to run next; nothing while it is disabled or paused without end.")
+    async def next_runs(self: Any, info: Info, count: Count = 5) -> list[ScheduledRun]:
+        server = await info.context.loaders.servers.load(self.server_id)
+        windows = server.blackouts if server is not None else ()
+        return scheduled(schedules.next_runs(info.context.ctx, self, count, windows))
+
+    @resolved("Connection[Slot]", "Its slots: every moment at which it was due, and what came of it.")
+    async def slots(
+        self: Any,
+        info: Info,
+        filter: Slots = None,
+        order_by: SlotsBy = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Any:
+        request = Place(first, after, last, before).newest_first(order_by)
+        return Connection(found=await info.context.loaders.slots_of_tasks(slot_filter(filter), request).load(self.id))
 
     @resolved("Execution | None", "Its newest execution, if it ever ran.")
     def latest_execution(self: Any, info: Info) -> Any:
@@ -162,3 +198,26 @@ class Execution:
     @resolved(list[str], "The names of its environment variables; their values are not shown.")
     def env_names(self: Any) -> list[str]:
         return sorted(self.env)
+
+
+@strawberry.type(name="ScheduleSlot", description="One moment at which a task's schedule was due, and what came of it.")
+class Slot:
+    id: ID = strawberry.field(description="The id.")
+    task_id: ID = strawberry.field(description="The id of the task.")
+    slot: datetime = strawberry.field(description="When it was due, before jitter.")
+    outcome: SlotOutcome = strawberry.field(description="What came of it.")
+    note: Note | None = strawberry.field(description="What a clock change did to it.")
+    reason: str | None = strawberry.field(description="Why it came out so, in words.")
+    execution_id: ID | None = strawberry.field(description="The id of its run, the newest if it was tried again.")
+    decided_at: datetime = strawberry.field(description="When this was decided.")
+    retries_left: int = strawberry.field(description="How often its run may still be tried again.")
+    retry_at: datetime | None = strawberry.field(description="When it is tried again.")
+    start_by: datetime | None = strawberry.field(description="Until when its run must have started.")
+
+    @resolved(Task | None, "The task.")
+    def task(self: Any, info: Info) -> Any:
+        return info.context.loaders.tasks.load(self.task_id)
+
+    @resolved(Execution | None, "Its run, the newest if it was tried again.")
+    def execution(self: Any, info: Info) -> Any:
+        return None if self.execution_id is None else info.context.loaders.executions.load(self.execution_id)

@@ -65,6 +65,16 @@ class SetTaskEnabledPayload(Payload):
     task: Task | None = strawberry.field(default=None, description="The task as it is now.")
 
 
+@strawberry.type(description="The answer to `pauseTask`.")
+class PauseTaskPayload(Payload):
+    task: Task | None = strawberry.field(default=None, description="The task as it is now.")
+
+
+@strawberry.type(description="The answer to `resumeTask`.")
+class ResumeTaskPayload(Payload):
+    task: Task | None = strawberry.field(default=None, description="The task as it is now.")
+
+
 @strawberry.type(description="The answer to `deleteTask`.")
 class DeleteTaskPayload(Payload):
     task: Task | None = strawberry.field(default=None, description="The task as it was.")

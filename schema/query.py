@@ -1,13 +1,15 @@
 """The queries: each is one call into the resolvers."""
 
 from collections.abc import Awaitable
+from datetime import datetime
 from typing import Annotated, Any
 
 import strawberry
 from strawberry import ID
 
-from resolvers import executions, servers, tasks, users
-from resolvers.errors import NotFound
+from resolvers import executions, schedules, servers, slots, tasks, users
+from resolvers.errors import Invalid, NotFound, ScheduleInvalid
+from resolvers.inputs import PreviewSchedule
 from schema.connection import (
     After,
     Before,
@@ -19,21 +21,32 @@ from schema.connection import (
     PageSize,
     Place,
     ServersBy,
+    SlotsBy,
     TasksBy,
 )
 from schema.fields import resolved
 from schema.filters import (
     Executions,
     Servers,
+    Slots,
     Tasks,
     execution_filter,
     server_filter,
+    slot_filter,
     task_filter,
 )
-from schema.ids import number
-from schema.objects import Execution, Server, Task, User
+from schema.ids import number, optional_number
+from schema.objects import Execution, Server, Slot, Task, User
 from schema.operation import Info
+from schema.schedule_words import Dst
+from schema.schedules import Count, SchedulePreview, scheduled
+from schema.user_errors import user_error
 
+Expr = Annotated[str, strawberry.argument(description="The schedule, as `createTask` takes it.")]
+Zone = Annotated[str | None, strawberry.argument(description="Its IANA time zone; the service's if it is absent.")]
+From = Annotated[datetime | None, strawberry.argument(name="from", description="From when on; now if it is absent.")]
+Change = Annotated[Dst, strawberry.argument(description="What a clock change does to fixed times of day.")]
+OnServer = Annotated[ID | None, strawberry.argument(description="A server whose blackout windows are noted.")]
 TheId = Annotated[ID, strawberry.argument(description="The object's id.")]
 
 
@@ -109,3 +122,43 @@ class Query:
     ) -> Any:
         request = Place(first, after, last, before, page, page_size).ordered(order_by)
         return Connection(found=await servers.page(info.context.ctx, server_filter(filter), request))
+
+    @resolved(
+        Connection[Slot], "The ledger: every moment at which a schedule was due, and what came of it, a page at a time."
+    )
+    async def schedule_ledger(
+        self,
+        info: Info,
+        filter: Slots = None,
+        order_by: SlotsBy = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        page: PageNumber = None,
+        page_size: PageSize = None,
+    ) -> Any:
+        request = Place(first, after, last, before, page, page_size).newest_first(order_by)
+        return Connection(found=await slots.page(info.context.ctx, slot_filter(filter), request))
+
+    @resolved(SchedulePreview, "What a schedule means and when it runs, before a task is made of it.")
+    async def schedule_preview(
+        self,
+        info: Info,
+        cron_expr: Expr,
+        timezone: Zone = None,
+        count: Count = 10,
+        from_: From = None,
+        dst: Change = Dst.VIXIE,
+        server_id: OnServer = None,
+    ) -> SchedulePreview:
+        ctx = info.context.ctx
+        try:
+            id = optional_number("server_id", server_id)
+            wanted = PreviewSchedule(
+                cron_expr=cron_expr, timezone=timezone, count=count, start=from_, dst=dst, server_id=id
+            )
+            found = await schedules.preview(ctx, wanted)
+        except (ScheduleInvalid, Invalid, NotFound) as error:
+            return SchedulePreview(errors=[user_error(error, ctx.language)])
+        return SchedulePreview(description_en=found.words.en, description_zh=found.words.zh, runs=scheduled(found.runs))

@@ -5,13 +5,13 @@ from typing import Annotated, Any
 import strawberry
 from strawberry import ID
 
-from resolvers import output, updates
+from resolvers import output, slots, updates
 from schema.decoding import Decoders
 from schema.events import OutputEvent, told
 from schema.fields import watched
-from schema.filters import Executions, execution_filter
+from schema.filters import Executions, Slots, execution_filter, slot_filter
 from schema.ids import number
-from schema.objects import Execution
+from schema.objects import Execution, Slot
 from schema.operation import Info
 from schema.standing import while_standing
 
@@ -37,3 +37,8 @@ class Subscription:
     async def execution_updates(self, info: Info, filter: Executions = None) -> Any:
         ctx = info.context.ctx
         return while_standing(ctx, updates.follow(ctx, execution_filter(filter)))
+
+    @watched(Slot, "Slots of schedules, each time one is decided, or decided anew after it waited, from now on.")
+    async def schedule_events(self, info: Info, filter: Slots = None) -> Any:
+        ctx = info.context.ctx
+        return while_standing(ctx, slots.follow(ctx, slot_filter(filter)))

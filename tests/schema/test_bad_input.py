@@ -50,6 +50,14 @@ TASK: dict[str, list[Any]] = RUN | {
     "name": NAMES,
     "cronExpr": SCHEDULES,
     "timezone": ["", "Mars/Olympus", "../../etc/passwd"],
+    "terms": [],
+    "terms.missedCap": [{"missedCap": 0}, {"missedCap": 1001}, {"missedCap": None}],
+    "terms.missedWindowSeconds": [{"missedWindowSeconds": 0}, {"missedWindowSeconds": 31 * 86_400 + 1}],
+    "terms.jitterSeconds": [{"jitterSeconds": -1}, {"jitterSeconds": 86_401}],
+    "terms.startDeadlineSeconds": [{"startDeadlineSeconds": 0}, {"startDeadlineSeconds": 86_401}],
+    "terms.retryLimit": [{"retryLimit": -1}, {"retryLimit": 21}, {"overlap": "SKIP", "retryLimit": None}],
+    "terms.retryDelaySeconds": [{"retryDelaySeconds": 0}, {"retryDelaySeconds": 3601}],
+    "terms.retryOn": [{"retryOn": []}, {"retryOn": ["CANCELLED"]}, {"retryOn": ["UNREACHABLE", "DEADLINE"]}],
 }
 SERVER: dict[str, list[Any]] = {
     "name": NAMES,
@@ -64,6 +72,20 @@ SERVER: dict[str, list[Any]] = {
     "credential.certificate": [{"privateKey": "GOOD", "certificate": "nonsense"}],
     "tags": [["a b"], [""], ["x" * 65], [f"t{n}" for n in range(33)]],
     "maxParallel": [0, 1001],
+    "blackouts": [
+        [{}],
+        [{"reason": "why"}],
+        [{"start": "22:00"}],
+        [{"start": "25:00", "end": "06:00"}],
+        [{"start": "22:00", "end": "6:00"}],
+        [{"start": "22:00", "end": "06:00", "days": []}],
+        [{"start": "22:00", "end": "06:00", "timezone": "Mars/Olympus"}],
+        [{"start": "22:00", "end": "06:00", "reason": "x" * 201}],
+        [{"from": "2026-12-24T00:00:00Z"}],
+        [{"from": "2026-12-24T00:00:00Z", "until": "2026-12-24T00:00:00Z"}],
+        [{"from": "2026-12-24T00:00:00Z", "until": "2026-12-25T00:00:00Z", "start": "22:00"}],
+        [{"start": "22:00", "end": "06:00"}] * 33,
+    ],
 }
 ONCE: dict[str, list[Any]] = {"idempotencyKey": KEYS, "wait": [-1, 61, 1e9]}
 TABLE: dict[str, dict[str, list[Any]]] = {
@@ -73,7 +95,11 @@ TABLE: dict[str, dict[str, list[Any]]] = {
     | {name: values for name, values in SERVER.items() if "." in name},
     "deleteServer": {"id": BAD_IDS},
     "createTask": TASK,
-    "updateTask": {"id": BAD_IDS} | {name: [*values, None] for name, values in TASK.items()},
+    "updateTask": {"id": BAD_IDS}
+    | {name: [*values, None] for name, values in TASK.items() if "." not in name}
+    | {name: values for name, values in TASK.items() if "." in name},
+    "pauseTask": {"id": BAD_IDS, "until": ["2020-01-01T00:00:00Z"]},
+    "resumeTask": {"id": BAD_IDS},
     "setTaskEnabled": {"id": BAD_IDS},
     "deleteTask": {"id": BAD_IDS},
     "runTask": {"taskId": BAD_IDS} | ONCE,
@@ -123,7 +149,7 @@ def meant(api: Running, value: Any) -> Any:
         return api.server.host_keys * 17
     if isinstance(value, dict):
         known = {"ENCRYPTED": ENCRYPTED, "GOOD": PLAIN}
-        return {name: known.get(item, item) for name, item in value.items()}
+        return {name: known.get(item, item) if isinstance(item, str) else item for name, item in value.items()}
     return value
 
 
