@@ -20,7 +20,7 @@ from runner.execution import Drive
 from runner.outcome import Outcome, Stopped, ended, lost
 from runner.remote import program, verify
 from runner.remote.program import Run
-from runner.remote.wire import Identity, Wire
+from runner.remote.wire import Wire
 from runner.sink import Valve
 from runner.ssh import ConnectFailed, Connection, Process
 from runner.stopping import until_ended
@@ -60,15 +60,15 @@ class Spooled:
     short_readings: int = 0
     located: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def note(self, identity: Identity) -> None:
-        self.locate(identity)
-        if not self.known:
-            await self.drive.note({"remote": {"spool": self.run.spool, "known": True} | identity.shown()})
+    async def learn(self, wire: Wire) -> None:
+        """Where the run is on its target, and once it is started for certain, who."""
+        if wire.folder is not None:
+            self.folder = wire.folder
+            self.located.set()
+        if wire.identity is not None and not self.known and wire.record is None:
+            known = {"spool": self.run.spool, "folder": self.folder, "known": True}
+            await self.drive.note({"remote": known | wire.identity.shown()})
             self.known = True
-
-    def locate(self, identity: Identity) -> None:
-        self.folder = identity.folder
-        self.located.set()
 
 
 async def durable(drive: Drive, connection: Connection) -> Outcome:
@@ -152,8 +152,7 @@ async def read(spooled: Spooled, wire: Wire, process: Process) -> None:
     try:
         while not (wire.complete or wire.no_spool or over.done()):
             wire.changed.clear()
-            if wire.identity is not None:
-                await spooled.note(wire.identity)
+            await spooled.learn(wire)
             before = wire.missing
             changed = asyncio.create_task(wire.changed.wait(), name="news of an attachment")
             quiet = None if wire.record is None and wire.lost is None else QUIET_SECONDS
@@ -189,8 +188,7 @@ async def stop(spooled: Spooled, connection: Connection, reason: Reason) -> None
 async def outcome_of(spooled: Spooled, wire: Wire, connection: Connection, *, over: bool) -> Outcome | None:
     """What the reading came to; None when it was cut short."""
     record = wire.record
-    if wire.identity is not None:
-        spooled.locate(wire.identity)
+    await spooled.learn(wire)
     if wire.no_spool:
         return await fallen_back(spooled, connection)
     if record is not None and wire.complete:

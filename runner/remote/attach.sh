@@ -4,9 +4,9 @@
 # script, supervisor, and the function exports. Stdin stays open for as long as the caller watches.
 #
 # A line that begins with the nonce is for the caller, wherever it stands in stdout:
-#   NONCE begin            from here on both streams are the command's
+#   NONCE begin FOLDER     from here on both streams are the command's
 #   NONCE none             no folder can be written here; nothing was started
-#   NONCE is PID START BOOT CHILD FOLDER
+#   NONCE is PID START BOOT CHILD
 #   NONCE end STATUS OUT ERR WHY
 #   NONCE lost WHY
 bases() {
@@ -42,7 +42,7 @@ identified() {
     [ -n "$child" ]
 }
 alive() {
-    identified || { why=unidentified; [ "$waited" -lt 250 ]; return; }
+    identified || { why=unidentified; [ "$waited" -lt 10 ]; return; }
     why=rebooted
     [ "$boot" = "$now" ] || return
     why=killed
@@ -53,7 +53,7 @@ alive() {
     [ "${20}" = "$start" ]
 }
 tell_who() {
-    identified && printf '%s is %s %s %s %s %s\n' "$nonce" "$pid" "$start" "$boot" "$child" "$d"
+    identified && printf '%s is %s %s %s %s\n' "$nonce" "$pid" "$start" "$boot" "$child"
 }
 tell_end() {
     printf '%s end %s %s %s %s\n' "$nonce" "$status" "$o" "$e" "$how"
@@ -75,14 +75,14 @@ main() {
         bases || { printf '%s none\n' "$nonce"; exit; }
     fi
     printf '%s begin\n' "$nonce" >&4
-    printf '%s begin\n' "$nonce"
+    printf '%s begin %s\n' "$nonce" "$d"
     sup= waited=0
     if ended || { [ -e "$d/go" ] && ! alive; }; then
         rest
         exit
     fi
     if [ ! -e "$d/go" ]; then
-        ( exports; exec $session /bin/sh -c "$supervisor" sshcast "$d" "$id" "$now" "$limit" "$cap" "$script" ) \
+        ( exports; exec $session /bin/sh -c "$supervisor" sshcast "$d" "$id" "$now" "$limit" "$cap" "$$" "$script" ) \
             </dev/null >/dev/null 2>&1 3>&- 4>&- &
         sup=$!
     fi
@@ -96,13 +96,14 @@ main() {
     told=
     until ended; do
         [ -n "$told" ] || { tell_who && told=1; }
-        if [ -n "$sup" ] && [ -n "$told" ]; then
+        if [ -n "$sup" ]; then
+            # Its signal, which says that it has written who it is, ends the wait as well as its end does.
             wait "$sup"
-            sup=
+            kill -0 "$sup" || sup=
             continue
         fi
         alive || { ended && break; printf '%s lost %s\n' "$nonce" "$why"; wait "$reader"; exit; }
-        if [ -n "$told" ]; then sleep 1; else sleep 0.02 || sleep 1; fi
+        sleep 1
         waited=$((waited + 1))
     done
     [ -n "$told" ] || tell_who
@@ -112,5 +113,6 @@ main() {
 session=
 command -v setsid >/dev/null && session=setsid
 exec 3<&0 4>&2 2>/dev/null
+trap : USR1
 # One line: nothing of this text may be left for the reader of stdin.
 main; exit

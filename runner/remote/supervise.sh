@@ -1,6 +1,7 @@
 # Runs the command in a session of its own, whether or not anybody watches, and records how it ended.
-# Arguments: folder, id, boot id, time limit in seconds, output cap in bytes, script. Its stdin and outputs are /dev/null.
-d=$1 id=$2 boot=$3 limit=$4 cap=$5 script=$6
+# Arguments: folder, id, boot id, time limit in seconds, output cap in bytes, who started us, script. Stdin and outputs
+# are /dev/null.
+d=$1 id=$2 boot=$3 limit=$4 cap=$5 starter=$6 script=$7
 # Of all that were started for this run, the one that makes this file runs the command.
 set -C
 printf '' >"$d/go" || exit
@@ -18,6 +19,7 @@ SSHCAST_SPOOL=$id $session /bin/sh -c "$script" >>"$d/out" 2>>"$d/err" &
 child=$!
 put() { printf '%-127s\n' "$2" 1<>"$d/$1"; }
 put run "$$ $start $boot $child"
+[ "$PPID" = "$starter" ] && kill -USR1 "$starter"
 gone() { ! kill -0 "$group$child"; }
 stop() {
     put stop "$1"

@@ -20,13 +20,12 @@ class Garbled(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A run on its target: its supervisor, when that started (in ticks since `boot`), its command, its spool."""
+    """A run's processes on its target: its supervisor, when that started (in ticks since `boot`), and its command."""
 
     pid: str
     start: str
     boot: str
     child: str
-    folder: str
 
     def shown(self) -> dict[str, str]:
         """As the execution's row keeps it."""
@@ -45,12 +44,16 @@ class Record:
 
 @dataclass(slots=True, eq=False)
 class Wire:
-    """One attachment's reading. `changed` is set at every line for us, and when the last byte has come."""
+    """One attachment's reading. `changed` is set at every line for us, and when the last byte has come.
+
+    `folder` is the spool.
+    """
 
     write: Write
     received: dict[Stream, int]
     nonce: str = field(default_factory=lambda: "\x01" + secrets.token_hex(12))
     changed: asyncio.Event = field(default_factory=asyncio.Event)
+    folder: str | None = None
     identity: Identity | None = None
     record: Record | None = None
     no_spool: bool = False
@@ -105,8 +108,9 @@ class Wire:
         word, _, rest = line.strip().partition(" ")
         if word == "begin":
             self._begun.add(stream)
+            self.folder = rest or self.folder
         elif word == "is":
-            self.identity = Identity(*rest.split(" ", 4))
+            self.identity = Identity(*rest.split(" "))
         elif word == "end":
             status, out, err, why = rest.split(" ")
             self.record = Record(int(status), int(out), int(err), why)

@@ -33,7 +33,8 @@ class Mortal:
     def client(self) -> httpx2.AsyncClient:
         self.token = self.token or self.commands.output("token", "admin", "--ttl", "86400")
         headers = {"Authorization": f"Bearer {self.token}"}
-        return httpx2.AsyncClient(base_url=self.url, headers=headers, timeout=60, trust_env=False)
+        patient = httpx2.Timeout(30, read=300)
+        return httpx2.AsyncClient(base_url=self.url, headers=headers, timeout=patient, trust_env=False)
 
     def start(self) -> None:
         with (self.commands.data.parent / "serve.log").open("ab") as log:

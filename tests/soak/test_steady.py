@@ -1,0 +1,105 @@
+"""Steady load for a long time: what the service holds does not grow."""
+
+import asyncio
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from tests.commands import Commands
+from tests.faults.service import Mortal
+from tests.faults.work import FULL, RUN
+from tests.targets import Target, openssh
+
+__all__ = ["openssh"]
+
+pytestmark = [pytest.mark.anyio, pytest.mark.soak, pytest.mark.timeout(3600)]
+
+SECONDS = 1200 if FULL else 60
+RUNS_A_SECOND = 20
+WARM_SECONDS = 120 if FULL else 20
+AT_ONCE = 40
+IDLE_DESCRIPTORS = 30
+COMMAND = "echo out; echo err >&2; head -c 3000 /dev/zero"
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What the process holds at one moment: resident KiB, open descriptors, threads."""
+
+    resident: int
+    descriptors: int
+    threads: int
+
+    @classmethod
+    def of(cls, pid: int) -> "Sample":
+        status = dict(
+            line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":" in line
+        )
+        descriptors = len(list(Path(f"/proc/{pid}/fd").iterdir()))
+        return cls(int(status["VmRSS"].split()[0]), descriptors, int(status["Threads"]))
+
+
+@pytest.fixture
+def service(openssh: Target, tmp_path: Path) -> Iterator[Mortal]:
+    commands = Commands(tmp_path / "data")
+    commands.output("user", "add", "admin", "--role", "admin", "--password-stdin", stdin="correct horse battery\n")
+    where = ["--host", openssh.host, "--port", str(openssh.port), "--user", openssh.username]
+    key = ["--key", str(openssh.folder / "user"), "--host-key", openssh.host_key]
+    commands.output("server", "add", "target", *where, *key)
+    mortal = Mortal(commands)
+    mortal.start()
+    yield mortal
+    mortal.stop()
+
+
+async def test_memory_descriptors_and_threads_stay_flat(service: Mortal) -> None:
+    """What it holds when idle: after a first load, and after a long one."""
+    async with service.client() as client:
+        await service.calls(client.get, "/readyz")
+    assert set(await load(service, WARM_SECONDS)) == {"SUCCESS"}
+    before = await settled(service)
+    states = await load(service, SECONDS)
+    assert set(states) == {"SUCCESS"}
+    after = await settled(service)
+    print(json.dumps({"runs": len(states), "before": asdict(before), "after": asdict(after)}))
+    assert after.descriptors <= before.descriptors
+    assert after.threads <= before.threads
+    assert after.resident <= before.resident * 1.15
+
+
+async def load(service: Mortal, seconds: int) -> list[str]:
+    """20 runs a second, or as many as the machine can; how each ended."""
+    states: list[str] = []
+    turns = asyncio.Semaphore(AT_ONCE)
+    async with service.client() as client, asyncio.TaskGroup() as group:
+        begun = time.monotonic()
+        for number in range(seconds * RUNS_A_SECOND):
+            await asyncio.sleep(max(0.0, begun + number / RUNS_A_SECOND - time.monotonic()))
+            await turns.acquire()
+            group.create_task(one(client, states, turns))
+    return states
+
+
+async def one(client: httpx2.AsyncClient, states: list[str], turns: asyncio.Semaphore) -> None:
+    wanted = {"serverId": 1, "command": COMMAND, "wait": 60}
+    query = RUN.replace("execution { id }", "execution { id state }")
+    answer = (await client.post("/graphql", json={"query": query, "variables": {"input": wanted}})).json()
+    states.append(answer["data"]["runCommand"]["execution"]["state"])
+    turns.release()
+
+
+async def settled(service: Mortal) -> Sample:
+    """Once the connections of the load are closed: theirs of HTTP at once, ours of SSH after a minute without use."""
+    assert service.process is not None
+    found = Sample.of(service.process.pid)
+    for _ in range(8):
+        await asyncio.sleep(10)
+        last, found = found, Sample.of(service.process.pid)
+        if found.descriptors == last.descriptors < IDLE_DESCRIPTORS:
+            break
+    return found
