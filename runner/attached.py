@@ -10,7 +10,7 @@ from runner.execution import Drive
 from runner.outcome import Outcome, Stopped, ended, lost
 from runner.remote import verify
 from runner.sink import Valve
-from runner.ssh import Connection, Exit, Process
+from runner.ssh import ConnectFailed, Connection, Exit, Process
 from runner.stopping import until_ended
 
 GRACE_SECONDS = 3.0
@@ -22,7 +22,7 @@ async def attached(drive: Drive, connection: Connection) -> Outcome:
     mark = f"{row.id}-{secrets.token_hex(8)}."
     await drive.note({"remote": {"mark": mark}})
     line = quoting.command_line(row.command, env={**row.env, "SSHCAST_SPOOL": mark}, working_dir=row.working_dir)
-    process = await connection.start(line, on_output=drive.sink.write)
+    process = await connection.start(line, on_output=drive.sink.write, stdin=b"")
     drive.sink.valve = Valve(process.pause, process.resume)
     ending = asyncio.create_task(process.wait(), name=f"exit of execution {row.id}")
     try:
@@ -45,13 +45,28 @@ def finished(exit: Exit) -> Outcome:
 async def stop(
     process: Process, connection: Connection, ending: "asyncio.Task[Exit]", reason: Reason, *, mark: str, seconds: int
 ) -> Outcome:
-    """TERM, grace, KILL, then look on the target for whatever carries the run's mark."""
+    """TERM, a grace and KILL, to the channel and to whatever carries the run's mark; and a look at what is left.
+
+    A server need not heed a channel's signals (OpenSSH's does not for root), and what left the session gets none.
+    """
     process.resume()
-    for signal, wait in (("TERM", GRACE_SECONDS), ("KILL", KILL_SECONDS)):
-        with suppress(OSError):
-            process.signal(signal)
-        await asyncio.wait([ending], timeout=wait)
-        if ending.done():
-            break
-    look = await verify.end_marked(connection, mark)
+    signal(process, "TERM")
+    look = await looked(connection, mark)
+    if look.verified_gone is None:
+        await asyncio.wait([ending], timeout=GRACE_SECONDS)
+    signal(process, "KILL")
+    await asyncio.wait([ending], timeout=KILL_SECONDS)
     return Stopped(reason, look.verified_gone, look.alive).outcome(seconds)
+
+
+def signal(process: Process, name: str) -> None:
+    with suppress(OSError):
+        process.signal(name)
+
+
+async def looked(connection: Connection, mark: str) -> verify.Look:
+    """What `verify` finds; nothing is known when the connection is gone by now."""
+    try:
+        return await verify.end_marked(connection, mark)
+    except ConnectFailed:
+        return verify.Look(None)
