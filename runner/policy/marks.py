@@ -1,0 +1,46 @@
+"""Characters that stand for what is not known when a command is only read.
+
+They are private-use characters of plane 15, so that an expanded value stays a plain string. A command that contains
+one itself is refused (`syntax.control-character`).
+"""
+
+import re
+
+UNKNOWN = "\U000f0001"
+"""Text that cannot be known: a variable of the target, a line that was read."""
+OUTPUT = "\U000f0002"
+"""What a command prints."""
+REMOTE = "\U000f0003"
+"""What came over the network."""
+DECODED = "\U000f0004"
+"""What a decoder made of text that is not known."""
+HOME = "\U000f0005"
+"""The home directory of the user that runs the command."""
+STAR = "\U000f0006"
+QUERY = "\U000f0007"
+BRACKET = "\U000f0008"
+FOUND = "\U000f0009"
+"""A path that `find` or a list on standard input names."""
+
+GLOBS = {"*": STAR, "?": QUERY, "[": BRACKET}
+PLAIN = {ord(mark): char for char, mark in GLOBS.items()}
+ACTIVE = {ord(char): mark for char, mark in GLOBS.items()}
+
+TEXT = re.compile(f"[{UNKNOWN}{OUTPUT}{REMOTE}{DECODED}{FOUND}]")
+"""Any mark that may stand for text of any length."""
+WILD = re.compile(f"[{STAR}{QUERY}{BRACKET}]")
+RESERVED = re.compile("[\U000f0000-\U000ffffd]")
+
+
+def plain(value: str) -> str:
+    """The value with its wildcards as the characters they were written as."""
+    return value.translate(PLAIN)
+
+
+def shown(value: str) -> str:
+    """The value for a person to read."""
+    return TEXT.sub("…", plain(value)).replace(HOME, "~")
+
+
+def known(value: str) -> bool:
+    return TEXT.search(value) is None

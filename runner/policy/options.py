@@ -1,0 +1,85 @@
+"""Options of programs: which words are options, which their values, which operands."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Takes:
+    """Which options take a value that may be the next word. `short` holds letters, `long` names with their dashes."""
+
+    short: str = ""
+    long: frozenset[str] = frozenset()
+    single: bool = False
+    """Long names have one dash, as in `find` and `openssl`."""
+
+
+@dataclass(slots=True)
+class Parsed:
+    """`flags` holds letters and long names that were given; `values` what they were given; `rest` the operands."""
+
+    flags: set[str] = field(default_factory=set)
+    values: list[tuple[str, str]] = field(default_factory=list)
+    rest: tuple[str, ...] = ()
+
+    def has(self, *names: str) -> bool:
+        return any(name in self.flags for name in names)
+
+    def value(self, *names: str) -> str | None:
+        """The last value of an option under one of its names."""
+        found = [value for name, value in self.values if name in names]
+        return found[-1] if found else None
+
+
+def leading(args: Iterable[str], takes: Takes) -> Parsed:
+    """Options up to the first operand; the rest is another command's."""
+    return read(tuple(args), takes, anywhere=False)
+
+
+def anywhere(args: Iterable[str], takes: Takes) -> Parsed:
+    """Options among operands, as GNU programs take them."""
+    return read(tuple(args), takes, anywhere=True)
+
+
+def read(args: tuple[str, ...], takes: Takes, *, anywhere: bool) -> Parsed:
+    parsed, operands, place = Parsed(), list[str](), 0
+    while place < len(args):
+        word = args[place]
+        place += 1
+        if word == "--":
+            operands.extend(args[place:])
+            break
+        if word.startswith("--") or (takes.single and word.startswith("-") and len(word) > 1):
+            place += long_option(word, args[place : place + 1], takes, parsed)
+        elif word.startswith("-") and len(word) > 1:
+            place += short_options(word[1:], args[place : place + 1], takes, parsed)
+        elif anywhere:
+            operands.append(word)
+        else:
+            operands.extend(args[place - 1 :])
+            break
+    parsed.rest = tuple(operands)
+    return parsed
+
+
+def long_option(word: str, following: tuple[str, ...], takes: Takes, parsed: Parsed) -> int:
+    """How many of the following words are its value."""
+    name, equals, value = word.partition("=")
+    parsed.flags.add(name)
+    if equals:
+        parsed.values.append((name, value))
+    elif name in takes.long and following:
+        parsed.values.append((name, following[0]))
+        return 1
+    return 0
+
+
+def short_options(letters: str, following: tuple[str, ...], takes: Takes, parsed: Parsed) -> int:
+    for place, letter in enumerate(letters):
+        parsed.flags.add(letter)
+        if letter not in takes.short:
+            continue
+        attached = letters[place + 1 :]
+        parsed.values.append((letter, attached or "".join(following)))
+        return 0 if attached else len(following)
+    return 0

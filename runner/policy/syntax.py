@@ -1,0 +1,186 @@
+"""The syntax tree of a shell text. `start` and `end` are character offsets in the outermost text."""
+
+from dataclasses import dataclass, field
+from typing import Literal as Choice
+from typing import TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """Text that stands for itself. Unquoted text may hold wildcards, braces and a tilde."""
+
+    text: str
+    quoted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """`$name` or `${name…}`. `operator` is what follows the name (`:-`, `#`, `//`, …), `word` its operand."""
+
+    name: str
+    quoted: bool
+    operator: str = ""
+    word: "Word | None" = None
+    index: str | None = None
+    prefix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Substitution:
+    """`$(…)` or backticks."""
+
+    program: "Sequence"
+    quoted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """`<(…)` or `>(…)`."""
+
+    program: "Sequence"
+    direction: str
+
+
+@dataclass(frozen=True, slots=True)
+class Arithmetic:
+    """`$((…))`, with the expansions inside it."""
+
+    text: str
+    parts: "tuple[Part, ...]"
+    quoted: bool
+
+
+Part: TypeAlias = Literal | Parameter | Substitution | Process | Arithmetic
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    parts: tuple[Part, ...]
+    start: int
+    end: int
+
+    @property
+    def bare(self) -> str | None:
+        """Its text if it is one unquoted literal."""
+        if len(self.parts) == 1 and isinstance(part := self.parts[0], Literal) and not part.quoted:
+            return part.text
+        return None
+
+
+@dataclass(slots=True)
+class Redirect:
+    """`operator` is one of < > >> >| <> <& >& &> &>> << <<- <<<. The body of a here-document comes later."""
+
+    operator: str
+    fd: str
+    target: Word
+    body: Word | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """`name=value`, `name+=value`, `name[index]=value`, `name=(elements)`."""
+
+    name: str
+    append: bool
+    value: Word | None
+    elements: tuple[Word, ...] | None = None
+    index: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Simple:
+    assignments: tuple[Assignment, ...]
+    words: tuple[Word, ...]
+    redirects: tuple[Redirect, ...]
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    commands: "tuple[Command, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Commands joined by `&&` and `||`."""
+
+    first: "Command"
+    rest: "tuple[tuple[str, Command], ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """Commands one after the other; `background` holds the places of those followed by `&`."""
+
+    commands: "tuple[Command, ...]" = ()
+    background: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """`{ …; }`, `( … )`, and a coprocess."""
+
+    kind: Choice["group", "subshell", "coproc"]
+    body: Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """`if`: conditions and bodies in the order of the text."""
+
+    conditions: tuple[Sequence, ...]
+    bodies: tuple[Sequence, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """`while` and `until`."""
+
+    condition: Sequence
+    body: Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class For:
+    """`for` and `select`. `words` is None for the positional parameters; an arithmetic `for` has no name."""
+
+    name: str
+    words: tuple[Word, ...] | None
+    body: Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    subject: Word
+    patterns: tuple[tuple[Word, ...], ...]
+    bodies: tuple[Sequence, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    name: str
+    body: "Command"
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """`[[ … ]]` and `(( … ))`: the words in it matter only for what they expand."""
+
+    words: tuple[Word, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Redirected:
+    """A compound command with redirections."""
+
+    command: "Command"
+    redirects: tuple[Redirect, ...] = field(default=())
+
+
+Command: TypeAlias = (
+    Simple | Pipeline | Chain | Sequence | Block | Branch | Loop | For | Case | Function | Test | Redirected
+)
