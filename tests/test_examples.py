@@ -63,6 +63,8 @@ class World:
             return await self.service.data(query, role, **variables)
         if "executionUpdates" in query:
             return await self.watch_a_run(query, variables)
+        if "scheduleEvents" in query:
+            return await self.watch_a_slot(query)
         async with self.service.socket("admin") as socket:
             return [event["data"] async for event in socket.follow(query, **variables)]
 
@@ -77,6 +79,17 @@ class World:
             while found[-1]["executionUpdates"]["state"] != "FAILED":  # others may be ending too
                 found.append((await anext(events))["data"])
         return found
+
+    async def watch_a_slot(self, query: str) -> Data:
+        """What a watcher of schedules is told first, while tasks are created that run at once."""
+        task = {"name": "Now", "command": "df", "serverId": "1", "cronExpr": "@once"}
+        async with self.service.socket("admin") as socket:
+            first = asyncio.ensure_future(anext(socket.follow(query)))
+            while not first.done():
+                await self.service.data(CREATE, "admin", task=task)
+                await asyncio.wait([first], timeout=0.2)
+            found: Data = (await first)["data"]
+            return found
 
 
 @pytest.fixture
@@ -132,11 +145,18 @@ EXPECTED: dict[str, Callable[[Any], Any]] = {
     "35_tasks_by_last_run": lambda data: names(data["tasks"]) == [SAMPLES[0].name],
     "36_tasks_by_creator": lambda data: data["tasks"]["totalCount"] == len(SAMPLES),
     "37_task": lambda data: data["task"]["executions"]["nodes"][0]["exitCode"] == 0,
+    "38_schedule_preview": lambda data: (
+        [run["note"] for run in data["schedulePreview"]["runs"]] == [None, "MOVED", None]
+    ),
+    "39_task_next_runs": lambda data: len(data["task"]["nextRuns"]) == 3,
     "40_create_task": lambda data: data["createTask"]["task"]["nextRun"],
     "41_create_task_once": lambda data: data["createTask"]["execution"]["id"],
     "42_update_task": lambda data: data["updateTask"]["task"]["command"] == "df -h /",
     "43_set_task_enabled": lambda data: data["setTaskEnabled"]["task"]["enabled"] is False,
     "44_delete_task": lambda data: data["deleteTask"]["task"]["id"] == "4",
+    "45_schedule_terms": lambda data: data["updateTask"]["task"]["terms"]["overlap"] == "QUEUE",
+    "46_pause_task": lambda data: data["pauseTask"]["task"]["pausedAt"],
+    "47_resume_task": lambda data: data["resumeTask"]["task"]["pausedAt"] is None,
     "50_run_task": lambda data: data["runTask"]["execution"]["state"] == "PENDING",
     "51_run_task_and_wait": lambda data: data["runTask"]["execution"]["state"] == "SUCCESS",
     "52_run_command": lambda data: data["runCommand"]["execution"]["trigger"] == "API",
@@ -146,10 +166,13 @@ EXPECTED: dict[str, Callable[[Any], Any]] = {
     "62_executions_filtered": lambda data: [
         node["exitCode"] for node in data["executions"]["nodes"] if node["state"] == "SUCCESS"
     ],
+    "63_schedule_ledger": lambda data: "FIRED" in [node["outcome"] for node in data["scheduleLedger"]["nodes"]],
+    "64_slots_of_task": lambda data: data["task"]["slots"]["totalCount"] == len(data["task"]["slots"]["nodes"]),
     "70_watch_output": watched_output,
     "71_watch_output_after": watched_rest,
     "72_watch_executions": lambda events: events[-1]["executionUpdates"]["exitCode"] > 0,
     "73_watch_executions_filtered": lambda events: len(events) == 1,
+    "74_watch_schedule": lambda event: event["scheduleEvents"]["outcome"] == "FIRED",
 }
 
 
