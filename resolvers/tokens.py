@@ -20,6 +20,7 @@ from resolvers.errors import Unauthenticated
 
 ISSUER = "sshcast"
 ALGORITHM = "HS256"
+HEADER = {"alg": ALGORITHM, "typ": "JWT"}
 LEEWAY_SECONDS = 10
 MOST_BYTES = 4096
 KEY_BYTES = 32
@@ -74,7 +75,7 @@ class TokenIssuer:
                 raise ValueError("too long")
             found = jws.deserialize_compact(token, self._key, algorithms=[ALGORITHM])
             return self._checked(found.headers(), orjson.loads(found.payload), kind)
-        except (JoseError, ValueError, TypeError, KeyError, OverflowError):
+        except (JoseError, ValueError, TypeError, KeyError, OverflowError, OSError):
             raise Unauthenticated() from None
 
     def _issue(self, user: User, kind: Kind, seconds: int) -> str:
@@ -93,10 +94,10 @@ class TokenIssuer:
             "nbf": int(now.timestamp()),
             "exp": int((now + timedelta(seconds=seconds)).timestamp()),
         }
-        return jws.serialize_compact({"alg": ALGORITHM, "typ": "JWT"}, orjson.dumps(claims), self._key)
+        return jws.serialize_compact(HEADER, orjson.dumps(claims), self._key)
 
     def _checked(self, header: dict[str, Any], claims: Any, kind: Kind) -> Claims:
-        if set(header) != {"alg", "typ"} or not isinstance(claims, dict):
+        if header != HEADER or not isinstance(claims, dict):
             raise ValueError("header")
         whole = {name: claims[name] for name in ("iat", "nbf", "exp", "user_id", "tv")}
         words = {name: claims[name] for name in ("iss", "aud", "sub", "typ", "jti", "username", "role")}
