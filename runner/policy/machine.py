@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass, field
 
-from runner.policy import assigning, checks, flow, marks, naming, paths, programs, redirects
-from runner.policy.expand import Expander
-from runner.policy.parser import parse
-from runner.policy.shell import Argv, mark_of, name_of
-from runner.policy.source import Budget, SyntaxFault
-from runner.policy.state import State, Values, merged
-from runner.policy.syntax import (
+from runner.policy import marks
+from runner.policy.following import assigning, flow, naming, redirects
+from runner.policy.following.expand import Expander
+from runner.policy.following.shell import Argv, mark_of, name_of
+from runner.policy.following.state import State, Values, merged
+from runner.policy.grammar.parser import parse
+from runner.policy.grammar.source import Budget, SyntaxFault
+from runner.policy.grammar.syntax import (
     Block,
     Chain,
     Command,
@@ -20,6 +21,8 @@ from runner.policy.syntax import (
     Sequence,
     Simple,
 )
+from runner.policy.programs import handlers
+from runner.policy.rules import checks, paths
 
 Span = tuple[int, int]
 NOTHING: Values = ("",)
@@ -205,7 +208,7 @@ class Machine:
         return found
 
     def alias(self, argv: Argv) -> Values:
-        text = self.state.aliases[argv[0]] + "".join(f" {programs.quote(word)}" for word in argv[1:])
+        text = self.state.aliases[argv[0]] + "".join(f" {handlers.quote(word)}" for word in argv[1:])
         return self.text(text, "alias " + argv[0], apart=False)
 
     def invoke(self, argv: Argv, via: str = "") -> Values:
@@ -226,7 +229,7 @@ class Machine:
         name = name_of(argv[0])
         for rule in checks.broken(name, argv, self):
             self.hit(rule)
-        if (known := programs.HANDLERS.get(name)) is not None and len(self.via) < MOST_CALLS:
+        if (known := handlers.HANDLERS.get(name)) is not None and len(self.via) < MOST_CALLS:
             return known(self, argv)
         if (written := self.state.files.get(paths.resolved(argv[0], self.state.cwd))) is not None:
             return merged(*(self.text(text, name) for text in written))

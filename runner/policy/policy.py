@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from runner.policy import checks, marks, rules
+from runner.policy import marks, rulebook
+from runner.policy.grammar.source import LONGEST, Budget, SyntaxFault, TooComplex
 from runner.policy.machine import Hit, Machine
-from runner.policy.rules import Mode, Rules
-from runner.policy.source import LONGEST, Budget, SyntaxFault, TooComplex
+from runner.policy.rulebook import Mode, Rules
+from runner.policy.rules import checks
 from runner.policy.verdict import Finding, Verdict
 
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u0080-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
@@ -23,7 +24,7 @@ class Policy:
 
     @classmethod
     def load(cls, *, mode: Mode = "standard") -> "Policy":
-        return cls(rules.load(), mode)
+        return cls(rulebook.load(), mode)
 
     @property
     def version(self) -> str:

@@ -8,9 +8,9 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from runner.policy.parser import parse
-from runner.policy.source import Budget
-from runner.policy.syntax import Simple
+from runner.policy.grammar.parser import parse
+from runner.policy.grammar.source import Budget
+from runner.policy.grammar.syntax import Simple
 
 SHFMT = Path(sys.executable).with_name("shfmt")
 

@@ -1,0 +1,1 @@
+"""What a shell knows and expands while a text is followed."""

@@ -1,0 +1,92 @@
+"""Brace expansion of a word: `a{b,c}d`, `{1..5}`."""
+
+import re
+from typing import TypeAlias
+
+from runner.policy.grammar.syntax import Literal, Part
+
+Atom: TypeAlias = str | Part
+"""An unquoted character, or a part that braces do not look into."""
+
+MOST = 64
+RANGE = re.compile(r"(-?\d{1,6}|[A-Za-z])\.\.(-?\d{1,6}|[A-Za-z])(?:\.\.-?\d{1,4})?\Z")
+
+
+def expanded(parts: tuple[Part, ...]) -> list[tuple[Part, ...]]:
+    """The words that one word becomes, at most 64."""
+    if not any(isinstance(part, Literal) and not part.quoted and "{" in part.text for part in parts):
+        return [parts]
+    return [joined(atoms) for atoms in alternatives(atomized(parts), 0)[:MOST]]
+
+
+def atomized(parts: tuple[Part, ...]) -> list[Atom]:
+    atoms: list[Atom] = []
+    for part in parts:
+        if isinstance(part, Literal) and not part.quoted:
+            atoms.extend(part.text)
+        else:
+            atoms.append(part)
+    return atoms
+
+
+def joined(atoms: list[Atom]) -> tuple[Part, ...]:
+    parts: list[Part] = []
+    text = ""
+    for atom in [*atoms, None]:
+        if isinstance(atom, str):
+            text += atom
+            continue
+        if text:
+            parts.append(Literal(text))
+            text = ""
+        if atom is not None:
+            parts.append(atom)
+    return tuple(parts)
+
+
+def alternatives(atoms: list[Atom], depth: int) -> list[list[Atom]]:
+    """The first brace that has alternatives, expanded, then the rest."""
+    for start, atom in enumerate(atoms):
+        if atom != "{" or depth > 6:
+            continue
+        end, choices = choices_at(atoms, start)
+        if len(choices) < 2:
+            continue
+        before, rest = atoms[:start], alternatives(atoms[end:], depth + 1)
+        inner = [found for choice in choices for found in alternatives(choice, depth + 1)][:MOST]
+        return [before + middle + after for middle in inner for after in rest][:MOST]
+    return [atoms]
+
+
+def choices_at(atoms: list[Atom], start: int) -> tuple[int, list[list[Atom]]]:
+    """Where the brace at `start` ends, and what its commas part; nothing if it does not close."""
+    depth, choices, current = 0, [], list[Atom]()
+    for place in range(start + 1, len(atoms)):
+        atom = atoms[place]
+        if atom == "}" and depth == 0:
+            choices.append(current)
+            return place + 1, choices if len(choices) > 1 else ranged(current)
+        if atom == "," and depth == 0:
+            choices.append(current)
+            current = []
+            continue
+        depth += {"{": 1, "}": -1}.get(atom, 0) if isinstance(atom, str) else 0
+        current.append(atom)
+    return start, []
+
+
+def ranged(atoms: list[Atom]) -> list[list[Atom]]:
+    """`1..5`, `a..e`: the first 64."""
+    if not all(isinstance(atom, str) for atom in atoms):
+        return []
+    found = RANGE.match("".join(atom for atom in atoms if isinstance(atom, str)))
+    if found is None or found[1].lstrip("-").isdigit() != found[2].lstrip("-").isdigit():
+        return []
+    if found[1].lstrip("-").isdigit():
+        return [list(str(number)) for number in steps(int(found[1]), int(found[2]))]
+    return [[chr(code)] for code in steps(ord(found[1]), ord(found[2]))]
+
+
+def steps(first: int, last: int) -> range:
+    count = min(abs(last - first) + 1, MOST)
+    return range(first, first + count) if last >= first else range(first, first - count, -1)

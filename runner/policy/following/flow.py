@@ -1,0 +1,102 @@
+"""Follows what may run more than once or not at all: branches, loops, cases, and lists with `&&` and `||`."""
+
+from typing import Protocol
+
+from runner.policy import marks
+from runner.policy.following import conditions
+from runner.policy.following.redirects import Following
+from runner.policy.following.state import LONGEST_VALUE, Values, merged
+from runner.policy.grammar.syntax import Branch, Case, Chain, Command, For, Loop, Test
+
+NOTHING: Values = ("",)
+
+
+class Runner(Following, Protocol):
+    def run(self, command: Command) -> Values: ...
+
+
+def conditional(runner: Runner, command: Command) -> Values:
+    """What may run more than once or not at all."""
+    before = dict(runner.state.variables)
+    match command:
+        case Branch():
+            found = branch(runner, command)
+        case Loop():
+            found = added([runner.run(command.condition), runner.run(command.body)])
+        case For():
+            found = each(runner, command)
+        case Case():
+            found = case(runner, command)
+        case Test():
+            runner.expander.words(command.words)
+            found = NOTHING
+        case _:
+            raise TypeError(command)
+    runner.state.join(before)
+    return found
+
+
+def branch(runner: Runner, command: Branch) -> Values:
+    before = dict(runner.state.variables)
+    outputs: list[Values] = []
+    for place, body in enumerate(command.bodies):
+        if place < len(command.conditions):
+            runner.run(command.conditions[place])
+        reached = dict(runner.state.variables)
+        conditions.assume(command.conditions[place : place + 1], runner.state)
+        outputs.append(runner.run(body))
+        after, runner.state.variables = runner.state.variables, reached
+        before = {**after, **{name: merged(values, after.get(name, values)) for name, values in before.items()}}
+    runner.state.join(before)
+    return merged(*outputs)
+
+
+def chain(runner: Runner, command: Chain) -> Values:
+    outputs = [runner.run(command.first)]
+    before = dict(runner.state.variables)
+    ahead = command.first
+    for operator, inner in command.rest:
+        if operator == "&&":
+            conditions.assume((ahead,), runner.state)
+            outputs.append(runner.run(inner))
+        else:
+            outputs.append(otherwise(runner, inner))
+        ahead = inner
+    runner.state.join(before)
+    return added(outputs) if all(operator == "&&" for operator, _ in command.rest) else merged(*outputs)
+
+
+def otherwise(runner: Runner, command: Command) -> Values:
+    """After `||`: the directory stays that of what succeeded."""
+    before = runner.state.cwd
+    found = runner.run(command)
+    runner.state.cwd = before
+    return found
+
+
+def each(runner: Runner, command: For) -> Values:
+    if command.words is None:
+        values: Values = runner.state.all_arguments() or NOTHING
+    else:
+        values = tuple(dict.fromkeys(text for fields in runner.expander.words(command.words) for text in fields))
+    if command.name and values:
+        runner.state.variables[command.name] = values
+    return runner.run(command.body)
+
+
+def case(runner: Runner, command: Case) -> Values:
+    runner.expander.text(command.subject)
+    outputs = [NOTHING]
+    for words, body in zip(command.patterns, command.bodies, strict=True):
+        runner.expander.words(words)
+        outputs.append(runner.run(body))
+    return merged(*outputs)
+
+
+def added(outputs: list[Values]) -> Values:
+    """One after the other, as one text."""
+    found: Values = NOTHING
+    for values in outputs:
+        if values != NOTHING:
+            found = tuple(dict.fromkeys(one + more for one in found for more in values))[:16]
+    return tuple(value if len(value) <= LONGEST_VALUE else marks.OUTPUT for value in found)

@@ -1,0 +1,42 @@
+"""What the parts that look through a program may ask of the shell that is followed."""
+
+from typing import Protocol
+
+from runner.policy import marks
+from runner.policy.following.state import State, Values
+
+Argv = tuple[str, ...]
+"""A program's words, expanded, its name first."""
+
+
+class Shell(Protocol):
+    state: State
+    stdin: Values
+    """What the program at hand could read."""
+    via: tuple[str, ...]
+
+    def invoke(self, argv: Argv, via: str = "") -> Values:
+        """Run a program; what it prints."""
+        ...
+
+    def text(self, text: str, via: str, *, apart: bool = True) -> Values:
+        """Run a shell text, in a shell of its own unless not `apart`; what it prints."""
+        ...
+
+    def hit(self, rule: str) -> None:
+        """A rule is broken by the command at hand."""
+        ...
+
+
+def mark_of(values: Values) -> str:
+    """The mark for what a program makes of `values`: what is worse comes first."""
+    text = "".join(values)
+    for mark in (marks.DECODED, marks.REMOTE):
+        if mark in text:
+            return mark
+    return marks.OUTPUT
+
+
+def name_of(word: str) -> str:
+    """The program's name without its directory."""
+    return word.rsplit("/", 1)[-1]

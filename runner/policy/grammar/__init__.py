@@ -1,0 +1,1 @@
+"""Reads shell texts into syntax trees."""

@@ -1,0 +1,24 @@
+"""Skips what separates words and commands."""
+
+import re
+
+from runner.policy.grammar import heredocs
+from runner.policy.grammar.source import Source
+
+BLANK = re.compile(r"(?:[ \t]|\\\n)+")
+COMMENT = re.compile(r"#[^\n]*")
+
+
+def skip_blank(source: Source) -> None:
+    """Blanks, lines that go on, and a comment."""
+    source.match(BLANK)
+    if source.peek() == "#":
+        source.match(COMMENT)
+
+
+def skip_lines(source: Source) -> None:
+    """Blanks, comments and line ends, with the here-documents that begin there."""
+    skip_blank(source)
+    while source.take("\n"):
+        heredocs.read_bodies(source)
+        skip_blank(source)

@@ -1,0 +1,208 @@
+"""Reads commands: lists, pipelines, and simple commands with their assignments and redirections."""
+
+import re
+
+from runner.policy.grammar import compounds, heredocs, words
+from runner.policy.grammar.blanks import skip_blank, skip_lines
+from runner.policy.grammar.source import Source, SyntaxFault
+from runner.policy.grammar.syntax import (
+    Assignment,
+    Block,
+    Chain,
+    Command,
+    Function,
+    Literal,
+    Pipeline,
+    Redirect,
+    Redirected,
+    Sequence,
+    Simple,
+    Word,
+)
+
+AND_OR = re.compile(r"&&|\|\|")
+PIPE = re.compile(r"\|&|\|(?!\|)")
+REDIRECT = re.compile(r"(\d+|\{[A-Za-z_]\w*\})?(<<<|<<-|<<|<>|<&|<(?!\()|&>>|&>|>>|>\||>&|>(?!\())")
+ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)(\[(?:[^\[\]'\"\\`]|\[[^\]]*\]|'[^']*'|\"[^\"]*\")*\])?(\+?=)")
+FUNCTION = re.compile(r"([^\s|&;()<>\\'\"$`{}#=]+)[ \t]*\([ \t]*\)")
+FUNCTION_WORD = re.compile(r"function[ \t]+([^\s|&;()<>\\'\"$`]+)[ \t]*(?:\([ \t]*\))?")
+KEYWORD = re.compile(r"(?:if|while|until|for|select|case|\{|\[\[|coproc)(?=[\s;&|()<>]|\Z)|\(\(|\(")
+BANG = re.compile(r"!(?=[ \t\n(]|\Z)")
+TIME = re.compile(r"time(?=[ \t\n;&|]|\Z)(?:[ \t]+-p(?=[ \t]))?(?:[ \t]+--(?=[ \t]))?")
+RESERVED = frozenset({"then", "do", "done", "fi", "elif", "else", "esac", "}", "in"})
+OPTION = re.compile(r"[ \t]+-")
+
+
+def chain(source: Source) -> Command:
+    """Pipelines joined by `&&` and `||`."""
+    first = pipeline(source)
+    rest: list[tuple[str, Command]] = []
+    skip_blank(source)
+    while operator := source.match(AND_OR):
+        skip_lines(source)
+        rest.append((operator, pipeline(source)))
+        skip_blank(source)
+    return Chain(first, tuple(rest)) if rest else first
+
+
+def pipeline(source: Source) -> Command:
+    while source.match(BANG) or timed(source):
+        skip_blank(source)
+    if ends_here(source):
+        return Sequence()
+    found = [command(source)]
+    skip_blank(source)
+    while source.match(PIPE):
+        skip_lines(source)
+        found.append(command(source))
+        skip_blank(source)
+    return Pipeline(tuple(found)) if len(found) > 1 else found[0]
+
+
+def timed(source: Source) -> bool:
+    """The keyword `time`; with other options it is the program."""
+    start = source.pos
+    if source.match(TIME) and OPTION.match(source.text, source.pos) is None:
+        return True
+    source.pos = start
+    return False
+
+
+def ends_here(source: Source) -> bool:
+    """`!` or `time` alone."""
+    before = source.text[max(0, source.pos - 32) : source.pos].rstrip(" \t")
+    return before.endswith(("!", "time")) and (source.pos >= len(source.text) or source.peek() in "\n;)")
+
+
+def command(source: Source) -> Command:
+    source.budget.enter()
+    found = compound(source) or simple(source)
+    source.budget.leave()
+    return found
+
+
+def compound(source: Source) -> Command | None:
+    """A compound command or a function; None if a simple command is next."""
+    start = source.pos
+    if source.match(FUNCTION_WORD):
+        return function(source, start, FUNCTION_WORD)
+    keyword = source.match(KEYWORD)
+    if keyword == "coproc":
+        return coproc(source)
+    if keyword and (found := compounds.READERS[keyword](source, start)) is not None:
+        return redirected(source, found)
+    source.pos = start
+    if source.match(FUNCTION):
+        return function(source, start, FUNCTION)
+    return None
+
+
+def function(source: Source, start: int, pattern: re.Pattern[str]) -> Command:
+    found = pattern.match(source.text, start)
+    if found is None or (name := found.group(1)) in RESERVED:
+        raise source.fault("a command was expected")
+    skip_lines(source)
+    body = compound(source)
+    if body is None:
+        raise source.fault("the body of a function was expected")
+    return Function(name, body, source.base + start, source.at)
+
+
+NAMED = re.compile(r"[ \t]+[A-Za-z_]\w*(?=[ \t]+(?:\{|\(|while|until|if|for|case)[\s(])")
+
+
+def coproc(source: Source) -> Command:
+    source.match(NAMED)
+    skip_blank(source)
+    return Block("coproc", Sequence((command(source),)))
+
+
+def redirected(source: Source, found: Command) -> Command:
+    redirects: list[Redirect] = []
+    skip_blank(source)
+    while (redirect := redirection(source)) is not None:
+        redirects.append(redirect)
+        skip_blank(source)
+    return Redirected(found, tuple(redirects)) if redirects else found
+
+
+def redirection(source: Source) -> Redirect | None:
+    found = REDIRECT.match(source.text, source.pos)
+    if found is None:
+        return None
+    source.pos = found.end()
+    skip_blank(source)
+    target = words.word(source)
+    if target is None:
+        raise source.fault("a redirection needs a target")
+    redirect = Redirect(found.group(2), found.group(1) or "", target)
+    if redirect.operator in ("<<", "<<-"):
+        heredocs.announce(source, redirect)
+    return redirect
+
+
+def simple(source: Source) -> Command:
+    start = source.at
+    assignments: list[Assignment] = []
+    found: list[Word] = []
+    redirects: list[Redirect] = []
+    while True:
+        source.budget.spend()
+        skip_blank(source)
+        if (redirect := redirection(source)) is not None:
+            redirects.append(redirect)
+        elif not takes_assignment(found) or assigned(source, found, assignments) is None:
+            if (word := words.word(source)) is None:
+                break
+            found.append(word)
+    if not (assignments or found or redirects):
+        raise source.fault(f"a command was expected, not {source.peek() or 'the end'!r}")
+    check_not_reserved(found, assignments, source)
+    return Simple(tuple(assignments), tuple(found), tuple(redirects), start, source.at)
+
+
+DECLARES = frozenset({"declare", "typeset", "local", "export", "readonly"})
+
+
+def takes_assignment(found: list[Word]) -> bool:
+    return not found or found[0].bare in DECLARES
+
+
+def check_not_reserved(found: list[Word], assignments: list[Assignment], source: Source) -> None:
+    if found and not assignments and found[0].bare in RESERVED - {"in"}:
+        raise SyntaxFault(f"{found[0].bare!r} is out of place", found[0].start)
+    if source.peek() == "(":
+        raise source.fault("unexpected '('")
+
+
+def assigned(source: Source, found: list[Word], assignments: list[Assignment]) -> Assignment | None:
+    """An assignment at this place, added to `assignments`; None if there is none."""
+    match = ASSIGNMENT.match(source.text, source.pos)
+    if match is None:
+        return None
+    source.pos = match.end()
+    name, index, append = match.group(1), match.group(2), match.group(3) == "+="
+    if source.take("("):
+        made = Assignment(name, append, None, elements(source))
+    else:
+        made = Assignment(name, append, words.word(source), None, index)
+    assignments.append(made)
+    return made
+
+
+def elements(source: Source) -> tuple[Word, ...]:
+    """The elements of an array, up to and with the closing parenthesis."""
+    found: list[Word] = []
+    skip_lines(source)
+    while not source.take(")"):
+        if (match := ELEMENT.match(source.text, source.pos)) is not None:
+            source.pos = match.end()
+        word = words.word(source)
+        if word is None and match is None:
+            raise source.fault("an array is not closed")
+        found.append(word or Word((Literal("", quoted=True),), source.at, source.at))
+        skip_lines(source)
+    return tuple(found)
+
+
+ELEMENT = re.compile(r"\[[^\]\s]*\]\+?=")

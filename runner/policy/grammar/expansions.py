@@ -1,0 +1,129 @@
+"""Reads what begins with a dollar sign or a backtick."""
+
+import re
+from collections.abc import Callable
+
+from runner.policy.grammar import words
+from runner.policy.grammar.source import Source
+from runner.policy.grammar.syntax import Arithmetic, Literal, Parameter, Part, Sequence, Substitution
+
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9]|[@*#?$!-]")
+BRACED = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9]+|[@*#?$!-]")
+INDEX = re.compile(r"\[(?:[^\[\]\\'\"$]|\$\{?[A-Za-z_0-9#@*]+(?:\[[^\]]*\])?\}?|'[^']*'|\"[^\"]*\"|\[[^\]]*\])*\]")
+OPERATOR = re.compile(r":?[-=?+]|##?|%%?|//?[#%]?|\^\^?|,,?|@|:")
+BACKTICKED = re.compile(r"(?:[^`\\]|\\.)*", re.DOTALL)
+ARITHMETIC = re.compile(r"[^()$`\\'\"]+")
+
+
+def dollar(source: Source, *, quoted: bool) -> list[Part]:
+    """`$` and what follows; a lone dollar sign stands for itself."""
+    if source.starts("$(("):
+        return [arithmetic_or_commands(source, quoted)]
+    if source.take("$("):
+        return [Substitution(until_parenthesis(source), quoted)]
+    if source.take("${"):
+        return [braced(source, quoted)]
+    if source.take("$["):
+        return [Arithmetic(source.until("]", "arithmetic"), (), quoted)]
+    source.pos += 1
+    name = source.match(NAME)
+    return [Parameter(name, quoted)] if name else [Literal("$", quoted=True)]
+
+
+def until_parenthesis(source: Source) -> Sequence:
+    source.budget.enter()
+    program = source.program(source)
+    source.expect(")")
+    source.budget.leave()
+    return program
+
+
+def arithmetic_or_commands(source: Source, quoted: bool) -> Part:
+    """`$((` begins arithmetic, or commands whose first is a subshell."""
+    start, pending = source.pos, list(source.pending)
+    source.pos += 3
+    found = arithmetic(source)
+    if found is not None:
+        return Arithmetic(found[0], found[1], quoted)
+    source.pos, source.pending = start + 2, pending
+    return Substitution(until_parenthesis(source), quoted)
+
+
+def arithmetic(source: Source) -> tuple[str, tuple[Part, ...]] | None:
+    """Reads up to and with `))`; None if the parentheses do not close so."""
+    start, depth = source.pos, 0
+    parts: list[Part] = []
+    while source.pos < len(source.text):
+        source.budget.spend()
+        if depth == 0 and source.starts("))"):
+            source.pos += 2
+            return source.text[start : source.pos - 2], tuple(parts)
+        depth += arithmetic_step(source, parts)
+        if depth < 0:
+            return None
+    return None
+
+
+def arithmetic_step(source: Source, parts: list[Part]) -> int:
+    """Reads one piece; by how much the depth of parentheses changes."""
+    if source.match(ARITHMETIC):
+        return 0
+    char = source.peek()
+    if char in "$`":
+        parts.extend(dollar(source, quoted=True) if char == "$" else backtick(source, quoted=True))
+        return 0
+    source.pos += 2 if char == "\\" else 1
+    return {"(": 1, ")": -1}.get(char, 0)
+
+
+def braced(source: Source, quoted: bool) -> Part:
+    """`${…}` after its brace."""
+    source.budget.enter()
+    prefix = "" if source.starts("#}") or source.peek() not in "#!" or braced_special(source) else source.peek()
+    source.pos += len(prefix)
+    name = source.match(BRACED)
+    if not name:
+        raise source.fault("the name of a parameter was expected")
+    index = source.match(INDEX)[1:-1] or None
+    operator = source.match(OPERATOR)
+    operand = words.operand(source, quoted) if operator else None
+    if prefix == "!" and not operator:
+        source.match(STARRED)
+    source.expect("}")
+    source.budget.leave()
+    return Parameter(name, quoted, operator, operand, index, prefix)
+
+
+STARRED = re.compile(r"[*@]")
+SPECIAL = re.compile(r"#(?:[-=?+:%/]|##?)[^}]|!(?:[-=?+:%/#}])")
+
+
+def braced_special(source: Source) -> bool:
+    """`${#-x}`, `${!}`: the parameter is `#` or `!` itself."""
+    return SPECIAL.match(source.text, source.pos) is not None and not re.compile(r"#[-?]\}").match(
+        source.text, source.pos
+    )
+
+
+def backtick(source: Source, *, quoted: bool) -> list[Part]:
+    source.pos += 1
+    base = source.at
+    raw = source.match(BACKTICKED)
+    source.expect("`")
+    source.budget.enter()
+    nested = source.nested(unescaped(raw, quoted), base)
+    program = nested.program(nested)
+    if nested.pos < len(nested.text):
+        raise nested.fault(f"unexpected {nested.peek()!r}")
+    source.budget.leave()
+    return [Substitution(program, quoted)]
+
+
+UNESCAPE: dict[bool, Callable[[str], str]] = {
+    False: lambda raw: re.sub(r"\\([$`\\])", r"\1", raw),
+    True: lambda raw: re.sub(r"\\([$`\\\"])", r"\1", raw),
+}
+
+
+def unescaped(raw: str, quoted: bool) -> str:
+    return UNESCAPE[quoted](raw) if "\\" in raw else raw

@@ -1,0 +1,54 @@
+"""Reads the bodies of here-documents, which begin on the line after their operator."""
+
+from runner.policy.grammar import words
+from runner.policy.grammar.source import HereDoc, Source
+from runner.policy.grammar.syntax import Literal, Part, Redirect, Word
+
+
+def announce(source: Source, redirect: Redirect) -> None:
+    """Remember that the body of `redirect` comes after this line."""
+    text = "".join(part.text if isinstance(part, Literal) else "" for part in redirect.target.parts)
+    quoted = any(not isinstance(part, Literal) or part.quoted for part in redirect.target.parts)
+    source.pending.append(HereDoc(redirect, text, quoted, redirect.operator == "<<-"))
+
+
+def read_bodies(source: Source) -> None:
+    """Called right after the end of a line."""
+    waiting, source.pending = source.pending, []
+    for document in waiting:
+        document.redirect.body = body(source, document)
+
+
+def body(source: Source, document: HereDoc) -> Word:
+    start = source.pos
+    lines: list[str] = []
+    while source.pos < len(source.text):
+        source.budget.spend()
+        line = next_line(source)
+        bare = line.lstrip("\t") if document.strip else line
+        if bare == document.delimiter:
+            break
+        lines.append(bare + "\n")
+    return word_of("".join(lines), document, source, start)
+
+
+def next_line(source: Source) -> str:
+    end = source.text.find("\n", source.pos)
+    end = len(source.text) if end < 0 else end
+    line = source.text[source.pos : end]
+    source.pos = min(end + 1, len(source.text))
+    return line
+
+
+def word_of(text: str, document: HereDoc, source: Source, start: int) -> Word:
+    parts: tuple[Part, ...] = (Literal(text, quoted=True),)
+    if not document.quoted:
+        nested = source.nested(text, source.base + start)
+        parts = words.heredoc(nested)
+    return Word(parts, source.base + start, source.at)
+
+
+def close(source: Source) -> None:
+    """A here-document whose line is the last one is empty: shells warn of it and go on."""
+    for document in source.pending:
+        document.redirect.body = Word((), source.at, source.at)

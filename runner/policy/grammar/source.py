@@ -1,0 +1,111 @@
+"""A shell text that is being read: the place in it, and what it may still cost."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from runner.policy.grammar.syntax import Redirect, Sequence
+
+LONGEST = 16_384
+"""Characters of one text. More is refused, not guessed at."""
+DEEPEST = 48
+MOST_STEPS = 40_000
+
+
+class SyntaxFault(Exception):
+    """The text is not a shell program. `at` is the offset of the fault."""
+
+    def __init__(self, message: str, at: int) -> None:
+        super().__init__(message)
+        self.at = at
+
+
+class TooComplex(Exception):
+    """Reading the text would cost too much."""
+
+
+@dataclass(slots=True)
+class Budget:
+    """Steps that are left for a whole check, nested texts included."""
+
+    steps: int = MOST_STEPS
+    depth: int = 0
+
+    def spend(self, steps: int = 1) -> None:
+        self.steps -= steps
+        if self.steps < 0:
+            raise TooComplex("too many steps")
+
+    def enter(self) -> None:
+        self.depth += 1
+        if self.depth > DEEPEST:
+            raise TooComplex("too deep")
+
+    def leave(self) -> None:
+        self.depth -= 1
+
+
+@dataclass(slots=True)
+class HereDoc:
+    """A here-document whose body has not been read yet."""
+
+    redirect: Redirect
+    delimiter: str
+    quoted: bool
+    strip: bool
+
+
+@dataclass(slots=True)
+class Source:
+    """`base` is the offset of `text` in the outermost text; `program` reads commands up to a closing word."""
+
+    text: str
+    program: "Callable[[Source], Sequence]"
+    budget: Budget
+    base: int = 0
+    pos: int = 0
+    pending: list[HereDoc] = field(default_factory=list)
+
+    @property
+    def at(self) -> int:
+        return self.base + self.pos
+
+    def peek(self, length: int = 1) -> str:
+        return self.text[self.pos : self.pos + length]
+
+    def starts(self, text: str) -> bool:
+        return self.text.startswith(text, self.pos)
+
+    def take(self, text: str) -> bool:
+        """Whether `text` is next; it is read if so."""
+        if not self.text.startswith(text, self.pos):
+            return False
+        self.pos += len(text)
+        return True
+
+    def match(self, pattern: re.Pattern[str]) -> str:
+        """What the pattern matches here, read; empty if nothing."""
+        found = pattern.match(self.text, self.pos)
+        if found is None:
+            return ""
+        self.pos = found.end()
+        return found.group()
+
+    def until(self, end: str, what: str) -> str:
+        """The text up to `end`, which is read too."""
+        found = self.text.find(end, self.pos)
+        if found < 0:
+            raise self.fault(f"{what} is not closed")
+        text, self.pos = self.text[self.pos : found], found + len(end)
+        return text
+
+    def expect(self, text: str) -> None:
+        if not self.take(text):
+            found = self.peek() or "the end"
+            raise self.fault(f"{text!r} was expected, not {found!r}")
+
+    def fault(self, message: str) -> SyntaxFault:
+        return SyntaxFault(message, self.at)
+
+    def nested(self, text: str, base: int) -> "Source":
+        return Source(text, self.program, self.budget, base)

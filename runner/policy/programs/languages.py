@@ -1,0 +1,167 @@
+"""Programs in other languages, given on the command line: what they would run and remove."""
+
+import re
+from collections.abc import Callable, Iterator
+
+from runner.policy import marks
+from runner.policy.following.shell import Argv, Shell, name_of
+from runner.policy.following.state import Values
+from runner.policy.grammar.ansi import unescape
+from runner.policy.programs.options import Takes, leading
+from runner.policy.tables import each
+
+STRING = r"(?:'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")"
+RUNS = re.compile(
+    r"(?:system|popen[23]?|getoutput|getstatusoutput|run|call|check_call|check_output|Popen|execl?[vp]*e?|spawn[vlpe]*|exec"
+    r"|posix_spawnp?|execSync|execFileSync|execFile|spawnSync|spawn|shell_exec|passthru|proc_open|os\.execute|io\.popen"
+    r"|backtick|capture[23e]*|sh|create_subprocess_shell|create_subprocess_exec|fork_exec|pty\.spawn)\s*\(?\s*"
+    rf"(?P<list>(?:[\[\(\s]*\w*\s*{STRING}\s*[\+\.,\]]*\s*)+)"
+)
+LITERAL = re.compile(STRING)
+BACKTICKS = re.compile(r"`([^`]*)`|%x[\(\{\[]([^\)\}\]]*)|qx[\(\{\[/]([^\)\}\]/]*)")
+HIDDEN = re.compile(
+    r"(?:exec|eval|system|popen|run|call)\b.*(?:b64decode|decode_base64|fromhex|unpack|rot13|base64_decode|atob|codecs"
+    r"|decompress|str_rot13|unhexlify|Base64\.decode|chr\s*\()|(?:b64decode|fromhex).*(?:exec|eval|system)",
+    re.DOTALL,
+)
+FORKS = re.compile(
+    r"fork\s*(?:\(\))?\s*while\s*(?:fork|1|\(1\))|while[^\n;]*[:({\s].*\bfork\b|fork\b.*\bfork\b.*while", re.DOTALL
+)
+TREES = re.compile(rf"(?:rmtree|remove_tree|rm_rf|rm_r|remove_dir_all|rmSync|rmdirSync)\s*\(?\s*({STRING})")
+FILES = re.compile(rf"(?:\bremove|\bunlink|unlinkSync|File\.delete|os\.truncate)\s*\(?\s*({STRING})")
+OPENS = re.compile(
+    rf"\b(?:open|writeFileSync|appendFileSync|file_put_contents|Path|fopen)\s*\(?\s*(?:\w+\s*,\s*)?({STRING})([^)\n]*)"
+)
+WRITING = re.compile(r"['\"][rb]*[wax+]|['\"]>|write|O_WRONLY|O_RDWR")
+ROOT = re.compile(r"\bset(?:res|re|e)?uid\s*\(?\s*0|\$[<>]\s*=\s*0|Process::(?:Sys|UID)\S*\s*=?\s*\(?0|POSIX::setuid")
+REVERSE = re.compile(
+    r"socket.*(?:dup2|/bin/(?:ba)?sh|subprocess|pty\.spawn|exec)|fsockopen.*(?:exec|proc_open|system)|TCPSocket",
+    re.DOTALL,
+)
+POWER = re.compile(r"os\.kill\s*\(\s*(?:-1|1)\s*,")
+
+
+def code(shell: Shell, text: str, via: str) -> Values:
+    """Look through a program for what it would run."""
+    plain = marks.plain(text)
+    if HIDDEN.search(plain):
+        shell.hit("dynamic.hidden-code")
+    for pattern, rule in (
+        (FORKS, "system.fork-bomb"),
+        (ROOT, "privilege.setuid-tool"),
+        (REVERSE, "network.reverse-shell"),
+        (POWER, "system.kill-all"),
+    ):
+        if pattern.search(plain):
+            shell.hit(rule)
+    for command in commands(plain):
+        shell.text(command, via)
+    for argv in removals(plain):
+        shell.invoke(argv, via)
+    return (marks.OUTPUT,)
+
+
+def commands(text: str) -> Iterator[str]:
+    """The texts that the program hands to a shell, a list of words joined."""
+    for found in list(RUNS.finditer(text))[:32]:
+        yield joined(found["list"])
+    for found in list(BACKTICKS.finditer(text))[:32]:
+        if command := next((group for group in found.groups() if group), ""):
+            yield command
+
+
+def joined(text: str) -> str:
+    """String literals: `+` and `.` paste them together, commas part words."""
+    out, end = "", 0
+    for found in LITERAL.finditer(text):
+        between = text[end : found.start()]
+        if out and "," in between:
+            out += " "
+        out += unescape(found.group()[1:-1])
+        end = found.end()
+    return out
+
+
+def removals(text: str) -> Iterator[Argv]:
+    """What it removes, reads and writes, as the commands that would do so."""
+    for found in TREES.finditer(text):
+        yield ("rm", "-rf", found[1][1:-1])
+    for found in FILES.finditer(text):
+        yield ("rm", "-f", found[1][1:-1])
+    for found in OPENS.finditer(text):
+        writes = WRITING.search(found[2]) or "write" in found.group() or "put_contents" in found.group()
+        yield ("tee" if writes else "cat", found[1][1:-1])
+
+
+def interpreter(letters: str, takes: str) -> Callable[[Shell, Argv], Values]:
+    """A language whose options `letters` bring a program text."""
+
+    def run(shell: Shell, argv: Argv) -> Values:
+        found = leading(argv[1:], Takes(takes + letters, frozenset({"--eval", "--print", "--run", "--execute"})))
+        texts = [value for name, value in found.values if name in letters or name in ("--eval", "--print", "--execute")]
+        for text in texts:
+            fed(shell, text, name_of(argv[0]))
+        if not texts and (not found.rest or found.rest[0] == "-"):
+            for text in shell.stdin:
+                if text != marks.UNKNOWN:
+                    fed(shell, text, name_of(argv[0]))
+        return (marks.OUTPUT,)
+
+    return run
+
+
+def fed(shell: Shell, text: str, via: str) -> None:
+    """A program text; of one that is not known only that it is run."""
+    if text and not marks.TEXT.sub("", text.strip()):
+        shell.text(text, via)
+    else:
+        code(shell, text, via)
+
+
+def awk(shell: Shell, argv: Argv) -> Values:
+    """`system("…")`, `"…" | getline` and `print | "…"`."""
+    found = leading(argv[1:], Takes("Fvfi"))
+    if found.rest and not found.has("f"):
+        text = marks.plain(found.rest[0])
+        code(shell, text, "awk")
+        for piped in PIPED.finditer(text):
+            shell.text(unescape((piped[1] or piped[2])[1:-1]), "awk")
+    return shell.stdin
+
+
+PIPED = re.compile(r"(\"(?:[^\"\\]|\\.)*\")\s*\|&?\s*getline|\|&?\s*(\"(?:[^\"\\]|\\.)*\")")
+EDITOR = re.compile(r"!\s*(.+)")
+
+
+def editor(shell: Shell, argv: Argv) -> Values:
+    """`vim -c ':!command'`, `ed` and `less` commands that leave for a shell."""
+    for word in argv[1:]:
+        if (found := EDITOR.match(word.lstrip("+:"))) is not None:
+            shell.text(found[1].rstrip("'\""), name_of(argv[0]))
+    return (marks.OUTPUT,)
+
+
+def database(shell: Shell, argv: Argv) -> Values:
+    """`psql -c '\\! command'`, `mysql -e 'system …'`."""
+    for word in argv[1:]:
+        for found in re.finditer(r"\\!\s*([^\n;]+)|\bsystem\s+([^\n;]+)|TO PROGRAM '([^']+)'|\.shell\s+([^\n]+)", word):
+            shell.text(next(group for group in found.groups() if group), name_of(argv[0]))
+    return (marks.OUTPUT,)
+
+
+PYTHON = interpreter("c", "mWX")
+HANDLERS: dict[str, Callable[[Shell, Argv], Values]] = {
+    **each("python python2 python3 pypy pypy3 python3.9 python3.10 python3.11 python3.12 python3.13", PYTHON),
+    "perl": interpreter("eE", "MImCFlx0"),
+    "ruby": interpreter("e", "rICEFKx0"),
+    "node": interpreter("ep", "r"),
+    "nodejs": interpreter("ep", "r"),
+    "bun": interpreter("e", ""),
+    "php": interpreter("rBER", "dcfz"),
+    "lua": interpreter("e", "l"),
+    "tclsh": interpreter("", ""),
+    "osascript": interpreter("e", "l"),
+    **each("awk gawk mawk nawk", awk),
+    **each("vi vim nvim ex ed less more view", editor),
+    **each("psql mysql mariadb sqlite3", database),
+}
