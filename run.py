@@ -46,7 +46,7 @@ def chosen_tests(args):
     if args[0] == "test":
         return args[1:]
     os.environ["SSHCAST_SUITE"] = "full"
-    return ["-m", args[0], "--timeout", "0", *args[1:]]
+    return ["-m", args[0], "-n", "0", "--timeout", "0", *args[1:]]
 
 
 def replace_by(*args):

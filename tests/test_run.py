@@ -53,7 +53,7 @@ def test_an_old_python_is_told_what_is_needed(script: ModuleType, monkeypatch: p
         (["--once"], ["-m", "sshcast", "demo", "--once"]),
         (["serve", "--port", "1"], ["-m", "sshcast", "serve", "--port", "1"]),
         (["test", "-k", "x"], ["-m", "pytest", "-k", "x"]),
-        (["faults"], ["-m", "pytest", "-m", "faults", "--timeout", "0"]),
+        (["faults"], ["-m", "pytest", "-m", "faults", "-n", "0", "--timeout", "0"]),
     ],
 )
 def test_what_it_is_asked_decides_what_it_runs_and_installs(
