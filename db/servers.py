@@ -33,6 +33,12 @@ def by_id(conn: Connection, id: int) -> Server | None:
     return rows.first(conn, Server, servers.c.id == id, KEPT)
 
 
+def locked(conn: Connection, id: int) -> Server | None:
+    """The same, held until the transaction ends."""
+    query = select(servers).where(servers.c.id == id, KEPT).with_for_update(key_share=True)
+    return next(iter(rows.all_of(conn, query, Server)), None)
+
+
 def by_ids(conn: Connection, ids: Sequence[int]) -> list[Server]:
     """Deleted ones too, so that history keeps their names."""
     return rows.by_ids(conn, Server, ids)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection
+from sqlalchemy import ColumnElement, Connection, select
 
 from db import names, rows
 from db import page as pages
@@ -34,6 +34,12 @@ def insert(conn: Connection, values: Mapping[str, Any]) -> Task:
 
 def by_id(conn: Connection, id: int) -> Task | None:
     return rows.first(conn, Task, tasks.c.id == id, KEPT)
+
+
+def locked(conn: Connection, id: int) -> Task | None:
+    """The same, held until the transaction ends."""
+    query = select(tasks).where(tasks.c.id == id, KEPT).with_for_update()
+    return next(iter(rows.all_of(conn, query, Task)), None)
 
 
 def by_ids(conn: Connection, ids: Sequence[int]) -> list[Task]:

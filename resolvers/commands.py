@@ -17,8 +17,8 @@ class Ruling:
     version: str
 
 
-def refuse_denied(verdict: Verdict) -> None:
-    """Raise CommandRefused when the policy denies."""
+def refuse_denied(verdict: Verdict, command: str) -> None:
+    """Raise CommandRefused when the policy denies the command."""
     if verdict.allowed:
         return
     worst = next(finding for finding in verdict.findings if finding.severity == "deny")
@@ -26,12 +26,13 @@ def refuse_denied(verdict: Verdict) -> None:
         verdict.findings,
         en=f"The command policy refuses this ({worst.rule}): {worst.message_en}",
         zh=f"命令策略拒绝此命令（{worst.rule}）：{worst.message_zh}",
+        command=command,
     )
 
 
 def check(ctx: Context, command: str, env: Mapping[str, str]) -> Ruling:
     verdict = ctx.service.policy.check(command, env=env)
-    refuse_denied(verdict)
+    refuse_denied(verdict, command)
     return Ruling(verdict.version)
 
 

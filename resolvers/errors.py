@@ -87,9 +87,10 @@ class CommandRefused(ServiceError):
     code = "COMMAND_REFUSED"
     zh = "命令策略拒绝此命令。"
 
-    def __init__(self, findings: Sequence[Any], *, en: str, zh: str, field: str = "command") -> None:
+    def __init__(self, findings: Sequence[Any], *, en: str, zh: str, field: str = "command", command: str = "") -> None:
         super().__init__(en, zh, field=(field,))
         self.findings = tuple(findings)
+        self.command = command
 
 
 class Conflict(ServiceError):

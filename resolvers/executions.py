@@ -7,15 +7,17 @@ from typing import Any
 from sqlalchemy import Connection
 
 from db import executions as table
-from db import servers, tasks, transitions
+from db import tasks, transitions
 from db.executions import ExecutionFilter
 from db.models import TaskExecution
-from db.values import Role, State, Trigger
-from resolvers import commands, filters, paging, pending, rules
+from db.values import AuditKind, ObjectKind, Role, State, Trigger
+from resolvers import audit, audit_records, commands, filters, paging, pending, rules
+from resolvers.audit import Act, Deed
 from resolvers.context import Context
 from resolvers.errors import Conflict, NotFound
 from resolvers.inputs import RunCommand, RunTask
 from resolvers.paging import Page, PageRequest
+from resolvers.servers import require_usable
 from runner import bus
 
 LISTING: paging.Listing[TaskExecution, ExecutionFilter] = paging.Listing(
@@ -61,21 +63,25 @@ async def pages_of_tasks(
     return await paging.fetch_each(ctx.service.store, OF_TASKS, task_ids, filters.checked(filter), request)
 
 
+@audit.refusals_of(ObjectKind.TASK, lambda wanted: wanted.task_id)
 async def run_task(ctx: Context, wanted: RunTask) -> TaskExecution:
-    """A pending execution of the task, as the task stands now."""
+    """A pending execution of the task, as the task stands now; under a key of before, the execution of before."""
     viewer = ctx.need(Role.OPERATOR)
     rules.identifier("task_id", wanted.task_id)
     wait = rules.wait_seconds(wanted.wait_seconds)
     key = rules.idempotency_key(wanted.idempotency_key)
-    task = await ctx.service.store.read(tasks.by_id, wanted.task_id)
-    if task is None:
-        raise on_field(NotFound.named("task", wanted.task_id), "task_id")
-    ruling = commands.check(ctx, task.command, task.env)
-    asked = pending.Asked(viewer.user_id, Trigger.MANUAL, ruling.version, ctx.service.clock(), key)
-    row = await ctx.service.store.run(start_task, wanted.task_id, asked, ctx.service.limits.max_pending)
+    read, same = ctx.service.store.read, {"task_id": wanted.task_id}
+    if (row := await read(pending.known, viewer.user_id, key, same)) is None:
+        if (task := await read(tasks.by_id, wanted.task_id)) is None:
+            raise on_field(NotFound.named("task", wanted.task_id), "task_id")
+        ruling = commands.check(ctx, task.command, task.env)
+        asked = pending.Asked(viewer.user_id, Trigger.MANUAL, ruling.version, ctx.service.clock(), key)
+        most = ctx.service.limits.max_pending
+        row = await ctx.service.store.run(start_task, wanted.task_id, asked, most, audit.act(ctx))
     return await announced(ctx, row, wait)
 
 
+@audit.refusals_of(ObjectKind.SERVER, lambda wanted: wanted.server_id)
 async def run_command(ctx: Context, wanted: RunCommand) -> TaskExecution:
     """A pending execution of a command that is no task's."""
     viewer = ctx.need(Role.OPERATOR)
@@ -89,17 +95,20 @@ async def run_command(ctx: Context, wanted: RunCommand) -> TaskExecution:
     values |= commands.bounded(limits, wanted.timeout_seconds, wanted.output_limit)
     wait = rules.wait_seconds(wanted.wait_seconds)
     key = rules.idempotency_key(wanted.idempotency_key)
-    ruling = commands.check(ctx, wanted.command, wanted.env)
-    asked = pending.Asked(viewer.user_id, Trigger.API, ruling.version, ctx.service.clock(), key)
-    row = await ctx.service.store.run(start_command, values, asked, limits.max_pending)
+    values["task_id"] = None
+    if (row := await ctx.service.store.read(pending.known, viewer.user_id, key, values)) is None:
+        ruling = commands.check(ctx, wanted.command, wanted.env)
+        asked = pending.Asked(viewer.user_id, Trigger.API, ruling.version, ctx.service.clock(), key)
+        row = await ctx.service.store.run(start_command, values, asked, limits.max_pending, audit.act(ctx))
     return await announced(ctx, row, wait)
 
 
+@audit.refusals_of(ObjectKind.EXECUTION)
 async def cancel(ctx: Context, id: int) -> TaskExecution:
     """Ask that it stop; returns at once. The stream and `verifiedGone` tell the outcome."""
     ctx.need(Role.OPERATOR)
     await get(ctx, id)
-    outcome = await ctx.service.store.run(transitions.request_cancel, id, ctx.service.clock())
+    outcome = await ctx.service.store.run(ask_to_stop, id, audit.act(ctx))
     if outcome == "final":
         raise Conflict(
             f"Execution {id} has ended already: there is nothing to cancel.",
@@ -110,33 +119,36 @@ async def cancel(ctx: Context, id: int) -> TaskExecution:
     return await get(ctx, id)
 
 
-def start_task(conn: Connection, task_id: int, asked: pending.Asked, most: int) -> TaskExecution:
+def start_task(conn: Connection, task_id: int, asked: pending.Asked, most: int, act: Act) -> TaskExecution:
     """Read the task again in the transaction that runs it, so that what is recorded is what it was."""
     task = tasks.by_id(conn, task_id)
     if task is None:
         raise on_field(NotFound.named("task", task_id), "task_id")
     require_usable(conn, task.server_id)
-    row = pending.of_task(conn, task, asked, most)
-    if row.created_at == asked.at:
-        tasks.update(conn, task.id, {"last_run": asked.at})
-    return row
+    made = pending.of_task(conn, task, asked, most)
+    tasks.update(conn, task.id, {"last_run": made.row.created_at})
+    return started(conn, made, act)
 
 
-def start_command(conn: Connection, values: dict[str, Any], asked: pending.Asked, most: int) -> TaskExecution:
+def start_command(conn: Connection, values: dict[str, Any], asked: pending.Asked, most: int, act: Act) -> TaskExecution:
     require_usable(conn, values["server_id"])
-    return pending.insert(conn, values | {"task_id": None}, asked, most)
+    return started(conn, pending.insert(conn, values, asked, most), act)
 
 
-def require_usable(conn: Connection, server_id: int) -> None:
-    server = servers.by_id(conn, server_id)
-    if server is None:
-        raise on_field(NotFound.named("server", server_id), "server_id")
-    if not server.enabled:
-        raise Conflict(
-            f"Server {server.name} is disabled: an admin can enable it.",
-            f"服务器 {server.name} 已停用，管理员可重新启用。",
-            field=("server_id",),
-        )
+def started(conn: Connection, made: pending.Made, act: Act) -> TaskExecution:
+    """The audit tells of a run once, however often it is asked for under the same key."""
+    if made.new:
+        after = audit_records.execution(made.row)
+        audit.record(conn, act, Deed(AuditKind.EXECUTION_STARTED, ObjectKind.EXECUTION, made.row.id, after=after))
+    return made.row
+
+
+def ask_to_stop(conn: Connection, id: int, act: Act) -> transitions.Cancelled:
+    outcome = transitions.request_cancel(conn, id, act.at)
+    if outcome != "final":
+        after = {"outcome": outcome}
+        audit.record(conn, act, Deed(AuditKind.EXECUTION_CANCELLED, ObjectKind.EXECUTION, id, after=after))
+    return outcome
 
 
 def on_field(missing: NotFound, field: str) -> NotFound:

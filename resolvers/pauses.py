@@ -1,5 +1,6 @@
 """Pausing a task's schedule: its slots go into the ledger as skipped, until it is resumed."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -7,14 +8,16 @@ from sqlalchemy import Connection
 
 from db import tasks as table
 from db.models import Task
-from db.values import Role
-from resolvers import rules, tasks
+from db.values import AuditKind, ObjectKind, Role
+from resolvers import audit, audit_records, rules, tasks
+from resolvers.audit import Act, Deed
 from resolvers.context import Context
 from resolvers.errors import Invalid, NotFound
 from runner import bus, firing
 from runner.firing import Refusal
 
 
+@audit.refusals_of(ObjectKind.TASK)
 async def pause(ctx: Context, id: int, until: datetime | None = None) -> Task:
     """From now on, to `until` or until it is resumed. One that is paused already stays so, with the new end."""
     ctx.need(Role.OPERATOR)
@@ -25,6 +28,7 @@ async def pause(ctx: Context, id: int, until: datetime | None = None) -> Task:
     return await changed(ctx, id, {"paused_at": now, "paused_until": end}, now)
 
 
+@audit.refusals_of(ObjectKind.TASK)
 async def resume(ctx: Context, id: int) -> Task:
     """What was due during the pause stays skipped."""
     ctx.need(Role.OPERATOR)
@@ -33,13 +37,22 @@ async def resume(ctx: Context, id: int) -> Task:
 
 async def changed(ctx: Context, id: int, values: dict[str, Any], now: datetime) -> Task:
     refusal = firing.refusal_of(ctx.service.policy)
-    if not await ctx.service.store.run(write, rules.identifier("id", id), values, now, refusal):
+    if not await ctx.service.store.run(
+        write, rules.identifier("id", id), values, refusal, replace(audit.act(ctx), at=now)
+    ):
         raise NotFound.named("task", id)
     ctx.service.bus.hint(bus.SCHEDULE, bus.PENDING, bus.EXECUTIONS, bus.SLOTS)
     return await tasks.get(ctx, id)
 
 
-def write(conn: Connection, id: int, values: dict[str, Any], now: datetime, refusal: Refusal) -> bool:
+def write(conn: Connection, id: int, values: dict[str, Any], refusal: Refusal, act: Act) -> bool:
     """What was due until now is decided first, by what was true until now."""
-    firing.settle(conn, id, now, refusal)
-    return table.update(conn, id, values | {"updated_at": now})
+    before = table.locked(conn, id)
+    if before is None:
+        return False
+    firing.settle(conn, id, act.at, refusal)
+    table.update(conn, id, values | {"updated_at": act.at})
+    kind = AuditKind.TASK_RESUMED if values["paused_at"] is None else AuditKind.TASK_PAUSED
+    old, new = audit_records.difference(before, table.by_id(conn, id), audit_records.TASK)
+    audit.record(conn, act, Deed(kind, ObjectKind.TASK, id, old, new))
+    return True

@@ -1,5 +1,6 @@
 """Making a pending execution: the row is the job."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -23,7 +24,15 @@ class Asked:
     idempotency_key: str | None = None
 
 
-def of_task(conn: Connection, task: Task, asked: Asked, most: int) -> TaskExecution:
+@dataclass(frozen=True, slots=True)
+class Made:
+    """An execution, and whether it is new."""
+
+    row: TaskExecution
+    new: bool
+
+
+def of_task(conn: Connection, task: Task, asked: Asked, most: int) -> Made:
     wanted = {
         "task_id": task.id,
         "server_id": task.server_id,
@@ -36,35 +45,38 @@ def of_task(conn: Connection, task: Task, asked: Asked, most: int) -> TaskExecut
     return insert(conn, wanted, asked, most)
 
 
-def insert(conn: Connection, wanted: dict[str, Any], asked: Asked, most: int) -> TaskExecution:
-    """The pending row; the one of before when the caller's idempotency key is known."""
-    if asked.idempotency_key is not None:
-        known = executions.by_idempotency_key(conn, asked.user_id, asked.idempotency_key)
-        if known is not None:
-            return the_same(known, wanted)
+def insert(conn: Connection, wanted: dict[str, Any], asked: Asked, most: int) -> Made:
+    """The pending row; the one of before when the same user asked for the same under the same key meanwhile."""
     if executions.pending_at_least(conn, most):
         raise RateLimited(10, f"{most} executions wait already: try again shortly.", f"已有 {most} 个执行在排队。")
-    return executions.insert(
-        conn,
-        wanted
-        | {
-            "trigger": asked.trigger,
-            "state": State.PENDING,
-            "created_at": asked.at,
-            "created_by": asked.user_id,
-            "policy_version": asked.policy_version,
-            "idempotency_key": asked.idempotency_key,
-        },
-    )
+    row = {
+        "trigger": asked.trigger,
+        "state": State.PENDING,
+        "created_at": asked.at,
+        "created_by": asked.user_id,
+        "policy_version": asked.policy_version,
+        "idempotency_key": asked.idempotency_key,
+    }
+    made = executions.insert_once(conn, wanted | row)
+    if made is not None:
+        return Made(made, new=True)
+    known = executions.by_idempotency_key(conn, asked.user_id, str(asked.idempotency_key))
+    return Made(the_same(known, wanted), new=False)
 
 
-def the_same(known: TaskExecution, wanted: dict[str, Any]) -> TaskExecution:
-    """The run that the key made before; Conflict when it was made for something else."""
-    asked_before = (known.task_id, known.server_id, known.command)
-    if asked_before == (wanted.get("task_id"), wanted["server_id"], wanted["command"]):
-        return known
+def known(conn: Connection, user_id: int, key: str | None, wanted: Mapping[str, Any]) -> TaskExecution | None:
+    """The run that this key made before, if any; Conflict when it was made for something else."""
+    found = None if key is None else executions.by_idempotency_key(conn, user_id, key)
+    return None if found is None else the_same(found, wanted)
+
+
+def the_same(found: TaskExecution | None, wanted: Mapping[str, Any]) -> TaskExecution:
+    """A task may have been changed since: it is the same run of it. A command is the same in everything."""
+    names = ("task_id",) if wanted["task_id"] is not None else tuple(wanted)
+    if found is not None and all(getattr(found, name) == wanted[name] for name in names):
+        return found
     raise Conflict(
-        f"This idempotency key was used for execution {known.id}, which runs something else: use a new key.",
-        f"此幂等键已用于内容不同的执行 {known.id}，请使用新的键。",
+        "This idempotency key was used for an execution of something else: use a new key.",
+        "此幂等键已用于内容不同的执行，请使用新的键。",
         field=("idempotency_key",),
     )

@@ -30,7 +30,7 @@ def text(field: str, value: str, *, shortest: int = 1, longest: int) -> str:
     return encodable(field, value)
 
 
-def encodable(field: str, value: str) -> str:
+def encodable(field: str | Sequence[str], value: str) -> str:
     try:
         value.encode()
     except UnicodeEncodeError:

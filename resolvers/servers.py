@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any
 
 import orjson
@@ -11,8 +12,9 @@ from sqlalchemy.exc import IntegrityError
 from db import servers as table
 from db.models import Server
 from db.servers import ServerFilter
-from db.values import CredentialKind, Mode, Role
-from resolvers import filters, paging, rules, schedules
+from db.values import AuditKind, CredentialKind, Mode, ObjectKind, Role
+from resolvers import audit, audit_records, filters, paging, rules, schedules
+from resolvers.audit import Act, Deed
 from resolvers.context import Context
 from resolvers.errors import Conflict, Invalid, NotFound
 from resolvers.inputs import NewCredential, NewServer, ServerChange, given
@@ -23,6 +25,8 @@ from runner.vault import Vault
 LISTING: paging.Listing[Server, ServerFilter] = paging.Listing(
     page=table.page, count=table.count, orders=("id", "name", "created_at")
 )
+LONGEST_PASSWORD = 1024
+LONGEST_KEY = 65_536
 RULES = {
     "name": lambda value: rules.text("name", value, longest=100),
     "host": rules.host,
@@ -56,6 +60,7 @@ async def page(ctx: Context, filter: ServerFilter, request: PageRequest) -> Page
     return await paging.fetch(ctx.service.store, LISTING, filters.checked(filter), request)
 
 
+@audit.refusals_of(ObjectKind.SERVER)
 async def create(ctx: Context, new: NewServer) -> Server:
     viewer = ctx.need(Role.ADMIN)
     values = rules.apply(given(new), RULES)
@@ -63,11 +68,12 @@ async def create(ctx: Context, new: NewServer) -> Server:
     now = ctx.service.clock()
     values |= {"created_by": viewer.user_id, "created_at": now, "updated_at": now}
     try:
-        return await ctx.service.store.run(insert, values, ctx.service.vault, credential)
+        return await ctx.service.store.run(insert, values, ctx.service.vault, credential, audit.act(ctx))
     except IntegrityError as error:
         raise name_taken(values["name"]) from error
 
 
+@audit.refusals_of(ObjectKind.SERVER)
 async def update(ctx: Context, id: int, change: ServerChange) -> Server:
     ctx.need(Role.ADMIN)
     await get(ctx, id)
@@ -76,25 +82,70 @@ async def update(ctx: Context, id: int, change: ServerChange) -> Server:
         values |= sealed(ctx.service.vault, id, await checked_off_the_loop(values["credential"]))
     values["updated_at"] = ctx.service.clock()
     try:
-        await ctx.service.store.run(table.update, id, values)
+        found = await ctx.service.store.run(change_row, id, values, audit.act(ctx))
     except IntegrityError as error:
         raise name_taken(str(values.get("name"))) from error
+    if not found:
+        raise NotFound.named("server", id)
     return await get(ctx, id)
 
 
+@audit.refusals_of(ObjectKind.SERVER)
 async def delete(ctx: Context, id: int) -> Server:
     """Hide it. Its tasks and its history stay; its tasks no longer run."""
     ctx.need(Role.ADMIN)
     server = await get(ctx, id)
-    await ctx.service.store.run(table.delete, id, ctx.service.clock())
+    if not await ctx.service.store.run(hide, id, audit.act(ctx)):
+        raise NotFound.named("server", id)
     return server
 
 
-def insert(conn: Connection, values: dict[str, Any], vault: Vault, credential: Credential) -> Server:
+def require(conn: Connection, id: int) -> Server:
+    server = table.by_id(conn, id)
+    if server is None:
+        missing = NotFound.named("server", id)
+        raise NotFound(missing.en, missing.chinese, field=("server_id",))
+    return server
+
+
+def require_usable(conn: Connection, id: int) -> None:
+    server = require(conn, id)
+    if not server.enabled:
+        raise Conflict(
+            f"Server {server.name} is disabled: an admin can enable it.",
+            f"服务器 {server.name} 已停用，管理员可重新启用。",
+            field=("server_id",),
+        )
+
+
+def insert(conn: Connection, values: dict[str, Any], vault: Vault, credential: Credential, act: Act) -> Server:
     """Two statements, because the sealed credential is bound to the row's id."""
     row = table.insert(conn, values | {"credential": b"", "credential_kind": credential.kind})
     table.update(conn, row.id, sealed(vault, row.id, credential))
+    audit.record(conn, act, Deed(AuditKind.SERVER_CREATED, ObjectKind.SERVER, row.id, after=audit_records.server(row)))
     return row
+
+
+def change_row(conn: Connection, id: int, values: dict[str, Any], act: Act) -> bool:
+    """Whether it is there."""
+    before = table.locked(conn, id)
+    table.update(conn, id, values)
+    after = table.by_id(conn, id)
+    if before is None or after is None:
+        return False
+    old, new = audit_records.difference(before, after, audit_records.SERVER)
+    audit.record(conn, act, Deed(AuditKind.SERVER_UPDATED, ObjectKind.SERVER, id, old, new))
+    return True
+
+
+def hide(conn: Connection, id: int, act: Act) -> bool:
+    """Whether it was there."""
+    before = table.locked(conn, id)
+    if before is None:
+        return False
+    table.delete(conn, id, act.at)
+    audit.record(conn, act, Deed(AuditKind.SERVER_DELETED, ObjectKind.SERVER, id, audit_records.server(before)))
+    return True
 
 
 def sealed(vault: Vault, id: int, credential: Credential) -> dict[str, Any]:
@@ -117,13 +168,14 @@ def checked_credential(new: NewCredential) -> Credential:
     """The credential as the SSH client takes it; Invalid names the field that is wrong."""
     if (new.password is None) == (new.private_key is None):
         raise Invalid("credential", "needs either password or privateKey.", "须提供 password 或 privateKey 之一。")
+    for item in fields(new):
+        sized(item.name, getattr(new, item.name))
     if new.password is not None:
-        rules.encodable("password", new.password)
-        if not 1 <= len(new.password) <= 1024 or new.passphrase or new.certificate:
+        if new.passphrase or new.certificate:
             raise Invalid(
                 ("credential", "password"),
-                "must be 1 to 1024 characters, without passphrase or certificate.",
-                "须为 1 到 1024 个字符，且不能同时提供 passphrase 或 certificate。",
+                "must be without passphrase or certificate.",
+                "不能同时提供 passphrase 或 certificate。",
             )
         return Credential(CredentialKind.PASSWORD, new.password, None, None)
     kind = CredentialKind.KEY if new.certificate is None else CredentialKind.CERTIFICATE
@@ -133,6 +185,15 @@ def checked_credential(new: NewCredential) -> Credential:
     except BadCredential as error:
         raise Invalid(("credential", error.field), error.message, "无法使用：请检查私钥、口令或证书。") from error
     return credential
+
+
+def sized(name: str, value: str | None) -> None:
+    longest = LONGEST_PASSWORD if name in ("password", "passphrase") else LONGEST_KEY
+    if value is None:
+        return
+    if not 1 <= len(value) <= longest:
+        raise Invalid(("credential", name), f"must be 1 to {longest} characters.", f"长度须为 1 到 {longest} 个字符。")
+    rules.encodable(("credential", name), value)
 
 
 def host_keys(lines: Sequence[str]) -> list[str]:

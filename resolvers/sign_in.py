@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass, field
 
+from sqlalchemy import Connection
+
 from db import users
 from db.models import User
-from db.values import Role
-from resolvers import rules
+from db.values import AuditKind, ObjectKind, Role
+from resolvers import audit, rules
+from resolvers.audit import Act, Deed
 from resolvers.context import Context, Service, Viewer
 from resolvers.errors import Unauthenticated
 from resolvers.tokens import Claims
@@ -35,9 +38,10 @@ async def login(ctx: Context, name: str, password: str) -> Tokens:
         service.throttle.undecided(name, ctx.address)
         raise
     if user is None or not matches or user.disabled:
+        await service.store.run(audit.record, doing(ctx, user), about(AuditKind.SIGN_IN_FAILED, user))
         raise Unauthenticated("The user name or the password is wrong.", "用户名或密码错误。")
     service.throttle.succeeded(name, ctx.address)
-    return tokens(service, user)
+    return await begun(ctx, user)
 
 
 async def refresh(ctx: Context, refresh_token: str) -> Tokens:
@@ -51,13 +55,37 @@ async def exchange_link(ctx: Context, code: str) -> Tokens:
     user = None if user_id is None else await ctx.service.store.read(users.by_id, user_id)
     if user is None or user.disabled:
         raise Unauthenticated("This sign-in link was used already or is too old.", "此登录链接已使用或已过期。")
+    return await begun(ctx, user)
+
+
+async def begun(ctx: Context, user: User) -> Tokens:
+    """A new session of this user."""
+    await ctx.service.store.run(audit.record, doing(ctx, user), about(AuditKind.SIGNED_IN, user))
     return tokens(ctx.service, user)
 
 
 async def logout(ctx: Context) -> None:
     """End every session of the viewer."""
     viewer = ctx.need(Role.VIEWER)
-    await ctx.service.store.run(users.end_sessions, viewer.user_id)
+    await ctx.service.store.run(end_sessions, viewer.user_id, audit.act(ctx))
+
+
+def end_sessions(conn: Connection, user_id: int, act: Act) -> None:
+    users.end_sessions(conn, user_id)
+    audit.record(conn, act, Deed(AuditKind.SIGNED_OUT, ObjectKind.USER, user_id))
+
+
+def doing(ctx: Context, user: User | None) -> Act:
+    """What somebody does who is not signed in yet. The name that they gave is kept only if a user has it.
+
+    Who mistakes one field for the other gives a password as the name.
+    """
+    now = ctx.service.clock()
+    return Act(now, address=ctx.address) if user is None else Act(now, user.id, user.name, ctx.address)
+
+
+def about(kind: AuditKind, user: User | None) -> Deed:
+    return Deed(kind, ObjectKind.USER, None if user is None else user.id)
 
 
 async def authenticate(service: Service, access_token: str) -> Viewer:

@@ -7,16 +7,18 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from db import servers, slots
+from db import slots
 from db import tasks as table
 from db.models import Task, TaskExecution
 from db.tasks import TaskFilter
-from db.values import Role, Trigger
-from resolvers import commands, filters, paging, pending, rules, schedules, terms
+from db.values import AuditKind, ObjectKind, Role, Trigger
+from resolvers import audit, audit_records, commands, filters, paging, pending, rules, schedules, terms
+from resolvers.audit import Act, Deed
 from resolvers.context import Context
-from resolvers.errors import NotFound
+from resolvers.errors import Conflict, NotFound
 from resolvers.inputs import NewTask, TaskChange, given
 from resolvers.paging import Page, PageRequest
+from resolvers.servers import require, require_usable
 from runner import bus, firing
 from runner.firing import Refusal
 from runner.terms import Terms
@@ -27,6 +29,9 @@ LISTING: paging.Listing[Task, TaskFilter] = paging.Listing(
 OF_SERVERS: paging.ListingEach[Task, TaskFilter] = paging.ListingEach(
     page=table.page_of_servers, count=table.count_of_servers, orders=LISTING.orders
 )
+# What the rest of a change is worked out from.
+BASIS = ("command", "env", "cron_expr", "timezone", "enabled", "terms", "timeout_seconds", "output_limit")
+MOST_TRIES = 10
 RULES = {
     "name": lambda value: rules.text("name", value, longest=100),
     "command": rules.command,
@@ -72,6 +77,7 @@ async def pages_of_servers(
     return await paging.fetch_each(ctx.service.store, OF_SERVERS, server_ids, filters.checked(filter), request)
 
 
+@audit.refusals_of(ObjectKind.TASK)
 async def create(ctx: Context, new: NewTask) -> TaskCreated:
     """Keep the task; `@once` starts one execution in the same transaction."""
     viewer = ctx.need(Role.OPERATOR)
@@ -86,45 +92,62 @@ async def create(ctx: Context, new: NewTask) -> TaskCreated:
     values["next_run"] = schedules.next_run(schedule, now) if new.enabled else None  # plus jitter, once it has an id
     starts = schedule.kind == schedules.ONCE and new.enabled
     once = pending.Asked(viewer.user_id, Trigger.MANUAL, ruling.version, now) if starts else None
-    created = await ctx.service.store.run(insert, values, once, limits.max_pending)
+    created = await ctx.service.store.run(insert, values, once, limits.max_pending, audit.act(ctx))
     ctx.service.bus.hint(bus.SCHEDULE, *((bus.PENDING, bus.EXECUTIONS, bus.SLOTS) if once else ()))
     return created
 
 
+@audit.refusals_of(ObjectKind.TASK)
 async def update(ctx: Context, id: int, change: TaskChange) -> Task:
+    """What is given. What follows from it and from the rest of the task is worked out on the task as it then is."""
     ctx.need(Role.OPERATOR)
-    current = await get(ctx, id)
-    values = rules.apply(given(change), RULES)
-    values |= changed_limits(ctx, current, values)
-    if values.keys() & {"command", "env"}:
-        commands.check(ctx, values.get("command", current.command), values.get("env", current.env))
-    now = ctx.service.clock()
-    values |= changed_schedule(ctx, current, values, now) | {"updated_at": now}
-    if not await ctx.service.store.run(change_row, id, values, firing.refusal_of(ctx.service.policy)):
-        raise NotFound.named("task", id)
-    ctx.service.bus.hint(bus.SCHEDULE, *((bus.PENDING, bus.EXECUTIONS, bus.SLOTS) if "next_run" in values else ()))
-    return await get(ctx, id)
+    given_values = rules.apply(given(change), RULES)
+    for _ in range(MOST_TRIES):
+        current = await get(ctx, id)
+        values = given_values | changed_limits(ctx, current, given_values)
+        if values.keys() & {"command", "env"}:
+            commands.check(ctx, values.get("command", current.command), values.get("env", current.env))
+        now = ctx.service.clock()
+        values |= changed_schedule(ctx, current, values, now) | {"updated_at": now}
+        refusal = firing.refusal_of(ctx.service.policy)
+        if await ctx.service.store.run(change_row, current, values, refusal, audit.act(ctx)):
+            ctx.service.bus.hint(
+                bus.SCHEDULE, *((bus.PENDING, bus.EXECUTIONS, bus.SLOTS) if "next_run" in values else ())
+            )
+            return await get(ctx, id)
+    raise Conflict("This task is being changed by others: try again.", "此任务正被他人修改，请重试。", field=("id",))
 
 
 async def set_enabled(ctx: Context, id: int, enabled: bool) -> Task:
     return await update(ctx, id, TaskChange(enabled=enabled))
 
 
+@audit.refusals_of(ObjectKind.TASK)
 async def delete(ctx: Context, id: int) -> Task:
     """Hide the task and stop its schedule. Its executions stay."""
     ctx.need(Role.OPERATOR)
     task = await get(ctx, id)
-    await ctx.service.store.run(table.delete, id, ctx.service.clock())
+    if not await ctx.service.store.run(hide, id, audit.act(ctx)):
+        raise NotFound.named("task", id)
     ctx.service.bus.hint(bus.SCHEDULE)
     return task
 
 
-def insert(conn: Connection, values: dict[str, Any], once: pending.Asked | None, most: int) -> TaskCreated:
-    require_server(conn, values["server_id"])
+def insert(conn: Connection, values: dict[str, Any], once: pending.Asked | None, most: int, act: Act) -> TaskCreated:
+    created = added(conn, values, once, most)
+    run = created.execution
+    after = audit_records.task(created.task) | ({} if run is None else {"execution_id": run.id})
+    audit.record(conn, act, Deed(AuditKind.TASK_CREATED, ObjectKind.TASK, created.task.id, after=after))
+    return created
+
+
+def added(conn: Connection, values: dict[str, Any], once: pending.Asked | None, most: int) -> TaskCreated:
+    check = require_usable if once else require
+    check(conn, values["server_id"])
     task = table.insert(conn, values | ({"last_run": once.at} if once else {}))
     if once is None:
         return TaskCreated(jittered(conn, task), None)
-    run = pending.of_task(conn, task, once, most)
+    run = pending.of_task(conn, task, once, most).row
     slots.record(conn, [firing.once_line(task, run)])
     return TaskCreated(task, run)
 
@@ -138,19 +161,31 @@ def jittered(conn: Connection, task: Task) -> Task:
     return table.by_id(conn, task.id) or task
 
 
-def change_row(conn: Connection, id: int, values: dict[str, Any], refusal: Refusal) -> bool:
-    """What is due by the schedule of before is decided before it goes."""
+def change_row(conn: Connection, seen: Task, values: dict[str, Any], refusal: Refusal, act: Act) -> bool:
+    """False if it is not any more as it was seen. What is due by the schedule of before is decided before it goes."""
+    current = table.locked(conn, seen.id)
+    if current is None:
+        raise NotFound.named("task", seen.id)
+    if any(getattr(current, name) != getattr(seen, name) for name in BASIS):
+        return False
     if "server_id" in values:
-        require_server(conn, values["server_id"])
+        require(conn, values["server_id"])
     if "next_run" in values:
-        firing.settle(conn, id, values["updated_at"], refusal)
-    return table.update(conn, id, values)
+        firing.settle(conn, seen.id, values["updated_at"], refusal)
+    table.update(conn, seen.id, values)
+    old, new = audit_records.difference(current, table.by_id(conn, seen.id), audit_records.TASK)
+    audit.record(conn, act, Deed(AuditKind.TASK_UPDATED, ObjectKind.TASK, seen.id, old, new))
+    return True
 
 
-def require_server(conn: Connection, id: int) -> None:
-    if servers.by_id(conn, id) is None:
-        missing = NotFound.named("server", id)
-        raise NotFound(missing.en, missing.chinese, field=("server_id",))
+def hide(conn: Connection, id: int, act: Act) -> bool:
+    """Whether it was there."""
+    before = table.locked(conn, id)
+    if before is None:
+        return False
+    table.delete(conn, id, act.at)
+    audit.record(conn, act, Deed(AuditKind.TASK_DELETED, ObjectKind.TASK, id, audit_records.task(before)))
+    return True
 
 
 def changed_limits(ctx: Context, current: Task, values: dict[str, Any]) -> dict[str, Any]:

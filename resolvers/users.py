@@ -2,20 +2,22 @@
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from db import users as table
 from db.models import User
-from db.values import Role
-from resolvers import rules
+from db.values import AuditKind, ObjectKind, Role
+from resolvers import audit, audit_records, rules
+from resolvers.audit import Act, Deed
 from resolvers.context import Context, Service
 from resolvers.errors import Conflict, Invalid, NotFound
 
 NAME = re.compile(r"[\w.@-]{1,64}\Z")
 SHORTEST_PASSWORD = 8
+# Where a change comes from that no network address can have made.
+MACHINE = "machine"
 
 
 async def me(ctx: Context) -> User:
@@ -40,7 +42,7 @@ async def add(service: Service, *, name: str, role: str, password: str) -> User:
     kind = Role(rules.one_of("role", role, Role))
     phc = await service.passwords.hash(checked_password(password))
     try:
-        return await service.store.run(table.insert, name=name, password_hash=phc, role=kind, at=service.clock())
+        return await service.store.run(insert, name, phc, kind, on_the_machine(service))
     except IntegrityError as error:
         raise Conflict(f"There is a user {name} already.", f"已有用户 {name}。", field=("name",)) from error
 
@@ -48,15 +50,27 @@ async def add(service: Service, *, name: str, role: str, password: str) -> User:
 async def set_password(service: Service, user_id: int, password: str) -> User:
     """A new password; every session of the user ends."""
     phc = await service.passwords.hash(checked_password(password))
-    found = await service.store.run(replace_password, user_id, phc, service.clock())
+    found = await service.store.run(replace_password, user_id, phc, on_the_machine(service))
     if found is None:
         raise NotFound.named("user", user_id)
     return found
 
 
-def replace_password(conn: Connection, user_id: int, phc: str, at: datetime) -> User | None:
-    table.update(conn, user_id, {"password_hash": phc, "updated_at": at})
-    table.end_sessions(conn, user_id)
+def on_the_machine(service: Service) -> Act:
+    """What a command on the machine itself does: it needs no user of ours."""
+    return Act(service.clock(), address=MACHINE)
+
+
+def insert(conn: Connection, name: str, phc: str, role: Role, act: Act) -> User:
+    row = table.insert(conn, name=name, password_hash=phc, role=role, at=act.at)
+    audit.record(conn, act, Deed(AuditKind.USER_ADDED, ObjectKind.USER, row.id, after=audit_records.user(row)))
+    return row
+
+
+def replace_password(conn: Connection, user_id: int, phc: str, act: Act) -> User | None:
+    table.update(conn, user_id, {"password_hash": phc, "updated_at": act.at})
+    if table.end_sessions(conn, user_id):
+        audit.record(conn, act, Deed(AuditKind.PASSWORD_CHANGED, ObjectKind.USER, user_id))
     return table.by_id(conn, user_id)
 
 

@@ -17,7 +17,7 @@ from resolvers.tokens import WeakKey
 from schema.build import printed
 from sshcast import logs, web
 from sshcast.app import DatabaseOlder
-from sshcast.commands import accounts, demo, enrol, execute, secrets, serve
+from sshcast.commands import accounts, audit, demo, enrol, execute, secrets, serve
 from sshcast.commands.errors import CommandFailed
 from sshcast.data_folder import FolderBusy, FolderUnsafe
 from sshcast.settings import Settings, SettingsInvalid, load
@@ -31,11 +31,13 @@ app = typer.Typer(
 user_app = typer.Typer(help="Users.", no_args_is_help=True)
 server_app = typer.Typer(help="Servers.", no_args_is_help=True)
 secrets_app = typer.Typer(help="The keys that seal credentials.", no_args_is_help=True)
+audit_app = typer.Typer(help="The record of what was done, and by whom.", no_args_is_help=True)
 web_app = typer.Typer(help="The pages that browsers get.", no_args_is_help=True)
 app.add_typer(user_app, name="user")
 app.add_typer(server_app, name="server")
 app.add_typer(secrets_app, name="secrets")
 app.add_typer(web_app, name="web")
+app.add_typer(audit_app, name="audit")
 
 Data = Annotated[Path | None, typer.Option(help="The data folder (SSHCAST_DATA).")]
 Port = Annotated[int | None, typer.Option(min=0, max=65_535, help="The port (SSHCAST_PORT).")]
@@ -162,6 +164,15 @@ def schema() -> None:
 def secrets_rotate(data: Data = None) -> None:
     """Seal every credential with a new master key, while the service runs. Run it again if it was cut off."""
     run(secrets.rotate(settings(data=data)))
+
+
+@audit_app.command("verify")
+def audit_verify(
+    head: Annotated[str | None, typer.Option(help="A hash that an earlier call printed: it must be there.")] = None,
+    data: Data = None,
+) -> None:
+    """Walk the audit's chain; print the newest event's id and hash. Exits with 1 when something was changed."""
+    run(audit.verify(settings(data=data), head))
 
 
 @web_app.command("fetch")

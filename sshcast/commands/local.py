@@ -8,6 +8,7 @@ from db import users
 from db.models import User
 from db.values import Role
 from resolvers.context import Context, Service, Viewer
+from resolvers.users import MACHINE
 from sshcast.app import driven, opened
 from sshcast.commands.errors import CommandFailed
 from sshcast.data_folder import FolderBusy
@@ -36,4 +37,5 @@ async def viewer(service: Service, name: str | None) -> Context:
 
 
 def context(service: Service, user: User) -> Context:
-    return Context(service=service, viewer=Viewer(user.id, user.name, Role(user.role), NEVER, user.token_version))
+    viewer = Viewer(user.id, user.name, Role(user.role), NEVER, user.token_version)
+    return Context(service=service, viewer=viewer, address=MACHINE)

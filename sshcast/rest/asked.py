@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from starlette.requests import Request
 
 from db.values import Role
-from resolvers import sign_in
+from resolvers import audit, sign_in
 from resolvers.context import Context, Service
 from resolvers.errors import Invalid
 from resolvers.rules import MAX_ID, one_of
@@ -29,7 +29,8 @@ async def context(request: Request, role: Role | None = None) -> Context:
         viewer = await sign_in.authenticate(anonymous.service, token.strip())
         found = Context(anonymous.service, viewer, anonymous.language, anonymous.address)
     if role is not None:
-        found.need(role)
+        async with audit.refusals(found, f"{request.method} {request.scope['path']}"):
+            found.need(role)
     return found
 
 

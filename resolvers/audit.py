@@ -1,0 +1,165 @@
+"""The audit: who did what, from where and when, and what they were refused. Read by admins."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import wraps
+from typing import Any, TypeVar, cast
+
+from sqlalchemy import Connection
+
+from db import audit as table
+from db.audit import START, AuditFilter, Entry
+from db.models import AuditEvent
+from db.values import AuditKind, ObjectKind, Role
+from resolvers import paging
+from resolvers.context import Context, Service
+from resolvers.errors import CommandRefused, Forbidden
+from resolvers.paging import Page, PageRequest
+from resolvers.rules import MAX_ID
+
+LISTING: paging.Listing[AuditEvent, AuditFilter] = paging.Listing(page=table.page, count=table.count, orders=("id",))
+POLL_SECONDS = 1.0
+BATCH = 500
+LONGEST_ACTION = 200
+
+Resolver = TypeVar("Resolver", bound=Callable[..., Coroutine[Any, Any, Any]])
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Who does something, from where and when. Without an actor: a command on the machine itself, or a stranger."""
+
+    at: datetime
+    actor_id: int | None = None
+    actor: str | None = None
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """What is done to which object, with what was before and what is after. No secrets."""
+
+    kind: AuditKind
+    object_kind: ObjectKind
+    object_id: int | None
+    before: Mapping[str, Any] | None = None
+    after: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """How far the chain was looked at: the last event's id and hash, and the first id that does not fit, if any.
+
+    `met`: the wanted hash is among them.
+    """
+
+    id: int = 0
+    hash: str = START
+    broken: int | None = None
+    met: bool = False
+
+
+def act(ctx: Context) -> Act:
+    """What the viewer does now."""
+    viewer, now = ctx.viewer, ctx.service.clock()
+    return Act(now, address=ctx.address) if viewer is None else Act(now, viewer.user_id, viewer.name, ctx.address)
+
+
+def record(conn: Connection, act: Act, deed: Deed) -> None:
+    """Write it into the audit, in the transaction of what it tells of. Call it last there (see `db.audit.append`)."""
+    entry = Entry(
+        kind=deed.kind,
+        at=act.at,
+        actor_id=act.actor_id,
+        actor=act.actor,
+        address=act.address,
+        object_kind=deed.object_kind,
+        object_id=deed.object_id,
+        before=deed.before,
+        after=deed.after,
+    )
+    table.append(conn, entry)
+
+
+def first_number(*given: Any) -> int | None:
+    """The id that a resolver is given first."""
+    return given[0] if given and isinstance(given[0], int) else None
+
+
+def refusals_of(kind: ObjectKind, id_of: Callable[..., int | None] = first_number) -> Callable[[Resolver], Resolver]:
+    """For a resolver: what it refuses is recorded, with the id of the object that `id_of` finds in its arguments."""
+
+    def decorated(resolve: Resolver) -> Resolver:
+        action = f"{resolve.__module__.rpartition('.')[2]}.{resolve.__name__}"
+
+        @wraps(resolve)
+        async def resolved(ctx: Context, *args: Any, **kwargs: Any) -> Any:
+            async with refusals(ctx, action, kind, id_of(*args, **kwargs)):
+                return await resolve(ctx, *args, **kwargs)
+
+        return cast("Resolver", resolved)
+
+    return decorated
+
+
+@asynccontextmanager
+async def refusals(
+    ctx: Context, action: str, kind: ObjectKind | None = None, object_id: int | None = None
+) -> AsyncIterator[None]:
+    """Record that the viewer was not allowed what the block does, or that the command policy refused it."""
+    try:
+        yield
+    except (Forbidden, CommandRefused) as error:
+        await ctx.service.store.run(table.append, refusal(act(ctx), error, action, kind, object_id))
+        raise
+
+
+def refusal(
+    act: Act, error: Forbidden | CommandRefused, action: str, kind: ObjectKind | None, object_id: int | None
+) -> Entry:
+    after: dict[str, Any] = {"action": action[:LONGEST_ACTION]}
+    if isinstance(error, CommandRefused):
+        after |= {"command": error.command, "rules": sorted({finding.rule for finding in error.findings})}
+    return Entry(
+        kind=AuditKind.COMMAND_REFUSED if isinstance(error, CommandRefused) else AuditKind.FORBIDDEN,
+        at=act.at,
+        actor_id=act.actor_id,
+        actor=act.actor,
+        address=act.address,
+        object_kind=kind,
+        object_id=object_id if object_id is not None and 1 <= object_id <= MAX_ID else None,
+        after=after,
+    )
+
+
+async def page(ctx: Context, filter: AuditFilter, request: PageRequest) -> Page[AuditEvent]:
+    async with refusals(ctx, "audit.page"):
+        ctx.need(Role.ADMIN)
+    return await paging.fetch(ctx.service.store, LISTING, filter, request)
+
+
+async def follow(ctx: Context, after: int | None = None) -> AsyncGenerator[AuditEvent, None]:
+    """Events beyond the one with the id `after`, or from now on, as they are written: each once, in their order."""
+    async with refusals(ctx, "audit.follow"):
+        ctx.need(Role.ADMIN)
+    read = ctx.service.store.read
+    newest = await read(table.head) if after is None else None
+    last = after if after is not None else 0 if newest is None else newest.id
+    while True:
+        for event in await read(table.later, last, BATCH):
+            last = event.id
+            yield event
+        await asyncio.sleep(POLL_SECONDS)
+
+
+async def verify(service: Service, wanted: str | None = None) -> AsyncIterator[Walk]:
+    """Walk the chain from its beginning, a batch a read, and tell how far it went. It ends where it is broken."""
+    walk = Walk()
+    while walk.broken is None and (batch := await service.store.read(table.later, walk.id, BATCH)):
+        broken = table.first_broken(batch, (walk.id, walk.hash))
+        met = walk.met or any(event.hash == wanted for event in batch)
+        walk = replace(walk, broken=broken) if broken else Walk(batch[-1].id, batch[-1].hash, met=met)
+        yield walk

@@ -1,0 +1,73 @@
+"""What the audit keeps of a row: enough to see what it was, and no secret."""
+
+from typing import Any
+
+from db.models import Server, Task, TaskExecution, User
+
+SERVER = (
+    "name",
+    "host",
+    "port",
+    "username",
+    "host_keys",
+    "credential_kind",
+    "credential",
+    "tags",
+    "max_parallel",
+    "run_mode",
+    "blackouts",
+    "enabled",
+)
+TASK = (
+    "name",
+    "command",
+    "server_id",
+    "cron_expr",
+    "timezone",
+    "enabled",
+    "timeout_seconds",
+    "output_limit",
+    "env",
+    "working_dir",
+    "terms",
+    "paused_at",
+    "paused_until",
+)
+EXECUTION = ("task_id", "server_id", "command", "env", "working_dir", "timeout_seconds", "output_limit", "trigger")
+USER = ("name", "role", "disabled")
+SEALED = "credential"
+
+Record = dict[str, Any]
+
+
+def server(row: Server) -> Record:
+    return {name: getattr(row, name) for name in SERVER if name != SEALED}
+
+
+def task(row: Task) -> Record:
+    return {name: shown(name, getattr(row, name)) for name in TASK}
+
+
+def execution(row: TaskExecution) -> Record:
+    return {name: shown(name, getattr(row, name)) for name in EXECUTION}
+
+
+def user(row: User) -> Record:
+    return {name: getattr(row, name) for name in USER}
+
+
+def difference(before: Any, after: Any, names: tuple[str, ...]) -> tuple[Record, Record]:
+    """The columns that a change made different, as they were and as they are."""
+    changed = [name for name in names if getattr(before, name) != getattr(after, name)]
+    old = {name: shown(name, getattr(before, name)) for name in changed if name != SEALED}
+    new = {name: shown(name, getattr(after, name)) for name in changed if name != SEALED}
+    if SEALED in changed:
+        new[SEALED] = "replaced"
+    if "env" in changed:
+        new["env_changed"] = sorted(name for name, value in after.env.items() if before.env.get(name) != value)
+    return old, new
+
+
+def shown(name: str, value: Any) -> Any:
+    """Of the environment the names only: a value may be a secret."""
+    return sorted(value) if name == "env" else value

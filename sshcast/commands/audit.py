@@ -1,0 +1,33 @@
+"""`sshcast audit verify`: walks the whole chain of the audit, and says whether it is whole."""
+
+import re
+
+from rich.console import Console
+
+from resolvers import audit
+from resolvers.audit import Walk
+from sshcast.app import opened
+from sshcast.commands.errors import CommandFailed
+from sshcast.settings import Settings
+
+HASH = re.compile(r"[0-9a-f]{64}\Z")
+
+
+async def verify(settings: Settings, head: str | None) -> int:
+    """Print the newest event's id and hash; CommandFailed when the chain is broken, or is not the one with `head`.
+
+    Only who kept a head can tell that the newest events were taken away.
+    """
+    if head is not None and not HASH.match(head):
+        raise CommandFailed("--head takes the 64 hexadecimal digits that an earlier `sshcast audit verify` printed")
+    notes = Console(stderr=True)
+    async with opened(settings) as service:
+        walk = Walk()
+        async for walk in audit.verify(service, head):
+            notes.print(f"{walk.id} events looked at", style="dim", highlight=False)
+    if walk.broken is not None:
+        raise CommandFailed(f"the audit is broken at event {walk.broken}: it, or what came before it, was changed")
+    if head is not None and not walk.met:
+        raise CommandFailed(f"the audit has no event with the hash {head}: its newest events were taken away")
+    print(f"{walk.id} {walk.hash}")
+    return 0
