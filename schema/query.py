@@ -7,9 +7,10 @@ from typing import Annotated, Any
 import strawberry
 from strawberry import ID
 
-from resolvers import executions, schedules, servers, slots, tasks, users
+from resolvers import audit, executions, schedules, servers, slots, tasks, users
 from resolvers.errors import Invalid, NotFound, ScheduleInvalid
 from resolvers.inputs import PreviewSchedule
+from schema.audit import AuditEvent, AuditEvents, audit_filter
 from schema.connection import (
     After,
     Before,
@@ -140,6 +141,19 @@ class Query:
     ) -> Any:
         request = Place(first, after, last, before, page, page_size).newest_first(order_by)
         return Connection(found=await slots.page(info.context.ctx, slot_filter(filter), request))
+
+    @resolved(Connection[AuditEvent], "What was done and refused, the newest first, a page at a time. For admins.")
+    async def audit_events(
+        self,
+        info: Info,
+        filter: AuditEvents = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Any:
+        request = Place(first, after, last, before).newest_first(None)
+        return Connection(found=await audit.page(info.context.ctx, audit_filter(filter), request))
 
     @resolved(SchedulePreview, "What a schedule means and when it runs, before a task is made of it.")
     async def schedule_preview(

@@ -5,12 +5,13 @@ from typing import Annotated, Any
 import strawberry
 from strawberry import ID
 
-from resolvers import output, slots, updates
+from resolvers import audit, output, slots, updates
+from schema.audit import AfterId, AuditEvent
 from schema.decoding import Decoders
 from schema.events import OutputEvent, told
 from schema.fields import watched
 from schema.filters import Executions, Slots, execution_filter, slot_filter
-from schema.ids import number
+from schema.ids import number, optional_number
 from schema.objects import Execution, Slot
 from schema.operation import Info
 from schema.standing import while_standing
@@ -42,3 +43,8 @@ class Subscription:
     async def schedule_events(self, info: Info, filter: Slots = None) -> Any:
         ctx = info.context.ctx
         return while_standing(ctx, slots.follow(ctx, slot_filter(filter)))
+
+    @watched(AuditEvent, "Events of the audit as they are written, each once and in their order. For admins.")
+    async def audit_trail(self, info: Info, after: AfterId = None) -> Any:
+        ctx = info.context.ctx
+        return while_standing(ctx, audit.follow(ctx, optional_number("after", after)))

@@ -66,7 +66,10 @@ class World:
         if "scheduleEvents" in query:
             return await self.watch_a_slot(query)
         async with self.service.socket("admin") as socket:
-            return [event["data"] async for event in socket.follow(query, **variables)]
+            events = socket.follow(query, **variables)
+            if "auditTrail" in query:  # it goes on for ever
+                return (await anext(events))["data"]
+            return [event["data"] async for event in events]
 
     async def watch_a_run(self, query: str, variables: Data) -> list[Data]:
         """What a watcher of executions is told of a run of the task that fails, up to its end."""
@@ -168,11 +171,13 @@ EXPECTED: dict[str, Callable[[Any], Any]] = {
     ],
     "63_schedule_ledger": lambda data: "FIRED" in [node["outcome"] for node in data["scheduleLedger"]["nodes"]],
     "64_slots_of_task": lambda data: data["task"]["slots"]["totalCount"] == len(data["task"]["slots"]["nodes"]),
+    "65_audit_events": lambda data: "TASK_UPDATED" in [event["kind"] for event in data["auditEvents"]["nodes"]],
     "70_watch_output": watched_output,
     "71_watch_output_after": watched_rest,
     "72_watch_executions": lambda events: events[-1]["executionUpdates"]["exitCode"] > 0,
     "73_watch_executions_filtered": lambda events: len(events) == 1,
     "74_watch_schedule": lambda event: event["scheduleEvents"]["outcome"] == "FIRED",
+    "75_watch_audit": lambda event: event["auditTrail"]["id"] == "2",
 }
 
 

@@ -25,6 +25,8 @@ MATRIX = Path(__file__).parent / "access.txt"
 SCHEMA = build_schema()._schema
 CALLERS = (None, *Role)
 SAMPLES = {"ID": '"999999"', "String": '"x"', "Int": "1", "Long": "1", "Float": "0", "Boolean": "true"}
+# These go on for ever, for those who may watch them.
+ENDLESS = {"executionUpdates": Role.VIEWER, "scheduleEvents": Role.VIEWER, "auditTrail": Role.ADMIN}
 # It ends the session that the other fields are tried with.
 LAST = "logout"
 
@@ -70,8 +72,8 @@ async def outcome(api: Running, caller: Role | None, text: str) -> str:
     async with api.http.stream("POST", "/graphql", json={"query": text}, headers=headers) as answer:
         if answer.status_code == 401:
             return "UNAUTHENTICATED"
-        if "executionUpdates" in text or "scheduleEvents" in text:
-            return "allowed"  # it goes on for ever
+        if any(name in text and caller and caller.rank >= role.rank for name, role in ENDLESS.items()):
+            return "allowed"
         body = (await answer.aread()).decode()
     return next((code for code in ("UNAUTHENTICATED", "FORBIDDEN") if f'"code":"{code}"' in body), "allowed")
 

@@ -22,8 +22,9 @@ from schema.enums import ErrorCode, ExecutionOrderField, ServerOrderField, TaskO
 
 KEPT = Path(build.__file__).parent / "schema.graphql"
 SCHEMA = build.build_schema()._schema
-# What may hold a secret in an answer: the tokens of a session that has just begun.
+# What may hold a secret in an answer: the tokens of a session that has just begun. An event's hash is none.
 HANDED_OUT = {"LoginPayload.tokens", "RefreshPayload.tokens", "Tokens.accessToken", "Tokens.refreshToken"}
+HANDED_OUT |= {"AuditEvent.hash"}
 SECRET = re.compile(r"password|secret|passphrase|private|token|credential$|certificate|hash|\benv$", re.IGNORECASE)
 
 

@@ -1,0 +1,98 @@
+"""The audit, as admins read and watch it."""
+
+from datetime import datetime
+from typing import Annotated
+
+import strawberry
+from strawberry import ID
+
+from db.audit import AuditFilter
+from db.values import AuditKind, ObjectKind
+from resolvers.errors import Invalid
+from schema.enums import described
+from schema.ids import optional_number
+
+described(
+    AuditKind,
+    "AuditEventKind",
+    "What the audit tells of.",
+    {
+        "SIGNED_IN": "A user has signed in.",
+        "SIGNED_OUT": "A user has signed out.",
+        "USER_ADDED": "A user was added.",
+        "PASSWORD_CHANGED": "A user has a new password.",
+        "SERVER_CREATED": "A server was registered.",
+        "SERVER_UPDATED": "A server was changed.",
+        "SERVER_DELETED": "A server was deleted.",
+        "TASK_CREATED": "A task was created; `after` names the run that `@once` has started.",
+        "TASK_UPDATED": "A task was changed.",
+        "TASK_PAUSED": "A task's schedule was paused.",
+        "TASK_RESUMED": "A task's paused schedule goes on.",
+        "TASK_DELETED": "A task was deleted.",
+        "EXECUTION_STARTED": "Somebody ran a task or a command. Scheduled runs are in the ledger.",
+        "EXECUTION_CANCELLED": "Somebody asked that an execution stop.",
+        "SIGN_IN_FAILED": "A wrong name or password was given.",
+        "FORBIDDEN": "Somebody tried what their role does not allow.",
+        "COMMAND_REFUSED": "The command policy has refused a command.",
+    },
+)
+described(
+    ObjectKind,
+    "AuditObjectKind",
+    "What an audit event is about.",
+    {
+        "SERVER": "A server.",
+        "TASK": "A task.",
+        "EXECUTION": "An execution.",
+        "USER": "A user.",
+    },
+)
+
+
+@strawberry.type(description="Something that was done, or refused. Nothing changes an event any more.")
+class AuditEvent:
+    id: ID = strawberry.field(description="Its number in the chain, from 1, without a gap.")
+    at: datetime = strawberry.field(description="When.")
+    kind: AuditKind = strawberry.field(description="What was done.")
+    actor_id: ID | None = strawberry.field(description="The id of the user who did it.")
+    actor: str | None = strawberry.field(
+        description="Their name at the time; null for a stranger, and for a command on the machine itself."
+    )
+    address: str = strawberry.field(description="The address it came from; `machine` for a command on the machine.")
+    object_kind: ObjectKind | None = strawberry.field(description="What it was done to.")
+    object_id: ID | None = strawberry.field(description="The id of that.")
+    before: str | None = strawberry.field(description="What was before, as JSON; of a change, what it changed.")
+    after: str | None = strawberry.field(description="What is after, as JSON. Neither holds a secret.")
+    previous: str = strawberry.field(description="The hash of the event before.")
+    hash: str = strawberry.field(description="SHA-256 of all of the event with the hash of the one before.")
+
+
+@strawberry.input(name="AuditEventFilter", description="Which events. What is absent or null filters nothing.")
+class AuditFilterInput:
+    kinds: list[AuditKind] | None = strawberry.field(default=None, description="Those of one of these kinds.")
+    actor_id: ID | None = strawberry.field(default=None, description="What this user did.")
+    object_kind: ObjectKind | None = strawberry.field(default=None, description="What was done to objects of a kind.")
+    object_id: ID | None = strawberry.field(default=None, description="With `objectKind`: to this one.")
+    at_from: datetime | None = strawberry.field(default=None, description="Then or later.")
+    at_to: datetime | None = strawberry.field(default=None, description="Then or earlier.")
+
+
+AuditEvents = Annotated[AuditFilterInput | None, strawberry.argument(description="Which events; all if it is absent.")]
+AfterId = Annotated[
+    ID | None, strawberry.argument(description="Only what comes after the event with this id; from now on without it.")
+]
+
+
+def audit_filter(given: AuditFilterInput | None) -> AuditFilter:
+    if given is None:
+        return AuditFilter()
+    if given.object_id is not None and given.object_kind is None:
+        raise Invalid(("filter", "object_id"), "needs objectKind beside it.", "须同时提供 objectKind。")
+    return AuditFilter(
+        kinds=None if given.kinds is None else tuple(given.kinds),
+        actor_id=optional_number(("filter", "actor_id"), given.actor_id),
+        object_kind=given.object_kind,
+        object_id=optional_number(("filter", "object_id"), given.object_id),
+        at_from=given.at_from,
+        at_to=given.at_to,
+    )
