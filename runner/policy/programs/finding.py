@@ -1,5 +1,6 @@
 """What `find` looks at, and whether its tests leave most of it out."""
 
+from collections.abc import Iterator
 from itertools import pairwise
 
 from runner.policy import marks
@@ -8,18 +9,39 @@ from runner.policy.tables import words
 AGE = words("-mtime -mmin -atime -amin -ctime -cmin -newer -size -user -group -empty -perm -nouser -nogroup -newermt")
 NAMES = words("-name -iname -path -ipath -wholename -regex -iregex -inum -lname -samefile")
 DESTROYERS = words("rm unlink shred rmdir")
+DELETIONS = words("-delete -exec -execdir -ok -okdir")
 STRICT = words("/ /etc /usr /bin /sbin /lib /lib64 /boot /root /usr/bin /usr/lib /usr/sbin /var/lib /dev")
 
 
-def is_narrow(words: tuple[str, ...], start: str) -> bool:
-    """Whether a test leaves out most files. Age alone does not where the system itself lies."""
-    for place, word in enumerate(words):
-        value = words[place + 1] if place + 1 < len(words) else ""
-        if word in NAMES and marks.plain(value).strip("*./"):
-            return True
-        if word in AGE and start not in STRICT:
-            return True
-    return False
+def is_narrow(args: tuple[str, ...], start: str) -> bool:
+    """Whether the tests before what deletes leave out most files. Age alone does not where the system itself lies."""
+    return any(narrows(test, value, start) for test, value in tests(deciding(args)))
+
+
+def deciding(args: tuple[str, ...]) -> tuple[str, ...]:
+    """The part between `-o`s that holds the deletion."""
+    parts: list[list[str]] = [[]]
+    for word in args:
+        if word in ("-o", "-or", ","):
+            parts.append([])
+        else:
+            parts[-1].append(word)
+    return next((tuple(part) for part in parts if DELETIONS & set(part)), args)
+
+
+def tests(args: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """Each word and what follows it, without what is negated."""
+    before = ""
+    for word, value in zip(args, (*args[1:], ""), strict=True):
+        if before not in ("!", "-not"):
+            yield word, value
+        before = word
+
+
+def narrows(test: str, value: str, start: str) -> bool:
+    if test in NAMES:
+        return bool(marks.plain(value).strip("*./"))
+    return test in AGE and start not in STRICT
 
 
 def starts(args: tuple[str, ...]) -> tuple[str, ...]:

@@ -4,13 +4,14 @@ from collections.abc import Callable, Mapping
 
 from runner.policy.following.shell import Argv, Shell
 from runner.policy.following.state import Values
-from runner.policy.programs import builtins, filters, languages, remotes, shells, wrappers
+from runner.policy.programs import arguments, builtins, filters, languages, remotes, shells, wrappers
 
 HANDLERS: Mapping[str, Callable[[Shell, Argv], Values]] = {
     **filters.HANDLERS,
     **builtins.HANDLERS,
     **languages.HANDLERS,
     **remotes.HANDLERS,
+    **arguments.HANDLERS,
     **shells.HANDLERS,
     **wrappers.HANDLERS,
 }

@@ -42,9 +42,10 @@ def flags(args: Argv) -> tuple[str, Argv]:
 
 
 def with_arguments(shell: Shell, rest: Argv, via: str) -> Values:
-    before, shell.state.positional = shell.state.positional, rest[2:]
+    before, zero = shell.state.positional, shell.state.variables.get("0", ("sh",))
+    shell.state.positional, shell.state.variables["0"] = rest[2:], rest[1:2] or ("sh",)
     found = shell.text(rest[0], via)
-    shell.state.positional = before
+    shell.state.positional, shell.state.variables["0"] = before, zero
     return found
 
 

@@ -8,6 +8,7 @@ from runner.policy.following.shell import Argv, Shell
 from runner.policy.following.state import Values
 from runner.policy.programs import finding
 from runner.policy.programs.options import Takes, leading
+from runner.policy.rules import checks
 
 NOTHING: Values = ("",)
 
@@ -116,6 +117,9 @@ WRAPPERS: Mapping[str, Wrapper] = {
     "gdb": Wrapper("xpcds", "-ex -x --ex"),
     "tmux": Wrapper("csLfSnxyt", skip=1, text=True),
     "torify": Wrapper(),
+    "sshpass": Wrapper("pfdP"),
+    "screen": Wrapper("cehpsStT"),
+    "npx": Wrapper("p", "--package"),
     "uv": Wrapper("p", "--python --with --project", skip=1),
 }
 ONLY_WITH: Mapping[str, frozenset[str]] = {
@@ -157,6 +161,8 @@ def env(shell: Shell, argv: Argv) -> Values:
     if (text := found.value("S", "--split-string")) is not None:
         rest = (*split(text), *rest)
     while rest and is_assignment(rest[0]):
+        if checks.hijacks(rest[0].split("=", 1)[0]):
+            shell.hit("dynamic.environment")
         rest = rest[1:]
     return shell.invoke(rest, "env") if rest else (marks.OUTPUT,)
 

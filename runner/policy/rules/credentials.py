@@ -7,7 +7,7 @@ from runner.policy.rules.call import Call, Rules
 from runner.policy.tables import each, words
 
 READERS = words(
-    "cat tac head tail less more nl od xxd hexdump strings base64 base32 grep egrep fgrep zgrep rg sed awk"
+    "cat perl ruby tac head tail less more nl od xxd hexdump strings base64 base32 grep egrep fgrep zgrep rg sed awk"
     " gawk mawk cut sort uniq cp mv scp sftp rsync tar zip 7z gzip bzip2 xz zstd dd ln install diff cmp vi vim"
     " nvim nano ed view paste tee curl wget nc openssl john unshadow cpio rev bat wc fold fmt column tr pr"
     " comm join split csplit aspell jq python3 file mail mutt socat xargs source . ssh-copy-id gpg md5sum"
@@ -29,6 +29,18 @@ def shadow(call: Call) -> Rules:
             yield "credentials.shadow"
 
 
+READS_FOUND = re.compile(
+    r"-(?:exec|execdir|ok|okdir) (?:\S*/)?(?:cat|cp|head|tail|grep|tar|less|base64|sed|awk|mv|dd) "
+)
+
+
+def find(call: Call) -> Rules:
+    """`find /etc -name shadow -exec cat {} ;`."""
+    text = " ".join(call.args)
+    if READS_FOUND.search(text) and re.search(r"-name g?shadow\b|-path \S*/g?shadow\b", text):
+        yield "credentials.shadow"
+
+
 def getent(call: Call) -> Rules:
     if call.args[:1] and call.args[0] in ("shadow", "gshadow"):
         yield "credentials.shadow"
@@ -36,7 +48,7 @@ def getent(call: Call) -> Rules:
 
 def passwd(call: Call) -> Rules:
     found = call.options("niwxR", "--inactive --mindays --maxdays --warndays --root")
-    if "root" in found.rest:
+    if "root" in found.rest and not found.has("S", "--status"):
         yield "credentials.root-account"
 
 
@@ -53,6 +65,7 @@ def of_root(call: Call) -> Rules:
 
 CHECKS: Mapping[str, Callable[[Call], Rules]] = {
     "getent": getent,
+    "find": find,
     "passwd": passwd,
     "chpasswd": chpasswd,
     "newusers": chpasswd,

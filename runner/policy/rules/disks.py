@@ -87,12 +87,23 @@ def volume(call: Call) -> Rules:
 
 
 def mdadm(call: Call) -> Rules:
-    if any(word in ("--zero-superblock", "--stop", "-S", "--remove", "--fail") for word in call.args):
+    if "--zero-superblock" in call.args or {"--create", "-C"} & set(call.args):
+        yield "fs.format"
+    if {"--stop", "-S", "--remove", "--fail"} & set(call.args):
         yield "fs.volume-remove"
 
 
-def losetup(call: Call) -> Rules:
-    return iter(())
+def zpool(call: Call) -> Rules:
+    words = [word for word in call.args if not word.startswith("-")][:1]
+    if words and words[0] in ("create", "destroy", "labelclear", "add", "replace"):
+        yield "fs.format"
+    if words and words[0] in ("remove", "offline", "detach"):
+        yield "fs.volume-remove"
+
+
+def badblocks(call: Call) -> Rules:
+    if call.options("bcdeiop").has("w"):
+        yield "fs.format"
 
 
 FORMATS = (
@@ -112,7 +123,8 @@ CHECKS: Mapping[str, Callable[[Call], Rules]] = {
     "nvme": nvme,
     **each("lvremove vgremove pvremove lvreduce", volume),
     "mdadm": mdadm,
-    "zpool": subcommands("fs.volume-remove", "destroy", "labelclear", "remove", "offline", "detach"),
+    "zpool": zpool,
+    "badblocks": badblocks,
     "zfs": subcommands("fs.volume-remove", "destroy", "rollback"),
     "btrfs": subcommands("fs.volume-remove", "subvolume delete", "device remove", "device delete"),
     "dmsetup": subcommands("fs.volume-remove", "remove", "remove_all", "wipe_table"),

@@ -7,7 +7,7 @@ from runner.policy import marks
 from runner.policy.programs import finding
 from runner.policy.rules import paths
 from runner.policy.rules.call import Call, Rules
-from runner.policy.tables import each
+from runner.policy.tables import each, words
 
 
 def rm(call: Call) -> Rules:
@@ -17,7 +17,7 @@ def rm(call: Call) -> Rules:
         yield "fs.remove-protected"
     for operand in found.rest:
         path = call.resolved(operand)
-        if paths.is_protected(path, home=recursive):
+        if paths.is_protected(path, home=recursive and not operand.startswith("../")):
             yield "fs.remove-protected"
         if paths.any_of(paths.CRITICAL, path):
             yield "fs.remove-critical"
@@ -51,7 +51,11 @@ def mv(call: Call) -> Rules:
         path = call.resolved(source)
         if paths.is_protected(path) or paths.any_of(paths.CRITICAL, path):
             yield "fs.move-protected"
-    yield from writes(call, target or "".join(found.rest[-1:]))
+    yield from copies_raiser(call, sources)
+    last = target or "".join(found.rest[-1:])
+    if call.resolved(last) == "/dev/null":
+        yield "fs.move-protected"
+    yield from writes(call, last)
 
 
 def cp(call: Call) -> Rules:
@@ -62,11 +66,23 @@ def cp(call: Call) -> Rules:
     mode = found.value("m", "--mode") if call.name == "install" else None
     if mode and is_setuid(mode):
         yield "privilege.setuid-bit"
-    for source in found.rest[:-1]:
-        if call.resolved(source).rsplit("/", 1)[-1] in ("sudo", "su", "doas", "pkexec") and "/bin/" in call.resolved(
-            source
-        ):
-            yield "privilege.binary-copy"
+    if found.rest[:1] == ("/dev/null",) and paths.any_of(paths.TRUNCATE, call.resolved(target)):
+        yield "fs.truncate-critical"
+    yield from copies_raiser(call, found.rest[:-1])
+
+
+RAISERS = re.compile(r"/(?:usr/)?(?:local/)?s?bin/(?:sudo|su|doas|pkexec)")
+
+
+def copies_raiser(call: Call, sources: tuple[str, ...]) -> Rules:
+    """A program that raises privileges under another name."""
+    if any(RAISERS.fullmatch(call.resolved(source)) for source in sources):
+        yield "privilege.binary-copy"
+
+
+def printed(call: Call) -> Rules:
+    """`cat program`: a copy once it is written somewhere."""
+    yield from copies_raiser(call, call.args)
 
 
 def writes(call: Call, path: str) -> Rules:
@@ -147,6 +163,8 @@ def permissions(call: Call, operands: tuple[str, ...], *, plain: bool) -> Rules:
     )
     for operand in operands:
         path = call.resolved(operand)
+        if plain and recursive and paths.is_protected(path) and opens_all(call.args):
+            yield "fs.recursive-permissions"
         if paths.is_root(path) and (recursive or path in ("/", "/etc", "/usr", "/bin", "/lib", "/boot")):
             yield "fs.recursive-permissions"
         parent, _, last = path.rpartition("/")
@@ -154,6 +172,11 @@ def permissions(call: Call, operands: tuple[str, ...], *, plain: bool) -> Rules:
             yield "fs.recursive-permissions"
         if plain and call.is_shadow(path) and opens_up(call.args):
             yield "credentials.shadow"
+
+
+def opens_all(args: tuple[str, ...]) -> bool:
+    """Whether a mode lets everyone write, or nobody read."""
+    return any(re.fullmatch(r"0?(?:777|666|000)|a?[+=]rwx?X?", word) for word in args)
 
 
 def opens_up(args: tuple[str, ...]) -> bool:
@@ -165,6 +188,24 @@ RSYNC_TAKES = (
     " --partial-dir --log-file --link-dest --compare-dest --chown --chmod --bwlimit --timeout --port --password-file"
     " --max-size --min-size --out-format"
 )
+
+
+def chattr(call: Call) -> Rules:
+    """`chattr -R +i /`."""
+    operands = tuple(word for word in call.args if word[:1] not in ("-", "+", "="))
+    yield from permissions(call, operands, plain=False)
+
+
+def output_file(call: Call) -> Rules:
+    """`sort -o file`, `patch file`, `scp … file`: what they write."""
+    found = call.options("oktSTicFlPp")
+    target = (
+        found.value("o")
+        if call.name == "sort"
+        else "".join(found.rest[:1] if call.name == "patch" else found.rest[-1:])
+    )
+    if target and ":" not in target:
+        yield from writes(call, target)
 
 
 def rsync(call: Call) -> Rules:
@@ -180,10 +221,15 @@ def rsync(call: Call) -> Rules:
     yield from writes(call, target)
 
 
+MOUNTED = words(
+    "/ /boot /boot/efi /dev /etc /home /proc /root /run /sys /tmp /usr /var /var/lib /var/log /bin /lib /opt"
+)
+
+
 def umount(call: Call) -> Rules:
     found = call.options("tO", "--types --test-opts")
     paths_given = [call.resolved(operand) for operand in found.rest]
-    if found.has("a", "--all") or any(path in paths.SYSTEM - paths.SCRATCH for path in paths_given):
+    if found.has("a", "--all") or any(path in MOUNTED for path in paths_given):
         yield "fs.unmount"
 
 
@@ -191,7 +237,7 @@ def mount(call: Call) -> Rules:
     found = call.options("otLUT", "--options --types")
     mode = (found.value("o", "--options") or "").split(",")
     target = call.resolved("".join(found.rest[-1:]) or ".")
-    if "remount" in mode and "ro" in mode and target in paths.SYSTEM - paths.SCRATCH:
+    if "remount" in mode and "ro" in mode and target in MOUNTED:
         yield "fs.unmount"
 
 
@@ -239,6 +285,9 @@ CHECKS: Mapping[str, Callable[[Call], Rules]] = {
     "mv": mv,
     **each("cp install ln gcp", cp),
     **each("tee sponge", written),
+    "chattr": chattr,
+    **each("sort patch scp", output_file),
+    **each("cat head tail base64 xxd od gzip objcopy strip", printed),
     "truncate": truncate,
     "fallocate": truncate,
     "shred": shred,

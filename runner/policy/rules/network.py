@@ -24,8 +24,12 @@ def restored(call: Call) -> Rules:
         yield "network.firewall-flush"
 
 
+NFT = re.compile(r"\bflush\b|\b(?:delete|destroy) (?:table|chain)\b")
+
+
 def nft(call: Call) -> Rules:
-    if re.search(r"\bflush\b|\bdelete (?:table|chain)\b|\bdestroy (?:table|chain)\b", " ".join(call.plain_args())):
+    fed = call.stdin if "-" in call.args else ()
+    if any(NFT.search(text) for text in (" ".join(call.plain_args()), *fed)):
         yield "network.firewall-flush"
 
 
@@ -106,8 +110,10 @@ def route(call: Call) -> Rules:
 def nmcli(call: Call) -> Rules:
     words = [word for word in call.args if not word.startswith("-")]
     text = " ".join(words)
-    if re.match(r"n\w* off|r(?:adio)? (?:all|wifi|wwan) off", text):
+    if re.match(r"n\w* off", text):
         yield "network.service-stop"
+    if re.match(r"r(?:adio)? (?:all|wifi|wwan) off", text):
+        yield "network.interface-down"
     if re.match(r"(?:d\w* (?:d\w*|disconnect|delete)|c\w* (?:d(?:own|elete)?))(?: |\Z)", text):
         yield "network.interface-down"
 

@@ -15,10 +15,10 @@ SYSTEM = words(
     " /var/spool /var/run /var/mail /var/cache /var/tmp /var/www /var/backups /var/opt /lost+found /selinux"
     " /System /Library /Users /Applications"
 )
-SCRATCH = frozenset({"/tmp", "/var/tmp", "/var/cache", "/media", "/mnt"})  # noqa: S108
+SCRATCH = words("/tmp /var/tmp /var/cache")  # noqa: S108
 """Their contents may go; they themselves may not."""
 ROOTS = (frozenset(path for path in SYSTEM if path.count("/") == 1) - words("/srv /opt /tmp /snap")) | {
-    *("/usr/bin", "/usr/lib", "/usr/sbin", "/var/lib", "/usr/share", "/usr/local/bin", "/var/log", "/var/spool")
+    *("/usr/bin", "/usr/lib", "/usr/sbin", "/var/lib", "/usr/share")
 }
 HOME_DIRECTORY = re.compile(r"/home/[^/]+\Z")
 EVERYTHING = re.compile(f"(?:[{marks.STAR}]|\\.[{marks.STAR}]|\\.\\[!\\.\\])+\\Z|\\.[{marks.QUERY}]+[{marks.STAR}]\\Z")
@@ -34,7 +34,7 @@ CRITICAL = re.compile(
     r"|/home/[^/]+/\.ssh(?:/authorized_keys)?|/root/\.ssh(?:/authorized_keys)?"
 )
 ACCOUNT = re.compile(
-    r"/etc/(?:passwd-?|shadow-?|gshadow-?|group-?|sudoers|sudoers\.d/.*|doas\.conf|pam\.d/.*|security/.*|polkit-1/.*"
+    r"/etc/(?:passwd-?|shadow-?|gshadow-?|group-?|sudoers|sudoers\.d(?:/.*)?|doas\.conf|pam\.d/.*|security/.*|polkit-1/.*"
     r"|subuid|subgid|ld\.so\.preload)"
     r"|/root/\.ssh/.*|/usr/share/polkit-1/.*"
 )
@@ -61,9 +61,9 @@ def resolved(path: str, cwd: str) -> str:
     """The absolute path, without `.`, `..` and doubled slashes. A home directory is `/home/` and the mark HOME."""
     path = path.replace(marks.HOME, HOME_PATH) if path.startswith(marks.HOME) else path
     if not path.startswith("/"):
-        if path[:1] and marks.TEXT.match(path):
+        if not path or marks.TEXT.match(path):
             return path
-        path = cwd.replace(marks.HOME, HOME_PATH) + "/" + path
+        path = (HOME_PATH + cwd[1:] if cwd.startswith(marks.HOME) else cwd) + "/" + path
     parts: list[str] = []
     for part in path.split("/"):
         if part == "..":

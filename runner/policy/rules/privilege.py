@@ -19,7 +19,9 @@ def raises(call: Call) -> Rules:
 
 
 def setuid_tool(call: Call) -> Rules:
-    if call.args and not (call.name == "capsh" and call.args[0] in ("--print", "--help") and len(call.args) == 1):
+    if call.args and not (
+        call.args[0] in ("--print", "--help", "--version", "-V", "-d", "--dump") and len(call.args) == 1
+    ):
         yield "privilege.setuid-tool"
 
 
@@ -140,6 +142,24 @@ def usermod(call: Call) -> Rules:
         yield "credentials.root-account"
 
 
+def added_user(call: Call) -> Rules:
+    if re.search(r"--uid[= ]0(?: |\Z)|-u 0(?: |\Z)", " ".join(call.args)):
+        yield "credentials.root-account"
+    yield from group_member(call)
+
+
+def start_daemon(call: Call) -> Rules:
+    if call.options("cgxpnusNPIkDrR", "--chuid --group --exec --startas --pidfile --name --user --chdir").has(
+        "c", "--chuid"
+    ):
+        yield "privilege.setuid-tool"
+
+
+def lxc(call: Call) -> Rules:
+    if re.search(r"security\.privileged[= ]true|\bsource=/(?: |\Z)", " ".join(call.args)):
+        yield "privilege.container-host-root"
+
+
 def group_member(call: Call) -> Rules:
     """`gpasswd -a user group`, `adduser user group`, `groupmems -g group -a user`."""
     words = call.args
@@ -165,7 +185,7 @@ def ansible(call: Call) -> Rules:
 
 CHECKS: Mapping[str, Callable[[Call], Rules]] = {
     **each(RAISES, raises),
-    **each("setpriv capsh gosu su-exec setuidgid", setuid_tool),
+    **each("setpriv capsh gosu su-exec setuidgid s6-setuidgid s6-applyuidgid suexec", setuid_tool),
     **each("newgrp sg", new_group),
     "chpst": chpst,
     "visudo": sudoers,
@@ -178,7 +198,10 @@ CHECKS: Mapping[str, Callable[[Call], Rules]] = {
     **each("ssh slogin autossh", ssh),
     **each("docker podman nerdctl kubectl oc docker-compose", container),
     **each("usermod useradd", usermod),
-    **each("gpasswd adduser addgroup groupmems", group_member),
+    **each("gpasswd addgroup groupmems", group_member),
+    "adduser": added_user,
+    "start-stop-daemon": start_daemon,
+    **each("lxc incus", lxc),
     "setcap": setcap,
     **each("ansible ansible-playbook", ansible),
 }

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 
+from runner.policy.rules import paths
 from runner.policy.rules.call import Call, Rules
 from runner.policy.tables import each, words
 
@@ -18,6 +19,8 @@ def reboot(call: Call) -> Rules:
 
 
 def init(call: Call) -> Rules:
+    if call.path.startswith(("./", "../")):
+        return
     if call.args[:1] and re.fullmatch("[0-6sSaAbBcCuUqQ]", call.args[0]) and call.args[0] not in "qQ":
         yield "system.power"
 
@@ -97,6 +100,34 @@ def pkill(call: Call) -> Rules:
 NEEDED = re.compile(r"\^?(?:sshd|ssh|dropbear|NetworkManager|systemd-networkd|networkd)\$?")
 
 
+COMMON_MODULES = re.compile(
+    r"(?:br_netfilter|overlay|ip_vs\w*|nf_\w+|ip6?_tables|ip6?table_\w+|xt_\w+|nfsd?|fuse|loop|tun|bonding|bridge|8021q"
+    r"|vxlan|veth|macvlan|dm_\w+|kvm\w*|wireguard|vfio\w*|zram|tcp_bbr|sch_\w+|cifs|iscsi_tcp|rbd|nbd|xfs|btrfs)\Z"
+)
+
+
+def modprobe(call: Call) -> Rules:
+    """Loading what containers and networks need is common; `-r` takes a module away."""
+    found = call.options("CdS")
+    names = found.rest if found.has("a", "--all") else found.rest[:1]
+    if found.has("r", "--remove") or not all(COMMON_MODULES.match(name) for name in names):
+        yield from module(call)
+
+
+def kmod(call: Call) -> Rules:
+    if call.args[:1] and call.args[0] in ("insmod", "rmmod", "modprobe", "remove", "insert"):
+        yield "system.kernel"
+
+
+def fuser(call: Call) -> Rules:
+    found = call.options("nN")
+    if found.has("k") and any(paths.resolved(word, call.cwd) in MOUNTS for word in found.rest):
+        yield "system.kill-all"
+
+
+MOUNTS = words("/ /home /usr /var /etc /dev /run /boot")
+
+
 def module(call: Call) -> Rules:
     if not call.args or call.options().has(
         "n", "--dry-run", "--show-depends", "D", "c", "--showconfig", "V", "--version", "--help", "R"
@@ -138,7 +169,10 @@ CHECKS: Mapping[str, Callable[[Call], Rules]] = {
     "kill": kill,
     "killall5": kill_all,
     **each("pkill killall skill slay", pkill),
-    **each("insmod rmmod modprobe", module),
+    **each("insmod rmmod", module),
+    "modprobe": modprobe,
+    "kmod": kmod,
+    "fuser": fuser,
     "kexec": kexec,
     **each("grub-install grub2-install efibootmgr", grub),
     "sysctl": sysctl,

@@ -1,0 +1,157 @@
+"""Arguments of other programs that are commands themselves."""
+
+import re
+from collections.abc import Callable, Mapping
+
+from runner.policy import marks
+from runner.policy.following.shell import Argv, Shell, mark_of, name_of
+from runner.policy.following.state import Values
+from runner.policy.programs import filters
+from runner.policy.programs.options import Takes, leading
+from runner.policy.tables import each, words
+
+COMMANDS: Mapping[str, frozenset[str]] = {
+    "rsync": words("--rsync-path -e --rsh"),
+    "scp": words("-S"),
+    "sftp": words("-S"),
+    "tar": words("--to-command --use-compress-program -I --rsh-command --info-script -F --checkpoint-action"),
+    "git": words("--upload-pack --receive-pack -x --exec"),
+    "sort": words("--compress-program"),
+    "split": words("--filter"),
+    "man": words("-P --pager -H"),
+    "tcpdump": words("-z"),
+    "zip": words("-TT --unzip-command"),
+    "vagrant": words("-c --command"),
+    "gcloud": words("--command"),
+    "mail": words("-A"),
+    "wget": words("--use-askpass"),
+    "gdb": words("-ex -iex --eval-command"),
+    "entr": words("-s"),
+    "inotifywait": words("--exec"),
+    "logrotate": words("-m --mail"),
+    "wall": words(""),
+    "pssh": words("-i"),
+}
+"""Options whose value is run."""
+INNER = re.compile(r"(?:exec=|shell\s+|!)\s*", re.ASCII)
+
+
+def optioned(shell: Shell, argv: Argv) -> Values:
+    """Look at the values of options that name commands."""
+    name = name_of(argv[0])
+    options = COMMANDS[name]
+    for word, following in zip(argv[1:], (*argv[2:], ""), strict=False):
+        option, equals, value = word.partition("=")
+        text = value if equals else following
+        if option in options and text:
+            run_value(shell, text, f"{name} {option}")
+    return (mark_of(shell.stdin),)
+
+
+def run_value(shell: Shell, text: str, via: str) -> None:
+    found = INNER.match(text)
+    if marks.known(text):
+        shell.text(text[found.end() :] if found else text, via)
+
+
+SETTING = re.compile(
+    r"(?:alias\.[\w-]+|core\.(?:sshcommand|editor|pager|askpass|fsmonitor)|[\w.-]*(?:cmd|command))=!?(.*)",
+    re.IGNORECASE,
+)
+
+
+def git(shell: Shell, argv: Argv) -> Values:
+    """`-c alias.x='!command'`, `bisect run`, `submodule foreach`."""
+    args = argv[1:]
+    for word in args:
+        if found := SETTING.fullmatch(word):
+            run_value(shell, found[1], "git -c")
+    rest = leading(args, Takes("cC", frozenset({"--git-dir", "--work-tree", "--namespace"}))).rest
+    if rest[:2] == ("bisect", "run") and rest[2:]:
+        shell.invoke(rest[2:], "git bisect run")
+    if rest[:2] == ("submodule", "foreach") and rest[2:]:
+        shell.text(" ".join(word for word in rest[2:] if word != "--recursive"), "git submodule foreach")
+    return optioned(shell, argv)
+
+
+CRON_LINE = re.compile(r"\s*(?:@\w+|(?:\S+\s+){5})(.*)")
+
+
+def crontab(shell: Shell, argv: Argv) -> Values:
+    """Each command of a crontab that is known."""
+    for text in shell.stdin if "-" in argv else ():
+        for line in text.splitlines()[:64]:
+            found = CRON_LINE.match(line)
+            if found and not line.lstrip().startswith("#") and marks.known(found[1]):
+                shell.text(found[1].split("%", 1)[0], "crontab")
+    return filters.NOTHING
+
+
+def ip(shell: Shell, argv: Argv) -> Values:
+    """`ip netns exec name command…`."""
+    if "exec" in argv and (rest := argv[argv.index("exec") + 2 :]):
+        return shell.invoke(rest, "ip netns exec")
+    return (marks.OUTPUT,)
+
+
+EXECUTES = re.compile(r"(?:^|[;{}\n]|\d|/)\s*e\s+([^\n]+)")
+
+
+def sed(shell: Shell, argv: Argv) -> Values:
+    """The `e` command, and the `e` flag of `s`."""
+    for word in argv[1:]:
+        for found in EXECUTES.finditer(word):
+            shell.text(found[1], "sed")
+        if re.search(r"s(\W).*\1.*\1[gp]*e[gp]*\Z", word):
+            shell.hit("dynamic.code")
+    return filters.sed(shell, argv)
+
+
+RECIPE = re.compile(r"(?m)^(?:[^\n:#\t]+:[^;\n]*;|\t)[@-]*(.+)$")
+
+
+def make(shell: Shell, argv: Argv) -> Values:
+    """The recipes of a makefile on standard input; `SHELL=…`."""
+    if any(word in ("-", "/dev/stdin", "--file=-", "-f-") for word in argv):
+        for text in shell.stdin:
+            for found in RECIPE.finditer(text):
+                shell.text(found[1], "make")
+    for word in argv[1:]:
+        if word.startswith("SHELL="):
+            run_value(shell, word[6:], "make SHELL")
+    return (marks.OUTPUT,)
+
+
+SPAWNS = re.compile(r"\b(?:spawn|exec|system)\s+([^\n;]+)")
+
+
+def expect(shell: Shell, argv: Argv) -> Values:
+    for text in (*argv[1:], *(text for text in shell.stdin if text != marks.UNKNOWN)):
+        for found in SPAWNS.finditer(text):
+            shell.text(found[1], "expect")
+    return (marks.OUTPUT,)
+
+
+FLEETS = Takes("whltpxgfuHJe", words("--hosts --user --nodes --group --fanout --limit --worker"))
+
+
+def fleet(shell: Shell, argv: Argv) -> Values:
+    """`pdsh -w hosts command`, `clush`, `salt '*' cmd.run command`."""
+    rest = leading(argv[1:], FLEETS).rest
+    if name_of(argv[0]) in ("salt", "salt-call"):
+        rest = rest[rest.index("cmd.run") + 1 :] if "cmd.run" in rest else ()
+    if rest:
+        shell.text(" ".join(rest), name_of(argv[0]))
+    return (marks.REMOTE,)
+
+
+HANDLERS: Mapping[str, Callable[[Shell, Argv], Values]] = {
+    **dict.fromkeys(COMMANDS, optioned),
+    "git": git,
+    "crontab": crontab,
+    "ip": ip,
+    "sed": sed,
+    "make": make,
+    **each("expect tclsh", expect),
+    **each("pdsh clush dsh pssh parallel-ssh salt salt-call", fleet),
+}
