@@ -66,7 +66,7 @@ class Drive:
     """One execution being driven; `cancelled` asks it to stop. Cancelling `run` leaves the command and its row alone.
 
     `begun`: the command may have been started. `reached`: its server gave a channel. `ending`: how it ended is known.
-    `afterwards` is done once that is recorded.
+    `afterwards` is done once that is recorded; `held` is let go in any case.
     """
 
     parts: Parts
@@ -83,6 +83,7 @@ class Drive:
     ending: bool = False
     target: Endpoint | None = None
     afterwards: Callable[[], Awaitable[None]] | None = None
+    held: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     @classmethod
     def of(
@@ -110,12 +111,13 @@ class Drive:
     async def run(self) -> None:
         """Drive to the end. Every failure ends in a recorded reason; none leaves the row RUNNING."""
         try:
-            outcome = await self._outcome()
-            self.ending = True
-            await self.sink.flush()
-            await self._finish(outcome)
-            if self.afterwards is not None:
-                await self.afterwards()
+            async with self.held:
+                outcome = await self._outcome()
+                self.ending = True
+                await self.sink.flush()
+                await self._finish(outcome)
+                if self.afterwards is not None:
+                    await self.afterwards()
         except TakenOver:
             log.warning("another runner drives this execution now", execution=self.row.id)
 

@@ -1,118 +1,177 @@
-# Start a run if it was never started, else attach to it, and stream its output from given places.
+# Begin a run if it was never begun, else attach to it; tell of it and hear words about it.
 #
-# Given: id, nonce, out and err (bytes to skip), limit (seconds), cap (bytes), known (not empty: it was started for certain),
-# script, supervisor, and the function exports. Stdin stays open for as long as the caller watches.
+# Given: id, nonce, out and err (bytes of its output that are known), limit (seconds that are left), cap (bytes), how
+# (`start`; `known`: it was begun for certain; `never`: see that it never will be), exports and script, and the texts
+# spool, ending, supervisor and watcher.
 #
 # A line that begins with the nonce is for the caller, wherever it stands in stdout:
-#   NONCE begin FOLDER     from here on both streams are the command's
-#   NONCE none             no folder can be written here; nothing was started
+#   NONCE begin WAY POLLS P     from here on both streams are the command's; WAY is `fresh` or `attached`
+#   NONCE none | never          nothing was begun: no folder can be written; it never will be
+#   NONCE again                 somebody else begins it right now: attach again
 #   NONCE is PID START BOOT CHILD
 #   NONCE end STATUS OUT ERR WHY
 #   NONCE lost WHY
+#   NONCE alive PIDS | unsure   after `stop` and `finish`
+# Words of the caller, a line each:
+#   follow        send output as it comes (of a fresh run; else it is sent anyhow)
+#   look          send what is new, where output has to be polled, and tell whether the run has ended
+#   stop WHY      record why, and end the run
+#   finish        end what is left of it
+#   clear [keep]  remove its files, and keep the mark that it was begun
+say() { printf '%s %s\n' "$nonce" "$*" >&5; }
 bases() {
-    set -- "${LOGNAME:-${USER:-user}}"
-    base=$HOME/.sshcast; "$try" && return
-    base=/var/tmp/.sshcast-$1; "$try" && return
-    base=/tmp/.sshcast-$1; "$try"
+    for base in "$HOME/.sshcast" "/var/tmp/.sshcast-$me" "/tmp/.sshcast-$me" "${XDG_RUNTIME_DIR:-/dev/shm}/.sshcast-$me"; do
+        p=$base/$id
+        "$1" && return
+    done
 }
-present() {
-    d=$base/$id
-    [ -d "$d" ] && [ -O "$d" ]
-}
+present() { [ -O "$base" ] && [ -e "${p}go" ] && [ -O "${p}go" ]; }
 made() {
-    d=$base/$id
     [ -d "$base" ] || mkdir -m 700 "$base" || return
     [ -O "$base" ] && [ ! -h "$base" ] || return
-    mkdir -m 700 "$d" || [ -d "$d" ] || return
     # Their blocks are taken now and overwritten later, so that a disk that fills up cannot keep the end from being told.
     for name in run stop end; do
-        [ -s "$d/$name" ] || printf '%127s\n' '' >>"$d/$name"
-        [ -s "$d/$name" ] || { rm -rf "$d"; return 1; }
+        [ -s "$p$name" ] || printf '%127s\n' '' >>"$p$name" || { rm -f "$p"*; return 1; }
     done
-    printf '' >>"$d/out" && printf '' >>"$d/err"
+    printf '' >>"${p}out" && printf '' >>"${p}err"
 }
-ended() {
-    mark= status= o= e= how= dot=
-    read -r mark status o e how dot <"$d/end"
-    [ "$dot" = . ]
+# Where a program is, for what has to be told apart or outlive a PATH of the command.
+placed() {
+    IFS=:
+    for path in $PATH; do
+        path=$path/$1
+        [ -x "$path" ] && break
+        path=
+    done
+    unset IFS
 }
-identified() {
-    pid= start= boot= child=
-    read -r pid start boot child <"$d/run"
-    [ -n "$child" ]
+begin() {
+    way=$1
+    printf '%s begin\n' "$nonce" >&4
+    say begin "$way" "${polls:--}" "$p"
+}
+supervise() {
+    exec ${session:+"$session"} /bin/sh -c "$spool$supervisor" sshcast "$p" "$id" "$nonce" "$now" "$cap" "$session" \
+        "$exports" "$script" </dev/null >&5 3<&- 5>&-
+}
+guard() {
+    ended && return
+    w= s=
+    read -r w s <"${p}watch" && lives "$w" "$s" && return
+    ${session:+"$session"} /bin/sh -c "$spool$ending$watcher" sshcast "$p" "$id" "$limit" \
+        </dev/null >/dev/null 3<&- 4>&- 5>&- &
+}
+follow() {
+    [ -z "$following" ] || return
+    following=1
+    [ "$way" = attached ] || took tails || return
+    if [ -n "$polls" ]; then
+        exec 6<"${p}out" 7<"${p}err"
+        dd bs=1 count=0 skip="$out" <&6
+        dd bs=1 count=0 skip="$err" <&7
+    else
+        tail -c +$((out + 1)) -f "${p}out" >&5 &
+        tails=$!
+        tail -c +$((err + 1)) -f "${p}err" >&4 &
+        tails="$tails $!"
+    fi
+    guard
+}
+# Two forks for each look at a run that says nothing would be many.
+behind() {
+    here=- there=-
+    read -r x here </proc/self/fdinfo/$1
+    read -r x there <"/proc/$pid/fdinfo/$2"
+    [ "$here" != "$there" ] || [ "$here" = - ]
+}
+pour() {
+    [ -n "$polls" ] && [ -n "$following" ] || return
+    if behind 6 3; then cat <&6 >&5; fi
+    if behind 7 9; then cat <&7 >&4; fi
 }
 alive() {
-    identified || { why=unidentified; [ "$waited" -lt 10 ]; return; }
     why=rebooted
     [ "$boot" = "$now" ] || return
     why=killed
-    [ "$start" = - ] && { kill -0 "$pid"; return; }
-    stat=
-    read -r stat <"/proc/$pid/stat" || return
-    set -- ${stat##*) }
-    [ "${20}" = "$start" ]
+    lives "$pid" "$start"
 }
-tell_who() {
-    identified && printf '%s is %s %s %s %s\n' "$nonce" "$pid" "$start" "$boot" "$child"
+tell_end() { say end "$status" "$o" "$e" "$how"; }
+look() {
+    identified || return
+    if ended || { ! alive && ended; }; then
+        pour
+        tell_end
+    else
+        alive || { ended || say lost "$why"; }
+        pour
+    fi
 }
-tell_end() {
-    printf '%s end %s %s %s %s\n' "$nonce" "$status" "$o" "$e" "$how"
+join() {
+    identified || return
+    [ "$pid" != never ] || { say never; return; }
+    say is "$pid" "$start" "$boot" "$child"
+    if ended || ! alive; then
+        tail -c +$((out + 1)) "${p}out" >&5
+        tail -c +$((err + 1)) "${p}err" >&4
+        if ended; then tell_end; else say lost "$why"; fi
+    else
+        follow
+    fi
 }
-rest() {
-    tell_who
-    tail -c +$((out + 1)) "$d/out"
-    tail -c +$((err + 1)) "$d/err" >&4
-    if ended; then tell_end; else printf '%s lost %s\n' "$nonce" "$why"; fi
-    read -r x <&3
+finished() {
+    owned
+    finish
+    say "$(fate)"
+}
+clear() {
+    halt
+    [ "$1" != keep ] || exec rm -f "$p"[!g]*
+    exec rm -f "$p"*
+}
+halt() { [ -z "$tails" ] || kill $tails; }
+hear() {
+    following= tails=
+    [ "$way" = fresh ] || join
+    while read -r word rest <&3; do
+        case $word in
+            follow) follow ;;
+            look) look ;;
+            stop) put stop "$rest"; finished ;;
+            finish) finished ;;
+            clear) clear "$rest" ;;
+        esac
+    done
+    halt
+    guard
+    # Nobody listens any more, so this channel's shell need not wait for the run.
+    kill -9 $$
 }
 main() {
     now=-
-    [ -r /proc/sys/kernel/random/boot_id ] && read -r now </proc/sys/kernel/random/boot_id
-    try=present
-    if ! bases; then
-        [ -z "$known" ] || { printf '%s lost vanished\n' "$nonce"; exit; }
-        try=made
-        bases || { printf '%s none\n' "$nonce"; exit; }
-    fi
-    printf '%s begin\n' "$nonce" >&4
-    printf '%s begin %s\n' "$nonce" "$d"
-    sup= waited=0
-    if ended || { [ -e "$d/go" ] && ! alive; }; then
-        rest
+    read -r now </proc/sys/kernel/random/boot_id
+    me=${LOGNAME:-${USER:-me}}
+    placed tail
+    polls=
+    [ "$path" -ef /bin/busybox ] && polls=polls
+    placed setsid
+    session=$path
+    if bases present; then
+        begin attached
+    elif [ "$how" = known ]; then
+        say lost vanished
+    elif ! bases made; then
+        say none
+    elif [ "$how" = never ] && took go; then
+        put run 'never - - -'
+        begin attached
+    else
+        begin fresh
+        supervise | hear
         exit
     fi
-    if [ ! -e "$d/go" ]; then
-        ( exports; exec $session /bin/sh -c "$supervisor" sshcast "$d" "$id" "$now" "$limit" "$cap" "$$" "$script" ) \
-            </dev/null >/dev/null 2>&1 3>&- 4>&- &
-        sup=$!
-    fi
-    tail -c +$((out + 1)) -f "$d/out" &
-    tails=$!
-    tail -c +$((err + 1)) -f "$d/err" >&4 &
-    tails="$tails $!"
-    # When the caller goes away, so does all that watches; the run itself goes on.
-    { read -r x <&3; kill $tails $$; } >/dev/null &
-    reader=$!
-    told=
-    until ended; do
-        [ -n "$told" ] || { tell_who && told=1; }
-        if [ -n "$sup" ]; then
-            # Its signal, which says that it has written who it is, ends the wait as well as its end does.
-            wait "$sup"
-            kill -0 "$sup" || sup=
-            continue
-        fi
-        alive || { ended && break; printf '%s lost %s\n' "$nonce" "$why"; wait "$reader"; exit; }
-        sleep 1
-        waited=$((waited + 1))
-    done
-    [ -n "$told" ] || tell_who
-    tell_end
-    wait "$reader"
+    hear
 }
-session=
-command -v setsid >/dev/null && session=setsid
-exec 3<&0 4>&2 2>/dev/null
-trap : USR1
+exec 3<&0 4>&2 5>&1 2>/dev/null
+eval "$spool$ending"
 # One line: nothing of this text may be left for the reader of stdin.
 main; exit

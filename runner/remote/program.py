@@ -4,41 +4,60 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from typing import Literal
 
 SHELL = "exec /bin/sh"
+PARTS = {"spool": "spool.sh", "ending": "ending.sh", "supervisor": "supervise.sh", "watcher": "watch.sh"}
+
+How = Literal["start", "known", "never"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One durable run as its target knows it. `spool` is the name of its folder, and the mark of its processes."""
+    """One durable run as its target knows it. `spool` begins the names of its files, and marks its processes."""
 
     spool: str
     script: str
     env: Mapping[str, str]
-    timeout_seconds: int
     output_limit: int
 
 
-def attach(run: Run, *, nonce: str, out: int, err: int, known: bool) -> bytes:
-    """Start the run if it was never started (unless `known`: it was), else attach; stream from these offsets."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Want:
+    """What an attachment is for. See attach.sh for `how`. We have `out` and `err` bytes; the limit is in seconds."""
+
+    how: How
+    nonce: str
+    out: int
+    err: int
+    limit: int
+
+
+def attach(run: Run, want: Want) -> bytes:
     values = {
         "id": run.spool,
-        "nonce": nonce,
-        "out": str(out),
-        "err": str(err),
-        "limit": str(run.timeout_seconds),
+        "nonce": want.nonce,
+        "out": str(want.out),
+        "err": str(want.err),
+        "limit": str(want.limit),
         "cap": str(run.output_limit),
-        "known": "1" if known else "",
+        "how": want.how,
         "script": run.script,
-        "supervisor": text("supervise.sh"),
+        "exports": "".join(f"export {name}={quoted(value)}\n" for name, value in run.env.items()),
     }
-    exports = "".join(f"export {name}={quoted(value)}\n" for name, value in run.env.items())
-    return f"{assigned(values)}exports() {{\n:\n{exports}}}\n{text('attach.sh')}".encode()
+    texts = {name: text(file) for name, file in PARTS.items()}
+    return f"{assigned(values | texts)}{text('attach.sh')}".encode()
 
 
-def stop(folder: str, why: str) -> bytes:
-    """TERM, a grace, KILL to the session of the run in this spool folder; `why` goes into its record."""
-    return f"{assigned({'d': folder, 'why': why})}{text('stop.sh')}".encode()
+def finish(mark: str, nonce: str) -> bytes:
+    """End all that carries `mark`, and answer as attach.sh does."""
+    main = "exec 2>/dev/null\nchild=-\nfinish\nprintf '%s ' \"$nonce\"\nfate\nexit\n"
+    return f"{assigned({'id': mark, 'nonce': nonce})}{text('ending.sh')}{main}".encode()
+
+
+def clear(prefix: str, *, keep: bool) -> bytes:
+    """Remove the files of a run, but for the mark that it was begun."""
+    return f'{assigned({"p": prefix})}exec rm -f "$p"{"[!g]*" if keep else "*"}\n'.encode()
 
 
 def assigned(values: Mapping[str, str]) -> str:

@@ -1,59 +1,99 @@
 # Runs the command in a session of its own, whether or not anybody watches, and records how it ended.
-# Arguments: folder, id, boot id, time limit in seconds, output cap in bytes, who started us, script. Stdin and outputs
-# are /dev/null.
-d=$1 id=$2 boot=$3 limit=$4 cap=$5 starter=$6 script=$7
-# Of all that were started for this run, the one that makes this file runs the command.
-set -C
-printf '' >"$d/go" || exit
-set +C
-start=-
-if [ -r "/proc/$$/stat" ]; then
-    read -r stat <"/proc/$$/stat"
-    set -- ${stat##*) }
-    start=${20}
-fi
-session=
-group=
-command -v setsid >/dev/null && session=setsid group=-
-SSHCAST_SPOOL=$id $session /bin/sh -c "$script" >>"$d/out" 2>>"$d/err" &
-child=$!
-put() { printf '%-127s\n' "$2" 1<>"$d/$1"; }
-put run "$$ $start $boot $child"
-[ "$PPID" = "$starter" ] && kill -USR1 "$starter"
-gone() { ! kill -0 "$group$child"; }
-stop() {
-    put stop "$1"
-    kill -TERM "$group$child"
-    for n in 1 2 3; do
-        gone && return
-        sleep 1
-    done
-    kill -KILL "$group$child"
+# Arguments: p, id, nonce, boot id, output cap in bytes, setsid, exports, script. Stdin is /dev/null; stdout and 4 are
+# the two outputs of the channel that began it, for as long as there is one.
+p=$1 id=$2 nonce=$3 boot=$4 cap=$5 session=$6 exports=$7 script=$8
+say() { printf '%s %s\n' "$nonce" "$*"; }
+# Two pipes, 5 to 6 and 7 to 8. Not files: a command that opens /dev/stderr anew would empty a file. A short
+# here-document is a pipe, which Linux lets us open for writing too; where it is not, there are named ones.
+pipes() {
+    exec 5<<X 7<<X
+x
+X
+x
+X
+    read -r x <&5
+    read -r x <&7
+    if [ -p /proc/self/fd/5 ] && true 6>/proc/self/fd/5; then
+        exec 6>/proc/self/fd/5 8>/proc/self/fd/7
+    else
+        mkfifo "${p}5" "${p}7"
+        exec 6<>"${p}5" 8<>"${p}7" 5<"${p}5" 7<"${p}7"
+        exec 6>"${p}5" 8>"${p}7"
+    fi
 }
-watch() {
-    cd "$d" || return
-    while [ "$limit" -gt 0 ]; do
-        step=2
-        [ "$limit" -lt 2 ] && step=$limit
-        sleep "$step"
-        limit=$((limit - step))
-        set -- $(wc -c out err)
-        [ "$5" -gt "$cap" ] && { stop output; return; }
-    done
-    stop timeout
+# The kernel ends a writer at the cap; the command's next write then ends the command.
+writer() {
+    ulimit -c 0
+    ulimit -f $((cap / 512 + 1))
+    exec cat
 }
-watch &
-watcher=$!
-wait "$child"
+began() {
+    child=
+    read -r child x </proc/self/stat || { /bin/sh -c 'echo $PPID >"$1"' sh "${p}pid"; read -r child <"${p}pid"; }
+    put run "$$ $self $boot $child"
+    say is "$$" "$self" "$boot" "$child"
+}
+# /proc shows no program for what only waits to be buried; without /proc, what has ended is gone once we waited for anything.
+writing() {
+    for w in $w1 $w2; do
+        if [ "$self" = - ]; then kill -0 "$w"; else [ -e "/proc/$w/exe" ]; fi && return
+    done
+}
+size() {
+    bytes=
+    read -r x bytes <"/proc/$$/fdinfo/$1" || bytes=$(wc -c <"$p$2")
+    bytes=$((bytes))
+}
+reason() {
+    why=
+    read -r why <"${p}stop"
+    [ -z "$why" ] || return
+    if [ $((o + e)) -gt "$cap" ]; then why=output; return; fi
+    writing && return
+    for w in $w1 $w2; do
+        wait "$w"
+        [ $? != 1 ] || why=full
+    done
+}
+took go || { if [ -e "${p}go" ]; then say again; else say none; fi; exit; }
+trap '' HUP PIPE
+ticks $$
+self=$ticks
+pipes
+exec 3>>"${p}out" 9>>"${p}err"
+writer <&5 >&3 3>&- 4>&- 6>&- 7<&- 8>&- 9>&- &
+w1=$!
+writer <&7 >&9 3>&- 4>&- 5<&- 6>&- 8>&- 9>&- &
+w2=$!
+exec 5<&- 7<&-
+(
+    began
+    exec >&6 2>&8 3>&- 4>&- 6>&- 8>&- 9>&-
+    trap - PIPE
+    [ -z "$session" ] || trap - HUP
+    eval "$exports"
+    export SSHCAST_SPOOL="$id"
+    exec ${session:+"$session"} /bin/sh -c "$script"
+)
 status=$?
-why=
-read -r why <"$d/stop"
-case $why in
-    timeout | output) wait "$watcher" ;;
-    *) kill "$watcher" ;;
-esac
-# What the command left running in its group gets a moment for what it still writes.
-[ -n "$group" ] && { gone || sleep 1; }
-cd "$d"
-set -- $(wc -c out err)
-put end "E $status $1 $3 ${why:--} ."
+exec 6>&- 8>&-
+# The writers end at once, unless something that the command left running holds the pipes: it gets a second.
+n=0
+while writing && [ "$n" -lt 120 ]; do
+    n=$((n + 1))
+    [ "$n" -lt 100 ] || { [ "$n" -lt 110 ] && ( : ); } || sleep 0.1 || { sleep 1; n=120; }
+done
+size 3 out
+o=$bytes
+size 9 err
+e=$bytes
+reason
+put end "E $status $o $e ${why:--} ."
+w= s=
+read -r w s <"${p}watch" && lives "$w" "$s" && { kill -TERM "-$w" || kill -TERM "$w"; }
+# A short run is over before anybody follows its output: then all of it is told here.
+if took tails; then
+    [ "$o" = 0 ] || cat "${p}out"
+    [ "$e" = 0 ] || cat "${p}err" >&4
+fi
+say end "$status" "$o" "$e" "${why:--}"

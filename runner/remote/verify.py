@@ -4,27 +4,11 @@ Every process of a run inherits SSHCAST_SPOOL, so where /proc shows environments
 own.
 """
 
-import re
+import secrets
 from dataclasses import dataclass
 
 from runner.connection import Connection
-
-SECONDS_BEFORE_KILL = 2
-PIDS = re.compile(rb"^alive(?: \d+)*$", re.MULTILINE)
-# What the account may not read is another account's, so not ours; without /proc nothing can be said.
-SCRIPT = """
-[ -r /proc/self/environ ] || exit 0
-look() { grep -laF "SSHCAST_SPOOL=$mark" /proc/[0-9]*/environ 2>/dev/null | tr -dc '0-9\\n' | tr '\\n' ' '; }
-for signal in TERM KILL; do
-    n=0
-    while found=$(look); [ -n "$found" ] && [ $n -lt %d ]; do
-        [ $n = 0 ] && kill -$signal $found 2>/dev/null
-        n=$((n + 1)); sleep 0.2
-    done
-    [ -n "$found" ] || break
-done
-echo alive $found
-"""
+from runner.remote import program
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +19,13 @@ class Look:
     alive: tuple[int, ...] = ()
 
 
+def look_of(line: str) -> Look:
+    """From `alive`, `alive PIDS` or `unsure`, as a target says it."""
+    word, *rest = line.split()
+    alive = tuple(int(pid) for pid in rest if pid.isdecimal())
+    return Look(not alive, alive) if word == "alive" else Look(None)
+
+
 async def end_marked(connection: Connection, mark: str) -> Look:
     """TERM, then KILL, whatever carries `mark`, and look. Raises ConnectFailed."""
     output = bytearray()
@@ -42,11 +33,8 @@ async def end_marked(connection: Connection, mark: str) -> Look:
     def keep(stream: str, data: bytes) -> None:
         output.extend(data if stream == "stdout" else b"")
 
-    script = f"mark={mark}\n{SCRIPT % (SECONDS_BEFORE_KILL * 5)}"
-    process = await connection.start("exec /bin/sh", on_output=keep, stdin=script.encode())
+    nonce = secrets.token_hex(12)
+    process = await connection.start(program.SHELL, on_output=keep, stdin=program.finish(mark, nonce))
     await process.wait()
-    found = PIDS.search(bytes(output))
-    if found is None:
-        return Look(None)
-    alive = tuple(int(pid) for pid in found[0].split()[1:])
-    return Look(not alive, alive)
+    answer = output.partition(f"{nonce} ".encode())[2].partition(b"\n")[0].decode(errors="replace")
+    return look_of(answer) if answer else Look(None)

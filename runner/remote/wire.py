@@ -6,9 +6,12 @@ A line for us begins with a nonce that only this attachment knows, and is taken 
 import asyncio
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 
 from db.values import Stream
+from runner.connection import Exit
+from runner.remote.verify import Look, look_of
 
 Write = Callable[[str, bytes], None]
 LONGEST_LINE = 8192
@@ -16,6 +19,15 @@ LONGEST_LINE = 8192
 
 class Garbled(Exception):
     """The target said something that this program does not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a run's files are (`prefix` begins their names), whether this attachment began it, and has to poll it."""
+
+    fresh: bool
+    polls: bool
+    prefix: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +46,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """How a run ended, as its target recorded it. `why` is `timeout`, `output`, `cancelled` or `-`."""
+    """How a run ended, as its target recorded it. `why` is `timeout`, `output`, `cancelled`, `full` or `-`."""
 
     status: int
     out: int
@@ -46,28 +58,32 @@ class Record:
 class Wire:
     """One attachment's reading. `changed` is set at every line for us, and when the last byte has come.
 
-    `folder` is the spool.
+    `refusal` is `none`, `never`, `again` or `lost`, as in attach.sh; `lost` says why. `over` is how the channel ended.
     """
 
     write: Write
     received: dict[Stream, int]
     nonce: str = field(default_factory=lambda: "\x01" + secrets.token_hex(12))
     changed: asyncio.Event = field(default_factory=asyncio.Event)
-    folder: str | None = None
+    place: Place | None = None
     identity: Identity | None = None
     record: Record | None = None
-    no_spool: bool = False
-    lost: str | None = None
+    look: Look | None = None
+    refusal: str | None = None
+    lost: str = ""
+    over: Exit | None = None
     _begun: set[Stream] = field(default_factory=set)
     _held: dict[Stream, bytes] = field(default_factory=lambda: {Stream.STDOUT: b"", Stream.STDERR: b""})
 
     @property
     def complete(self) -> bool:
         """The run has ended, and all of its output has come."""
-        record = self.record
-        return record is not None and (
-            self.received[Stream.STDOUT] >= record.out and self.received[Stream.STDERR] >= record.err
-        )
+        return self.record is not None and self.missing == 0
+
+    @property
+    def is_unidentified(self) -> bool:
+        """It was begun before, by somebody who never came to say who it is."""
+        return self.place is not None and not self.place.fresh and self.identity is None and self.over is None
 
     @property
     def missing(self) -> int:
@@ -76,6 +92,22 @@ class Wire:
             return 0
         sizes = ((self.record.out, Stream.STDOUT), (self.record.err, Stream.STDERR))
         return sum(max(0, size - self.received[stream]) for size, stream in sizes)
+
+    async def news(self, seconds: float) -> bool:
+        """Whether something has changed since `changed` was cleared, or does within so many seconds."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                return await self.changed.wait()
+        return False
+
+    async def until(self, condition: Callable[[], bool], seconds: float) -> bool:
+        """Whether it holds within so many seconds."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while not condition():
+                    self.changed.clear()
+                    await self.changed.wait()
+        return condition()
 
     def feed(self, name: str, data: bytes) -> None:
         stream = Stream(name)
@@ -106,19 +138,27 @@ class Wire:
 
     def _line(self, stream: Stream, line: str) -> None:
         word, _, rest = line.strip().partition(" ")
-        if word == "begin":
-            self._begun.add(stream)
-            self.folder = rest or self.folder
-        elif word == "is":
-            self.identity = Identity(*rest.split(" "))
-        elif word == "end":
-            status, out, err, why = rest.split(" ")
-            self.record = Record(int(status), int(out), int(err), why)
-        elif word == "none":
-            self.no_spool = True
-        elif word == "lost":
-            self.lost = rest
+        match word:
+            case "begin":
+                self._begin(stream, rest)
+            case "is":
+                self.identity = Identity(*rest.split(" "))
+            case "end":
+                status, out, err, why = rest.split(" ")
+                self.record = Record(int(status), int(out), int(err), why)
+            case "alive" | "unsure":
+                self.look = look_of(line)
+            case "none" | "never" | "again" | "lost":
+                self.refusal, self.lost = word, rest
+            case _:
+                raise Garbled(word)
         self.changed.set()
+
+    def _begin(self, stream: Stream, rest: str) -> None:
+        self._begun.add(stream)
+        if rest:
+            way, polls, prefix = rest.split(" ", 2)
+            self.place = Place(way == "fresh", polls == "polls", prefix)
 
 
 def unfinished(data: bytes, key: bytes) -> int:

@@ -38,9 +38,10 @@ async def server(rig: Rig, target: Target) -> int:
     return await rig.server(target, run_mode=Mode.DURABLE)
 
 
-def spools() -> set[str]:
-    folder = Path.home() / ".sshcast"
-    return {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+def files(target: Target, row: TaskExecution) -> list[Path]:
+    """What is left of the run on its target."""
+    home = target.folder / "home" if target.name == "openssh" else Path.home()
+    return list((home / ".sshcast").glob(f"{spool_of(row)}*"))
 
 
 def spool_of(row: TaskExecution) -> str:
@@ -56,11 +57,13 @@ def is_alive(pid: int) -> bool:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
 
 
-async def test_every_byte_of_both_streams_comes_back_and_the_spool_is_gone(rig: Rig, server: int) -> None:
+async def test_every_byte_of_both_streams_comes_back_and_the_spool_is_gone(
+    rig: Rig, server: int, target: Target
+) -> None:
     row = await rig.ran(server, f"printf '{EVERY_BYTE}'; printf 'err{EVERY_BYTE}' >&2; exit 3")
     assert (row.state, row.reason, row.exit_code, row.mode) == (State.FAILED, Reason.EXIT_STATUS, 3, Mode.DURABLE)
     assert await rig.output(row.id) == (bytes(range(256)), b"err" + bytes(range(256)))
-    await until(lambda: spool_of(row) not in spools())
+    await until(lambda: files(target, row) == [])
 
 
 async def test_large_output_without_a_line_end_comes_back_whole(rig: Rig, server: int) -> None:
@@ -244,9 +247,10 @@ async def test_a_spool_that_vanished_makes_the_run_lost_and_never_run_again(
         server = await first.server(openssh, run_mode=Mode.DURABLE)
         id = await first.pending(server, f"echo ran >>{counter}; echo up; sleep 1")
         await first.printed(id)
-        row, identity = await identified(first, id)
+        row, _ = await identified(first, id)
     await until(lambda: marked(spool_of(row)) == [])
-    os.rename(identity["folder"], tmp_path / "gone")
+    for file in files(openssh, row):
+        file.unlink()
     async with running(rig_on(store, "runner-2")) as second:
         ended = await second.ended(id)
     assert ended.reason == Reason.LOST

@@ -11,7 +11,7 @@ from db.models import TaskExecution
 from db.store import Store
 from db.values import Mode, State
 from runner.attached import attached
-from runner.durable import FALLBACK, durable
+from runner.durable import NO_FOLDER, durable
 from runner.remote import program
 from tests.runner.conftest import until
 from tests.runner.rig import Rig, Wanted, running
@@ -21,7 +21,8 @@ pytestmark = pytest.mark.anyio
 
 EVERY_BYTE = "".join(f"\\{byte:03o}" for byte in range(256))
 COMMAND = f"printf '{EVERY_BYTE}'; sleep 0.5; printf 'err{EVERY_BYTE}' >&2; printf end; exit 7"
-BUSYBOX = ("sh", "tail", "wc", "sleep", "mkdir", "rm", "setsid", "printf", "grep", "tr", "cat", "env", "kill", "head")
+TOOLS = "sh tail wc sleep mkdir rm setsid printf grep tr cat env kill head dd mkfifo"
+BUSYBOX = tuple(TOOLS.split())
 
 Sshd = Callable[..., Target]
 
@@ -136,12 +137,12 @@ async def test_without_any_folder_it_runs_attached_and_says_so(
     real = program.text
 
     def elsewhere(name: str) -> str:
-        return real(name).replace("/var/tmp/", "/proc/var-").replace("/tmp/", "/proc/tmp-")
+        return real(name).replace("/var/tmp/", "/proc/").replace("/tmp/", "/proc/").replace("/dev/shm", "/proc")
 
     monkeypatch.setattr(program, "text", elsewhere)
     row = await ran(rig, sshd(Path("/proc")))
     await is_whole(rig, row, Mode.ATTACHED)
-    assert row.message == FALLBACK
+    assert row.message == NO_FOLDER
 
 
 async def test_a_folder_of_somebody_else_is_not_used(rig: Rig, sshd: Sshd, tmp_path: Path) -> None:

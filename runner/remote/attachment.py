@@ -1,0 +1,135 @@
+"""One channel to a durable run on its target: it tells of the run, and hears words about it. See attach.sh."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from runner.connection import Connection, Exit, Process
+from runner.remote import program
+from runner.remote.verify import Look
+from runner.remote.wire import Wire
+
+BEGIN_SECONDS = 60.0
+IDENTITY_SECONDS = 10.0
+FOLLOW_SECONDS = 0.015
+QUIET_SECONDS = 0.5
+QUIETLY_SECONDS = 15.0
+STOP_SECONDS = 15.0
+CLEAR_SECONDS = 10.0
+
+
+@dataclass(slots=True)
+class Pace:
+    """Seconds between two looks at a run that does not tell by itself: few while it says something, then ever more."""
+
+    least: float = 0.05
+    most: float = 1.0
+    seconds: float = 0.05
+    seen: int = -1
+
+    @property
+    def is_slow(self) -> bool:
+        return self.seconds >= self.most
+
+    def next(self, bytes_seen: int) -> float:
+        self.seconds = self.least if bytes_seen != self.seen else min(self.most, self.seconds * 1.5)
+        self.seen = bytes_seen
+        return self.seconds
+
+
+@dataclass(slots=True, eq=False)
+class Attachment:
+    """`over` is how its channel ended, once it did. A short run is over before it is worth while to `follow` it."""
+
+    wire: Wire
+    process: Process
+    following: bool = False
+    since: float = field(default_factory=lambda: asyncio.get_running_loop().time())
+    pace: Pace = field(default_factory=Pace)
+
+    @classmethod
+    async def open(cls, connection: Connection, text: bytes, wire: Wire) -> "Attachment":
+        """Raises ConnectFailed when nothing was sent."""
+
+        def closed(exit: Exit) -> None:
+            wire.over = exit
+            wire.changed.set()
+
+        process = await connection.start(program.SHELL, on_output=wire.feed, on_closed=closed)
+        attachment = cls(wire, process)
+        attachment.write(text)
+        return attachment
+
+    async def read(self, learn: Callable[[Wire, bool], Awaitable[None]]) -> None:
+        """Return when all has come, or no more will. Raises what reading the wire raised."""
+        while not self._is_done():
+            self.wire.changed.clear()
+            await learn(self.wire, self.following)
+            word, seconds = self._next()
+            if await self.wire.news(seconds):
+                continue
+            if word is None:
+                break
+            self.following = True
+            self.say(word)
+        if self.wire.over is not None:
+            await self.process.wait()
+
+    async def stop(self, why: str) -> None:
+        """End the run, and wait until what is left of it is known; what has not come up yet gets time to."""
+        await self.wire.until(lambda: self._has_ended or self.wire.identity is not None, IDENTITY_SECONDS)
+        self.say(f"stop {why}")
+        await self._looked()
+
+    async def finish(self) -> Look | None:
+        """End what is left of it. None: the target does not tell."""
+        if self.wire.look is None:
+            self.say("finish")
+            await self._looked()
+        return self.wire.look
+
+    async def clear(self, *, keep: bool) -> bool:
+        """Have its files removed, but for the mark that it was begun. False when that is not certain."""
+        self.say("clear keep" if keep else "clear")
+        await self.wire.until(lambda: self._has_ended, CLEAR_SECONDS)
+        return self.wire.over is not None and self.wire.over.status == 0
+
+    async def close(self) -> None:
+        await self.process.close()
+
+    def say(self, words: str) -> None:
+        self.write(f"{words}\n".encode())
+
+    def write(self, data: bytes) -> None:
+        """What cannot be written is not heard: the end of the channel tells."""
+        with suppress(OSError):
+            self.process.write(data)
+
+    async def _looked(self) -> None:
+        await self.wire.until(lambda: self._has_ended or self.wire.look is not None, STOP_SECONDS)
+
+    @property
+    def _has_ended(self) -> bool:
+        return self.wire.over is not None
+
+    def _is_done(self) -> bool:
+        wire = self.wire
+        return wire.complete or wire.over is not None or wire.refusal in ("none", "never", "again")
+
+    def _next(self) -> tuple[str | None, float]:
+        """What to say after how many seconds without news; None: then there is nothing to wait for."""
+        wire, place = self.wire, self.wire.place
+        if wire.refusal is not None:
+            return None, QUIET_SECONDS
+        if place is None:
+            return None, BEGIN_SECONDS
+        if wire.identity is None and asyncio.get_running_loop().time() > self.since + IDENTITY_SECONDS:
+            return None, QUIET_SECONDS
+        if wire.record is not None and (not place.polls or self.pace.is_slow):
+            return None, QUIET_SECONDS
+        if place.fresh and not self.following:
+            return "follow", FOLLOW_SECONDS
+        if place.fresh and not place.polls:
+            return "look", QUIETLY_SECONDS
+        return "look", self.pace.next(sum(wire.received.values()))

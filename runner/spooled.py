@@ -1,0 +1,120 @@
+"""A durable run as its driver knows it."""
+
+import secrets
+from dataclasses import dataclass
+
+from db.values import Mode, Reason, Stream
+from runner import quoting
+from runner.execution import Drive
+from runner.remote import program
+from runner.remote.attachment import Attachment
+from runner.remote.program import How, Run, Want
+from runner.remote.wire import Wire
+from runner.ssh import Connection
+
+
+@dataclass(slots=True, eq=False)
+class Spooled:
+    """What its target tells of it, how far we have read, and why it is to stop, if it is.
+
+    `began` is when it was first attempted, in seconds of the service's clock. `known`: it was started for certain, so
+    that a spool which is gone means a lost run and never a first start. `fresh`: nobody attempted it before us.
+    `is_clean`: it has ended, and its output is ours.
+    """
+
+    drive: Drive
+    run: Run
+    began: float
+    known: bool
+    fresh: bool
+    received: dict[Stream, int]
+    prefix: str | None = None
+    asked: Reason | None = None
+    attempts: int = 0
+    short_readings: int = 0
+    is_clean: bool = False
+    attachment: Attachment | None = None
+
+    @classmethod
+    async def begin(cls, drive: Drive) -> "Spooled":
+        """Note the spool's name before anything is started, so that whoever comes after us finds the run."""
+        row, remote = drive.row, drive.row.remote
+        fresh = remote is None
+        if remote is None:
+            remote = {"spool": f"{row.id}-{secrets.token_hex(8)}.", "at": drive.parts.clock().timestamp()}
+            await drive.note({"mode": Mode.DURABLE, "remote": remote})
+        run = Run(
+            spool=remote["spool"],
+            script=quoting.script(row.command, row.working_dir),
+            env=row.env,
+            output_limit=row.output_limit,
+        )
+        offsets = dict(drive.sink.offsets)
+        spooled = cls(drive, run, remote["at"], "known" in remote, fresh, offsets, remote.get("prefix"))
+        drive.held.push_async_callback(spooled.let_go)
+        return spooled
+
+    @property
+    def seconds_left(self) -> float:
+        """Until its time limit, if its first attempt started it."""
+        return self.drive.row.timeout_seconds - (self.drive.parts.clock().timestamp() - self.began)
+
+    @property
+    def is_first(self) -> bool:
+        """Nothing but this attempt was ever sent to the target."""
+        return self.fresh and self.attempts == 1
+
+    @property
+    def maybe_begun(self) -> bool:
+        """When the last attempt failed before anything was sent."""
+        return not self.is_first
+
+    @property
+    def how(self) -> How:
+        """What was cancelled before it was started for certain is not to be started any more."""
+        if self.known:
+            return "known"
+        return "never" if self.drive.cancelled.is_set() else "start"
+
+    async def attach(self, connection: Connection) -> Attachment:
+        """Raises ConnectFailed when nothing was sent."""
+        await self.let_go()
+        self.attempts += 1
+        wire = Wire(self.drive.sink.write, self.received)
+        want = Want(
+            how=self.how,
+            nonce=wire.nonce,
+            out=self.received[Stream.STDOUT],
+            err=self.received[Stream.STDERR],
+            limit=self.drive.row.timeout_seconds if self.is_first else max(1, round(self.seconds_left)),
+        )
+        self.attachment = await Attachment.open(connection, program.attach(self.run, want), wire)
+        return self.attachment
+
+    async def learn(self, wire: Wire, following: bool) -> None:
+        """Keep where the run is on its target, and who. A short run ends before that is worth a write."""
+        if wire.place is None:
+            return
+        self.prefix = wire.place.prefix
+        if wire.identity is None or self.known or wire.record is not None or (wire.place.fresh and not following):
+            return
+        known = {"spool": self.run.spool, "at": self.began, "known": True, "prefix": self.prefix}
+        await self.drive.note({"remote": known | wire.identity.shown()})
+        self.known = True
+
+    def is_dumb(self, wire: Wire) -> bool:
+        """The channel's shell ended without having read what we sent, so nothing was started."""
+        return self.is_first and wire.place is None and wire.over is not None and wire.over.status is not None
+
+    async def cleared(self) -> bool:
+        """Have the spool removed over the channel that is still there. Where a start may still be on its way in a
+        connection that stalls, the mark stays that it was begun: else it would start the run again.
+        """
+        if self.attachment is None or self.attachment.wire.over is not None:
+            return False
+        return await self.attachment.clear(keep=not (self.is_first and self.is_clean))
+
+    async def let_go(self) -> None:
+        attachment, self.attachment = self.attachment, None
+        if attachment is not None:
+            await attachment.close()
