@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, not_, or_, select, text, update
 
 from db import page as pages
 from db import rows
@@ -92,7 +92,8 @@ def update_open(conn: Connection, id: int, values: Mapping[str, Any]) -> bool:
 
 def unfinished(conn: Connection, task_ids: Iterable[int]) -> dict[int, list[int]]:
     """The ids of each task's pending and running executions, whatever started them."""
-    query = select(executions.c.task_id, executions.c.id).where(UNFINISHED, executions.c.task_id.in_(set(task_ids)))
+    theirs = executions.c.task_id.in_(set(task_ids))
+    query = select(executions.c.task_id, executions.c.id).where(UNFINISHED, theirs)
     return grouped(conn.execute(query.order_by(executions.c.id)))
 
 
@@ -112,9 +113,13 @@ def grouped(pairs: Iterable[Any]) -> dict[int, list[int]]:
 
 
 def actionable(conn: Connection, now: datetime, limit: int) -> list[ScheduleSlot]:
-    """Open slots for which there is something to do: a run may start, has ended, or is past its start deadline."""
-    busy = select(executions.c.id).where(UNFINISHED, executions.c.task_id == slots.c.task_id).exists()
-    run = executions.alias("run")
+    """Open slots for which there is something to do: a run may start, has ended, or is past its start deadline.
+
+    In no order: by one, SQLite would take the index of that order and walk through the whole ledger.
+    """
+    # Not correlated: for each slot, SQLite would go through all the runs that its task ever had.
+    busy = select(executions.c.task_id).where(UNFINISHED, executions.c.task_id.is_not(None))
+    waits, run = slots.c.outcome == SlotOutcome.WAITING, executions.alias("run")
     ended = run.c.state.not_in((State.PENDING, State.RUNNING))
     query = (
         select(slots)
@@ -122,15 +127,14 @@ def actionable(conn: Connection, now: datetime, limit: int) -> list[ScheduleSlot
         .where(
             OPEN,
             or_(
-                and_(slots.c.outcome == SlotOutcome.WAITING, or_(~busy, slots.c.start_by <= now)),
                 and_(
-                    slots.c.outcome != SlotOutcome.WAITING, slots.c.retry_at.is_(None), or_(ended, run.c.id.is_(None))
+                    slots.c.outcome == SlotOutcome.WAITING, or_(slots.c.task_id.not_in(busy), slots.c.start_by <= now)
                 ),
+                and_(not_(waits), slots.c.retry_at.is_(None), or_(ended, run.c.id.is_(None))),
                 slots.c.retry_at <= now,
                 and_(slots.c.start_by <= now, run.c.state == State.PENDING),
             ),
         )
-        .order_by(slots.c.slot, slots.c.id)
         .limit(limit)
     )
     return rows.all_of(conn, query, ScheduleSlot)
@@ -144,8 +148,9 @@ def reread(conn: Connection, ids: Sequence[int]) -> list[ScheduleSlot]:
 
 def changed(conn: Connection, filter: SlotFilter, newest: int, known: Collection[int]) -> list[ScheduleSlot]:
     """What matches and is newer than `newest`, or one of `known`, in the order of ids."""
-    query = select(slots).where(or_(slots.c.id > newest, slots.c.id.in_(known)), *conditions(filter))
-    return rows.all_of(conn, query.order_by(slots.c.id), ScheduleSlot)
+    newer = select(slots).where(slots.c.id > newest, *conditions(filter)).order_by(slots.c.id)
+    again = select(slots).where(slots.c.id.in_(known), slots.c.id <= newest, *conditions(filter)).order_by(slots.c.id)
+    return [*(rows.all_of(conn, again, ScheduleSlot) if known else ()), *rows.all_of(conn, newer, ScheduleSlot)]
 
 
 def newest_id(conn: Connection) -> int:

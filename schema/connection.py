@@ -96,7 +96,7 @@ ExecutionsBy = Annotated[
 ]
 
 SlotsBy = Annotated[
-    SlotOrder | None, strawberry.argument(description="In which order; the last decided first if it is absent.")
+    SlotOrder | None, strawberry.argument(description="In which order; the newest first if it is absent.")
 ]
 
 
@@ -129,5 +129,5 @@ class Place:
             return self.request("id", descending=False)
         return self.request(order.field.value, descending=order.direction is Direction.DESC)
 
-    def newest_first(self, order: ExecutionOrder | SlotOrder | None) -> PageRequest:
-        return self.ordered(order) if order else self.request("id", descending=True)
+    def newest_first(self, order: ExecutionOrder | SlotOrder | None, by: str = "id") -> PageRequest:
+        return self.ordered(order) if order else self.request(by, descending=True)

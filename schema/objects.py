@@ -127,7 +127,7 @@ class Task:
         last: Last = None,
         before: Before = None,
     ) -> Any:
-        request = Place(first, after, last, before).newest_first(order_by)
+        request = Place(first, after, last, before).newest_first(order_by, "slot")
         return Connection(found=await info.context.loaders.slots_of_tasks(slot_filter(filter), request).load(self.id))
 
     @resolved("Execution | None", "Its newest execution, if it ever ran.")

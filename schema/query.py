@@ -139,7 +139,8 @@ class Query:
         page: PageNumber = None,
         page_size: PageSize = None,
     ) -> Any:
-        request = Place(first, after, last, before, page, page_size).newest_first(order_by)
+        usual = "slot" if filter is not None and filter.task_id is not None else "id"
+        request = Place(first, after, last, before, page, page_size).newest_first(order_by, usual)
         return Connection(found=await slots.page(info.context.ctx, slot_filter(filter), request))
 
     @resolved(Connection[AuditEvent], "What was done and refused, the newest first, a page at a time. For admins.")

@@ -72,7 +72,8 @@ def statements(conn: Connection, work: Callable[[], Any]) -> list[tuple[str, Any
 
     def note(conn: Any, cursor: Any, statement: str, given: Any, context: Any, executemany: bool) -> None:
         if not statement.startswith(("SAVEPOINT", "RELEASE", "ROLLBACK")):
-            found.append((statement, tuple(given[0] if executemany else given)))
+            one_a_row = executemany and not isinstance(given, tuple)  # else all rows are in the one statement
+            found.append((statement, tuple(given[0] if one_a_row else given)))
 
     event.listen(conn, "before_cursor_execute", note)
     try:
