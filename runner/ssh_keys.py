@@ -1,7 +1,6 @@
 """Keys and certificates: read, checked, and named by their fingerprints."""
 
 import base64
-import binascii
 
 import asyncssh
 from asyncssh.public_key import SSHOpenSSHCertificate
@@ -49,7 +48,7 @@ def host_key(line: str) -> asyncssh.SSHKey:
     try:
         base64.b64decode(words[1], validate=True)
         key = asyncssh.import_public_key(" ".join(words[:2]))
-    except (asyncssh.KeyImportError, binascii.Error):
+    except ValueError:  # KeyImportError and binascii.Error are such, and what is not ASCII gives a plain one
         raise BadHostKey(f"the text after {words[0]} is not a key in base64; copy the whole line") from None
     if key.algorithm.decode() != words[0]:
         raise BadHostKey(f"the key is of type {key.algorithm.decode()}, not {words[0]}")

@@ -1,0 +1,213 @@
+"""Whatever is asked for: it is done, or refused in words for the caller. Never anything else."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from db.executions import ExecutionFilter
+from db.servers import ServerFilter
+from db.tasks import TaskFilter
+from resolvers import executions, output, servers, sign_in, tasks
+from resolvers.errors import ServiceError
+from resolvers.inputs import NewCredential, RunTask, ServerChange, TaskChange
+from resolvers.paging import PageRequest
+from tests.resolvers.desk import Desk, at_a_desk
+
+TRICKY = [
+    "",
+    " ",
+    "\0",
+    "a\0b",
+    "\ud800",
+    "\udfff",
+    "\n",
+    "\u2028",
+    "\x7f",
+    "%",
+    "_",
+    "'",
+    "é",
+    "漢",
+    "😀",
+    "x" * 300,
+    "@once",
+]
+texts = st.sampled_from(TRICKY) | st.text(st.characters(exclude_categories=()), max_size=40)
+ints = st.sampled_from([0, 1, -1, 2**31, 2**32, 2**53, 2**63 - 1, 2**63, 2**64, -(2**63), 10**40]) | st.integers()
+flags = st.booleans()
+times = st.datetimes(timezones=st.none() | st.timezones())
+envs = st.dictionaries(texts, texts, max_size=3)
+
+TASK = {
+    "name": texts,
+    "command": texts,
+    "server_id": ints,
+    "cron_expr": texts,
+    "timezone": texts,
+    "enabled": flags,
+    "timeout_seconds": st.none() | ints,
+    "output_limit": st.none() | ints,
+    "env": envs,
+    "working_dir": st.none() | texts,
+}
+COMMAND = {
+    name: TASK[name] for name in ("command", "server_id", "timeout_seconds", "output_limit", "env", "working_dir")
+}
+COMMAND |= {"idempotency_key": st.none() | texts, "wait_seconds": st.sampled_from([0, -1, 10**40, float("nan")])}
+SERVER = {
+    "name": texts,
+    "host": texts,
+    "port": ints,
+    "username": texts,
+    "host_keys": st.lists(texts, max_size=3),
+    "tags": st.lists(texts, max_size=3),
+    "max_parallel": ints,
+    "run_mode": texts,
+    "credential": st.builds(NewCredential, **{item.name: st.none() | texts for item in fields(NewCredential)}),
+}
+PAGES = {
+    "first": st.none() | ints,
+    "after": st.none() | texts,
+    "last": st.none() | ints,
+    "before": st.none() | texts,
+    "page": st.none() | ints,
+    "page_size": st.none() | ints,
+    "order": st.sampled_from(["id", "name", "created_at"]) | texts,
+    "descending": flags,
+}
+TASK_FILTER = {
+    "server_id": ints,
+    "enabled": flags,
+    "name_contains": texts,
+    "last_run_from": times,
+    "last_run_to": times,
+    "created_by": ints,
+}
+EXECUTION_FILTER = {
+    "states": st.lists(texts | st.just("PENDING"), max_size=2).map(tuple),
+    "server_id": ints,
+    "task_id": ints,
+    "trigger": texts,
+    "created_from": times,
+    "created_to": times,
+    "created_by": ints,
+}
+SERVER_FILTER = {"name_contains": texts, "enabled": flags, "tag": texts}
+
+
+WITHOUT_A_FIELD = ("NOT_FOUND", "UNAUTHENTICATED", "RATE_LIMITED")
+
+
+def some(parts: dict[str, Any]) -> Any:
+    """Some of the fields; the others are as usual."""
+    return st.fixed_dictionaries({}, optional=parts)
+
+
+@pytest.fixture(scope="module")
+def asked(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Any]]:
+    """Asks something of one service: an error must be one that callers are told, and fit to be sent."""
+    with asyncio.Runner() as runner:
+        opened = at_a_desk(template, tmp_path_factory.mktemp("any"))
+        desk = runner.run(entered(opened))
+        runner.run(entered_task(desk))
+
+        def ask(question: Callable[[Desk], Awaitable[Any]]) -> None:
+            runner.run(told(question, desk))
+
+        yield ask
+        runner.run(opened.__aexit__(None, None, None))
+
+
+async def entered(opened: Any) -> Desk:
+    desk: Desk = await opened.__aenter__()
+    return desk
+
+
+async def entered_task(desk: Desk) -> None:
+    await desk.task(cron_expr="@once")
+
+
+async def told(question: Callable[[Desk], Awaitable[Any]], desk: Desk) -> None:
+    (answer,) = await asyncio.gather(question(desk), return_exceptions=True)
+    if isinstance(answer, ServiceError):
+        assert answer.text("en").encode()
+        assert answer.text("zh").encode()
+        assert "".join(answer.field).encode() or answer.code in WITHOUT_A_FIELD
+    elif isinstance(answer, BaseException):
+        raise answer
+
+
+def many(**strategies: Any) -> Callable[[Any], Any]:
+    checks = list(HealthCheck)
+
+    def decorated(test: Any) -> Any:
+        return settings(max_examples=120, deadline=None, database=None, suppress_health_check=checks)(
+            given(**strategies)(test)
+        )
+
+    return decorated
+
+
+@many(new=some(TASK))
+def test_a_new_task(asked: Any, new: dict[str, Any]) -> None:
+    asked(lambda desk: desk.task(**new))
+
+
+@many(change=some(TASK), id=ints)
+def test_a_change_of_a_task(asked: Any, change: dict[str, Any], id: int) -> None:
+    change.pop("server_id", None) if id == 1 else None
+    asked(lambda desk: tasks.update(desk.operator, id, TaskChange(**change)))
+    asked(lambda desk: tasks.update(desk.operator, 1, TaskChange(**change)))
+
+
+@many(wanted=some(COMMAND))
+def test_a_command(asked: Any, wanted: dict[str, Any]) -> None:
+    asked(lambda desk: executions.run_command(desk.operator, desk.command(**wanted)))
+
+
+@many(id=ints, key=st.none() | texts)
+def test_a_run_and_a_cancel(asked: Any, id: int, key: str | None) -> None:
+    asked(lambda desk: executions.run_task(desk.operator, RunTask(task_id=id, idempotency_key=key)))
+    asked(lambda desk: executions.cancel(desk.operator, id))
+
+
+@many(new=some(SERVER))
+def test_a_new_server_and_a_change_of_one(asked: Any, new: dict[str, Any]) -> None:
+    asked(lambda desk: desk.server(**{"name": "another"} | new))
+    asked(lambda desk: servers.update(desk.admin, 1, ServerChange(**new)))
+
+
+@many(filter=some(TASK_FILTER), request=some(PAGES))
+def test_a_page_of_tasks(asked: Any, filter: dict[str, Any], request: dict[str, Any]) -> None:
+    asked(lambda desk: tasks.page(desk.viewer, TaskFilter(**filter), PageRequest(**request)))
+    asked(lambda desk: tasks.page(desk.viewer, TaskFilter(**filter), PageRequest()))
+
+
+@many(filter=some(EXECUTION_FILTER))
+def test_a_page_of_executions(asked: Any, filter: dict[str, Any]) -> None:
+    asked(lambda desk: executions.page(desk.viewer, ExecutionFilter(**filter), PageRequest()))
+
+
+@many(filter=some(SERVER_FILTER))
+def test_a_page_of_servers(asked: Any, filter: dict[str, Any]) -> None:
+    asked(lambda desk: servers.page(desk.viewer, ServerFilter(**filter), PageRequest()))
+
+
+@many(id=ints, cursor=st.none() | texts | ints.map(lambda number: f"o{number}"))
+def test_an_output(asked: Any, id: int, cursor: str | None) -> None:
+    asked(lambda desk: output.read(desk.viewer, id, cursor, 10))
+    asked(lambda desk: output.read(desk.viewer, 1, cursor, 10))
+
+
+@settings(max_examples=25, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@given(name=texts, password=texts)
+def test_a_sign_in(asked: Any, name: str, password: str) -> None:
+    asked(lambda desk: sign_in.login(desk.as_a(None), name, password))
+    asked(lambda desk: sign_in.refresh(desk.as_a(None), name))
+    asked(lambda desk: sign_in.exchange_link(desk.as_a(None), name))
