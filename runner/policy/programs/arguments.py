@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 
 from runner.policy import marks
-from runner.policy.following.shell import Argv, Shell, mark_of, name_of
+from runner.policy.following.shell import Argv, Shell, name_of
 from runner.policy.following.state import Values
 from runner.policy.programs import filters
 from runner.policy.programs.options import Takes, leading
@@ -24,12 +24,10 @@ COMMANDS: Mapping[str, frozenset[str]] = {
     "vagrant": words("-c --command"),
     "gcloud": words("--command"),
     "mail": words("-A"),
-    "wget": words("--use-askpass"),
     "gdb": words("-ex -iex --eval-command"),
     "entr": words("-s"),
     "inotifywait": words("--exec"),
     "logrotate": words("-m --mail"),
-    "wall": words(""),
     "pssh": words("-i"),
 }
 """Options whose value is run."""
@@ -45,7 +43,7 @@ def optioned(shell: Shell, argv: Argv) -> Values:
         text = value if equals else following
         if option in options and text:
             run_value(shell, text, f"{name} {option}")
-    return (mark_of(shell.stdin),)
+    return filters.through(shell, argv)
 
 
 def run_value(shell: Shell, text: str, via: str) -> None:
@@ -97,13 +95,14 @@ def ip(shell: Shell, argv: Argv) -> Values:
 EXECUTES = re.compile(r"(?:^|[;{}\n]|\d|/)\s*e\s+([^\n]+)")
 
 
+EXECUTED = re.compile(r"s([^\w\s]).*\1(.+)\1[gp]*e[gp]*\Z")
+
+
 def sed(shell: Shell, argv: Argv) -> Values:
     """The `e` command, and the `e` flag of `s`."""
     for word in argv[1:]:
-        for found in EXECUTES.finditer(word):
-            shell.text(found[1], "sed")
-        if re.search(r"s(\W).*\1.*\1[gp]*e[gp]*\Z", word):
-            shell.hit("dynamic.code")
+        for found in (*EXECUTES.finditer(word), *EXECUTED.finditer(word)):
+            shell.text(found.group(found.lastindex or 1), "sed")
     return filters.sed(shell, argv)
 
 
@@ -145,6 +144,27 @@ def fleet(shell: Shell, argv: Argv) -> Values:
     return (marks.REMOTE,)
 
 
+def connected(shell: Shell, argv: Argv) -> Values:
+    """`socat - EXEC:text`, `nc -c text`: what the other end is tied to."""
+    for word, following in zip(argv[1:], (*argv[2:], ""), strict=False):
+        if found := TIED.match(word):
+            shell.text(found[1], name_of(argv[0]))
+        if word in ("-c", "-e", "--exec", "--sh-exec") and name_of(argv[0]) != "socat":
+            shell.text(following, name_of(argv[0]))
+    return filters.remote(shell, argv)
+
+
+TIED = re.compile(r"(?:EXEC|SYSTEM|SHELL):\s*(.+?)(?:,[a-z0-9=,]+)?\Z", re.IGNORECASE)
+
+
+def daemon(shell: Shell, argv: Argv) -> Values:
+    """`start-stop-daemon --exec program -- arguments`."""
+    takes = Takes("axpnusNPIkDrRcg", words("--exec --startas --pidfile --name --user --chdir --chuid --group"))
+    found = leading(argv[1:], takes)
+    program = found.value("--exec", "x", "--startas", "a")
+    return shell.invoke((program, *found.rest), "start-stop-daemon") if program else filters.NOTHING
+
+
 HANDLERS: Mapping[str, Callable[[Shell, Argv], Values]] = {
     **dict.fromkeys(COMMANDS, optioned),
     "git": git,
@@ -152,6 +172,8 @@ HANDLERS: Mapping[str, Callable[[Shell, Argv], Values]] = {
     "ip": ip,
     "sed": sed,
     "make": make,
+    **each("socat nc ncat netcat", connected),
+    "start-stop-daemon": daemon,
     **each("expect tclsh", expect),
     **each("pdsh clush dsh pssh parallel-ssh salt salt-call", fleet),
 }

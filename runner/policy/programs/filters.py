@@ -26,7 +26,12 @@ def echo(shell: Shell, argv: Argv) -> Values:
         escapes = escapes or "e" in words[0]
         words = words[1:]
     text = " ".join(words)
-    return ((unescape(text) if escapes or "\\" in text else text) + end,)
+    return ((unescape(octal(text)) if escapes or "\\" in text else text) + end,)
+
+
+def octal(text: str) -> str:
+    """`\\0163` of `echo -e` and `%b`, as `$'…'` writes it."""
+    return re.sub(r"\\0([0-7]{1,3})", r"\\\1", text)
 
 
 FORMAT = re.compile(r"%(%|[-+ #0]*\d*(?:\.\d+)?[sbqdiucxXoeEfgG])")
@@ -42,7 +47,7 @@ def printf(shell: Shell, argv: Argv) -> Values:
 
 
 def formatted(template: str, arguments: list[str]) -> str:
-    template = unescape(re.sub(r"\\0([0-7]{1,3})", r"\\\1", template))
+    template = unescape(octal(template))
     out = ""
     for _ in range(32):
         count = len(arguments)
@@ -57,7 +62,7 @@ def filled(directive: str, arguments: list[str]) -> str:
         return "%"
     value = arguments.pop(0) if arguments else ""
     if directive.endswith("b"):
-        return unescape(re.sub(r"\\0([0-7]{1,3})", r"\\\1", value))
+        return unescape(octal(value))
     return value[:1] if directive.endswith("c") else value
 
 
@@ -129,7 +134,12 @@ def from_base64(shell: Shell, argv: Argv) -> Values:
 def from_base32(shell: Shell, argv: Argv) -> Values:
     if not leading(argv[1:], Takes("w")).has("d", "--decode"):
         return (marks.OUTPUT,)
-    return changed(shell, lambda text: safely(lambda: base64.b32decode("".join(text.split()))), marks.DECODED)
+    return changed(shell, lambda text: safely(lambda: base64.b32decode(padded("".join(text.split())))), marks.DECODED)
+
+
+def padded(text: str) -> str:
+    text = text.rstrip("=")
+    return text + "=" * (-len(text) % 8)
 
 
 def safely(decode: Callable[[], bytes]) -> str | None:
@@ -214,6 +224,23 @@ def sed(shell: Shell, argv: Argv) -> Values:
     return changed(shell, lambda text: text.replace(command["old"], command["new"], count))
 
 
+def cut(shell: Shell, argv: Argv) -> Values:
+    """`cut -d… -f…` and `cut -c…` with one range."""
+    found = leading(argv[1:], Takes("dfcb", frozenset({"--delimiter", "--fields", "--characters", "--bytes"})))
+    places = found.value("f", "c", "b", "--fields", "--characters", "--bytes") or ""
+    span = re.fullmatch(r"(\d*)(-?)(\d*)", places)
+    if span is None:
+        return through(shell, argv)
+    first = int(span[1] or 1) - 1
+    last = int(span[3]) if span[3] else None if span[2] else first + 1
+    mark = (found.value("d", "--delimiter") or "\t") if found.has("f", "--fields") else ""
+    return changed(shell, lambda text: "".join(piece(line, mark, first, last) + "\n" for line in text.splitlines()))
+
+
+def piece(line: str, mark: str, first: int, last: int | None) -> str:
+    return mark.join(line.split(mark)[first:last]) if mark and mark in line else line if mark else line[first:last]
+
+
 def rot13(shell: Shell, argv: Argv) -> Values:
     return changed(shell, lambda text: codecs.encode(text, "rot13"))
 
@@ -246,9 +273,7 @@ def copied(shell: Shell, argv: Argv) -> Values:
     return NOTHING
 
 
-THROUGH = (
-    "head tail grep egrep fgrep sort uniq cut awk gawk mawk fold fmt column nl paste dos2unix iconv pv jq envsubst"
-)
+THROUGH = "head tail grep egrep fgrep sort uniq awk gawk mawk fold fmt column nl paste dos2unix iconv pv jq envsubst"
 HANDLERS: dict[str, Callable[[Shell, Argv], Values]] = {
     "echo": echo,
     "printf": printf,
@@ -266,6 +291,7 @@ HANDLERS: dict[str, Callable[[Shell, Argv], Values]] = {
     "tr": translate,
     "sed": sed,
     "rot13": rot13,
+    "cut": cut,
     "cp": copied,
     "mv": copied,
     "install": copied,

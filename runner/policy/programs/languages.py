@@ -10,22 +10,25 @@ from runner.policy.grammar.ansi import unescape
 from runner.policy.programs.options import Takes, leading
 from runner.policy.tables import each
 
-STRING = r"(?:'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")"
+STRING = r"(?:q[qw]?[\(\{\[/|][^\)\}\]/|]*[\)\}\]/|]|'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")"
 RUNS = re.compile(
     r"(?:system|popen[23]?|getoutput|getstatusoutput|run|call|check_call|check_output|Popen|execl?[vp]*e?|spawn[vlpe]*|exec"
     r"|posix_spawnp?|execSync|execFileSync|execFile|spawnSync|spawn|shell_exec|passthru|proc_open|os\.execute|io\.popen"
     r"|backtick|capture[23e]*|sh|create_subprocess_shell|create_subprocess_exec|fork_exec|pty\.spawn)\s*\(?\s*"
-    rf"(?P<list>(?:[\[\(\s]*\w*\s*{STRING}\s*[\+\.,\]]*\s*)+)"
+    rf"(?P<list>(?:[\[\(\s]*(?:[\w.]+\s*,\s*)?\w*\s*{STRING}\s*[\+\.,\]]*\s*)+)"
 )
 LITERAL = re.compile(STRING)
+LEAD = re.compile(r"\A(?:q[qw]?)?.")
 BACKTICKS = re.compile(r"`([^`]*)`|%x[\(\{\[]([^\)\}\]]*)|qx[\(\{\[/]([^\)\}\]/]*)")
 HIDDEN = re.compile(
     r"(?:exec|eval|system|popen|run|call)\b.*(?:b64decode|decode_base64|fromhex|unpack|rot13|base64_decode|atob|codecs"
-    r"|decompress|str_rot13|unhexlify|Base64\.decode|chr\s*\()|(?:b64decode|fromhex).*(?:exec|eval|system)",
+    r"|decompress|from\s*\([^)]*[\"']base64|str_rot13|unhexlify|Base64\.decode|chr\s*\()|(?:b64decode|fromhex).*(?:exec|eval|system)",
     re.DOTALL,
 )
 FORKS = re.compile(
-    r"fork\s*(?:\(\))?\s*while\s*(?:fork|1|\(1\))|while[^\n;]*[:({\s].*\bfork\b|fork\b.*\bfork\b.*while", re.DOTALL
+    r"fork\s*(?:\(\))?\s*while\s*(?:fork|1|\(1\))|while[^\n;]*[:({\s].*\bfork\b|fork\b.*\bfork\b.*while"
+    r"|loop\s*(?:\{|do)\s*fork",
+    re.DOTALL,
 )
 TREES = re.compile(rf"(?:rmtree|remove_tree|rm_rf|rm_r|remove_dir_all|rmSync|rmdirSync)\s*\(?\s*({STRING})")
 FILES = re.compile(rf"(?:\bremove|\bunlink|unlinkSync|File\.delete|os\.truncate)\s*\(?\s*({STRING})")
@@ -38,7 +41,7 @@ REVERSE = re.compile(
     r"socket.*(?:dup2|/bin/(?:ba)?sh|subprocess|pty\.spawn|exec)|fsockopen.*(?:exec|proc_open|system)|TCPSocket",
     re.DOTALL,
 )
-POWER = re.compile(r"os\.kill\s*\(\s*(?:-1|1)\s*,")
+POWER = re.compile(r"os\.kill\s*\(\s*(?:-1|1)\s*,|\bkill\b[\s(]*['\"]?\w+['\"]?\s*,\s*-1\b")
 
 
 def code(shell: Shell, text: str, via: str) -> Values:
@@ -58,7 +61,7 @@ def code(shell: Shell, text: str, via: str) -> Values:
         shell.text(command, via)
     for argv in removals(plain):
         shell.invoke(argv, via)
-    return (marks.OUTPUT,)
+    return printed(plain)
 
 
 def commands(text: str) -> Iterator[str]:
@@ -77,9 +80,18 @@ def joined(text: str) -> str:
         between = text[end : found.start()]
         if out and "," in between:
             out += " "
-        out += unescape(found.group()[1:-1])
+        out += unescape(LEAD.sub("", found.group())[:-1])
         end = found.end()
     return out
+
+
+PRINTS = re.compile(rf"\b(?:print|puts|say|echo|console\.log|printf|sys\.stdout\.write)\s*\(?\s*({STRING})")
+
+
+def printed(text: str) -> Values:
+    """What it prints, if that is plain texts alone."""
+    found = [unescape(LEAD.sub("", match[1])[:-1]) for match in PRINTS.finditer(text)]
+    return ("\n".join(found) + "\n",) if found else (marks.OUTPUT,)
 
 
 def removals(text: str) -> Iterator[Argv]:
@@ -99,23 +111,21 @@ def interpreter(letters: str, takes: str) -> Callable[[Shell, Argv], Values]:
     def run(shell: Shell, argv: Argv) -> Values:
         found = leading(argv[1:], Takes(takes + letters, frozenset({"--eval", "--print", "--run", "--execute"})))
         texts = [value for name, value in found.values if name in letters or name in ("--eval", "--print", "--execute")]
-        for text in texts:
-            fed(shell, text, name_of(argv[0]))
+        outputs = [fed(shell, text, name_of(argv[0])) for text in texts]
         if not texts and (not found.rest or found.rest[0] == "-"):
             for text in shell.stdin:
                 if text != marks.UNKNOWN:
                     fed(shell, text, name_of(argv[0]))
-        return (marks.OUTPUT,)
+        return outputs[-1] if outputs else (marks.OUTPUT,)
 
     return run
 
 
-def fed(shell: Shell, text: str, via: str) -> None:
-    """A program text; of one that is not known only that it is run."""
+def fed(shell: Shell, text: str, via: str) -> Values:
+    """A program text; of one that is not known only that it is run. What it prints."""
     if text and not marks.TEXT.sub("", text.strip()):
-        shell.text(text, via)
-    else:
-        code(shell, text, via)
+        return shell.text(text, via)
+    return code(shell, text, via)
 
 
 def awk(shell: Shell, argv: Argv) -> Values:
@@ -123,19 +133,25 @@ def awk(shell: Shell, argv: Argv) -> Values:
     found = leading(argv[1:], Takes("Fvfi"))
     if found.rest and not found.has("f"):
         text = marks.plain(found.rest[0])
-        code(shell, text, "awk")
+        output = code(shell, text, "awk")
+        for written in WRITTEN.finditer(text):
+            shell.invoke(("tee", written[1]), "awk")
         for piped in PIPED.finditer(text):
             shell.text(unescape((piped[1] or piped[2])[1:-1]), "awk")
+        if output != (marks.OUTPUT,) and text.startswith("BEGIN"):
+            return output
     return shell.stdin
 
 
 PIPED = re.compile(r"(\"(?:[^\"\\]|\\.)*\")\s*\|&?\s*getline|\|&?\s*(\"(?:[^\"\\]|\\.)*\")")
+WRITTEN = re.compile(r">>?\s*\"(/[^\"]+)\"")
 EDITOR = re.compile(r"!\s*(.+)")
 
 
 def editor(shell: Shell, argv: Argv) -> Values:
     """`vim -c ':!command'`, `ed` and `less` commands that leave for a shell."""
-    for word in argv[1:]:
+    lines = tuple(line for text in shell.stdin if marks.known(text) for line in text.splitlines()[:64])
+    for word in (*argv[1:], *lines):
         if (found := EDITOR.match(word.lstrip("+:"))) is not None:
             shell.text(found[1].rstrip("'\""), name_of(argv[0]))
     return (marks.OUTPUT,)
