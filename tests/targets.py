@@ -6,7 +6,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -90,14 +90,26 @@ def running_sshd(folder: Path, *lines: str) -> Iterator[Target]:
     (folder / "home").mkdir()
     port = free_port()
     (folder / "sshd_config").write_text("\n".join([*lines, *_config(folder, port)]) + "\n")
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([SSHD, "-D", "-e", "-f", str(folder / "sshd_config")], stderr=log)
-        try:
-            _wait_for(process, port, folder / "log")
-            yield Target("openssh", port, public_line(folder / "host"), private_key, folder)
-        finally:
-            process.terminate()
-            process.wait()
+    process = started_sshd(folder, port)
+    try:
+        yield Target("openssh", port, public_line(folder / "host"), private_key, folder)
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def started_sshd(folder: Path, port: int, prefix: Sequence[str] = ()) -> "subprocess.Popen[bytes]":
+    """The sshd of `folder/sshd_config`, once it listens. `prefix`: a command that runs it, as `unshare` does."""
+    with (folder / "log").open("ab") as log:
+        command = [*prefix, str(SSHD), "-D", "-e", "-f", str(folder / "sshd_config")]
+        process = subprocess.Popen(command, stderr=log)
+    try:
+        _wait_for(process, port, folder / "log")
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+    return process
 
 
 def _config(folder: Path, port: int) -> list[str]:

@@ -3,17 +3,23 @@
 import asyncio
 import signal
 import subprocess
-import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx2
 
 from tests.commands import Commands, free_port
+from tests.targets import Target
 
 T = TypeVar("T")
-START_SECONDS = 60.0
+TRIES = 600
+
+
+class NotNow(Exception):
+    """The service answers, but says that it cannot tell at the moment."""
 
 
 @dataclass(slots=True)
@@ -53,12 +59,25 @@ class Mortal:
         assert self.process.wait(60) == 0
 
     async def calls(self, ask: Callable[..., Awaitable[T]], *args: Any) -> T:
-        """What `ask` returns, tried again while the service is away."""
-        deadline = time.monotonic() + START_SECONDS
-        while True:
-            try:
+        """What `ask` returns, tried again while the service is away or without its database."""
+        for _ in range(TRIES):
+            with suppress(httpx2.TransportError, NotNow):
                 return await ask(*args)
-            except httpx2.TransportError:
-                if time.monotonic() > deadline:
-                    raise
-                await asyncio.sleep(0.1)
+            await asyncio.sleep(0.1)
+        return await ask(*args)
+
+
+@contextmanager
+def serving(data: Path, target: Target, *, port: int | None = None, **variables: str) -> Iterator[Mortal]:
+    """A service whose account is `admin` and whose server number 1 is `target`, reached at `port` if that is given."""
+    commands = Commands(data, variables)
+    commands.output("user", "add", "admin", "--role", "admin", "--password-stdin", stdin="correct horse battery\n")
+    where = ["--host", target.host, "--port", str(port or target.port), "--user", target.username]
+    key = ["--key", str(target.folder / "user"), "--host-key", target.host_key]
+    commands.output("server", "add", "target", *where, *key)
+    mortal = Mortal(commands)
+    mortal.start()
+    try:
+        yield mortal
+    finally:
+        mortal.stop()

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import Commands
 from tests.faults import work
-from tests.faults.service import Mortal
+from tests.faults.service import Mortal, serving
 from tests.faults.work import FULL, Job
 from tests.targets import Target, openssh
 
@@ -23,25 +22,9 @@ AT_ONCE = 12
 
 
 @pytest.fixture
-def commands(tmp_path: Path) -> Commands:
-    found = Commands(tmp_path / "data", {"SSHCAST_RUNNER_SLOTS": "24"})
-    found.output("user", "add", "admin", "--role", "admin", "--password-stdin", stdin="correct horse battery\n")
-    return found
-
-
-@pytest.fixture
-def server_id(commands: Commands, openssh: Target) -> int:
-    where = ["--host", openssh.host, "--port", str(openssh.port), "--user", openssh.username]
-    key = ["--key", str(openssh.folder / "user"), "--host-key", openssh.host_key]
-    return int(commands.output("server", "add", "target", *where, *key))
-
-
-@pytest.fixture
-def service(commands: Commands, server_id: int) -> Iterator[Mortal]:
-    mortal = Mortal(commands)
-    mortal.start()
-    yield mortal
-    mortal.stop()
+def service(openssh: Target, tmp_path: Path) -> Iterator[Mortal]:
+    with serving(tmp_path / "data", openssh, SSHCAST_RUNNER_SLOTS="24") as mortal:
+        yield mortal
 
 
 @pytest.fixture
@@ -63,7 +46,7 @@ async def kill_again_and_again(service: Mortal, times: int) -> None:
 
 @pytest.mark.timeout(3600)
 async def test_nothing_is_lost_run_twice_stuck_or_told_other_than_it_was(
-    service: Mortal, killing: asyncio.Task[None], server_id: int, tmp_path: Path
+    service: Mortal, killing: asyncio.Task[None], tmp_path: Path
 ) -> None:
     (tmp_path / "work").mkdir()
     jobs = work.jobs(tmp_path / "work", RUNS, seed=1)
@@ -75,7 +58,7 @@ async def test_nothing_is_lost_run_twice_stuck_or_told_other_than_it_was(
             while service.deaths < number * KILLS // RUNS:  # noqa: ASYNC110 - a death has no event
                 await asyncio.sleep(0.05)
             async with turns:
-                id = await service.calls(work.submitted, client, server_id, job)
+                id = await service.calls(work.submitted, client, 1, job)
                 return await service.calls(work.found, client, id, job)
 
         found = await asyncio.gather(*(one(number, job) for number, job in enumerate(jobs)))

@@ -2,16 +2,15 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.commands import Commands
 from tests.faults import work
 from tests.faults.network import Network, network
-from tests.faults.service import Mortal
-from tests.faults.work import FULL, Job
+from tests.faults.service import Mortal, serving
+from tests.faults.work import FULL
 from tests.targets import Target, openssh
 
 __all__ = ["openssh"]
@@ -31,20 +30,10 @@ async def between(openssh: Target) -> AsyncIterator[Network]:
 
 
 @pytest.fixture
-async def service(between: Network, openssh: Target, tmp_path: Path) -> AsyncIterator[Mortal]:
+def service(between: Network, openssh: Target, tmp_path: Path) -> Iterator[Mortal]:
     """A service whose server number 1 is reached through the network that is in trouble."""
-    commands = Commands(tmp_path / "data")
-    password = "correct horse battery\n"
-    await asyncio.to_thread(
-        lambda: commands.output("user", "add", "admin", "--role", "admin", "--password-stdin", stdin=password)
-    )
-    where = ["--host", "127.0.0.1", "--port", str(between.port), "--user", openssh.username]
-    key = ["--key", str(openssh.folder / "user"), "--host-key", openssh.host_key]
-    await asyncio.to_thread(commands.output, "server", "add", "target", *where, *key)
-    mortal = Mortal(commands)
-    mortal.start()
-    yield mortal
-    await asyncio.to_thread(mortal.stop)
+    with serving(tmp_path / "data", openssh, port=between.port) as mortal:
+        yield mortal
 
 
 async def closed(between: Network) -> None:
@@ -79,17 +68,11 @@ async def half_open(between: Network) -> None:
 async def test_runs_outlive_it(service: Mortal, between: Network, trouble: Trouble, tmp_path: Path) -> None:
     (tmp_path / "work").mkdir()
     jobs = work.jobs(tmp_path / "work", RUNS, seed=2)
-    turns = asyncio.Semaphore(4 if trouble in (closed, reset) else 20)
     async with service.client() as client:
-
-        async def one(job: Job) -> work.Found:
-            async with turns:
-                id = await service.calls(work.submitted, client, 1, job)
-                return await service.calls(work.found, client, id, job)
-
         await service.calls(client.get, "/readyz")
-        cutting = asyncio.create_task(trouble(between))
-        found = await asyncio.gather(*(one(job) for job in jobs))
-        await cutting
+    cutting = asyncio.create_task(trouble(between), name=trouble.__name__)
+    found = await work.carried_out(service, jobs, at_once=4 if trouble in (closed, reset) else 20)
+    await cutting
+    work.shown(trouble.__name__, found)
     assert [fault for each in found for fault in each.faults] == []
     assert sum(each.unreached for each in found) < RUNS / 2

@@ -1,6 +1,8 @@
 """Runs whose whole effect can be checked afterwards: their bytes, their exit status, and how often they ran."""
 
+import asyncio
 import hashlib
+import json
 import os
 import random
 from dataclasses import dataclass
@@ -8,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+
+from tests.faults.service import Mortal, NotNow
 
 RUN = """mutation($input: RunCommandInput!) {
   runCommand(input: $input) { execution { id } errors { code message field } }
@@ -86,11 +90,31 @@ def sha(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+async def carried_out(service: Mortal, all_jobs: list[Job], *, at_once: int) -> list[Found]:
+    """Run them on server number 1, whatever happens to the service meanwhile, and see what became of each."""
+    turns = asyncio.Semaphore(at_once)
+    async with service.client() as client:
+
+        async def one(job: Job) -> Found:
+            async with turns:
+                id = await service.calls(submitted, client, 1, job)
+                return await service.calls(found, client, id, job)
+
+        return await asyncio.gather(*(one(job) for job in all_jobs))
+
+
+def shown(title: str, all_found: list[Found]) -> None:
+    """Print the figures of a test."""
+    faults = [fault for each in all_found for fault in each.faults]
+    unreached = sum(each.unreached for each in all_found)
+    print(json.dumps({title: {"runs": len(all_found), "unreached": unreached, "faults": len(faults)}}))
+
+
 async def submitted(client: httpx2.AsyncClient, server_id: int, job: Job) -> int:
-    """The execution's id. Raises httpx2.TransportError when the service goes away: ask again with the same job."""
+    """The execution's id. Raises TransportError or NotNow when the service goes away: ask again with the same job."""
     wanted = {"serverId": server_id, "command": job.command, "idempotencyKey": job.key}
-    answer = await client.post("/graphql", json={"query": RUN, "variables": {"input": wanted}})
-    payload = answer.json()["data"]["runCommand"]
+    answer = told(await client.post("/graphql", json={"query": RUN, "variables": {"input": wanted}}))
+    payload = answer["data"]["runCommand"]
     assert payload["errors"] == [], payload
     return int(payload["execution"]["id"])
 
@@ -102,9 +126,22 @@ async def found(client: httpx2.AsyncClient, execution_id: int, job: Job) -> Foun
     for stream in ("stdout", "stderr"):
         digest = hashlib.sha256()
         async with client.stream("GET", path, params={"follow": "true", "stream": stream}) as answer:
+            if answer.status_code == 503:
+                raise NotNow
             async for part in answer.aiter_raw():
                 digest.update(part)
         streams[stream] = digest.hexdigest()
-    log = (await client.get(path)).json()
+    log = told(await client.get(path))
     times = job.counter.read_text().count("ran") if job.counter.exists() else 0
     return Found(job, log, streams["stdout"], streams["stderr"], times)
+
+
+def told(answer: httpx2.Response) -> dict[str, Any]:
+    """Its JSON. Raises NotNow when the service says that its database is away."""
+    body: dict[str, Any] = answer.json()
+    errors = body.get("errors", [])
+    if answer.status_code == 503 or any(error["extensions"]["code"] == "UNAVAILABLE" for error in errors):
+        raise NotNow
+    assert answer.status_code == 200, body
+    assert not errors, body
+    return body

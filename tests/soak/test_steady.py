@@ -10,8 +10,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.commands import Commands
-from tests.faults.service import Mortal
+from tests.faults.service import Mortal, serving
 from tests.faults.work import FULL, RUN
 from tests.targets import Target, openssh
 
@@ -46,15 +45,8 @@ class Sample:
 
 @pytest.fixture
 def service(openssh: Target, tmp_path: Path) -> Iterator[Mortal]:
-    commands = Commands(tmp_path / "data")
-    commands.output("user", "add", "admin", "--role", "admin", "--password-stdin", stdin="correct horse battery\n")
-    where = ["--host", openssh.host, "--port", str(openssh.port), "--user", openssh.username]
-    key = ["--key", str(openssh.folder / "user"), "--host-key", openssh.host_key]
-    commands.output("server", "add", "target", *where, *key)
-    mortal = Mortal(commands)
-    mortal.start()
-    yield mortal
-    mortal.stop()
+    with serving(tmp_path / "data", openssh) as mortal:
+        yield mortal
 
 
 async def test_memory_descriptors_and_threads_stay_flat(service: Mortal) -> None:
