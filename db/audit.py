@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, select, text
+from sqlalchemy import ColumnElement, Connection, insert, select, text
 
 from db import page as pages
 from db import rows
@@ -19,6 +19,18 @@ audit_events = rows.table_of(AuditEvent)
 CHAIN = 0x55C2
 START = "0" * 64
 COLUMNS = tuple(column.name for column in audit_events.c if column.name != "hash")
+# Written once: every change waits for these two.
+HEAD = select(audit_events.c.id, audit_events.c.hash).order_by(audit_events.c.id.desc()).limit(1)
+INSERT = insert(audit_events)
+LOCK = text("SELECT pg_advisory_xact_lock(:chain)")
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """An event's place in the chain."""
+
+    id: int
+    hash: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,16 +60,16 @@ class AuditFilter:
     at_to: datetime | None = None
 
 
-def append(conn: Connection, entry: Entry) -> AuditEvent:
+def append(conn: Connection, entry: Entry) -> Link:
     """Call it last in a unit: on PostgreSQL it waits for, and then holds up, the others that append, until the commit.
 
     So ids are in the order of commits, without a gap: who has read up to one has missed none.
     """
     if conn.dialect.name == "postgresql":
-        conn.execute(text("SELECT pg_advisory_xact_lock(:chain)"), {"chain": CHAIN})
-    last = head(conn)
+        conn.execute(LOCK, {"chain": CHAIN})
+    last = head(conn) or Link(0, START)
     values: dict[str, Any] = {
-        "id": 1 if last is None else last.id + 1,
+        "id": last.id + 1,
         "at": entry.at,
         "kind": entry.kind,
         "actor_id": entry.actor_id,
@@ -67,9 +79,11 @@ def append(conn: Connection, entry: Entry) -> AuditEvent:
         "object_id": entry.object_id,
         "before": written(entry.before),
         "after": written(entry.after),
-        "previous": START if last is None else last.hash,
+        "previous": last.hash,
     }
-    return rows.add(conn, AuditEvent, values | {"hash": digest(values)})
+    made = Link(values["id"], digest(values))
+    conn.execute(INSERT, values | {"hash": made.hash})
+    return made
 
 
 def written(value: Mapping[str, Any] | None) -> str | None:
@@ -86,10 +100,10 @@ def digest(values: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(listed, ensure_ascii=True).encode()).hexdigest()
 
 
-def head(conn: Connection) -> AuditEvent | None:
-    """The newest event."""
-    query = select(audit_events).order_by(audit_events.c.id.desc()).limit(1)
-    return next(iter(rows.all_of(conn, query, AuditEvent)), None)
+def head(conn: Connection) -> Link | None:
+    """The newest event's place."""
+    row = conn.execute(HEAD).first()
+    return None if row is None else Link(row.id, row.hash)
 
 
 def later(conn: Connection, id: int, limit: int) -> list[AuditEvent]:
