@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from db import servers
+from db.values import Role
 from resolvers import rules
 from resolvers.context import Context, Limits
-from resolvers.errors import CommandRefused
+from resolvers.errors import CommandRefused, NotFound
 from runner.policy import Verdict
 
 
@@ -34,6 +36,18 @@ def check(ctx: Context, command: str, env: Mapping[str, str]) -> Ruling:
     verdict = ctx.service.policy.check(command, env=env)
     refuse_denied(verdict, command)
     return Ruling(verdict.version)
+
+
+async def check_command(ctx: Context, command: str, server_id: int | None = None) -> Verdict:
+    """What the policy says of a command, on a server if one is named. Nothing is stored and nothing runs."""
+    ctx.need(Role.VIEWER)
+    rules.command(command)
+    if server_id is not None:
+        found = await ctx.service.store.read(servers.by_id, rules.identifier("server_id", server_id))
+        if found is None:
+            missing = NotFound.named("server", server_id)
+            raise NotFound(missing.en, missing.chinese, field=("server_id",))
+    return ctx.service.policy.check(command)
 
 
 def bounded(limits: Limits, timeout_seconds: int | None, output_limit: int | None) -> dict[str, Any]:

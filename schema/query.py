@@ -7,10 +7,11 @@ from typing import Annotated, Any
 import strawberry
 from strawberry import ID
 
-from resolvers import audit, executions, schedules, servers, slots, tasks, users
-from resolvers.errors import Invalid, NotFound, ScheduleInvalid
+from resolvers import audit, commands, executions, schedules, servers, slots, tasks, users
+from resolvers.errors import Invalid, NotFound, ScheduleInvalid, TooLarge
 from resolvers.inputs import PreviewSchedule
 from schema.audit import AuditEvent, AuditEvents, audit_filter
+from schema.commands import CommandVerdict, TheCommand, WhereItRuns, told
 from schema.connection import (
     After,
     Before,
@@ -177,3 +178,12 @@ class Query:
         except (ScheduleInvalid, Invalid, NotFound) as error:
             return SchedulePreview(errors=[user_error(error, ctx.language)])
         return SchedulePreview(description_en=found.words.en, description_zh=found.words.zh, runs=scheduled(found.runs))
+
+    @resolved(CommandVerdict, "What the command policy says of a command. Nothing is stored and nothing runs.")
+    async def check_command(self, info: Info, command: TheCommand, server_id: WhereItRuns = None) -> CommandVerdict:
+        ctx = info.context.ctx
+        try:
+            verdict = await commands.check_command(ctx, command, optional_number("server_id", server_id))
+        except (Invalid, NotFound, TooLarge) as error:
+            return CommandVerdict(errors=[user_error(error, ctx.language)])
+        return told(verdict, ctx.language)

@@ -160,6 +160,9 @@ EXPECTED: dict[str, Callable[[Any], Any]] = {
     "45_schedule_terms": lambda data: data["updateTask"]["task"]["terms"]["overlap"] == "QUEUE",
     "46_pause_task": lambda data: data["pauseTask"]["task"]["pausedAt"],
     "47_resume_task": lambda data: data["resumeTask"]["task"]["pausedAt"] is None,
+    "48_check_command": lambda data: (
+        [found["rule"] for found in data["checkCommand"]["findings"]] == ["privilege.sudo"]
+    ),
     "50_run_task": lambda data: data["runTask"]["execution"]["state"] == "PENDING",
     "51_run_task_and_wait": lambda data: data["runTask"]["execution"]["state"] == "SUCCESS",
     "52_run_command": lambda data: data["runCommand"]["execution"]["trigger"] == "API",

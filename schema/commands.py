@@ -1,0 +1,35 @@
+"""What the command policy says of a command, before anything is made of it."""
+
+from typing import Annotated
+
+import strawberry
+from strawberry import ID
+
+from resolvers.context import Language
+from runner.policy import Verdict
+from schema.user_errors import Finding, UserError, finding
+
+TheCommand = Annotated[str, strawberry.argument(description="The command, as `createTask` takes it.")]
+WhereItRuns = Annotated[ID | None, strawberry.argument(description="The server on which it is to run.")]
+
+
+@strawberry.type(description="What the command policy says of a command. It is a guard rail, not a sandbox.")
+class CommandVerdict:
+    allowed: bool | None = strawberry.field(
+        default=None, description="Whether the command would be taken; null if it could not be checked."
+    )
+    policy_version: str | None = strawberry.field(default=None, description="The rules that it was checked against.")
+    findings: list[Finding] = strawberry.field(
+        default_factory=list, description="Every rule that it breaks, in the order of the text."
+    )
+    errors: list[UserError] = strawberry.field(
+        default_factory=list, description="Why it could not be checked; empty if it was."
+    )
+
+
+def told(verdict: Verdict, language: Language) -> CommandVerdict:
+    return CommandVerdict(
+        allowed=verdict.allowed,
+        policy_version=verdict.version,
+        findings=[finding(item, language) for item in verdict.findings],
+    )
