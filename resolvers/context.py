@@ -1,7 +1,8 @@
 """Who asks, and the parts of the service that answering needs."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from db.store import Store
@@ -11,6 +12,7 @@ from resolvers.passwords import Passwords
 from resolvers.sign_in_links import SignInLinks
 from resolvers.throttle import Throttle
 from resolvers.tokens import TokenIssuer
+from resolvers.watchers import Watchers
 from runner.bus import Bus
 from runner.policy import Policy
 from runner.vault import Vault
@@ -43,6 +45,7 @@ class Service:
     throttle: Throttle
     limits: Limits
     clock: Callable[[], datetime]
+    watchers: Watchers = field(default_factory=Watchers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,3 +78,10 @@ class Context:
                 f"此操作需要 {role} 角色，您的角色是 {self.viewer.role}，请联系管理员。",
             )
         return self.viewer
+
+    @contextmanager
+    def watching(self, role: Role = Role.VIEWER) -> Iterator[Viewer]:
+        """The viewer, with a place for one open stream while the block runs; else as `need`, or RateLimited."""
+        viewer = self.need(role)
+        with self.service.watchers.place(viewer.user_id):
+            yield viewer

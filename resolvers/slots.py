@@ -40,9 +40,8 @@ async def pages_of_tasks(
 
 async def follow(ctx: Context, filter: SlotFilter) -> AsyncGenerator[ScheduleSlot, None]:
     """Slots that match, each time one is decided, or told otherwise than before (it waited, or was tried again)."""
-    ctx.need(Role.VIEWER)
     read, any_outcome = ctx.service.store.read, replace(filter, outcomes=None)
-    with ctx.service.bus.watch(bus.SLOTS) as watch:
+    with ctx.watching(), ctx.service.bus.watch(bus.SLOTS) as watch:
         newest = await read(table.newest_id)
         seen = {row.id: row for row in await read(table.changed, any_outcome, newest - LATE_IDS, ())}
         while True:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from db import executions
 from db.executions import ExecutionFilter, Standing
 from db.models import TaskExecution
-from db.values import Role, State
+from db.values import State
 from resolvers import filters
 from resolvers.context import Context
 from runner import bus
@@ -39,10 +39,9 @@ async def follow(ctx: Context, filter: ExecutionFilter) -> AsyncGenerator[TaskEx
 
     A state that lasted for less than the time between two looks is not told; the one after it is.
     """
-    ctx.need(Role.VIEWER)
-    filter = filters.checked(filter)
     read, loop = ctx.service.store.read, asyncio.get_running_loop()
-    with ctx.service.bus.watch(bus.EXECUTIONS) as watch:
+    with ctx.watching(), ctx.service.bus.watch(bus.EXECUTIONS) as watch:
+        filter = filters.checked(filter)
         seen = await read(look, filter, None)
         while True:
             await watch.wait(POLL_SECONDS)

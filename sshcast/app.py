@@ -19,6 +19,7 @@ from resolvers.passwords import Passwords
 from resolvers.sign_in_links import SignInLinks
 from resolvers.throttle import Throttle
 from resolvers.tokens import TokenIssuer
+from resolvers.watchers import Watchers
 from runner.attached import attached
 from runner.bus import Bus
 from runner.dispatcher import Cancels, Dispatcher
@@ -88,6 +89,7 @@ async def opened(settings: Settings) -> AsyncIterator[Service]:
             throttle=Throttle(clock=clock),
             limits=limits(settings),
             clock=clock,
+            watchers=Watchers(settings.streams_per_user, settings.streams),
         )
 
 

@@ -51,6 +51,8 @@ class Settings(BaseSettings):
     default_output_limit: int = Field(10_485_760, ge=1, description="Output cap of a run, in bytes, if none is given.")
     max_output_limit: int = Field(1_073_741_824, ge=1, description="The largest output cap that may be asked for.")
     max_pending: int = Field(100_000, ge=1, description="Executions that may wait; beyond, new ones are refused (429).")
+    streams_per_user: int = Field(100, ge=1, description="Streams (subscriptions, followed logs) a user may have open.")
+    streams: int = Field(2000, ge=1, description="Streams that may be open in all.")
     runner_slots: int = Field(200, ge=1, description="Executions that this process drives at once.")
     drain_seconds: float = Field(10, ge=0, description="How long attached runs may go on after a stop was asked for.")
     cron_floor_seconds: int = Field(1, ge=1, description="The shortest interval that a schedule may have.")

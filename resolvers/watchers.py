@@ -1,0 +1,38 @@
+"""How many streams are open: so many for a user, so many in all. Each costs memory and looks at the database."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from resolvers.errors import RateLimited
+
+RETRY_SECONDS = 10
+
+
+@dataclass(slots=True)
+class Watchers:
+    """`each` is the most streams that one user may have open, `all` the most of everybody together."""
+
+    each: int = 100
+    all: int = 2000
+    _open: Counter[int] = field(default_factory=Counter)
+
+    @contextmanager
+    def place(self, user_id: int) -> Iterator[None]:
+        """Hold a place while the block runs. RateLimited when there is none."""
+        if self._open[user_id] >= self.each:
+            raise RateLimited(
+                RETRY_SECONDS,
+                f"You have {self.each} streams open already: close one first.",
+                f"您已打开 {self.each} 个流，请先关闭一个。",
+            )
+        if self._open.total() >= self.all:
+            raise RateLimited(RETRY_SECONDS, f"{self.all} streams are open already.", f"已有 {self.all} 个流打开。")
+        self._open[user_id] += 1
+        try:
+            yield
+        finally:
+            self._open[user_id] -= 1
+            if not self._open[user_id]:
+                del self._open[user_id]
