@@ -206,6 +206,8 @@ class Drive:
         except CancelRequested:
             return Stopped(Reason.CANCELLED, None).outcome(self.row.timeout_seconds)
         except Overdue:
+            if self.mode == Mode.DURABLE:
+                return lost("its server could not be reached again for too long after its time limit")
             return Stopped(Reason.TIMEOUT, None).outcome(self.row.timeout_seconds)
 
     def _refusal(self, server: Server | None) -> Outcome | None:

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
 from typing import Any
 
 from db import executions, transitions
@@ -39,9 +41,10 @@ class Wanted:
     connect: Callable[[Endpoint], Any] = quick_connect
     slots: int = 50
     patience: Patience = field(default_factory=lambda: Patience(attempts=2, first_pause=0.02))
-    policy: Policy = field(default_factory=Policy.load)
+    policy: Policy = field(default_factory=cache(Policy.load))
     ways: dict[str, Way] = field(default_factory=lambda: dict(WAYS))
     name: str = "runner-1"
+    clock: Callable[[], datetime] = rows.now
 
 
 class Rig:
@@ -51,7 +54,7 @@ class Rig:
         self.store = wanted.store
         self.bus = Bus()
         self.pool = Pool(wanted.connect)
-        self.writer = OutputWriter(store=wanted.store, bus=self.bus, clock=rows.now)
+        self.writer = OutputWriter(store=wanted.store, bus=self.bus, clock=wanted.clock)
         self.parts = Parts(
             store=wanted.store,
             bus=self.bus,
@@ -59,7 +62,7 @@ class Rig:
             writer=self.writer,
             vault=rows.VAULT,
             policy=wanted.policy,
-            clock=rows.now,
+            clock=wanted.clock,
             patience=wanted.patience,
         )
         self.dispatcher = Dispatcher(
