@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import ColumnElement, Connection, func, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 
 from db import page as pages
@@ -92,9 +92,13 @@ def count_of_tasks(conn: Connection, task_ids: Sequence[int], filter: ExecutionF
 
 def pending_at_least(conn: Connection, most: int) -> bool:
     """Whether `most` executions wait. They are only counted when so many could lie behind the first that waits."""
-    first = select(func.min(executions.c.id)).where(executions.c.state == State.PENDING).scalar_subquery()
-    behind = conn.scalar(select(func.max(executions.c.id) - first))
-    if behind is None or behind + 1 < most:
+    place = (executions.c.state, executions.c.id)
+    newest = select(func.max(executions.c.id)).scalar_subquery()
+    # The place of the first in (state, id), and not the lowest id of that state: for that one PostgreSQL may walk
+    # through the whole history, at whose end the waiting ones are.
+    query = select(*place, newest.label("newest")).where(tuple_(*place) >= (State.PENDING, 0)).order_by(*place).limit(1)
+    first = conn.execute(query).first()
+    if first is None or first.state != State.PENDING or first.newest - first.id + 1 < most:
         return False
     waiting = select(executions.c.id).where(executions.c.state == State.PENDING).limit(most).subquery()
     return int(conn.scalar(select(func.count()).select_from(waiting)) or 0) >= most
