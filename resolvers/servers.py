@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import fields
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 from sqlalchemy import Connection
@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from db import servers as table
 from db.models import Server
 from db.servers import ServerFilter
-from db.values import AuditKind, CredentialKind, Mode, ObjectKind, Role
+from db.values import AuditKind, Mode, ObjectKind, Role
 from resolvers import audit, audit_records, filters, paging, rules, schedules
 from resolvers.audit import Act, Deed
 from resolvers.context import Context
@@ -177,8 +177,8 @@ def checked_credential(new: NewCredential) -> Credential:
                 "must be without passphrase or certificate.",
                 "不能同时提供 passphrase 或 certificate。",
             )
-        return Credential(CredentialKind.PASSWORD, new.password, None, None)
-    kind = CredentialKind.KEY if new.certificate is None else CredentialKind.CERTIFICATE
+        return Credential("password", new.password)
+    kind: Literal["key", "certificate"] = "key" if new.certificate is None else "certificate"
     credential = Credential(kind, new.private_key or "", new.passphrase, new.certificate)
     try:
         check_credential(credential)
