@@ -1,6 +1,7 @@
 """The command policy: a guard rail, not a sandbox."""
 
 from runner.policy.policy import Policy
-from runner.policy.verdict import Finding, Severity, Verdict
+from runner.policy.tuning import Tuning
+from runner.policy.verdict import Finding, Mode, Severity, Verdict
 
-__all__ = ["Finding", "Policy", "Severity", "Verdict"]
+__all__ = ["Finding", "Mode", "Policy", "Severity", "Tuning", "Verdict"]

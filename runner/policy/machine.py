@@ -1,12 +1,14 @@
 """Follows a shell text: what would run, with what words, in which order. Nothing runs."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from runner.policy import marks
-from runner.policy.following import assigning, flow, naming, redirects
+from runner.policy.following import assigning, bombs, flow, naming, redirects
 from runner.policy.following.expand import Expander
 from runner.policy.following.shell import Argv, mark_of, name_of
-from runner.policy.following.state import State, Values, merged
+from runner.policy.following.state import HIDDEN, NOTHING, State, Values, merged
 from runner.policy.grammar.parser import parse
 from runner.policy.grammar.source import Budget, SyntaxFault
 from runner.policy.grammar.syntax import (
@@ -22,12 +24,13 @@ from runner.policy.grammar.syntax import (
     Simple,
 )
 from runner.policy.programs import handlers
-from runner.policy.rules import checks, paths
+from runner.policy.rules import paths
+from runner.policy.rules.book import Book
 
 Span = tuple[int, int]
-NOTHING: Values = ("",)
 MOST_CALLS = 12
-"""How deep functions, aliases and nested texts may go before they are taken as unknown."""
+"""How deep functions, aliases and nested texts may go before they are taken as hidden."""
+MOST_CANDIDATES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,31 +44,46 @@ class Hit:
 
 @dataclass(slots=True)
 class Machine:
-    """`whole` is the outermost text. `span` is where the command at hand stands in it."""
+    """`whole` is the outermost text, `book` the rules. `span` is where the command at hand stands in the text."""
 
     whole: str
     budget: Budget
+    book: Book
     state: State = field(default_factory=State)
     hits: dict[Hit, None] = field(default_factory=dict)
     via: tuple[str, ...] = ()
     span: Span = (0, 0)
     stdin: Values = (marks.UNKNOWN,)
+    socket: bool = False
     fixed: bool = False
+    looping: bool = False
     expander: Expander = field(init=False)
     calling: tuple[str, ...] = ()
     called: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.expander = Expander(self.state, self.captured, self.process)
+        self.enter(self.state)
 
     def hit(self, rule: str) -> None:
         self.hits.setdefault(Hit(rule, self.span, self.via))
+
+    def set_out(self, *, variables: dict[str, Values], stdin: str | None, working_dir: str | None) -> None:
+        """What is known before the text begins."""
+        self.state.variables.update(variables)
+        if stdin is not None:
+            self.stdin = (stdin,)
+        if working_dir is not None:
+            self.state.cwd = marks.HOME + working_dir[1:] if working_dir.startswith("~") else working_dir
 
     # Whole texts.
 
     def start(self) -> None:
         """Follow the outermost text, then the functions that it defines and does not call."""
-        self.run(parse(self.whole, self.budget))
+        tree = parse(self.whole, self.budget)
+        if bombs.restarts(tree):
+            self.span = (0, len(self.whole))
+            self.hit("system.fork-bomb")
+        self.run(tree)
         for name, body in list(self.state.functions.items()):
             if name not in self.called:
                 self.state.positional = None
@@ -73,10 +91,10 @@ class Machine:
 
     def text(self, text: str, via: str, *, apart: bool = True) -> Values:
         bare = text.strip()
-        if not bare or len(self.via) >= MOST_CALLS:
+        if not bare:
             return NOTHING
-        if not marks.TEXT.sub("", bare):
-            self.hit(naming.UNKNOWN_TEXT.get(bare[0], "dynamic.code"))
+        if not marks.TEXT.sub("", bare) or len(self.via) >= MOST_CALLS:
+            self.hit(naming.UNKNOWN_TEXT.get(bare[0], "dynamic.code") if bare[0] in UNKNOWNS else "dynamic.hidden-code")
             return (marks.OUTPUT,)
         before = (self.via, self.span, self.fixed, self.state)
         self.via = (*self.via, via)
@@ -93,16 +111,32 @@ class Machine:
         """Run a nested text. Where it stands word for word in the outermost text, offsets stay exact."""
         found = -1 if self.fixed else self.whole.find(text, *self.span)
         try:
-            tree = parse(text, self.budget, max(found, 0))
+            tree = parse(marks.plain(text), self.budget, max(found, 0))
         except SyntaxFault:
-            self.hit("syntax.error" if found >= 0 else "dynamic.code")
+            self.hit("dynamic.code" if marks.TEXT.search(text) else "syntax.error")
             return (marks.OUTPUT,)
         self.fixed = found < 0
         return self.run(tree)
 
+    def remotely(self, text: str, via: str) -> Values:
+        """Run a text in a shell of another host or container, which knows nothing of this one."""
+        before = self.state
+        self.enter(State(positional=()))
+        found = self.text(text, via)
+        self.enter(before)
+        return found
+
+    def write(self, path: str, content: Values, *, appends: bool) -> None:
+        """Note what a file holds from now on; whoever reads from `>(…)` reads it."""
+        self.state.keep(path, content, appends=appends)
+        if (sink := self.state.sinks.get(path)) is not None:
+            before, self.stdin = self.stdin, content
+            self.apart(sink)
+            self.stdin = before
+
     def enter(self, state: State) -> None:
         self.state = state
-        self.expander = Expander(state, self.captured, self.process)
+        self.expander = Expander(state, self.captured, self.process, self.budget)
 
     def captured(self, program: Sequence) -> Values:
         """What commands print, without the line ends at its end."""
@@ -111,18 +145,22 @@ class Machine:
 
     def apart(self, command: Command) -> Values:
         """In a subshell."""
-        before = (self.state, self.span)
+        before = (self.state, self.expander, self.span, self.stdin, self.socket)
         self.enter(self.state.copy())
         found = self.run(command)
-        self.enter(before[0])
-        self.span = before[1]
+        self.state, self.expander, self.span, self.stdin, self.socket = before
         return found
 
     def process(self, part: Process) -> str:
         """Follow a process substitution; its output can be read at the path that is given."""
         path = f"/dev/fd/{63 + len(self.state.files)}"
-        output = self.apart(part.program)
-        self.state.files[path] = output if part.direction == "<" else NOTHING
+        if part.direction == "<":
+            self.state.files[path] = self.apart(part.program)
+        else:
+            self.state.files[path], self.state.sinks[path] = NOTHING, part.program
+            before, self.stdin = self.stdin, (marks.UNKNOWN,)
+            self.apart(part.program)
+            self.stdin = before
         return path
 
     # Commands.
@@ -146,7 +184,9 @@ class Machine:
             case Pipeline():
                 return self.pipeline(command)
             case Redirected():
-                return self.redirected(command)
+                with self.redirected(command.redirects) as output:
+                    output.append(self.run(command.command))
+                return output[-1]
             case Block():
                 return self.run(command.body) if command.kind == "group" else self.apart(command.body)
             case Function():
@@ -159,80 +199,100 @@ class Machine:
         for inner in command.commands:
             self.stdin = self.apart(inner)
         found, self.stdin = self.stdin, before
+        if bombs.exposes(command):
+            self.hit("network.reverse-shell")
         return found
 
     def define(self, command: Function) -> Values:
         self.state.functions[command.name] = command.body
         self.called.discard(command.name)
-        if naming.forks(command):
+        if bombs.forks(command):
             self.span = self.span if self.fixed else (command.start, command.end)
             self.hit("system.fork-bomb")
         return NOTHING
 
-    def redirected(self, command: Redirected) -> Values:
-        before = self.stdin
-        redirects.enter(self, command.redirects)
-        found = self.run(command.command)
-        self.stdin = before
-        return redirects.leave(self, command.redirects, found)
+    @contextmanager
+    def redirected(self, several: "tuple[redirects.Redirect, ...]") -> Iterator[list[Values]]:
+        """What runs within appends its output to the list; the last item is what is left of it."""
+        before, outputs = (self.stdin, self.socket), [NOTHING]
+        redirects.enter(self, several)
+        yield outputs
+        self.stdin, self.socket = before
+        outputs.append(redirects.leave(self, several, outputs[-1]))
 
     # Simple commands.
 
     def simple(self, command: Simple) -> Values:
         if not self.fixed:
             self.span = (command.start, command.end)
-        before, span = self.stdin, self.span
-        redirects.enter(self, command.redirects)
-        alternatives = self.expander.words(command.words)
-        kept = assigning.assign(self, command.assignments, lasting=assigning.lasts(alternatives))
-        self.span = span
-        found = merged(*(self.named(command, argv) for argv in alternatives)) if any(alternatives) else NOTHING
-        assigning.restore(self.state, kept)
-        self.stdin, self.span = before, span
-        return redirects.leave(self, command.redirects, found)
+        span = self.span
+        with self.redirected(command.redirects) as output:
+            alternatives = self.expander.words(command.words)
+            kept = assigning.assign(self, command, lasting=assigning.lasts(alternatives))
+            self.span = span
+            output.append(merged(*(self.named(command, argv) for argv in reversed(alternatives))))
+            assigning.restore(self.state, kept)
+            self.span = span
+        return output[-1]
 
     def named(self, command: Simple, argv: Argv) -> Values:
         """One alternative of a command's words."""
         if not argv:
             return NOTHING
-        before = self.span
-        parts = command.words[0].parts
+        before, parts = self.span, command.words[0].parts
         if (rule := naming.rule(argv[0], parts)) is not None:
             self.hit(rule)
         quoted = any(isinstance(part, Literal) and part.quoted for part in parts)
         if not quoted and argv[0] in self.state.aliases and ("alias " + argv[0]) not in self.via:
             found = self.alias(argv)
         else:
-            found = self.invoke(argv)
+            found = self.program(argv)
         self.span = before
         return found
 
     def alias(self, argv: Argv) -> Values:
-        text = self.state.aliases[argv[0]] + "".join(f" {handlers.quote(word)}" for word in argv[1:])
-        return self.text(text, "alias " + argv[0], apart=False)
+        """The alias's text and the other words; one that ends with a blank lets the next word be an alias too."""
+        text = self.state.aliases[argv[0]]
+        rest = argv[1:]
+        if text[-1:] in (" ", "\t") and rest and rest[0] in self.state.aliases:
+            text, rest = text + self.state.aliases[rest[0]], rest[1:]
+        return self.text(text + "".join(f" {handlers.quote(word)}" for word in rest), "alias " + argv[0], apart=False)
 
-    def invoke(self, argv: Argv, via: str = "") -> Values:
+    def invoke(self, argv: Argv, via: str) -> Values:
+        """Run a program that another one was given."""
         before = self.via
-        if via:
-            self.via = (*before, via)
-            if (rule := naming.rule(argv[0], ())) is not None:
-                self.hit(rule)
-        try:
-            return self.program(argv)
-        finally:
-            self.via = before
+        self.via = (*before, via)
+        if (rule := naming.rule(argv[0], None)) is not None:
+            self.hit(rule)
+        found = self.program(argv)
+        self.via = before
+        return found
 
     def program(self, argv: Argv) -> Values:
-        self.budget.spend(2)
+        self.budget.spend(8 + len(argv))
         if argv[0] in self.state.functions:
             return self.call(argv)
+        if naming.is_wild(argv[0]):
+            return self.wild(argv)
         name = name_of(argv[0])
-        for rule in checks.broken(name, argv, self):
+        for rule in self.book.broken(name, argv, self):
             self.hit(rule)
-        if (known := handlers.HANDLERS.get(name)) is not None and len(self.via) < MOST_CALLS:
-            return known(self, argv)
+        if (known := handlers.of(name)) is not None:
+            if len(self.via) < MOST_CALLS:
+                return known(self, argv)
+            self.hit("dynamic.hidden-code")
         if (written := self.state.files.get(paths.resolved(argv[0], self.state.cwd))) is not None:
             return merged(*(self.text(text, name) for text in written))
+        return (mark_of(self.stdin),)
+
+    def wild(self, argv: Argv) -> Values:
+        """The program is any whose name the wildcard matches."""
+        count = len(self.hits)
+        found = self.book.matching(name_of(argv[0]))
+        for name in found[:MOST_CANDIDATES]:
+            self.program((name, *argv[1:]))
+        if len(found) > MOST_CANDIDATES or len(self.hits) > count:
+            self.hit("dynamic.glob-command")
         return (mark_of(self.stdin),)
 
     def call(self, argv: Argv) -> Values:
@@ -240,8 +300,14 @@ class Machine:
         self.called.add(name)
         if name in self.calling:
             return (marks.OUTPUT,)
+        if len(self.calling) >= MOST_CALLS:
+            self.hit("dynamic.hidden-code")
+            return HIDDEN
         before = (self.state.positional, self.calling, self.via)
         self.state.positional, self.calling, self.via = argv[1:], (*self.calling, name), (*self.via, name)
         found = self.run(body)
         self.state.positional, self.calling, self.via = before
         return found
+
+
+UNKNOWNS = frozenset({marks.UNKNOWN, marks.OUTPUT, marks.REMOTE, marks.SOCKET, marks.DECODED, marks.FOUND})

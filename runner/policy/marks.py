@@ -12,10 +12,14 @@ OUTPUT = "\U000f0002"
 """What a command prints."""
 REMOTE = "\U000f0003"
 """What came over the network."""
+SOCKET = "\U000f000b"
+"""What the other end of a connection sends."""
 DECODED = "\U000f0004"
-"""What a decoder made of text that is not known."""
+"""What a decoder made of text that is not known, or a change that is not followed here made of text that is."""
 HOME = "\U000f0005"
 """The home directory of the user that runs the command."""
+USER = "\U000f000a"
+"""The name of the user that runs the command."""
 STAR = "\U000f0006"
 QUERY = "\U000f0007"
 BRACKET = "\U000f0008"
@@ -26,10 +30,15 @@ GLOBS = {"*": STAR, "?": QUERY, "[": BRACKET}
 PLAIN = {ord(mark): char for char, mark in GLOBS.items()}
 ACTIVE = {ord(char): mark for char, mark in GLOBS.items()}
 
-TEXT = re.compile(f"[{UNKNOWN}{OUTPUT}{REMOTE}{DECODED}{FOUND}]")
+TEXT = re.compile(f"[{UNKNOWN}{OUTPUT}{REMOTE}{SOCKET}{DECODED}{FOUND}]")
 """Any mark that may stand for text of any length."""
 WILD = re.compile(f"[{STAR}{QUERY}{BRACKET}]")
 RESERVED = re.compile("[\U000f0000-\U000ffffd]")
+
+
+def cleaned(text: str) -> str:
+    """A text from outside, without characters that would be taken for marks."""
+    return RESERVED.sub("\ufffd", text)
 
 
 def plain(value: str) -> str:
@@ -39,7 +48,7 @@ def plain(value: str) -> str:
 
 def shown(value: str) -> str:
     """The value for a person to read."""
-    return TEXT.sub("…", plain(value)).replace(HOME, "~")
+    return TEXT.sub("…", plain(value)).replace(HOME, "~").replace(USER, "$USER")
 
 
 def known(value: str) -> bool:

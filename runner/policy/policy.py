@@ -1,80 +1,129 @@
 """The policy: the rules, and the check of a command against them. A guard rail, not a sandbox."""
 
+import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from runner.policy import marks, rulebook
+from runner.policy import marks
 from runner.policy.grammar.source import LONGEST, Budget, SyntaxFault, TooComplex
 from runner.policy.machine import Hit, Machine
-from runner.policy.rulebook import Mode, Rules
-from runner.policy.rules import checks
-from runner.policy.verdict import Finding, Verdict
+from runner.policy.rules import book as books
+from runner.policy.rules import environment
+from runner.policy.rules.book import Book
+from runner.policy.tuning import Tuning, extended
+from runner.policy.verdict import Finding, Mode, Severity, Verdict
 
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u0080-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 LONGEST_SHOWN = 200
+PLAIN = Tuning()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A command, and what is known of where it runs. `working_dir` and `stdin` are None if they are not known."""
+
+    command: str
+    env: Mapping[str, str]
+    working_dir: str | None = None
+    stdin: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
     """A set of rules with a version, and how strictly they are taken."""
 
-    rules: Rules
+    book: Book
     mode: Mode = "standard"
 
     @classmethod
     def load(cls, *, mode: Mode = "standard") -> "Policy":
-        return cls(rulebook.load(), mode)
+        return cls(books.load(), mode)
 
     @property
     def version(self) -> str:
         """At most 32 characters."""
-        return f"{self.rules.version}-{self.mode}"
+        return f"{self.book.version}-{self.mode}"
 
-    def check(self, command: str, *, env: Mapping[str, str] | None = None, mode: Mode | None = None) -> Verdict:
-        """What the policy says of a command that /bin/sh runs with these variables. Costs no more than its bounds."""
+    def check(
+        self,
+        command: str,
+        *,
+        env: Mapping[str, str] | None = None,
+        mode: Mode | None = None,
+        working_dir: str | None = None,
+        stdin: str | None = None,
+        tuning: Tuning = PLAIN,
+    ) -> Verdict:
+        """What the policy says of a command that /bin/sh runs with these variables. Costs no more than its bounds.
+
+        `working_dir` is where it starts (`~` is the home directory); relative paths are not judged where it is None.
+        Raises RuleFault when the extra rules of `tuning` cannot be read.
+        """
         mode = mode or self.mode
-        hits = {(hit.rule, hit.span): hit for hit in found(command, env or {})}
+        book = extended(self.book, tuning.extra) if tuning.extra else self.book
+        asked = Asked(command=command, env=env or {}, working_dir=working_dir, stdin=stdin)
+        hits = {(hit.rule, hit.span): hit for hit in found(asked, book)}
         ordered = sorted(hits.values(), key=lambda hit: (hit.span, hit.rule))
-        return Verdict(findings=tuple(self.finding(command, hit, mode) for hit in ordered), version=self.version)
-
-    def finding(self, command: str, hit: Hit, mode: Mode) -> Finding:
-        rule = self.rules.by_id[hit.rule]
-        start, end = hit.span
-        before = command[:start]
-        return Finding(
-            rule=rule.id,
-            severity=rule.severity_in(mode),
-            message_en=rule.en,
-            message_zh=rule.zh,
-            start=start,
-            end=end,
-            line=before.count("\n") + 1,
-            column=start - before.rfind("\n"),
-            text=command[start:end][:LONGEST_SHOWN],
-            via=hit.via,
-        )
+        findings = tuple(finding(command, hit, severity(book, hit.rule, mode, asked, tuning), book) for hit in ordered)
+        return Verdict(findings=findings, version=version(book, mode, tuning), mode=mode)
 
 
-def found(command: str, env: Mapping[str, str]) -> Iterator[Hit]:
+def version(book: Book, mode: Mode, tuning: Tuning) -> str:
+    if tuning == PLAIN:
+        return f"{book.version}-{mode}"
+    changes = hashlib.sha256(repr((tuning.allow, tuning.commands, tuning.extra)).encode()).hexdigest()
+    return f"{book.version}-{mode}-{changes[:6]}"
+
+
+def severity(book: Book, rule: str, mode: Mode, asked: Asked, tuning: Tuning) -> Severity:
+    if asked.command.strip() in tuning.commands or tuning.allows(rule):
+        return "warn"
+    return book.rules[rule].severity_in(mode)
+
+
+def finding(command: str, hit: Hit, level: Severity, book: Book) -> Finding:
+    rule = book.rules[hit.rule]
+    start, end = hit.span
+    before = command[:start]
+    return Finding(
+        rule=rule.id,
+        severity=level,
+        message_en=rule.en,
+        message_zh=rule.zh,
+        start=start,
+        end=end,
+        line=before.count("\n") + 1,
+        column=start - before.rfind("\n"),
+        text=command[start:end][:LONGEST_SHOWN],
+        via=hit.via,
+    )
+
+
+def found(asked: Asked, book: Book) -> Iterator[Hit]:
     """Every rule that is broken, and where."""
-    for name in env:
-        if checks.is_refused(name):
+    for name in asked.env:
+        if environment.is_refused(name):
             yield Hit("dynamic.environment", (0, 0), (f"env {name}",))
-    if len(command) > LONGEST:
-        yield Hit("syntax.too-complex", (0, len(command)), ())
+    if len(asked.command.encode("utf-8", "replace")) > LONGEST:
+        yield Hit("syntax.too-complex", (0, len(asked.command)), ())
         return
-    reserved = CONTROL.search(command) or marks.RESERVED.search(command)
+    reserved = CONTROL.search(asked.command) or marks.RESERVED.search(asked.command)
     if reserved is not None:
         yield Hit("syntax.control-character", reserved.span(), ())
         return
-    yield from followed(command, env)
+    yield from followed(asked, book)
 
 
-def followed(command: str, env: Mapping[str, str]) -> Iterator[Hit]:
+def followed(asked: Asked, book: Book) -> Iterator[Hit]:
     """What following the text finds, and whether it could be followed to its end."""
-    machine = Machine(command, Budget())
-    machine.state.variables.update({name: (value,) for name, value in env.items()})
+    command = asked.command
+    machine = Machine(command, Budget(), book)
+    machine.set_out(
+        variables={name: (value,) for name, value in asked.env.items()},
+        stdin=None if asked.stdin is None else marks.cleaned(asked.stdin),
+        working_dir=asked.working_dir,
+    )
     try:
         machine.start()
     except SyntaxFault as fault:

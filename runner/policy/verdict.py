@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 Severity = Literal["deny", "warn"]
+Mode = Literal["standard", "strict", "audit"]
+"""`standard` refuses what is known to be dangerous, `strict` also what cannot be known, `audit` nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +33,9 @@ class Verdict:
 
     findings: tuple[Finding, ...]
     version: str
+    mode: Mode = "standard"
 
     @property
     def allowed(self) -> bool:
-        return all(finding.severity != "deny" for finding in self.findings)
+        """In audit mode findings are only recorded."""
+        return self.mode == "audit" or all(finding.severity != "deny" for finding in self.findings)

@@ -3,20 +3,23 @@
 import re
 from typing import TypeAlias
 
+from runner.policy.grammar.source import TooComplex
 from runner.policy.grammar.syntax import Literal, Part
 
 Atom: TypeAlias = str | Part
 """An unquoted character, or a part that braces do not look into."""
 
-MOST = 64
+MOST = 256
+DEEPEST = 16
+LONGEST_RANGE = 64
 RANGE = re.compile(r"(-?\d{1,6}|[A-Za-z])\.\.(-?\d{1,6}|[A-Za-z])(?:\.\.-?\d{1,4})?\Z")
 
 
 def expanded(parts: tuple[Part, ...]) -> list[tuple[Part, ...]]:
-    """The words that one word becomes, at most 64."""
+    """The words that one word becomes. Raises TooComplex when they are more than 256."""
     if not any(isinstance(part, Literal) and not part.quoted and "{" in part.text for part in parts):
         return [parts]
-    return [joined(atoms) for atoms in alternatives(atomized(parts), 0)[:MOST]]
+    return [joined(atoms) for atoms in alternatives(atomized(parts), 0)]
 
 
 def atomized(parts: tuple[Part, ...]) -> list[Atom]:
@@ -47,14 +50,18 @@ def joined(atoms: list[Atom]) -> tuple[Part, ...]:
 def alternatives(atoms: list[Atom], depth: int) -> list[list[Atom]]:
     """The first brace that has alternatives, expanded, then the rest."""
     for start, atom in enumerate(atoms):
-        if atom != "{" or depth > 6:
+        if atom != "{":
             continue
+        if depth > DEEPEST:
+            raise TooComplex("too many braces")
         end, choices = choices_at(atoms, start)
         if len(choices) < 2:
             continue
         before, rest = atoms[:start], alternatives(atoms[end:], depth + 1)
-        inner = [found for choice in choices for found in alternatives(choice, depth + 1)][:MOST]
-        return [before + middle + after for middle in inner for after in rest][:MOST]
+        inner = [found for choice in choices for found in alternatives(choice, depth + 1)]
+        if len(inner) * len(rest) > MOST:
+            raise TooComplex("too many words from braces")
+        return [before + middle + after for middle in inner for after in rest]
     return [atoms]
 
 
@@ -76,7 +83,7 @@ def choices_at(atoms: list[Atom], start: int) -> tuple[int, list[list[Atom]]]:
 
 
 def ranged(atoms: list[Atom]) -> list[list[Atom]]:
-    """`1..5`, `a..e`: the first 64."""
+    """`1..5`, `a..e`: the first 64, which stand for the others."""
     if not all(isinstance(atom, str) for atom in atoms):
         return []
     found = RANGE.match("".join(atom for atom in atoms if isinstance(atom, str)))
@@ -88,5 +95,5 @@ def ranged(atoms: list[Atom]) -> list[list[Atom]]:
 
 
 def steps(first: int, last: int) -> range:
-    count = min(abs(last - first) + 1, MOST)
+    count = min(abs(last - first) + 1, LONGEST_RANGE)
     return range(first, first + count) if last >= first else range(first, first - count, -1)

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence as Several
 
-from runner.policy import marks
-from runner.policy.following.state import State
-from runner.policy.grammar.syntax import Command, Parameter, Sequence, Simple, Test, Word
+from runner.policy.following.state import UNKNOWN, State
+from runner.policy.grammar.syntax import Block, Chain, Command, Parameter, Pipeline, Sequence, Simple, Test, Word
 
 FULL = frozenset({"-n", "-d", "-e", "-f", "-s", "-r", "-w", "-x", "-L", "-h"})
+LEAVES = frozenset({"exit", "return", "break", "continue", "die", "fail", "abort", "usage"})
 
 
 def assume(conditions: "Several[Command]", state: State) -> None:
@@ -14,13 +14,41 @@ def assume(conditions: "Several[Command]", state: State) -> None:
     for condition in conditions:
         while isinstance(condition, Sequence) and condition.commands:
             condition = condition.commands[-1]
+        if isinstance(condition, Chain) and all(operator == "&&" for operator, _ in condition.rest):
+            assume((condition.first, *(inner for _, inner in condition.rest)), state)
         words = words_of(condition)
         if (words and words[0].bare in FULL and len(words) == 2) or len(words) == 1:
             fill(words[-1], state)
 
 
+def insist(chain: Chain, state: State) -> None:
+    """`[ -z "$x" ] && exit`, and `[ -n "$x" ] || exit`: whoever comes by has a value."""
+    operator, last = chain.rest[-1]
+    if len(chain.rest) != 1 or not leaves(last):
+        return
+    words = words_of(chain.first)
+    if operator == "||":
+        assume((chain.first,), state)
+    elif len(words) == 2 and words[0].bare == "-z":
+        fill(words[1], state)
+
+
+def leaves(command: Command) -> bool:
+    """Whether the shell does not go on after it."""
+    while isinstance(command, Block | Sequence):
+        if isinstance(command, Block):
+            command = command.body
+        elif command.commands:
+            command = command.commands[-1]
+        else:
+            return False
+    return isinstance(command, Simple) and bool(command.words) and command.words[0].bare in LEAVES
+
+
 def words_of(condition: Command) -> tuple[Word, ...]:
     """Of a test without its brackets; nothing of other commands."""
+    if isinstance(condition, Pipeline):
+        return ()
     if isinstance(condition, Test):
         return condition.words
     if not isinstance(condition, Simple) or not condition.words or condition.words[0].bare not in ("[", "test"):
@@ -32,4 +60,4 @@ def fill(word: Word, state: State) -> None:
     for part in word.parts[:1]:
         if isinstance(part, Parameter) and not part.prefix and part.index is None:
             kept = tuple(value for value in state.value(part.name) if value)
-            state.variables[part.name] = kept or (marks.UNKNOWN,)
+            state.variables[part.name] = kept or UNKNOWN

@@ -2,116 +2,166 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TypeVar
 
 from runner.policy import marks
-from runner.policy.following import braces, parameters
-from runner.policy.following.state import LONGEST_VALUE, MOST_VALUES, State, Values
+from runner.policy.following import arithmetic, braces, parameters
+from runner.policy.following.choices import Choices
+from runner.policy.following.state import State, Values, bounded, merged
+from runner.policy.grammar.source import Budget
 from runner.policy.grammar.syntax import Arithmetic, Literal, Parameter, Part, Process, Sequence, Substitution, Word
 
 Fields = tuple[str, ...]
-TILDE = re.compile(r"~([A-Za-z0-9_.-]*)(?=/|:|\Z)")
-BLANKS = re.compile(r"[ \t\n]+")
+Result = TypeVar("Result")
+TILDE = re.compile(r"~([A-Za-z0-9_.+-]*)(?=/|:|\Z)")
+SPECIAL = re.compile(r"[~*?\[{]")
 NOTHING = "\U000f0010"
 """Stands for an empty quoted text until the fields are cut."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Expander:
     """`capture` gives what commands print, `process` the path of a process substitution."""
 
     state: State
     capture: Callable[[Sequence], Values]
     process: Callable[[Process], str]
+    budget: Budget
+    choices: Choices = field(default_factory=Choices)
+    printed: dict[int, Values] = field(default_factory=dict)
+    paths: dict[int, str] = field(default_factory=dict)
+    later: list[tuple[str, str]] = field(default_factory=list)
+
+    # Every world.
 
     def words(self, words: tuple[Word, ...]) -> list[Fields]:
         """Alternatives of all the words' fields."""
-        found: list[Fields] = [()]
-        for word in words:
-            found = crossed(found, self.fields(word))
-        return found
-
-    def fields(self, word: Word) -> list[Fields]:
-        if (bare := word.bare) is not None and not SPECIAL.search(bare):
-            return [(bare,)]
-        found: list[Fields] = [()]
-        for parts in braces.expanded(word.parts):
-            found = crossed(found, self.cut(parts))
-        return found
-
-    def cut(self, parts: tuple[Part, ...]) -> list[Fields]:
-        """Alternatives of the fields of one word without braces."""
-        found: list[Fields] = [("",)]
-        for place, part in enumerate(parts):
-            found = joined(found, self.pieces(part, place == 0))
-        return [tuple(field.replace(NOTHING, "") for field in fields if field) for fields in found]
+        if all((bare := word.bare) is not None and not SPECIAL.search(bare) for word in words):
+            return [tuple(word.bare or "" for word in words)]
+        return self.worlds(lambda: tuple(field for word in words for field in self.fields(word)))
 
     def text(self, word: Word | None, *, quoted: bool = False) -> Values:
         """The word as one text, without splitting: of an assignment, a redirection, a here-document."""
         if word is None:
             return ("",)
-        found: list[Fields] = [("",)]
-        for place, part in enumerate(word.parts):
-            found = joined(found, self.pieces(part, place == 0 and not quoted, split=False))
-        return tuple(dict.fromkeys(" ".join(fields).replace(NOTHING, "") for fields in found)) or ("",)
+        return tuple(self.worlds(lambda: self.one(word, quoted=quoted)))
 
-    def pieces(self, part: Part, first: bool, *, split: bool = True) -> list[Fields]:
-        """Alternatives of what a part adds: its first text to the field before it, the others as new fields."""
-        if isinstance(part, Literal):
-            return [(self.literal(part, first),)]
-        if isinstance(part, Process):
-            return [(self.process(part),)]
-        if isinstance(part, Arithmetic):
-            self.seen(part)
-            return [(marks.UNKNOWN,)]
-        if isinstance(part, Parameter) and (many := parameters.many(part, self.state)) is not None:
-            return [many if many else ("",)]
-        values = self.capture(part.program) if isinstance(part, Substitution) else parameters.values(part, self)
-        return [cut_up(value, quoted=part.quoted or not split) for value in values]
+    def worlds(self, evaluate: Callable[[], Result]) -> list[Result]:
+        """What `evaluate` gives with each combination of alternatives. What commands print is found once."""
+        before = self.choices, self.printed, self.paths
+        self.choices, self.printed, self.paths = Choices(), {}, {}
+        found: dict[Result, None] = {}
+        try:
+            while True:
+                self.budget.spend(4)
+                found[evaluate()] = None
+                if not self.choices.advance():
+                    break
+        finally:
+            self.choices, self.printed, self.paths = before
+        self.settle()
+        return list(found)
+
+    def settle(self) -> None:
+        """Keep what `${name:=value}` and `${name:?}` said of variables."""
+        later, self.later = self.later, []
+        kept: dict[str, Values] = {}
+        for name, value in later:
+            kept[name] = merged(kept.get(name, ()), (value,))
+        self.state.variables.update(kept)
+
+    # One world.
+
+    def fields(self, word: Word) -> Fields:
+        if (bare := word.bare) is not None and not SPECIAL.search(bare):
+            return (bare,)
+        return tuple(field for parts in braces.expanded(word.parts) for field in self.cut(parts))
+
+    def cut(self, parts: tuple[Part, ...]) -> Fields:
+        """The fields of one word without braces."""
+        found = [""]
+        for place, part in enumerate(parts):
+            first, *others = self.pieces(part, first=place == 0)
+            found[-1] += first
+            found.extend(others)
+        self.check(found)
+        return tuple(field.replace(NOTHING, "") for field in found if field)
+
+    def one(self, word: Word | None, *, quoted: bool = False) -> str:
+        """The word as one text in the world at hand."""
+        found = ""
+        for place, part in enumerate(word.parts if word is not None else ()):
+            found += " ".join(self.pieces(part, first=place == 0 and not quoted, split=False))
+        self.check([found])
+        return found.replace(NOTHING, "")
+
+    def check(self, found: list[str]) -> None:
+        """Long texts cost time wherever they go."""
+        self.budget.spend(sum(map(len, found)) >> 8)
+
+    def pick(self, name: str) -> str:
+        """What a variable is. All that the text does not set are set by the login, or none is."""
+        values = self.state.value(name)
+        return self.choices.pick("unset" if values == ("", marks.UNKNOWN) else name, values)
+
+    def pieces(self, part: Part, *, first: bool, split: bool = True) -> Fields:
+        """What a part adds: its first text to the field before it, the others as new fields."""
+        match part:
+            case Literal():
+                return (self.literal(part, first),)
+            case Process():
+                return (self.path(part),)
+            case Arithmetic():
+                return (arithmetic.value("".join(self.inner(part)), self.state),)
+            case Substitution():
+                value = self.output(part)
+            case Parameter():
+                if (many := parameters.many(part, self)) is not None:
+                    return many or ("",)
+                value = parameters.one(part, self)
+        return self.cut_up(value, quoted=part.quoted or not split)
 
     def literal(self, part: Literal, first: bool) -> str:
         if part.quoted:
             return part.text or NOTHING
         text = part.text.translate(marks.ACTIVE)
-        return TILDE.sub(home, text, count=1) if first and text.startswith("~") else text
+        return TILDE.sub(self.home, text, count=1) if first and text.startswith("~") else text
 
-    def seen(self, part: Arithmetic) -> None:
-        """Commands within arithmetic run too."""
-        for inner in part.parts:
-            self.pieces(inner, False)
+    def home(self, found: re.Match[str]) -> str:
+        name = found.group(1)
+        if name in ("", "+", "-"):
+            return {"": marks.HOME, "+": self.state.cwd}.get(name) or self.state.value("OLDPWD")[0]
+        return "/root" if name == "root" else f"/home/{name}"
 
+    def inner(self, part: Arithmetic) -> Fields:
+        """The pieces of arithmetic; commands within it run too."""
+        return tuple(text for piece in part.parts for text in self.pieces(piece, first=False, split=False))
 
-SPECIAL = re.compile(r"[~*?\[{]")
+    def output(self, part: Substitution) -> str:
+        values = self.printed.get(id(part))
+        if values is None:
+            values = self.printed[id(part)] = self.capture(part.program)
+        return self.choices.pick(id(part), values)
 
+    def path(self, part: Process) -> str:
+        path = self.paths.get(id(part))
+        if path is None:
+            path = self.paths[id(part)] = self.process(part)
+        return path
 
-def home(found: re.Match[str]) -> str:
-    name = found.group(1)
-    if not name:
-        return marks.HOME
-    return "/root" if name == "root" else f"/home/{name}"
+    def cut_up(self, value: str, *, quoted: bool) -> Fields:
+        """Unquoted values are split at blanks, or what IFS says, and their wildcards are active."""
+        value = bounded(value)
+        if quoted:
+            return (value or NOTHING,)
+        return tuple(re.split(self.separators(), value.translate(marks.ACTIVE)))
 
-
-def cut_up(value: str, *, quoted: bool) -> Fields:
-    """Unquoted values are split at blanks, and their wildcards are active."""
-    if len(value) > LONGEST_VALUE:
-        value = marks.UNKNOWN
-    if quoted:
-        return (value or NOTHING,)
-    return tuple(BLANKS.split(value.translate(marks.ACTIVE)))
-
-
-def joined(found: list[Fields], pieces: list[Fields]) -> list[Fields]:
-    """Every alternative so far with every alternative of the next part."""
-    return [(*fields[:-1], fields[-1] + piece[0], *piece[1:]) for fields, piece in pairs(found, pieces)]
-
-
-def crossed(found: list[Fields], more: list[Fields]) -> list[Fields]:
-    return [fields + added for fields, added in pairs(found, more)]
-
-
-def pairs(left: list[Fields], right: list[Fields]) -> list[tuple[Fields, Fields]]:
-    """Each with each; when they are too many, each at least once."""
-    if len(left) * len(right) <= MOST_VALUES:
-        return [(one, other) for one in left for other in right]
-    count = max(len(left), len(right))
-    return [(left[place % len(left)], right[place % len(right)]) for place in range(count)]
+    def separators(self) -> str:
+        given = self.state.variables.get("IFS")
+        if given is None or not given[0]:
+            return r"[ \t\n]+" if given is None else r"(?!)"
+        blanks = "".join(char for char in given[0] if char in " \t\n")
+        others = re.escape("".join(char for char in given[0] if char not in " \t\n"))
+        space = f"[{blanks}]" if blanks else "(?!)"
+        return f"{space}*[{others}]{space}*|{space}+" if others else f"{space}+"

@@ -1,18 +1,18 @@
 """Follows what may run more than once or not at all: branches, loops, cases, and lists with `&&` and `||`."""
 
+from collections.abc import Callable
 from typing import Protocol
 
-from runner.policy import marks
 from runner.policy.following import conditions
 from runner.policy.following.redirects import Following
-from runner.policy.following.state import LONGEST_VALUE, Values, merged
+from runner.policy.following.state import NOTHING, Values, joined, merged
 from runner.policy.grammar.syntax import Branch, Case, Chain, Command, For, Loop, Test
-
-NOTHING: Values = ("",)
 
 
 class Runner(Following, Protocol):
-    def run(self, command: Command) -> Values: ...
+    looping: bool
+
+    def apart(self, command: Command) -> Values: ...
 
 
 def conditional(runner: Runner, command: Command) -> Values:
@@ -22,18 +22,38 @@ def conditional(runner: Runner, command: Command) -> Values:
         case Branch():
             found = branch(runner, command)
         case Loop():
-            found = added([runner.run(command.condition), runner.run(command.body)])
+            found = repeated(runner, lambda: added([runner.run(command.condition), runner.run(command.body)]))
         case For():
-            found = each(runner, command)
+            found = repeated(runner, lambda: each(runner, command))
         case Case():
             found = case(runner, command)
         case Test():
-            runner.expander.words(command.words)
-            found = NOTHING
+            found = test(runner, command)
         case _:
             raise TypeError(command)
     runner.state.join(before)
     return found
+
+
+def repeated(runner: Runner, turn: Callable[[], Values]) -> Values:
+    """A loop: once, and once more from what the first turn left, if that is the outermost loop."""
+    before = dict(runner.state.variables)
+    found = turn()
+    if runner.looping or runner.state.variables == before:
+        return found
+    runner.looping = True
+    runner.state.join(before)
+    found = merged(found, turn())
+    runner.looping = False
+    return found
+
+
+def test(runner: Runner, command: Test) -> Values:
+    """`[[ … ]]` and `(( … ))`, also as a shell without them reads them."""
+    runner.expander.words(command.words)
+    if command.otherwise is not None and command.otherwise.commands:
+        runner.apart(command.otherwise)
+    return NOTHING
 
 
 def branch(runner: Runner, command: Branch) -> Values:
@@ -63,6 +83,7 @@ def chain(runner: Runner, command: Chain) -> Values:
             outputs.append(otherwise(runner, inner))
         ahead = inner
     runner.state.join(before)
+    conditions.insist(command, runner.state)
     return added(outputs) if all(operator == "&&" for operator, _ in command.rest) else merged(*outputs)
 
 
@@ -78,7 +99,7 @@ def each(runner: Runner, command: For) -> Values:
     if command.words is None:
         values: Values = runner.state.all_arguments() or NOTHING
     else:
-        values = tuple(dict.fromkeys(text for fields in runner.expander.words(command.words) for text in fields))
+        values = merged(*runner.expander.words(command.words))
     if command.name and values:
         runner.state.variables[command.name] = values
     return runner.run(command.body)
@@ -97,6 +118,5 @@ def added(outputs: list[Values]) -> Values:
     """One after the other, as one text."""
     found: Values = NOTHING
     for values in outputs:
-        if values != NOTHING:
-            found = tuple(dict.fromkeys(one + more for one in found for more in values))[:16]
-    return tuple(value if len(value) <= LONGEST_VALUE else marks.OUTPUT for value in found)
+        found = joined(found, values)
+    return found

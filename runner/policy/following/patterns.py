@@ -1,63 +1,101 @@
-"""Shell patterns: those of `${name%pattern}`, of paths and of cases."""
+"""Shell patterns: those of `${name%pattern}`, of paths and of cases. Matched by steps, so that none is slow."""
 
-import re
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 
 from runner.policy import marks
 
-WILDS = {marks.STAR: ".*", marks.QUERY: "."}
-CLASS = re.compile(f"{marks.BRACKET}([!^]?)(\\]?[^\\]]*)\\]")
+Token = str | Callable[[str], bool]
+"""A character, the mark STAR, or a test of one character."""
+
+NAMED = {"alpha": str.isalpha, "lower": str.islower, "upper": str.isupper, "digit": str.isdigit, "alnum": str.isalnum}
+LONGEST_PATTERN = 64
+LONGEST_VALUE = 1024
+LONGEST_SEARCHED = 256
 
 
 @lru_cache(maxsize=512)
-def regex(pattern: str) -> re.Pattern[str]:
+def tokens(pattern: str) -> tuple[Token, ...]:
     """Of a pattern whose wildcards are marks; unknown text matches anything."""
-    out, place = "", 0
+    found: list[Token] = []
+    place = 0
     while place < len(pattern):
         char = pattern[place]
-        found = CLASS.match(pattern, place) if char == marks.BRACKET else None
-        if found is not None:
-            out += f"[{'^' if found[1] else ''}{class_text(found[2])}]"
-            place = found.end()
+        end = pattern.find("]", place + 2) if char == marks.BRACKET else -1
+        if end > 0:
+            found.append(one_of(marks.plain(pattern[place + 1 : closing(pattern, place, end)])))
+            place = closing(pattern, place, end) + 1
             continue
-        out += ".*" if marks.TEXT.match(char) else WILDS.get(char, re.escape(marks.plain(char)))
+        found.append(token(char))
         place += 1
-    return re.compile(re.sub(r"(?:\.\*)+", ".*", out), re.DOTALL)
+    return tuple(found)
 
 
-def class_text(text: str) -> str:
-    named = {
-        "[:alpha:]": "a-zA-Z",
-        "[:lower:]": "a-z",
-        "[:upper:]": "A-Z",
-        "[:digit:]": "0-9",
-        "[:alnum:]": "a-zA-Z0-9",
-    }
-    text = marks.plain(text)
-    for name, members in named.items():
-        text = text.replace(name, members)
-    return re.sub(r"([\\\[\]&~|])", r"\\\1", text)
+def token(char: str) -> Token:
+    if char == marks.QUERY:
+        return any_character
+    if char == marks.STAR or marks.TEXT.match(char):
+        return marks.STAR
+    return marks.plain(char)
+
+
+def closing(pattern: str, place: int, end: int) -> int:
+    """Where a bracket ends: not within a class such as `[:alpha:]`."""
+    while pattern[end - 1] == ":" and (after := pattern.find("]", end + 1)) > 0:
+        end = after
+    return end
+
+
+def any_character(char: str) -> bool:
+    return True
+
+
+def one_of(text: str) -> Callable[[str], bool]:
+    """The test of `[text]`."""
+    negated = text[:1] in ("!", "^")
+    body = text[1:] if negated else text
+    classes = [test for name, test in NAMED.items() if f"[:{name}:]" in body]
+    ranges = [(body[at - 1], body[at + 1]) for at in range(1, len(body) - 1) if body[at] == "-"]
+
+    def test(char: str) -> bool:
+        inside = char in body or any(first <= char <= last for first, last in ranges)
+        return (inside or any(known(char) for known in classes)) is not negated
+
+    return test
+
+
+def ends(steps: Iterable[Token], text: str) -> set[int]:
+    """Every place up to which the pattern matches the text from its beginning."""
+    places = {0}
+    for step in steps:
+        if step == marks.STAR:
+            places = set(range(min(places), len(text) + 1))
+        elif isinstance(step, str):
+            places = {place + 1 for place in places if text[place : place + 1] == step}
+        else:
+            places = {place + 1 for place in places if place < len(text) and step(text[place])}
+        if not places:
+            break
+    return places
 
 
 def matches(pattern: str, text: str) -> bool:
-    try:
-        return regex(pattern).fullmatch(text) is not None
-    except re.error:
-        return True
+    """Of a pattern that is too long to be tried, yes."""
+    return len(pattern) > LONGEST_VALUE or len(text) in ends(tokens(pattern), text)
 
 
 def trim(value: str, pattern: str, operator: str) -> str:
     """`#` and `%` cut off the shortest match, `##` and `%%` the longest."""
-    if not marks.known(value) or not marks.known(pattern) or len(value) > 1024:
+    known = marks.known(value) and marks.known(pattern)
+    if not known or len(value) > LONGEST_VALUE or len(pattern) > LONGEST_PATTERN:
         return marks.UNKNOWN
-    lengths = range(len(value) + 1)
-    ordered = reversed(lengths) if len(operator) == 2 else iter(lengths)
     front = operator.startswith("#")
-    for length in ordered:
-        part = value[:length] if front else value[len(value) - length :]
-        if matches(pattern, part):
-            return value[length:] if front else value[: len(value) - length]
-    return value
+    steps = tokens(pattern)
+    found = ends(steps, value) if front else ends(reversed(steps), value[::-1])
+    if not found:
+        return value
+    length = max(found) if len(operator) == 2 else min(found)
+    return value[length:] if front else value[: len(value) - length]
 
 
 def replace(value: str, operand: str, operator: str) -> str:
@@ -67,12 +105,22 @@ def replace(value: str, operand: str, operator: str) -> str:
         return marks.UNKNOWN
     if marks.WILD.search(pattern) is None and operator in ("/", "//"):
         return value.replace(pattern, text, -1 if operator == "//" else 1)
-    try:
-        return anchored(pattern, operator).sub(lambda _: text, value, count=0 if operator == "//" else 1)
-    except re.error:
+    if len(value) > LONGEST_SEARCHED or len(pattern) > LONGEST_PATTERN:
         return marks.UNKNOWN
+    return searched(value, tokens(pattern), text, operator)
 
 
-def anchored(pattern: str, operator: str) -> re.Pattern[str]:
-    body = regex(pattern).pattern
-    return re.compile({"/#": rf"\A(?:{body})", "/%": rf"(?:{body})\Z"}.get(operator, body), re.DOTALL)
+def searched(value: str, steps: tuple[Token, ...], text: str, operator: str) -> str:
+    """The longest match at the first place where there is one, or at each."""
+    out, place = "", 0
+    while place <= len(value):
+        found = max(ends(steps, value[place:]), default=0)
+        if operator == "/%" and place + found < len(value):
+            found = 0
+        if found:
+            out, place = out + text, place + found
+        if not found or operator != "//":
+            if found or operator == "/#":
+                break
+            out, place = out + value[place : place + 1], place + 1
+    return out + value[place:]

@@ -13,14 +13,24 @@ class Shell(Protocol):
     state: State
     stdin: Values
     """What the program at hand could read."""
+    socket: bool
+    """Whether it reads from or writes to a network connection."""
     via: tuple[str, ...]
 
-    def invoke(self, argv: Argv, via: str = "") -> Values:
-        """Run a program; what it prints."""
+    def invoke(self, argv: Argv, via: str) -> Values:
+        """Run a program that another one was given; what it prints."""
         ...
 
     def text(self, text: str, via: str, *, apart: bool = True) -> Values:
         """Run a shell text, in a shell of its own unless not `apart`; what it prints."""
+        ...
+
+    def remotely(self, text: str, via: str) -> Values:
+        """Run a shell text where nothing of this shell is known; what it prints."""
+        ...
+
+    def write(self, path: str, content: Values, *, appends: bool) -> None:
+        """Note what a file holds from now on; whoever reads from `>(…)` reads it."""
         ...
 
     def hit(self, rule: str) -> None:
@@ -31,7 +41,7 @@ class Shell(Protocol):
 def mark_of(values: Values) -> str:
     """The mark for what a program makes of `values`: what is worse comes first."""
     text = "".join(values)
-    for mark in (marks.DECODED, marks.REMOTE):
+    for mark in (marks.DECODED, marks.SOCKET, marks.REMOTE):
         if mark in text:
             return mark
     return marks.OUTPUT

@@ -4,88 +4,156 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from runner.policy import marks
+from runner.policy.grammar.source import TooComplex
 from runner.policy.grammar.syntax import Command
 
 Values = tuple[str, ...]
 """The texts that something may be, at least one. A text may hold marks."""
 
-MOST_VALUES = 64
+NOTHING: Values = ("",)
+MOST_VALUES = 256
+MOST_JOINED = 16
 LONGEST_VALUE = 8_192
 UNSET: Values = ("", marks.UNKNOWN)
+"""Of a variable that the text does not set: nothing, or what the server's login gives it."""
+UNKNOWN: Values = (marks.UNKNOWN,)
+HIDDEN: Values = (marks.DECODED,)
 SET_BY_LOGIN: Mapping[str, Values] = {
     "HOME": (marks.HOME,),
-    "USER": (marks.UNKNOWN,),
-    "LOGNAME": (marks.UNKNOWN,),
-    "PATH": (marks.UNKNOWN,),
-    "HOSTNAME": (marks.UNKNOWN,),
-    "SHELL": ("/bin/bash", "/bin/sh"),
+    "USER": (marks.USER,),
+    "LOGNAME": (marks.USER,),
+    "PATH": ("/" + marks.UNKNOWN,),
+    "OLDPWD": ("/" + marks.UNKNOWN,),
+    "SHELL": ("/bin/sh",),
     "BASH": ("/bin/bash",),
     "IFS": (" \t\n",),
-    "UID": (marks.UNKNOWN,),
-    "EUID": (marks.UNKNOWN,),
-    "RANDOM": (marks.UNKNOWN,),
-    "SECONDS": (marks.UNKNOWN,),
-    "PPID": (marks.UNKNOWN,),
-    "?": (marks.UNKNOWN,),
-    "$": (marks.UNKNOWN,),
-    "!": (marks.UNKNOWN,),
-    "-": (marks.UNKNOWN,),
     "0": ("sh",),
+    **dict.fromkeys(
+        (
+            *(
+                "HOSTNAME",
+                "UID",
+                "EUID",
+                "RANDOM",
+                "SRANDOM",
+                "SECONDS",
+                "EPOCHSECONDS",
+                "PPID",
+                "LINENO",
+                "LANG",
+                "TERM",
+            ),
+            *("BASHPID", "BASH_VERSION", "HOSTTYPE", "OSTYPE", "MACHTYPE", "OPTIND", "SHLVL", "?", "$", "!", "-", "#"),
+        ),
+        UNKNOWN,
+    ),
 }
 
 
 def merged(*several: Values) -> Values:
-    """Every text that one of them may be."""
-    return tuple(dict.fromkeys(value for values in several for value in values))[:MOST_VALUES]
+    """Every text that one of them may be. Raises TooComplex when there are too many."""
+    found = tuple(dict.fromkeys(value for values in several for value in values))
+    if len(found) > MOST_VALUES:
+        raise TooComplex("too many values")
+    return found
+
+
+def joined(first: Values, second: Values) -> Values:
+    """One text after the other; of many combinations, a mark."""
+    if second == NOTHING:
+        return first
+    if len(first) * len(second) > MOST_JOINED:
+        return HIDDEN
+    return tuple(dict.fromkeys(bounded(one + more) for one in first for more in second))
+
+
+def bounded(value: str) -> str:
+    """A text that is too long to be followed is as one that cannot be read."""
+    return value if len(value) <= LONGEST_VALUE else marks.DECODED
 
 
 @dataclass(slots=True)
 class State:
+    """`arrays` hold their elements by index or key; `references` name what a `declare -n` name stands for.
+
+    `files` hold what the text wrote, `sinks` who reads what is written to `>(…)`, `sockets` the descriptors of connections.
+    """
+
     variables: dict[str, Values] = field(default_factory=dict)
-    arrays: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    arrays: dict[str, dict[str, Values]] = field(default_factory=dict)
+    references: dict[str, str] = field(default_factory=dict)
     functions: dict[str, Command] = field(default_factory=dict)
     aliases: dict[str, str] = field(default_factory=dict)
     files: dict[str, Values] = field(default_factory=dict)
+    sinks: dict[str, Command] = field(default_factory=dict)
+    sockets: set[str] = field(default_factory=set)
     positional: tuple[str, ...] | None = ()
-    cwd: str = marks.HOME
+    cwd: str = marks.UNKNOWN
+    nounset: bool = False
 
     def copy(self) -> "State":
-        """For a subshell: what it changes stays in it."""
+        """For a subshell: what it changes stays in it, but for files."""
         return replace(
             self,
             variables=dict(self.variables),
-            arrays=dict(self.arrays),
+            arrays={name: dict(elements) for name, elements in self.arrays.items()},
+            references=dict(self.references),
             functions=dict(self.functions),
             aliases=dict(self.aliases),
         )
 
+    def elsewhere(self) -> "State":
+        """Of a shell on another host: it knows nothing of this one."""
+        return State(positional=())
+
+    def keep(self, path: str, content: Values, *, appends: bool) -> None:
+        """What a file holds from now on."""
+        self.files[path] = joined(self.files.get(path, NOTHING), content) if appends else content
+
     def value(self, name: str) -> Values:
+        name = self.references.get(name, name)
         if name.isdigit() and name != "0":
             return self.argument(int(name))
         if name == "PWD":
             return (self.cwd,)
         if (found := self.variables.get(name)) is not None:
             return found
-        if name in self.arrays:
-            return self.arrays[name][:1] or ("",)
-        return SET_BY_LOGIN.get(name, UNSET)
+        if elements := self.arrays.get(name):
+            return elements.get("0", next(iter(elements.values())))
+        return SET_BY_LOGIN.get(name, UNKNOWN if self.nounset else UNSET)
 
     def argument(self, number: int) -> Values:
         if self.positional is None:
-            return (marks.UNKNOWN,)
-        return (self.positional[number - 1],) if number <= len(self.positional) else ("",)
+            return UNKNOWN
+        if number <= len(self.positional):
+            return (self.positional[number - 1],)
+        return UNKNOWN if self.nounset else NOTHING
 
     def all_arguments(self) -> tuple[str, ...]:
-        return (marks.UNKNOWN,) if self.positional is None else self.positional
+        return UNKNOWN if self.positional is None else self.positional
 
-    def elements(self, name: str) -> tuple[str, ...]:
+    def elements(self, name: str) -> tuple[Values, ...]:
         """Of an array; of a plain variable its value."""
+        name = self.references.get(name, name)
         if name in self.arrays:
-            return self.arrays[name]
-        return self.variables.get(name, (marks.UNKNOWN,))
+            return tuple(self.arrays[name].values())
+        return (self.variables.get(name, UNKNOWN),)
+
+    def element(self, name: str, index: str) -> Values:
+        """Any of them if the index is not known."""
+        name = self.references.get(name, name)
+        elements = self.arrays.get(name)
+        if elements is None:
+            return self.value(name) if index in ("0", "") else UNSET
+        if index.startswith("-") and index[1:].isdigit():
+            return tuple(elements.values())[-int(index[1:])] if 0 < int(index[1:]) <= len(elements) else NOTHING
+        if index in elements:
+            return elements[index]
+        return merged(*elements.values(), NOTHING) if elements and not marks.known(index) else UNSET
 
     def join(self, other: dict[str, Values]) -> None:
         """Variables may also be what they were in `other`."""
         for name, values in other.items():
             now = self.variables.get(name, values)
-            self.variables[name] = merged(now, values)
+            if now is not values:
+                self.variables[name] = merged(now, values)

@@ -2,7 +2,7 @@
 
 import re
 
-from runner.policy.grammar import compounds, heredocs, words
+from runner.policy.grammar import compounds, expansions, heredocs, words
 from runner.policy.grammar.blanks import skip_blank, skip_lines
 from runner.policy.grammar.source import Source, SyntaxFault
 from runner.policy.grammar.syntax import (
@@ -10,6 +10,7 @@ from runner.policy.grammar.syntax import (
     Block,
     Chain,
     Command,
+    Element,
     Function,
     Literal,
     Pipeline,
@@ -22,14 +23,16 @@ from runner.policy.grammar.syntax import (
 
 AND_OR = re.compile(r"&&|\|\|")
 PIPE = re.compile(r"\|&|\|(?!\|)")
-REDIRECT = re.compile(r"(\d+|\{[A-Za-z_]\w*\})?(<<<|<<-|<<|<>|<&|<(?!\()|&>>|&>|>>|>\||>&|>(?!\())")
-ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)(\[(?:[^\[\]'\"\\`]|\[[^\]]*\]|'[^']*'|\"[^\"]*\")*\])?(\+?=)")
-FUNCTION = re.compile(r"([^\s|&;()<>\\'\"$`{}#=]+)[ \t]*\([ \t]*\)")
-FUNCTION_WORD = re.compile(r"function[ \t]+([^\s|&;()<>\\'\"$`]+)[ \t]*(?:\([ \t]*\))?")
-KEYWORD = re.compile(r"(?:if|while|until|for|select|case|\{|\[\[|coproc)(?=[\s;&|()<>]|\Z)|\(\(|\(")
+REDIRECT = re.compile(r"([0-9]+|\{[A-Za-z_][A-Za-z0-9_]*\})?(<<<|<<-|<<|<>|<&|<(?!\()|&>>|&>|>>|>\||>&|>(?!\())")
+ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?:(\+?=)|(?=\[))")
+EQUALS = re.compile(r"\+?=")
+FUNCTION = re.compile(r"([^ \t\n|&;()<>\\'\"$`{}#=]+)[ \t]*\([ \t]*\)")
+FUNCTION_WORD = re.compile(r"function[ \t]+([^ \t\n|&;()<>\\'\"$`]+)[ \t]*(?:\([ \t]*\))?")
+KEYWORD = re.compile(r"(?:if|while|until|for|select|case|\{|\[\[|coproc)(?=[ \t\n;&|()<>]|\Z)|\(\(|\(")
 BANG = re.compile(r"!(?=[ \t\n(]|\Z)")
 TIME = re.compile(r"time(?=[ \t\n;&|]|\Z)(?:[ \t]+-p(?=[ \t]))?(?:[ \t]+--(?=[ \t]))?")
 RESERVED = frozenset({"then", "do", "done", "fi", "elif", "else", "esac", "}", "in"})
+OPENING = frozenset({"if", "while", "until", "for", "select", "case", "function", "{", "!", "[["})
 OPTION = re.compile(r"[ \t]+-")
 
 
@@ -108,7 +111,7 @@ def function(source: Source, start: int, pattern: re.Pattern[str]) -> Command:
     return Function(name, body, source.base + start, source.at)
 
 
-NAMED = re.compile(r"[ \t]+[A-Za-z_]\w*(?=[ \t]+(?:\{|\(|while|until|if|for|case)[\s(])")
+NAMED = re.compile(r"[ \t]+[A-Za-z_][A-Za-z0-9_]*(?=[ \t]+(?:\{|\(|while|until|if|for|case)[ \t\n(])")
 
 
 def coproc(source: Source) -> Command:
@@ -169,40 +172,66 @@ def takes_assignment(found: list[Word]) -> bool:
 
 
 def check_not_reserved(found: list[Word], assignments: list[Assignment], source: Source) -> None:
-    if found and not assignments and found[0].bare in RESERVED - {"in"}:
-        raise SyntaxFault(f"{found[0].bare!r} is out of place", found[0].start)
+    """A keyword here is out of place, or was made of pieces that a line's end parts: shells differ in what they see."""
+    if found and not assignments:
+        name = spelled(found[0])
+        if name in RESERVED - {"in"} or name in OPENING:
+            raise SyntaxFault(f"{name!r} is out of place", found[0].start)
     if source.peek() == "(":
         raise source.fault("unexpected '('")
 
 
+def spelled(word: Word) -> str:
+    """The unquoted text of a word; empty for other words."""
+    if any(not isinstance(part, Literal) or part.quoted for part in word.parts):
+        return ""
+    return "".join(part.text for part in word.parts if isinstance(part, Literal))
+
+
 def assigned(source: Source, found: list[Word], assignments: list[Assignment]) -> Assignment | None:
     """An assignment at this place, added to `assignments`; None if there is none."""
-    match = ASSIGNMENT.match(source.text, source.pos)
+    start, match = source.pos, ASSIGNMENT.match(source.text, source.pos)
     if match is None:
         return None
     source.pos = match.end()
-    name, index, append = match.group(1), match.group(2), match.group(3) == "+="
-    if source.take("("):
-        made = Assignment(name, append, None, elements(source))
-    else:
-        made = Assignment(name, append, words.word(source), None, index)
+    index, operator = expansions.subscript(source), match[2]
+    if index is not None and not (operator := source.match(EQUALS)):
+        source.pos = start
+        return None
+    made = Assignment(match[1], operator == "+=", *value_of(source, index))
     assignments.append(made)
     return made
 
 
-def elements(source: Source) -> tuple[Word, ...]:
+def value_of(source: Source, index: Word | None) -> tuple[Word | None, tuple[Element, ...] | None, Word | None]:
+    """What stands after the equals sign."""
+    if index is None and source.take("("):
+        return None, elements(source), None
+    return words.word(source), None, index
+
+
+def elements(source: Source) -> tuple[Element, ...]:
     """The elements of an array, up to and with the closing parenthesis."""
-    found: list[Word] = []
+    found: list[Element] = []
     skip_lines(source)
     while not source.take(")"):
-        if (match := ELEMENT.match(source.text, source.pos)) is not None:
-            source.pos = match.end()
+        index = element_index(source)
         word = words.word(source)
-        if word is None and match is None:
+        if word is None and index is None:
             raise source.fault("an array is not closed")
-        found.append(word or Word((Literal("", quoted=True),), source.at, source.at))
+        found.append(Element(word or Word((Literal("", quoted=True),), source.at, source.at), index))
         skip_lines(source)
     return tuple(found)
 
 
-ELEMENT = re.compile(r"\[[^\]\s]*\]\+?=")
+def element_index(source: Source) -> Word | None:
+    """`[index]=` before an element; None of one that only begins with a bracket."""
+    start = source.pos
+    try:
+        index = expansions.subscript(source)
+    except SyntaxFault:
+        index = None
+    if index is None or not source.match(EQUALS):
+        source.pos = start
+        return None
+    return index

@@ -2,21 +2,36 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from runner.policy.grammar import expansions, words
 from runner.policy.grammar.blanks import skip_blank, skip_lines
-from runner.policy.grammar.source import Source
-from runner.policy.grammar.syntax import Block, Branch, Case, Command, For, Literal, Loop, Part, Sequence, Test, Word
+from runner.policy.grammar.source import Source, SyntaxFault
+from runner.policy.grammar.syntax import (
+    Block,
+    Branch,
+    Case,
+    Command,
+    For,
+    Literal,
+    Loop,
+    Part,
+    Redirect,
+    Sequence,
+    Simple,
+    Test,
+    Word,
+)
 
-IDENTIFIER = re.compile(r"[^\s|&;()<>\\'\"$`]+")
-CLOSING = re.compile(r"[a-z}]+(?=[\s;&|()<>]|\Z)")
-IN = re.compile(r"in(?=[\s;]|\Z)")
+IDENTIFIER = re.compile(r"[^ \t\n|&;()<>\\'\"$`]+")
+CLOSING = re.compile(r"[a-z}]+(?=[ \t\n;&|()<>]|\Z)")
+IN = re.compile(r"in(?=[ \t\n;]|\Z)")
 SEMICOLON = re.compile(r"[ \t]*;(?!;)")
 CASE_END = re.compile(r";;&|;;|;&")
-TEST_END = re.compile(r"\]\](?=[\s;&|()<>]|\Z)")
+TEST_END = re.compile(r"\]\](?=[ \t\n;&|()<>]|\Z)")
 TEST_OPERATOR = re.compile(r"&&|\|\||[()<>!]")
-REGEX = re.compile(r"=~(?=\s)")
-REGEX_PLAIN = re.compile(r"(?:[^\s\\'\"$`\[]|\[\^?\]?(?:\[:\w+:\]|[^\]\\'\"$`\n])*\])+|\[")
+REGEX = re.compile(r"=~(?=[ \t\n])")
+REGEX_PLAIN = re.compile(r"(?:[^ \t\n\\'\"$`\[]|\[\^?\]?(?:\[:[a-z]{1,9}:\]|[^\]\\'\"$`\n]){0,200}\])+|\[")
 
 
 def group(source: Source, start: int) -> Command | None:
@@ -33,10 +48,22 @@ def arithmetic(source: Source, start: int) -> Command | None:
     """`((`: arithmetic, or a subshell within a subshell."""
     at, pending = source.at, list(source.pending)
     found = expansions.arithmetic(source)
-    if found is not None:
-        return Test((Word(found[1], at, source.at),))
-    source.pos, source.pending = start + 1, pending
-    return subshell(source, start)
+    end, source.pos = source.pos, start + 1
+    if found is None:
+        source.pending = pending
+        return subshell(source, start)
+    otherwise = commands_up_to(source, start, end)
+    source.pos, source.pending = end, pending
+    return Test((Word(found, at, source.at),), otherwise)
+
+
+def commands_up_to(source: Source, start: int, end: int) -> Sequence | None:
+    """The same text as a subshell within a subshell, as shells without `((` read it; None if it is not one."""
+    try:
+        found = subshell(source, start)
+    except SyntaxFault:
+        return None
+    return Sequence((found,)) if found is not None and source.pos == end else None
 
 
 def closed(source: Source, *closers: str) -> Sequence:
@@ -93,7 +120,7 @@ def counted(source: Source) -> Command:
     if found is None:
         raise source.fault("arithmetic is not closed")
     source.match(SEMICOLON)
-    return For("", (Word(found[1], at, source.at),), loop_body(source))
+    return For("", (Word(found, at, source.at),), loop_body(source))
 
 
 def listed(source: Source) -> tuple[Word, ...]:
@@ -135,7 +162,7 @@ def case(source: Source, start: int) -> Command | None:
     return Case(subject, tuple(patterns), tuple(bodies))
 
 
-ESAC = re.compile(r"esac(?=[\s;&|()<>]|\Z)")
+ESAC = re.compile(r"esac(?=[ \t\n;&|()<>]|\Z)")
 
 
 def case_patterns(source: Source) -> tuple[Word, ...]:
@@ -157,6 +184,7 @@ def case_patterns(source: Source) -> tuple[Word, ...]:
 def test(source: Source, start: int) -> Command | None:
     """`[[ … ]]`."""
     found: list[Word] = []
+    others: list[Other] = []
     skip_lines(source)
     while not source.match(TEST_END):
         source.budget.spend()
@@ -164,10 +192,30 @@ def test(source: Source, start: int) -> Command | None:
             found.append(regex(source))
         elif (word := words.word(source)) is not None:
             found.append(word)
-        elif not source.match(TEST_OPERATOR):
+            if others:
+                others[-1].words.append(word)
+        elif operator := source.match(TEST_OPERATOR):
+            if operator not in "!()" or not others or others[-1].words:
+                others.append(Other(operator))
+        else:
             raise source.fault("a test is not closed")
         skip_lines(source)
-    return Test(tuple(found))
+    return Test(tuple(found), Sequence(tuple(other.command() for other in others if other.words)))
+
+
+@dataclass(slots=True)
+class Other:
+    """What a shell without `[[` sees after an operator within it: another command, or a file to write."""
+
+    operator: str
+    words: list[Word] = field(default_factory=list)
+
+    def command(self) -> Command:
+        start, end = self.words[0].start, self.words[-1].end
+        if self.operator in "<>":
+            return Simple((), (), (Redirect(self.operator, "", self.words[0]),), start, end)
+        plain = self.operator in ("&&", "||") and self.words[0].bare is not None
+        return Simple((), tuple(self.words) if plain else (), (), start, end)
 
 
 def regex(source: Source) -> Word:

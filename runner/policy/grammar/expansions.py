@@ -5,11 +5,11 @@ from collections.abc import Callable
 
 from runner.policy.grammar import words
 from runner.policy.grammar.source import Source
-from runner.policy.grammar.syntax import Arithmetic, Literal, Parameter, Part, Sequence, Substitution
+from runner.policy.grammar.syntax import Arithmetic, Literal, Parameter, Part, Sequence, Substitution, Word
 
-NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9]|[@*#?$!-]")
-BRACED = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9]+|[@*#?$!-]")
-INDEX = re.compile(r"\[(?:[^\[\]\\'\"$]|\$\{?[A-Za-z_0-9#@*]+(?:\[[^\]]*\])?\}?|'[^']*'|\"[^\"]*\"|\[[^\]]*\])*\]")
+CONTINUED = re.compile(r"(?:\\\n)+")
+NAME = re.compile(r"[A-Za-z_](?:[A-Za-z0-9_]|\\\n)*|[0-9]|[@*#?$!-]")
+BRACED = re.compile(r"[A-Za-z_](?:[A-Za-z0-9_]|\\\n)*|[0-9]+|[@*#?$!-]")
 OPERATOR = re.compile(r":?[-=?+]|##?|%%?|//?[#%]?|\^\^?|,,?|@|:")
 BACKTICKED = re.compile(r"(?:[^`\\]|\\.)*", re.DOTALL)
 ARITHMETIC = re.compile(r"[^()$`\\'\"]+")
@@ -17,6 +17,7 @@ ARITHMETIC = re.compile(r"[^()$`\\'\"]+")
 
 def dollar(source: Source, *, quoted: bool) -> list[Part]:
     """`$` and what follows; a lone dollar sign stands for itself."""
+    go_on(source)
     if source.starts("$(("):
         return [arithmetic_or_commands(source, quoted)]
     if source.take("$("):
@@ -24,10 +25,28 @@ def dollar(source: Source, *, quoted: bool) -> list[Part]:
     if source.take("${"):
         return [braced(source, quoted)]
     if source.take("$["):
-        return [Arithmetic(source.until("]", "arithmetic"), (), quoted)]
+        return [bracketed(source, quoted)]
     source.pos += 1
-    name = source.match(NAME)
+    name = named(source, NAME)
     return [Parameter(name, quoted)] if name else [Literal("$", quoted=True)]
+
+
+def go_on(source: Source) -> None:
+    """A line that goes on right after the dollar sign: what follows may still make it an expansion."""
+    if source.text.startswith("\\\n", source.pos + 1):
+        raise source.fault("a line must not go on right after a dollar sign")
+
+
+def named(source: Source, pattern: re.Pattern[str]) -> str:
+    """The name of a parameter; a line may go on within it."""
+    return CONTINUED.sub("", source.match(pattern))
+
+
+def bracketed(source: Source, quoted: bool) -> Part:
+    """`$[…]`, arithmetic of old."""
+    found = words.operand(source, True, "]")
+    source.expect("]")
+    return Arithmetic(found.parts, quoted)
 
 
 def until_parenthesis(source: Source) -> Sequence:
@@ -44,20 +63,20 @@ def arithmetic_or_commands(source: Source, quoted: bool) -> Part:
     source.pos += 3
     found = arithmetic(source)
     if found is not None:
-        return Arithmetic(found[0], found[1], quoted)
+        return Arithmetic(found, quoted)
     source.pos, source.pending = start + 2, pending
     return Substitution(until_parenthesis(source), quoted)
 
 
-def arithmetic(source: Source) -> tuple[str, tuple[Part, ...]] | None:
+def arithmetic(source: Source) -> tuple[Part, ...] | None:
     """Reads up to and with `))`; None if the parentheses do not close so."""
-    start, depth = source.pos, 0
+    depth = 0
     parts: list[Part] = []
     while source.pos < len(source.text):
         source.budget.spend()
         if depth == 0 and source.starts("))"):
             source.pos += 2
-            return source.text[start : source.pos - 2], tuple(parts)
+            return tuple(parts)
         depth += arithmetic_step(source, parts)
         if depth < 0:
             return None
@@ -66,13 +85,15 @@ def arithmetic(source: Source) -> tuple[str, tuple[Part, ...]] | None:
 
 def arithmetic_step(source: Source, parts: list[Part]) -> int:
     """Reads one piece; by how much the depth of parentheses changes."""
-    if source.match(ARITHMETIC):
+    if text := source.match(ARITHMETIC):
+        parts.append(Literal(text, quoted=True))
         return 0
     char = source.peek()
     if char in "$`":
         parts.extend(dollar(source, quoted=True) if char == "$" else backtick(source, quoted=True))
         return 0
     source.pos += 2 if char == "\\" else 1
+    parts.append(Literal(char if char in "()" else "", quoted=True))
     return {"(": 1, ")": -1}.get(char, 0)
 
 
@@ -81,10 +102,10 @@ def braced(source: Source, quoted: bool) -> Part:
     source.budget.enter()
     prefix = "" if source.starts("#}") or source.peek() not in "#!" or braced_special(source) else source.peek()
     source.pos += len(prefix)
-    name = source.match(BRACED)
+    name = named(source, BRACED)
     if not name:
         raise source.fault("the name of a parameter was expected")
-    index = source.match(INDEX)[1:-1] or None
+    index = subscript(source)
     operator = source.match(OPERATOR)
     operand = words.operand(source, quoted) if operator else None
     if prefix == "!" and not operator:
@@ -92,6 +113,15 @@ def braced(source: Source, quoted: bool) -> Part:
     source.expect("}")
     source.budget.leave()
     return Parameter(name, quoted, operator, operand, index, prefix)
+
+
+def subscript(source: Source) -> Word | None:
+    """`[index]` after a name."""
+    if not source.take("["):
+        return None
+    found = words.operand(source, False, "]")
+    source.expect("]")
+    return found
 
 
 STARRED = re.compile(r"[*@]")

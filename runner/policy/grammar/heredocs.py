@@ -1,5 +1,7 @@
 """Reads the bodies of here-documents, which begin on the line after their operator."""
 
+import re
+
 from runner.policy.grammar import words
 from runner.policy.grammar.source import HereDoc, Source
 from runner.policy.grammar.syntax import Literal, Part, Redirect, Word
@@ -7,9 +9,17 @@ from runner.policy.grammar.syntax import Literal, Part, Redirect, Word
 
 def announce(source: Source, redirect: Redirect) -> None:
     """Remember that the body of `redirect` comes after this line."""
-    text = "".join(part.text if isinstance(part, Literal) else "" for part in redirect.target.parts)
-    quoted = any(not isinstance(part, Literal) or part.quoted for part in redirect.target.parts)
+    raw = source.text[redirect.target.start - source.base : source.pos]
+    if SUBSTITUTES.search(raw):
+        raise source.fault("the end of a here-document must be a plain word")
+    literal = all(isinstance(part, Literal) for part in redirect.target.parts)
+    text = "".join(part.text for part in redirect.target.parts if isinstance(part, Literal)) if literal else raw
+    quoted = QUOTES.search(raw) is not None
     source.pending.append(HereDoc(redirect, text, quoted, redirect.operator == "<<-"))
+
+
+SUBSTITUTES = re.compile(r"[`<>(]|\$[({\['\"]")
+QUOTES = re.compile(r"['\"\\]")
 
 
 def read_bodies(source: Source) -> None:
@@ -22,14 +32,27 @@ def read_bodies(source: Source) -> None:
 def body(source: Source, document: HereDoc) -> Word:
     start = source.pos
     lines: list[str] = []
+    ahead = ""
     while source.pos < len(source.text):
         source.budget.spend()
         line = next_line(source)
         bare = line.lstrip("\t") if document.strip else line
-        if bare == document.delimiter:
+        if bare == document.delimiter and not ahead:
             break
+        ahead = joined(ahead, bare, document, source)
         lines.append(bare + "\n")
     return word_of("".join(lines), document, source, start)
+
+
+def joined(ahead: str, line: str, document: HereDoc, source: Source) -> str:
+    """What stands before the next line if this one goes on there. Shells differ in whether the two may be its end."""
+    if document.quoted:
+        return ""
+    whole = ahead + line
+    if ahead and document.delimiter in (whole, line):
+        raise source.fault("the end of a here-document must stand on a line of its own")
+    goes_on = (len(whole) - len(whole.rstrip("\\"))) % 2
+    return whole[:-1] if goes_on else ""
 
 
 def next_line(source: Source) -> str:

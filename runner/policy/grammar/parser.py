@@ -9,7 +9,7 @@ from runner.policy.grammar.syntax import Command, Sequence
 
 SEPARATOR = re.compile(r";(?!;|&)|&(?!&)|\n")
 CLOSERS = frozenset({"}", "then", "do", "done", "fi", "elif", "else", "esac"})
-WORD = re.compile(r"[a-z}]+(?=[\s;&|()<>]|\Z)")
+WORD = re.compile(r"[a-z}]+(?=[ \t\n;&|()<>]|\Z)")
 
 
 def parse(text: str, budget: Budget, base: int = 0) -> Sequence:

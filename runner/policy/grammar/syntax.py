@@ -21,7 +21,7 @@ class Parameter:
     quoted: bool
     operator: str = ""
     word: "Word | None" = None
-    index: str | None = None
+    index: "Word | None" = None
     prefix: str = ""
 
 
@@ -43,9 +43,8 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class Arithmetic:
-    """`$((…))`, with the expansions inside it."""
+    """`$((…))`: its text, quoted, and the expansions inside it."""
 
-    text: str
     parts: "tuple[Part, ...]"
     quoted: bool
 
@@ -78,14 +77,22 @@ class Redirect:
 
 
 @dataclass(frozen=True, slots=True)
+class Element:
+    """One of an array: `value`, or `[index]=value`."""
+
+    value: Word
+    index: Word | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Assignment:
     """`name=value`, `name+=value`, `name[index]=value`, `name=(elements)`."""
 
     name: str
     append: bool
     value: Word | None
-    elements: tuple[Word, ...] | None = None
-    index: str | None = None
+    elements: tuple[Element, ...] | None = None
+    index: Word | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,9 +175,13 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class Test:
-    """`[[ … ]]` and `(( … ))`: the words in it matter only for what they expand."""
+    """`[[ … ]]` and `(( … ))`: the words in it matter only for what they expand.
+
+    `otherwise` is what a shell that does not know them, such as dash, would run instead.
+    """
 
     words: tuple[Word, ...]
+    otherwise: "Sequence | None" = None
 
 
 @dataclass(frozen=True, slots=True)

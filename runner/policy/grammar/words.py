@@ -9,10 +9,9 @@ from runner.policy.grammar.source import Source
 from runner.policy.grammar.syntax import Literal, Part, Process, Word
 
 META = frozenset(" \t\n|&;()<>")
-PLAIN = re.compile(r"[^\s|&;()<>\\'\"$`]+|[\x0b\x0c\r]")
+PLAIN = re.compile(r"[^ \t\n|&;()<>\\'\"$`]+")
 IN_DOUBLE = re.compile(r'[^\\"$`]+')
 IN_HEREDOC = re.compile(r"[^\\$`]+")
-EXTENDED = re.compile(r"[?*+@!]\(")
 
 
 def word(source: Source) -> Word | None:
@@ -115,24 +114,25 @@ def heredoc(source: Source) -> tuple[Part, ...]:
     return tuple(quoted_parts(source, IN_HEREDOC, "$`\\", ""))
 
 
-def operand(source: Source, quoted: bool) -> Word:
-    """What stands after the operator within `${…}`, up to the closing brace, which is not read."""
-    start = source.at
+def operand(source: Source, quoted: bool, closer: str = "}") -> Word:
+    """What stands after the operator within `${…}`, or in the brackets of an index, up to the closer, which is not read."""
+    start, depth = source.at, 0
     parts: list[Part] = []
-    while not source.starts("}"):
+    while depth or not source.starts(closer):
         if source.pos >= len(source.text):
-            raise source.fault("a brace is not closed")
-        parts.extend(operand_piece(source, quoted))
+            raise source.fault(f"{closer!r} was expected")
+        depth += (source.peek() == "[") - (source.peek() == "]") if closer == "]" else 0
+        parts.extend(operand_piece(source, quoted, closer))
     return Word(tuple(parts), start, source.at)
 
 
-OPERAND = re.compile(r"[^}\\'\"$`]+")
-OPERAND_QUOTED = re.compile(r'[^}\\"$`]+')
+OPERAND = {"}": re.compile(r"[^}\\'\"$`]+"), "]": re.compile(r"[^\[\]\\'\"$`]+|[\[\]]")}
+OPERAND_QUOTED = {"}": re.compile(r'[^}\\"$`]+'), "]": re.compile(r'[^\[\]\\"$`]+|[\[\]]')}
 
 
-def operand_piece(source: Source, quoted: bool) -> list[Part]:
+def operand_piece(source: Source, quoted: bool, closer: str) -> list[Part]:
     source.budget.spend()
-    if text := source.match(OPERAND_QUOTED if quoted else OPERAND):
+    if text := source.match((OPERAND_QUOTED if quoted else OPERAND)[closer]):
         return [Literal(text, quoted=quoted)]
     char = source.peek()
     if char == "$" and quoted:

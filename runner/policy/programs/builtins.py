@@ -1,5 +1,6 @@
 """Builtins that change what the shell knows."""
 
+import re
 from collections.abc import Callable
 
 from runner.policy import marks
@@ -13,12 +14,11 @@ NOTHING: Values = ("",)
 
 def change_directory(shell: Shell, argv: Argv) -> Values:
     rest = leading(argv[1:], Takes()).rest
-    target = rest[0] if rest else marks.HOME
+    target = (rest[0] if rest else "") or marks.HOME
     before = shell.state.cwd
     if target == "-":
         target = shell.state.variables.get("OLDPWD", (marks.UNKNOWN,))[0]
-    if target:
-        shell.state.cwd = paths.resolved(target, before)
+    shell.state.cwd = paths.resolved(target, before)
     shell.state.variables["OLDPWD"] = (before,)
     return NOTHING
 
@@ -34,11 +34,16 @@ def declare(shell: Shell, argv: Argv) -> Values:
 
 def read(shell: Shell, argv: Argv) -> Values:
     """Known input is split among the names; the last takes the rest."""
-    names = leading(argv[1:], Takes("adeinNptu")).rest or ("REPLY",)
+    found = leading(argv[1:], Takes("adeinNptu"))
+    if (array := found.value("a")) is not None:
+        words = [text.split("\n", 1)[0].split() for text in shell.stdin if marks.known(text)]
+        shell.state.arrays[array] = {str(place): (word,) for place, word in enumerate(words[0] if words else ())}
+        return NOTHING
+    names = found.rest or ("REPLY",)
     lines = [text.split("\n", 1)[0] for text in shell.stdin if marks.known(text)]
     for place, name in enumerate(names):
         values = tuple(piece(line, place, len(names)) for line in lines)
-        shell.state.variables[name] = (*values, marks.OUTPUT) if not lines or looped(shell) else values
+        shell.state.variables[name] = (*values, marks.UNKNOWN) if not lines or looped(shell) else values
     return NOTHING
 
 
@@ -68,14 +73,18 @@ def unalias(shell: Shell, argv: Argv) -> Values:
 
 def unset(shell: Shell, argv: Argv) -> Values:
     for word in argv[1:]:
-        shell.state.variables.pop(word, None)
         shell.state.arrays.pop(word, None)
+        shell.state.functions.pop(word, None)
+        if word.isidentifier():
+            shell.state.variables[word] = NOTHING
     return NOTHING
 
 
 def arguments(shell: Shell, argv: Argv) -> Values:
-    """`set -- words`."""
+    """`set -- words`, `set -u`."""
     words = argv[1:]
+    if any(re.fullmatch(r"-[A-Za-z]*u[A-Za-z]*|nounset", word) for word in words):
+        shell.state.nounset = True
     if "--" in words:
         shell.state.positional = words[words.index("--") + 1 :]
     elif words and words[0][:1] not in ("-", "+"):

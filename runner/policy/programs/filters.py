@@ -91,8 +91,7 @@ def tee(shell: Shell, argv: Argv) -> Values:
     found = leading(argv[1:], Takes())
     for name in found.rest:
         place = paths.resolved(marks.plain(name), shell.state.cwd)
-        before = shell.state.files.get(place, NOTHING) if found.has("a", "--append") else NOTHING
-        shell.state.files[place] = merged(tuple(one + more for one in before for more in shell.stdin))
+        shell.write(place, shell.stdin, appends=found.has("a", "--append"))
     return shell.stdin
 
 

@@ -1,5 +1,6 @@
 """Every program that is looked through, by its name."""
 
+import re
 from collections.abc import Callable, Mapping
 
 from runner.policy.following.shell import Argv, Shell
@@ -15,6 +16,16 @@ HANDLERS: Mapping[str, Callable[[Shell, Argv], Values]] = {
     **shells.HANDLERS,
     **wrappers.HANDLERS,
 }
+NAMES = frozenset(HANDLERS)
+VERSIONED = re.compile(r"[0-9.]+\Z")
+
+
+def of(name: str) -> Callable[[Shell, Argv], Values] | None:
+    """How a program is looked through; `python3.12` as `python3`, then as `python`."""
+    found = HANDLERS.get(name)
+    if found is None and (plain := VERSIONED.sub("", name)) != name:
+        return HANDLERS.get(plain)
+    return found
 
 
 def quote(word: str) -> str:

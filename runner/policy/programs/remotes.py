@@ -32,7 +32,7 @@ def ssh(shell: Shell, argv: Argv) -> Values:
             shell.text(command[1], "ssh -o")
     words = leading(found.rest[1:], SSH).rest
     if words:
-        shell.text(" ".join(words), "ssh")
+        shell.remotely(" ".join(marks.plain(word) for word in words), "ssh")
     elif found.rest and not found.has("N", "f", "W", "O"):
         from_input(shell, "ssh")
     return (marks.REMOTE,)

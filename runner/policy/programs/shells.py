@@ -18,6 +18,8 @@ def run(shell: Shell, argv: Argv) -> Values:
     """`sh -c text`, `sh file`, `sh` that reads its input."""
     name = name_of(argv[0])
     letters, rest = flags(argv[1:])
+    if shell.socket and (not rest or "s" in letters):
+        shell.hit("network.reverse-shell")
     if "c" in letters:
         return with_arguments(shell, rest, name + " -c") if rest else NOTHING
     if rest and "s" not in letters:
@@ -128,6 +130,10 @@ def compgen(shell: Shell, argv: Argv) -> Values:
 
 def mapfile(shell: Shell, argv: Argv) -> Values:
     found = leading(argv[1:], Takes("CcdnOsu"))
+    lines = [line for text in shell.stdin[:1] if marks.known(text) for line in text.splitlines()[:64]]
+    shell.state.arrays[found.rest[0] if found.rest else "MAPFILE"] = {
+        str(place): (line,) for place, line in enumerate(lines or [marks.UNKNOWN])
+    }
     return optional(shell, found.value("C"), "mapfile -C") if found.has("C") else NOTHING
 
 

@@ -8,7 +8,7 @@ from runner.policy.following.shell import Argv, Shell
 from runner.policy.following.state import Values
 from runner.policy.programs import finding
 from runner.policy.programs.options import Takes, leading
-from runner.policy.rules import checks
+from runner.policy.rules import environment
 
 NOTHING: Values = ("",)
 
@@ -169,8 +169,9 @@ def env(shell: Shell, argv: Argv) -> Values:
     if (text := found.value("S", "--split-string")) is not None:
         rest = (*split(text), *rest)
     while rest and is_assignment(rest[0]):
-        if checks.hijacks(rest[0].split("=", 1)[0]):
-            shell.hit("dynamic.environment")
+        name, _, value = rest[0].partition("=")
+        if environment.is_text(name) and marks.known(value):
+            shell.text(value, name)
         rest = rest[1:]
     return shell.invoke(rest, "env") if rest else (marks.OUTPUT,)
 

@@ -1,48 +1,104 @@
 """A program that would run, as the rules look at it."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from runner.policy import marks
 from runner.policy.following.shell import Argv
 from runner.policy.following.state import Values
 from runner.policy.programs.options import Parsed, Takes, anywhere
 from runner.policy.rules import paths
+from runner.policy.rules.classes import Classes
 
-Rules = Iterator[str]
-"""Ids of rules that are broken."""
+BLANK = re.compile(r"[ \t\n]")
+REMOTE = re.compile(r"(?:[\w.-]+@)?[\w.-]+:(?!//)|\w+://[^/]*")
+DATA = re.compile(r"(?:[\w-]+=)?(?:@|file://|<|[\w-]+:)?((?:/|\./|\.\./)?.*)", re.DOTALL)
+PATTERN_FIRST = frozenset(
+    ["grep", "egrep", "fgrep", "zgrep", "rg", "ag", "ack", "sed", "awk", "gawk", "mawk", "jq", "yq", "perl"]
+)
+SHORTEST_ABBREVIATION = 4
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Call:
     """`args` are the words after the name, `stdin` what it could read."""
 
     name: str
-    path: str
+    program: str
     args: Argv
     cwd: str
     stdin: Values
+    takes: Takes
+    classes: Classes
 
-    def options(self, short: str = "", long: str = "", *, single: bool = False) -> Parsed:
-        """Options, of which these take a value; operands may stand among them."""
-        return anywhere(self.args, Takes(short, frozenset(long.split()), single))
+    @cached_property
+    def parsed(self) -> Parsed:
+        """Options and operands, which may stand among each other."""
+        return anywhere(self.args, self.takes)
+
+    @cached_property
+    def operands(self) -> Argv:
+        return tuple(marks.plain(word) for word in self.parsed.rest)
+
+    @cached_property
+    def text(self) -> str:
+        """All words after the name with one blank around each; blanks within a word do not count as such."""
+        return "".join(" " + BLANK.sub("\u00a0", marks.plain(word)) for word in self.args) + " "
+
+    @cached_property
+    def words(self) -> str:
+        """The operands, joined by blanks."""
+        return " ".join(self.operands)
+
+    def has(self, options: frozenset[str]) -> bool:
+        """Whether one of the options is given; long ones may be shortened."""
+        return any(
+            flag in options
+            or (len(flag) >= SHORTEST_ABBREVIATION and flag[:2] == "--" and any(o.startswith(flag) for o in options))
+            for flag in self.parsed.flags
+        )
+
+    def values(self, options: frozenset[str]) -> list[str]:
+        return [value for name, value in self.parsed.values if name in options]
 
     def resolved(self, path: str) -> str:
         return paths.resolved(path, self.cwd)
 
-    def is_device(self, path: str) -> bool:
-        return paths.any_of(paths.DEVICE, self.resolved(path))
+    def is_of(self, path: str, kinds: frozenset[str]) -> bool:
+        """Whether the path is of one of the classes."""
+        return not kinds.isdisjoint(self.classes.of(self.resolved(path)))
 
-    def is_account(self, path: str) -> bool:
-        return paths.any_of(paths.ACCOUNT, self.resolved(path))
+    def places(self, at: str) -> Argv:
+        """The paths at a place: `any` operand, the `first`, the `rest`, the `target`, the `sources`; `args`, `data`."""
+        rest = self.parsed.rest
+        into = self.values(frozenset({"t", "--target-directory"})) if self.name != "rsync" else []
+        match at:
+            case "first":
+                return rest[:1]
+            case "rest":
+                return rest if "--reference" in self.parsed.flags else rest[1:]
+            case "target":
+                return tuple(local(word) for word in into or rest[-1:])
+            case "sources":
+                return rest if into else rest[:-1]
+            case "args":
+                return self.args
+            case "data":
+                return self.data()
+            case _:
+                return rest
 
-    def is_shadow(self, path: str) -> bool:
-        return paths.any_of(paths.SHADOW, self.resolved(path))
+    def data(self) -> Argv:
+        """What it may read: operands and values of options, without `@`, `file://` or `name=` before a path."""
+        words = self.args
+        if self.name in PATTERN_FIRST and not self.has(frozenset({"e", "f", "--regexp", "--file", "--expression"})):
+            rest = self.parsed.rest
+            words = rest[1:]
+        return tuple(found[1] if (found := DATA.fullmatch(word)) else word for word in words if word)
 
-    def plain_args(self) -> Argv:
-        return tuple(marks.plain(word) for word in self.args)
 
-    def says(self, pattern: str) -> bool:
-        """Whether its words, joined by blanks, match from the beginning."""
-        return re.match(pattern, " ".join(self.plain_args())) is not None
+def local(path: str) -> str:
+    """The path on whichever host: without `user@host:`."""
+    found = REMOTE.match(path)
+    return path[found.end() :] or "." if found else path

@@ -1,0 +1,154 @@
+"""The rules as data: what they say to a person, how severe they are, and when they are broken."""
+
+import hashlib
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from importlib import resources
+from importlib.resources.abc import Traversable
+from typing import Any
+
+from runner.policy.following import patterns
+from runner.policy.following.shell import Argv, Shell
+from runner.policy.programs import handlers
+from runner.policy.programs.options import Takes
+from runner.policy.rules import when
+from runner.policy.rules.call import Call
+from runner.policy.rules.classes import Classes
+from runner.policy.rules.when import When
+from runner.policy.verdict import Mode, Severity
+
+FILES = ("privilege", "fs", "system", "network", "credentials", "dynamic")
+ANY = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """`strict` is the severity in strict mode."""
+
+    id: str
+    severity: Severity
+    strict: Severity
+    en: str
+    zh: str
+    when: tuple[When, ...] = ()
+
+    @classmethod
+    def read(cls, name: str, table: Mapping[str, Any]) -> "Rule":
+        severity = table.get("severity", "deny")
+        conditions = tuple(when.read(condition) for condition in table.get("when", ()))
+        return cls(name, severity, table.get("strict", severity), table["en"], table["zh"], conditions)
+
+    @property
+    def programs(self) -> tuple[str, ...]:
+        return tuple(name for condition in self.when for name in condition.programs)
+
+    def with_more(self, conditions: tuple[When, ...]) -> "Rule":
+        return replace(self, when=(*conditions, *self.when))
+
+    def severity_in(self, mode: Mode) -> Severity:
+        return self.strict if mode == "strict" else self.severity
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Book:
+    """Rules, by their ids and by the programs that they look at; `known` programs are not given commands to run."""
+
+    rules: Mapping[str, Rule]
+    by_program: Mapping[str, tuple[tuple[str, When], ...]]
+    redirects: tuple[tuple[str, When], ...]
+    options: Mapping[str, Takes]
+    classes: Classes
+    known: frozenset[str]
+    version: str
+
+    def replaced(self, **changes: Any) -> "Book":
+        return replace(self, **changes)
+
+    def broken(self, name: str, argv: Argv, shell: Shell) -> Iterator[str]:
+        """Ids of the rules that running this breaks."""
+        conditions = self.by_program.get(name, ()) + self.by_prefix(name)
+        if not conditions and (name in self.known or not name.strip()) and not argv[0].startswith("/etc/"):
+            return
+        call = Call(name, argv[0], argv[1:], shell.state.cwd, shell.stdin, self.takes(name), self.classes)
+        for rule, condition in conditions:
+            if condition.holds(call):
+                yield rule
+        for rule, condition in self.by_program[ANY]:
+            if (name not in self.known or rule != "privilege.argument") and condition.holds(call):
+                yield rule
+
+    def by_prefix(self, name: str) -> tuple[tuple[str, When], ...]:
+        """`mkfs.*`."""
+        head, dot, _ = name.partition(".")
+        return self.by_program.get(f"{head}.*", ()) if dot else ()
+
+    def takes(self, name: str) -> Takes:
+        return self.options.get(name) or Takes()
+
+    def redirected(self, path: str, *kinds: str) -> Iterator[str]:
+        """What reading from (`read`) or writing to (`write`, `overwrite`, `empty`) a resolved path breaks."""
+        found = self.classes.of(path)
+        for rule, condition in self.redirects if found else ():
+            if condition.redirect in kinds and not found.isdisjoint(condition.paths):
+                yield rule
+
+    def matching(self, pattern: str) -> tuple[str, ...]:
+        """The programs that matter here whose names the wildcard matches."""
+        candidates = [*self.by_program, *handlers.NAMES]
+        return tuple(dict.fromkeys(name for name in candidates if name != ANY and patterns.matches(pattern, name)))
+
+
+def load() -> Book:
+    """The rules of the package. The version is a digest of all that decides, of at most 32 characters."""
+    folder = resources.files("runner.policy.rules")
+    texts = {name: folder.joinpath(f"{name}.toml").read_text("utf-8") for name in (*FILES, "options", "paths", "known")}
+    rules = [Rule.read(name, table) for file in FILES for name, table in tomllib.loads(texts[file]).items()]
+    return Book(
+        **indexed(rules),
+        options=options(tomllib.loads(texts["options"])),
+        classes=Classes.read(texts["paths"]),
+        known=names_in(texts["known"]) | handlers.NAMES | {name for rule in rules for name in rule.programs},
+        version=digest(resources.files("runner.policy")),
+    )
+
+
+def names_in(text: str) -> frozenset[str]:
+    return frozenset(tomllib.loads(text)["programs"].split())
+
+
+def indexed(rules: list[Rule]) -> dict[str, Any]:
+    by_program: dict[str, tuple[tuple[str, When], ...]] = {ANY: ()}
+    for rule in rules:
+        for condition in rule.when:
+            for name in condition.programs:
+                by_program[name] = (*by_program.get(name, ()), (rule.id, condition))
+    redirects = tuple((rule.id, condition) for rule in rules for condition in rule.when if condition.redirect)
+    return {"rules": {rule.id: rule for rule in rules}, "by_program": by_program, "redirects": redirects}
+
+
+def options(table: Mapping[str, Any]) -> dict[str, Takes]:
+    single = frozenset(table["single"].split())
+    found: dict[str, Takes] = {name: Takes(single=True) for name in single}
+    for programs, text in table["values"].items():
+        words = text.split()
+        short = "".join(word for word in words if not word.startswith("-"))
+        long = frozenset(word for word in words if word.startswith("-"))
+        found |= {name: Takes(short, long, name in single) for name in programs.split()}
+    return found
+
+
+def digest(folder: Traversable) -> str:
+    """Of every file that decides, code and data."""
+    total = hashlib.sha256()
+    for path, content in sorted(files(folder)):
+        total.update(path.encode() + b"\0" + content)
+    return total.hexdigest()[:16]
+
+
+def files(folder: Traversable, prefix: str = "") -> Iterator[tuple[str, bytes]]:
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            yield from files(entry, f"{prefix}{entry.name}/")
+        elif entry.name.endswith((".py", ".toml")):
+            yield prefix + entry.name, entry.read_bytes()

@@ -1,0 +1,79 @@
+"""Classes of paths: what a rule means by a protected directory, a disk, an account file."""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from runner.policy import marks
+from runner.policy.rules import globs
+from runner.policy.rules.paths import HOME_PATH
+
+EVERYTHING = re.compile(
+    f"(?:[{marks.STAR}]|\\.[{marks.STAR}]|\\.{marks.BRACKET}[!^]\\.\\]|{marks.QUERY})+\\Z|\\.[{marks.QUERY}]+[{marks.STAR}]\\Z"
+)
+"""A last name that stands for all, or nearly all, in a directory."""
+REMEMBERED = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class PathClass:
+    """`contents`: all that is in such a directory counts as it, but for `scratch`. `known`: a name must be known to match `*`."""
+
+    patterns: tuple[str, ...]
+    regex: re.Pattern[str]
+    contents: bool
+    known: bool
+    scratch: frozenset[str]
+
+    @classmethod
+    def of(cls, table: Mapping[str, Any]) -> "PathClass":
+        patterns = tuple(whole for pattern in table["paths"].split() for whole in globs.spread(homely(pattern)))
+        regex = re.compile("|".join(map(globs.regex, patterns)), re.DOTALL)
+        scratch = frozenset(table.get("scratch", "").split())
+        return cls(patterns, regex, table.get("contents", False), table.get("known", False), scratch)
+
+    def holds(self, path: str) -> bool:
+        """Whether the resolved path is of the class, or may be if it has wildcards."""
+        parent, _, last = path.rpartition("/")
+        if self.contents and EVERYTHING.match(last):
+            return (parent or "/") not in self.scratch and self.holds(parent or "/")
+        if self.known and not marks.known(path):
+            return False
+        if self.regex.fullmatch(path):
+            return True
+        return marks.WILD.search(path) is not None and any(globs.may_meet(path, pattern) for pattern in self.patterns)
+
+
+def homely(pattern: str) -> str:
+    return HOME_PATH + pattern[1:] if pattern.startswith("~") else pattern.replace("{~,", "{" + HOME_PATH + ",")
+
+
+@dataclass(frozen=True, slots=True)
+class Classes:
+    by_name: Mapping[str, PathClass]
+    remembered: dict[str, frozenset[str]] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, text: str) -> "Classes":
+        return cls({name: PathClass.of(table) for name, table in tomllib.loads(text).items()})
+
+    def of(self, path: str) -> frozenset[str]:
+        """The names of the classes that a resolved path is of."""
+        found = self.remembered.get(path)
+        if found is None:
+            found = self._of(path) if path.startswith("/") else frozenset()
+            if len(self.remembered) >= REMEMBERED:
+                self.remembered.clear()
+            self.remembered[path] = found
+        return found
+
+    def _of(self, path: str) -> frozenset[str]:
+        parent, _, last = path.rpartition("/")
+        found = {name for name, kind in self.by_name.items() if kind.holds(path)}
+        if last == marks.FOUND:
+            around = self.of((parent or "/") + ("/" if parent else "") + marks.STAR)
+            found |= {"found"} if around & {"protected", "home"} else set()
+            found |= {"found-root"} if "root" in around else set()
+        return frozenset(found)

@@ -1,0 +1,24 @@
+"""Variables that make programs run other code."""
+
+import re
+
+REFUSED = re.compile(
+    r"LD_\w+|DYLD_\w+|BASH_ENV|ENV|IFS|PS4|SHELLOPTS|BASHOPTS|PROMPT_COMMAND|PATH|GLIBC_TUNABLES|BASH_FUNC_.*|CDPATH"
+    r"|GLOBIGNORE|GCONV_PATH|PERL5OPT|PERL5DB|PYTHONSTARTUP|RUBYOPT"
+)
+TEXTS = re.compile(
+    r"PS[0-4]|PROMPT_COMMAND|(?:GIT_|MAN|SYSTEMD_)?PAGER|(?:GIT_|SUDO_|SYSTEMD_|KUBE_)?EDITOR|VISUAL|GIT_SSH_COMMAND|GIT_SSH"
+    r"|GIT_SEQUENCE_EDITOR|GIT_EXTERNAL_DIFF|GIT_ASKPASS|SSH_ASKPASS|RSYNC_RSH|CVS_RSH|SVN_SSH|LESSOPEN|LESSCLOSE|BROWSER"
+    r"|FCEDIT|TAR_OPTIONS|FZF_DEFAULT_COMMAND|SHELL"
+)
+FILES = frozenset({"BASH_ENV", "ENV"})
+
+
+def is_refused(name: str) -> bool:
+    """Whether a task's environment must not hold the name."""
+    return REFUSED.fullmatch(name) is not None
+
+
+def is_text(name: str) -> bool:
+    """Whether programs run the variable's value as a command."""
+    return TEXTS.fullmatch(name) is not None

@@ -1,0 +1,152 @@
+"""Tests of rules that a pattern cannot say."""
+
+import re
+from collections.abc import Callable, Mapping
+from itertools import pairwise
+
+from runner.policy import marks
+from runner.policy.programs import finding
+from runner.policy.rules.call import Call
+
+RAISERS = frozenset(["sudo", "su", "doas", "pkexec", "run0", "runuser", "sudoedit"])
+LOCAL = re.compile(
+    r"(?:localhost(?:\.localdomain)?|127\.\d+\.\d+\.\d+|127\.1|::1|\[::1\]|0\.0\.0\.0|0|ip6-localhost)\Z", re.IGNORECASE
+)
+USER_OPTION = re.compile(r"user[= ](.+)", re.IGNORECASE)
+
+
+def given_raiser(call: Call) -> bool:
+    """A program that is not known here is given `sudo command`, which it may run."""
+    return any(word.rsplit("/", 1)[-1] in RAISERS and following for word, following in pairwise(call.args))
+
+
+def local_login(call: Call) -> bool:
+    """To this host as another user."""
+    parsed = call.parsed
+    if not parsed.rest:
+        return False
+    user, _, host = parsed.rest[0].removeprefix("ssh://").rpartition("@")
+    options = (USER_OPTION.match(value) for name, value in parsed.values if name == "o")
+    named = user or parsed.value("l") or next((found[1] for found in options if found), "")
+    host = host.split(":")[0] if host.count(":") == 1 else host
+    return named not in ("", marks.UNKNOWN, marks.USER) and LOCAL.match(host) is not None
+
+
+HOST_DIRECTORIES = frozenset(
+    [
+        "/",
+        "/etc",
+        "/root",
+        "/boot",
+        "/dev",
+        "/usr",
+        "/bin",
+        "/sbin",
+        "/lib",
+        "/lib64",
+        "/proc",
+        "/sys",
+        "/var",
+        "/usr/bin",
+        "/home",
+        "/var/lib",
+        "/etc/cron.d",
+    ]
+)
+VOLUME = re.compile(r"(?:-v|--volume)[= ]?(/[^:\s]*):([^:\s]+)(?::(\S*))?|--mount[= ](\S+)")
+
+
+def host_mount(call: Call) -> bool:
+    """Whether a container is given the host's own directories to write."""
+    return any(shares_host(call, found) for found in VOLUME.finditer(call.text))
+
+
+def shares_host(call: Call, found: re.Match[str]) -> bool:
+    source, options = found[1], (found[3] or "").split(",")
+    if found[4]:
+        fields = dict(part.partition("=")[::2] for part in found[4].split(","))
+        source = fields.get("source") or fields.get("src") or ""
+        options = [name if value != "true" else name for name, value in fields.items()]
+    read_only = not {"ro", "readonly"}.isdisjoint(options)
+    return not read_only and call.resolved(source) in HOST_DIRECTORIES
+
+
+def find_delete(call: Call) -> bool:
+    """`find` deletes under a protected directory and nothing narrows it."""
+    if not finding.deletes(call.args):
+        return False
+    return any(
+        call.resolved(start) not in SCRATCH
+        and call.is_of(start, PROTECTED)
+        and not finding.is_narrow(call.args, call.resolved(start))
+        for start in finding.starts(call.args)
+    )
+
+
+PROTECTED = frozenset({"protected", "home"})
+SCRATCH = frozenset({"/tmp", "/var/tmp", "/var/cache", "/media", "/mnt"})  # noqa: S108
+
+
+def fd_delete(call: Call) -> bool:
+    """`fd . / -x rm`."""
+    runs = re.search(r" (?:-x|-X|--exec|--exec-batch) (?:\S*/)?(?:rm|unlink|shred|rmdir) ", call.text)
+    return runs is not None and any(call.is_of(word, PROTECTED) for word in call.parsed.rest[1:])
+
+
+SIGNAL = re.compile(r" (?:-s|-n|--signal) (\S+) | --signal=(\S+) | -(?!- )([A-Za-z]+[-+0-9A-Za-z]*|[0-9]+) ")
+
+
+def kill_all(call: Call) -> bool:
+    """To every process, or to the first."""
+    if re.match(r" (?:-l|-L|--list|--table)", call.text):
+        return False
+    found = SIGNAL.match(call.text)
+    signal = next((group for group in found.groups() if group), "") if found else ""
+    rest = call.text[found.end() - 1 :] if found and found.end() < len(call.text) else call.text
+    return signal not in ("0", "EXIT") and re.search(r" (?:-0*1|0*1) ", rest) is not None
+
+
+VITAL = frozenset(
+    ["init", "systemd", "systemd-logind", "dbus-daemon", "dbus-broker", "containerd", "dockerd", "kubelet", "launchd"]
+)
+EVERY = re.compile(r"[.^$*+]*|\[a-z\]\*?|\.\+|\.\*\$?")
+
+
+def kill_many(call: Call) -> bool:
+    """`pkill .`, `pkill -u root`, `killall init`."""
+    users = call.values(frozenset({"u", "U", "--uid", "--user", "--euid"}))
+    names = [word for word in call.operands if not word.startswith("-")]
+    if not names:
+        return any(user in ("root", "0") for user in users)
+    if any(name in VITAL for name in names):
+        return True
+    narrows = users or not {"P", "t", "s", "g", "F", "0"}.isdisjoint(call.parsed.flags)
+    patterned = call.name == "pkill" or not {"r", "--regexp"}.isdisjoint(call.parsed.flags)
+    return not narrows and patterned and any(EVERY.fullmatch(name) for name in names)
+
+
+NEEDED = re.compile(r"\^?(?:sshd|ssh|dropbear|NetworkManager|systemd-networkd|networkd|dhclient|dhcpcd)\$?")
+
+
+def kill_network(call: Call) -> bool:
+    """`pkill sshd`; not the signal that makes it read its configuration again."""
+    harmless = re.search(r" (?:-0|-1|-HUP|-SIGHUP|--signal[= ](?:SIG)?HUP) ", call.text)
+    return harmless is None and any(NEEDED.fullmatch(word) for word in call.operands)
+
+
+def empty_input(call: Call) -> bool:
+    """`iptables-restore` of nothing."""
+    return call.stdin == ("",) or "/dev/null" in call.operands
+
+
+CHECKS: Mapping[str, Callable[[Call], bool]] = {
+    "given-raiser": given_raiser,
+    "local-login": local_login,
+    "host-mount": host_mount,
+    "find-delete": find_delete,
+    "fd-delete": fd_delete,
+    "kill-all": kill_all,
+    "kill-many": kill_many,
+    "kill-network": kill_network,
+    "empty-input": empty_input,
+}
