@@ -27,7 +27,7 @@ bases() {
 }
 present() { [ -O "$base" ] && [ -e "${p}go" ] && [ -O "${p}go" ]; }
 made() {
-    [ -d "$base" ] || mkdir -m 700 "$base" || return
+    [ -d "$base" ] || mkdir -m 700 "$base" || [ -d "$base" ] || return
     [ -O "$base" ] && [ ! -h "$base" ] || return
     # Their blocks are taken now and overwritten later, so that a disk that fills up cannot keep the end from being told.
     for name in run stop end; do
@@ -97,6 +97,7 @@ alive() {
 }
 tell_end() { say end "$status" "$o" "$e" "$how"; }
 look() {
+    [ -n "$joined" ] || { join; return; }
     identified || return
     if ended || { ! alive && ended; }; then
         pour
@@ -106,8 +107,10 @@ look() {
         pour
     fi
 }
+# Whoever began it may not have come to say who it is.
 join() {
     identified || return
+    joined=1
     [ "$pid" != never ] || { say never; return; }
     say is "$pid" "$start" "$boot" "$child"
     if ended || ! alive; then
@@ -130,8 +133,8 @@ clear() {
 }
 halt() { [ -z "$tails" ] || kill $tails; }
 hear() {
-    following= tails=
-    [ "$way" = fresh ] || join
+    following= tails= joined=
+    if [ "$way" = fresh ]; then joined=1; else join; fi
     while read -r word rest <&3; do
         case $word in
             follow) follow ;;

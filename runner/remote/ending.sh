@@ -1,8 +1,8 @@
 # Ending a run. Given: id, its mark, and child, its command: whatever is in the session or group of the command, and
 # whatever carries the mark in its environment, as far as /proc tells. What the account may not read is another's.
 marked() {
-    if printf 'a\000b\n' | grep -qF b; then
-        grep -lF "SSHCAST_SPOOL=$id" /proc/[0-9]*/environ
+    if printf 'a\000b\000' | grep -qzF b; then
+        grep -lzF "SSHCAST_SPOOL=$id" /proc/[0-9]*/environ
         return
     fi
     for path in /proc/[0-9]*/environ; do
