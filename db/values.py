@@ -124,11 +124,12 @@ class Missed(StrEnum):
 
 
 class AuditKind(StrEnum):
-    """What the audit tells of. The last three were not done."""
+    """What the audit tells of. The last four were not done."""
 
     SIGNED_IN = "signed-in"
     SIGNED_OUT = "signed-out"
     USER_ADDED = "user-added"
+    USER_UPDATED = "user-updated"
     PASSWORD_CHANGED = "password-changed"  # noqa: S105 - the name of a kind, not a password
     SERVER_CREATED = "server-created"
     SERVER_UPDATED = "server-updated"
@@ -141,6 +142,7 @@ class AuditKind(StrEnum):
     EXECUTION_STARTED = "execution-started"
     EXECUTION_CANCELLED = "execution-cancelled"
     SIGN_IN_FAILED = "sign-in-failed"
+    REFRESH_REUSED = "refresh-reused"
     FORBIDDEN = "forbidden"
     COMMAND_REFUSED = "command-refused"
 

@@ -57,6 +57,7 @@ class Viewer:
     role: Role
     expires_at: datetime
     token_version: int = 0
+    session_id: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,17 +1,22 @@
 """Signing in, staying signed in, and signing out."""
 
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from db import users
+from db import sessions, users
 from db.models import User
 from db.values import AuditKind, ObjectKind, Role
 from resolvers import audit, rules
 from resolvers.audit import Act, Deed
 from resolvers.context import Context, Service, Viewer
 from resolvers.errors import Unauthenticated
-from resolvers.tokens import Claims
+from resolvers.tokens import Claims, new_id
+from runner.bus import user_address
+
+# A client may send a refresh token twice at once, or lose the answer and ask again.
+GRACE = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +27,15 @@ class Tokens:
     refresh_token: str = field(repr=False)
     expires_in: int
     user: User = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A session, and the id of the one refresh token of it that is good."""
+
+    user: User
+    session_id: int
+    refresh_id: str
 
 
 async def login(ctx: Context, name: str, password: str) -> Tokens:
@@ -38,15 +52,24 @@ async def login(ctx: Context, name: str, password: str) -> Tokens:
         service.throttle.undecided(name, ctx.address)
         raise
     if user is None or not matches or user.disabled:
-        await service.store.run(audit.record, doing(ctx, user), about(AuditKind.SIGN_IN_FAILED, user))
+        await service.store.run(audit.record, act_of(ctx, user), about(AuditKind.SIGN_IN_FAILED, user))
         raise Unauthenticated("The user name or the password is wrong.", "用户名或密码错误。")
     service.throttle.succeeded(name, ctx.address)
     return await begun(ctx, user)
 
 
 async def refresh(ctx: Context, refresh_token: str) -> Tokens:
-    claims = ctx.service.tokens.read(refresh_token, "refresh")
-    return tokens(ctx.service, await standing_user(ctx.service, claims))
+    """New tokens for a refresh token, which is good once. Used again later, it ends its session: it was stolen.
+
+    For 10 seconds it is not held against a client that sends it twice at once: both get the same next one.
+    """
+    service = ctx.service
+    claims = service.tokens.read(refresh_token, "refresh")
+    found = await service.store.run(renew, claims, act_of(ctx, None), life(service))
+    if found is None:
+        service.bus.hint(user_address(claims.user_id))
+        raise Unauthenticated()
+    return tokens(service, found)
 
 
 async def exchange_link(ctx: Context, code: str) -> Tokens:
@@ -60,22 +83,61 @@ async def exchange_link(ctx: Context, code: str) -> Tokens:
 
 async def begun(ctx: Context, user: User) -> Tokens:
     """A new session of this user."""
-    await ctx.service.store.run(audit.record, doing(ctx, user), about(AuditKind.SIGNED_IN, user))
-    return tokens(ctx.service, user)
+    found = await ctx.service.store.run(begin, user, act_of(ctx, user), life(ctx.service))
+    return tokens(ctx.service, found)
 
 
 async def logout(ctx: Context) -> None:
-    """End every session of the viewer."""
+    """End the viewer's session; with a token that has none, all of theirs."""
     viewer = ctx.need(Role.VIEWER)
-    await ctx.service.store.run(end_sessions, viewer.user_id, audit.act(ctx))
+    await ctx.service.store.run(end, viewer, audit.act(ctx))
+    ctx.service.bus.hint(user_address(viewer.user_id))
 
 
-def end_sessions(conn: Connection, user_id: int, act: Act) -> None:
-    users.end_sessions(conn, user_id)
-    audit.record(conn, act, Deed(AuditKind.SIGNED_OUT, ObjectKind.USER, user_id))
+def life(service: Service) -> timedelta:
+    return timedelta(seconds=service.tokens.refresh_seconds)
 
 
-def doing(ctx: Context, user: User | None) -> Act:
+def begin(conn: Connection, user: User, act: Act, life: timedelta) -> Held:
+    sessions.forget(conn, user.id, act.at)
+    id = new_id()
+    row = sessions.insert(conn, user_id=user.id, refresh_id=id, address=act.address, at=act.at, until=act.at + life)
+    audit.record(conn, act, about(AuditKind.SIGNED_IN, user))
+    return Held(user, row.id, id)
+
+
+def renew(conn: Connection, claims: Claims, act: Act, life: timedelta) -> Held | None:
+    """The session with its next refresh token; None when it is over, or when this ends it: the token comes back."""
+    session = sessions.locked(conn, claims.session_id, claims.user_id)
+    user = standing(conn, claims.user_id, claims.token_version, claims.session_id)
+    if session is None or user is None:
+        return None
+    if session.refresh_id == claims.id:
+        id = new_id()
+        sessions.rotate(conn, session, id, act.at, act.at + life)
+        return Held(user, session.id, id)
+    if session.previous_id == claims.id and act.at - session.rotated_at <= GRACE:
+        return Held(user, session.id, session.refresh_id)
+    sessions.end(conn, session.id, act.at)
+    audit.record(conn, Act(act.at, user.id, user.name, act.address), about(AuditKind.REFRESH_REUSED, user))
+    return None
+
+
+def end(conn: Connection, viewer: Viewer, act: Act) -> None:
+    if viewer.session_id:
+        sessions.end(conn, viewer.session_id, act.at)
+    else:
+        end_all(conn, viewer.user_id, act.at)
+    audit.record(conn, act, Deed(AuditKind.SIGNED_OUT, ObjectKind.USER, viewer.user_id))
+
+
+def end_all(conn: Connection, user_id: int, at: datetime) -> bool:
+    """Every token of the user stops working. False if there is no such user."""
+    sessions.end_all(conn, user_id, at)
+    return users.end_sessions(conn, user_id)
+
+
+def act_of(ctx: Context, user: User | None) -> Act:
     """What somebody does who is not signed in yet. The name that they gave is kept only if a user has it.
 
     Who mistakes one field for the other gives a password as the name.
@@ -91,8 +153,10 @@ def about(kind: AuditKind, user: User | None) -> Deed:
 async def authenticate(service: Service, access_token: str) -> Viewer:
     """The viewer as the database knows them now; Unauthenticated for anything but a valid access token."""
     claims = service.tokens.read(access_token, "access")
-    user = await standing_user(service, claims)
-    return Viewer(user.id, user.name, Role(user.role), claims.expires_at, user.token_version)
+    user = await service.store.read(standing, claims.user_id, claims.token_version, claims.session_id)
+    if user is None:
+        raise Unauthenticated()
+    return Viewer(user.id, user.name, Role(user.role), claims.expires_at, user.token_version, claims.session_id)
 
 
 async def check_standing(ctx: Context) -> None:
@@ -100,17 +164,20 @@ async def check_standing(ctx: Context) -> None:
     viewer = ctx.need(Role.VIEWER)
     if ctx.service.clock() >= viewer.expires_at:
         raise Unauthenticated("Your token has expired.", "令牌已过期。")
-    user = await ctx.service.store.read(users.by_id, viewer.user_id)
-    if user is None or user.disabled or user.token_version != viewer.token_version:
+    found = await ctx.service.store.read(standing, viewer.user_id, viewer.token_version, viewer.session_id)
+    if found is None:
         raise Unauthenticated("Your session has ended.", "会话已结束。")
 
 
-async def standing_user(service: Service, claims: Claims) -> User:
-    user = await service.store.read(users.by_id, claims.user_id)
-    if user is None or user.disabled or user.token_version != claims.token_version:
-        raise Unauthenticated()
-    return user
+def standing(conn: Connection, user_id: int, token_version: int, session_id: int) -> User | None:
+    """The user, if a token of this version and session is still good. Session 0: a token that has none."""
+    user = users.by_id(conn, user_id)
+    if user is None or user.disabled or user.token_version != token_version:
+        return None
+    return user if session_id == 0 or sessions.is_open(conn, session_id, user_id) else None
 
 
-def tokens(service: Service, user: User) -> Tokens:
-    return Tokens(service.tokens.access(user), service.tokens.refresh(user), service.tokens.access_seconds, user)
+def tokens(service: Service, held: Held) -> Tokens:
+    issuer, user = service.tokens, held.user
+    refresh_token = issuer.refresh(user, held.session_id, held.refresh_id)
+    return Tokens(issuer.access(user, held.session_id), refresh_token, issuer.access_seconds, user)

@@ -38,7 +38,7 @@ class WeakKey(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a valid token says. The database decides whether it still holds."""
+    """What a valid token says. The database decides whether it still holds. Session 0: none (`sshcast token`)."""
 
     user_id: int
     username: str
@@ -47,6 +47,7 @@ class Claims:
     token_version: int
     expires_at: datetime
     id: str
+    session_id: int
 
 
 class TokenIssuer:
@@ -62,11 +63,12 @@ class TokenIssuer:
         self.access_seconds = access_seconds
         self.refresh_seconds = refresh_seconds
 
-    def access(self, user: User, *, seconds: int | None = None) -> str:
-        return self._issue(user, "access", self.access_seconds if seconds is None else seconds)
+    def access(self, user: User, session_id: int = 0, *, seconds: int | None = None) -> str:
+        life = self.access_seconds if seconds is None else seconds
+        return self._issue(user, "access", life, {"sid": session_id, "jti": new_id()})
 
-    def refresh(self, user: User) -> str:
-        return self._issue(user, "refresh", self.refresh_seconds)
+    def refresh(self, user: User, session_id: int = 0, id: str | None = None) -> str:
+        return self._issue(user, "refresh", self.refresh_seconds, {"sid": session_id, "jti": id or new_id()})
 
     def read(self, token: str, kind: Kind) -> Claims:
         """The claims of a token of this kind that is valid now; else Unauthenticated."""
@@ -78,7 +80,7 @@ class TokenIssuer:
         except (JoseError, ValueError, TypeError, KeyError, OverflowError, OSError):
             raise Unauthenticated() from None
 
-    def _issue(self, user: User, kind: Kind, seconds: int) -> str:
+    def _issue(self, user: User, kind: Kind, seconds: int, names: dict[str, Any]) -> str:
         now = self._clock()
         claims = {
             "iss": ISSUER,
@@ -89,18 +91,18 @@ class TokenIssuer:
             "role": user.role,
             "typ": kind,
             "tv": user.token_version,
-            "jti": secrets.token_urlsafe(12),
             "iat": int(now.timestamp()),
             "nbf": int(now.timestamp()),
             "exp": int((now + timedelta(seconds=seconds)).timestamp()),
         }
-        return jws.serialize_compact(HEADER, orjson.dumps(claims), self._key)
+        return jws.serialize_compact(HEADER, orjson.dumps(claims | names), self._key)
 
     def _checked(self, header: dict[str, Any], claims: Any, kind: Kind) -> Claims:
         if header != HEADER or not isinstance(claims, dict):
             raise ValueError("header")
         whole = {name: claims[name] for name in ("iat", "nbf", "exp", "user_id", "tv")}
         words = {name: claims[name] for name in ("iss", "aud", "sub", "typ", "jti", "username", "role")}
+        whole["sid"] = claims.get("sid", 0)
         if any(type(value) is not int for value in whole.values()):
             raise ValueError("numbers")
         if any(type(value) is not str for value in words.values()):
@@ -118,4 +120,10 @@ class TokenIssuer:
             token_version=whole["tv"],
             expires_at=datetime.fromtimestamp(whole["exp"], UTC),
             id=words["jti"],
+            session_id=whole["sid"],
         )
+
+
+def new_id() -> str:
+    """96 random bits, in 16 characters."""
+    return secrets.token_urlsafe(12)

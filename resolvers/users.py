@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
@@ -13,6 +14,8 @@ from resolvers import audit, audit_records, rules
 from resolvers.audit import Act, Deed
 from resolvers.context import Context, Service
 from resolvers.errors import Conflict, Invalid, NotFound
+from resolvers.sign_in import end_all
+from runner.bus import user_address
 
 NAME = re.compile(r"[\w.@-]{1,64}\Z")
 SHORTEST_PASSWORD = 8
@@ -51,9 +54,35 @@ async def set_password(service: Service, user_id: int, password: str) -> User:
     """A new password; every session of the user ends."""
     phc = await service.passwords.hash(checked_password(password))
     found = await service.store.run(replace_password, user_id, phc, on_the_machine(service))
+    return told(service, user_id, found)
+
+
+async def change(service: Service, user_id: int, *, role: str | None = None, disabled: bool | None = None) -> User:
+    """Another role, or whether the user is let in at all; every session of the user ends."""
+    values: dict[str, Any] = {} if disabled is None else {"disabled": disabled}
+    if role is not None:
+        values["role"] = Role(rules.one_of("role", role, Role))
+    return told(service, user_id, await service.store.run(change_row, user_id, values, on_the_machine(service)))
+
+
+def told(service: Service, user_id: int, found: User | None) -> User:
+    """Open streams of the user look at once whether they may go on."""
     if found is None:
         raise NotFound.named("user", user_id)
+    service.bus.hint(user_address(user_id))
     return found
+
+
+def change_row(conn: Connection, user_id: int, values: dict[str, Any], act: Act) -> User | None:
+    before = table.by_id(conn, user_id)
+    if before is None:
+        return None
+    table.update(conn, user_id, values | {"updated_at": act.at})
+    end_all(conn, user_id, act.at)
+    after = table.by_id(conn, user_id)
+    old, new = audit_records.difference(before, after, audit_records.USER)
+    audit.record(conn, act, Deed(AuditKind.USER_UPDATED, ObjectKind.USER, user_id, old, new))
+    return after
 
 
 def on_the_machine(service: Service) -> Act:
@@ -69,7 +98,7 @@ def insert(conn: Connection, name: str, phc: str, role: Role, act: Act) -> User:
 
 def replace_password(conn: Connection, user_id: int, phc: str, act: Act) -> User | None:
     table.update(conn, user_id, {"password_hash": phc, "updated_at": act.at})
-    if table.end_sessions(conn, user_id):
+    if end_all(conn, user_id, act.at):
         audit.record(conn, act, Deed(AuditKind.PASSWORD_CHANGED, ObjectKind.USER, user_id))
     return table.by_id(conn, user_id)
 

@@ -65,5 +65,10 @@ SCHEDULE = "schedule"
 SLOTS = "slots"
 
 
+def user_address(user_id: int) -> str:
+    """Hints that what the user may do has changed."""
+    return f"user:{user_id}"
+
+
 def execution_address(execution_id: int) -> str:
     return f"execution:{execution_id}"

@@ -77,7 +77,7 @@ class Mutation:
             raise
         return payloads.RefreshPayload(tokens=tokens)
 
-    @answering(payloads.LogoutPayload, "End all of your sessions.")
+    @answering(payloads.LogoutPayload, "End your session: its tokens stop working at once, its open subscriptions end.")
     async def logout(self, info: Info) -> Any:
         user: Any = await users.me(info.context.ctx)
         await sign_in.logout(info.context.ctx)

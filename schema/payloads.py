@@ -31,7 +31,7 @@ class RefreshPayload(Payload):
 
 @strawberry.type(description="The answer to `logout`.")
 class LogoutPayload(Payload):
-    user: User | None = strawberry.field(default=None, description="Whose sessions have all ended.")
+    user: User | None = strawberry.field(default=None, description="Whose session has ended.")
 
 
 @strawberry.type(description="The answer to `createServer`.")

@@ -8,9 +8,11 @@ from typing import TypeVar
 from db.values import Role
 from resolvers import sign_in
 from resolvers.context import Context
+from runner.bus import user_address
 from schema.beats import beats
 
 TRUST_SECONDS = 10.0
+BEAT_SECONDS = 1.0
 
 Event = TypeVar("Event")
 
@@ -18,21 +20,27 @@ Event = TypeVar("Event")
 async def while_standing(ctx: Context, events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
     """The events; Unauthenticated once the token has ended, or the user was signed out or disabled.
 
-    The user is looked up at least every 10 seconds, events or not.
+    The user is looked up at least every 10 seconds, events or not, and within a second when this process ends sessions
+    of theirs.
     """
-    loop = asyncio.get_running_loop()
+    loop, viewer = asyncio.get_running_loop(), ctx.need(Role.VIEWER)
     looked = loop.time()
 
     def trust_left() -> float:
         return max(0.0, min(seconds_left(ctx), looked + TRUST_SECONDS - loop.time()))
 
-    async with aclosing(beats(events, trust_left)) as beating:
-        async for event in beating:
-            if trust_left() <= 0:
-                await sign_in.check_standing(ctx)
-                looked = loop.time()
-            if event is not None:
-                yield event
+    def patience() -> float:
+        return min(BEAT_SECONDS, trust_left())
+
+    with ctx.service.bus.watch(user_address(viewer.user_id)) as watch:
+        async with aclosing(beats(events, patience)) as beating:
+            async for event in beating:
+                if watch.is_set or trust_left() <= 0:
+                    watch.clear()
+                    await sign_in.check_standing(ctx)
+                    looked = loop.time()
+                if event is not None:
+                    yield event
 
 
 def seconds_left(ctx: Context) -> float:

@@ -2,6 +2,7 @@
 
 from alembic import context
 
+import db.access_models  # noqa: F401 - so that its tables are known
 from db.models import User
 from db.rows import table_of
 

@@ -123,16 +123,24 @@ async def ends_everything(desk: Desk, found: Tokens) -> None:
         await sign_in.refresh(stranger(desk), found.refresh_token)
 
 
-async def test_signing_out_ends_every_session_of_the_user(desk: Desk, ada: Any) -> None:
+async def test_signing_out_ends_the_session_and_no_other(desk: Desk, ada: Any) -> None:
     first, second = await signed_in(desk), await signed_in(desk)
     ctx = Context(desk.service, await sign_in.authenticate(desk.service, first.access_token))
     await sign_in.check_standing(ctx)
     await sign_in.logout(ctx)
-    for found in (first, second):
-        await ends_everything(desk, found)
+    await ends_everything(desk, first)
     with pytest.raises(Unauthenticated, match="Your session has ended"):
         await sign_in.check_standing(ctx)
-    await sign_in.authenticate(desk.service, (await signed_in(desk)).access_token)
+    await sign_in.authenticate(desk.service, second.access_token)
+    await sign_in.refresh(stranger(desk), second.refresh_token)
+
+
+async def test_signing_out_with_a_token_of_no_session_ends_every_session(desk: Desk, ada: Any) -> None:
+    found, printed = await signed_in(desk), desk.service.tokens.access(ada)
+    await sign_in.logout(Context(desk.service, await sign_in.authenticate(desk.service, printed)))
+    await ends_everything(desk, found)
+    with pytest.raises(Unauthenticated):
+        await sign_in.authenticate(desk.service, printed)
 
 
 async def test_a_new_password_ends_every_session(desk: Desk, ada: Any) -> None:

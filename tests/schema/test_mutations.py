@@ -88,13 +88,17 @@ async def test_an_access_token_does_not_refresh_and_a_refresh_token_does_not_sig
     assert answer.status_code == 401
 
 
-async def test_signing_out_ends_every_session(fresh: Running) -> None:
-    refresh = fresh.service.tokens.refresh(fresh.users["viewer"])
-    found = await done(fresh, "mutation { logout { user { name } errors { code } } }", "logout", "viewer")
-    assert found["user"] == {"name": "the.viewer"}
-    assert (await fresh.post({"query": "{ me { name } }"}, "viewer")).status_code == 401
-    payload = (await fresh.data(REFRESH, None, token=refresh))["refresh"]
+async def test_signing_out_ends_the_session_and_no_other(fresh: Running) -> None:
+    login = {"name": "the.viewer", "password": PASSWORD}
+    own, other = [(await fresh.data(LOGIN, None, **login))["login"]["tokens"] for _ in range(2)]
+    signed = {"Authorization": f"Bearer {own['accessToken']}"}
+    query = {"query": "mutation { logout { user { name } errors { code } } }"}
+    answer = (await fresh.post(query, None, **signed)).json()
+    assert answer["data"]["logout"] == {"user": {"name": "the.viewer"}, "errors": []}
+    assert (await fresh.post({"query": "{ me { name } }"}, None, **signed)).status_code == 401
+    payload = (await fresh.data(REFRESH, None, token=own["refreshToken"]))["refresh"]
     assert payload["errors"][0]["code"] == "UNAUTHENTICATED"
+    assert (await fresh.data(REFRESH, None, token=other["refreshToken"]))["refresh"]["errors"] == []
 
 
 async def test_a_task_is_created_with_everything_that_was_asked_for(api: Running) -> None:

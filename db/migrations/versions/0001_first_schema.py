@@ -13,6 +13,7 @@ depends_on = None
 
 def upgrade() -> None:
     create_users()
+    create_sessions()
     create_servers()
     create_tasks()
     create_task_executions()
@@ -33,6 +34,7 @@ def downgrade() -> None:
     op.drop_table("task_executions")
     op.drop_table("tasks")
     op.drop_table("servers")
+    op.drop_table("sessions")
     op.drop_table("users")
 
 
@@ -50,6 +52,24 @@ def create_users() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("name"),
     )
+
+
+def create_sessions() -> None:
+    op.create_table(
+        "sessions",
+        sa.Column("id", BigId, autoincrement=True, nullable=False),
+        sa.Column("user_id", BigId, nullable=False),
+        sa.Column("refresh_id", sa.String(length=32), nullable=False),
+        sa.Column("previous_id", sa.String(length=32), nullable=True),
+        sa.Column("rotated_at", UtcTime(), nullable=False),
+        sa.Column("address", sa.String(length=64), nullable=False),
+        sa.Column("created_at", UtcTime(), nullable=False),
+        sa.Column("expires_at", UtcTime(), nullable=False),
+        sa.Column("ended_at", UtcTime(), nullable=True),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"]),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("ix_sessions_user", "sessions", ["user_id", "id"], unique=False)
 
 
 def create_servers() -> None:
