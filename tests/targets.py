@@ -48,7 +48,8 @@ class Target:
 
 def make_key(path: Path, *options: str, passphrase: str = "", kind: str = "ed25519") -> str:
     """A key pair at `path`, made by ssh-keygen. The private key's text."""
-    command = ["ssh-keygen", "-q", "-t", kind, "-N", passphrase, "-C", "test", "-f", str(path), *options]
+    size = ["-b", "2048"] if kind == "rsa" else []
+    command = ["ssh-keygen", "-q", "-t", kind, *size, "-N", passphrase, "-C", "test", "-f", str(path), *options]
     subprocess.run(command, check=True)
     return path.read_text()
 

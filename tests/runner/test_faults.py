@@ -18,6 +18,12 @@ pytestmark = pytest.mark.anyio
 store = both_stores
 
 
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("loop", "output", "persistence"):
+        monkeypatch.setattr(f"runner.{module}.LONGEST_PAUSE", 0.05)
+
+
 class Failing:
     """An obstacle: the units called `name` are refused `times` times."""
 
