@@ -1,0 +1,43 @@
+"""docs/schedules.md names a test for each case; these are there."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from db.values import Missed, Overlap, SlotOutcome
+from runner.cron import Dst
+from runner.terms import Terms
+
+ROOT = Path(__file__).parent.parent
+TEXT = (ROOT / "docs" / "schedules.md").read_text()
+NAMED = sorted(set(re.findall(r"`(test_\w+)`", TEXT)))
+
+
+def written() -> set[str]:
+    """The names of all test functions."""
+    found = set()
+    for path in (ROOT / "tests").rglob("test_*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                found.add(node.name)
+    return found
+
+
+def test_every_test_that_the_table_names_exists() -> None:
+    assert len(NAMED) > 40
+    assert sorted(set(NAMED) - written()) == []
+
+
+@pytest.mark.parametrize("word", [*SlotOutcome, *(word.name for kind in (Dst, Overlap, Missed) for word in kind)])
+def test_the_table_has_every_outcome_and_every_choice(word: str) -> None:
+    assert f"`{word}`" in TEXT or f"{word}`" in TEXT
+
+
+def test_the_first_choice_in_the_table_is_the_default() -> None:
+    usual = Terms()
+    for name, value in (("dst", usual.dst), ("overlap", usual.overlap), ("missed", usual.missed)):
+        first = re.search(rf"`{name}: (\w+)`", TEXT)
+        assert first is not None
+        assert first[1] == value.name
