@@ -28,9 +28,10 @@ def upgrade(conn: Connection) -> list[str]:
     if conn.dialect.name == "postgresql":
         conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
     found = missing(conn)
-    config = configuration()
-    config.attributes["connection"] = conn
-    command.upgrade(config, "head")
+    if found:
+        config = configuration()
+        config.attributes["connection"] = conn
+        command.upgrade(config, "head")
     return found
 
 

@@ -138,3 +138,10 @@ async def at_a_desk(template: Path, folder: Path) -> AsyncIterator[Desk]:
 async def desk(template: Path, tmp_path: Path) -> AsyncIterator[Desk]:
     async with at_a_desk(template, tmp_path) as found:
         yield found
+
+
+@pytest.fixture(scope="module")
+async def shared_desk(template: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
+    """One for many tests that leave nothing behind. The module's `anyio_backend` must be its own."""
+    async with at_a_desk(template, tmp_path_factory.mktemp("desk")) as found:
+        yield found

@@ -24,11 +24,12 @@ async def run(desk: Desk, task_id: int, **more: Any) -> Any:
 
 
 async def test_a_task_is_run_as_it_stands(desk: Desk) -> None:
-    task = (await desk.task(env={"A": "1"}, working_dir="/srv", timeout_seconds=9, output_limit=99)).task
+    own = {"env": {"A": "1"}, "working_dir": "/srv", "timeout_seconds": 9, "output_limit": 99, "run_mode": "attached"}
+    task = (await desk.task(**own)).task
     desk.clock.forward(5)
     row = await run(desk, task.id)
     assert (row.task_id, row.command, row.env, row.working_dir) == (task.id, "df -h", {"A": "1"}, "/srv")
-    assert (row.timeout_seconds, row.output_limit, row.server_id) == (9, 99, 1)
+    assert (row.timeout_seconds, row.output_limit, row.server_id, row.mode) == (9, 99, 1, "attached")
     assert (row.state, row.trigger, row.created_by) == (State.PENDING, Trigger.MANUAL, desk.users[Role.OPERATOR].id)
     assert row.created_at == desk.clock.now
     assert (await tasks.get(desk.viewer, task.id)).last_run == desk.clock.now
@@ -70,14 +71,19 @@ BAD: list[tuple[dict[str, Any], str, type[ServiceError]]] = [
 ]
 
 
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
 @pytest.mark.parametrize(("given", "field", "kind"), BAD)
 async def test_a_bad_value_is_refused_by_its_field(
-    desk: Desk, given: dict[str, Any], field: str, kind: type[ServiceError]
+    shared_desk: Desk, given: dict[str, Any], field: str, kind: type[ServiceError]
 ) -> None:
     with pytest.raises(kind) as caught:
-        await executions.run_command(desk.operator, desk.command(**given))
+        await executions.run_command(shared_desk.operator, shared_desk.command(**given))
     assert caught.value.field[0] == field
-    assert await desk.executions() == []
+    assert await shared_desk.executions() == []
 
 
 async def test_nothing_is_run_on_a_server_that_is_disabled_or_deleted(desk: Desk) -> None:

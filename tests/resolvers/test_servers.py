@@ -33,6 +33,11 @@ WHOLE: dict[str, Any] = {
 
 
 @pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
 def key() -> Any:
     return asyncssh.generate_private_key("ssh-ed25519")
 
@@ -123,9 +128,9 @@ BAD_CREDENTIALS = bad_credentials()
     ("given", "field"), [case[1:] for case in BAD_CREDENTIALS], ids=[case[0] for case in BAD_CREDENTIALS]
 )
 async def test_a_credential_that_cannot_sign_in_is_refused_and_not_repeated(
-    desk: Desk, given: dict[str, str], field: tuple[str, ...]
+    shared_desk: Desk, given: dict[str, str], field: tuple[str, ...]
 ) -> None:
-    new = NewCredential(**given)
+    new, desk = NewCredential(**given), shared_desk
     for call in (
         desk.server(name="other", credential=new),
         servers.update(desk.admin, 1, ServerChange(credential=new)),
@@ -181,8 +186,9 @@ BAD: list[tuple[dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("given", "field"), BAD, ids=lambda case: ascii(case)[:40])
 async def test_a_bad_value_is_refused_by_its_field_in_a_new_server_and_in_a_change(
-    desk: Desk, given: dict[str, Any], field: str
+    shared_desk: Desk, given: dict[str, Any], field: str
 ) -> None:
+    desk = shared_desk
     before = await servers.get(desk.viewer, 1)
     for call in (desk.server(**{"name": "other"} | given), servers.update(desk.admin, 1, ServerChange(**given))):
         with pytest.raises(Invalid) as caught:

@@ -28,6 +28,7 @@ WHOLE: dict[str, Any] = {
     "output_limit": 4096,
     "env": {"LANG": "C", "_": "line\nbreak"},
     "working_dir": "/srv",
+    "run_mode": "attached",
 }
 
 
@@ -45,6 +46,7 @@ async def test_what_is_not_given_is_the_services_default(desk: Desk) -> None:
     row = (await desk.task()).task
     assert (row.timezone, row.timeout_seconds, row.output_limit) == ("UTC", 300, 10 * 1024 * 1024)
     assert (row.env, row.working_dir, row.enabled, row.next_run) == ({}, None, True, None)
+    assert row.run_mode is None, "the server's"
 
 
 async def test_once_starts_one_execution_with_the_task(desk: Desk) -> None:
@@ -55,6 +57,7 @@ async def test_once_starts_one_execution_with_the_task(desk: Desk) -> None:
     assert (run.task_id, run.state, run.trigger, run.created_at) == (made.task.id, State.PENDING, Trigger.MANUAL, NOON)
     for name in ("command", "env", "working_dir", "timeout_seconds", "output_limit", "server_id"):
         assert getattr(run, name) == getattr(made.task, name)
+    assert run.mode == "attached"
     assert (await tasks.get(desk.viewer, made.task.id)).last_run == NOON
     assert made.task.next_run is None
 
@@ -133,6 +136,8 @@ BAD: list[tuple[dict[str, Any], str, type[ServiceError]]] = [
     ({"env": {"A": "x" * 32_769}}, "env.A", Invalid),
     ({"env": {f"A{n}": "x" for n in range(101)}}, "env", Invalid),
     ({"working_dir": ""}, "working_dir", Invalid),
+    ({"run_mode": "sometimes"}, "run_mode", Invalid),
+    ({"run_mode": ""}, "run_mode", Invalid),
     ({"working_dir": "relative"}, "working_dir", Invalid),
     ({"working_dir": "/a\0b"}, "working_dir", Invalid),
     ({"working_dir": "/" + "x" * 4096}, "working_dir", Invalid),
@@ -140,13 +145,18 @@ BAD: list[tuple[dict[str, Any], str, type[ServiceError]]] = [
 ]
 
 
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
 @pytest.fixture(params=BAD, ids=lambda case: f"{case[1]} {len(str(case[0]))}")
 def bad(request: Any) -> Any:
     return request.param
 
 
-async def test_a_bad_value_is_refused_by_its_field_in_a_new_task_and_in_a_change(desk: Desk, bad: Any) -> None:
-    given, field, kind = bad
+async def test_a_bad_value_is_refused_by_its_field_in_a_new_task_and_in_a_change(shared_desk: Desk, bad: Any) -> None:
+    (given, field, kind), desk = bad, shared_desk
     made = await desk.task(**WHOLE)
     for call in (desk.task(**given), tasks.update(desk.operator, made.task.id, TaskChange(**given))):
         with pytest.raises(kind) as caught:
@@ -173,9 +183,10 @@ async def test_what_is_changed_is_changed_and_nothing_else(desk: Desk) -> None:
 
 async def test_null_brings_a_default_back(desk: Desk) -> None:
     made = (await desk.task(**WHOLE)).task
-    change = TaskChange(timeout_seconds=None, output_limit=None, working_dir=None)
+    change = TaskChange(timeout_seconds=None, output_limit=None, working_dir=None, run_mode=None)
     row = await tasks.update(desk.operator, made.id, change)
     assert (row.timeout_seconds, row.output_limit, row.working_dir) == (300, 10 * 1024 * 1024, None)
+    assert row.run_mode is None
 
 
 async def test_disabling_takes_the_next_run_away_and_enabling_brings_it_back(desk: Desk) -> None:
