@@ -65,7 +65,7 @@ NEEDS: dict[Role, dict[Any, Call]] = {
 }
 ANYONE = {sign_in.login, sign_in.refresh, sign_in.exchange_link}
 # Steps of the ones above, which have checked.
-WITHIN = {"announced", "changed", "changed_limits", "changed_schedule", "begun", "doing"}
+WITHIN = {"announced", "changed", "changed_limits", "changed_schedule", "begun", "act_of"}
 CASES = [(needed, call) for needed, calls in NEEDS.items() for call in calls.values()]
 NAMES = [f"{fn.__module__.split('.')[1]}.{fn.__name__}" for calls in NEEDS.values() for fn in calls]
 
