@@ -8,6 +8,7 @@ import structlog
 from db import runners
 from db.runners import LEASE_SECONDS
 from db.session_lock import SessionLock
+from db.store import StoreUnavailable
 from runner.bus import Bus
 from runner.dispatcher import Dispatcher
 from runner.loop import Loop
@@ -45,7 +46,8 @@ class Leases(Loop):
     async def leave(self) -> None:
         """Let go of what is left running: another runner takes it over."""
         await self.stop()
-        await self.dispatcher.parts.store.run(runners.leave, self.dispatcher.runner_id)
+        with suppress(StoreUnavailable):  # then the lease ends by itself
+            await self.dispatcher.parts.store.run(runners.leave, self.dispatcher.runner_id)
         await self.lock.close()
 
     async def tick(self) -> float:

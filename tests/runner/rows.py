@@ -28,12 +28,12 @@ async def user(store: Store, name: str = "ada") -> int:
     return made.id
 
 
-def sealed(target: Target, server_id: int) -> bytes:
+def sealed(target: Target, server_id: int, vault: Vault = VAULT) -> bytes:
     secret = {"kind": "key", "secret": target.private_key, "passphrase": None, "certificate": None}
-    return VAULT.seal(orjson.dumps(secret), table="servers", row=str(server_id), field="credential")
+    return vault.seal(orjson.dumps(secret), table="servers", row=str(server_id), field="credential")
 
 
-async def server(store: Store, target: Target, **changes: Any) -> int:
+async def server(store: Store, target: Target, *, vault: Vault = VAULT, **changes: Any) -> int:
     """The id of a new server's row for `target`."""
     values = {
         "name": f"{target.name} {now().timestamp()}",
@@ -53,7 +53,7 @@ async def server(store: Store, target: Target, **changes: Any) -> int:
     }
     row = await store.run(servers.insert, values | changes)
     if "credential" not in changes:
-        await store.run(servers.update, row.id, {"credential": sealed(target, row.id)})
+        await store.run(servers.update, row.id, {"credential": sealed(target, row.id, vault)})
     return row.id
 
 
