@@ -11,6 +11,7 @@ Atom: TypeAlias = str | Part
 
 MOST = 256
 DEEPEST = 16
+MOST_OPEN = 48
 LONGEST_RANGE = 64
 RANGE = re.compile(r"(-?\d{1,6}|[A-Za-z])\.\.(-?\d{1,6}|[A-Za-z])(?:\.\.-?\d{1,4})?\Z")
 
@@ -19,7 +20,10 @@ def expanded(parts: tuple[Part, ...]) -> list[tuple[Part, ...]]:
     """The words that one word becomes. Raises TooComplex when they are more than 256."""
     if not any(isinstance(part, Literal) and not part.quoted and "{" in part.text for part in parts):
         return [parts]
-    return [joined(atoms) for atoms in alternatives(atomized(parts), 0)]
+    atoms = atomized(parts)
+    if atoms.count("{") > MOST_OPEN:
+        raise TooComplex("too many braces in one word")
+    return [joined(found) for found in alternatives(atoms, 0)]
 
 
 def atomized(parts: tuple[Part, ...]) -> list[Atom]:

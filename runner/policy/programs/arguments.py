@@ -92,17 +92,17 @@ def ip(shell: Shell, argv: Argv) -> Values:
     return (marks.OUTPUT,)
 
 
-EXECUTES = re.compile(r"(?:^|[;{}\n]|\d|/)\s*e\s+([^\n]+)")
-
-
-EXECUTED = re.compile(r"s([^\w\s]).*\1(.+)\1[gp]*e[gp]*\Z")
+EXECUTES = re.compile(r"(?:^|[;{}\n\d/])\s*+e\s++([^\n]+)")
 
 
 def sed(shell: Shell, argv: Argv) -> Values:
     """The `e` command, and the `e` flag of `s`."""
     for word in argv[1:]:
-        for found in (*EXECUTES.finditer(word), *EXECUTED.finditer(word)):
-            shell.text(found.group(found.lastindex or 1), "sed")
+        command = filters.substitution(word)
+        if command is not None and "e" in command[2]:
+            shell.text(command[1], "sed")
+        for found in list(EXECUTES.finditer(word))[:32]:
+            shell.text(found[1], "sed")
     return filters.sed(shell, argv)
 
 

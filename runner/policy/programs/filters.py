@@ -207,7 +207,12 @@ def characters(text: str) -> str:
     return re.sub(r"(.)-(.)", lambda found: "".join(map(chr, range(ord(found[1]), ord(found[2]) + 1))), text)[:512]
 
 
-SUBSTITUTE = re.compile(r"s(?P<mark>[^\w\s\\])(?P<old>.*?)(?P=mark)(?P<new>.*?)(?P=mark)(?P<flags>[gi]*)\Z", re.DOTALL)
+def substitution(script: str) -> tuple[str, str, str] | None:
+    """What `s/old/new/flags` replaces, with what, and its flags; None for other scripts."""
+    if script[:1] != "s" or re.match(r"[\w\s\\]", script[1:2]):
+        return None
+    parts = script[2:].split(script[1:2]) if len(script) > 1 else []
+    return (parts[0], parts[1], parts[2].strip()) if len(parts) == 3 else None
 
 
 def sed(shell: Shell, argv: Argv) -> Values:
@@ -216,11 +221,11 @@ def sed(shell: Shell, argv: Argv) -> Values:
     script = marks.plain(found.value("e", "--expression") or (found.rest[0] if found.rest else ""))
     if found.has("i", "--in-place"):
         return NOTHING
-    command = SUBSTITUTE.match(script)
-    if command is None or re.search(r"[][\\.*^$&]", command["old"] + command["new"]):
+    command = substitution(script)
+    if command is None or re.search(r"[][\\.*^$&]", command[0] + command[1]):
         return through(shell, argv)
-    count = -1 if "g" in command["flags"] else 1
-    return changed(shell, lambda text: text.replace(command["old"], command["new"], count))
+    old, new, flags = command
+    return changed(shell, lambda text: text.replace(old, new, -1 if "g" in flags else 1))
 
 
 def cut(shell: Shell, argv: Argv) -> Values:
