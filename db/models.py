@@ -105,6 +105,7 @@ class Task(SQLModel, table=True):
     output_limit: int = Field(sa_column=big_column())
     env: dict[str, str] = Field(sa_column=Column(JsonText, nullable=False))
     working_dir: str | None = Field(sa_column=Column(String(4096)))
+    run_mode: str | None = Field(sa_column=Column(String(16)))
     terms: dict[str, Any] = Field(sa_column=json_column(dict, "{}"))
     paused_at: datetime | None = Field(sa_column=time_column(nullable=True))
     paused_until: datetime | None = Field(sa_column=time_column(nullable=True))

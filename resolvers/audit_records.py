@@ -29,6 +29,7 @@ TASK = (
     "output_limit",
     "env",
     "working_dir",
+    "run_mode",
     "terms",
     "paused_at",
     "paused_until",

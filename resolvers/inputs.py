@@ -75,7 +75,7 @@ class TermsChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewTask:
-    """None for the time or output limit means the service's default."""
+    """None for the time or output limit means the service's default, and for the run mode the server's."""
 
     name: str
     command: str
@@ -87,6 +87,7 @@ class NewTask:
     output_limit: int | None = None
     env: Mapping[str, str] = field(default_factory=dict)
     working_dir: str | None = None
+    run_mode: str | None = None
     terms: TermsChange = TermsChange()
 
 
@@ -102,6 +103,7 @@ class TaskChange:
     output_limit: int | None | Missing = UNSET
     env: Mapping[str, str] | Missing = UNSET
     working_dir: str | None | Missing = UNSET
+    run_mode: str | None | Missing = UNSET
     terms: TermsChange | Missing = UNSET
 
 

@@ -41,6 +41,7 @@ def of_task(conn: Connection, task: Task, asked: Asked, most: int) -> Made:
         "working_dir": task.working_dir,
         "timeout_seconds": task.timeout_seconds,
         "output_limit": task.output_limit,
+        "mode": task.run_mode,
     }
     return insert(conn, wanted, asked, most)
 

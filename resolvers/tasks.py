@@ -11,7 +11,7 @@ from db import slots
 from db import tasks as table
 from db.models import Task, TaskExecution
 from db.tasks import TaskFilter
-from db.values import AuditKind, ObjectKind, Role, Trigger
+from db.values import AuditKind, Mode, ObjectKind, Role, Trigger
 from resolvers import audit, audit_records, commands, filters, paging, pending, rules, schedules, terms
 from resolvers.audit import Act, Deed
 from resolvers.context import Context
@@ -38,6 +38,7 @@ RULES = {
     "server_id": lambda value: rules.identifier("server_id", value),
     "env": rules.env,
     "working_dir": rules.working_dir,
+    "run_mode": lambda value: None if value is None else rules.one_of("run_mode", value, Mode),
 }
 
 

@@ -194,6 +194,7 @@ def run_of(task: Task, slot: datetime, now: datetime) -> dict[str, Any]:
         "working_dir": task.working_dir,
         "timeout_seconds": task.timeout_seconds,
         "output_limit": task.output_limit,
+        "mode": task.run_mode,
         "trigger": Trigger.SCHEDULE,
         "slot": slot,
         "attempt": 1,

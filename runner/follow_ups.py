@@ -143,6 +143,7 @@ class Following:
             return
         again = {name: getattr(run, name) for name in REPEATED}
         values = again | {"trigger": Trigger.RETRY, "attempt": run.attempt + 1, "created_at": self.now}
+        values["mode"] = task.run_mode  # that of the run is how it went in the end
         self._start(line, values, retries_left=line.retries_left - 1)
 
 

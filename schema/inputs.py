@@ -15,7 +15,7 @@ from schema.scalars import Long
 from schema.schedule_inputs import BlackoutInput, TermsInput
 
 ABSENT: Any = strawberry.UNSET
-NULLABLE = frozenset({"timeout_seconds", "output_limit", "working_dir"})
+NULLABLE = frozenset({"timeout_seconds", "output_limit", "working_dir", "run_mode"})
 
 
 @strawberry.input(description="An environment variable of a command.")
@@ -120,6 +120,9 @@ class CreateTaskInput:
     working_dir: str | None = strawberry.field(
         default=None, description="An absolute path, or one that starts with `~/`; else the account's home."
     )
+    run_mode: Mode | None = strawberry.field(
+        default=None, description="How its runs are driven; the server's way if there is none."
+    )
     terms: TermsInput | None = strawberry.field(default=None, description="How its slots become runs.")
 
     def wanted(self) -> inputs.NewTask:
@@ -134,6 +137,7 @@ class CreateTaskInput:
             output_limit=self.output_limit,
             env=environment(self.env),
             working_dir=self.working_dir,
+            run_mode=self.run_mode,
             terms=inputs.TermsChange() if self.terms is None else self.terms.wanted(),
         )
 
@@ -159,6 +163,9 @@ class UpdateTaskInput:
         default=ABSENT, description="Environment variables of the command, in place of those of before."
     )
     working_dir: str | None = strawberry.field(default=ABSENT, description="Where to run it; null for the home.")
+    run_mode: Mode | None = strawberry.field(
+        default=ABSENT, description="How its runs are driven; null for the server's way."
+    )
     terms: TermsInput | None = strawberry.field(default=ABSENT, description="How its slots become runs.")
 
     def wanted(self) -> inputs.TaskChange:

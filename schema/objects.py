@@ -84,6 +84,7 @@ class Task:
         name="outputLimitBytes", description="How much of a run's output is kept, both streams together."
     )
     working_dir: str | None = strawberry.field(description="Where it runs; the account's home if there is none.")
+    run_mode: Mode | None = strawberry.field(description="How its runs are driven; null for the way of its server.")
     next_run: datetime | None = strawberry.field(description="When it is due next.")
     last_run: datetime | None = strawberry.field(description="When it was last started.")
     paused_at: datetime | None = strawberry.field(description="When its schedule was paused; null if it is not.")
@@ -174,7 +175,7 @@ class Execution:
     cancel_at: datetime | None = strawberry.field(
         name="cancelRequestedAt", description="When someone asked that it stop."
     )
-    mode: Mode | None = strawberry.field(description="How it is driven; null until it starts.")
+    mode: Mode | None = strawberry.field(description="How it is driven; null until it starts or its task says.")
     verified_gone: bool | None = strawberry.field(
         description="After a stop: whether a look at the server found nothing of it left; null when nobody looked."
     )

@@ -55,6 +55,7 @@ TASK = {
     "output_limit": st.none() | ints,
     "env": envs,
     "working_dir": st.none() | texts,
+    "run_mode": st.none() | texts,
 }
 COMMAND = {
     name: TASK[name] for name in ("command", "server_id", "timeout_seconds", "output_limit", "env", "working_dir")

@@ -66,6 +66,12 @@ async def test_every_byte_of_both_streams_comes_back_and_the_spool_is_gone(
     await until(lambda: files(target, row) == [])
 
 
+async def test_a_run_whose_task_says_how_is_driven_so_whatever_its_server_says(rig: Rig, server: int) -> None:
+    row = await rig.ran(server, "echo hello", mode=Mode.ATTACHED)
+    assert (row.state, row.mode, (await rig.output(row.id))[0]) == (State.SUCCESS, Mode.ATTACHED, b"hello\n")
+    assert "ran attached" not in (row.message or ""), "it was asked for, and is no fallback"
+
+
 async def test_large_output_without_a_line_end_comes_back_whole(rig: Rig, server: int) -> None:
     row = await rig.ran(server, "head -c 5000000 /dev/zero | tr '\\0' x; head -c 300000 /dev/zero >&2")
     assert row.state == State.SUCCESS

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from db.values import Missed, Overlap, Reason, State, Trigger
+from db.values import Missed, Mode, Overlap, Reason, State, Trigger
 from runner.terms import Terms
 from tests.runner.ledger import Ledger, at, ledger
 
@@ -174,6 +174,17 @@ async def failed_run(ledger: Ledger, terms: Terms = RETRYING, **ending: Any) -> 
     (run,) = await ledger.runs(task)
     await ledger.end(run.id, end_time=at(70), **(UNREACHABLE | ending))
     return task
+
+
+async def test_every_try_is_driven_as_the_task_says_however_the_one_before_went(ledger: Ledger) -> None:
+    task = await ledger.task("0 * * * *", RETRYING, next_run=at(60), run_mode=Mode.ATTACHED)
+    await ledger.fire(60)
+    (run,) = await ledger.runs(task)
+    await ledger.end(run.id, end_time=at(70), mode=Mode.DURABLE, **UNREACHABLE)
+    await ledger.follow(71)
+    await ledger.follow(100)
+    assert run.mode == Mode.ATTACHED
+    assert [each.mode for each in await ledger.runs(task)] == [Mode.DURABLE, Mode.ATTACHED]
 
 
 async def test_an_unreachable_server_is_tried_again_after_a_delay_that_doubles_up_to_the_limit(

@@ -230,6 +230,8 @@ def test_the_table_has_every_field_of_every_mutation() -> None:
         ("createServer", {"hostKeys": [1]}, "hostKeys"),
         ("createServer", {"created_by": 1}, "created_by"),
         ("createTask", {"enabled": "yes"}, "enabled"),
+        ("createTask", {"runMode": "SOMEHOW"}, "runMode"),
+        ("updateTask", {"runMode": 1}, "runMode"),
         ("createTask", {"outputLimitBytes": 2**63}, "outputLimitBytes"),
         ("createTask", {"outputLimitBytes": 1.5}, "outputLimitBytes"),
         ("createTask", {"serverId": 1.5}, "serverId"),

@@ -16,7 +16,7 @@ LOGIN = """mutation($name: String!, $password: String!) { login(input: {username
 REFRESH = """mutation($token: String!) { refresh(input: {refreshToken: $token}) {
   tokens { accessToken refreshToken user { name } } errors { __typename code message field } } }"""
 CREATE_TASK = """mutation($input: CreateTaskInput!) { createTask(input: $input) {
-  task { id name command serverId cronExpr timezone enabled timeoutSeconds outputLimitBytes envNames workingDir
+  task { id name command serverId cronExpr timezone enabled timeoutSeconds outputLimitBytes envNames workingDir runMode
     nextRun lastRun createdBy { name } }
   execution { id trigger state task { name } } errors { code message field } } }"""
 UPDATE_TASK = """mutation($input: UpdateTaskInput!) { updateTask(input: $input) {
@@ -111,6 +111,7 @@ async def test_a_task_is_created_with_everything_that_was_asked_for(api: Running
         outputLimitBytes=5_000_000,
         env=[{"name": "B", "value": "2"}, {"name": "A", "value": "1"}],
         workingDir="/tmp",
+        runMode="ATTACHED",
     )
     task = (await done(api, CREATE_TASK, "createTask", input=wanted))["task"]
     next_run = task.pop("nextRun")
@@ -127,6 +128,7 @@ async def test_a_task_is_created_with_everything_that_was_asked_for(api: Running
         "outputLimitBytes": 5_000_000,
         "envNames": ["A", "B"],
         "workingDir": "/tmp",
+        "runMode": "ATTACHED",
         "lastRun": None,
         "createdBy": {"name": "the.operator"},
     }

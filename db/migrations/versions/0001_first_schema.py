@@ -125,6 +125,7 @@ def create_tasks() -> None:
         sa.Column("output_limit", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("env", JsonText(), nullable=False),
         sa.Column("working_dir", sa.String(length=4096), nullable=True),
+        sa.Column("run_mode", sa.String(length=16), nullable=True),
         sa.Column("terms", JsonText(), server_default="{}", nullable=False),
         sa.Column("paused_at", UtcTime(), nullable=True),
         sa.Column("paused_until", UtcTime(), nullable=True),
