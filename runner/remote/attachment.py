@@ -78,9 +78,11 @@ class Attachment:
 
     async def stop(self, why: str) -> None:
         """End the run, and wait until what is left of it is known; what has not come up yet gets time to."""
-        await self.wire.until(lambda: self._has_ended or self.wire.identity is not None, IDENTITY_SECONDS)
-        self.say(f"stop {why}")
-        await self._looked()
+        wire = self.wire
+        await wire.until(lambda: self._has_ended or bool(wire.identity or wire.refusal), IDENTITY_SECONDS)
+        if wire.refusal is None:
+            self.say(f"stop {why}")
+            await self._looked()
 
     async def finish(self) -> Look | None:
         """End what is left of it. None: the target does not tell."""

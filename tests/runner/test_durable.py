@@ -8,17 +8,26 @@ from pathlib import Path
 
 import pytest
 
+from db import transitions
 from db.models import TaskExecution
 from db.store import Store
 from db.values import Mode, Reason, State
 from runner.attached import attached
 from runner.durable import durable
+from runner.execution import Drive
+from runner.outcome import Outcome
+from runner.remote import attachment
+from runner.spooled import Spooled
+from runner.ssh import Connection
+from tests.runner import rows
 from tests.runner.conftest import until
+from tests.runner.remote.local import carrying
 from tests.runner.rig import Rig, Wanted, running
 from tests.targets import Target
 
 pytestmark = pytest.mark.anyio
 
+NOTED = {"spool": "1-00112233445566aa.", "at": rows.now().timestamp()}
 EVERY_BYTE = "".join(f"\\{byte:03o}" for byte in range(256))
 WAYS = {Mode.DURABLE: durable, Mode.ATTACHED: attached}
 
@@ -47,14 +56,6 @@ def files(target: Target, row: TaskExecution) -> list[Path]:
 def spool_of(row: TaskExecution) -> str:
     assert row.remote is not None
     return str(row.remote["spool"])
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
 
 
 async def test_every_byte_of_both_streams_comes_back_and_the_spool_is_gone(
@@ -135,7 +136,8 @@ async def test_a_run_that_ends_while_nobody_watches_is_told_as_it_ended(store: S
         server = await first.server(target, run_mode=Mode.DURABLE)
         id = await first.pending(server, "echo before; sleep 0.7; echo after; exit 9")
         await first.printed(id)
-    await asyncio.sleep(1.5)
+        row = await first.row(id)
+    await until(lambda: carrying(spool_of(row)) == [])
     async with running(rig_on(store, "runner-2")) as second:
         row = await second.ended(id)
     assert (row.exit_code, (await second.output(id))[0]) == (9, b"before\nafter\n")
@@ -158,38 +160,6 @@ def kill_sessions(target: Target) -> None:
             os.kill(int(child), signal.SIGKILL)
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        "sleep 300",
-        "trap '' TERM HUP; while :; do sleep 1; done",
-        "sleep 300 | sleep 300 | cat",
-        "(trap '' TERM HUP INT; exec sleep 300) & sleep 300",
-        "setsid sleep 300 & setsid sh -c 'trap \"\" TERM; sleep 300; :' & sleep 300",
-    ],
-)
-async def test_cancel_leaves_nothing_alive_and_has_looked(rig: Rig, server: int, command: str, tmp_path: Path) -> None:
-    id = await rig.pending(server, f"echo up; {command}")
-    await rig.printed(id)
-    row = await rig.row(id)
-    await rig.cancel(id)
-    ended = await rig.ended(id)
-    assert (ended.state, ended.reason, ended.verified_gone) == (State.CANCELLED, Reason.CANCELLED, True)
-    assert marked(spool_of(row)) == []
-
-
-def marked(spool: str) -> list[int]:
-    """Pids of processes that carry the run's mark."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/environ"):
-        try:
-            if f"SSHCAST_SPOOL={spool}".encode() in path.read_bytes():
-                found.append(int(path.parent.name))
-        except (ProcessLookupError, FileNotFoundError, PermissionError):
-            continue
-    return [pid for pid in found if is_alive(pid)]
-
-
 async def test_the_time_limit_holds_on_the_target_even_when_nobody_watches(
     store: Store, target: Target, tmp_path: Path
 ) -> None:
@@ -199,7 +169,7 @@ async def test_the_time_limit_holds_on_the_target_even_when_nobody_watches(
         id = await first.pending(server, "echo up; sleep 300", timeout_seconds=2)
         await first.printed(id)
         spool = spool_of(await first.row(id))
-    await until(lambda: marked(spool) == [])
+    await until(lambda: carrying(spool) == [])
     async with running(rig_on(store, "runner-2")) as second:
         row = await second.ended(id)
     assert (row.state, row.reason, row.verified_gone) == (State.TIMEOUT, Reason.TIMEOUT, True)
@@ -215,7 +185,7 @@ async def test_the_output_cap_ends_the_run(rig: Rig, server: int) -> None:
 async def test_a_child_that_keeps_stdout_open_does_not_keep_the_run(rig: Rig, server: int) -> None:
     row = await rig.ran(server, "echo started; sleep 20 & exit 4")
     assert (row.exit_code, (await rig.output(row.id))[0]) == (4, b"started\n")
-    for pid in marked(spool_of(row)):
+    for pid in carrying(spool_of(row)):
         os.kill(pid, signal.SIGKILL)
 
 
@@ -229,19 +199,19 @@ async def identified(rig: Rig, id: int) -> tuple[TaskExecution, dict[str, str]]:
 
 
 async def test_a_supervisor_that_was_killed_makes_the_run_lost_and_never_run_again(
-    rig: Rig, server: int, tmp_path: Path
+    rig: Rig, server: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(attachment, "QUIETLY_SECONDS", 0.2)
     counter = tmp_path / "counter"
-    id = await rig.pending(server, f"echo ran >>{counter}; echo up; sleep 3")
+    id = await rig.pending(server, f"echo ran >>{counter}; echo up; sleep 60")
     await rig.printed(id)
     row, identity = await identified(rig, id)
     os.kill(int(identity["pid"]), signal.SIGKILL)
     ended = await rig.ended(id)
-    assert (ended.state, ended.reason) == (State.FAILED, Reason.LOST)
+    assert (ended.state, ended.reason, ended.verified_gone) == (State.FAILED, Reason.LOST, True)
+    assert carrying(spool_of(row)) == []
     assert "whether the command finished is unknown" in (ended.message or "")
     assert counter.read_text() == "ran\n"
-    for pid in marked(spool_of(row)):
-        os.kill(pid, signal.SIGKILL)
 
 
 async def test_a_spool_that_vanished_makes_the_run_lost_and_never_run_again(
@@ -254,11 +224,46 @@ async def test_a_spool_that_vanished_makes_the_run_lost_and_never_run_again(
         id = await first.pending(server, f"echo ran >>{counter}; echo up; sleep 1")
         await first.printed(id)
         row, _ = await identified(first, id)
-    await until(lambda: marked(spool_of(row)) == [])
+    await until(lambda: carrying(spool_of(row)) == [])
     for file in files(openssh, row):
         file.unlink()
     async with running(rig_on(store, "runner-2")) as second:
         ended = await second.ended(id)
     assert ended.reason == Reason.LOST
     assert "gone" in (ended.message or "")
+    assert counter.read_text() == "ran\n"
+
+
+async def test_a_run_cancelled_while_nobody_knows_whether_it_began_never_begins(
+    store: Store, target: Target, tmp_path: Path
+) -> None:
+    """The first runner died between its note and the start."""
+    counter = tmp_path / "counter"
+
+    async def dies(drive: Drive, connection: Connection) -> Outcome:
+        await Spooled.begin(drive)
+        await asyncio.Event().wait()
+        raise AssertionError("never")
+
+    first = Rig(Wanted(store=store, ways={Mode.DURABLE: dies}))
+    async with running(first):
+        server = await first.server(target, run_mode=Mode.DURABLE)
+        id = await first.pending(server, f"echo ran >>{counter}")
+        await first.noted(id)
+    assert await first.cancel(id) == "requested"
+    async with running(rig_on(store, "runner-2")) as second:
+        row = await second.ended(id)
+        await until(lambda: [file.suffix for file in files(target, row)] == [".go"])
+    assert (row.state, row.message, row.verified_gone) == (State.CANCELLED, "cancelled before it started", True)
+    assert not counter.exists()
+
+
+async def test_a_start_that_nobody_knows_of_is_made_once(store: Store, target: Target, tmp_path: Path) -> None:
+    """The first runner died between its note and the start, and there is no cancel."""
+    counter = tmp_path / "counter"
+    server = await rows.server(store, target, run_mode=Mode.DURABLE)
+    row = await rows.claimed(store, server, command=f"echo ran >>{counter}; exit 5")
+    await store.run(transitions.update_claimed, row.id, row.fence, {"mode": Mode.DURABLE, "remote": NOTED})
+    async with running(rig_on(store, "runner-2")) as second:
+        assert (await second.ended(row.id)).exit_code == 5
     assert counter.read_text() == "ran\n"

@@ -9,9 +9,9 @@ import pytest
 
 from db.models import TaskExecution
 from db.store import Store
-from db.values import Mode, State
+from db.values import Mode, Reason, State
 from runner.attached import attached
-from runner.durable import NO_FOLDER, durable
+from runner.durable import NO_FOLDER, NO_SHELL, durable
 from runner.remote import program
 from tests.runner.conftest import until
 from tests.runner.rig import Rig, Wanted, running
@@ -153,3 +153,15 @@ async def test_a_folder_of_somebody_else_is_not_used(rig: Rig, sshd: Sshd, tmp_p
     (home / ".sshcast").symlink_to(tmp_path / "elsewhere")
     await is_whole(rig, await ran(rig, sshd(home)))
     assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+async def test_an_account_that_runs_one_thing_only_runs_that_and_says_so(rig: Rig, sshd: Sshd, tmp_path: Path) -> None:
+    row = await ran(rig, sshd(tmp_path / "home", "ForceCommand echo only this; exit 5"))
+    assert (row.mode, row.exit_code, row.message) == (Mode.ATTACHED, 5, NO_SHELL)
+    assert await rig.output(row.id) == (b"only this\n", b"")
+
+
+async def test_a_server_that_opens_no_channel_has_started_nothing(rig: Rig, sshd: Sshd, tmp_path: Path) -> None:
+    row = await ran(rig, sshd(tmp_path / "home", "MaxSessions 0"))
+    assert (row.state, row.reason) == (State.FAILED, Reason.UNREACHABLE)
+    assert "opened no channel" in (row.message or "")

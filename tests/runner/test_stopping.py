@@ -1,0 +1,43 @@
+"""Cancelling processes of all kinds, in both modes: nothing is left alive, and the record has looked."""
+
+import asyncio
+
+import pytest
+
+from db.store import Store
+from db.values import Mode, Reason, State
+from runner.attached import attached
+from runner.durable import durable
+from tests.runner.remote.local import carrying
+from tests.runner.remote.test_stopping import TREES
+from tests.runner.rig import Rig, Wanted, running
+from tests.targets import Target
+
+pytestmark = pytest.mark.anyio
+
+WAYS = {Mode.DURABLE: durable, Mode.ATTACHED: attached}
+
+
+async def cancelled(rig: Rig, server: int, tree: str) -> None:
+    id = await rig.pending(server, f"echo up; {tree}")
+    await rig.printed(id)
+    assert await rig.cancel(id) == "requested"
+    row = await rig.ended(id)
+    assert (row.state, row.reason, row.verified_gone) == (State.CANCELLED, Reason.CANCELLED, True), row.message
+    remote = row.remote or {}
+    assert carrying(remote.get("spool") or remote["mark"]) == []
+
+
+@pytest.mark.parametrize("mode", WAYS)
+async def test_cancel_leaves_nothing_alive_and_has_looked(store: Store, target: Target, mode: Mode) -> None:
+    async with running(Rig(Wanted(store=store, ways=dict(WAYS)))) as rig:
+        server = await rig.server(target, run_mode=mode)
+        await asyncio.gather(*(cancelled(rig, server, tree) for tree in TREES.values()))
+
+
+@pytest.mark.parametrize("mode", WAYS)
+async def test_the_time_limit_leaves_nothing_alive_and_has_looked(store: Store, target: Target, mode: Mode) -> None:
+    async with running(Rig(Wanted(store=store, ways=dict(WAYS)))) as rig:
+        server = await rig.server(target, run_mode=mode)
+        row = await rig.ran(server, f"echo up; {TREES['other session']}", timeout_seconds=1)
+    assert (row.state, row.reason, row.verified_gone) == (State.TIMEOUT, Reason.TIMEOUT, True), row.message
