@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from tests.postgres import Postgres, postgres
-from tests.resolvers.desk import desk, shared_desk
+from tests.resolvers.desk import desk, either_desk, shared_desk
 from tests.runner.stores import template
 from tests.service import Running, running
 
-__all__ = ["desk", "postgres", "shared_desk", "template"]
+__all__ = ["desk", "either_desk", "postgres", "shared_desk", "template"]
 
 Database = Callable[[], AbstractAsyncContextManager[dict[str, str]]]
 

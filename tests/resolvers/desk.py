@@ -113,11 +113,12 @@ class Desk:
 
 
 @asynccontextmanager
-async def at_a_desk(template: Path, folder: Path) -> AsyncIterator[Desk]:
+async def at_a_desk(template: Path, folder: Path, **settings: Any) -> AsyncIterator[Desk]:
+    """On SQLite, unless `settings` name another database."""
     data, clock = folder / "data", Clock()
     data.mkdir(mode=0o700)
     shutil.copy(template, data / "sshcast.db")
-    async with opened(Settings(data=data)) as service:
+    async with opened(Settings(data=data, **settings)) as service:
         made = replace(
             service,
             clock=clock,
@@ -137,6 +138,13 @@ async def at_a_desk(template: Path, folder: Path) -> AsyncIterator[Desk]:
 @pytest.fixture
 async def desk(template: Path, tmp_path: Path) -> AsyncIterator[Desk]:
     async with at_a_desk(template, tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+async def either_desk(database: Any, template: Path, tmp_path: Path) -> AsyncIterator[Desk]:
+    """For what the database decides: on SQLite and on PostgreSQL."""
+    async with database() as settings, at_a_desk(template, tmp_path, **settings) as found:
         yield found
 
 

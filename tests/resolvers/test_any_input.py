@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from resolvers import executions, output, servers, sign_in, tasks
 from resolvers.errors import ServiceError
 from resolvers.inputs import NewCredential, RunTask, ServerChange, TaskChange
 from resolvers.paging import PageRequest
+from tests.postgres import Postgres
 from tests.resolvers.desk import Desk, at_a_desk
 
 TRICKY = [
@@ -110,28 +112,23 @@ def some(parts: dict[str, Any]) -> Any:
     return st.fixed_dictionaries({}, optional=parts)
 
 
-@pytest.fixture(scope="module")
-def asked(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Any]]:
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def asked(request: Any, template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Any]]:
     """Asks something of one service: an error must be one that callers are told, and fit to be sent."""
+    server: Postgres | None = request.getfixturevalue("postgres") if request.param == "postgresql" else None
     with asyncio.Runner() as runner:
-        opened = at_a_desk(template, tmp_path_factory.mktemp("any"))
-        desk = runner.run(entered(opened))
-        runner.run(entered_task(desk))
-
-        def ask(question: Callable[[Desk], Awaitable[Any]]) -> None:
-            runner.run(told(question, desk))
-
-        yield ask
-        runner.run(opened.__aexit__(None, None, None))
+        held = AsyncExitStack()
+        desk = runner.run(opened(held, template, tmp_path_factory.mktemp("any"), server))
+        yield lambda question: runner.run(told(question, desk))
+        runner.run(held.aclose())
 
 
-async def entered(opened: Any) -> Desk:
-    desk: Desk = await opened.__aenter__()
-    return desk
-
-
-async def entered_task(desk: Desk) -> None:
+async def opened(held: AsyncExitStack, template: Path, folder: Path, server: Postgres | None) -> Desk:
+    """A service with a task and an execution."""
+    settings = {} if server is None else {"database_url": await held.enter_async_context(server.database())}
+    desk = await held.enter_async_context(at_a_desk(template, folder, **settings))
     await desk.task(cron_expr="@once")
+    return desk
 
 
 async def told(question: Callable[[Desk], Awaitable[Any]], desk: Desk) -> None:

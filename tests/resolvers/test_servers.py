@@ -207,18 +207,18 @@ async def test_tags_are_kept_once_in_their_order(desk: Desk) -> None:
     assert (await desk.server(name="other", tags=["b", "a", "b"])).tags == ["b", "a"]
 
 
-async def test_a_name_is_one_servers_until_it_is_deleted(desk: Desk) -> None:
-    other = await desk.server(name="other")
-    for call in (desk.server(name="other"), servers.update(desk.admin, 1, ServerChange(name="other"))):
+async def test_a_name_is_one_servers_until_it_is_deleted(either_desk: Desk) -> None:
+    other = await either_desk.server(name="other")
+    for call in (either_desk.server(name="other"), servers.update(either_desk.admin, 1, ServerChange(name="other"))):
         with pytest.raises(Conflict, match="There is a server named other already") as caught:
             await call
         assert caught.value.field == ("name",)
-    await servers.delete(desk.admin, other.id)
-    assert (await desk.server(name="other")).id != other.id
+    await servers.delete(either_desk.admin, other.id)
+    assert (await either_desk.server(name="other")).id != other.id
 
 
-async def test_of_many_that_take_a_name_at_once_one_gets_it(desk: Desk) -> None:
-    found = await asyncio.gather(*(desk.server(name="other") for _ in range(8)), return_exceptions=True)
+async def test_of_many_that_take_a_name_at_once_one_gets_it(either_desk: Desk) -> None:
+    found = await asyncio.gather(*(either_desk.server(name="other") for _ in range(8)), return_exceptions=True)
     assert [isinstance(each, Conflict) for each in found].count(False) == 1
 
 
@@ -239,8 +239,8 @@ async def test_a_deleted_server_is_gone_and_its_history_knows_it(desk: Desk) -> 
     assert (await tasks.get(desk.viewer, task.id)).server_id == 1
 
 
-async def test_of_two_that_delete_a_server_one_does(desk: Desk) -> None:
-    found = await asyncio.gather(*(servers.delete(desk.admin, 1) for _ in range(2)), return_exceptions=True)
+async def test_of_two_that_delete_a_server_one_does(either_desk: Desk) -> None:
+    found = await asyncio.gather(*(servers.delete(either_desk.admin, 1) for _ in range(2)), return_exceptions=True)
     assert sorted(type(each).__name__ for each in found) == ["NotFound", "Row"]
 
 

@@ -49,16 +49,16 @@ async def test_what_is_not_given_is_the_services_default(desk: Desk) -> None:
     assert row.run_mode is None, "the server's"
 
 
-async def test_once_starts_one_execution_with_the_task(desk: Desk) -> None:
-    made = await desk.task(**WHOLE | {"cron_expr": "@once"})
-    (run,) = await desk.executions()
+async def test_once_starts_one_execution_with_the_task(either_desk: Desk) -> None:
+    made = await either_desk.task(**WHOLE | {"cron_expr": "@once"})
+    (run,) = await either_desk.executions()
     assert made.execution is not None
     assert run.id == made.execution.id
     assert (run.task_id, run.state, run.trigger, run.created_at) == (made.task.id, State.PENDING, Trigger.MANUAL, NOON)
     for name in ("command", "env", "working_dir", "timeout_seconds", "output_limit", "server_id"):
         assert getattr(run, name) == getattr(made.task, name)
     assert run.mode == "attached"
-    assert (await tasks.get(desk.viewer, made.task.id)).last_run == NOON
+    assert (await tasks.get(either_desk.viewer, made.task.id)).last_run == NOON
     assert made.task.next_run is None
 
 
@@ -205,15 +205,15 @@ async def test_saying_again_what_is_so_moves_no_slot(desk: Desk, seconds: int) -
     assert row.next_run == made.next_run
 
 
-async def test_changes_at_once_leave_the_next_run_that_their_outcome_has(desk: Desk) -> None:
-    made = (await desk.task(cron_expr="0 * * * *")).task
+async def test_changes_at_once_leave_the_next_run_that_their_outcome_has(either_desk: Desk) -> None:
+    made = (await either_desk.task(cron_expr="0 * * * *")).task
     for n in range(15):
         first = TaskChange(cron_expr=f"{n} * * * *", timezone="Asia/Kathmandu" if n % 2 else "UTC")
         second = TaskChange(enabled=n % 3 != 0)
-        await asyncio.gather(*(tasks.update(desk.operator, made.id, change) for change in (first, second)))
-        row = await tasks.get(desk.viewer, made.id)
+        await asyncio.gather(*(tasks.update(either_desk.operator, made.id, change) for change in (first, second)))
+        row = await tasks.get(either_desk.viewer, made.id)
         assert (row.cron_expr, row.enabled) == (first.cron_expr, second.enabled)
-        due = cron.parse(row.cron_expr, timezone=row.timezone).next_after(desk.clock.now)
+        due = cron.parse(row.cron_expr, timezone=row.timezone).next_after(either_desk.clock.now)
         assert due is not None
         assert row.next_run == (due.at if row.enabled else None)
 
@@ -252,9 +252,11 @@ async def test_a_deleted_task_leaves_its_history_and_its_name_behind(desk: Desk)
     assert [row.task_id for row in await desk.executions()] == [made.task.id]
 
 
-async def test_of_two_that_delete_a_task_one_does(desk: Desk) -> None:
-    made = (await desk.task()).task
-    found = await asyncio.gather(*(tasks.delete(desk.operator, made.id) for _ in range(2)), return_exceptions=True)
+async def test_of_two_that_delete_a_task_one_does(either_desk: Desk) -> None:
+    made = (await either_desk.task()).task
+    found = await asyncio.gather(
+        *(tasks.delete(either_desk.operator, made.id) for _ in range(2)), return_exceptions=True
+    )
     assert sorted(type(each).__name__ for each in found) == ["NotFound", "Row"]
 
 
