@@ -77,7 +77,7 @@ async def opened(settings: Settings) -> AsyncIterator[Service]:
             store=store,
             bus=Bus(),
             vault=Vault(*master_keys.of(settings), renew=lambda: master_keys.of(settings)),
-            policy=Policy.load(),
+            policy=Policy.load(mode=settings.policy_mode),
             passwords=Passwords(),
             tokens=TokenIssuer(
                 signing_key(settings),

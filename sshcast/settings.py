@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import available_timezones
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -56,6 +56,9 @@ class Settings(BaseSettings):
     runner_slots: int = Field(200, ge=1, description="Executions that this process drives at once.")
     drain_seconds: float = Field(10, ge=0, description="How long attached runs may go on after a stop was asked for.")
     cron_floor_seconds: int = Field(1, ge=1, description="The shortest interval that a schedule may have.")
+    policy_mode: Literal["standard", "strict", "audit"] = Field(
+        "standard", description="How strictly the command policy is taken; `audit` refuses nothing."
+    )
     timezone: str = Field("UTC", description="Time zone of tasks that name none.")
     playground: bool = Field(True, description="Serve the playground page at /graphql.")
 
