@@ -23,23 +23,14 @@ from runner.policy.grammar.syntax import (
     Sequence,
     Simple,
 )
+from runner.policy.hit import Hit, Span, placed
 from runner.policy.programs import handlers
 from runner.policy.rules import paths
 from runner.policy.rules.book import Book
 
-Span = tuple[int, int]
 MOST_CALLS = 12
 """How deep functions, aliases and nested texts may go before they are taken as hidden."""
 MOST_CANDIDATES = 16
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """A rule that was broken, where in the outermost text, and how that place was reached."""
-
-    rule: str
-    span: Span
-    via: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -109,7 +100,7 @@ class Machine:
 
     def parsed(self, text: str) -> Values:
         """Run a nested text. Where it stands word for word in the outermost text, offsets stay exact."""
-        found = -1 if self.fixed else self.whole.find(text, *self.span)
+        found = -1 if self.fixed else placed(text, self.whole, self.span)
         try:
             tree = parse(marks.plain(text), self.budget, max(found, 0))
         except SyntaxFault:

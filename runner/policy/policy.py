@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from runner.policy import marks
 from runner.policy.grammar.source import LONGEST, Budget, SyntaxFault, TooComplex
-from runner.policy.machine import Hit, Machine
+from runner.policy.hit import Hit
+from runner.policy.machine import Machine
 from runner.policy.rules import book as books
 from runner.policy.rules import environment
 from runner.policy.rules.book import Book
