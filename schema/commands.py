@@ -5,7 +5,7 @@ from typing import Annotated
 import strawberry
 from strawberry import ID
 
-from resolvers.context import Language
+from resolvers.errors import Language
 from runner.policy import Verdict
 from schema.user_errors import Finding, UserError, finding
 

@@ -19,6 +19,7 @@ from runner.policy.grammar.syntax import (
     Literal,
     Pipeline,
     Process,
+    Redirect,
     Redirected,
     Sequence,
     Simple,
@@ -203,7 +204,7 @@ class Machine:
         return NOTHING
 
     @contextmanager
-    def redirected(self, several: "tuple[redirects.Redirect, ...]") -> Iterator[list[Values]]:
+    def redirected(self, several: tuple[Redirect, ...]) -> Iterator[list[Values]]:
         """What runs within appends its output to the list; the last item is what is left of it."""
         before, outputs = (self.stdin, self.socket), [NOTHING]
         redirects.enter(self, several)
