@@ -143,12 +143,16 @@ def _wait_for(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
 
 @asynccontextmanager
 async def running_demo(folder: Path) -> AsyncIterator[Target]:
+    """Our demo server. A command's HOME is `folder/home`, as it is with `running_sshd`."""
     private_key, public_key = ensure_key(folder / "user")
-    server = await DemoServer.start(host_key_path=folder / "host", authorized_key=public_key)
-    try:
-        yield Target("demo", server.port, server.host_key, private_key, folder)
-    finally:
-        await server.close()
+    (folder / "home").mkdir(exist_ok=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(folder / "home"))
+        server = await DemoServer.start(host_key_path=folder / "host", authorized_key=public_key)
+        try:
+            yield Target("demo", server.port, server.host_key, private_key, folder)
+        finally:
+            await server.close()
 
 
 class PasswordServer(asyncssh.SSHServer):

@@ -27,7 +27,6 @@ from tests.targets import Target
 
 pytestmark = pytest.mark.anyio
 
-NOTED = {"spool": "1-00112233445566aa.", "at": rows.now().timestamp()}
 EVERY_BYTE = "".join(f"\\{byte:03o}" for byte in range(256))
 WAYS = {Mode.DURABLE: durable, Mode.ATTACHED: attached}
 
@@ -49,8 +48,7 @@ async def server(rig: Rig, target: Target) -> int:
 
 def files(target: Target, row: TaskExecution) -> list[Path]:
     """What is left of the run on its target."""
-    home = target.folder / "home" if target.name == "openssh" else Path.home()
-    return list((home / ".sshcast").glob(f"{spool_of(row)}*"))
+    return list((target.folder / "home" / ".sshcast").glob(f"{spool_of(row)}*"))
 
 
 def spool_of(row: TaskExecution) -> str:
@@ -263,7 +261,8 @@ async def test_a_start_that_nobody_knows_of_is_made_once(store: Store, target: T
     counter = tmp_path / "counter"
     server = await rows.server(store, target, run_mode=Mode.DURABLE)
     row = await rows.claimed(store, server, command=f"echo ran >>{counter}; exit 5")
-    await store.run(transitions.update_claimed, row.id, row.fence, {"mode": Mode.DURABLE, "remote": NOTED})
+    noted = {"spool": f"{row.id}-00112233445566aa.", "at": rows.now().timestamp()}
+    await store.run(transitions.update_claimed, row.id, row.fence, {"mode": Mode.DURABLE, "remote": noted})
     async with running(rig_on(store, "runner-2")) as second:
         assert (await second.ended(row.id)).exit_code == 5
     assert counter.read_text() == "ran\n"
