@@ -15,6 +15,18 @@ class Role(StrEnum):
         return list(Role).index(self)
 
 
+class TokenScope(StrEnum):
+    """What a personal access token may do at most."""
+
+    READ = "read"
+    RUN = "run"
+    ADMIN = "admin"
+
+    @property
+    def role(self) -> Role:
+        return {TokenScope.READ: Role.VIEWER, TokenScope.RUN: Role.OPERATOR, TokenScope.ADMIN: Role.ADMIN}[self]
+
+
 class State(StrEnum):
     """Where an execution stands. The last four are final and never change."""
 
@@ -131,6 +143,8 @@ class AuditKind(StrEnum):
     USER_ADDED = "user-added"
     USER_UPDATED = "user-updated"
     PASSWORD_CHANGED = "password-changed"  # noqa: S105 - the name of a kind, not a password
+    TOKEN_CREATED = "token-created"  # noqa: S105 - the name of a kind
+    TOKEN_REVOKED = "token-revoked"  # noqa: S105 - the name of a kind
     SERVER_CREATED = "server-created"
     SERVER_UPDATED = "server-updated"
     SERVER_DELETED = "server-deleted"

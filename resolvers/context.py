@@ -58,6 +58,7 @@ class Viewer:
     expires_at: datetime
     token_version: int = 0
     session_id: int = 0
+    token_id: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from sqlalchemy import Connection
 from db import sessions, users
 from db.models import User
 from db.values import AuditKind, ObjectKind, Role
-from resolvers import audit, rules
+from resolvers import audit, personal_tokens, rules
 from resolvers.audit import Act, Deed
 from resolvers.context import Context, Service, Viewer
-from resolvers.errors import Unauthenticated
+from resolvers.errors import Conflict, Unauthenticated
 from resolvers.tokens import Claims, new_id
 from runner.bus import user_address
 
@@ -90,6 +90,8 @@ async def begun(ctx: Context, user: User) -> Tokens:
 async def logout(ctx: Context) -> None:
     """End the viewer's session; with a token that has none, all of theirs."""
     viewer = ctx.need(Role.VIEWER)
+    if viewer.token_id:
+        raise Conflict("A personal access token has no session: revoke it instead.", "个人访问令牌没有会话，请撤销它。")
     await ctx.service.store.run(end, viewer, audit.act(ctx))
     ctx.service.bus.hint(user_address(viewer.user_id))
 
@@ -151,7 +153,9 @@ def about(kind: AuditKind, user: User | None) -> Deed:
 
 
 async def authenticate(service: Service, access_token: str) -> Viewer:
-    """The viewer as the database knows them now; Unauthenticated for anything but a valid access token."""
+    """The viewer as the database knows them now; Unauthenticated for anything but a valid access or personal token."""
+    if access_token.startswith(personal_tokens.PREFIX):
+        return await personal_tokens.viewer_of(service, access_token)
     claims = service.tokens.read(access_token, "access")
     user = await service.store.read(standing, claims.user_id, claims.token_version, claims.session_id)
     if user is None:
@@ -164,9 +168,14 @@ async def check_standing(ctx: Context) -> None:
     viewer = ctx.need(Role.VIEWER)
     if ctx.service.clock() >= viewer.expires_at:
         raise Unauthenticated("Your token has expired.", "令牌已过期。")
-    found = await ctx.service.store.read(standing, viewer.user_id, viewer.token_version, viewer.session_id)
-    if found is None:
+    if not await ctx.service.store.read(stands, viewer):
         raise Unauthenticated("Your session has ended.", "会话已结束。")
+
+
+def stands(conn: Connection, viewer: Viewer) -> bool:
+    if viewer.token_id:
+        return personal_tokens.stands(conn, viewer)
+    return standing(conn, viewer.user_id, viewer.token_version, viewer.session_id) is not None
 
 
 def standing(conn: Connection, user_id: int, token_version: int, session_id: int) -> User | None:

@@ -22,6 +22,8 @@ described(
         "USER_ADDED": "A user was added.",
         "USER_UPDATED": "A user has another role, or was disabled or enabled.",
         "PASSWORD_CHANGED": "A user has a new password.",
+        "TOKEN_CREATED": "A user has made a personal access token.",
+        "TOKEN_REVOKED": "A user has revoked one.",
         "SERVER_CREATED": "A server was registered.",
         "SERVER_UPDATED": "A server was changed.",
         "SERVER_DELETED": "A server was deleted.",

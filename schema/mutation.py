@@ -7,9 +7,10 @@ from typing import Any, TypeVar, cast
 
 import strawberry
 
-from resolvers import executions, pauses, servers, sign_in, tasks, users
+from resolvers import executions, pauses, personal_tokens, servers, sign_in, tasks, users
 from resolvers.errors import NotFound, ServiceError, Unauthenticated
 from schema import inputs, payloads, schedule_inputs
+from schema import personal_tokens as token_inputs
 from schema.errors import TOP_LEVEL
 from schema.fields import resolved
 from schema.ids import number
@@ -82,6 +83,17 @@ class Mutation:
         user: Any = await users.me(info.context.ctx)
         await sign_in.logout(info.context.ctx)
         return payloads.LogoutPayload(user=user)
+
+    @answering(payloads.CreatePersonalTokenPayload, "Make a token for a program that acts for you.")
+    async def create_personal_token(self, info: Info, input: token_inputs.CreatePersonalTokenInput) -> Any:
+        created = await personal_tokens.create(info.context.ctx, input.name, input.scope, input.expires_in_days)
+        row: Any = created.row
+        return payloads.CreatePersonalTokenPayload(token=created.token, personal_token=row)
+
+    @answering(payloads.RevokePersonalTokenPayload, "Revoke a token of yours: it stops working at once.")
+    async def revoke_personal_token(self, info: Info, input: token_inputs.RevokePersonalTokenInput) -> Any:
+        row: Any = await personal_tokens.revoke(info.context.ctx, number("id", input.id))
+        return payloads.RevokePersonalTokenPayload(personal_token=row)
 
     @answering(payloads.CreateServerPayload, "Register a server. For admins.")
     async def create_server(self, info: Info, input: inputs.CreateServerInput) -> Any:

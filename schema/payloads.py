@@ -3,6 +3,7 @@
 import strawberry
 
 from schema.objects import Execution, Server, Task, User
+from schema.personal_tokens import PersonalToken
 from schema.user_errors import UserError
 
 
@@ -32,6 +33,19 @@ class RefreshPayload(Payload):
 @strawberry.type(description="The answer to `logout`.")
 class LogoutPayload(Payload):
     user: User | None = strawberry.field(default=None, description="Whose session has ended.")
+
+
+@strawberry.type(description="The answer to `createPersonalToken`.")
+class CreatePersonalTokenPayload(Payload):
+    token: str | None = strawberry.field(
+        default=None, description="The token, for the Authorization header: it is shown this once."
+    )
+    personal_token: PersonalToken | None = strawberry.field(default=None, description="What is kept of it.")
+
+
+@strawberry.type(description="The answer to `revokePersonalToken`.")
+class RevokePersonalTokenPayload(Payload):
+    personal_token: PersonalToken | None = strawberry.field(default=None, description="The token that was revoked.")
 
 
 @strawberry.type(description="The answer to `createServer`.")

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import strawberry
 from strawberry import ID
 
-from resolvers import audit, commands, executions, schedules, servers, slots, tasks, users
+from resolvers import audit, commands, executions, personal_tokens, schedules, servers, slots, tasks, users
 from resolvers.errors import Invalid, NotFound, ScheduleInvalid, TooLarge
 from resolvers.inputs import PreviewSchedule
 from schema.audit import AuditEvent, AuditEvents, audit_filter
@@ -40,6 +40,7 @@ from schema.filters import (
 from schema.ids import number, optional_number
 from schema.objects import Execution, Server, Slot, Task, User
 from schema.operation import Info
+from schema.personal_tokens import PersonalToken
 from schema.schedule_words import Dst
 from schema.schedules import Count, SchedulePreview, scheduled
 from schema.user_errors import user_error
@@ -64,6 +65,10 @@ class Query:
     @resolved(User, "Who you are.")
     async def me(self, info: Info) -> Any:
         return await users.me(info.context.ctx)
+
+    @resolved(list[PersonalToken], "Your personal access tokens, the newest first; at most 50.")
+    async def personal_tokens(self, info: Info) -> Any:
+        return await personal_tokens.mine(info.context.ctx)
 
     @resolved(Task | None, "A task; null if there is none or you may not see it.")
     async def task(self, info: Info, id: TheId) -> Any:

@@ -133,6 +133,9 @@ EXPECTED: dict[str, Callable[[Any], Any]] = {
     "10_login": lambda data: data["login"]["tokens"]["user"]["name"] == "the.admin",
     "11_refresh": lambda data: data["refresh"]["tokens"]["accessToken"],
     "12_me": lambda data: data["me"]["role"] == "ADMIN",
+    "13_create_personal_token": lambda data: data["createPersonalToken"]["token"].startswith("sshcast_"),
+    "14_personal_tokens": lambda data: names({"nodes": data["personalTokens"]}) == ["nightly report"],
+    "15_revoke_personal_token": lambda data: data["revokePersonalToken"]["personalToken"]["name"] == "nightly report",
     "20_servers": lambda data: (
         data["servers"]["nodes"][0]["tasks"]["nodes"][0]["latestExecution"]["state"] == "SUCCESS"
     ),

@@ -87,6 +87,10 @@ CASES: dict[str, Case] = {
     ),
     "cancelExecution": Case("execution-cancelled", "operator", {"id": "RUN"}, after={"outcome": "cancelled"}),
     "deleteServer": Case("server-deleted", "admin", {"id": "SERVER"}, before={"name": "a server", "port": 2222}),
+    "createPersonalToken": Case(
+        "token-created", "viewer", {"name": "for ci", "scope": "READ"}, after={"name": "for ci", "scope": "read"}
+    ),
+    "revokePersonalToken": Case("token-revoked", "viewer", {"id": "1"}, before={"name": "for ci"}),
     "login": Case("signed-in", "viewer", {"username": "the.viewer", "password": PASSWORD}),
     "logout": Case("signed-out", "viewer"),
 }

@@ -11,7 +11,7 @@ from db.executions import ExecutionFilter
 from db.servers import ServerFilter
 from db.tasks import TaskFilter
 from db.values import Role
-from resolvers import executions, output, pauses, servers, sign_in, tasks, updates, users
+from resolvers import executions, output, pauses, personal_tokens, servers, sign_in, tasks, updates, users
 from resolvers.context import Context
 from resolvers.errors import Forbidden, ServiceError, Unauthenticated
 from resolvers.inputs import NewCredential, NewServer, NewTask, RunCommand, RunTask, ServerChange, TaskChange
@@ -43,6 +43,9 @@ NEEDS: dict[Role, dict[Any, Call]] = {
         servers.page: lambda ctx: servers.page(ctx, ServerFilter(), PAGE),
         users.me: users.me,
         users.get_many: lambda ctx: users.get_many(ctx, [1]),
+        personal_tokens.create: lambda ctx: personal_tokens.create(ctx, "x", "read", 0),
+        personal_tokens.mine: personal_tokens.mine,
+        personal_tokens.revoke: lambda ctx: personal_tokens.revoke(ctx, 1),
         sign_in.logout: sign_in.logout,
         sign_in.check_standing: sign_in.check_standing,
     },
@@ -89,7 +92,9 @@ async def test_it_needs_its_role_and_no_more(desk: Desk, needed: Role, call: Cal
         assert found is not Unauthenticated
 
 
-@pytest.mark.parametrize("module", [tasks, pauses, executions, output, updates, servers, users, sign_in])
+@pytest.mark.parametrize(
+    "module", [tasks, pauses, executions, output, updates, servers, users, sign_in, personal_tokens]
+)
 def test_no_resolver_is_left_out_of_the_table(module: ModuleType) -> None:
     known = {fn.__name__ for calls in NEEDS.values() for fn in calls if fn.__module__ == module.__name__}
     known |= {fn.__name__ for fn in ANYONE if fn.__module__ == module.__name__}

@@ -19,7 +19,7 @@ SCHEMA = build_schema()._schema
 QUERY = """mutation($input: {kind}!) {{ {name}(input: $input) {{
   errors {{ __typename code message field ... on ScheduleInvalid {{ position example }} }} }} }}"""
 # What cannot be wrong in a way that its type does not say, and the pair that is wrong together or not at all.
-WORDS_ONLY = {"enabled", "runMode"}
+WORDS_ONLY = {"scope", "enabled", "runMode"}
 TOGETHER = {("login", "username"), ("login", "password")}
 
 LONG = "x" * 101
@@ -105,6 +105,8 @@ TABLE: dict[str, dict[str, list[Any]]] = {
     "runTask": {"taskId": BAD_IDS} | ONCE,
     "runCommand": RUN | ONCE,
     "cancelExecution": {"id": BAD_IDS},
+    "createPersonalToken": {"name": NAMES, "expiresInDays": [0, -1, 367]},
+    "revokePersonalToken": {"id": BAD_IDS},
     "refresh": {"refreshToken": ["", "nonsense", "a.b.c", "x" * 5000]},
 }
 # Null stands for the service's default here.
@@ -135,6 +137,7 @@ async def good(api: Running, name: str) -> dict[str, Any]:
             "credential": {"password": "x"},
         },
         "createTask": {"name": "a task", "command": "df -h", "serverId": server, "cronExpr": "@manual"},
+        "createPersonalToken": {"name": "a token", "scope": "READ"},
         "runTask": {"taskId": target["id"]},
         "runCommand": {"serverId": server, "command": "df -h"},
         "setTaskEnabled": target | {"enabled": True},

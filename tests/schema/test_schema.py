@@ -24,7 +24,10 @@ KEPT = Path(build.__file__).parent / "schema.graphql"
 SCHEMA = build.build_schema()._schema
 # What may hold a secret in an answer: the tokens of a session that has just begun. An event's hash is none.
 HANDED_OUT = {"LoginPayload.tokens", "RefreshPayload.tokens", "Tokens.accessToken", "Tokens.refreshToken"}
-HANDED_OUT |= {"AuditEvent.hash"}
+HANDED_OUT |= {"AuditEvent.hash", "CreatePersonalTokenPayload.token"}
+# Of personal tokens nothing else can be read than their names, scopes and times.
+HANDED_OUT |= {f"{kind}.personalToken" for kind in ("CreatePersonalTokenPayload", "RevokePersonalTokenPayload")}
+HANDED_OUT |= {"Query.personalTokens"}
 SECRET = re.compile(r"password|secret|passphrase|private|token|credential$|certificate|hash|\benv$", re.IGNORECASE)
 
 

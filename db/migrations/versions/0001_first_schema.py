@@ -14,6 +14,7 @@ depends_on = None
 def upgrade() -> None:
     create_users()
     create_sessions()
+    create_personal_tokens()
     create_servers()
     create_tasks()
     create_task_executions()
@@ -34,6 +35,7 @@ def downgrade() -> None:
     op.drop_table("task_executions")
     op.drop_table("tasks")
     op.drop_table("servers")
+    op.drop_table("personal_tokens")
     op.drop_table("sessions")
     op.drop_table("users")
 
@@ -70,6 +72,24 @@ def create_sessions() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("ix_sessions_user", "sessions", ["user_id", "id"], unique=False)
+
+
+def create_personal_tokens() -> None:
+    op.create_table(
+        "personal_tokens",
+        sa.Column("id", BigId, autoincrement=True, nullable=False),
+        sa.Column("user_id", BigId, nullable=False),
+        sa.Column("name", name_type(100), nullable=False),
+        sa.Column("hash", sa.String(length=64), nullable=False),
+        sa.Column("scope", sa.String(length=8), nullable=False),
+        sa.Column("created_at", UtcTime(), nullable=False),
+        sa.Column("expires_at", UtcTime(), nullable=False),
+        sa.Column("revoked_at", UtcTime(), nullable=True),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"]),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("hash"),
+    )
+    op.create_index("ix_personal_tokens_user", "personal_tokens", ["user_id", "id"], unique=False)
 
 
 def create_servers() -> None:

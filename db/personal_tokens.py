@@ -1,0 +1,41 @@
+"""Queries on `personal_tokens`."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from db import page, rows
+from db.access_models import PersonalToken
+
+tokens = rows.table_of(PersonalToken)
+KEPT = tokens.c.revoked_at.is_(None)
+
+
+def insert(conn: Connection, values: Mapping[str, Any]) -> PersonalToken:
+    return rows.add(conn, PersonalToken, values)
+
+
+def by_hash(conn: Connection, hash: str) -> PersonalToken | None:
+    return rows.first(conn, PersonalToken, tokens.c.hash == hash, KEPT)
+
+
+def by_id(conn: Connection, id: int, user_id: int) -> PersonalToken | None:
+    """One of this user's that was not revoked."""
+    return rows.first(conn, PersonalToken, tokens.c.id == id, tokens.c.user_id == user_id, KEPT)
+
+
+def of_user(conn: Connection, user_id: int) -> list[PersonalToken]:
+    """Those that were not revoked, the newest first."""
+    query = select(tokens).where(tokens.c.user_id == user_id, KEPT).order_by(tokens.c.id.desc())
+    return rows.all_of(conn, query, PersonalToken)
+
+
+def count(conn: Connection, user_id: int) -> int:
+    return page.count(conn, PersonalToken, [tokens.c.user_id == user_id, KEPT])
+
+
+def revoke(conn: Connection, id: int, user_id: int, at: datetime) -> bool:
+    """Whether there was one of this user's to revoke."""
+    return rows.change(conn, PersonalToken, {"revoked_at": at}, tokens.c.id == id, tokens.c.user_id == user_id, KEPT)

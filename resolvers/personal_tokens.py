@@ -1,0 +1,124 @@
+"""Personal access tokens: what programs sign in with on behalf of a user, with no more rights than the user has."""
+
+import hashlib
+import secrets
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection
+
+from db import personal_tokens as table
+from db import users
+from db.access_models import PersonalToken
+from db.models import User
+from db.values import AuditKind, ObjectKind, Role, TokenScope
+from resolvers import audit, rules
+from resolvers.audit import Act, Deed
+from resolvers.context import Context, Service, Viewer
+from resolvers.errors import Conflict, Forbidden, NotFound, Unauthenticated
+from runner.bus import user_address
+
+PREFIX = "sshcast_"
+RANDOM_BYTES = 32
+LONGEST_DAYS = 366
+MOST = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """A new token; `token` is told this once and is not kept."""
+
+    row: PersonalToken
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """A token that is good, and whose it is."""
+
+    row: PersonalToken
+    user: User
+
+
+@audit.refusals_of(ObjectKind.USER)
+async def create(ctx: Context, name: str, scope: str, days: int) -> Created:
+    viewer = ctx.need(Role.VIEWER)
+    if viewer.token_id:
+        raise Forbidden(
+            "A personal access token makes no other: sign in with your password.",
+            "个人访问令牌不能创建其他令牌，请使用密码登录。",
+        )
+    token, now = PREFIX + secrets.token_urlsafe(RANDOM_BYTES), ctx.service.clock()
+    values = {
+        "user_id": viewer.user_id,
+        "name": rules.text("name", name, longest=100),
+        "hash": digest(token),
+        "scope": TokenScope(rules.one_of("scope", scope, TokenScope)),
+        "created_at": now,
+        "expires_at": now + timedelta(days=rules.between("expires_in_days", days, 1, LONGEST_DAYS)),
+    }
+    return Created(await ctx.service.store.run(insert, values, audit.act(ctx)), token)
+
+
+async def mine(ctx: Context) -> list[PersonalToken]:
+    """The viewer's own, the newest first; at most 50."""
+    return await ctx.service.store.read(table.of_user, ctx.need(Role.VIEWER).user_id)
+
+
+async def revoke(ctx: Context, id: int) -> PersonalToken:
+    """It stops working at once, and what it has open ends."""
+    viewer = ctx.need(Role.VIEWER)
+    found = await ctx.service.store.run(end, rules.identifier("id", id), viewer.user_id, audit.act(ctx))
+    if found is None:
+        raise NotFound("You have no such token.", "您没有此令牌。")
+    ctx.service.bus.hint(user_address(viewer.user_id))
+    return found
+
+
+async def viewer_of(service: Service, token: str) -> Viewer:
+    """Whom a token speaks for; Unauthenticated if it is not good."""
+    found = await service.store.read(bearer, digest(token), service.clock())
+    if found is None:
+        raise Unauthenticated()
+    user, row = found.user, found.row
+    role = min(Role(user.role), TokenScope(row.scope).role, key=lambda each: each.rank)
+    return Viewer(user.id, user.name, role, row.expires_at, user.token_version, token_id=row.id)
+
+
+def insert(conn: Connection, values: dict[str, Any], act: Act) -> PersonalToken:
+    if table.count(conn, values["user_id"]) >= MOST:
+        raise Conflict(f"You have {MOST} tokens already: revoke one first.", f"您已有 {MOST} 个令牌，请先撤销一个。")
+    row = table.insert(conn, values)
+    audit.record(conn, act, Deed(AuditKind.TOKEN_CREATED, ObjectKind.USER, row.user_id, after=told(row)))
+    return row
+
+
+def end(conn: Connection, id: int, user_id: int, act: Act) -> PersonalToken | None:
+    row = table.by_id(conn, id, user_id)
+    if row is None or not table.revoke(conn, id, user_id, act.at):
+        return None
+    audit.record(conn, act, Deed(AuditKind.TOKEN_REVOKED, ObjectKind.USER, user_id, before=told(row)))
+    return row
+
+
+def told(row: PersonalToken) -> dict[str, Any]:
+    """What the audit keeps of it."""
+    return {"token_id": row.id, "name": row.name, "scope": row.scope, "expires_at": row.expires_at}
+
+
+def bearer(conn: Connection, hash: str, now: datetime) -> Bearer | None:
+    row = table.by_hash(conn, hash)
+    user = None if row is None or now >= row.expires_at else users.by_id(conn, row.user_id)
+    return None if row is None or user is None or user.disabled else Bearer(row, user)
+
+
+def stands(conn: Connection, viewer: Viewer) -> bool:
+    """Whether the token has not been revoked, nor its user disabled."""
+    user = users.by_id(conn, viewer.user_id)
+    return user is not None and not user.disabled and table.by_id(conn, viewer.token_id, user.id) is not None
+
+
+def digest(token: str) -> str:
+    """What is kept of it. 256 random bits need no slow hash."""
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
