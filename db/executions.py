@@ -25,6 +25,21 @@ LIGHT = [
 MANY = 10_000_000
 DEFAULTS: dict[str, Any] = {"state": State.PENDING, "attempt": 1, "fence": 0}
 
+# Statements of the way in, built once: building one takes longer than running it.
+ONCE = {
+    name: dialect.insert(executions).on_conflict_do_nothing(index_elements=KEY).returning(*executions.c)
+    for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
+}
+PLACE = (executions.c.state, executions.c.id)
+# The place of the first in (state, id), and not the lowest id of that state: for that one PostgreSQL may walk through
+# the whole history, at whose end the waiting ones are.
+FIRST_WAITING = (
+    select(*PLACE, select(func.max(executions.c.id)).scalar_subquery().label("newest"))
+    .where(tuple_(*PLACE) >= (State.PENDING, 0))
+    .order_by(*PLACE)
+    .limit(1)
+)
+
 Standing = tuple[str, bool]
 """A state, and whether the execution was asked to stop."""
 
@@ -48,9 +63,8 @@ def insert(conn: Connection, values: Mapping[str, Any]) -> TaskExecution:
 
 def insert_once(conn: Connection, values: Mapping[str, Any]) -> TaskExecution | None:
     """None if the user has an execution under this idempotency key already, however lately it was made."""
-    statement = postgresql.insert(executions) if conn.dialect.name == "postgresql" else sqlite.insert(executions)
-    unless = statement.values(**DEFAULTS | dict(values)).on_conflict_do_nothing(index_elements=KEY)
-    return cast("TaskExecution | None", conn.execute(unless.returning(*executions.c)).first())
+    made = conn.execute(ONCE[conn.dialect.name], DEFAULTS | dict(values)).first()
+    return cast("TaskExecution | None", made)
 
 
 def by_id(conn: Connection, id: int) -> TaskExecution | None:
@@ -92,12 +106,7 @@ def count_of_tasks(conn: Connection, task_ids: Sequence[int], filter: ExecutionF
 
 def pending_at_least(conn: Connection, most: int) -> bool:
     """Whether `most` executions wait. They are only counted when so many could lie behind the first that waits."""
-    place = (executions.c.state, executions.c.id)
-    newest = select(func.max(executions.c.id)).scalar_subquery()
-    # The place of the first in (state, id), and not the lowest id of that state: for that one PostgreSQL may walk
-    # through the whole history, at whose end the waiting ones are.
-    query = select(*place, newest.label("newest")).where(tuple_(*place) >= (State.PENDING, 0)).order_by(*place).limit(1)
-    first = conn.execute(query).first()
+    first = conn.execute(FIRST_WAITING).first()
     if first is None or first.state != State.PENDING or first.newest - first.id + 1 < most:
         return False
     waiting = select(executions.c.id).where(executions.c.state == State.PENDING).limit(most).subquery()

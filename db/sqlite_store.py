@@ -2,11 +2,12 @@
 
 import asyncio
 import queue
+import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from sqlalchemy import URL, Connection
 
@@ -105,17 +106,23 @@ class SqliteStore:
 
 def attempt(conn: Connection, unit: Unit) -> Callable[[], None]:
     """Run one unit in a savepoint; what to tell its caller once the group is committed."""
-    conn.exec_driver_sql("SAVEPOINT unit")
+    execute = driver(conn).execute
+    execute("SAVEPOINT unit")
     try:
         result = unit.work(conn)
     except BaseException as error:
         if sqlite_away(error):  # SQLite may have rolled back all of the transaction: the group fails as one
             raise
-        conn.exec_driver_sql("ROLLBACK TO unit")
-        conn.exec_driver_sql("RELEASE unit")
+        execute("ROLLBACK TO unit")
+        execute("RELEASE unit")
         return partial(unit.future.set_exception, error)
-    conn.exec_driver_sql("RELEASE unit")
+    execute("RELEASE unit")
     return partial(unit.future.set_result, result)
+
+
+def driver(conn: Connection) -> sqlite3.Connection:
+    """SQLAlchemy's way to it costs ten times what a savepoint does."""
+    return cast(sqlite3.Connection, conn.connection.driver_connection)
 
 
 def told(error: BaseException) -> BaseException:
