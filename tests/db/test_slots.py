@@ -24,7 +24,7 @@ from tests.runner.ledger import allowed
 
 pytestmark = pytest.mark.anyio
 
-SHORT, LONG, TASKS = 1000, 15_000, 20
+SHORT, LONG, TASKS = 800, 8_000, 20
 Unit = Callable[[Connection], Any]
 
 
@@ -148,7 +148,7 @@ async def cases(databases: list[Database]) -> AsyncIterator[list[Case]]:
 
 
 def fill(conn: Connection, count: int) -> None:
-    """Half of each ledger, and all runs, are the first task's. Three tasks are due; three lines are open, with nothing to do."""
+    """Half of each ledger and all runs are the first task's. Three tasks are due; three lines are open and idle."""
     server = rows.server(conn)
     first = rows.task(conn, server_id=server.id, cron_expr="* * * * *", next_run=rows.at(86_400))
     values = {name: value for name, value in first._asdict().items() if name != "id"}
