@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from db.store import StoreUnavailable
 from resolvers.errors import ServiceError
 from resolvers.tokens import WeakKey
 from schema.build import printed
@@ -197,6 +198,10 @@ def main() -> None:
         sys.exit(2)
     except (CommandFailed, SettingsInvalid, DatabaseOlder, FolderBusy, FolderUnsafe, WeakKey) as error:
         errors.print(f"sshcast: {error}", style="red", highlight=False, markup=False)
+        sys.exit(1)
+    except StoreUnavailable as error:
+        why = f"{error}: {error.__cause__}" if error.__cause__ else str(error)
+        errors.print(f"sshcast: {why}", style="red", highlight=False, markup=False)
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

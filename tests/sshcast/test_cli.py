@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.commands import Commands
-from tests.targets import Target, make_key, openssh
+from tests.targets import Target, free_port, make_key, openssh
 
 __all__ = ["openssh"]
 
@@ -213,3 +213,12 @@ def test_a_weak_signing_key_stops_every_command(commands: Commands, short_key: N
     done = commands.run("token", "alice")
     assert done.returncode == 1
     assert b"32 bytes of random data" in done.stderr
+
+
+def test_a_database_that_is_away_is_said_to_be_without_its_password(tmp_path: Path) -> None:
+    url = f"postgresql://sshcast:hunter2@127.0.0.1:{free_port()}/sshcast"
+    failed = Commands(tmp_path / "data", {"SSHCAST_DATABASE_URL": url}).run("migrate")
+    assert failed.returncode == 1
+    assert failed.stderr.decode().startswith("sshcast: the database is away: ")
+    assert b"hunter2" not in failed.stderr
+    assert b"Traceback" not in failed.stderr
