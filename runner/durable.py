@@ -44,7 +44,7 @@ FULL = "the disk of the target was full: what the command wrote after this outpu
 
 async def durable(drive: Drive, connection: Connection) -> Outcome:
     spooled = await Spooled.begin(drive)
-    drive.afterwards = partial(clear, spooled)
+    drive.afterwards = partial(tidied, spooled)
     outcome = await attempted(spooled, connection)
     while outcome is None:
         await asyncio.sleep(backoff(spooled.attempts - 1, base=0.1))
@@ -161,6 +161,13 @@ async def fallen_back(spooled: Spooled, connection: Connection, why: str) -> Out
     await drive.note({"mode": Mode.ATTACHED})
     outcome = await attached(drive, connection)
     return replace(outcome, message=f"{outcome.message}; {why}" if outcome.message else why)
+
+
+async def tidied(spooled: Spooled) -> None:
+    """Our own spool goes, and now and then what others left."""
+    await clear(spooled)
+    if spooled.drive.target is not None:
+        await spooled.drive.parts.sweeper.sweep(spooled.drive.parts.pool, spooled.drive.target)
 
 
 async def clear(spooled: Spooled) -> None:

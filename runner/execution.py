@@ -28,6 +28,7 @@ from runner.policy import Policy
 from runner.pool import Pool
 from runner.sink import Sink
 from runner.ssh import ConnectFailed, Connection, Endpoint
+from runner.sweeping import Sweeper
 from runner.vault import Vault, VaultError
 
 log = structlog.get_logger()
@@ -49,6 +50,7 @@ class Parts:
     policy: Policy
     clock: Callable[[], datetime]
     patience: Patience = field(default_factory=Patience)
+    sweeper: Sweeper = field(default_factory=Sweeper)
 
 
 class Way(Protocol):

@@ -1,0 +1,30 @@
+# Removes what runs left behind long ago. Given: days. What spool.sh says of a run's files is known.
+#
+# A clock may jump: what looks old for the first time is marked, and goes when the mark is a day old and it still looks so.
+swept() {
+    p=./$1
+    # It still runs, or its boot is over.
+    identified && [ "$boot" = "$now" ] && lives "$pid" "$start" && return
+    [ -z "$(find . ! -name . -prune -name "$1*" ! -name '*.old' ! -mtime "+$days")" ] || return
+    if [ ! -e "${p}old" ]; then
+        printf '' >"${p}old"
+    elif [ -n "$(find "${p}old" -mtime +0)" ]; then
+        rm -f "$p"*
+    fi
+}
+exec 2>/dev/null
+now=-
+read -r now </proc/sys/kernel/random/boot_id
+me=${LOGNAME:-${USER:-me}}
+for base in "$HOME/.sshcast" "/var/tmp/.sshcast-$me" "/tmp/.sshcast-$me" "${XDG_RUNTIME_DIR:-/dev/shm}/.sshcast-$me"; do
+    [ -O "$base" ] && [ ! -h "$base" ] && cd "$base" || continue
+    seen=
+    for path in $(find . ! -name . -prune '(' -name '*.go' -o -name '*.run' ')' -mtime "+$days"); do
+        id=${path#./}
+        id=${id%.*}.
+        case " $seen " in *" $id "*) continue ;; esac
+        seen="$seen $id"
+        swept "$id"
+    done
+done
+exit
