@@ -107,10 +107,14 @@ def each(runner: Runner, command: For) -> Values:
 
 def case(runner: Runner, command: Case) -> Values:
     runner.expander.text(command.subject)
-    outputs = [NOTHING]
+    outputs, before, after = [NOTHING], dict(runner.state.variables), list[dict[str, Values]]()
     for words, body in zip(command.patterns, command.bodies, strict=True):
         runner.expander.words(words)
         outputs.append(runner.run(body))
+        after.append(runner.state.variables)
+        runner.state.variables = dict(before)
+    for variables in after:
+        runner.state.join(variables)
     return merged(*outputs)
 
 

@@ -76,7 +76,8 @@ def bounded(value: str) -> str:
 class State:
     """`arrays` hold their elements by index or key; `references` name what a `declare -n` name stands for.
 
-    `files` hold what the text wrote, `sinks` who reads what is written to `>(…)`, `sockets` the descriptors of connections.
+    `files` hold what the text wrote, `sinks` who reads what is written to `>(…)`, `sockets` the descriptors of
+    connections.
     """
 
     variables: dict[str, Values] = field(default_factory=dict)
@@ -154,6 +155,5 @@ class State:
     def join(self, other: dict[str, Values]) -> None:
         """Variables may also be what they were in `other`."""
         for name, values in other.items():
-            now = self.variables.get(name, values)
-            if now is not values:
-                self.variables[name] = merged(now, values)
+            now = self.variables.get(name)
+            self.variables[name] = values if now is None or now is values else merged(now, values)

@@ -32,7 +32,7 @@ def deciding(args: tuple[str, ...]) -> tuple[str, ...]:
 def tests(args: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     """Each word and what follows it, without what is negated."""
     before = ""
-    for word, value in zip(args, (*args[1:], ""), strict=True):
+    for word, value in zip(args, (*args[1:], ""), strict=False):
         if before not in ("!", "-not"):
             yield word, value
         before = word
