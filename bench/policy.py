@@ -69,7 +69,8 @@ def once(policy: Policy, command: str) -> float:
 def report(name: str, seconds: list[float]) -> None:
     micro = [value * 1e6 for value in seconds]
     print(
-        f"{name:24} {len(micro):6,} commands  mean {statistics.fmean(micro):7.1f}  median {statistics.median(micro):7.1f}"
+        f"{name:24} {len(micro):6,} commands  mean {statistics.fmean(micro):7.1f}"
+        f"  median {statistics.median(micro):7.1f}"
         f"  p95 {micro[int(len(micro) * 0.95)]:7.1f}  most {micro[-1]:8.1f} us"
     )
 

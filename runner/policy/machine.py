@@ -29,8 +29,7 @@ from runner.policy.programs import handlers
 from runner.policy.rules import paths
 from runner.policy.rules.book import Book
 
-MOST_CALLS = 12
-"""How deep functions, aliases and nested texts may go before they are taken as hidden."""
+MOST_CALLS = 12  # of functions, aliases and texts within each other, before they are taken as hidden
 MOST_CANDIDATES = 16
 
 
@@ -82,11 +81,10 @@ class Machine:
                 self.run(body)
 
     def text(self, text: str, via: str, *, apart: bool = True) -> Values:
-        bare = text.strip()
-        if not bare:
+        if not (bare := text.strip()):
             return NOTHING
         if not marks.TEXT.sub("", bare) or len(self.via) >= MOST_CALLS:
-            self.hit(naming.UNKNOWN_TEXT.get(bare[0], "dynamic.code") if bare[0] in UNKNOWNS else "dynamic.hidden-code")
+            self.hit(naming.unread(bare))
             return (marks.OUTPUT,)
         before = (self.via, self.span, self.fixed, self.state)
         self.via = (*self.via, via)
@@ -252,8 +250,7 @@ class Machine:
 
     def invoke(self, argv: Argv, via: str) -> Values:
         """Run a program that another one was given."""
-        before = self.via
-        self.via = (*before, via)
+        before, self.via = self.via, (*self.via, via)
         if (rule := naming.rule(argv[0], None)) is not None:
             self.hit(rule)
         found = self.program(argv)
@@ -300,6 +297,3 @@ class Machine:
         found = self.run(body)
         self.state.positional, self.calling, self.via = before
         return found
-
-
-UNKNOWNS = frozenset({marks.UNKNOWN, marks.OUTPUT, marks.REMOTE, marks.SOCKET, marks.DECODED, marks.FOUND})

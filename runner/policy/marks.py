@@ -34,6 +34,7 @@ TEXT = re.compile(f"[{UNKNOWN}{OUTPUT}{REMOTE}{SOCKET}{DECODED}{FOUND}]")
 """Any mark that may stand for text of any length."""
 WILD = re.compile(f"[{STAR}{QUERY}{BRACKET}]")
 RESERVED = re.compile("[\U000f0000-\U000ffffd]")
+UNKNOWNS = frozenset({UNKNOWN, OUTPUT, REMOTE, SOCKET, DECODED, FOUND})
 
 
 def cleaned(text: str) -> str:

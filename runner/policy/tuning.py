@@ -15,7 +15,7 @@ MOST_EXTRA = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tuning:
-    """`allow` names rules, `*` standing for any part, whose findings are only warnings; `commands` are allowed as they stand.
+    """`allow` names rules, `*` standing for any part, whose findings are only warnings; `commands` are allowed as such.
 
     `extra` holds more rules, written as in the files of `runner/policy/rules`.
     """

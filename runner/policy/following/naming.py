@@ -26,6 +26,11 @@ def rule(name: str, parts: tuple[Part, ...] | None) -> str | None:
     return UNKNOWN_TEXT.get(mark.group(), "dynamic.code")
 
 
+def unread(text: str) -> str:
+    """The rule for a text that is run and cannot be read, by the mark that it begins with."""
+    return UNKNOWN_TEXT.get(text[0], "dynamic.code") if text[0] in marks.UNKNOWNS else "dynamic.hidden-code"
+
+
 def is_wild(name: str) -> bool:
     """Whether a wildcard stands in the name itself; `[` alone is a program."""
     base = name.rsplit("/", 1)[-1]

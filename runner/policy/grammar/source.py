@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 from runner.policy.grammar.syntax import Redirect, Sequence
 
-LONGEST = 16_384
-"""Characters of one text. More is refused, not guessed at."""
+LONGEST = 65_536
+"""Characters of one text, as many as a command may have. More is refused, not guessed at."""
 DEEPEST = 48
-MOST_STEPS = 40_000
+MOST_STEPS = 25_000
 
 
 class SyntaxFault(Exception):

@@ -115,7 +115,7 @@ def heredoc(source: Source) -> tuple[Part, ...]:
 
 
 def operand(source: Source, quoted: bool, closer: str = "}") -> Word:
-    """What stands after the operator within `${…}`, or in the brackets of an index, up to the closer, which is not read."""
+    """What stands after the operator within `${…}`, or in the brackets of an index, up to the closer (not read)."""
     start, depth = source.at, 0
     parts: list[Part] = []
     while depth or not source.starts(closer):

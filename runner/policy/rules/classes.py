@@ -19,7 +19,10 @@ REMEMBERED = 4096
 
 @dataclass(frozen=True, slots=True)
 class PathClass:
-    """`contents`: all that is in such a directory counts as it, but for `scratch`. `known`: a name must be known to match `*`."""
+    """`contents`: all that is in such a directory counts as it, but for `scratch`.
+
+    `known`: a name must be known to match `*`.
+    """
 
     patterns: tuple[str, ...]
     regex: re.Pattern[str]

@@ -1,4 +1,4 @@
-"""Patterns of paths in the rules: `*`, `?`, `[a-z]`, `{a,b}` and `**`; and whether two patterns may name the same path."""
+"""Patterns of paths in the rules (`*`, `?`, `[a-z]`, `{a,b}`, `**`), and whether two may name the same path."""
 
 import re
 from functools import lru_cache

@@ -14,7 +14,7 @@ LONGEST_PATH = 1024
 
 @lru_cache(maxsize=1024)
 def resolved(path: str, cwd: str) -> str:
-    """The absolute path, without `.`, `..` and doubled slashes; one that begins with a mark if where it starts is not known.
+    """The absolute path, without `.`, `..` and doubled slashes; it begins with a mark if where it starts is not known.
 
     An empty path is none. A home directory is `/home/` and the mark HOME.
     """

@@ -66,7 +66,7 @@ def shares_host(call: Call, found: re.Match[str]) -> bool:
     if found[4]:
         fields = dict(part.partition("=")[::2] for part in found[4].split(","))
         source = fields.get("source") or fields.get("src") or ""
-        options = [name if value != "true" else name for name, value in fields.items()]
+        options = list(fields)
     read_only = not {"ro", "readonly"}.isdisjoint(options)
     return not read_only and call.resolved(source) in HOST_DIRECTORIES
 
