@@ -63,7 +63,7 @@ async def attempted(spooled: Spooled, connection: Connection) -> Outcome | None:
             raise
         return None
     drive = spooled.drive
-    drive.sink.valve = Valve(attachment.process.pause, attachment.process.resume)
+    drive.sink.valve = Valve(attachment.pause, attachment.resume)
     try:
         await driven(spooled, attachment)
         return await outcome_of(spooled, attachment, connection)
@@ -80,7 +80,7 @@ async def driven(spooled: Spooled, attachment: Attachment) -> None:
             late = spooled.seconds_left + LATE_SECONDS
             spooled.asked = await until_ended(reading, cancelled=drive.cancelled, sink=drive.sink, seconds=late)
         if not reading.done() and spooled.asked is not None:
-            attachment.process.resume()
+            attachment.resume()
             await attachment.stop(WORDS[spooled.asked])
             await asyncio.wait([reading], timeout=STOP_SECONDS)
         if reading.done():

@@ -12,7 +12,7 @@ from runner.remote.wire import Wire
 
 BEGIN_SECONDS = 60.0
 IDENTITY_SECONDS = 10.0
-FOLLOW_SECONDS = 0.015
+FOLLOW_SECONDS = 0.01
 QUIET_SECONDS = 0.5
 QUIETLY_SECONDS = 15.0
 STOP_SECONDS = 15.0
@@ -40,11 +40,12 @@ class Pace:
 
 @dataclass(slots=True, eq=False)
 class Attachment:
-    """`over` is how its channel ended, once it did. A short run is over before it is worth while to `follow` it."""
+    """A short run is over before it is worth while to be `following` it. `held`: we take no output for now."""
 
     wire: Wire
     process: Process
     following: bool = False
+    held: bool = False
     since: float = field(default_factory=lambda: asyncio.get_running_loop().time())
     pace: Pace = field(default_factory=Pace)
 
@@ -67,14 +68,25 @@ class Attachment:
             self.wire.changed.clear()
             await learn(self.wire, self.following)
             word, seconds = self._next()
+            missing = self.wire.missing
             if await self.wire.news(seconds):
                 continue
-            if word is None:
+            if word is not None:
+                self.following = True
+                self.say(word)
+            elif self.wire.missing == missing and not self.held:
                 break
-            self.following = True
-            self.say(word)
         if self.wire.over is not None:
             await self.process.wait()
+
+    def pause(self) -> None:
+        """Take no more output for now: silence says nothing then."""
+        self.held = True
+        self.process.pause()
+
+    def resume(self) -> None:
+        self.held = False
+        self.process.resume()
 
     async def stop(self, why: str) -> None:
         """End the run, and wait until what is left of it is known; what has not come up yet gets time to."""

@@ -23,6 +23,7 @@ from tests.runner import rows
 from tests.runner.conftest import until
 from tests.runner.remote.local import carrying
 from tests.runner.rig import Rig, Wanted, running
+from tests.runner.stores import Unruly, is_away
 from tests.targets import Target
 
 pytestmark = pytest.mark.anyio
@@ -266,3 +267,19 @@ async def test_a_start_that_nobody_knows_of_is_made_once(store: Store, target: T
     async with running(rig_on(store, "runner-2")) as second:
         assert (await second.ended(row.id)).exit_code == 5
     assert counter.read_text() == "ran\n"
+
+
+async def test_a_database_that_is_away_when_the_run_ends_loses_none_of_its_output(
+    unruly: Unruly, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attachment, "QUIET_SECONDS", 0.02)
+    watcher = Rig(Wanted(store=unruly.real))
+    async with running(Rig(Wanted(store=unruly, ways=dict(WAYS)))) as rig:
+        server = await rig.server(target, run_mode=Mode.DURABLE)
+        id = await rig.pending(server, "echo up; sleep 0.3; head -c 6000000 /dev/zero")
+        await watcher.printed(id)
+        unruly.obstacle = is_away
+        await until(lambda: unruly.calls[-3:] == ["append"] * 3)
+        unruly.obstacle = None
+        row = await watcher.ended(id)
+    assert (row.state, row.stdout_bytes) == (State.SUCCESS, 6_000_003)

@@ -40,17 +40,20 @@ class LocalProcess:
     on_output: OnOutput
     on_closed: Callable[[Exit], None] | None
     sent: list[bytes] = field(default_factory=list)
+    flows: asyncio.Event = field(default_factory=asyncio.Event)
     tasks: set["asyncio.Task[None]"] = field(default_factory=set)
     ended: "asyncio.Future[Exit]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
     def begin(self) -> None:
         assert self.process.stdout is not None
         assert self.process.stderr is not None
+        self.flows.set()
         pumps = [self.pump("stdout", self.process.stdout), self.pump("stderr", self.process.stderr), self.watch()]
         self.tasks = {asyncio.create_task(pump) for pump in pumps}
 
     async def pump(self, stream: str, reader: asyncio.StreamReader) -> None:
         while data := await reader.read(PIECE):
+            await self.flows.wait()
             self.on_output(stream, data)
 
     async def watch(self) -> None:
@@ -77,9 +80,11 @@ class LocalProcess:
 
     def signal(self, name: str) -> None: ...
 
-    def pause(self) -> None: ...
+    def pause(self) -> None:
+        self.flows.clear()
 
-    def resume(self) -> None: ...
+    def resume(self) -> None:
+        self.flows.set()
 
     async def close(self) -> None:
         self.write_eof()

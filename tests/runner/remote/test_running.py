@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from runner.remote import attachment
 from tests.runner.remote.conftest import Runs
 from tests.runner.remote.local import LocalTarget, read
 
@@ -122,3 +123,23 @@ async def test_a_home_that_cannot_be_written_gives_way_to_another_folder(runs: R
     assert attachment.wire.place is not None
     assert attachment.wire.place.prefix.startswith("/var/tmp/.sshcast-sshcast-test/")
     assert await attachment.clear(keep=False)
+
+
+async def test_output_that_is_held_back_by_us_is_not_taken_for_lost(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The end is told while most of the output is still under way."""
+    monkeypatch.setattr(attachment, "QUIET_SECONDS", 0.02)
+    size = 60_000_000
+    run = runs(f"echo up; sleep 0.2; head -c {size} /dev/zero", cap=size + 100)
+    attached = await run.attach()
+    wire = attached.wire
+    reading = asyncio.create_task(read(attached))
+    assert await wire.until(lambda: wire.record is not None, 20)
+    assert wire.missing > 0
+    attached.pause()
+    await asyncio.sleep(0.3)
+    assert not reading.done()
+    attached.resume()
+    await reading
+    assert len(run.out) == size + 3
