@@ -259,6 +259,7 @@ class Machine:
 
     def program(self, argv: Argv) -> Values:
         self.budget.spend(8 + len(argv))
+        argv = ("[", *argv[1:]) if argv[0] == marks.BRACKET else argv
         if argv[0] in self.state.functions:
             return self.call(argv)
         if naming.is_wild(argv[0]):

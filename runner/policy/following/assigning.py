@@ -3,11 +3,11 @@
 import re
 
 from runner.policy import marks
+from runner.policy.following import hooks
 from runner.policy.following.redirects import Following
 from runner.policy.following.shell import Argv
 from runner.policy.following.state import NOTHING, State, Values, bounded, joined, merged
 from runner.policy.grammar.syntax import Assignment, Element, Simple, Word
-from runner.policy.rules import environment
 
 DECLARATIONS = frozenset({"declare", "typeset", "local", "export", "readonly"})
 REFERS = re.compile(r"-[A-Za-z]*n")
@@ -31,15 +31,8 @@ def assign(shell: Following, command: Simple, *, lasting: bool) -> dict[str, Val
         else:
             kept.setdefault(assignment.name, shell.state.variables.get(assignment.name))
             assign_text(shell, assignment)
-            look_into(shell, assignment.name)
+            hooks.look_into(shell, assignment.name, shell.state.variables.get(assignment.name, ()))
     return {} if lasting else kept
-
-
-def look_into(shell: Following, name: str) -> None:
-    """Some variables hold commands that programs run."""
-    for value in shell.state.variables.get(name, ()) if environment.is_text(name) else ():
-        if marks.known(value):
-            shell.text(f'"{value}"' if name.startswith("PS") else value.replace("%s", "x"), name)
 
 
 def assign_array(shell: Following, assignment: Assignment, elements: tuple[Element, ...]) -> None:

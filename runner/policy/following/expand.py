@@ -80,6 +80,7 @@ class Expander:
 
     def cut(self, parts: tuple[Part, ...]) -> Fields:
         """The fields of one word without braces."""
+        self.budget.spend(len(parts) >> 2)
         found = [""]
         for place, part in enumerate(parts):
             first, *others = self.pieces(part, first=place == 0)
@@ -91,6 +92,7 @@ class Expander:
     def one(self, word: Word | None, *, quoted: bool = False) -> str:
         """The word as one text in the world at hand."""
         found = ""
+        self.budget.spend(len(word.parts) >> 2 if word is not None else 0)
         for place, part in enumerate(word.parts if word is not None else ()):
             found += " ".join(self.pieces(part, first=place == 0 and not quoted, split=False))
         self.check([found])

@@ -31,7 +31,7 @@ CASE_END = re.compile(r";;&|;;|;&")
 TEST_END = re.compile(r"\]\](?=[ \t\n;&|()<>]|\Z)")
 TEST_OPERATOR = re.compile(r"&&|\|\||[()<>!]")
 REGEX = re.compile(r"=~(?=[ \t\n])")
-REGEX_PLAIN = re.compile(r"(?:[^ \t\n\\'\"$`\[]|\[\^?\]?(?:\[:[a-z]{1,9}:\]|[^\]\\'\"$`\n]){0,200}\])+|\[")
+REGEX_PLAIN = re.compile(r"(?:[^ \t\n\\'\"$`\[]|\[\^?\]?(?:\[:[a-z]{1,9}:\]|[^\]\\'\"$`\n]){0,32}\])+|\[")
 
 
 def group(source: Source, start: int) -> Command | None:
@@ -224,6 +224,7 @@ def regex(source: Source) -> Word:
     start = source.at
     parts: list[Part] = []
     while source.pos < len(source.text) and not source.peek().isspace():
+        source.budget.spend()
         if text := source.match(REGEX_PLAIN):
             parts.append(Literal(text, quoted=True))
         elif (found := words.piece(source)) is not None:

@@ -17,6 +17,7 @@ ARITHMETIC = re.compile(r"[^()$`\\'\"]+")
 
 def dollar(source: Source, *, quoted: bool) -> list[Part]:
     """`$` and what follows; a lone dollar sign stands for itself."""
+    source.budget.spend()
     go_on(source)
     if source.starts("$(("):
         return [arithmetic_or_commands(source, quoted)]

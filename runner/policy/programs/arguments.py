@@ -151,7 +151,7 @@ def connected(shell: Shell, argv: Argv) -> Values:
             shell.text(found[1], name_of(argv[0]))
         if word in ("-c", "-e", "--exec", "--sh-exec") and name_of(argv[0]) != "socat":
             shell.text(following, name_of(argv[0]))
-    return filters.remote(shell, argv)
+    return (marks.SOCKET,)
 
 
 TIED = re.compile(r"(?:EXEC|SYSTEM|SHELL):\s*(.+?)(?:,[a-z0-9=,]+)?\Z", re.IGNORECASE)
@@ -172,7 +172,7 @@ HANDLERS: Mapping[str, Callable[[Shell, Argv], Values]] = {
     "ip": ip,
     "sed": sed,
     "make": make,
-    **each("socat nc ncat netcat", connected),
+    **each("socat nc ncat netcat nc.traditional nc.openbsd telnet", connected),
     "start-stop-daemon": daemon,
     **each("expect tclsh", expect),
     **each("pdsh clush dsh pssh parallel-ssh salt salt-call", fleet),

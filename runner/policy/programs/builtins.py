@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 
 from runner.policy import marks
+from runner.policy.following import hooks
 from runner.policy.following.shell import Argv, Shell
 from runner.policy.following.state import Values
 from runner.policy.programs.options import Takes, leading
@@ -29,6 +30,7 @@ def declare(shell: Shell, argv: Argv) -> Values:
         name, equals, value = word.partition("=")
         if equals and name.isidentifier():
             shell.state.variables[name] = (marks.plain(value),)
+            hooks.look_into(shell, name, (value,))
     return NOTHING
 
 

@@ -209,7 +209,7 @@ def remote(shell: Shell, argv: Argv) -> Values:
     """What comes over the network; a file that it is saved to holds it."""
     found = anywhere(
         argv[1:],
-        Takes("oOHXduAFeTbcmwLPxUk".replace("L", "").replace("k", ""), frozenset({"--output", "--output-document"})),
+        Takes("oOHXduAFeTbcmwPxU", frozenset({"--output", "--output-document"})),
     )
     name = found.value("o", "--output") if name_of(argv[0]) == "curl" else found.value("O", "--output-document")
     urls = [word for word in found.rest if "/" in word]
@@ -251,6 +251,7 @@ HANDLERS: dict[str, Callable[[Shell, Argv], Values]] = {
     "cp": copied,
     "mv": copied,
     "install": copied,
+    "ln": copied,
     **each(THROUGH, through),
-    **each("curl wget nc ncat netcat fetch lynx aria2c http https socat telnet ftp tftp", remote),
+    **each("curl wget fetch lynx aria2c http https ftp tftp", remote),
 }

@@ -1,5 +1,6 @@
 """What `find` looks at, and whether its tests leave most of it out."""
 
+import re
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -10,12 +11,18 @@ AGE = words("-mtime -mmin -atime -amin -ctime -cmin -newer -size -user -group -e
 NAMES = words("-name -iname -path -ipath -wholename -regex -iregex -inum -lname -samefile")
 DESTROYERS = words("rm unlink shred rmdir")
 DELETIONS = words("-delete -exec -execdir -ok -okdir")
+LITERAL = re.compile(r"[\w.+-]+")
+SYSTEM = re.compile(r"/(?:etc|usr|bin|sbin|boot|dev|proc)(?=/|\Z)")
 STRICT = words("/ /etc /usr /bin /sbin /lib /lib64 /boot /root /usr/bin /usr/lib /usr/sbin /var/lib /dev")
 
 
-def is_narrow(args: tuple[str, ...], start: str) -> bool:
-    """Whether the tests before what deletes leave out most files. Age alone does not where the system itself lies."""
-    return any(narrows(test, value, start) for test, value in tests(deciding(args)))
+def wide(args: tuple[str, ...]) -> tuple[str, ...]:
+    """The directories of which the tests before what deletes leave out little. Where the system lies age alone does."""
+    applied = list(tests(deciding(args)))
+    named = any(test in NAMES and marks.plain(value).strip("*./") for test, value in applied)
+    aged = any(test in AGE for test, _ in applied)
+    found = () if named else dict.fromkeys(start.rstrip("/") or "/" for start in starts(args))
+    return tuple(start for start in found if not aged or start in STRICT)
 
 
 def deciding(args: tuple[str, ...]) -> tuple[str, ...]:
@@ -36,12 +43,6 @@ def tests(args: tuple[str, ...]) -> Iterator[tuple[str, str]]:
         if before not in ("!", "-not"):
             yield word, value
         before = word
-
-
-def narrows(test: str, value: str, start: str) -> bool:
-    if test in NAMES:
-        return bool(marks.plain(value).strip("*./"))
-    return test in AGE and start not in STRICT
 
 
 def starts(args: tuple[str, ...]) -> tuple[str, ...]:
@@ -67,8 +68,14 @@ def deletes(args: tuple[str, ...]) -> bool:
 
 def places(args: tuple[str, ...]) -> tuple[str, ...]:
     """The paths that it finds, with a mark: any path there, or some that its tests picked."""
-    found = []
-    for start in starts(args):
-        mark = marks.OUTPUT if is_narrow(args, start.rstrip("/") or "/") else marks.FOUND
-        found.append(start.rstrip("/") + "/" + mark)
-    return tuple(found)
+    unnarrowed = frozenset(wide(args))
+    name = next((value for test, value in pairwise(args) if test == "-name" and LITERAL.fullmatch(value)), "")
+    found = dict.fromkeys(start.rstrip("/") for start in starts(args))
+    return tuple(f"{start}/{last(start, name, unnarrowed)}" for start in found)
+
+
+def last(start: str, name: str, unnarrowed: frozenset[str]) -> str:
+    """The name of what is found below: a mark, but where one name of the system is looked for."""
+    if (start or "/") in unnarrowed:
+        return marks.FOUND
+    return name if name and SYSTEM.match(start) else marks.OUTPUT

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from itertools import islice
 
 from runner.policy import marks
 from runner.policy.following.shell import Argv, Shell, name_of
@@ -10,7 +11,10 @@ from runner.policy.grammar.ansi import unescape
 from runner.policy.programs.options import Takes, leading
 from runner.policy.tables import each
 
-STRING = r"(?:q[qw]?[\(\{\[/|][^\)\}\]/|]*+[\)\}\]/|]|[fbruFBRU]{0,2}(?:'(?:[^'\\]|\\.)*+'|\"(?:[^\"\\]|\\.)*+\"))"
+MOST_COMMANDS = 512
+STRING = (
+    r"(?:q[qw]?[\(\{\[/|][^\)\}\]/|]{0,999}+[\)\}\]/|]|[fbruFBRU]{0,2}(?:'(?:[^'\\]|\\.)*+'|\"(?:[^\"\\]|\\.)*+\"))"
+)
 RUNS = re.compile(
     r"(?:system|popen[23]?|getoutput|getstatusoutput|run|call|check_call|check_output|Popen|execl?[vp]*e?|spawn[vlpe]*|exec"
     r"|posix_spawnp?|execSync|execFileSync|execFile|spawnSync|spawn|shell_exec|passthru|proc_open|os\.execute|io\.popen"
@@ -35,7 +39,8 @@ OPENS = re.compile(
 WRITING = re.compile(r"['\"][rb]*[wax+]|['\"]>|write|O_WRONLY|O_RDWR")
 ROOT = re.compile(r"\bset(?:res|re|e)?uid\s*\(?\s*0|\$[<>]\s*=\s*0|Process::(?:Sys|UID)\S*\s*=?\s*\(?0|POSIX::setuid")
 SOCKET = re.compile(r"\bsocket\b|fsockopen|TCPSocket|IO::Socket")
-HANDED = re.compile(r"dup2|/bin/(?:ba)?sh|subprocess|pty\.spawn|\bexec[lv]?[pe]*\b|proc_open|\bsystem\b")
+HANDED = re.compile(r"dup2|/bin/(?:ba|da|z|k)?sh\b|[\"'](?:ba|da|z)?sh[\"']|pty\.spawn|proc_open")
+RECEIVES = re.compile(r"\brecv|\bsysread|\bgets\b|\bread\b|<\$?[A-Z]")
 POWER = re.compile(r"os\.kill\s*\(\s*(?:-1|1)\s*,|\bkill\b[\s(]*['\"]?\w+['\"]?\s*,\s*-1\b")
 
 
@@ -57,7 +62,7 @@ def signs(text: str) -> Iterator[str]:
         yield "dynamic.hidden-code"
     if FORK.search(text) and LOOP.search(text):
         yield "system.fork-bomb"
-    if SOCKET.search(text) and HANDED.search(text):
+    if SOCKET.search(text) and (HANDED.search(text) or (RECEIVES.search(text) and EVALUATES.search(text))):
         yield "network.reverse-shell"
     if ROOT.search(text):
         yield "privilege.setuid-tool"
@@ -67,9 +72,9 @@ def signs(text: str) -> Iterator[str]:
 
 def commands(text: str) -> Iterator[str]:
     """The texts that the program hands to a shell, a list of words joined."""
-    for found in list(RUNS.finditer(text))[:32]:
+    for found in islice(RUNS.finditer(text), MOST_COMMANDS):
         yield joined(found["list"])
-    for found in list(BACKTICKS.finditer(text))[:32]:
+    for found in islice(BACKTICKS.finditer(text), MOST_COMMANDS):
         if command := next((group for group in found.groups() if group), ""):
             yield command
 

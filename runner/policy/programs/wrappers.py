@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from runner.policy import marks
+from runner.policy.following import hooks
 from runner.policy.following.shell import Argv, Shell
 from runner.policy.following.state import Values
 from runner.policy.programs import finding
 from runner.policy.programs.options import Takes, leading
-from runner.policy.rules import environment
 
 NOTHING: Values = ("",)
 
@@ -168,12 +168,15 @@ def env(shell: Shell, argv: Argv) -> Values:
     rest = found.rest
     if (text := found.value("S", "--split-string")) is not None:
         rest = (*split(text), *rest)
+    before = dict(shell.state.variables)
     while rest and is_assignment(rest[0]):
         name, _, value = rest[0].partition("=")
-        if environment.is_text(name) and marks.known(value):
-            shell.text(value, name)
+        shell.state.variables[name] = (value,)
+        hooks.look_into(shell, name, (value,))
         rest = rest[1:]
-    return shell.invoke(rest, "env") if rest else (marks.OUTPUT,)
+    output = shell.invoke(rest, "env") if rest else (marks.OUTPUT,)
+    shell.state.variables = before
+    return output
 
 
 def split(text: str) -> tuple[str, ...]:

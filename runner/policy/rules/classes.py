@@ -24,7 +24,7 @@ class PathClass:
     `known`: a name must be known to match `*`.
     """
 
-    patterns: tuple[str, ...]
+    patterns: tuple[tuple[str, ...], ...]
     regex: re.Pattern[str]
     contents: bool
     known: bool
@@ -35,7 +35,13 @@ class PathClass:
         patterns = tuple(whole for pattern in table["paths"].split() for whole in globs.spread(homely(pattern)))
         regex = re.compile("|".join(map(globs.regex, patterns)), re.DOTALL)
         scratch = frozenset(table.get("scratch", "").split())
-        return cls(patterns, regex, table.get("contents", False), table.get("known", False), scratch)
+        return cls(
+            tuple(tuple(pattern.split("/")) for pattern in patterns),
+            regex,
+            table.get("contents", False),
+            table.get("known", False),
+            scratch,
+        )
 
     def holds(self, path: str) -> bool:
         """Whether the resolved path is of the class, or may be if it has wildcards."""
@@ -46,7 +52,10 @@ class PathClass:
             return False
         if self.regex.fullmatch(path):
             return True
-        return marks.WILD.search(path) is not None and any(globs.may_meet(path, pattern) for pattern in self.patterns)
+        if marks.WILD.search(path) is None:
+            return False
+        ours = globs.of_path(path)
+        return any(globs.may_meet(ours, pattern) for pattern in self.patterns)
 
 
 def homely(pattern: str) -> str:

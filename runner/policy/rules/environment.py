@@ -11,12 +11,18 @@ TEXTS = re.compile(
     r"|GIT_SEQUENCE_EDITOR|GIT_EXTERNAL_DIFF|GIT_ASKPASS|SSH_ASKPASS|RSYNC_RSH|CVS_RSH|SVN_SSH|LESSOPEN|LESSCLOSE|BROWSER"
     r"|FCEDIT|TAR_OPTIONS|FZF_DEFAULT_COMMAND|SHELL"
 )
-FILES = frozenset({"BASH_ENV", "ENV"})
+LOADS = frozenset({"LD_PRELOAD", "LD_AUDIT", "DYLD_INSERT_LIBRARIES", "BASH_ENV"})
+INSTALLED = re.compile(r"(?:/usr|/lib|/lib64|/opt|/nix/store)/|\Z")
 
 
 def is_refused(name: str) -> bool:
     """Whether a task's environment must not hold the name."""
     return REFUSED.fullmatch(name) is not None
+
+
+def loads(name: str, value: str) -> bool:
+    """Whether the text sets a variable so that programs load what is not installed on the system."""
+    return name in LOADS and any(not INSTALLED.match(path) for path in re.split(r"[: ]", value))
 
 
 def is_text(name: str) -> bool:

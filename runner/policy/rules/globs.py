@@ -8,7 +8,10 @@ from runner.policy import marks
 BRACE = re.compile(r"\{([^{}]*)\}")
 PIECE = re.compile(r"/\*\*|\*\*/?|\*|\?|\[[^\]]+\]|[^*?\[/]+|/|\[")
 COMPONENT = re.compile(r"\[[^\]]+\]|.", re.DOTALL)
+WILD = re.compile(r"[*?]")
 LONGEST = 64
+MOST_WILD = 6
+"""Of one name; with more it is taken to match any."""
 
 
 def spread(pattern: str) -> list[str]:
@@ -36,16 +39,15 @@ def regex(pattern: str) -> str:
     return out
 
 
-def of_path(path: str) -> str:
-    """A path with wildcards as a pattern; a class of characters becomes `?`."""
-    path = re.sub(f"{marks.BRACKET}[^/]?[^\\]/]*\\]", "?", path)
-    return marks.plain(path)
+def of_path(path: str) -> tuple[str, ...]:
+    """The names of a path with wildcards, as patterns; a class of characters becomes `?`."""
+    path = marks.plain(re.sub(f"{marks.BRACKET}[^/]?[^\\]/]*\\]", "?", path))
+    return tuple("*" if len(WILD.findall(name)) > MOST_WILD else name for name in path.split("/"))
 
 
-def may_meet(path: str, pattern: str) -> bool:
+def may_meet(ours: tuple[str, ...], theirs: tuple[str, ...]) -> bool:
     """Whether a path with wildcards may name what the pattern names. Both are split at slashes."""
-    ours, theirs = of_path(path).split("/"), pattern.split("/")
-    if theirs[-1:] == ["**"]:
+    if theirs[-1] == "**":
         theirs = theirs[:-1]
         return len(ours) > len(theirs) and all(map(meets, ours, theirs))
     return len(ours) == len(theirs) and all(map(meets, ours, theirs))

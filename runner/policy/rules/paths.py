@@ -9,7 +9,8 @@ HOME_PATH = "/home/" + marks.HOME
 """The home directory of the user that runs the command."""
 THROUGH = re.compile(r"/proc/(?:self|thread-self|\d+)/(?:root|cwd)(?=/|\Z)")
 USERS_HOME = re.compile(f"/(?:home|Users)/{marks.USER}(?=/|\\Z)")
-LONGEST_PATH = 1024
+LONGEST_PATH = 4096
+"""Of a longer one the kernel says that it is too long."""
 
 
 @lru_cache(maxsize=1024)
@@ -23,7 +24,8 @@ def resolved(path: str, cwd: str) -> str:
     if path.startswith(marks.HOME):
         path = HOME_PATH + path[1:]
     elif not path.startswith("/"):
-        path = path if marks.TEXT.match(path) else cwd.replace(marks.HOME, HOME_PATH) + "/" + path
+        folder = HOME_PATH + cwd[1:] if cwd.startswith(marks.HOME) else cwd
+        path = path if marks.TEXT.match(path) else f"{folder}/{path}"
     start = "" if path.startswith("/") else marks.UNKNOWN
     parts: list[str] = []
     for part in path.split("/")[len(start) :]:

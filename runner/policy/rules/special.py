@@ -73,13 +73,8 @@ def shares_host(call: Call, found: re.Match[str]) -> bool:
 
 def find_delete(call: Call) -> bool:
     """`find` deletes under a protected directory and nothing narrows it."""
-    if not finding.deletes(call.args):
-        return False
-    return any(
-        call.resolved(start) not in SCRATCH
-        and call.is_of(start, PROTECTED)
-        and not finding.is_narrow(call.args, call.resolved(start))
-        for start in finding.starts(call.args)
+    return finding.deletes(call.args) and any(
+        call.resolved(start) not in SCRATCH and call.is_of(start, PROTECTED) for start in finding.wide(call.args)
     )
 
 
