@@ -146,13 +146,14 @@ async def follow(ctx: Context, after: int | None = None) -> AsyncGenerator[Audit
     async with refusals(ctx, "audit.follow"):
         ctx.need(Role.ADMIN)
     read = ctx.service.store.read
-    newest = await read(table.head) if after is None else None
-    last = after if after is not None else 0 if newest is None else newest.id
-    while True:
-        for event in await read(table.later, last, BATCH):
-            last = event.id
-            yield event
-        await asyncio.sleep(POLL_SECONDS)
+    with ctx.watching(Role.ADMIN):
+        newest = await read(table.head) if after is None else None
+        last = after if after is not None else 0 if newest is None else newest.id
+        while True:
+            for event in await read(table.later, last, BATCH):
+                last = event.id
+                yield event
+            await asyncio.sleep(POLL_SECONDS)
 
 
 async def verify(service: Service, wanted: str | None = None) -> AsyncIterator[Walk]:

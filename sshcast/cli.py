@@ -97,6 +97,24 @@ def user_add(
     run(accounts.add(settings(data=data), name, role, password))
 
 
+@user_app.command("set")
+def user_set(
+    name: str,
+    role: Annotated[str | None, typer.Option(help="viewer, operator or admin.")] = None,
+    disabled: Annotated[bool | None, typer.Option("--disable/--enable", help="Whether they are kept out.")] = None,
+    data: Data = None,
+) -> None:
+    """Give a user another role, or keep them out. Their sessions end."""
+    run(accounts.change(settings(data=data), name, role, disabled))
+
+
+@user_app.command("password")
+def user_password(name: str, password_stdin: PasswordStdin = False, data: Data = None) -> None:
+    """Give a user a new password. Their sessions end."""
+    password = first_line() if password_stdin else getpass.getpass("Password: ")
+    run(accounts.set_password(settings(data=data), name, password))
+
+
 @server_app.command("add")
 def server_add(
     name: str,

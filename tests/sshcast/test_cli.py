@@ -55,6 +55,12 @@ def test_a_bad_user_is_refused_by_the_field(commands: Commands, args: list[str],
     assert done.stdout == b""
 
 
+def test_a_user_who_is_kept_out_gets_no_token(commands: Commands) -> None:
+    commands.output("user", "add", "dora", "--role", "viewer", "--password-stdin", stdin=f"{PASSWORD}\n")
+    commands.output("user", "set", "dora", "--disable")
+    assert b"there is no enabled user dora" in commands.run("token", "dora").stderr
+
+
 def test_token_prints_an_access_token_and_nothing_else(commands: Commands) -> None:
     done = commands.run("token", "alice", "--ttl", "60")
     assert re.fullmatch(rb"[\w-]+\.[\w-]+\.[\w-]+\n", done.stdout)
