@@ -138,6 +138,8 @@ class Attachment:
             return None, QUIET_SECONDS
         if place is None:
             return None, BEGIN_SECONDS
+        if wire.identity is None and place.fresh:
+            return None, IDENTITY_SECONDS
         if wire.identity is None and asyncio.get_running_loop().time() > self.since + IDENTITY_SECONDS:
             return None, QUIET_SECONDS
         if wire.record is not None and (not place.polls or self.pace.is_slow):

@@ -152,9 +152,12 @@ def sleepers(watcher: str) -> list[int]:
     return [int(pid) for pid in Path(f"/proc/{watcher}/task/{watcher}/children").read_text().split()]
 
 
-async def test_a_supervisor_that_is_killed_is_missed_and_the_rest_is_ended(runs: Runs, counter: Path) -> None:
+async def test_a_supervisor_that_is_killed_is_missed_and_the_rest_is_ended(
+    runs: Runs, local: LocalTarget, counter: Path
+) -> None:
     run = runs(f"echo up; echo ran >>{counter}; setsid sleep 60 & sleep 60")
     identity = await identity_of(run, counter)
+    await until(lambda: local.file("out").stat().st_size == 3)
     os.kill(int(identity["pid"]), signal.SIGKILL)
     attachment = await run.ran("known")
     assert (attachment.wire.refusal, attachment.wire.lost) == ("lost", "killed")
