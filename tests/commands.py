@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx2
 
 ROOT = Path(__file__).parent.parent
-START_SECONDS = 30.0
+START_SECONDS = 90.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -189,9 +189,7 @@ async def names(store: PostgresStore) -> set[str]:
     return await store.read(lambda conn: set(conn.exec_driver_sql("SELECT id FROM runners").scalars()))
 
 
-async def test_a_process_killed_in_a_run_is_followed_by_another(
-    url: str, demo_target: Target, tmp_path: Path
-) -> None:
+async def test_a_process_killed_in_a_run_is_followed_by_another(url: str, demo_target: Target, tmp_path: Path) -> None:
     async with member(url, "second") as second:
         await second.freeze()
         process = await asyncio.create_subprocess_exec(sys.executable, "-m", "tests.runner.lone_runner", url, "first")

@@ -4,6 +4,7 @@ Plans of programs and faults are played in virtual time against the real dispatc
 After the faults every execution must become final. A failing plan is printed, and plays the same again.
 """
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from db.values import Mode
 from tests.runner.sim.target import Script
 from tests.runner.sim.world import Event, Fault, Plan, Run, World, play
 
+FULL = os.environ.get("SSHCAST_SUITE") == "full"
 CALL_FAULTS = ("before", "after", "slow")
 USE_FAULTS = ("refuse", "hang", "cut before", "cut after")
 FAULTS: tuple[Fault, ...] = ("cut", "refuses", "hangs", "away", "crash", "zombie", "drain", "cancel")
@@ -60,6 +62,7 @@ plans = st.builds(
 patient = settings(deadline=None, suppress_health_check=list(HealthCheck), print_blob=True)
 
 
+@pytest.mark.timeout(600)  # finding the smallest plan that fails takes its time
 @given(plan=plans)
 @settings(patient, max_examples=40, derandomize=True)
 def test_no_plan_of_faults_breaks_a_promise(template: Path, plan: Plan) -> None:
@@ -67,8 +70,9 @@ def test_no_plan_of_faults_breaks_a_promise(template: Path, plan: Plan) -> None:
 
 
 @pytest.mark.faults
+@pytest.mark.timeout(3600)
 @given(plan=plans)
-@settings(patient, max_examples=3000)
+@settings(patient, max_examples=20_000 if FULL else 500)
 def test_no_plan_of_faults_breaks_a_promise_in_many_tries(template: Path, plan: Plan) -> None:
     assert play(plan, template) == []
 
