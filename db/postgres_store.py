@@ -78,7 +78,7 @@ class PostgresStore:
                 raise StoreUnavailable() from error
             raise
         finally:
-            await conn.close()
+            await hang_up(conn)
 
     async def _whole(self, work: Coroutine[Any, Any, T]) -> T:
         """The unit runs to its end even if its caller goes away: a transaction is never cut half way."""
@@ -89,3 +89,12 @@ class PostgresStore:
         self._units.add(task)
         task.add_done_callback(self._units.discard)
         return await asyncio.shield(task)
+
+
+async def hang_up(conn: AsyncConnection) -> None:
+    """Give it back. What was asked of it is over by now: one that is lost only here spoils no answer."""
+    try:
+        await conn.close()
+    except Exception as error:
+        if not postgres_away(error):
+            raise
