@@ -5,10 +5,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from runner.policy import marks
-from runner.policy.following import assigning, bombs, flow, naming, redirects
+from runner.policy.following import assigning, bombs, calling, flow, naming, redirects
 from runner.policy.following.expand import Expander
 from runner.policy.following.shell import Argv, mark_of, name_of
-from runner.policy.following.state import HIDDEN, NOTHING, State, Values, merged
+from runner.policy.following.state import NOTHING, State, Values, merged
 from runner.policy.grammar.parser import parse
 from runner.policy.grammar.source import Budget, SyntaxFault
 from runner.policy.grammar.syntax import (
@@ -25,17 +25,17 @@ from runner.policy.grammar.syntax import (
     Simple,
 )
 from runner.policy.hit import Hit, Span, placed
-from runner.policy.programs import handlers
+from runner.policy.programs import handlers, wrappers
 from runner.policy.rules import paths
 from runner.policy.rules.book import Book
-
-MOST_CALLS = 12  # of functions, aliases and texts within each other, before they are taken as hidden
-MOST_CANDIDATES = 16
 
 
 @dataclass(slots=True)
 class Machine:
-    """`whole` is the outermost text, `book` the rules. `span` is where the command at hand stands in the text."""
+    """`whole` is the outermost text, `book` the rules. `span` is where the command at hand stands in the text.
+
+    `fixed` says that offsets cannot be told any more, `several` that the words at hand are one of some possibilities.
+    """
 
     whole: str
     budget: Budget
@@ -48,12 +48,24 @@ class Machine:
     socket: bool = False
     fixed: bool = False
     looping: bool = False
+    several: bool = False
     expander: Expander = field(init=False)
     calling: tuple[str, ...] = ()
     called: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.enter(self.state)
+
+    @property
+    def found(self) -> int:
+        return len(self.hits)
+
+    @property
+    def names(self) -> Book:
+        return self.book
+
+    def spend(self, steps: int) -> None:
+        self.budget.spend(steps)
 
     def hit(self, rule: str) -> None:
         self.hits.setdefault(Hit(rule, self.span, self.via))
@@ -75,15 +87,16 @@ class Machine:
             self.span = (0, len(self.whole))
             self.hit("system.fork-bomb")
         self.run(tree)
+        self.finish()
         for name, body in list(self.state.functions.items()):
             if name not in self.called:
                 self.state.positional = None
                 self.run(body)
 
-    def text(self, text: str, via: str, *, apart: bool = True) -> Values:
+    def text(self, text: str, via: str, *, apart: bool = True, lenient: bool = False) -> Values:
         if not (bare := text.strip()):
             return NOTHING
-        if not marks.TEXT.sub("", bare) or len(self.via) >= MOST_CALLS:
+        if not marks.TEXT.sub("", bare) or len(self.via) >= calling.MOST_CALLS:
             self.hit(naming.unread(bare))
             return (marks.OUTPUT,)
         before = (self.via, self.span, self.fixed, self.state)
@@ -91,22 +104,34 @@ class Machine:
         if apart:
             self.enter(self.state.copy())
         try:
-            return self.parsed(text)
+            return self.parsed(text, apart=apart, lenient=lenient)
         finally:
             self.via, self.span, self.fixed = before[:3]
             if apart:
                 self.enter(before[3])
 
-    def parsed(self, text: str) -> Values:
+    def parsed(self, text: str, *, apart: bool, lenient: bool) -> Values:
         """Run a nested text. Where it stands word for word in the outermost text, offsets stay exact."""
         found = -1 if self.fixed else placed(text, self.whole, self.span)
         try:
-            tree = parse(marks.plain(text), self.budget, max(found, 0))
+            with self.budget.trial():
+                tree = parse(marks.plain(text), self.budget, max(found, 0))
         except SyntaxFault:
-            self.hit("dynamic.code" if marks.TEXT.search(text) else "syntax.error")
+            if not lenient:
+                self.hit("dynamic.code" if self.several or marks.TEXT.search(text) else "syntax.error")
             return (marks.OUTPUT,)
         self.fixed = found < 0
-        return self.run(tree)
+        output = self.run(tree)
+        if apart:
+            self.finish()
+        return output
+
+    def finish(self) -> None:
+        """A shell ends: what it is to do then."""
+        traps, self.state.traps = self.state.traps, []
+        for text, span in traps:
+            self.span = span
+            self.text(text, "trap")
 
     def remotely(self, text: str, via: str) -> Values:
         """Run a text in a shell of another host or container, which knows nothing of this one."""
@@ -138,6 +163,7 @@ class Machine:
         before = (self.state, self.expander, self.span, self.stdin, self.socket)
         self.enter(self.state.copy())
         found = self.run(command)
+        self.finish()
         self.state, self.expander, self.span, self.stdin, self.socket = before
         return found
 
@@ -180,7 +206,7 @@ class Machine:
             case Block():
                 return self.run(command.body) if command.kind == "group" else self.apart(command.body)
             case Function():
-                return self.define(command)
+                return calling.define(self, command)
             case _:
                 return flow.conditional(self, command)
 
@@ -192,14 +218,6 @@ class Machine:
         if bombs.exposes(command):
             self.hit("network.reverse-shell")
         return found
-
-    def define(self, command: Function) -> Values:
-        self.state.functions[command.name] = command.body
-        self.called.discard(command.name)
-        if bombs.forks(command):
-            self.span = self.span if self.fixed else (command.start, command.end)
-            self.hit("system.fork-bomb")
-        return NOTHING
 
     @contextmanager
     def redirected(self, several: tuple[Redirect, ...]) -> Iterator[list[Values]]:
@@ -217,13 +235,21 @@ class Machine:
             self.span = (command.start, command.end)
         span = self.span
         with self.redirected(command.redirects) as output:
-            alternatives = self.expander.words(command.words)
+            alternatives = self.expander.words(command.words, brief=self.is_inert(command))
+            several, self.several = self.several, self.several or len(alternatives) > 1
             kept = assigning.assign(self, command, lasting=assigning.lasts(alternatives))
             self.span = span
             output.append(merged(*(self.named(command, argv) for argv in reversed(alternatives))))
             assigning.restore(self.state, kept)
-            self.span = span
+            self.span, self.several = span, several
         return output[-1]
+
+    def is_inert(self, command: Simple) -> bool:
+        """Whether nothing follows from what its words are, but for what runs in them."""
+        name = command.words[0].bare if command.words else None
+        return name is not None and not (
+            name in self.state.functions or name in self.state.aliases or not self.book.is_inert(name)
+        )
 
     def named(self, command: Simple, argv: Argv) -> Values:
         """One alternative of a command's words."""
@@ -234,19 +260,13 @@ class Machine:
             self.hit(rule)
         quoted = any(isinstance(part, Literal) and part.quoted for part in parts)
         if not quoted and argv[0] in self.state.aliases and ("alias " + argv[0]) not in self.via:
-            found = self.alias(argv)
+            found = calling.alias(self, argv)
+        elif argv[0] in self.state.functions:
+            found = calling.call(self, argv)
         else:
             found = self.program(argv)
         self.span = before
         return found
-
-    def alias(self, argv: Argv) -> Values:
-        """The alias's text and the other words; one that ends with a blank lets the next word be an alias too."""
-        text = self.state.aliases[argv[0]]
-        rest = argv[1:]
-        if text[-1:] in (" ", "\t") and rest and rest[0] in self.state.aliases:
-            text, rest = text + self.state.aliases[rest[0]], rest[1:]
-        return self.text(text + "".join(f" {handlers.quote(word)}" for word in rest), "alias " + argv[0], apart=False)
 
     def invoke(self, argv: Argv, via: str) -> Values:
         """Run a program that another one was given."""
@@ -260,41 +280,20 @@ class Machine:
     def program(self, argv: Argv) -> Values:
         self.budget.spend(8 + len(argv))
         argv = ("[", *argv[1:]) if argv[0] == marks.BRACKET else argv
-        if argv[0] in self.state.functions:
-            return self.call(argv)
         if naming.is_wild(argv[0]):
-            return self.wild(argv)
+            return calling.wild(self, argv)
         name = name_of(argv[0])
         for rule in self.book.broken(name, argv, self):
             self.hit(rule)
-        if (known := handlers.of(name)) is not None:
-            if len(self.via) < MOST_CALLS:
-                return known(self, argv)
-            self.hit("dynamic.hidden-code")
-        if (written := self.state.files.get(paths.resolved(argv[0], self.state.cwd))) is not None:
+        written = self.state.files.get(paths.resolved(argv[0], self.state.cwd))
+        known, wrapper = handlers.of(name), self.book.wrappers.get(name)
+        if (known or wrapper) and (written is None or "/" not in argv[0]):
+            if len(self.via) >= calling.MOST_CALLS:
+                self.hit("dynamic.hidden-code")
+            else:
+                outputs = [known(self, argv)] if known else []
+                outputs += [wrappers.wrapped(self, argv, wrapper)] if wrapper else []
+                return merged(*outputs)
+        if written is not None:
             return merged(*(self.text(text, name) for text in written))
         return (mark_of(self.stdin),)
-
-    def wild(self, argv: Argv) -> Values:
-        """The program is any whose name the wildcard matches."""
-        count = len(self.hits)
-        found = self.book.matching(name_of(argv[0]))
-        for name in found[:MOST_CANDIDATES]:
-            self.program((name, *argv[1:]))
-        if len(found) > MOST_CANDIDATES or len(self.hits) > count:
-            self.hit("dynamic.glob-command")
-        return (mark_of(self.stdin),)
-
-    def call(self, argv: Argv) -> Values:
-        name, body = argv[0], self.state.functions[argv[0]]
-        self.called.add(name)
-        if name in self.calling:
-            return (marks.OUTPUT,)
-        if len(self.calling) >= MOST_CALLS:
-            self.hit("dynamic.hidden-code")
-            return HIDDEN
-        before = (self.state.positional, self.calling, self.via)
-        self.state.positional, self.calling, self.via = argv[1:], (*self.calling, name), (*self.via, name)
-        found = self.run(body)
-        self.state.positional, self.calling, self.via = before
-        return found

@@ -4,14 +4,14 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from math import prod
 
-MOST_WORLDS = 48
+MOST_WORLDS = 32
 
 
 @dataclass(slots=True)
 class Choices:
     """Which alternative of each part holds in the world at hand. A part is met under the same key wherever it is used.
 
-    Every combination has its world while there are at most 48; of more, each alternative is in at least one.
+    Every combination has its world while there are at most 32; of more, each alternative is in at least one.
     """
 
     picked: dict[Hashable, int] = field(default_factory=dict)
@@ -31,7 +31,7 @@ class Choices:
         self.world += 1
         if self.many or (self.world == 1 and prod(self.sizes.values()) > MOST_WORLDS):
             self.many = True
-            return self.world < max(self.sizes.values())
+            return self.world < max(self.sizes.values(), default=0)
         return self.world < MOST_WORLDS and self._next()
 
     def _next(self) -> bool:

@@ -35,11 +35,11 @@ class Expander:
 
     # Every world.
 
-    def words(self, words: tuple[Word, ...]) -> list[Fields]:
-        """Alternatives of all the words' fields."""
+    def words(self, words: tuple[Word, ...], *, brief: bool = False) -> list[Fields]:
+        """Alternatives of all the words' fields. In `brief` each part has each alternative, but not each with each."""
         if all((bare := word.bare) is not None and not SPECIAL.search(bare) for word in words):
             return [tuple(word.bare or "" for word in words)]
-        return self.worlds(lambda: tuple(field for word in words for field in self.fields(word)))
+        return self.worlds(lambda: tuple(field for word in words for field in self.fields(word)), brief=brief)
 
     def text(self, word: Word | None, *, quoted: bool = False) -> Values:
         """The word as one text, without splitting: of an assignment, a redirection, a here-document."""
@@ -47,10 +47,10 @@ class Expander:
             return ("",)
         return tuple(self.worlds(lambda: self.one(word, quoted=quoted)))
 
-    def worlds(self, evaluate: Callable[[], Result]) -> list[Result]:
+    def worlds(self, evaluate: Callable[[], Result], *, brief: bool = False) -> list[Result]:
         """What `evaluate` gives with each combination of alternatives. What commands print is found once."""
         before = self.choices, self.printed, self.paths
-        self.choices, self.printed, self.paths = Choices(), {}, {}
+        self.choices, self.printed, self.paths = Choices(many=brief), {}, {}
         found: dict[Result, None] = {}
         try:
             while True:

@@ -5,12 +5,15 @@ from typing import Protocol
 
 from runner.policy.following import conditions
 from runner.policy.following.redirects import Following
-from runner.policy.following.state import NOTHING, Values, joined, merged
+from runner.policy.following.state import MOST_VALUES, NOTHING, Values, joined, merged
+from runner.policy.grammar.source import TooComplex
 from runner.policy.grammar.syntax import Branch, Case, Chain, Command, For, Loop, Test
+from runner.policy.hit import Hit
 
 
 class Runner(Following, Protocol):
     looping: bool
+    hits: dict[Hit, None]
 
     def apart(self, command: Command) -> Values: ...
 
@@ -49,10 +52,13 @@ def repeated(runner: Runner, turn: Callable[[], Values]) -> Values:
 
 
 def test(runner: Runner, command: Test) -> Values:
-    """`[[ … ]]` and `(( … ))`, also as a shell without them reads them."""
+    """`[[ … ]]` and `(( … ))`, also as a shell without them reads them: only what is surely bad counts then."""
     runner.expander.words(command.words)
     if command.otherwise is not None and command.otherwise.commands:
+        before = set(runner.hits)
         runner.apart(command.otherwise)
+        for hit in [hit for hit in runner.hits if hit not in before and hit.rule.startswith("dynamic.")]:
+            del runner.hits[hit]
     return NOTHING
 
 
@@ -72,19 +78,28 @@ def branch(runner: Runner, command: Branch) -> Values:
 
 
 def chain(runner: Runner, command: Chain) -> Values:
-    outputs = [runner.run(command.first)]
-    before = dict(runner.state.variables)
-    ahead = command.first
+    """What follows `&&` ran if all before it did; what follows `||` may run after any of them, or not at all."""
+    outputs, ahead = [runner.run(command.first)], command.first
+    reached = [dict(runner.state.variables)]
     for operator, inner in command.rest:
         if operator == "&&":
             conditions.assume((ahead,), runner.state)
             outputs.append(runner.run(inner))
         else:
+            rejoin(runner, reached)
+            reached = [dict(runner.state.variables)]
             outputs.append(otherwise(runner, inner))
+        reached.append(dict(runner.state.variables))
         ahead = inner
-    runner.state.join(before)
+    rejoin(runner, reached)
     conditions.insist(command, runner.state)
     return added(outputs) if all(operator == "&&" for operator, _ in command.rest) else merged(*outputs)
+
+
+def rejoin(runner: Runner, reached: list[dict[str, Values]]) -> None:
+    """Variables may be what they were at any of these places."""
+    for variables in reached:
+        runner.state.join(variables)
 
 
 def otherwise(runner: Runner, command: Command) -> Values:
@@ -99,7 +114,9 @@ def each(runner: Runner, command: For) -> Values:
     if command.words is None:
         values: Values = runner.state.all_arguments() or NOTHING
     else:
-        values = merged(*runner.expander.words(command.words))
+        values = tuple(dict.fromkeys(field for fields in runner.expander.words(command.words) for field in fields))
+        if len(values) > MOST_VALUES:
+            raise TooComplex("too many words to loop over")
     if command.name and values:
         runner.state.variables[command.name] = values
     return runner.run(command.body)

@@ -12,4 +12,5 @@ def look_into(shell: Shell, name: str, values: Values) -> None:
         if environment.loads(name, value):
             shell.hit("dynamic.environment")
         if environment.is_text(name) and marks.known(value):
-            shell.text(f'"{value}"' if name.startswith("PS") else value.replace("%s", "x"), name)
+            text = f'"{value}"' if name.startswith("PS") else value.lstrip("|&-").replace("%s", "x")
+            shell.text(text, name, lenient=True)

@@ -95,9 +95,9 @@ def indirect(part: Parameter, found: str, texts: Texts) -> str:
 
 def default(part: Parameter, found: str, texts: Texts) -> str:
     """`:-` and `:=`: the operand where it is empty."""
+    operand = texts.one(part.word, quoted=part.quoted)
     if found:
         return found
-    operand = texts.one(part.word, quoted=part.quoted)
     if "=" in part.operator:
         texts.later.append((part.name, operand))
     return operand

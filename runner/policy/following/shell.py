@@ -16,13 +16,18 @@ class Shell(Protocol):
     socket: bool
     """Whether it reads from or writes to a network connection."""
     via: tuple[str, ...]
+    span: tuple[int, int]
+    """Where the command at hand stands in the outermost text."""
 
     def invoke(self, argv: Argv, via: str) -> Values:
         """Run a program that another one was given; what it prints."""
         ...
 
-    def text(self, text: str, via: str, *, apart: bool = True) -> Values:
-        """Run a shell text, in a shell of its own unless not `apart`; what it prints."""
+    def text(self, text: str, via: str, *, apart: bool = True, lenient: bool = False) -> Values:
+        """Run a shell text, in a shell of its own unless not `apart`; what it prints.
+
+        A `lenient` one may be none: what was only taken for a command.
+        """
         ...
 
     def remotely(self, text: str, via: str) -> Values:
@@ -31,6 +36,10 @@ class Shell(Protocol):
 
     def write(self, path: str, content: Values, *, appends: bool) -> None:
         """Note what a file holds from now on; whoever reads from `>(…)` reads it."""
+        ...
+
+    def spend(self, steps: int) -> None:
+        """Work that was done; TooComplex when it is too much."""
         ...
 
     def hit(self, rule: str) -> None:

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from runner.policy import marks
-from runner.policy.grammar.source import TooComplex
 from runner.policy.grammar.syntax import Command
 
 Values = tuple[str, ...]
@@ -12,7 +11,7 @@ Values = tuple[str, ...]
 
 NOTHING: Values = ("",)
 MOST_VALUES = 256
-MOST_JOINED = 16
+MOST_JOINED = 64
 LONGEST_VALUE = 8_192
 UNSET: Values = ("", marks.UNKNOWN)
 """Of a variable that the text does not set: nothing, or what the server's login gives it."""
@@ -51,11 +50,9 @@ SET_BY_LOGIN: Mapping[str, Values] = {
 
 
 def merged(*several: Values) -> Values:
-    """Every text that one of them may be. Raises TooComplex when there are too many."""
+    """Every text that one of them may be; when there are too many, they are as one that cannot be read."""
     found = tuple(dict.fromkeys(value for values in several for value in values))
-    if len(found) > MOST_VALUES:
-        raise TooComplex("too many values")
-    return found
+    return found if len(found) <= MOST_VALUES else HIDDEN
 
 
 def joined(first: Values, second: Values) -> Values:
@@ -77,7 +74,7 @@ class State:
     """`arrays` hold their elements by index or key; `references` name what a `declare -n` name stands for.
 
     `files` hold what the text wrote, `sinks` who reads what is written to `>(…)`, `sockets` the descriptors of
-    connections.
+    connections, `traps` what runs when the shell ends and where it was set.
     """
 
     variables: dict[str, Values] = field(default_factory=dict)
@@ -88,6 +85,7 @@ class State:
     files: dict[str, Values] = field(default_factory=dict)
     sinks: dict[str, Command] = field(default_factory=dict)
     sockets: set[str] = field(default_factory=set)
+    traps: list[tuple[str, tuple[int, int]]] = field(default_factory=list)
     positional: tuple[str, ...] | None = ()
     cwd: str = marks.UNKNOWN
     nounset: bool = False
@@ -101,6 +99,7 @@ class State:
             references=dict(self.references),
             functions=dict(self.functions),
             aliases=dict(self.aliases),
+            traps=[],
         )
 
     def elsewhere(self) -> "State":

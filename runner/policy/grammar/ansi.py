@@ -3,6 +3,7 @@ r"""The text within `$'…'`."""
 import re
 from collections.abc import Callable
 
+from runner.policy import marks
 from runner.policy.grammar.source import Source
 
 SIMPLE = {"a": "\a", "b": "\b", "e": "\x1b", "E": "\x1b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
@@ -31,7 +32,7 @@ def ansi(source: Source) -> str:
 
 def unescape(body: str) -> str:
     """What bash makes of the escapes. A NUL ends the text, as in bash."""
-    return ESCAPE.sub(one, body).split("\0", 1)[0]
+    return marks.cleaned(ESCAPE.sub(one, body).split("\0", 1)[0])
 
 
 def one(found: re.Match[str]) -> str:

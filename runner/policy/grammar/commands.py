@@ -31,7 +31,7 @@ FUNCTION_WORD = re.compile(r"function[ \t]+([^ \t\n|&;()<>\\'\"$`]+)[ \t]*(?:\([
 KEYWORD = re.compile(r"(?:if|while|until|for|select|case|\{|\[\[|coproc)(?=[ \t\n;&|()<>]|\Z)|\(\(|\(")
 BANG = re.compile(r"!(?=[ \t\n(]|\Z)")
 TIME = re.compile(r"time(?=[ \t\n;&|]|\Z)(?:[ \t]+-p(?=[ \t]))?(?:[ \t]+--(?=[ \t]))?")
-RESERVED = frozenset({"then", "do", "done", "fi", "elif", "else", "esac", "}", "in"})
+RESERVED = frozenset({"then", "do", "done", "fi", "elif", "else", "esac", "}", "in", "]]"})
 OPENING = frozenset({"if", "while", "until", "for", "select", "case", "function", "{", "!", "[["})
 OPTION = re.compile(r"[ \t]+-")
 
@@ -175,7 +175,7 @@ def check_not_reserved(found: list[Word], assignments: list[Assignment], source:
     """A keyword here is out of place, or was made of pieces that a line's end parts: shells differ in what they see."""
     if found and not assignments:
         name = spelled(found[0])
-        if name in RESERVED - {"in"} or name in OPENING:
+        if name in RESERVED or name in OPENING:
             raise SyntaxFault(f"{name!r} is out of place", found[0].start)
     if source.peek() == "(":
         raise source.fault("unexpected '('")
@@ -194,7 +194,8 @@ def assigned(source: Source, found: list[Word], assignments: list[Assignment]) -
     if match is None:
         return None
     source.pos = match.end()
-    index, operator = expansions.subscript(source), match[2]
+    operator = match[2]
+    index = None if operator else expansions.subscript(source)
     if index is not None and not (operator := source.match(EQUALS)):
         source.pos = start
         return None
@@ -228,7 +229,8 @@ def element_index(source: Source) -> Word | None:
     """`[index]=` before an element; None of one that only begins with a bracket."""
     start = source.pos
     try:
-        index = expansions.subscript(source)
+        with source.budget.trial():
+            index = expansions.subscript(source)
     except SyntaxFault:
         index = None
     if index is None or not source.match(EQUALS):

@@ -60,7 +60,8 @@ def arithmetic(source: Source, start: int) -> Command | None:
 def commands_up_to(source: Source, start: int, end: int) -> Sequence | None:
     """The same text as a subshell within a subshell, as shells without `((` read it; None if it is not one."""
     try:
-        found = subshell(source, start)
+        with source.budget.trial():
+            found = subshell(source, start)
     except SyntaxFault:
         return None
     return Sequence((found,)) if found is not None and source.pos == end else None
@@ -107,6 +108,8 @@ def each(source: Source, start: int) -> Command | None:
     if source.take("(("):
         return counted(source)
     name = source.match(IDENTIFIER)
+    if not name:
+        raise source.fault("a name was expected")
     skip_lines(source)
     items: tuple[Word, ...] | None = None
     if source.match(IN):
@@ -190,7 +193,7 @@ def test(source: Source, start: int) -> Command | None:
         source.budget.spend()
         if source.match(REGEX):
             found.append(regex(source))
-        elif (word := words.word(source)) is not None:
+        elif (word := words.word(source, patterned=True)) is not None:
             found.append(word)
             if others:
                 others[-1].words.append(word)

@@ -93,7 +93,7 @@ def arithmetic_step(source: Source, parts: list[Part]) -> int:
     if char in "$`":
         parts.extend(dollar(source, quoted=True) if char == "$" else backtick(source, quoted=True))
         return 0
-    source.pos += 2 if char == "\\" else 1
+    source.pos += len(source.peek(2)) if char == "\\" else 1
     parts.append(Literal(char if char in "()" else "", quoted=True))
     return {"(": 1, ")": -1}.get(char, 0)
 

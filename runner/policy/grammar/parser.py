@@ -33,7 +33,7 @@ def program(source: Source) -> Sequence:
         source.budget.spend()
         found.append(commands.chain(source))
         skip_blank(source)
-        if source.pos >= len(source.text) or source.peek() == ")" or source.starts(";;") or source.starts(";&"):
+        if closes(source):
             break
         separator = source.match(SEPARATOR)
         if not separator:

@@ -1,14 +1,15 @@
 """A shell text that is being read: the place in it, and what it may still cost."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from runner.policy.grammar.syntax import Redirect, Sequence
 
 LONGEST = 65_536
 """Characters of one text, as many as a command may have. More is refused, not guessed at."""
-DEEPEST = 48
+DEEPEST = 96
 MOST_STEPS = 22_000
 
 
@@ -43,6 +44,15 @@ class Budget:
 
     def leave(self) -> None:
         self.depth -= 1
+
+    @contextmanager
+    def trial(self) -> Iterator[None]:
+        """For what may end with a fault: however deep it was, it is left."""
+        before = self.depth
+        try:
+            yield
+        finally:
+            self.depth = before
 
 
 @dataclass(slots=True)

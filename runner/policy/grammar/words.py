@@ -14,11 +14,16 @@ IN_DOUBLE = re.compile(r'[^\\"$`]+')
 IN_HEREDOC = re.compile(r"[^\\$`]+")
 
 
-def word(source: Source) -> Word | None:
-    """The word at this place; None if there is none."""
+def word(source: Source, *, patterned: bool = False) -> Word | None:
+    """The word at this place; None if there is none. Within `[[` it may be `patterned`: `@(a|b)`."""
     start = source.at
     parts: list[Part] = []
-    while source.pos < len(source.text) and (found := piece(source)) is not None:
+    while source.pos < len(source.text):
+        found = piece(source)
+        if found is None and patterned and source.peek() == "(" and source.text[source.pos - 1] in "?*+@!":
+            found = group(source)
+        if found is None:
+            break
         parts.extend(found)
     return Word(tuple(parts), start, source.at) if source.at > start and parts else None
 
@@ -34,6 +39,23 @@ def piece(source: Source) -> list[Part] | None:
     return PIECES[char](source)
 
 
+def group(source: Source) -> list[Part]:
+    """The parentheses of an extended pattern, and what is in them."""
+    parts: list[Part] = []
+    depth = 0
+    while source.pos < len(source.text):
+        char = source.peek()
+        depth += {"(": 1, ")": -1}.get(char, 0)
+        if char in META:
+            parts.append(Literal(char, quoted=True))
+            source.pos += 1
+        else:
+            parts.extend(piece(source) or ())
+        if depth == 0:
+            return parts
+    raise source.fault("a pattern is not closed")
+
+
 def process(source: Source) -> list[Part] | None:
     direction = source.peek()
     if not source.take(direction + "("):
@@ -45,7 +67,7 @@ def escaped(source: Source) -> list[Part]:
     """A backslash and what it quotes; a line that goes on is nothing."""
     source.pos += 1
     char = source.peek()
-    source.pos += 1
+    source.pos += len(char)
     if char == "\n":
         return []
     return [Literal(char or "\\", quoted=True)]
@@ -103,7 +125,7 @@ def quoted_parts(source: Source, plain: re.Pattern[str], escapable: str, end: st
 
 def backslash(source: Source, escapable: str) -> list[Part]:
     following = source.text[source.pos + 1 : source.pos + 2]
-    source.pos += 2
+    source.pos += 1 + len(following)
     if following == "\n":
         return []
     return [Literal(following if following and following in escapable else "\\" + following, quoted=True)]

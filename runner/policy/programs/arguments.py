@@ -41,15 +41,15 @@ def optioned(shell: Shell, argv: Argv) -> Values:
     for word, following in zip(argv[1:], (*argv[2:], ""), strict=False):
         option, equals, value = word.partition("=")
         text = value if equals else following
-        if option in options and text:
+        if option in options and text and (name != "gdb" or INNER.match(text)):
             run_value(shell, text, f"{name} {option}")
     return filters.through(shell, argv)
 
 
 def run_value(shell: Shell, text: str, via: str) -> None:
     found = INNER.match(text)
-    if marks.known(text):
-        shell.text(text[found.end() :] if found else text, via)
+    if marks.TEXT.sub("", text).strip():
+        shell.text(text[found.end() :] if found else text, via, lenient=True)
 
 
 SETTING = re.compile(
@@ -61,8 +61,8 @@ SETTING = re.compile(
 def git(shell: Shell, argv: Argv) -> Values:
     """`-c alias.x='!command'`, `bisect run`, `submodule foreach`."""
     args = argv[1:]
-    for word in args:
-        if found := SETTING.fullmatch(word):
+    for word, following in zip(args, (*args[1:], ""), strict=False):
+        if found := SETTING.fullmatch(word) or SETTING.fullmatch(f"{word}={following}"):
             run_value(shell, found[1], "git -c")
     rest = leading(args, Takes("cC", frozenset({"--git-dir", "--work-tree", "--namespace"}))).rest
     if rest[:2] == ("bisect", "run") and rest[2:]:
@@ -78,9 +78,9 @@ CRON_LINE = re.compile(r"\s*(?:@\w+|(?:\S+\s+){5})(.*)")
 def crontab(shell: Shell, argv: Argv) -> Values:
     """Each command of a crontab that is known."""
     for text in shell.stdin if "-" in argv else ():
-        for line in text.splitlines()[:64]:
+        for line in text.splitlines():
             found = CRON_LINE.match(line)
-            if found and not line.lstrip().startswith("#") and marks.known(found[1]):
+            if found and not line.lstrip().startswith("#") and marks.TEXT.sub("", found[1]).strip():
                 shell.text(found[1].split("%", 1)[0], "crontab")
     return filters.NOTHING
 
@@ -92,7 +92,7 @@ def ip(shell: Shell, argv: Argv) -> Values:
     return (marks.OUTPUT,)
 
 
-EXECUTES = re.compile(r"(?:^|[;{}\n\d/])\s*+e\s++([^\n]+)")
+EXECUTES = re.compile(r"(?:^|[;{}\n\d/])\s*+e\s++([^\n]+)|^[\d$]+e([^\n]+)")
 
 
 def sed(shell: Shell, argv: Argv) -> Values:
@@ -101,11 +101,12 @@ def sed(shell: Shell, argv: Argv) -> Values:
         command = filters.substitution(word)
         if command is not None and "e" in command[2]:
             shell.text(command[1], "sed")
-        for found in list(EXECUTES.finditer(word))[:32]:
-            shell.text(found[1], "sed")
+        for found in EXECUTES.finditer(word):
+            shell.text(found[1] or found[2], "sed", lenient=True)
     return filters.sed(shell, argv)
 
 
+MACRO = re.compile(r"\$(?:\([^()]*\)|\{[^{}]*\}|[@<^*?+%])")
 RECIPE = re.compile(r"(?m)^(?:[^\n:#\t]+:[^;\n]*;|\t)[@-]*(.+)$")
 
 
@@ -114,7 +115,7 @@ def make(shell: Shell, argv: Argv) -> Values:
     if any(word in ("-", "/dev/stdin", "--file=-", "-f-") for word in argv):
         for text in shell.stdin:
             for found in RECIPE.finditer(text):
-                shell.text(found[1], "make")
+                shell.text(MACRO.sub(marks.UNKNOWN, found[1]).replace("$$", "$"), "make", lenient=True)
     for word in argv[1:]:
         if word.startswith("SHELL="):
             run_value(shell, word[6:], "make SHELL")
@@ -127,7 +128,7 @@ SPAWNS = re.compile(r"\b(?:spawn|exec|system)\s+([^\n;]+)")
 def expect(shell: Shell, argv: Argv) -> Values:
     for text in (*argv[1:], *(text for text in shell.stdin if text != marks.UNKNOWN)):
         for found in SPAWNS.finditer(text):
-            shell.text(found[1], "expect")
+            shell.text(found[1], "expect", lenient=True)
     return (marks.OUTPUT,)
 
 
@@ -165,6 +166,16 @@ def daemon(shell: Shell, argv: Argv) -> Values:
     return shell.invoke((program, *found.rest), "start-stop-daemon") if program else filters.NOTHING
 
 
+def keys(shell: Shell, argv: Argv) -> Values:
+    """`tmux send-keys text Enter`, `screen -X stuff text`: typed into a shell."""
+    for start in ("send-keys", "send", "stuff"):
+        if start in argv[1:]:
+            typed = [word for word in argv[argv.index(start) + 1 :] if word not in ("Enter", "C-m", "-l")]
+            shell.text("\n".join(typed), f"{name_of(argv[0])} {start}", lenient=True)
+            return filters.NOTHING
+    return (marks.OUTPUT,)
+
+
 HANDLERS: Mapping[str, Callable[[Shell, Argv], Values]] = {
     **dict.fromkeys(COMMANDS, optioned),
     "git": git,
@@ -174,6 +185,7 @@ HANDLERS: Mapping[str, Callable[[Shell, Argv], Values]] = {
     "make": make,
     **each("socat nc ncat netcat nc.traditional nc.openbsd telnet", connected),
     "start-stop-daemon": daemon,
+    **each("tmux screen", keys),
     **each("expect tclsh", expect),
     **each("pdsh clush dsh pssh parallel-ssh salt salt-call", fleet),
 }

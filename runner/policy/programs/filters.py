@@ -1,16 +1,14 @@
 """What filtering programs make of text that is known."""
 
-import base64
-import binascii
 import codecs
 import re
 from collections.abc import Callable
 
 from runner.policy import marks
 from runner.policy.following.shell import Argv, Shell, mark_of, name_of
-from runner.policy.following.state import Values, merged
+from runner.policy.following.state import Values, joined, merged
 from runner.policy.grammar.ansi import unescape
-from runner.policy.programs import printing
+from runner.policy.programs.changing import changed
 from runner.policy.programs.options import Takes, anywhere, leading
 from runner.policy.rules import paths
 from runner.policy.tables import each
@@ -26,7 +24,7 @@ def cat(shell: Shell, argv: Argv) -> Values:
     found: Values = NOTHING
     for name in files:
         content = shell.stdin if name == "-" else content_of(shell, name)
-        found = tuple(one + more for one in found for more in content)[:16]
+        found = joined(found, content)
     return found
 
 
@@ -35,8 +33,17 @@ def content_of(shell: Shell, name: str) -> Values:
 
 
 def through(shell: Shell, argv: Argv) -> Values:
-    """Unknown changes: known text may come out as it is."""
+    """Lines come out as they are: all, some, or in another order. Parts of lines are another matter."""
+    if any(re.match(r"-[a-zA-Z]*[co]|--bytes|--only-matching", word) for word in argv[1:]):
+        return altered(shell, argv)
     return shell.stdin if all(marks.known(text) for text in shell.stdin) else (mark_of(shell.stdin),)
+
+
+def altered(shell: Shell, argv: Argv) -> Values:
+    """Changes that are not followed here: text that was known is hidden by them."""
+    return merged(
+        *(((text if text == "" else marks.DECODED) if marks.known(text) else mark_of((text,)),) for text in shell.stdin)
+    )
 
 
 def tee(shell: Shell, argv: Argv) -> Values:
@@ -45,88 +52,6 @@ def tee(shell: Shell, argv: Argv) -> Values:
         place = paths.resolved(marks.plain(name), shell.state.cwd)
         shell.write(place, shell.stdin, appends=found.has("a", "--append"))
     return shell.stdin
-
-
-def changed(shell: Shell, change: Callable[[str], str | None], unknown: str = "") -> Values:
-    """Each known text changed; the mark of the others."""
-    return merged(*((result,) for text in shell.stdin for result in (one(text, change, unknown),)))
-
-
-def one(text: str, change: Callable[[str], str | None], unknown: str) -> str:
-    result = change(text) if marks.known(text) else None
-    return result if result is not None else unknown or mark_of((text,))
-
-
-def decoded(text: str) -> str | None:
-    try:
-        raw = base64.b64decode("".join(text.split()) + "==", validate=False)
-    except (binascii.Error, ValueError):
-        return None
-    return readable(raw)
-
-
-def readable(raw: bytes) -> str | None:
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        return None
-
-
-def from_base64(shell: Shell, argv: Argv) -> Values:
-    """`base64 -d`, of a file that is not known too."""
-    found = anywhere(argv[1:], Takes("wi", frozenset({"--wrap", "--input"})))
-    if not found.has("d", "D", "--decode", "--dec"):
-        return (marks.OUTPUT,)
-    if found.rest and found.rest != ("-",):
-        shell.stdin = content_of(shell, found.rest[0])
-    return changed(shell, decoded, marks.DECODED)
-
-
-def from_base32(shell: Shell, argv: Argv) -> Values:
-    if not leading(argv[1:], Takes("w")).has("d", "--decode"):
-        return (marks.OUTPUT,)
-    return changed(shell, lambda text: safely(lambda: base64.b32decode(padded("".join(text.split())))), marks.DECODED)
-
-
-def padded(text: str) -> str:
-    text = text.rstrip("=")
-    return text + "=" * (-len(text) % 8)
-
-
-def safely(decode: Callable[[], bytes]) -> str | None:
-    try:
-        return readable(decode())
-    except (binascii.Error, ValueError):
-        return None
-
-
-def xxd(shell: Shell, argv: Argv) -> Values:
-    if not any(word.startswith("-") and "r" in word for word in argv[1:]):
-        return (marks.OUTPUT,)
-    return changed(shell, lambda text: safely(lambda: bytes.fromhex(hex_digits(text))), marks.DECODED)
-
-
-def hex_digits(text: str) -> str:
-    """Of a plain dump, or of one with offsets and characters."""
-    rows = [re.sub(r"^[0-9a-fA-F]+:\s|\s\s.*$", "", line) for line in text.splitlines()]
-    return re.sub(r"[^0-9a-fA-F]", "", "".join(rows))
-
-
-def openssl(shell: Shell, argv: Argv) -> Values:
-    words = set(argv[1:])
-    if not words & {"-d", "-decrypt"}:
-        return (marks.OUTPUT,)
-    if words & {"base64", "-base64", "-a"} and not any(word.startswith("-aes") for word in words):
-        return changed(shell, decoded, marks.DECODED)
-    return (marks.DECODED,)
-
-
-def decoder(shell: Shell, argv: Argv) -> Values:
-    return (marks.DECODED,)
-
-
-def gpg(shell: Shell, argv: Argv) -> Values:
-    return (marks.DECODED,) if {"-d", "--decrypt"} & set(argv[1:]) else (marks.OUTPUT,)
 
 
 def rev(shell: Shell, argv: Argv) -> Values:
@@ -141,10 +66,10 @@ def translate(shell: Shell, argv: Argv) -> Values:
     """`tr set set` and `tr -d set`."""
     found = leading(argv[1:], Takes())
     sets = [characters(unescape(marks.plain(text))) for text in found.rest]
-    if found.has("d", "--delete") and sets:
+    if found.has("d", "--delete") and sets and not found.has("c", "C", "--complement"):
         return changed(shell, lambda text: "".join(char for char in text if char not in sets[0]))
-    if len(sets) != 2 or found.has("c", "C") or not all(sets):
-        return through(shell, argv)
+    if len(sets) != 2 or found.has("c", "C", "s") or not all(sets):
+        return altered(shell, argv)
     first, second = sets
     table = {ord(char): second[min(place, len(second) - 1)] for place, char in enumerate(first)}
     return changed(shell, lambda text: text.translate(table))
@@ -168,16 +93,26 @@ def substitution(script: str) -> tuple[str, str, str] | None:
 
 
 def sed(shell: Shell, argv: Argv) -> Values:
-    """One plain substitution is carried out; of others anything may come."""
+    """One substitution that is plain enough is carried out; others hide what comes out."""
     found = leading(argv[1:], Takes("efl", frozenset({"--expression", "--file"})))
     script = marks.plain(found.value("e", "--expression") or (found.rest[0] if found.rest else ""))
     if found.has("i", "--in-place"):
         return NOTHING
     command = substitution(script)
-    if command is None or re.search(r"[][\\.*^$&]", command[0] + command[1]):
+    if script in ("", "p") or re.fullmatch(r"\d*[dpq]|/[\w ]*/[dp]", script):
         return through(shell, argv)
+    if command is None or not PLAIN_OLD.fullmatch(command[0]) or not PLAIN_NEW.fullmatch(command[1]):
+        return altered(shell, argv)
     old, new, flags = command
-    return changed(shell, lambda text: text.replace(old, new, -1 if "g" in flags else 1))
+    count = 0 if "g" in flags else 1
+    return changed(
+        shell, lambda text: "\n".join(re.sub(old, lambda _: new, line, count=count) for line in text.split("\n"))
+    )
+
+
+PLAIN_OLD = re.compile(r"\^?(?:[\w ,:;/@#%=<>!~-]|\.(?!\*.*\*)|\.\*)*\$?")
+PLAIN_NEW = re.compile(r"[^&\\]*")
+"""Patterns that mean the same to sed and here, with at most one star."""
 
 
 def cut(shell: Shell, argv: Argv) -> Values:
@@ -186,7 +121,7 @@ def cut(shell: Shell, argv: Argv) -> Values:
     places = found.value("f", "c", "b", "--fields", "--characters", "--bytes") or ""
     span = re.fullmatch(r"(\d*)(-?)(\d*)", places)
     if span is None:
-        return through(shell, argv)
+        return altered(shell, argv)
     first = int(span[1] or 1) - 1
     last = int(span[3]) if span[3] else None if span[2] else first + 1
     mark = (found.value("d", "--delimiter") or "\t") if found.has("f", "--fields") else ""
@@ -199,10 +134,6 @@ def piece(line: str, mark: str, first: int, last: int | None) -> str:
 
 def rot13(shell: Shell, argv: Argv) -> Values:
     return changed(shell, lambda text: codecs.encode(text, "rot13"))
-
-
-def first_lines(shell: Shell, argv: Argv) -> Values:
-    return through(shell, argv)
 
 
 def remote(shell: Shell, argv: Argv) -> Values:
@@ -229,20 +160,13 @@ def copied(shell: Shell, argv: Argv) -> Values:
     return NOTHING
 
 
-THROUGH = "head tail grep egrep fgrep sort uniq awk gawk mawk fold fmt column nl paste dos2unix iconv pv jq envsubst"
+THROUGH = "head tail grep egrep fgrep zgrep rg sort uniq dos2unix pv shuf"
+ALTERED = "fold fmt column nl paste iconv jq yq envsubst expand unexpand split csplit comm join numfmt m4 cpp"
 HANDLERS: dict[str, Callable[[Shell, Argv], Values]] = {
-    "echo": printing.echo,
-    "printf": printing.printf,
     "cat": cat,
     "tac": tac,
     "tee": tee,
     "sponge": tee,
-    "base64": from_base64,
-    "base32": from_base32,
-    "xxd": xxd,
-    "openssl": openssl,
-    "uudecode": decoder,
-    "gpg": gpg,
     "rev": rev,
     "tr": translate,
     "sed": sed,
@@ -253,5 +177,6 @@ HANDLERS: dict[str, Callable[[Shell, Argv], Values]] = {
     "install": copied,
     "ln": copied,
     **each(THROUGH, through),
+    **each(ALTERED, altered),
     **each("curl wget fetch lynx aria2c http https ftp tftp", remote),
 }

@@ -5,10 +5,22 @@ from collections.abc import Callable, Mapping
 
 from runner.policy.following.shell import Argv, Shell
 from runner.policy.following.state import Values
-from runner.policy.programs import arguments, builtins, filters, languages, remotes, shells, wrappers
+from runner.policy.programs import (
+    arguments,
+    builtins,
+    decoders,
+    filters,
+    languages,
+    printing,
+    remotes,
+    shells,
+    wrappers,
+)
 
 HANDLERS: Mapping[str, Callable[[Shell, Argv], Values]] = {
     **filters.HANDLERS,
+    **decoders.HANDLERS,
+    **printing.HANDLERS,
     **builtins.HANDLERS,
     **languages.HANDLERS,
     **remotes.HANDLERS,
@@ -17,6 +29,7 @@ HANDLERS: Mapping[str, Callable[[Shell, Argv], Values]] = {
     **wrappers.HANDLERS,
 }
 NAMES = frozenset(HANDLERS)
+QUIET = frozenset(name for name, handler in HANDLERS.items() if handler is builtins.quiet)
 VERSIONED = re.compile(r"[0-9.]+\Z")
 
 
@@ -26,7 +39,3 @@ def of(name: str) -> Callable[[Shell, Argv], Values] | None:
     if found is None and (plain := VERSIONED.sub("", name)) != name:
         return HANDLERS.get(plain)
     return found
-
-
-def quote(word: str) -> str:
-    return "'" + word.replace("'", "'\\''") + "'"

@@ -6,9 +6,11 @@ from itertools import islice
 
 from runner.policy import marks
 from runner.policy.following.shell import Argv, Shell, name_of
-from runner.policy.following.state import Values
+from runner.policy.following.state import HIDDEN, Values, bounded
 from runner.policy.grammar.ansi import unescape
+from runner.policy.programs import filters
 from runner.policy.programs.options import Takes, leading
+from runner.policy.rules import paths
 from runner.policy.tables import each
 
 MOST_COMMANDS = 512
@@ -47,10 +49,11 @@ POWER = re.compile(r"os\.kill\s*\(\s*(?:-1|1)\s*,|\bkill\b[\s(]*['\"]?\w+['\"]?\
 def code(shell: Shell, text: str, via: str) -> Values:
     """Look through a program for what it would run."""
     plain = marks.plain(text)
+    shell.spend(64 + (len(plain) >> 4))
     for rule in signs(plain):
         shell.hit(rule)
     for command in commands(plain):
-        shell.text(command, via)
+        shell.text(command, via, lenient=True)
     for argv in removals(plain):
         shell.invoke(argv, via)
     return printed(plain)
@@ -74,9 +77,26 @@ def commands(text: str) -> Iterator[str]:
     """The texts that the program hands to a shell, a list of words joined."""
     for found in islice(RUNS.finditer(text), MOST_COMMANDS):
         yield joined(found["list"])
+    yield from named(text)
+    yield from pipes(text)
     for found in islice(BACKTICKS.finditer(text), MOST_COMMANDS):
         if command := next((group for group in found.groups() if group), ""):
             yield command
+
+
+ASSIGNS = re.compile(rf"(?<![\w.])[$@]?(\w++)\s*+=\s*+(?P<list>(?:[\[\(\s]*+{STRING}\s*+[\+\.,\]\s]*+)++)")
+USES = re.compile(
+    r"\b(?:system|popen[23]?|run|call|check_call|check_output|Popen|exec[lvp]*|spawn\w*|execSync|shell_exec|passthru"
+    r"|getoutput)\s*+\(?+\s*+[$@]?(\w++)|(\w++)\s*+\|\s*+getline"
+)
+
+
+def named(text: str) -> Iterator[str]:
+    """Texts that a variable holds and that are run by its name."""
+    used = {name for found in islice(USES.finditer(text), MOST_COMMANDS) for name in found.groups() if name}
+    for found in islice(ASSIGNS.finditer(text), MOST_COMMANDS) if used else ():
+        if found[1] in used:
+            yield joined(found["list"])
 
 
 def joined(text: str) -> str:
@@ -91,13 +111,23 @@ def joined(text: str) -> str:
     return out
 
 
-PRINTS = re.compile(rf"\b(?:print|puts|say|echo|console\.log|printf|sys\.stdout\.write)\s*+\(?+\s*+({STRING})")
+PRINTS = re.compile(
+    rf"\b(?:print|puts|say|echo|console\.log|printf|sys\.stdout\.write)\s*+\(?+\s*+({STRING})\s*+\)?\s*+(?=[;\n}}]|\Z)"
+)
 
 
 def printed(text: str) -> Values:
-    """What it prints, if that is plain texts alone."""
-    found = [unescape(LEAD.sub("", match[1])[:-1]) for match in PRINTS.finditer(text)]
-    return ("\n".join(found) + "\n",) if found else (marks.OUTPUT,)
+    """What it prints, if that is plain texts alone; hidden if it makes them of others."""
+    found = list(islice(PRINTS.finditer(text), MOST_COMMANDS))
+    if found and len(found) == sum(1 for _ in PRINTING.finditer(text)):
+        return (bounded("".join(unescape(LEAD.sub("", match[1])[:-1]) + "\n" for match in found)),)
+    return HIDDEN if PRINTING.search(text) and MAKES.search(text) else (marks.OUTPUT,)
+
+
+PRINTING = re.compile(r"\b(?:print|puts|say|echo|console\.log|printf|sys\.stdout\.write)\b")
+MAKES = re.compile(
+    r"\bchr\b|::-1|\bjoin\b|replace|decode|\breverse|translate|\bpack|format|%|\\x|[\"']\s*[*+.]|\btr/|\by/|\brev\b"
+)
 
 
 def removals(text: str) -> Iterator[Argv]:
@@ -107,8 +137,20 @@ def removals(text: str) -> Iterator[Argv]:
     for found in FILES.finditer(text):
         yield ("rm", "-f", found[1][1:-1])
     for found in OPENS.finditer(text):
+        if (piped := found[1][1:-1]).startswith("|") or piped.endswith("|"):
+            continue
         writes = WRITING.search(found[2]) or "write" in found.group() or "put_contents" in found.group()
         yield ("tee" if writes else "cat", found[1][1:-1])
+
+
+def pipes(text: str) -> Iterator[str]:
+    """`open(F, "command |")`, `open(F, "-|", "command")`."""
+    for found in OPENS.finditer(text):
+        given = found[1][1:-1]
+        if given in ("-|", "|-"):
+            yield joined(found[2])
+        elif given.startswith("|") or given.endswith("|"):
+            yield given.strip("|")
 
 
 def interpreter(letters: str, takes: str) -> Callable[[Shell, Argv], Values]:
@@ -122,9 +164,18 @@ def interpreter(letters: str, takes: str) -> Callable[[Shell, Argv], Values]:
             for text in shell.stdin:
                 if text != marks.UNKNOWN:
                     fed(shell, text, name_of(argv[0]))
+        for text in () if texts else written(shell, found.rest[:1]):
+            fed(shell, text, name_of(argv[0]))
         return outputs[-1] if outputs else (marks.OUTPUT,)
 
     return run
+
+
+def written(shell: Shell, names: Argv) -> Values:
+    """A program file that the text at hand wrote."""
+    return tuple(
+        text for name in names for text in shell.state.files.get(paths.resolved(marks.plain(name), shell.state.cwd), ())
+    )
 
 
 def fed(shell: Shell, text: str, via: str) -> Values:
@@ -143,10 +194,12 @@ def awk(shell: Shell, argv: Argv) -> Values:
         for written in WRITTEN.finditer(text):
             shell.invoke(("tee", written[1]), "awk")
         for piped in PIPED.finditer(text):
-            shell.text(unescape((piped[1] or piped[2])[1:-1]), "awk")
-        if output != (marks.OUTPUT,) and text.startswith("BEGIN"):
+            shell.text(unescape((piped[1] or piped[2])[1:-1]), "awk", lenient=True)
+        if text.startswith("BEGIN"):
             return output
-    return shell.stdin
+        if re.fullmatch(r"\s*(?:1|\{ *print *(?:\$0)? *\}|/[^/]*/)\s*", text):
+            return filters.through(shell, argv[:1])
+    return filters.altered(shell, argv)
 
 
 PIPED = re.compile(r"(\"(?:[^\"\\]|\\.)*\")\s*\|&?\s*getline|\|&?\s*(\"(?:[^\"\\]|\\.)*\")")
@@ -156,18 +209,20 @@ EDITOR = re.compile(r"!\s*(.+)")
 
 def editor(shell: Shell, argv: Argv) -> Values:
     """`vim -c ':!command'`, `ed` and `less` commands that leave for a shell."""
-    lines = tuple(line for text in shell.stdin if marks.known(text) for line in text.splitlines()[:64])
+    name = name_of(argv[0])
+    texts = () if name in ("less", "more", "view") else shell.stdin
+    lines = tuple(line for text in texts if marks.known(text) for line in text.splitlines())
     for word in (*argv[1:], *lines):
         if (found := EDITOR.match(word.lstrip("+:"))) is not None:
-            shell.text(found[1].rstrip("'\""), name_of(argv[0]))
+            shell.text(found[1].rstrip("'\""), name, lenient=True)
     return (marks.OUTPUT,)
 
 
 def database(shell: Shell, argv: Argv) -> Values:
     """`psql -c '\\! command'`, `mysql -e 'system …'`."""
-    for word in argv[1:]:
+    for word in (*argv[1:], *(text for text in shell.stdin if text != marks.UNKNOWN)):
         for found in re.finditer(r"\\!\s*([^\n;]+)|\bsystem\s+([^\n;]+)|TO PROGRAM '([^']+)'|\.shell\s+([^\n]+)", word):
-            shell.text(next(group for group in found.groups() if group), name_of(argv[0]))
+            shell.text(next(group for group in found.groups() if group), name_of(argv[0]), lenient=True)
     return (marks.OUTPUT,)
 
 

@@ -13,6 +13,13 @@ class Takes:
     single: bool = False
     """Long names have one dash, as in `find` and `openssl`."""
 
+    @classmethod
+    def read(cls, text: str, *, single: bool = False) -> "Takes":
+        """Of letters and long names parted by blanks, as the rule files write them."""
+        names = text.split()
+        short = "".join(name for name in names if not name.startswith("-"))
+        return cls(short, frozenset(name for name in names if name.startswith("-")), single)
+
 
 @dataclass(slots=True)
 class Parsed:

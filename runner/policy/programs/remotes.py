@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from itertools import pairwise
 
 from runner.policy import marks
 from runner.policy.following.shell import Argv, Shell, name_of
@@ -61,15 +62,15 @@ def container(shell: Shell, argv: Argv) -> Values:
 
 
 def ansible(shell: Shell, argv: Argv) -> Values:
-    found = leading([word for word in argv[1:] if word.startswith("-") or True], Takes())
-    for place, word in enumerate(found.rest):
-        if word in ("-a", "--args") and place + 1 < len(found.rest):
-            shell.text(found.rest[place + 1], "ansible")
+    """`ansible hosts -m shell -a command`."""
+    for word, following in pairwise(argv[1:]):
+        if word in ("-a", "--args"):
+            shell.text(following, "ansible", lenient=True)
     return (marks.OUTPUT,)
 
 
 HANDLERS: dict[str, Callable[[Shell, Argv], Values]] = {
     **each("ssh slogin autossh rsh mosh dbclient", ssh),
-    **each("docker podman nerdctl kubectl oc docker-compose podman-compose crictl ctr", container),
+    **each("docker podman nerdctl kubectl oc docker-compose podman-compose crictl ctr lxc incus", container),
     "ansible": ansible,
 }

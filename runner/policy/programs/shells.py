@@ -86,7 +86,7 @@ def source(shell: Shell, argv: Argv) -> Values:
 def trap(shell: Shell, argv: Argv) -> Values:
     words = argv[2:] if argv[1:2] == ("--",) else argv[1:]
     if len(words) > 1 and words[0] not in ("", "-", "-l", "-p"):
-        shell.text(words[0], "trap")
+        shell.state.traps.append((words[0], shell.span))
     return NOTHING
 
 

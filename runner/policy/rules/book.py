@@ -3,7 +3,7 @@
 import hashlib
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Any
@@ -12,14 +12,18 @@ from runner.policy.following import patterns
 from runner.policy.following.shell import Argv, Shell
 from runner.policy.programs import handlers
 from runner.policy.programs.options import Takes
+from runner.policy.programs.wrappers import Wrapper
 from runner.policy.rules import when
 from runner.policy.rules.call import Call
 from runner.policy.rules.classes import Classes
 from runner.policy.rules.when import When
 from runner.policy.verdict import Mode, Severity
 
+TABLES = ("options", "paths", "known", "wrappers")
 FILES = ("privilege", "fs", "system", "network", "credentials", "dynamic")
 ANY = "*"
+MOST_MATCHED = 1024
+KINDS = ("ext2", "ext3", "ext4", "xfs", "btrfs", "vfat", "fat", "ntfs", "f2fs", "exfat", "minix", "msdos", "jfs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +63,10 @@ class Book:
     redirects: tuple[tuple[str, When], ...]
     options: Mapping[str, Takes]
     classes: Classes
+    wrappers: Mapping[str, Wrapper]
     known: frozenset[str]
     version: str
+    matched: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def replaced(self, **changes: Any) -> "Book":
         return replace(self, **changes)
@@ -77,6 +83,11 @@ class Book:
         for rule, condition in self.by_program[ANY]:
             if (name not in self.known or rule != "privilege.argument") and condition.holds(call):
                 yield rule
+
+    def is_inert(self, name: str) -> bool:
+        """Whether nothing follows from the program's arguments."""
+        inert = name not in self.by_program and name not in self.wrappers
+        return inert and (name in handlers.QUIET or (name in self.known and name not in handlers.NAMES))
 
     def by_prefix(self, name: str) -> tuple[tuple[str, When], ...]:
         """`mkfs.*`."""
@@ -95,22 +106,37 @@ class Book:
 
     def matching(self, pattern: str) -> tuple[str, ...]:
         """The programs that matter here whose names the wildcard matches."""
-        candidates = [*self.by_program, *handlers.NAMES]
-        return tuple(dict.fromkeys(name for name in candidates if name != ANY and patterns.matches(pattern, name)))
+        found = self.matched.get(pattern)
+        if found is None:
+            names = (*self.by_program, *handlers.NAMES, *self.wrappers)
+            spelled = [spelling for name in names for spelling in spellings(name)]
+            found = tuple(dict.fromkeys(name for name in spelled if patterns.matches(pattern, name)))
+            self.matched.update({pattern: found} if len(self.matched) < MOST_MATCHED else {})
+        return found
+
+
+def spellings(name: str) -> tuple[str, ...]:
+    """`mkfs.*` as the programs that there are."""
+    return tuple(name.replace(ANY, kind) for kind in KINDS) if name.endswith(".*") else (name,) if name != ANY else ()
 
 
 def load() -> Book:
     """The rules of the package. The version is a digest of all that decides, of at most 32 characters."""
     folder = resources.files("runner.policy.rules")
-    texts = {name: folder.joinpath(f"{name}.toml").read_text("utf-8") for name in (*FILES, "options", "paths", "known")}
+    texts = {name: folder.joinpath(f"{name}.toml").read_text("utf-8") for name in (*FILES, *TABLES)}
     rules = [Rule.read(name, table) for file in FILES for name, table in tomllib.loads(texts[file]).items()]
     return Book(
         **indexed(rules),
         options=options(tomllib.loads(texts["options"])),
         classes=Classes.read(texts["paths"]),
-        known=names_in(texts["known"]) | handlers.NAMES | {name for rule in rules for name in rule.programs},
+        wrappers=(wrappers := wrappers_in(texts["wrappers"])),
+        known=names_in(texts["known"]).union(wrappers, handlers.NAMES, *(rule.programs for rule in rules)),
         version=digest(resources.files("runner.policy")),
     )
+
+
+def wrappers_in(text: str) -> dict[str, Wrapper]:
+    return {name: Wrapper.read(table) for name, table in tomllib.loads(text).items()}
 
 
 def names_in(text: str) -> frozenset[str]:
@@ -131,10 +157,7 @@ def options(table: Mapping[str, Any]) -> dict[str, Takes]:
     single = frozenset(table["single"].split())
     found: dict[str, Takes] = {name: Takes(single=True) for name in single}
     for programs, text in table["values"].items():
-        words = text.split()
-        short = "".join(word for word in words if not word.startswith("-"))
-        long = frozenset(word for word in words if word.startswith("-"))
-        found |= {name: Takes(short, long, name in single) for name in programs.split()}
+        found |= {name: Takes.read(text, single=name in single) for name in programs.split()}
     return found
 
 

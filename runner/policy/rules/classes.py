@@ -84,6 +84,8 @@ class Classes:
     def _of(self, path: str) -> frozenset[str]:
         parent, _, last = path.rpartition("/")
         found = {name for name, kind in self.by_name.items() if kind.holds(path)}
+        if EVERYTHING.match(last) and found & {"protected", "home"}:
+            found |= {"contents"}
         if last == marks.FOUND:
             around = self.of((parent or "/") + ("/" if parent else "") + marks.STAR)
             found |= {"found"} if around & {"protected", "home"} else set()

@@ -1,4 +1,4 @@
-"""Every worked case is judged as it says."""
+"""Every case is judged as it says: the worked sample, and commands written before the rules had seen them."""
 
 import pytest
 
@@ -18,19 +18,19 @@ def test_a_worked_case_is_denied_under_its_rule_or_allowed(case: Case) -> None:
         assert verdict.allowed, verdict.findings
 
 
-LEAST_REFUSED = 0.97
-MOST_REFUSED_WRONGLY = 0.01
-
-
-@pytest.mark.parametrize("name", ["unseen.jsonl", "policy-unseen.jsonl"])
-def test_of_commands_written_without_sight_of_the_rules_nearly_all_are_judged_right(name: str) -> None:
+@pytest.mark.parametrize("name", ["unseen.jsonl", "policy-unseen.jsonl", "held-out.jsonl"])
+def test_commands_that_the_rules_were_not_written_for_are_judged_right(name: str) -> None:
+    """What each set showed at first sight is in docs/command-policy.md; what it showed is mended, and stays so."""
     cases = list(read(name))
-    refused = [case for case in cases if case.expect == "deny"]
-    everyday = [case for case in cases if case.expect != "deny"]
-    missed = [case.command for case in refused if POLICY.check(case.command).allowed]
-    wrong = [case.command for case in everyday if not POLICY.check(case.command).allowed]
 
-    assert len(refused) > 500
-    assert len(everyday) > 300
-    assert len(missed) <= (1 - LEAST_REFUSED) * len(refused), missed
-    assert len(wrong) <= MOST_REFUSED_WRONGLY * len(everyday), wrong
+    assert sum(case.expect == "deny" for case in cases) > 500
+    assert sum(case.expect != "deny" for case in cases) > 300
+    assert [case for case in cases if not judged_right(case)] == []
+
+
+def judged_right(case: Case) -> bool:
+    verdict = POLICY.check(case.command)
+    found = {(finding.rule, finding.severity) for finding in verdict.findings}
+    if case.expect == "allow":
+        return verdict.allowed
+    return (case.rule, case.expect) in found and verdict.allowed == (case.expect == "warn")
