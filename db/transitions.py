@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, and_, not_, or_, select, update
+from sqlalchemy import Connection, and_, not_, or_, select, true, update
 
 from db import rows
 from db.models import TaskExecution
@@ -77,12 +77,16 @@ def adopt(conn: Connection, *, runner_id: str) -> list[TaskExecution]:
     return rows.all_of(conn, taken, TaskExecution)
 
 
-def strays(conn: Connection, *, runner_id: str, driven: Collection[int]) -> list[TaskExecution]:
-    """This runner's running executions that it does not drive, with a new fence: a claim whose answer got lost."""
+def strays(conn: Connection, *, runner_id: str, driven: Collection[int], sole: bool = False) -> list[TaskExecution]:
+    """This runner's running executions that it does not drive, with a new fence: a claim whose answer got lost.
+
+    `sole`: there is no other runner, so what runs under another's name is a stray too.
+    """
+    owned = true() if sole else executions.c.runner_id == runner_id
     taken = (
         update(executions)
-        .where(executions.c.state == State.RUNNING, executions.c.runner_id == runner_id, executions.c.id.not_in(driven))
-        .values(fence=executions.c.fence + 1)
+        .where(executions.c.state == State.RUNNING, owned, executions.c.id.not_in(driven))
+        .values(runner_id=runner_id, fence=executions.c.fence + 1)
         .returning(*executions.c)
     )
     return rows.all_of(conn, taken, TaskExecution)

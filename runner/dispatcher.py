@@ -23,6 +23,8 @@ REACHED_SECONDS = 5.0
 class Dispatcher(Loop):
     """The claim loop. The database decides which rows are ours; a hint only makes us look sooner.
 
+    Until `leased_until` (of the loop's clock) this runner may claim; without leases it is the only one.
+
     `slots` bounds how many commands run at once. A run whose server has not answered yet takes none, and while a
     server is being tried no more of its runs are claimed: a dead host costs the others nothing.
     """
@@ -108,9 +110,9 @@ class Dispatcher(Loop):
         now = asyncio.get_running_loop().time()
         if now >= self._strays_due:
             self._strays_due = now + STRAYS_SECONDS
-            self._drive_all(
-                await self.parts.store.run(transitions.strays, runner_id=self.runner_id, driven=tuple(self.drives))
-            )
+            sole, driven = self.leased_until == math.inf, tuple(self.drives)
+            rows = await self.parts.store.run(transitions.strays, runner_id=self.runner_id, driven=driven, sole=sole)
+            self._drive_all(rows)
 
     def _tried(self) -> set[int]:
         """Servers that have runs of ours which wait for a connection, and that have not given one lately."""

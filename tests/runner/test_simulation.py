@@ -111,6 +111,14 @@ def test_any_moment_may_be_the_one_at_which_it_happens(template: Path, kind: Fau
         assert play(replace(REFERENCE, events=(event,)), template) == [], event
 
 
+@pytest.mark.parametrize("kind", ["crash", "zombie", "drain"])
+def test_what_is_under_way_at_the_database_may_outlast_who_asked_for_it(template: Path, kind: Fault) -> None:
+    late = tuple(Run(WRITES, at=at / 10) for at in range(15, 30))
+    for n in range(1, 10):
+        plan = Plan(late, calls={n: "slow"}, events=(Event(1.0, kind, seconds=0.1),), max_parallel=1)
+        assert play(plan, template) == [], n
+
+
 @pytest.mark.parametrize("mode", [Mode.ATTACHED, Mode.DURABLE])
 @pytest.mark.parametrize("kind", ["cut", "refuses", "hangs", "away", "crash", "zombie"])
 def test_a_cancel_is_heard_whatever_happens_around_it(template: Path, mode: Mode, kind: Fault) -> None:
