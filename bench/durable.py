@@ -1,7 +1,8 @@
 """What a durable run costs beside an attached one: python -m bench.durable [RUNS]
 
-Both on one machine against one OpenSSH, through the real runner and a real SQLite database, in turn. CPU of ours is
-this process's; forks are the whole machine's, so let it be idle. Ratios are durable / attached.
+Both on one machine against one OpenSSH, in turn: first over SSH alone (bench/channel.py), then through the real runner
+and a real SQLite database. CPU of ours is this process's; processes are the whole machine's, so let it be idle. Ratios
+are durable / attached.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from bench import channel
 from db.migrate import migrate
 from db.store import open_store
 from db.values import Mode
@@ -26,6 +28,7 @@ from tests.targets import running_sshd
 RUNS = int(sys.argv[1]) if len(sys.argv) > 1 else 100
 MEGABYTES = 200
 WAYS = {Mode.DURABLE: durable, Mode.ATTACHED: attached}
+CHANNELS = {Mode.ATTACHED: channel.attached, Mode.DURABLE: channel.durable}
 Figures = dict[str, float]
 
 
@@ -58,7 +61,7 @@ async def first_byte(rig: Rig, server: int) -> Figures:
         await rig.printed(id)
         waits.append(time.perf_counter() - begun)
         await rig.ended(id)
-    return {"from request to first byte stored, ms (median)": statistics.median(waits) * 1000}
+    return {"first byte stored, from the request, ms (median)": statistics.median(waits) * 1000}
 
 
 async def throughput(rig: Rig, server: int) -> Figures:
@@ -78,7 +81,9 @@ PARTS: tuple[Callable[[Rig, int], Awaitable[Figures]], ...] = (short_runs, first
 
 
 async def measured(folder: Path) -> dict[Mode, Figures]:
-    found: dict[Mode, Figures] = {Mode.ATTACHED: {}, Mode.DURABLE: {}}
+    found: dict[Mode, Figures] = {
+        mode: await channel.measured(folder / mode, way, RUNS) for mode, way in CHANNELS.items()
+    }
     store = await open_store(f"sqlite:///{folder / 'bench.db'}")
     await migrate(store)
     with running_sshd(folder) as target:

@@ -14,6 +14,7 @@
 #   NONCE alive PIDS | unsure   after `stop` and `finish`
 # Words of the caller, a line each:
 #   follow        send output as it comes (of a fresh run; else it is sent anyhow)
+#   guard         see that somebody watches the time limit (also done when the caller goes away, or attaches)
 #   look          send what is new, where output has to be polled, and tell whether the run has ended
 #   stop WHY      record why, and end the run
 #   finish        end what is left of it
@@ -58,7 +59,7 @@ guard() {
     ended && return
     w= s=
     read -r w s <"${p}watch" && lives "$w" "$s" && return
-    ${session:+"$session"} /bin/sh -c "$spool$ending$watcher" sshcast "$p" "$id" "$limit" \
+    ${session:+"$session"} /bin/sh -c "$spool$ending$watcher" sshcast "$p" "$id" "$limit" "$since" \
         </dev/null >/dev/null 3<&- 4>&- 5>&- &
 }
 follow() {
@@ -75,7 +76,6 @@ follow() {
         tail -c +$((err + 1)) -f "${p}err" >&4 &
         tails="$tails $!"
     fi
-    guard
 }
 # Two forks for each look at a run that says nothing would be many.
 behind() {
@@ -119,6 +119,7 @@ join() {
         if ended; then tell_end; else say lost "$why"; fi
     else
         follow
+        guard
     fi
 }
 finished() {
@@ -134,24 +135,32 @@ clear() {
 halt() { [ -z "$tails" ] || kill $tails; }
 hear() {
     following= tails= joined=
+    # Some servers end what a channel left, with a warning.
+    trap leave HUP TERM
     if [ "$way" = fresh ]; then joined=1; else join; fi
     while read -r word rest <&3; do
         case $word in
             follow) follow ;;
+            guard) guard ;;
             look) look ;;
             stop) put stop "$rest"; finished ;;
             finish) finished ;;
             clear) clear "$rest" ;;
         esac
     done
+    leave
+}
+# Nobody listens any more: the run goes on, and this channel's shell need not wait for it.
+leave() {
     halt
     guard
-    # Nobody listens any more, so this channel's shell need not wait for the run.
     kill -9 $$
 }
 main() {
     now=-
     read -r now </proc/sys/kernel/random/boot_id
+    clock
+    since=$up
     me=${LOGNAME:-${USER:-me}}
     placed tail
     polls=

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from runner.connection import Connection, Exit, Process
 from runner.remote import program
 from runner.remote.verify import Look
-from runner.remote.wire import Wire
+from runner.remote.wire import Place, Wire
 
 BEGIN_SECONDS = 60.0
 IDENTITY_SECONDS = 10.0
-FOLLOW_SECONDS = 0.01
+FOLLOW_SECONDS = (0.01, 0.05)
+GUARD_SECONDS = 0.5
 QUIET_SECONDS = 0.5
 QUIETLY_SECONDS = 15.0
 STOP_SECONDS = 15.0
@@ -40,11 +41,15 @@ class Pace:
 
 @dataclass(slots=True, eq=False)
 class Attachment:
-    """A short run is over before it is worth while to be `following` it. `held`: we take no output for now."""
+    """A short run is over before it is worth while to be `following` it, or to have its time limit `guarded`.
+
+    `held`: we take no output for now. `since` is when it was opened, by the loop's clock.
+    """
 
     wire: Wire
     process: Process
     following: bool = False
+    guarded: bool = False
     held: bool = False
     since: float = field(default_factory=lambda: asyncio.get_running_loop().time())
     pace: Pace = field(default_factory=Pace)
@@ -72,7 +77,6 @@ class Attachment:
             if await self.wire.news(seconds):
                 continue
             if word is not None:
-                self.following = True
                 self.say(word)
             elif self.wire.missing == missing and not self.held:
                 break
@@ -113,6 +117,8 @@ class Attachment:
         await self.process.close()
 
     def say(self, words: str) -> None:
+        self.following = self.following or words == "follow"
+        self.guarded = self.guarded or words == "guard"
         self.write(f"{words}\n".encode())
 
     def write(self, data: bytes) -> None:
@@ -134,18 +140,24 @@ class Attachment:
     def _next(self) -> tuple[str | None, float]:
         """What to say after how many seconds without news; None: then there is nothing to wait for."""
         wire, place = self.wire, self.wire.place
+        waited = asyncio.get_running_loop().time() - self.since
         if wire.refusal is not None:
             return None, QUIET_SECONDS
         if place is None:
             return None, BEGIN_SECONDS
-        if wire.identity is None and place.fresh:
-            return None, IDENTITY_SECONDS
-        if wire.identity is None and asyncio.get_running_loop().time() > self.since + IDENTITY_SECONDS:
-            return None, QUIET_SECONDS
+        if wire.identity is None and (place.fresh or waited > IDENTITY_SECONDS):
+            return None, IDENTITY_SECONDS if place.fresh else QUIET_SECONDS
         if wire.record is not None and (not place.polls or self.pace.is_slow):
             return None, QUIET_SECONDS
+        return self._next_while_it_runs(place, waited)
+
+    def _next_while_it_runs(self, place: Place, waited: float) -> tuple[str, float]:
+        """Where the target is slow to begin a run, it is slow to end one too, and following it can wait as long."""
         if place.fresh and not self.following:
-            return "follow", FOLLOW_SECONDS
+            least, most = FOLLOW_SECONDS
+            return "follow", min(most, max(least, waited))
+        if place.fresh and not self.guarded and (waited > GUARD_SECONDS or not place.polls):
+            return "guard", max(0.0, GUARD_SECONDS - waited)
         if place.fresh and not place.polls:
             return "look", QUIETLY_SECONDS
-        return "look", self.pace.next(sum(wire.received.values()))
+        return "look", self.pace.next(sum(self.wire.received.values()))

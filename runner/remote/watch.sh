@@ -1,22 +1,21 @@
-# Ends a run at its time limit, whether or not anybody watches. Arguments: p, id, seconds that are left.
-p=$1 id=$2 limit=$3
+# Ends a run at its time limit, whether or not anybody watches. Arguments: p, id, limit (seconds), since when (clock).
+p=$1 id=$2 limit=$3 since=$4
 trap '' HUP
-uptime() {
-    up=
-    read -r up x </proc/uptime
-    up=${up%%.*}
+left() {
+    clock
+    [ -z "$up" ] || limit=$(((due - up + 99) / 100))
 }
 ticks $$
 printf '%s %s\n' "$$" "$ticks" >"${p}watch"
-uptime
-due=$((${up:-0} + limit))
+clock
+due=$((${since:-${up:-0}} + limit * 100))
+left
 # Somebody may end our sleep: only the time that has passed counts.
 while [ "$limit" -gt 0 ]; do
     ended && exit
     [ -e "${p}run" ] || exit
     sleep "$limit" && [ -z "$up" ] && break
-    uptime
-    [ -z "$up" ] || limit=$((due - up))
+    left
 done
 ended && exit
 [ -e "${p}run" ] || exit

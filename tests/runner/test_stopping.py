@@ -36,8 +36,10 @@ async def test_cancel_leaves_nothing_alive_and_has_looked(store: Store, target: 
 
 
 @pytest.mark.parametrize("mode", WAYS)
-async def test_the_time_limit_leaves_nothing_alive_and_has_looked(store: Store, target: Target, mode: Mode) -> None:
+async def test_the_time_limit_leaves_nothing_alive_and_has_looked(
+    store: Store, demo_target: Target, mode: Mode
+) -> None:
     async with running(Rig(Wanted(store=store, ways=dict(WAYS)))) as rig:
-        server = await rig.server(target, run_mode=mode)
+        server = await rig.server(demo_target, run_mode=mode)
         row = await rig.ran(server, f"echo up; {TREES['other session']}", timeout_seconds=1)
     assert (row.state, row.reason, row.verified_gone) == (State.TIMEOUT, Reason.TIMEOUT, True), row.message

@@ -1,0 +1,122 @@
+"""One command over SSH alone, without a database: attached, and through the programs for durable runs."""
+
+import asyncio
+import secrets
+import statistics
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from db.values import Stream
+from runner import quoting
+from runner.remote import program
+from runner.remote.attachment import Attachment
+from runner.remote.program import Run, Want
+from runner.remote.wire import Wire
+from runner.ssh import Connection, connect
+from tests.targets import Target, running_sshd
+
+MEGABYTES = 400
+TICKS = 100
+
+
+@dataclass(slots=True)
+class Watch:
+    """Seconds from the request to the first byte and to the end, and how many bytes came."""
+
+    begun: float = field(default_factory=time.perf_counter)
+    first: float = 0.0
+    end: float = 0.0
+    size: int = 0
+
+    def take(self, stream: str, data: bytes) -> None:
+        self.first = self.first or time.perf_counter() - self.begun
+        self.size += len(data)
+
+    def stop(self) -> "Watch":
+        self.end = time.perf_counter() - self.begun
+        return self
+
+
+Way = Callable[[Connection, str], Awaitable[Watch]]
+
+
+async def attached(connection: Connection, command: str) -> Watch:
+    watch = Watch()
+    line = quoting.command_line(command, env={}, working_dir=None)
+    process = await connection.start(line, on_output=watch.take, stdin=b"")
+    await process.wait()
+    return watch.stop()
+
+
+async def durable(connection: Connection, command: str) -> Watch:
+    """As `runner.durable` does it, clean-up included; the watch stops when all has come."""
+    watch = Watch()
+    wire = Wire(watch.take, dict.fromkeys(Stream, 0))
+    run = Run(spool=f"1-{secrets.token_hex(8)}.", script=command, env={}, output_limit=10**10)
+    want = Want(how="start", nonce=wire.nonce, out=0, err=0, limit=300)
+    attachment = await Attachment.open(connection, program.attach(run, want), wire)
+    await attachment.read(learn)
+    assert wire.complete
+    watch.stop()
+    assert await attachment.clear(keep=False)
+    await attachment.close()
+    return watch
+
+
+async def learn(wire: Wire, following: bool) -> None:
+    """Where a runner would keep who the supervisor is."""
+
+
+async def measured(folder: Path, way: Way, runs: int) -> dict[str, float]:
+    await asyncio.to_thread(folder.mkdir)
+    with running_sshd(folder) as target:
+        return await short(target, way, runs) | await long(target, way)
+
+
+async def short(target: Target, way: Way, runs: int) -> dict[str, float]:
+    connection = await connect(target.endpoint())
+    await way(connection, "true")
+    cpu, there = time.process_time(), cpu_of_sshd(target)
+    watches = [await way(connection, "echo hello") for _ in range(runs)]
+    cpu = time.process_time() - cpu
+    await connection.close()
+    return {
+        "SSH alone: end of a short run, ms (median)": statistics.median(watch.end for watch in watches) * 1000,
+        "SSH alone: CPU of ours a short run, ms": cpu / runs * 1000,
+        "SSH alone: CPU of the target a short run, ms": (await settled(target) - there) / runs * 1000,
+    }
+
+
+async def long(target: Target, way: Way) -> dict[str, float]:
+    connection = await connect(target.endpoint())
+    firsts = [(await way(connection, "echo hello; sleep 0.2")).first for _ in range(15)]
+    all = await way(connection, f"head -c {MEGABYTES}000000 /dev/zero")
+    assert all.size == MEGABYTES * 10**6
+    await connection.close()
+    return {
+        "SSH alone: first byte of a longer run, ms (median)": statistics.median(firsts) * 1000,
+        "SSH alone: MB/s": MEGABYTES / all.end,
+    }
+
+
+def cpu_of_sshd(target: Target) -> float:
+    """Seconds of all processes of the connections that are over."""
+    fields = Path(f"/proc/{listener(target)}/stat").read_text().rpartition(") ")[2].split()
+    return (int(fields[13]) + int(fields[14])) / TICKS
+
+
+async def settled(target: Target) -> float:
+    """Once no process of a connection is left."""
+    while has_children(listener(target)):  # noqa: ASYNC110 - processes have no event
+        await asyncio.sleep(0.05)
+    return cpu_of_sshd(target)
+
+
+def has_children(pid: str) -> bool:
+    return bool(Path(f"/proc/{pid}/task/{pid}/children").read_text().strip())
+
+
+def listener(target: Target) -> str:
+    return (target.folder / "pid").read_text().strip()
