@@ -15,11 +15,11 @@ from tests.runner.policy.cases import read
 
 ROUNDS = 5
 CASES = Path(__file__).parents[1] / "tests/runner/policy"
-LONG = 16_000
+LONG = 64_000
 
 HOSTILE: dict[str, Callable[[], str]] = {
-    "16 KB of words": lambda: "echo " + "word " * (LONG // 5),
-    "16 KB of commands": lambda: "true;" * (LONG // 5),
+    "64 KB of words": lambda: "echo " + "word " * (LONG // 5),
+    "64 KB of commands": lambda: "true;" * (LONG // 5),
     "a pipeline of 2,000 commands": lambda: "|".join(["cat"] * 2000),
     "3,000 assignments": lambda: ";".join(f"a{n % 90}=b" for n in range(3000)),
     "nested substitutions": lambda: "echo " + "$(echo " * 40 + ")" * 40,
@@ -49,7 +49,7 @@ def main() -> None:
         report(name, sorted(timed(policy, [case.command for case in read(name)])))
     print(f"{'hostile text':40} {'characters':>10} {'ms':>8}")
     for name, made in HOSTILE.items():
-        text = made()[:16_384]
+        text = made()[:65_536]
         print(f"{name:40} {len(text):10,} {min(timed(policy, [text])) * 1e3:8.1f}")
 
 
