@@ -9,7 +9,7 @@ from db.values import Role
 from resolvers import rules
 from resolvers.context import Context, Limits
 from resolvers.errors import CommandRefused, NotFound
-from runner.policy import Verdict
+from runner.policy import HOME, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +32,8 @@ def refuse_denied(verdict: Verdict, command: str) -> None:
     )
 
 
-def check(ctx: Context, command: str, env: Mapping[str, str]) -> Ruling:
-    verdict = ctx.service.policy.check(command, env=env)
+def check(ctx: Context, command: str, env: Mapping[str, str], working_dir: str | None) -> Ruling:
+    verdict = ctx.service.policy.check(command, env=env, working_dir=working_dir or HOME)
     refuse_denied(verdict, command)
     return Ruling(verdict.version)
 

@@ -74,7 +74,7 @@ async def run_task(ctx: Context, wanted: RunTask) -> TaskExecution:
     if (row := await read(pending.known, viewer.user_id, key, same)) is None:
         if (task := await read(tasks.by_id, wanted.task_id)) is None:
             raise on_field(NotFound.named("task", wanted.task_id), "task_id")
-        ruling = commands.check(ctx, task.command, task.env)
+        ruling = commands.check(ctx, task.command, task.env, task.working_dir)
         asked = pending.Asked(viewer.user_id, Trigger.MANUAL, ruling.version, ctx.service.clock(), key)
         most = ctx.service.limits.max_pending
         row = await ctx.service.store.run(start_task, wanted.task_id, asked, most, audit.act(ctx))
@@ -97,7 +97,7 @@ async def run_command(ctx: Context, wanted: RunCommand) -> TaskExecution:
     key = rules.idempotency_key(wanted.idempotency_key)
     values["task_id"] = None
     if (row := await ctx.service.store.read(pending.known, viewer.user_id, key, values)) is None:
-        ruling = commands.check(ctx, wanted.command, wanted.env)
+        ruling = commands.check(ctx, wanted.command, wanted.env, wanted.working_dir)
         asked = pending.Asked(viewer.user_id, Trigger.API, ruling.version, ctx.service.clock(), key)
         row = await ctx.service.store.run(start_command, values, asked, limits.max_pending, audit.act(ctx))
     return await announced(ctx, row, wait)

@@ -29,8 +29,10 @@ LISTING: paging.Listing[Task, TaskFilter] = paging.Listing(
 OF_SERVERS: paging.ListingEach[Task, TaskFilter] = paging.ListingEach(
     page=table.page_of_servers, count=table.count_of_servers, orders=LISTING.orders
 )
+# What the command policy looks at, in the order that `commands.check` takes it.
+CHECKED = ("command", "env", "working_dir")
 # What the rest of a change is worked out from.
-BASIS = ("command", "env", "cron_expr", "timezone", "enabled", "terms", "timeout_seconds", "output_limit")
+BASIS = (*CHECKED, "cron_expr", "timezone", "enabled", "terms", "timeout_seconds", "output_limit")
 MOST_TRIES = 10
 RULES = {
     "name": lambda value: rules.text("name", value, longest=100),
@@ -88,7 +90,7 @@ async def create(ctx: Context, new: NewTask) -> TaskCreated:
     values["terms"] = terms.changed({}, new.terms)
     schedule = schedules.checked(new.cron_expr, values["timezone"], limits, now=now, dst=Terms.of(values["terms"]).dst)
     values |= commands.bounded(limits, new.timeout_seconds, new.output_limit)
-    ruling = commands.check(ctx, new.command, new.env)
+    ruling = commands.check(ctx, new.command, new.env, new.working_dir)
     values |= {"created_by": viewer.user_id, "created_at": now, "updated_at": now}
     values["next_run"] = schedules.next_run(schedule, now) if new.enabled else None  # plus jitter, once it has an id
     starts = schedule.kind == schedules.ONCE and new.enabled
@@ -106,8 +108,8 @@ async def update(ctx: Context, id: int, change: TaskChange) -> Task:
     for _ in range(MOST_TRIES):
         current = await get(ctx, id)
         values = given_values | changed_limits(ctx, current, given_values)
-        if values.keys() & {"command", "env"}:
-            commands.check(ctx, values.get("command", current.command), values.get("env", current.env))
+        if values.keys() & CHECKED:
+            commands.check(ctx, *(values.get(name, getattr(current, name)) for name in CHECKED))
         now = ctx.service.clock()
         values |= changed_schedule(ctx, current, values, now) | {"updated_at": now}
         refusal = firing.refusal_of(ctx.service.policy)

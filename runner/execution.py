@@ -24,7 +24,7 @@ from runner.connecting import CancelRequested, Overdue, Patience, attempts, unle
 from runner.outcome import Outcome, Stopped, failed, lost
 from runner.output import OutputWriter
 from runner.persistence import insist
-from runner.policy import Policy
+from runner.policy import HOME, Policy
 from runner.pool import Pool
 from runner.sink import Sink
 from runner.ssh import ConnectFailed, Connection, Endpoint
@@ -216,7 +216,7 @@ class Drive:
         """Why it is not to be started, if it is not."""
         if server is None or not server.enabled:
             return failed(Reason.START_FAILED, "the server was deleted or disabled before the command could start")
-        verdict = self.parts.policy.check(self.row.command, env=self.row.env)
+        verdict = self.parts.policy.check(self.row.command, env=self.row.env, working_dir=self.row.working_dir or HOME)
         if verdict.allowed:
             return None
         worst = next(finding for finding in verdict.findings if finding.severity == "deny")

@@ -12,7 +12,7 @@ from db import due, slots, transitions
 from db.models import Task, TaskExecution
 from db.values import Overlap, SlotOutcome, State, Trigger
 from runner.cron import ScheduleError
-from runner.policy import Policy
+from runner.policy import HOME, Policy
 from runner.slots import ON_TIME, Decision, Plan, Subject
 from runner.terms import Terms
 
@@ -236,7 +236,7 @@ def refusal_of(policy: Policy) -> Refusal:
     """The command policy's word on a task."""
 
     def refusal(task: Task) -> str | None:
-        verdict = policy.check(task.command, env=task.env)
+        verdict = policy.check(task.command, env=task.env, working_dir=task.working_dir or HOME)
         if verdict.allowed:
             return None
         worst = next(finding for finding in verdict.findings if finding.severity == "deny")

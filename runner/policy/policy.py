@@ -18,6 +18,8 @@ from runner.policy.verdict import Finding, Mode, Severity, Verdict
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u0080-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 LONGEST_SHOWN = 200
 PLAIN = Tuning()
+HOME = "~"
+"""Where a command starts if it is given no folder."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
