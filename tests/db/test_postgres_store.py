@@ -1,6 +1,7 @@
 """What is PostgreSQL's own: a server that is away, comes back, or ends a connection in the middle."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -91,6 +92,21 @@ async def test_a_connection_that_ended_between_units_is_not_noticed(store: Store
     pids = set(await asyncio.gather(*(store.read(pid) for _ in range(CONNECTIONS))))
     await postgres.execute(f"SELECT pg_terminate_backend(pid) FROM unnest(ARRAY{sorted(pids)}) AS pid")
     assert not pids & set(await asyncio.gather(*(store.read(pid) for _ in range(CONNECTIONS))))
+
+
+async def test_a_connection_that_ends_after_the_last_statement_of_a_reading_spoils_no_answer(
+    store: Store, postgres: Postgres
+) -> None:
+    def read_and_be_ended(conn: Connection) -> int:
+        found = pid(conn)
+        ending = postgres.execute(f"SELECT pg_terminate_backend({found})")
+        thread = threading.Thread(target=lambda: asyncio.run(ending))
+        thread.start()
+        thread.join()
+        return found
+
+    ended = {await store.read(read_and_be_ended) for _ in range(CONNECTIONS + 1)}
+    assert len(ended) == CONNECTIONS + 1, "each had a connection of its own, and gave it back"
 
 
 async def test_of_two_units_that_wait_for_each_other_one_may_try_again(store: Store) -> None:
