@@ -5,7 +5,7 @@ import secrets
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -32,6 +32,7 @@ from runner.policy import Policy
 from runner.pool import Pool
 from runner.scheduler import Scheduler
 from runner.ssh import connect
+from runner.upkeep import Keep, Upkeep
 from runner.vault import Vault
 from schema.build import build_schema
 from sshcast import data_folder, health, master_keys
@@ -128,6 +129,7 @@ def runtime(service: Service, settings: Settings) -> Runtime:
         cancels=Cancels(bus=service.bus, dispatcher=dispatcher),
         scheduler=Scheduler(bus=service.bus, store=service.store, policy=service.policy, clock=clock),
         follow_ups=FollowUps(bus=service.bus, store=service.store, clock=clock),
+        upkeep=Upkeep(bus=service.bus, store=service.store, keep=keep(settings), clock=clock),
         leases=leases(service, dispatcher),
         drain_seconds=settings.drain_seconds,
     )
@@ -169,6 +171,12 @@ def limits(settings: Settings) -> Limits:
         cron_floor_seconds=settings.cron_floor_seconds,
         timezone=settings.timezone,
     )
+
+
+def keep(settings: Settings) -> Keep:
+    """0 days: for ever."""
+    days = {"executions": settings.keep_executions_days, "slots": settings.keep_slots_days}
+    return Keep(**{name: timedelta(days=number) if number else None for name, number in days.items()})
 
 
 def signing_key(settings: Settings) -> bytes:

@@ -11,6 +11,7 @@ from runner.leases import Leases
 from runner.output import OutputWriter
 from runner.pool import Pool
 from runner.scheduler import Scheduler
+from runner.upkeep import Upkeep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +25,7 @@ class Runtime:
     cancels: Cancels
     scheduler: Scheduler
     follow_ups: FollowUps
+    upkeep: Upkeep
     leases: Leases | None
     drain_seconds: float
 
@@ -47,7 +49,7 @@ async def running(runtime: Runtime) -> AsyncIterator[Runtime]:
         stack.push_async_callback(runtime.cancels.stop)
         runtime.dispatcher.start()
         stack.push_async_callback(runtime.dispatcher.drain, runtime.drain_seconds)
-        for loop in (runtime.scheduler, runtime.follow_ups):
+        for loop in (runtime.scheduler, runtime.follow_ups, runtime.upkeep):
             loop.start()
             stack.push_async_callback(loop.stop)
         yield runtime

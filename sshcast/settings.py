@@ -55,6 +55,12 @@ class Settings(BaseSettings):
     streams: int = Field(2000, ge=1, description="Streams that may be open in all.")
     runner_slots: int = Field(200, ge=1, description="Executions that this process drives at once.")
     drain_seconds: float = Field(10, ge=0, description="How long attached runs may go on after a stop was asked for.")
+    keep_executions_days: int = Field(
+        0, ge=0, le=36_500, description="Days that a finished run and its output are kept; 0: for ever."
+    )
+    keep_slots_days: int = Field(
+        0, ge=0, le=36_500, description="Days that a line of the schedules' ledger is kept; 0: for ever."
+    )
     cron_floor_seconds: int = Field(1, ge=1, description="The shortest interval that a schedule may have.")
     policy_mode: Literal["standard", "strict", "audit"] = Field(
         "standard", description="How strictly the command policy is taken; `audit` refuses nothing."

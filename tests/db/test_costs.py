@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, insert, text
 
-from db import claims, due, executions, output, tasks, transitions
+from db import claims, due, executions, output, retention, tasks, transitions
 from db import rows as tables
 from db.executions import ExecutionFilter
 from db.models import Task, TaskExecution
@@ -150,6 +150,7 @@ UNITS: dict[str, Callable[[Case], Any]] = {
     "cancels": lambda case: (transitions.cancel_requested, "runner"),
     "note": lambda case: (transitions.update_claimed, case.running, 1, {"mode": "attached"}),
     "finish": lambda case: (transitions.finish, case.running, 1, {"state": State.SUCCESS}),
+    "prune": lambda case: (retention.prune, rows.at((30 - LONG) * 60), 20),
     "execution": lambda case: (executions.by_id, case.middle),
     "idempotency key": lambda case: (executions.by_idempotency_key, 1, "key 3"),
     "newest executions of tasks": lambda case: (executions.latest_of_tasks, list(range(1, TASKS + 1))),

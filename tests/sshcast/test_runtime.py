@@ -1,6 +1,7 @@
 """Stopping and starting the service with runs going on, as `sshcast serve` puts it together."""
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -76,3 +77,17 @@ async def test_what_waits_is_left_to_the_next_start(database: Database, demo_tar
             id = await asked(service, demo_target, "exit 4", Mode.DURABLE)
         async with opened(settings) as service, driven(service, settings):
             assert (await seen(service, id, state=State.FAILED)).exit_code == 4
+
+
+async def test_what_is_kept_no_longer_goes_while_the_service_runs(demo_target: Target, tmp_path: Path) -> None:
+    settings = Settings(data=tmp_path / "data", keep_executions_days=30)
+    async with opened(settings) as service:
+        server = await rows.server(service.store, demo_target, vault=service.vault)
+        over = [
+            await rows.pending(service.store, server, state=State.SUCCESS, end_time=rows.now() - timedelta(days=days))
+            for days in (29, 31)
+        ]
+        async with driven(service, settings), asyncio.timeout(30):
+            while await service.store.read(executions.by_id, over[1]):  # noqa: ASYNC110 - its going has no event
+                await asyncio.sleep(0.02)
+        assert await service.store.read(executions.by_id, over[0]) is not None

@@ -1,0 +1,43 @@
+"""What is kept no longer: finished executions with their output, oldest first."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, exists, select
+
+from db import rows
+from db.models import OutputChunk, ScheduleSlot, TaskExecution
+
+chunks = rows.table_of(OutputChunk)
+executions = rows.table_of(TaskExecution)
+slots = rows.table_of(ScheduleSlot)
+MOST_BYTES = 64 * 1024 * 1024
+
+
+def prune(conn: Connection, before: datetime, limit: int) -> int:
+    """Remove up to `limit` executions that ended before `before`, and of these at least one and about 64 MiB of output.
+
+    One that a slot may still follow up, with a retry, stays. Returns how many are gone. Lines of the ledger stay.
+    """
+    size = (executions.c.stdout_bytes + executions.c.stderr_bytes).label("size")
+    followed = exists().where(slots.c.execution_id == executions.c.id, slots.c.open)
+    old = (
+        select(executions.c.id, size)
+        .where(executions.c.end_time < before, ~followed)
+        .order_by(executions.c.end_time, executions.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    ids = list(few((id, size) for id, size in conn.execute(old).tuples()))
+    conn.execute(delete(chunks).where(chunks.c.execution_id.in_(ids)))
+    return conn.execute(delete(executions).where(executions.c.id.in_(ids))).rowcount
+
+
+def few(found: Iterable[tuple[int, int]]) -> Iterator[int]:
+    """The ids of the first ones, so that a transaction stays short."""
+    room = MOST_BYTES
+    for id, size in found:
+        if room <= 0:
+            return
+        room -= size
+        yield id

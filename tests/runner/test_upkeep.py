@@ -1,0 +1,45 @@
+"""What the settings keep for ever is never touched; what is over goes in pieces until none is left."""
+
+from datetime import timedelta
+
+import pytest
+
+from db import executions
+from db.executions import ExecutionFilter
+from db.store import Store
+from db.values import State
+from runner.bus import Bus
+from runner.upkeep import HOUR, Keep, Upkeep
+from tests.db import rows
+
+pytestmark = pytest.mark.anyio
+
+DAY = timedelta(days=1)
+
+
+async def history(store: Store, count: int) -> None:
+    for n in range(count):
+        await store.run(rows.pending, state=State.SUCCESS, end_time=rows.NOON - DAY + timedelta(seconds=n - 3))
+
+
+async def kept(store: Store) -> int:
+    return await store.read(executions.count, ExecutionFilter())
+
+
+def upkeep(store: Store, keep: Keep) -> Upkeep:
+    return Upkeep(bus=Bus(), store=store, keep=keep, clock=lambda: rows.NOON)
+
+
+async def test_by_default_nothing_is_removed(store: Store) -> None:
+    await history(store, 5)
+    assert await upkeep(store, Keep()).tick() == HOUR
+    assert await kept(store) == 5
+
+
+async def test_what_is_over_for_longer_goes_piece_by_piece(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runner.upkeep.PIECE", 2)
+    await history(store, 5)
+    loop = upkeep(store, Keep(executions=DAY))
+    assert [await loop.tick() < HOUR, await kept(store)] == [True, 3]
+    assert [await loop.tick() < HOUR, await kept(store)] == [True, 2]
+    assert [await loop.tick(), await kept(store)] == [HOUR, 2]
