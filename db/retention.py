@@ -28,7 +28,7 @@ def prune(conn: Connection, before: datetime, limit: int) -> int:
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
-    ids = list(few((id, size) for id, size in conn.execute(old).tuples()))
+    ids = list(few((row.id, row.size) for row in conn.execute(old)))
     conn.execute(delete(chunks).where(chunks.c.execution_id.in_(ids)))
     return conn.execute(delete(executions).where(executions.c.id.in_(ids))).rowcount
 
