@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+FED = 'eval "$(cat)"'
+
 
 def quote(text: str) -> str:
     """`text` in single quotes, with quotes, backslashes and `!` (csh) set outside of them.
@@ -22,10 +24,14 @@ def quote(text: str) -> str:
     return "".join(part + "'" if part.startswith("'") else part for part in parts)
 
 
-def command_line(command: str, *, env: Mapping[str, str], working_dir: str | None) -> str:
-    """The command run by /bin/sh, whatever the login shell is: what the policy read is what runs."""
+def command_line(command: str, *, env: Mapping[str, str], working_dir: str | None, fed: bool = False) -> str:
+    """The command run by /bin/sh, whatever the login shell is: what the policy read is what runs.
+
+    `fed`: it gets more variables on stdin (`program.fed`), since everybody on the target may read a command line.
+    """
     assigned = (f"{name}={value}" for name, value in env.items())
-    words = ["exec", "env", *assigned, "/bin/sh", "-c", script(command, working_dir)]
+    text = script(command, working_dir)
+    words = ["exec", "env", *assigned, "/bin/sh", "-c", *((FED, "sshcast", text) if fed else (text,))]
     return " ".join(word if word in ("exec", "env", "-c", "/bin/sh") else quote(word) for word in words)
 
 

@@ -51,9 +51,11 @@ begin() {
     printf '%s begin\n' "$nonce" >&4
     say begin "$way" "${polls:--}" "$p"
 }
+# The variables of the command may be secret: all may see the arguments of a process, but not its environment.
 supervise() {
+    export SSHCAST_EXPORTS="$exports"
     exec ${session:+"$session"} /bin/sh -c "$spool$supervisor" sshcast "$p" "$id" "$nonce" "$now" "$cap" "$session" \
-        "$exports" "$script" </dev/null >&5 3<&- 5>&-
+        "$script" </dev/null >&5 3<&- 5>&-
 }
 guard() {
     ended && return

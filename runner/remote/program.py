@@ -43,7 +43,7 @@ def attach(run: Run, want: Want) -> bytes:
         "cap": str(run.output_limit),
         "how": want.how,
         "script": run.script,
-        "exports": "".join(f"export {name}={quoted(value)}\n" for name, value in run.env.items()),
+        "exports": exports(run.env),
     }
     texts = {name: text(file) for name, file in PARTS.items()}
     return f"{assigned(values | texts)}{text('attach.sh')}".encode()
@@ -58,6 +58,15 @@ def finish(mark: str, nonce: str) -> bytes:
 def clear(prefix: str, *, keep: bool) -> bytes:
     """Remove the files of a run, but for the mark that it was begun."""
     return f'{assigned({"p": prefix})}exec rm -f "$p"{"[!g]*" if keep else "*"}\n'.encode()
+
+
+def fed(env: Mapping[str, str]) -> bytes:
+    """What a command that `quoting.command_line` makes reads from stdin. What was cut short starts nothing."""
+    return f'{exports(env)}exec /bin/sh -c "$1"\n'.encode()
+
+
+def exports(env: Mapping[str, str]) -> str:
+    return "".join(f"export {name}={quoted(value)}\n" for name, value in env.items())
 
 
 def assigned(values: Mapping[str, str]) -> str:

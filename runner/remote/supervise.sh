@@ -1,7 +1,9 @@
 # Runs the command in a session of its own, whether or not anybody watches, and records how it ended.
-# Arguments: p, id, nonce, boot id, output cap in bytes, setsid, exports, script. Stdin is /dev/null; stdout and 4 are
+# Arguments: p, id, nonce, boot id, output cap in bytes, setsid, script. Stdin is /dev/null; stdout and 4 are
 # the two outputs of the channel that began it, for as long as there is one.
-p=$1 id=$2 nonce=$3 boot=$4 cap=$5 session=$6 exports=$7 script=$8
+p=$1 id=$2 nonce=$3 boot=$4 cap=$5 session=$6 script=$7
+exports=$SSHCAST_EXPORTS
+unset SSHCAST_EXPORTS
 say() { printf '%s %s\n' "$nonce" "$*"; }
 # Two pipes, 5 to 6 and 7 to 8. Not files: a command that opens /dev/stderr anew would empty a file. A short
 # here-document is a pipe, which Linux lets us open for writing too; where it is not, there are named ones.
