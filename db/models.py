@@ -75,7 +75,11 @@ class Server(SQLModel, table=True):
 
 
 class Task(SQLModel, table=True):
-    """A named command for a server, with a schedule. Deleted softly, so that its history stays."""
+    """A named command for a server, with a schedule. Deleted softly, so that its history stays.
+
+    `secret_env` names its secret variables, each with the registered secret that it takes; with None, its value is in
+    `sealed_env`.
+    """
 
     __tablename__ = "tasks"
     __table_args__ = (
@@ -104,6 +108,8 @@ class Task(SQLModel, table=True):
     timeout_seconds: int = Field(sa_column=Column(Integer, nullable=False))
     output_limit: int = Field(sa_column=big_column())
     env: dict[str, str] = Field(sa_column=Column(JsonText, nullable=False))
+    secret_env: dict[str, str | None] = Field(sa_column=json_column(dict, "{}"))
+    sealed_env: dict[str, str] = Field(sa_column=json_column(dict, "{}"))
     working_dir: str | None = Field(sa_column=Column(String(4096)))
     run_mode: str | None = Field(sa_column=Column(String(16)))
     terms: dict[str, Any] = Field(sa_column=json_column(dict, "{}"))
@@ -118,7 +124,11 @@ class Task(SQLModel, table=True):
 
 
 class TaskExecution(SQLModel, table=True):
-    """One run of a command. The row is the job: who claims it drives it, and a driver's every write names its fence."""
+    """One run of a command. The row is the job: who claims it drives it, and a driver's every write names its fence.
+
+    `secret_env` and `sealed_env` are as in its task; `sealed_run` is what its start made of them. The sealed ones go
+    when it ends.
+    """
 
     __tablename__ = "task_executions"
     __table_args__ = (
@@ -165,6 +175,9 @@ class TaskExecution(SQLModel, table=True):
     server_id: int = Field(sa_column=reference("servers.id"))
     command: str = Field(sa_column=Column(Text, nullable=False))
     env: dict[str, str] = Field(sa_column=Column(JsonText, nullable=False))
+    secret_env: dict[str, str | None] = Field(sa_column=json_column(dict, "{}"))
+    sealed_env: dict[str, str] | None = Field(sa_column=Column(JsonText))
+    sealed_run: bytes | None = Field(sa_column=Column(LargeBinary))
     working_dir: str | None = Field(sa_column=Column(String(4096)))
     timeout_seconds: int = Field(sa_column=Column(Integer, nullable=False))
     output_limit: int = Field(sa_column=big_column())

@@ -2,7 +2,8 @@
 
 from alembic import context
 
-import db.access_models  # noqa: F401 - so that its tables are known
+import db.access_models
+import db.secret_models
 from db.models import User
 from db.rows import table_of
 

@@ -118,4 +118,6 @@ async def test_it_can_be_undone(store: Store) -> None:
 
 async def test_names_are_ordered_by_code_points_on_a_postgresql_of_any_language(store: Store) -> None:
     if store.dialect == "postgresql":
-        assert await store.read(collations) == dict.fromkeys(("users", "servers", "tasks", "personal_tokens"), "C")
+        assert await store.read(collations) == dict.fromkeys(
+            ("users", "servers", "tasks", "personal_tokens", "secrets"), "C"
+        )

@@ -1,0 +1,64 @@
+"""Queries on `secrets`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, delete, or_, select
+
+from db import page as pages
+from db import rows
+from db.page import Window
+from db.secret_models import RegisteredSecret
+
+secrets = rows.table_of(RegisteredSecret)
+
+
+@dataclass(frozen=True, slots=True)
+class SecretFilter:
+    """`server_id`: those for the runs of this server."""
+
+    server_id: int | None = None
+
+
+def insert(conn: Connection, values: Mapping[str, Any]) -> RegisteredSecret:
+    return rows.add(conn, RegisteredSecret, values)
+
+
+def by_id(conn: Connection, id: int) -> RegisteredSecret | None:
+    return rows.first(conn, RegisteredSecret, secrets.c.id == id)
+
+
+def in_scope(conn: Connection, server_id: int) -> list[RegisteredSecret]:
+    """Those for the runs of this server, in the order of their ids."""
+    query = select(secrets).where(reaches(server_id)).order_by(secrets.c.id)
+    return rows.all_of(conn, query, RegisteredSecret)
+
+
+def names_in_scope(conn: Connection, server_id: int, names: Sequence[str]) -> set[str]:
+    """Which of these are the names of secrets for the runs of this server."""
+    return set(conn.scalars(select(secrets.c.name).where(reaches(server_id), secrets.c.name.in_(names))))
+
+
+def update(conn: Connection, id: int, values: Mapping[str, Any]) -> bool:
+    return rows.change(conn, RegisteredSecret, values, secrets.c.id == id)
+
+
+def remove(conn: Connection, id: int) -> bool:
+    return conn.execute(delete(secrets).where(secrets.c.id == id)).rowcount == 1
+
+
+def page(conn: Connection, filter: SecretFilter, window: Window) -> list[RegisteredSecret]:
+    return pages.page(conn, RegisteredSecret, conditions(filter), window)
+
+
+def count(conn: Connection, filter: SecretFilter) -> int:
+    return pages.count(conn, RegisteredSecret, conditions(filter))
+
+
+def conditions(filter: SecretFilter) -> list[ColumnElement[bool]]:
+    return [] if filter.server_id is None else [reaches(filter.server_id)]
+
+
+def reaches(server_id: int) -> ColumnElement[bool]:
+    return or_(secrets.c.server_id.is_(None), secrets.c.server_id == server_id)
