@@ -2,8 +2,8 @@
 
 from alembic import context
 
-import db.access_models
-import db.secret_models
+import db.access_models  # so that its tables are known
+import db.secret_models  # noqa: F401
 from db.models import User
 from db.rows import table_of
 
