@@ -10,12 +10,13 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from db import page as pages
 from db import rows
-from db.models import Task, TaskExecution
+from db.models import Server, Task, TaskExecution
 from db.page import Window
 from db.values import State
 
 executions = rows.table_of(TaskExecution)
 tasks = rows.table_of(Task)
+servers = rows.table_of(Server)
 OPEN = (State.PENDING, State.RUNNING)
 KEY = ("created_by", "idempotency_key")
 LIGHT = [
@@ -104,13 +105,25 @@ def count_of_tasks(conn: Connection, task_ids: Sequence[int], filter: ExecutionF
     return pages.count_each(conn, TaskExecution, executions.c.task_id, task_ids, conditions(filter))
 
 
-def pending_at_least(conn: Connection, most: int) -> bool:
-    """Whether `most` executions wait. They are only counted when so many could lie behind the first that waits."""
+def pending_span(conn: Connection) -> int:
+    """How many could wait at most: the ids from the first that waits to the newest. One seek."""
     first = conn.execute(FIRST_WAITING).first()
-    if first is None or first.state != State.PENDING or first.newest - first.id + 1 < most:
-        return False
-    waiting = select(executions.c.id).where(executions.c.state == State.PENDING).limit(most).subquery()
-    return int(conn.scalar(select(func.count()).select_from(waiting)) or 0) >= most
+    return 0 if first is None or first.state != State.PENDING else first.newest - first.id + 1
+
+
+def pending_at_least(conn: Connection, most: int, *, user_id: int | None = None, server_id: int | None = None) -> bool:
+    """Whether `most` executions wait: in all, of a user, or for a server. Counted: ask `pending_span` first.
+
+    A user's are looked for server by server, as `ix_executions_pending` holds them.
+    """
+    waiting = select(executions.c.id).where(executions.c.state == State.PENDING)
+    if server_id is not None:
+        waiting = waiting.where(executions.c.server_id == server_id)
+    if user_id is not None:
+        joined = servers.join(executions, executions.c.server_id == servers.c.id)
+        waiting = waiting.select_from(joined).where(executions.c.created_by == user_id)
+    found = waiting.limit(most).subquery()
+    return int(conn.scalar(select(func.count()).select_from(found)) or 0) >= most
 
 
 def newest_id(conn: Connection) -> int:

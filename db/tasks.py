@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, select
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from db import names, rows
 from db import page as pages
@@ -34,6 +34,14 @@ def insert(conn: Connection, values: Mapping[str, Any]) -> Task:
 
 def by_id(conn: Connection, id: int) -> Task | None:
     return rows.first(conn, Task, tasks.c.id == id, KEPT)
+
+
+def of_user_at_least(conn: Connection, user_id: int, most: int) -> bool:
+    """Whether the user made `most` tasks that are kept. They are only counted when there can be so many."""
+    if (conn.scalar(select(func.max(tasks.c.id))) or 0) < most:
+        return False
+    found = select(tasks.c.id).where(tasks.c.created_by == user_id, KEPT).limit(most).subquery()
+    return int(conn.scalar(select(func.count()).select_from(found)) or 0) >= most
 
 
 def locked(conn: Connection, id: int) -> Task | None:

@@ -109,10 +109,15 @@ def refusals_of(kind: ObjectKind, id_of: Callable[..., int | None] = first_numbe
 async def refusals(
     ctx: Context, action: str, kind: ObjectKind | None = None, object_id: int | None = None
 ) -> AsyncIterator[None]:
-    """Record that the viewer was not allowed what the block does, or that the command policy refused it."""
+    """Record that the viewer was not allowed what the block does, or that the command policy refused it.
+
+    Who is refused too often is told RateLimited instead, and it is not recorded: nobody fills the disk with refusals.
+    """
     try:
         yield
     except (Forbidden, CommandRefused) as error:
+        if ctx.viewer is not None:
+            ctx.service.rates.refusal(ctx.viewer.user_id)
         await ctx.service.store.run(table.append, refusal(act(ctx), error, action, kind, object_id))
         raise
 

@@ -9,6 +9,8 @@ from db.store import Store
 from db.values import Role
 from resolvers.errors import Forbidden, Language, Unauthenticated
 from resolvers.passwords import Passwords
+from resolvers.pending import Queue
+from resolvers.rates import Rates
 from resolvers.sign_in_links import SignInLinks
 from resolvers.throttle import Throttle
 from resolvers.tokens import TokenIssuer
@@ -27,8 +29,15 @@ class Limits:
     default_output_limit: int = 10 * 1024 * 1024
     max_output_limit: int = 1024 * 1024 * 1024
     max_pending: int = 100_000
+    max_pending_per_user: int = 50_000
+    max_pending_per_server: int = 50_000
+    max_tasks_per_user: int = 50_000
     cron_floor_seconds: int = 1
     timezone: str = "UTC"
+
+    @property
+    def queue(self) -> Queue:
+        return Queue(all=self.max_pending, of_user=self.max_pending_per_user, of_server=self.max_pending_per_server)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +55,7 @@ class Service:
     limits: Limits
     clock: Callable[[], datetime]
     watchers: Watchers = field(default_factory=Watchers)
+    rates: Rates = field(default_factory=Rates)
 
 
 @dataclass(frozen=True, slots=True)

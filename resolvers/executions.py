@@ -76,8 +76,8 @@ async def run_task(ctx: Context, wanted: RunTask) -> TaskExecution:
             raise on_field(NotFound.named("task", wanted.task_id), "task_id")
         ruling = commands.check(ctx, task.command, task.env, task.working_dir)
         asked = pending.Asked(viewer.user_id, Trigger.MANUAL, ruling.version, ctx.service.clock(), key)
-        most = ctx.service.limits.max_pending
-        row = await ctx.service.store.run(start_task, wanted.task_id, asked, most, audit.act(ctx))
+        queue = ctx.service.limits.queue
+        row = await ctx.service.store.run(start_task, wanted.task_id, asked, queue, audit.act(ctx))
     return await announced(ctx, row, wait)
 
 
@@ -99,7 +99,7 @@ async def run_command(ctx: Context, wanted: RunCommand) -> TaskExecution:
     if (row := await ctx.service.store.read(pending.known, viewer.user_id, key, values)) is None:
         ruling = commands.check(ctx, wanted.command, wanted.env, wanted.working_dir)
         asked = pending.Asked(viewer.user_id, Trigger.API, ruling.version, ctx.service.clock(), key)
-        row = await ctx.service.store.run(start_command, values, asked, limits.max_pending, audit.act(ctx))
+        row = await ctx.service.store.run(start_command, values, asked, limits.queue, audit.act(ctx))
     return await announced(ctx, row, wait)
 
 
@@ -119,20 +119,22 @@ async def cancel(ctx: Context, id: int) -> TaskExecution:
     return await get(ctx, id)
 
 
-def start_task(conn: Connection, task_id: int, asked: pending.Asked, most: int, act: Act) -> TaskExecution:
+def start_task(conn: Connection, task_id: int, asked: pending.Asked, queue: pending.Queue, act: Act) -> TaskExecution:
     """Read the task again in the transaction that runs it, so that what is recorded is what it was."""
     task = tasks.by_id(conn, task_id)
     if task is None:
         raise on_field(NotFound.named("task", task_id), "task_id")
     require_usable(conn, task.server_id)
-    made = pending.of_task(conn, task, asked, most)
+    made = pending.of_task(conn, task, asked, queue)
     tasks.update(conn, task.id, {"last_run": made.row.created_at})
     return started(conn, made, act)
 
 
-def start_command(conn: Connection, values: dict[str, Any], asked: pending.Asked, most: int, act: Act) -> TaskExecution:
+def start_command(
+    conn: Connection, values: dict[str, Any], asked: pending.Asked, queue: pending.Queue, act: Act
+) -> TaskExecution:
     require_usable(conn, values["server_id"])
-    return started(conn, pending.insert(conn, values, asked, most), act)
+    return started(conn, pending.insert(conn, values, asked, queue), act)
 
 
 def started(conn: Connection, made: pending.Made, act: Act) -> TaskExecution:

@@ -24,6 +24,31 @@ class Asked:
     idempotency_key: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queue:
+    """How many executions may wait: in all, of one user, and for one server."""
+
+    all: int
+    of_user: int
+    of_server: int
+
+    def check(self, conn: Connection, user_id: int, server_id: int) -> None:
+        """RateLimited when one more may not wait."""
+        span = executions.pending_span(conn)
+        if span >= self.all and executions.pending_at_least(conn, self.all):
+            raise full(f"{self.all} executions wait", f"已有 {self.all} 个执行在排队")
+        if span >= self.of_user and executions.pending_at_least(conn, self.of_user, user_id=user_id):
+            raise full(f"{self.of_user} executions of yours wait", f"您已有 {self.of_user} 个执行在排队")
+        if span >= self.of_server and executions.pending_at_least(conn, self.of_server, server_id=server_id):
+            raise full(
+                f"{self.of_server} executions wait for this server", f"此服务器已有 {self.of_server} 个执行在排队"
+            )
+
+
+def full(en: str, zh: str) -> RateLimited:
+    return RateLimited(10, f"{en} already: try again shortly.", f"{zh}，请稍后再试。")
+
+
 @dataclass(frozen=True, slots=True)
 class Made:
     """An execution, and whether it is new."""
@@ -32,7 +57,7 @@ class Made:
     new: bool
 
 
-def of_task(conn: Connection, task: Task, asked: Asked, most: int) -> Made:
+def of_task(conn: Connection, task: Task, asked: Asked, queue: Queue) -> Made:
     wanted = {
         "task_id": task.id,
         "server_id": task.server_id,
@@ -43,13 +68,12 @@ def of_task(conn: Connection, task: Task, asked: Asked, most: int) -> Made:
         "output_limit": task.output_limit,
         "mode": task.run_mode,
     }
-    return insert(conn, wanted, asked, most)
+    return insert(conn, wanted, asked, queue)
 
 
-def insert(conn: Connection, wanted: dict[str, Any], asked: Asked, most: int) -> Made:
+def insert(conn: Connection, wanted: dict[str, Any], asked: Asked, queue: Queue) -> Made:
     """The pending row; the one of before when the same user asked for the same under the same key meanwhile."""
-    if executions.pending_at_least(conn, most):
-        raise RateLimited(10, f"{most} executions wait already: try again shortly.", f"已有 {most} 个执行在排队。")
+    queue.check(conn, asked.user_id, wanted["server_id"])
     row = {
         "trigger": asked.trigger,
         "state": State.PENDING,

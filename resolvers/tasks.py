@@ -14,7 +14,7 @@ from db.tasks import TaskFilter
 from db.values import AuditKind, Mode, ObjectKind, Role, Trigger
 from resolvers import audit, audit_records, commands, filters, paging, pending, rules, schedules, terms
 from resolvers.audit import Act, Deed
-from resolvers.context import Context
+from resolvers.context import Context, Limits
 from resolvers.errors import Conflict, NotFound
 from resolvers.inputs import NewTask, TaskChange, given
 from resolvers.paging import Page, PageRequest
@@ -95,7 +95,7 @@ async def create(ctx: Context, new: NewTask) -> TaskCreated:
     values["next_run"] = schedules.next_run(schedule, now) if new.enabled else None  # plus jitter, once it has an id
     starts = schedule.kind == schedules.ONCE and new.enabled
     once = pending.Asked(viewer.user_id, Trigger.MANUAL, ruling.version, now) if starts else None
-    created = await ctx.service.store.run(insert, values, once, limits.max_pending, audit.act(ctx))
+    created = await ctx.service.store.run(insert, values, once, limits, audit.act(ctx))
     ctx.service.bus.hint(bus.SCHEDULE, *((bus.PENDING, bus.EXECUTIONS, bus.SLOTS) if once else ()))
     return created
 
@@ -136,23 +136,31 @@ async def delete(ctx: Context, id: int) -> Task:
     return task
 
 
-def insert(conn: Connection, values: dict[str, Any], once: pending.Asked | None, most: int, act: Act) -> TaskCreated:
-    created = added(conn, values, once, most)
+def insert(
+    conn: Connection, values: dict[str, Any], once: pending.Asked | None, limits: Limits, act: Act
+) -> TaskCreated:
+    created = added(conn, values, once, limits)
     run = created.execution
     after = audit_records.task(created.task) | ({} if run is None else {"execution_id": run.id})
     audit.record(conn, act, Deed(AuditKind.TASK_CREATED, ObjectKind.TASK, created.task.id, after=after))
     return created
 
 
-def added(conn: Connection, values: dict[str, Any], once: pending.Asked | None, most: int) -> TaskCreated:
+def added(conn: Connection, values: dict[str, Any], once: pending.Asked | None, limits: Limits) -> TaskCreated:
     check = require_usable if once else require
     check(conn, values["server_id"])
+    if table.of_user_at_least(conn, values["created_by"], limits.max_tasks_per_user):
+        raise too_many(limits.max_tasks_per_user)
     task = table.insert(conn, values | ({"last_run": once.at} if once else {}))
     if once is None:
         return TaskCreated(jittered(conn, task), None)
-    run = pending.of_task(conn, task, once, most).row
+    run = pending.of_task(conn, task, once, limits.queue).row
     slots.record(conn, [firing.once_line(task, run)])
     return TaskCreated(task, run)
+
+
+def too_many(most: int) -> Conflict:
+    return Conflict(f"You have {most} tasks already: delete some first.", f"您已有 {most} 个任务，请先删除一些。")
 
 
 def jittered(conn: Connection, task: Task) -> Task:

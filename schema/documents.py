@@ -55,10 +55,11 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class DocumentOperation:
-    """An operation, the names of its root fields, and whether its size depends on its variables."""
+    """An operation, the names of its root fields, how many they are, and whether its size depends on its variables."""
 
     node: OperationDefinitionNode
     roots: frozenset[str]
+    root_count: int
     sized_by_variable: bool
 
 
@@ -115,9 +116,11 @@ class Documents:
         measure = Measure(self._schema, fragments, {})
         try:
             check(measure.operation(node), self._limits)
+            count = root_count(node.selection_set, fragments, {})
         except RecursionError:
             raise nested_too_deeply() from None
-        return DocumentOperation(node, root_fields(node.selection_set, fragments), measure.sized_by_variable)
+        roots = root_fields(node.selection_set, fragments)
+        return DocumentOperation(node, roots, count, measure.sized_by_variable)
 
 
 def nested_too_deeply() -> TooComplex:
@@ -139,3 +142,23 @@ def root_fields(selections: SelectionSetNode, fragments: Mapping[str, FragmentDe
                 seen.add(node.name.value)
                 todo.extend([fragments[node.name.value].selection_set] if node.name.value in fragments else [])
     return frozenset(found)
+
+
+def root_count(
+    selections: SelectionSetNode, fragments: Mapping[str, FragmentDefinitionNode], known: dict[str, int]
+) -> int:
+    """How many fields are at the top, those of a fragment as often as it is spread; each is counted once."""
+    count = 0
+    for node in selections.selections:
+        if isinstance(node, FieldNode):
+            count += 1
+        elif isinstance(node, InlineFragmentNode):
+            count += root_count(node.selection_set, fragments, known)
+        elif isinstance(node, FragmentSpreadNode):
+            name = node.name.value
+            if name not in known:
+                known[name] = 0  # a cycle adds nothing; validation refuses it
+                if name in fragments:
+                    known[name] = root_count(fragments[name].selection_set, fragments, known)
+            count += known[name]
+    return count

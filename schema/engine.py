@@ -101,6 +101,7 @@ class Engine:
         if isinstance(executor, list):
             raise Refused(executor)
         self._check_size(document, chosen, executor)
+        count_changes(chosen, operation)
         return executor
 
     def _check_size(self, document: Document, chosen: DocumentOperation, executor: Executor[Any]) -> None:
@@ -118,6 +119,13 @@ def check_kind(chosen: DocumentOperation, kinds: Collection[OperationType]) -> N
     kind = chosen.node.operation
     if kind not in kinds:
         raise NotAcceptable() if kind is OperationType.SUBSCRIPTION else NotAllowedHere()
+
+
+def count_changes(chosen: DocumentOperation, operation: Operation) -> None:
+    """RateLimited when the viewer asks for too many; each root field of a mutation is one."""
+    viewer = operation.ctx.viewer
+    if chosen.node.operation is OperationType.MUTATION and viewer is not None:
+        operation.ctx.service.rates.change(viewer.user_id, chosen.root_count)
 
 
 async def subscribed(executor: Executor[Any], operation: Operation) -> Answer | AsyncGenerator[Answer, None]:

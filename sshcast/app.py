@@ -16,6 +16,7 @@ from db.store import Store, open_store
 from db.values import Mode
 from resolvers.context import Limits, Service
 from resolvers.passwords import Passwords
+from resolvers.rates import BURST_SECONDS_OF_REFUSALS, Rates, buckets
 from resolvers.sign_in_links import SignInLinks
 from resolvers.throttle import Throttle
 from resolvers.tokens import TokenIssuer
@@ -91,6 +92,7 @@ async def opened(settings: Settings) -> AsyncIterator[Service]:
             limits=limits(settings),
             clock=clock,
             watchers=Watchers(settings.streams_per_user, settings.streams),
+            rates=rates(settings),
         )
 
 
@@ -168,6 +170,9 @@ def limits(settings: Settings) -> Limits:
         default_output_limit=settings.default_output_limit,
         max_output_limit=settings.max_output_limit,
         max_pending=settings.max_pending,
+        max_pending_per_user=settings.max_pending_per_user,
+        max_pending_per_server=settings.max_pending_per_server,
+        max_tasks_per_user=settings.max_tasks_per_user,
         cron_floor_seconds=settings.cron_floor_seconds,
         timezone=settings.timezone,
     )
@@ -177,6 +182,15 @@ def keep(settings: Settings) -> Keep:
     """0 days: for ever."""
     days = {"executions": settings.keep_executions_days, "slots": settings.keep_slots_days}
     return Keep(**{name: timedelta(days=number) if number else None for name, number in days.items()})
+
+
+def rates(settings: Settings) -> Rates:
+    return Rates(
+        requests=buckets(settings.requests_per_second),
+        changes=buckets(settings.changes_per_second),
+        strangers=buckets(settings.strangers_per_second),
+        refusals=buckets(settings.refusals_per_second, BURST_SECONDS_OF_REFUSALS),
+    )
 
 
 def signing_key(settings: Settings) -> bytes:

@@ -51,8 +51,21 @@ class Settings(BaseSettings):
     default_output_limit: int = Field(10_485_760, ge=1, description="Output cap of a run, in bytes, if none is given.")
     max_output_limit: int = Field(1_073_741_824, ge=1, description="The largest output cap that may be asked for.")
     max_pending: int = Field(100_000, ge=1, description="Executions that may wait; beyond, new ones are refused (429).")
+    max_pending_per_user: int = Field(50_000, ge=1, description="How many of them may be of one user.")
+    max_pending_per_server: int = Field(50_000, ge=1, description="How many of them may be for one server.")
+    max_tasks_per_user: int = Field(50_000, ge=1, description="Tasks that a user may have made.")
     streams_per_user: int = Field(100, ge=1, description="Streams (subscriptions, followed logs) a user may have open.")
     streams: int = Field(2000, ge=1, description="Streams that may be open in all.")
+    requests_per_second: int = Field(500, ge=1, description="Requests of a user; 20 seconds' worth at once (429).")
+    changes_per_second: int = Field(300, ge=1, description="Changes and runs of a user; 20 seconds' worth at once.")
+    strangers_per_second: int = Field(
+        200, ge=1, description="Requests without a good token, an address; 20 seconds' worth at once."
+    )
+    refusals_per_second: int = Field(
+        10,
+        ge=1,
+        description="Refusals (role, policy) that a user is told and that are audited; 500 seconds' worth at once.",
+    )
     runner_slots: int = Field(200, ge=1, description="Executions that this process drives at once.")
     drain_seconds: float = Field(10, ge=0, description="How long attached runs may go on after a stop was asked for.")
     keep_executions_days: int = Field(

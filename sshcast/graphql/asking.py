@@ -8,7 +8,7 @@ import orjson
 from graphql import OperationType
 from starlette.requests import Request
 
-from resolvers import sign_in
+from resolvers import admission
 from resolvers.context import Context, Service
 from resolvers.errors import Invalid, ServiceError, Unauthenticated
 from schema.engine import ALL_KINDS, Asked
@@ -35,13 +35,11 @@ def stranger(request: Request, service: Service) -> Context:
 async def signed_in(request: Request, anonymous: Context, asked: Asked) -> tuple[Context, Asked]:
     """The caller by their bearer token, if there is one; where it is not good, the request says so."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer":
-        return anonymous, asked
+    given = token.strip() if scheme.lower() == "bearer" else None
     try:
-        viewer = await sign_in.authenticate(anonymous.service, token.strip())
+        return await admission.admitted(anonymous, given), asked
     except Unauthenticated:
         return anonymous, replace(asked, bad_token=True)
-    return replace(anonymous, viewer=viewer), asked
 
 
 async def asked(request: Request, *, streaming: bool) -> Asked:

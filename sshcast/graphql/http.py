@@ -20,6 +20,7 @@ STATUS = {
     "NOT_ACCEPTABLE": 406,
     "TOO_LARGE": 413,
     "UNSUPPORTED_MEDIA_TYPE": 415,
+    "RATE_LIMITED": 429,
     "INTERNAL": 500,
     "UNAVAILABLE": 503,
 }
@@ -54,12 +55,13 @@ def json_answer(request: Request, found: Answer) -> Response:
     status = 200
     if found.refused:
         status = STATUS.get(found.code or "", 400 if modern else 200)
-    return Response(
-        orjson.dumps(found.body()), status, HEADERS | extra_headers(status), MODERN if modern else asking.JSON
-    )
+    headers = HEADERS | extra_headers(status, found)
+    return Response(orjson.dumps(found.body()), status, headers, MODERN if modern else asking.JSON)
 
 
-def extra_headers(status: int) -> dict[str, str]:
+def extra_headers(status: int, found: Answer) -> dict[str, str]:
+    if status == 429:
+        return {"Retry-After": str((found.errors[0].extensions or {}).get("retryAfterSeconds", 1))}
     known = {401: {"WWW-Authenticate": "Bearer"}, 405: {"Allow": "POST"}, 413: {"Connection": "close"}}
     return known.get(status, {})
 

@@ -19,9 +19,11 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.types import Subscr
 from strawberry.types.unset import UNSET
 
 from db.unavailable import StoreUnavailable
+from db.values import Role
 from resolvers import sign_in
 from resolvers.context import Context, Service
-from resolvers.errors import Invalid, Language, Unauthenticated, Unavailable
+from resolvers.errors import Invalid, Language, RateLimited, Unauthenticated, Unavailable
+from resolvers.rates import Buckets, Rate
 from schema.engine import ALL_KINDS, Answer, Asked, Engine
 from schema.errors import TooManyOperations, shown
 from schema.operation import Operation
@@ -32,6 +34,7 @@ from sshcast.rest.answers import language_in, language_of
 INIT_WAIT = timedelta(seconds=5)
 MOST_OPERATIONS = 20
 LONGEST_ID = 128
+MESSAGES = Rate(1000, 2000)
 TRY_AGAIN_LATER = 1013
 FORBIDDEN = 4403
 UNACCEPTABLE = 4406
@@ -86,9 +89,13 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
     """One socket. Operations go through the same engine as every other request."""
 
     engine: Engine
+    messages: Buckets
 
     async def handle_message(self, message: Any) -> None:
-        """Strawberry trusts a message's shape."""
+        """Strawberry trusts a message's shape, and answers every ping."""
+        if self.messages.take("socket") > 0:
+            await self.websocket.close(TRY_AGAIN_LATER, "Too many messages")
+            return
         if not well_formed(message):
             await self.handle_invalid_message("Failed to parse message")
             return
@@ -115,8 +122,9 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
 
     async def _run(self, operation: SocketOperation[Any, None], ctx: Context) -> None:
         try:
+            self.context.service.rates.request(ctx.need(Role.VIEWER).user_id)
             asked = asked_on(operation)
-        except Invalid as error:
+        except (Invalid, RateLimited) as error:
             await self._refuse(operation, refusal(error, ctx))
             return
         found = await self.engine.run(asked, Operation(ctx))
@@ -158,17 +166,24 @@ async def serve(socket: WebSocket, service: Service, engine: Engine) -> None:
     if not offered:
         await socket.close(UNACCEPTABLE, "Subprotocol not acceptable")
         return
+    caller = caller_of(socket, service)
+    try:
+        service.rates.stranger(caller.address)
+    except RateLimited as error:
+        await socket.close(TRY_AGAIN_LATER, error.text(caller.language))
+        return
     view: Any = SocketView()
     handler = SocketHandler(
         view=view,
         websocket=ASGIWebSocketAdapter(view, socket, socket),
-        context=caller_of(socket, service),
+        context=caller,
         root_value=None,
         schema=view,
         connection_init_wait_timeout=INIT_WAIT,
         max_subscriptions_per_connection=MOST_OPERATIONS,
     )
     handler.engine = engine
+    handler.messages = Buckets(MESSAGES)
     await handler.handle()
 
 

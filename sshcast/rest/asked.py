@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from starlette.requests import Request
 
 from db.values import Role
-from resolvers import audit, sign_in
+from resolvers import admission, audit
 from resolvers.context import Context, Service
 from resolvers.errors import Invalid
 from resolvers.rules import MAX_ID, one_of
@@ -17,20 +17,24 @@ RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d
 UNIX_SECONDS = re.compile(r"\d{1,11}\Z", re.ASCII)
 WHOLE_SECOND = timedelta(seconds=1) - timedelta(microseconds=1)
 LONGEST_NAME_SHOWN = 100
+READING = ("GET", "HEAD")
 
 
-async def context(request: Request, role: Role | None = None) -> Context:
-    """The caller, signed in by a bearer token or not at all; with `role`, they must have it."""
-    anonymous = stranger(request)
+async def context(request: Request, role: Role) -> Context:
+    """The caller, signed in by a bearer token; they must have this role."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer":
-        found = anonymous
-    else:
-        viewer = await sign_in.authenticate(anonymous.service, token.strip())
-        found = Context(anonymous.service, viewer, anonymous.language, anonymous.address)
-    if role is not None:
-        async with audit.refusals(found, f"{request.method} {request.scope['path']}"):
-            found.need(role)
+    found = await admission.admitted(stranger(request), token.strip() if scheme.lower() == "bearer" else None)
+    async with audit.refusals(found, f"{request.method} {request.scope['path']}"):
+        found.need(role)
+    if request.method not in READING:
+        found.service.rates.change(found.need(role).user_id)
+    return found
+
+
+def counted_stranger(request: Request) -> Context:
+    """The caller of a route for signing in."""
+    found = stranger(request)
+    found.service.rates.stranger(found.address)
     return found
 
 

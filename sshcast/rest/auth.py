@@ -13,23 +13,26 @@ from sshcast.rest.answers import done, guarded
 
 
 async def login(request: Request) -> Response:
+    ctx = asked.counted_stranger(request)
     found = await body.read(request, {"username": str, "password": str})
     name = sized("username", found["username"], 64)
-    tokens = await sign_in.login(asked.stranger(request), name, sized("password", found["password"], 1024))
+    tokens = await sign_in.login(ctx, name, sized("password", found["password"], 1024))
     return signed_in(request, tokens)
 
 
 async def refresh(request: Request) -> Response:
+    ctx = asked.counted_stranger(request)
     found = await body.read(request, {"refresh_token": str})
     token = sized("refresh_token", found["refresh_token"], 4096)
-    return signed_in(request, await sign_in.refresh(asked.stranger(request), token))
+    return signed_in(request, await sign_in.refresh(ctx, token))
 
 
 async def link(request: Request) -> Response:
     """The one-time code of a sign-in link, for tokens."""
+    ctx = asked.counted_stranger(request)
     found = await body.read(request, {"code": str})
     code = sized("code", found["code"], 128)
-    return signed_in(request, await sign_in.exchange_link(asked.stranger(request), code))
+    return signed_in(request, await sign_in.exchange_link(ctx, code))
 
 
 async def logout(request: Request) -> Response:

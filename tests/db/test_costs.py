@@ -154,7 +154,7 @@ UNITS: dict[str, Callable[[Case], Any]] = {
     "execution": lambda case: (executions.by_id, case.middle),
     "idempotency key": lambda case: (executions.by_idempotency_key, 1, "key 3"),
     "newest executions of tasks": lambda case: (executions.latest_of_tasks, list(range(1, TASKS + 1))),
-    "how many wait": lambda case: (executions.pending_at_least, 100),
+    "how many wait": lambda case: (executions.pending_span,),
     "how things stand": lambda case: (executions.standings, ExecutionFilter(), case.count),
     "how things stand on a server": lambda case: (executions.standings, ExecutionFilter(server_id=1), case.count),
     "append": lambda case: (output.append, [chunk(case)]),

@@ -50,12 +50,24 @@ async def test_a_full_queue_is_seen_at_the_exact_number(store: Store, gap: int) 
     await store.run(waiting, [State.PENDING, *([State.SUCCESS] * gap), *([State.PENDING] * 4), State.RUNNING])
     assert await store.read(executions.pending_at_least, 5)
     assert not await store.read(executions.pending_at_least, 6)
-    assert not await store.read(executions.pending_at_least, 100)
+    assert await store.read(executions.pending_span) == 6 + gap
+
+
+async def test_what_waits_is_counted_for_each_user_and_each_server(store: Store) -> None:
+    one, other = await store.run(rows.server), await store.run(rows.server, name="other")
+    grace = await store.run(rows.user, "grace")
+    for server, user in ((one.id, one.created_by), (one.id, grace.id), (other.id, grace.id), (other.id, grace.id)):
+        await store.run(rows.pending, server_id=server, created_by=user)
+    for most in (2, 3):
+        assert await store.read(executions.pending_at_least, most, server_id=one.id) is (most == 2)
+        assert await store.read(executions.pending_at_least, most + 1, user_id=grace.id) is (most == 2)
+    assert not await store.read(executions.pending_at_least, 2, user_id=one.created_by)
 
 
 async def test_an_empty_queue_is_not_full(store: Store) -> None:
-    assert not await store.read(executions.pending_at_least, 1)
+    assert await store.read(executions.pending_span) == 0
     await store.run(waiting, [State.SUCCESS, State.RUNNING])
+    assert await store.read(executions.pending_span) == 0
     assert not await store.read(executions.pending_at_least, 1)
 
 

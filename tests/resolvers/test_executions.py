@@ -170,6 +170,20 @@ async def test_past_the_limit_nothing_more_may_wait(desk: Desk) -> None:
     await executions.run_command(ctx, desk.command())
 
 
+async def test_neither_one_user_nor_one_server_takes_the_whole_queue(desk: Desk) -> None:
+    other = await desk.server(name="another server")
+    limited = replace(desk.service, limits=Limits(max_pending_per_user=2, max_pending_per_server=3))
+    ada, grace = (replace(desk.as_a(role), service=limited) for role in (Role.OPERATOR, Role.ADMIN))
+    for _ in range(2):
+        await executions.run_command(ada, desk.command())
+    with pytest.raises(RateLimited, match="2 executions of yours wait"):
+        await executions.run_command(ada, desk.command(server_id=other.id))
+    await executions.run_command(grace, desk.command())
+    with pytest.raises(RateLimited, match="3 executions wait for this server"):
+        await executions.run_command(grace, desk.command())
+    await executions.run_command(grace, desk.command(server_id=other.id))
+
+
 async def test_an_answer_may_wait_for_the_end(desk: Desk) -> None:
     wanted = asyncio.create_task(executions.run_command(desk.operator, desk.command(wait_seconds=60)))
     while not await desk.executions():  # noqa: ASYNC110 - what is waited for is a row

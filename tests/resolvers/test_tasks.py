@@ -79,6 +79,18 @@ async def test_a_task_whose_execution_cannot_wait_is_not_made_either(desk: Desk)
     assert len(await desk.executions()) == 1
 
 
+async def test_a_user_has_so_many_tasks_and_a_deleted_one_makes_room(desk: Desk) -> None:
+    limited = replace(desk.service, limits=Limits(max_tasks_per_user=2))
+    ada, grace = (replace(desk.as_a(role), service=limited) for role in (Role.OPERATOR, Role.ADMIN))
+    new = NewTask(name="a task", command="df", server_id=1, cron_expr="@manual")
+    first, _ = [await tasks.create(ada, new) for _ in range(2)]
+    with pytest.raises(Conflict, match="2 tasks already"):
+        await tasks.create(ada, new)
+    await tasks.create(grace, new)
+    await tasks.delete(ada, first.task.id)
+    await tasks.create(ada, new)
+
+
 async def test_once_on_a_disabled_server_is_a_conflict_and_a_schedule_is_not(desk: Desk) -> None:
     await servers.update(desk.admin, 1, ServerChange(enabled=False))
     with pytest.raises(Conflict) as caught:

@@ -1,0 +1,90 @@
+"""How often a caller may ask. Each has a bucket that refills as time goes by; in memory, and each process has its own.
+
+A bucket is one number, the time at which it will be full again (the generic cell rate algorithm).
+"""
+
+import math
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+
+from resolvers.errors import RateLimited
+from resolvers.throttle import group_of
+
+MOST_KEYS = 10_000
+# Seconds of its rate that a bucket holds: what may come at once.
+BURST_SECONDS = 20
+BURST_SECONDS_OF_REFUSALS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """So many a second, and `burst` at once."""
+
+    per_second: float
+    burst: float
+
+
+class Buckets:
+    """One rate for many keys, the least recently used forgotten past 10,000. `clock` gives seconds."""
+
+    def __init__(self, rate: Rate, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._each = 1 / rate.per_second
+        self._most = rate.burst / rate.per_second
+        self._clock = clock
+        self._full_at: OrderedDict[Hashable, float] = OrderedDict()
+
+    def take(self, key: Hashable, count: int = 1) -> float:
+        """0 when `count` were taken; else the seconds to wait, and none was. A full bucket gives however many."""
+        now, cost = self._clock(), count * self._each
+        lacking = max(0.0, self._full_at.get(key, 0.0) - now)
+        if lacking > 0 and lacking + cost > self._most:
+            return min(lacking, lacking + cost - self._most)
+        self._full_at[key] = now + lacking + cost
+        self._full_at.move_to_end(key)
+        if len(self._full_at) > MOST_KEYS:
+            self._full_at.popitem(last=False)
+        return 0.0
+
+    def __len__(self) -> int:
+        return len(self._full_at)
+
+
+def buckets(per_second: float, burst_seconds: float = BURST_SECONDS) -> Buckets:
+    return Buckets(Rate(per_second, per_second * burst_seconds))
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """Requests and changes of a user, refusals of a user, and requests of nobody in particular by address."""
+
+    requests: Buckets = field(default_factory=lambda: buckets(500))
+    changes: Buckets = field(default_factory=lambda: buckets(300))
+    strangers: Buckets = field(default_factory=lambda: buckets(200))
+    refusals: Buckets = field(default_factory=lambda: buckets(10, BURST_SECONDS_OF_REFUSALS))
+
+    def request(self, user_id: int) -> None:
+        """RateLimited when this user has asked too often."""
+        checked(self.requests.take(user_id))
+
+    def change(self, user_id: int, count: int = 1) -> None:
+        """RateLimited when this user has asked for too many changes and runs."""
+        if (wait := self.changes.take(user_id, count)) > 0:
+            en = "Too many changes and runs in a short time: wait, then try again."
+            raise RateLimited(math.ceil(wait), en, "短时间内变更或执行过多，请稍后再试。")
+
+    def stranger(self, address: str) -> None:
+        """RateLimited when too much came from this address without a good token."""
+        checked(self.strangers.take(group_of(address)))
+
+    def refusal(self, user_id: int) -> None:
+        """RateLimited when this user was refused too often: what they try is no longer looked at, nor written down."""
+        if (wait := self.refusals.take(user_id)) > 0:
+            en = "Too much that you asked for was refused: wait, then try again."
+            raise RateLimited(math.ceil(wait), en, "被拒绝的请求过多，请稍后再试。")
+
+
+def checked(wait: float) -> None:
+    if wait > 0:
+        raise RateLimited(math.ceil(wait))
