@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from db.store import Store
@@ -71,6 +71,13 @@ class Viewer:
     token_id: int = 0
 
 
+@dataclass(slots=True)
+class Renewal:
+    """The viewer by the token that was shown last on a connection, which may outlive the one that it began with."""
+
+    viewer: Viewer
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """One request, one operation on a socket, or one command line."""
@@ -79,6 +86,11 @@ class Context:
     viewer: Viewer | None = None
     language: Language = "en"
     address: str = ""
+    renewal: Renewal | None = None
+
+    def renewed(self) -> "Context":
+        """The same as of now, for what goes on for long."""
+        return self if self.renewal is None else replace(self, viewer=self.renewal.viewer)
 
     def need(self, role: Role) -> Viewer:
         """The viewer, if they have at least `role`; else Unauthenticated or Forbidden."""

@@ -9,7 +9,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from runner import reach
 from runner.connection import ConnectFailed
+from runner.reach import USUAL, Reach
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +20,16 @@ class Address:
     sockaddr: tuple[Any, ...]
 
 
-async def dial(host: str, port: int, *, seconds: float) -> socket.socket:
-    """Resolve once, then try each address in turn within `seconds`. Raises ConnectFailed."""
+async def dial(host: str, port: int, *, seconds: float, within: Reach = USUAL) -> socket.socket:
+    """Resolve once, then try each address `within` reach in turn, `seconds` in all. Raises ConnectFailed."""
     check_host(host, port)
+    within.check_port(host, port)
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds
-    addresses = await resolve(host, port, seconds=seconds)
+    found = await resolve(host, port, seconds=seconds)
+    addresses = [address for address in found if within.permits(str(address.sockaddr[0]))]
+    if not addresses:
+        raise reach.refused(host)
     failure = _timed_out(host, port, seconds)
     for left, address in zip(range(len(addresses), 0, -1), addresses, strict=True):
         # An even share for each address: a first one that swallows packets must not use up the others' time.

@@ -26,6 +26,7 @@ from runner.connection import (
     Process,
 )
 from runner.dialing import dial
+from runner.reach import USUAL, Reach
 from runner.ssh_failure import Watch, plain, told
 from runner.ssh_keys import (
     HOST_KEY_TYPES,
@@ -70,10 +71,10 @@ TIMEOUTS = ConnectTimeouts()
 asyncssh.set_log_level(logging.WARNING)
 
 
-async def connect(endpoint: Endpoint, *, timeouts: ConnectTimeouts = TIMEOUTS) -> Connection:
+async def connect(endpoint: Endpoint, *, timeouts: ConnectTimeouts = TIMEOUTS, within: Reach = USUAL) -> Connection:
     """Sign in to `endpoint`. Raises ConnectFailed, whose detail says what failed and what to do."""
     options = await _sign_in_options(endpoint)
-    sock = await dial(endpoint.host, endpoint.port, seconds=timeouts.connect)
+    sock = await dial(endpoint.host, endpoint.port, seconds=timeouts.connect, within=within)
     watch = Watch(endpoint.host)
     with told(endpoint, watch, sock, timeouts.login):
         async with asyncio.timeout(timeouts.login):
@@ -88,13 +89,13 @@ async def connect(endpoint: Endpoint, *, timeouts: ConnectTimeouts = TIMEOUTS) -
     return SSHConnection(link, channel_seconds=timeouts.channel)
 
 
-async def scan_host_keys(host: str, port: int, timeout: float = 10.0) -> list[str]:
+async def scan_host_keys(host: str, port: int, timeout: float = 10.0, *, within: Reach = USUAL) -> list[str]:
     """The host keys that the server offers now, as "TYPE BASE64". Nothing vouches for them. Raises ConnectFailed."""
     lines: list[str] = []
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout
     for kind in HOST_KEY_TYPES:
-        key = await _offered_key(host, port, kind, seconds=max(deadline - loop.time(), 0.1))
+        key = await _offered_key(host, port, kind, seconds=max(deadline - loop.time(), 0.1), within=within)
         if key is not None:
             lines.append(key_line(key))
     if not lines:
@@ -222,8 +223,8 @@ def _signatures(kind: str) -> tuple[str, ...]:
     return RSA_SIGNATURES if kind == "ssh-rsa" else (kind,)
 
 
-async def _offered_key(host: str, port: int, kind: str, *, seconds: float) -> asyncssh.SSHKey | None:
-    sock = await dial(host, port, seconds=seconds)
+async def _offered_key(host: str, port: int, kind: str, *, seconds: float, within: Reach) -> asyncssh.SSHKey | None:
+    sock = await dial(host, port, seconds=seconds, within=within)
     nobody = Endpoint(0, host, port, "", (), Credential("password", ""))
     with told(nobody, Watch(host), sock, seconds):
         try:

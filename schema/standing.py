@@ -20,6 +20,7 @@ Event = TypeVar("Event")
 async def while_standing(ctx: Context, events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
     """The events; Unauthenticated once the token has ended, or the user was signed out or disabled.
 
+    On a connection that was shown a newer token, it is that one which counts.
     The user is looked up at least every 10 seconds, events or not, and within a second when this process ends sessions
     of theirs.
     """
@@ -27,7 +28,7 @@ async def while_standing(ctx: Context, events: AsyncGenerator[Event, None]) -> A
     looked = loop.time()
 
     def trust_left() -> float:
-        return max(0.0, min(seconds_left(ctx), looked + TRUST_SECONDS - loop.time()))
+        return max(0.0, min(seconds_left(ctx.renewed()), looked + TRUST_SECONDS - loop.time()))
 
     def patience() -> float:
         return min(BEAT_SECONDS, trust_left())
@@ -37,7 +38,7 @@ async def while_standing(ctx: Context, events: AsyncGenerator[Event, None]) -> A
             async for event in beating:
                 if watch.is_set or trust_left() <= 0:
                     watch.clear()
-                    await sign_in.check_standing(ctx)
+                    await sign_in.check_standing(ctx.renewed())
                     looked = loop.time()
                 if event is not None:
                     yield event

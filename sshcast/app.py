@@ -6,6 +6,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -31,6 +32,7 @@ from runner.leases import Leases
 from runner.output import OutputWriter
 from runner.policy import Policy
 from runner.pool import Pool
+from runner.reach import Reach
 from runner.scheduler import Scheduler
 from runner.ssh import connect
 from runner.upkeep import Keep, Upkeep
@@ -105,7 +107,7 @@ async def driven(service: Service, settings: Settings) -> AsyncIterator[Runtime]
 
 
 def runtime(service: Service, settings: Settings) -> Runtime:
-    pool = Pool(connect)
+    pool = Pool(partial(connect, within=reach(settings)))
     writer = OutputWriter(store=service.store, bus=service.bus, clock=clock)
     parts = Parts(
         store=service.store,
@@ -182,6 +184,10 @@ def keep(settings: Settings) -> Keep:
     """0 days: for ever."""
     days = {"executions": settings.keep_executions_days, "slots": settings.keep_slots_days}
     return Keep(**{name: timedelta(days=number) if number else None for name, number in days.items()})
+
+
+def reach(settings: Settings) -> Reach:
+    return Reach.of(allowed=settings.allowed_networks, denied=settings.denied_networks, ports=settings.allowed_ports)
 
 
 def rates(settings: Settings) -> Rates:

@@ -1,6 +1,7 @@
 """The settings: one frozen object, read once, from the environment (SSHCAST_*) and the command line."""
 
 import os
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import available_timezones
@@ -50,6 +51,9 @@ class Settings(BaseSettings):
     max_timeout: int = Field(86_400, ge=1, description="The longest time limit that may be asked for.")
     default_output_limit: int = Field(10_485_760, ge=1, description="Output cap of a run, in bytes, if none is given.")
     max_output_limit: int = Field(1_073_741_824, ge=1, description="The largest output cap that may be asked for.")
+    allowed_networks: list[str] = Field([], description="Networks in which servers may be whatever is denied.")
+    denied_networks: list[str] = Field([], description="Networks in which no server may be, besides cloud metadata.")
+    allowed_ports: list[int] = Field([], description="Ports that servers may have; none named: any.")
     max_pending: int = Field(100_000, ge=1, description="Executions that may wait; beyond, new ones are refused (429).")
     max_pending_per_user: int = Field(50_000, ge=1, description="How many of them may be of one user.")
     max_pending_per_server: int = Field(50_000, ge=1, description="How many of them may be for one server.")
@@ -86,6 +90,13 @@ class Settings(BaseSettings):
     def is_a_zone(cls, value: str) -> str:
         if value not in available_timezones():
             raise ValueError("must be an IANA time zone such as Asia/Shanghai")
+        return value
+
+    @field_validator("allowed_networks", "denied_networks")
+    @classmethod
+    def are_networks(cls, value: list[str]) -> list[str]:
+        for each in value:
+            ip_network(each, strict=False)
         return value
 
     @model_validator(mode="after")

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from resolvers import servers
 from resolvers.inputs import NewCredential, NewServer
+from runner.reach import Reach
 from runner.ssh import ConnectFailed, fingerprint, scan_host_keys
-from sshcast.app import opened
+from sshcast.app import opened, reach
 from sshcast.commands import local
 from sshcast.commands.errors import CommandFailed
 from sshcast.settings import Settings
@@ -35,7 +36,7 @@ async def enrol(settings: Settings, given: Enrolment, run_as: str | None) -> int
         raise CommandFailed("give either --key FILE or --password-stdin")
     if given.scan == bool(given.host_keys):
         raise CommandFailed('give either --host-key "TYPE BASE64" or --scan')
-    keys = await scanned(given) if given.scan else given.host_keys
+    keys = await scanned(given, reach(settings)) if given.scan else given.host_keys
     credential = NewCredential(
         password=given.password,
         private_key=read(given.key),
@@ -56,10 +57,10 @@ async def enrol(settings: Settings, given: Enrolment, run_as: str | None) -> int
     return 0
 
 
-async def scanned(given: Enrolment) -> tuple[str, ...]:
+async def scanned(given: Enrolment, within: Reach) -> tuple[str, ...]:
     """The keys that the server offers, once a person has compared their fingerprints."""
     try:
-        keys = tuple(await scan_host_keys(given.host, given.port))
+        keys = tuple(await scan_host_keys(given.host, given.port, within=within))
     except ConnectFailed as error:
         raise CommandFailed(error.detail) from error
     for key in keys:

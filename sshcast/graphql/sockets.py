@@ -1,6 +1,6 @@
 """GraphQL over WebSocket: the graphql-transport-ws protocol, on Strawberry's handler of it."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -15,13 +15,13 @@ from strawberry.http.exceptions import WebSocketDisconnected
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import Operation as SocketOperation
-from strawberry.subscriptions.protocols.graphql_transport_ws.types import SubscribeMessage
+from strawberry.subscriptions.protocols.graphql_transport_ws.types import PingMessage, SubscribeMessage
 from strawberry.types.unset import UNSET
 
 from db.unavailable import StoreUnavailable
 from db.values import Role
 from resolvers import sign_in
-from resolvers.context import Context, Service
+from resolvers.context import Context, Renewal, Service, Viewer
 from resolvers.errors import Invalid, Language, RateLimited, Unauthenticated, Unavailable
 from resolvers.rates import Buckets, Rate
 from schema.engine import ALL_KINDS, Answer, Asked, Engine
@@ -49,18 +49,30 @@ class Caller:
     address: str
     token: str
     connection_params: dict[str, Any] = field(default_factory=dict)
+    renewal: Renewal | None = None
 
     async def context(self) -> Context:
         """The caller as the database knows them now; Unauthenticated when their token is no longer good."""
         viewer = await sign_in.authenticate(self.service, self.token)
-        return Context(self.service, viewer, self.language, self.address)
+        if self.renewal is None:
+            self.renewal = Renewal(viewer)
+        return Context(self.service, viewer, self.language, self.address, self.renewal)
+
+    async def renew(self, token: str) -> Viewer:
+        """Go on with this token of the same user; Unauthenticated, and with the one before, when it is not good."""
+        viewer = await sign_in.authenticate(self.service, token)
+        self.service.rates.request(viewer.user_id)
+        if self.renewal is None or viewer.user_id != self.renewal.viewer.user_id:
+            raise Unauthenticated("A connection stays its user's: open another one.", "连接不能更换用户，请另开连接。")
+        self.token, self.renewal.viewer = token, viewer
+        return viewer
 
     def stranger(self) -> Context:
         return Context(self.service, None, self.language, self.address)
 
     async def introduce(self) -> None:
         """Take what a browser cannot send with the handshake from `connection_init`: Authorization, Accept-Language."""
-        given = {name.lower(): value for name, value in self.connection_params.items() if isinstance(value, str)}
+        given = words_of(self.connection_params)
         if "authorization" in given:
             self.token = bearer(given["authorization"])
         if "accept-language" in given:
@@ -103,6 +115,21 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
             await super().handle_message(message)
         except StoreUnavailable:
             await self.websocket.close(TRY_AGAIN_LATER, Unavailable().text(self.context.language))
+
+    async def handle_ping(self, message: PingMessage) -> None:
+        """A ping whose payload has an Authorization renews the caller's token, for all that is open here too."""
+        given = words_of(message.get("payload") or {})
+        if not self.connection_acknowledged or "authorization" not in given:
+            await super().handle_ping(message)
+            return
+        try:
+            viewer = await self.context.renew(bearer(given["authorization"]))
+        except Unauthenticated as error:
+            await self._forbid(error.text(self.context.language))
+        except RateLimited as error:
+            await self.websocket.close(TRY_AGAIN_LATER, error.text(self.context.language))
+        else:
+            await self.send_message({"type": "pong", "payload": {"tokenExpiresAt": viewer.expires_at.isoformat()}})
 
     async def handle_subscribe(self, message: SubscribeMessage) -> None:
         if self.connection_acknowledged and len(self.operations) >= MOST_OPERATIONS:
@@ -190,6 +217,11 @@ async def serve(socket: WebSocket, service: Service, engine: Engine) -> None:
 def caller_of(socket: WebSocket, service: Service) -> Caller:
     address = socket.client.host if socket.client else ""
     return Caller(service, language_of(socket), address, bearer(socket.headers.get("authorization", "")))
+
+
+def words_of(payload: Mapping[str, Any]) -> dict[str, str]:
+    """What the payload says in strings, by names in lower case."""
+    return {name.lower(): value for name, value in payload.items() if isinstance(value, str)}
 
 
 def bearer(authorization: str) -> str:
