@@ -1,11 +1,11 @@
-"""The tables of what callers show of themselves."""
+"""The tables of what callers show of themselves, and of what they are granted."""
 
 from datetime import datetime
 
-from sqlalchemy import Column, Index, String
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, String, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from db.columns import id_column, name_type, reference, time_column
+from db.columns import BigId, id_column, name_type, reference, time_column
 
 
 class Session(SQLModel, table=True):
@@ -42,3 +42,35 @@ class PersonalToken(SQLModel, table=True):
     created_at: datetime = Field(sa_column=time_column())
     expires_at: datetime = Field(sa_column=time_column())
     revoked_at: datetime | None = Field(sa_column=time_column(nullable=True))
+
+
+class Grant(SQLModel, table=True):
+    """A role of a user on one server, or on every server with a tag, beside their own role. One of the two is set.
+
+    `created_by` is who last gave it; None for a command on the machine itself.
+    """
+
+    __tablename__ = "grants"
+    __table_args__ = (
+        UniqueConstraint("user_id", "server_id", name="uq_grants_server"),
+        UniqueConstraint("user_id", "tag", name="uq_grants_tag"),
+        CheckConstraint("(server_id IS NULL) <> (tag IS NULL)", name="ck_grants_place"),
+    )
+
+    id: int = Field(sa_column=id_column())
+    user_id: int = Field(sa_column=reference("users.id"))
+    server_id: int | None = Field(sa_column=reference("servers.id", nullable=True))
+    tag: str | None = Field(sa_column=Column(String(64)))
+    role: str = Field(sa_column=Column(String(16), nullable=False))
+    created_by: int | None = Field(sa_column=reference("users.id", nullable=True))
+    created_at: datetime = Field(sa_column=time_column())
+
+
+class ServerTag(SQLModel, table=True):
+    """One of the tags in `servers.tags`, once more, where an index finds it."""
+
+    __tablename__ = "server_tags"
+    __table_args__ = (Index("ix_server_tags_tag", "tag", "server_id"),)
+
+    server_id: int = Field(sa_column=Column(BigId, ForeignKey("servers.id"), primary_key=True, autoincrement=False))
+    tag: str = Field(sa_column=Column(String(64), primary_key=True))

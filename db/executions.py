@@ -12,6 +12,7 @@ from db import page as pages
 from db import rows
 from db.models import Server, Task, TaskExecution
 from db.page import Window
+from db.sight import EVERYTHING, Sight
 from db.values import State
 
 executions = rows.table_of(TaskExecution)
@@ -47,7 +48,7 @@ Standing = tuple[str, bool]
 
 @dataclass(frozen=True, slots=True)
 class ExecutionFilter:
-    """None: any. The range of creation times is inclusive."""
+    """None: any. The range of creation times is inclusive. Only what `sight` shows; of a task, if it shows the task."""
 
     states: tuple[str, ...] | None = None
     server_id: int | None = None
@@ -56,6 +57,7 @@ class ExecutionFilter:
     created_from: datetime | None = None
     created_to: datetime | None = None
     created_by: int | None = None
+    sight: Sight = EVERYTHING
 
 
 def insert(conn: Connection, values: Mapping[str, Any]) -> TaskExecution:
@@ -68,41 +70,63 @@ def insert_once(conn: Connection, values: Mapping[str, Any]) -> TaskExecution | 
     return cast("TaskExecution | None", made)
 
 
-def by_id(conn: Connection, id: int) -> TaskExecution | None:
-    return rows.first(conn, TaskExecution, executions.c.id == id)
+def by_id(conn: Connection, id: int, sight: Sight = EVERYTHING) -> TaskExecution | None:
+    return rows.first(conn, TaskExecution, executions.c.id == id, *sight.of(executions.c.server_id))
 
 
-def by_ids(conn: Connection, ids: Sequence[int]) -> list[TaskExecution]:
-    return rows.by_ids(conn, TaskExecution, ids)
+def by_ids(conn: Connection, ids: Sequence[int], sight: Sight = EVERYTHING) -> list[TaskExecution]:
+    return rows.by_ids(conn, TaskExecution, ids, *sight.of(executions.c.server_id))
 
 
 def by_idempotency_key(conn: Connection, user_id: int, key: str) -> TaskExecution | None:
     return rows.first(conn, TaskExecution, executions.c.created_by == user_id, executions.c.idempotency_key == key)
 
 
-def latest_of_tasks(conn: Connection, task_ids: Sequence[int]) -> list[TaskExecution]:
+def latest_of_tasks(conn: Connection, task_ids: Sequence[int], sight: Sight = EVERYTHING) -> list[TaskExecution]:
     """The newest execution of each task that has one: a seek a task, however long its history is."""
     newest = select(func.max(executions.c.id)).where(executions.c.task_id == tasks.c.id).scalar_subquery()
     query = select(executions).where(executions.c.id.in_(select(newest).where(tasks.c.id.in_(task_ids))))
-    return rows.all_of(conn, query, TaskExecution)
+    return rows.all_of(conn, query.where(*sight.of(executions.c.server_id)), TaskExecution)
 
 
 def page(conn: Connection, filter: ExecutionFilter, window: Window) -> list[TaskExecution]:
-    return pages.page(conn, TaskExecution, conditions(filter), window)
+    """What is seen by grants is looked for server by server: others' executions cost nothing."""
+    if narrow(filter):
+        return pages.page(conn, TaskExecution, [*conditions(filter), *seen(filter)], window)
+    owner, among = executions.c.server_id, filter.sight.servers()
+    return pages.page_among(conn, TaskExecution, owner, among, conditions(filter), window)
 
 
 def count(conn: Connection, filter: ExecutionFilter) -> int:
-    return pages.count(conn, TaskExecution, conditions(filter))
+    if narrow(filter):
+        return pages.count(conn, TaskExecution, [*conditions(filter), *seen(filter)])
+    return pages.count(conn, TaskExecution, [*conditions(filter), executions.c.server_id.in_(filter.sight.servers())])
+
+
+def narrow(filter: ExecutionFilter) -> bool:
+    """Whether there is no need to look server by server."""
+    return filter.sight.whole or filter.server_id is not None or filter.task_id is not None
+
+
+def seen(filter: ExecutionFilter, columns: Any = executions.c) -> list[ColumnElement[bool]]:
+    """By their servers. A task that is not seen is asked about once, and not for each execution of its history."""
+    found = filter.sight.of(columns.server_id)
+    if found and filter.task_id is not None:
+        task = select(tasks.c.id).where(tasks.c.id == filter.task_id, *filter.sight.of(tasks.c.server_id))
+        found.append(columns.task_id == task.scalar_subquery())
+    return found
 
 
 def page_of_tasks(
     conn: Connection, task_ids: Sequence[int], filter: ExecutionFilter, window: Window
 ) -> dict[int, list[TaskExecution]]:
-    return pages.page_each(conn, TaskExecution, executions.c.task_id, task_ids, conditions(filter), window)
+    return pages.page_each(
+        conn, TaskExecution, executions.c.task_id, task_ids, [*conditions(filter), *seen(filter)], window
+    )
 
 
 def count_of_tasks(conn: Connection, task_ids: Sequence[int], filter: ExecutionFilter) -> dict[int, int]:
-    return pages.count_each(conn, TaskExecution, executions.c.task_id, task_ids, conditions(filter))
+    return pages.count_each(conn, TaskExecution, executions.c.task_id, task_ids, [*conditions(filter), *seen(filter)])
 
 
 def pending_span(conn: Connection) -> int:
@@ -137,7 +161,7 @@ def standings(conn: Connection, filter: ExecutionFilter, newest: int) -> dict[in
     for part in (executions.c.state.in_(OPEN), executions.c.id > newest):
         # A limit, so that the filter does not lead SQLite through all that the server or the task ever ran.
         few = select(*LIGHT).where(part).limit(MANY).subquery()
-        among = conditions(replace(filter, states=None), few.c)
+        among = [*conditions(replace(filter, states=None), few.c), *seen(filter, few.c)]
         for row in conn.execute(select(few.c.id, few.c.state, few.c.cancel_at).where(*among)):
             found[row.id] = (row.state, row.cancel_at is not None)
     return found

@@ -79,6 +79,7 @@ class Task(SQLModel, table=True):
 
     `secret_env` names its secret variables, each with the registered secret that it takes; with None, its value is in
     `sealed_env`.
+    `updated_by`: who last changed it, None if that was never told; its scheduled runs go in that user's name.
     """
 
     __tablename__ = "tasks"
@@ -118,6 +119,7 @@ class Task(SQLModel, table=True):
     next_run: datetime | None = Field(sa_column=time_column(nullable=True))
     last_run: datetime | None = Field(sa_column=time_column(nullable=True))
     created_by: int = Field(sa_column=reference("users.id"))
+    updated_by: int | None = Field(sa_column=Column(BigInteger))
     created_at: datetime = Field(sa_column=time_column())
     updated_at: datetime = Field(sa_column=time_column())
     deleted_at: datetime | None = Field(sa_column=time_column(nullable=True))
@@ -221,6 +223,7 @@ class ScheduleSlot(SQLModel, table=True):
         Index("ix_slots_outcome", "outcome", "id"),
         Index("ix_slots_slot", "slot", "id"),
         Index("ix_slots_execution", "execution_id"),
+        Index("ix_slots_task", "task_id", "id"),
     )
 
     id: int = Field(sa_column=id_column())

@@ -1,10 +1,9 @@
 """The form in which names are searched: folded by us, since a database's own lower() may know ASCII only."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, func, type_coerce
+from sqlalchemy import ColumnElement
 
 
 def fold(text: str) -> str:
@@ -20,10 +19,3 @@ def searchable(values: Mapping[str, Any]) -> dict[str, Any]:
 def contains(folded: ColumnElement[str], text: str) -> ColumnElement[bool]:
     """A substring of a name in any case; `%` and `_` stand for themselves."""
     return folded.contains(fold(text), autoescape=True)
-
-
-def lists(column: ColumnElement[Any], word: str) -> ColumnElement[bool]:
-    """Whether a JSON list of words has this one, exactly."""
-    whole = json.dumps(word, ensure_ascii=False)
-    # Not LIKE: SQLite's takes "Prod" for "prod".
-    return func.replace(type_coerce(column, Text), whole, "") != type_coerce(column, Text)

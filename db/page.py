@@ -1,7 +1,7 @@
 """A range of rows by keyset: cost grows with the page, not with what lies before it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from sqlalchemy import (
@@ -124,6 +124,29 @@ def page_each(
     for row in all_of(conn, query, model):
         found[getattr(row, owner.name)].append(row)
     return {id: rows[::-1] if window.backward else rows for id, rows in found.items()}
+
+
+def page_among(
+    conn: Connection, model: type[Model], owner: Column[Any], among: Select[Any], where: Conditions, window: Window
+) -> list[Model]:
+    """As `page`, of the rows of those owners whose ids `among` gives. What it costs does not grow with others' rows.
+
+    Each owner's part is a seek of its own, and the first of all parts are the page.
+    """
+    table, owners = table_of(model), next(iter(owner.foreign_keys)).column.table
+    inner = select(table.c.id).where(owner == owners.c.id, *where).order_by(*ordering(table, window))
+    reach = replace(window, limit=window.limit + window.offset, offset=0)
+    of_one = limited(inner, table, reach).correlate(owners)
+    shown = table.alias()
+    query = select(shown).where(owners.c.id.in_(among)).order_by(*ordering(shown, window))
+    query = query.limit(window.limit + 1).offset(window.offset)
+    if conn.dialect.name == "postgresql":
+        part = of_one.lateral()
+        query = query.select_from(owners.join(part, true()).join(shown, shown.c.id == part.c.id))
+    else:
+        query = query.select_from(owners.join(shown, shown.c.id.in_(of_one)))
+    found = all_of(conn, query, model)
+    return found[::-1] if window.backward else found
 
 
 def limited(query: Select[Any], table: FromClause, window: Window) -> Select[Any]:

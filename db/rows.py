@@ -36,11 +36,11 @@ def all_of(conn: Connection, query: Select[Any] | Update, model: type[Model]) ->
     return cast("list[Model]", list(conn.execute(query).all()))
 
 
-def by_ids(conn: Connection, model: type[Model], ids: Sequence[int]) -> list[Model]:
-    """In no promised order; ids without a row are left out."""
+def by_ids(conn: Connection, model: type[Model], ids: Sequence[int], *where: ColumnElement[bool]) -> list[Model]:
+    """In no promised order; ids without a row, or whose row does not match, are left out."""
     table = table_of(model)
     parts = (ids[start : start + MOST_IDS] for start in range(0, len(ids), MOST_IDS))
-    return [row for part in parts for row in all_of(conn, select(table).where(table.c.id.in_(part)), model)]
+    return [row for part in parts for row in all_of(conn, select(table).where(table.c.id.in_(part), *where), model)]
 
 
 def change(conn: Connection, model: type[SQLModel], values: Mapping[str, Any], *where: ColumnElement[bool]) -> bool:

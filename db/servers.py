@@ -6,31 +6,46 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, select
+from sqlalchemy import delete as deletion
+from sqlalchemy import insert as insertion
 
 from db import names, rows
 from db import page as pages
+from db.access_models import ServerTag
 from db.models import Server
 from db.page import Window
+from db.sight import EVERYTHING, Sight
 
 servers = rows.table_of(Server)
+server_tags = rows.table_of(ServerTag)
 KEPT = servers.c.deleted_at.is_(None)
 
 
 @dataclass(frozen=True, slots=True)
 class ServerFilter:
-    """None: any. `tag` is matched whole, `name_contains` in any case."""
+    """None: any. `tag` is matched whole, `name_contains` in any case. Only what `sight` shows."""
 
     name_contains: str | None = None
     enabled: bool | None = None
     tag: str | None = None
+    sight: Sight = EVERYTHING
 
 
 def insert(conn: Connection, values: Mapping[str, Any]) -> Server:
-    return rows.add(conn, Server, names.searchable(values))
+    row = rows.add(conn, Server, names.searchable(values))
+    index_tags(conn, row.id, row.tags)
+    return row
 
 
-def by_id(conn: Connection, id: int) -> Server | None:
-    return rows.first(conn, Server, servers.c.id == id, KEPT)
+def index_tags(conn: Connection, id: int, tags: Sequence[str]) -> None:
+    """Keep a server's tags where they are searched."""
+    conn.execute(deletion(server_tags).where(server_tags.c.server_id == id))
+    if tags:
+        conn.execute(insertion(server_tags), [{"server_id": id, "tag": tag} for tag in dict.fromkeys(tags)])
+
+
+def by_id(conn: Connection, id: int, sight: Sight = EVERYTHING) -> Server | None:
+    return rows.first(conn, Server, servers.c.id == id, KEPT, *sight.of(servers.c.id))
 
 
 def locked(conn: Connection, id: int) -> Server | None:
@@ -39,9 +54,9 @@ def locked(conn: Connection, id: int) -> Server | None:
     return next(iter(rows.all_of(conn, query, Server)), None)
 
 
-def by_ids(conn: Connection, ids: Sequence[int]) -> list[Server]:
+def by_ids(conn: Connection, ids: Sequence[int], sight: Sight = EVERYTHING) -> list[Server]:
     """Deleted ones too, so that history keeps their names."""
-    return rows.by_ids(conn, Server, ids)
+    return rows.by_ids(conn, Server, ids, *sight.of(servers.c.id))
 
 
 def by_name(conn: Connection, name: str) -> Server | None:
@@ -49,7 +64,10 @@ def by_name(conn: Connection, name: str) -> Server | None:
 
 
 def update(conn: Connection, id: int, values: Mapping[str, Any]) -> bool:
-    return rows.change(conn, Server, names.searchable(values), servers.c.id == id, KEPT)
+    found = rows.change(conn, Server, names.searchable(values), servers.c.id == id, KEPT)
+    if found and "tags" in values:
+        index_tags(conn, id, values["tags"])
+    return found
 
 
 def delete(conn: Connection, id: int, at: datetime) -> bool:
@@ -81,5 +99,7 @@ def conditions(filter: ServerFilter) -> list[ColumnElement[bool]]:
     if filter.enabled is not None:
         found.append(servers.c.enabled.is_(filter.enabled))
     if filter.tag is not None:
-        found.append(names.lists(servers.c.tags, filter.tag))
+        found.append(servers.c.id.in_(select(server_tags.c.server_id).where(server_tags.c.tag == filter.tag)))
+    if not filter.sight.whole:
+        found.append(servers.c.id.in_(filter.sight.servers()))
     return found

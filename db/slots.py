@@ -5,12 +5,27 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, not_, or_, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    delete,
+    exists,
+    func,
+    insert,
+    not_,
+    or_,
+    select,
+    text,
+    update,
+)
 
 from db import page as pages
 from db import rows
 from db.models import ScheduleSlot, Task, TaskExecution
 from db.page import Window
+from db.sight import EVERYTHING, Sight
 from db.values import SlotOutcome, State
 
 slots = rows.table_of(ScheduleSlot)
@@ -26,13 +41,14 @@ Key = tuple[int, datetime]
 
 @dataclass(frozen=True, slots=True)
 class SlotFilter:
-    """None: any. The range of slots is inclusive."""
+    """None: any. The range of slots is inclusive. Only what `sight` shows, by the server that the task is on now."""
 
     task_id: int | None = None
     server_id: int | None = None
     outcomes: tuple[str, ...] | None = None
     slot_from: datetime | None = None
     slot_to: datetime | None = None
+    sight: Sight = EVERYTHING
 
 
 def by_id(conn: Connection, id: int) -> ScheduleSlot | None:
@@ -40,21 +56,42 @@ def by_id(conn: Connection, id: int) -> ScheduleSlot | None:
 
 
 def page(conn: Connection, filter: SlotFilter, window: Window) -> list[ScheduleSlot]:
-    return pages.page(conn, ScheduleSlot, conditions(filter), window)
+    """What is seen by grants is looked for task by task: others' slots cost nothing."""
+    if filter.sight.whole or filter.task_id is not None:
+        return pages.page(conn, ScheduleSlot, [*conditions(filter), *seen(filter)], window)
+    return pages.page_among(conn, ScheduleSlot, slots.c.task_id, tasks_seen(filter), conditions(filter), window)
 
 
 def count(conn: Connection, filter: SlotFilter) -> int:
-    return pages.count(conn, ScheduleSlot, conditions(filter))
+    if filter.sight.whole or filter.task_id is not None:
+        return pages.count(conn, ScheduleSlot, [*conditions(filter), *seen(filter)])
+    return pages.count(conn, ScheduleSlot, [*conditions(filter), slots.c.task_id.in_(tasks_seen(filter))])
+
+
+def tasks_seen(filter: SlotFilter) -> Select[Any]:
+    """The ids of the tasks that are seen by grants."""
+    query = select(tasks.c.id).where(tasks.c.server_id.in_(filter.sight.servers()))
+    return query if filter.server_id is None else query.where(tasks.c.server_id == filter.server_id)
+
+
+def seen(filter: SlotFilter) -> list[ColumnElement[bool]]:
+    """A task that is not seen is asked about once, and not for each of its slots."""
+    by_server = filter.sight.of(tasks.c.server_id)
+    if not by_server:
+        return []
+    if filter.task_id is None:
+        return [exists().where(tasks.c.id == slots.c.task_id, *by_server)]
+    return [slots.c.task_id == select(tasks.c.id).where(tasks.c.id == filter.task_id, *by_server).scalar_subquery()]
 
 
 def page_of_tasks(
     conn: Connection, task_ids: Sequence[int], filter: SlotFilter, window: Window
 ) -> dict[int, list[ScheduleSlot]]:
-    return pages.page_each(conn, ScheduleSlot, slots.c.task_id, task_ids, conditions(filter), window)
+    return pages.page_each(conn, ScheduleSlot, slots.c.task_id, task_ids, [*conditions(filter), *seen(filter)], window)
 
 
 def count_of_tasks(conn: Connection, task_ids: Sequence[int], filter: SlotFilter) -> dict[int, int]:
-    return pages.count_each(conn, ScheduleSlot, slots.c.task_id, task_ids, conditions(filter))
+    return pages.count_each(conn, ScheduleSlot, slots.c.task_id, task_ids, [*conditions(filter), *seen(filter)])
 
 
 def latest(conn: Connection, task_ids: Iterable[int]) -> dict[int, datetime]:
@@ -148,8 +185,9 @@ def reread(conn: Connection, ids: Sequence[int]) -> list[ScheduleSlot]:
 
 def changed(conn: Connection, filter: SlotFilter, newest: int, known: Collection[int]) -> list[ScheduleSlot]:
     """What matches and is newer than `newest`, or one of `known`, in the order of ids."""
-    newer = select(slots).where(slots.c.id > newest, *conditions(filter)).order_by(slots.c.id)
-    again = select(slots).where(slots.c.id.in_(known), slots.c.id <= newest, *conditions(filter)).order_by(slots.c.id)
+    wanted = [*conditions(filter), *seen(filter)]
+    newer = select(slots).where(slots.c.id > newest, *wanted).order_by(slots.c.id)
+    again = select(slots).where(slots.c.id.in_(known), slots.c.id <= newest, *wanted).order_by(slots.c.id)
     return [*(rows.all_of(conn, again, ScheduleSlot) if known else ()), *rows.all_of(conn, newer, ScheduleSlot)]
 
 

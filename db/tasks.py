@@ -11,6 +11,7 @@ from db import names, rows
 from db import page as pages
 from db.models import Task
 from db.page import Window
+from db.sight import EVERYTHING, Sight
 
 tasks = rows.table_of(Task)
 KEPT = tasks.c.deleted_at.is_(None)
@@ -18,7 +19,7 @@ KEPT = tasks.c.deleted_at.is_(None)
 
 @dataclass(frozen=True, slots=True)
 class TaskFilter:
-    """None: any. The range of last runs is inclusive."""
+    """None: any. The range of last runs is inclusive. Only what `sight` shows."""
 
     server_id: int | None = None
     enabled: bool | None = None
@@ -26,14 +27,15 @@ class TaskFilter:
     last_run_from: datetime | None = None
     last_run_to: datetime | None = None
     created_by: int | None = None
+    sight: Sight = EVERYTHING
 
 
 def insert(conn: Connection, values: Mapping[str, Any]) -> Task:
     return rows.add(conn, Task, names.searchable(values))
 
 
-def by_id(conn: Connection, id: int) -> Task | None:
-    return rows.first(conn, Task, tasks.c.id == id, KEPT)
+def by_id(conn: Connection, id: int, sight: Sight = EVERYTHING) -> Task | None:
+    return rows.first(conn, Task, tasks.c.id == id, KEPT, *sight.of(tasks.c.server_id))
 
 
 def of_user_at_least(conn: Connection, user_id: int, most: int) -> bool:
@@ -50,9 +52,9 @@ def locked(conn: Connection, id: int) -> Task | None:
     return next(iter(rows.all_of(conn, query, Task)), None)
 
 
-def by_ids(conn: Connection, ids: Sequence[int]) -> list[Task]:
+def by_ids(conn: Connection, ids: Sequence[int], sight: Sight = EVERYTHING) -> list[Task]:
     """Deleted ones too, so that history keeps their names."""
-    return rows.by_ids(conn, Task, ids)
+    return rows.by_ids(conn, Task, ids, *sight.of(tasks.c.server_id))
 
 
 def update(conn: Connection, id: int, values: Mapping[str, Any]) -> bool:
@@ -64,21 +66,30 @@ def delete(conn: Connection, id: int, at: datetime) -> bool:
 
 
 def page(conn: Connection, filter: TaskFilter, window: Window) -> list[Task]:
-    return pages.page(conn, Task, conditions(filter), window)
+    """What is seen by grants is looked for server by server: others' tasks cost nothing."""
+    if filter.sight.whole or filter.server_id is not None:
+        return pages.page(conn, Task, [*conditions(filter), *seen(filter)], window)
+    return pages.page_among(conn, Task, tasks.c.server_id, filter.sight.servers(), conditions(filter), window)
 
 
 def count(conn: Connection, filter: TaskFilter) -> int:
-    return pages.count(conn, Task, conditions(filter))
+    if filter.sight.whole or filter.server_id is not None:
+        return pages.count(conn, Task, [*conditions(filter), *seen(filter)])
+    return pages.count(conn, Task, [*conditions(filter), tasks.c.server_id.in_(filter.sight.servers())])
 
 
 def page_of_servers(
     conn: Connection, server_ids: Sequence[int], filter: TaskFilter, window: Window
 ) -> dict[int, list[Task]]:
-    return pages.page_each(conn, Task, tasks.c.server_id, server_ids, conditions(filter), window)
+    return pages.page_each(conn, Task, tasks.c.server_id, server_ids, [*conditions(filter), *seen(filter)], window)
 
 
 def count_of_servers(conn: Connection, server_ids: Sequence[int], filter: TaskFilter) -> dict[int, int]:
-    return pages.count_each(conn, Task, tasks.c.server_id, server_ids, conditions(filter))
+    return pages.count_each(conn, Task, tasks.c.server_id, server_ids, [*conditions(filter), *seen(filter)])
+
+
+def seen(filter: TaskFilter) -> list[ColumnElement[bool]]:
+    return filter.sight.of(tasks.c.server_id)
 
 
 def conditions(filter: TaskFilter) -> list[ColumnElement[bool]]:

@@ -4,8 +4,12 @@ from enum import StrEnum
 
 
 class Role(StrEnum):
-    """What a user may do: a viewer reads, an operator also runs and edits, an admin also manages servers and users."""
+    """What a user may do: a viewer reads, an operator also runs and edits, an admin also manages servers and users.
 
+    As a user's own role it holds everywhere; with `none`, only grants count.
+    """
+
+    NONE = "none"
     VIEWER = "viewer"
     OPERATOR = "operator"
     ADMIN = "admin"
@@ -13,6 +17,10 @@ class Role(StrEnum):
     @property
     def rank(self) -> int:
         return list(Role).index(self)
+
+    @property
+    def and_above(self) -> tuple["Role", ...]:
+        return tuple(role for role in Role if role.rank >= self.rank)
 
 
 class TokenScope(StrEnum):

@@ -151,7 +151,7 @@ async def follow(ctx: Context, after: int | None = None) -> AsyncGenerator[Audit
     async with refusals(ctx, "audit.follow"):
         ctx.need(Role.ADMIN)
     read = ctx.service.store.read
-    with ctx.watching(Role.ADMIN):
+    with ctx.watching():
         newest = await read(table.head) if after is None else None
         last = after if after is not None else 0 if newest is None else newest.id
         while True:

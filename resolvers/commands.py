@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from db import servers
-from db.values import Role
 from resolvers import rules
 from resolvers.context import Context, Limits
 from resolvers.errors import CommandRefused, NotFound
@@ -40,10 +39,10 @@ def check(ctx: Context, command: str, env: Mapping[str, str], working_dir: str |
 
 async def check_command(ctx: Context, command: str, server_id: int | None = None) -> Verdict:
     """What the policy says of a command, on a server if one is named. Nothing is stored and nothing runs."""
-    ctx.need(Role.VIEWER)
+    ctx.signed_in()
     rules.command(command)
     if server_id is not None:
-        found = await ctx.service.store.read(servers.by_id, rules.identifier("server_id", server_id))
+        found = await ctx.service.store.read(servers.by_id, rules.identifier("server_id", server_id), ctx.sight)
         if found is None:
             missing = NotFound.named("server", server_id)
             raise NotFound(missing.en, missing.chinese, field=("server_id",))

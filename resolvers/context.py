@@ -5,11 +5,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from db.sight import EVERYTHING, Sight
 from db.store import Store
 from db.values import Role
 from resolvers.errors import Forbidden, Language, Unauthenticated
 from resolvers.passwords import Passwords
-from resolvers.pending import Queue
+from resolvers.queue import Queue
 from resolvers.rates import Rates
 from resolvers.sign_in_links import SignInLinks
 from resolvers.throttle import Throttle
@@ -60,7 +61,10 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """A signed-in user as the database knows them now, and when their token ends."""
+    """A signed-in user as the database knows them now, and when their token ends.
+
+    `role` is their own, which holds everywhere; no grant lifts them above `ceiling`, which their token may set.
+    """
 
     user_id: int
     name: str
@@ -69,6 +73,19 @@ class Viewer:
     token_version: int = 0
     session_id: int = 0
     token_id: int = 0
+    ceiling: Role = Role.ADMIN
+
+    @property
+    def sight(self) -> Sight:
+        return EVERYTHING if self.role.rank >= Role.VIEWER.rank else Sight(self.user_id)
+
+    def with_grant(self, granted: Role) -> Role:
+        """The role that they have where `granted` is theirs beside their own."""
+        return max(self.role, min(granted, self.ceiling, key=rank), key=rank)
+
+
+def rank(role: Role) -> int:
+    return role.rank
 
 
 @dataclass(slots=True)
@@ -92,20 +109,27 @@ class Context:
         """The same as of now, for what goes on for long."""
         return self if self.renewal is None else replace(self, viewer=self.renewal.viewer)
 
-    def need(self, role: Role) -> Viewer:
-        """The viewer, if they have at least `role`; else Unauthenticated or Forbidden."""
+    def signed_in(self) -> Viewer:
+        """The viewer; Unauthenticated if there is none. What they see is up to `sight`."""
         if self.viewer is None:
             raise Unauthenticated()
-        if self.viewer.role.rank < role.rank:
-            raise Forbidden(
-                f"This needs the role {role}; yours is {self.viewer.role}. Ask an admin.",
-                f"此操作需要 {role} 角色，您的角色是 {self.viewer.role}，请联系管理员。",
-            )
         return self.viewer
 
+    @property
+    def sight(self) -> Sight:
+        """What the viewer may see; Unauthenticated if there is none."""
+        return self.signed_in().sight
+
+    def need(self, role: Role) -> Viewer:
+        """The viewer, if `role` or more is their own, which holds everywhere; else Unauthenticated or Forbidden."""
+        viewer = self.signed_in()
+        if viewer.role.rank < role.rank:
+            raise Forbidden.role(role, viewer.role)
+        return viewer
+
     @contextmanager
-    def watching(self, role: Role = Role.VIEWER) -> Iterator[Viewer]:
-        """The viewer, with a place for one open stream while the block runs; else as `need`, or RateLimited."""
-        viewer = self.need(role)
+    def watching(self) -> Iterator[Viewer]:
+        """The viewer, with a place for one open stream while the block runs; else Unauthenticated or RateLimited."""
+        viewer = self.signed_in()
         with self.service.watchers.place(viewer.user_id):
             yield viewer

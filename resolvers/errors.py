@@ -45,6 +45,14 @@ class Forbidden(ServiceError):
     code = "FORBIDDEN"
     zh = "您的角色无权执行此操作。"
 
+    @classmethod
+    def role(cls, needed: str, held: str, *, on_server: bool = False) -> "Forbidden":
+        en, zh = (" on this server", "在此服务器上") if on_server else ("", "")
+        return cls(
+            f"This needs the role {needed}; yours{en} is {held}. Ask an admin.",
+            f"此操作需要 {needed} 角色，您{zh}的角色是 {held}，请联系管理员。",
+        )
+
 
 class NotFound(ServiceError):
     """There is no such object, or you may not see it."""

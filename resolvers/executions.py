@@ -1,4 +1,4 @@
-"""Executions: read by every signed-in user, started and cancelled by operators. SSH is never awaited here."""
+"""Executions: read by whoever sees their server, started and cancelled by operators on it. SSH is not awaited here."""
 
 import asyncio
 from collections.abc import Sequence
@@ -9,15 +9,16 @@ from sqlalchemy import Connection
 from db import executions as table
 from db import tasks, transitions
 from db.executions import ExecutionFilter
-from db.models import TaskExecution
+from db.models import Task, TaskExecution
 from db.values import AuditKind, ObjectKind, Role, State, Trigger
-from resolvers import audit, audit_records, commands, filters, paging, pending, rules
+from resolvers import audit, audit_records, commands, filters, paging, pending, rights, rules
 from resolvers.audit import Act, Deed
 from resolvers.context import Context
 from resolvers.errors import Conflict, NotFound
 from resolvers.inputs import RunCommand, RunTask
 from resolvers.paging import Page, PageRequest
-from resolvers.servers import require_usable
+from resolvers.rights import Right
+from resolvers.servers import missing, require_usable
 from runner import bus
 
 LISTING: paging.Listing[TaskExecution, ExecutionFilter] = paging.Listing(
@@ -30,85 +31,77 @@ POLL_SECONDS = 1.0
 
 
 async def get(ctx: Context, id: int) -> TaskExecution:
-    ctx.need(Role.VIEWER)
-    found = await ctx.service.store.read(table.by_id, rules.identifier("id", id))
+    found = await ctx.service.store.read(table.by_id, rules.identifier("id", id), ctx.sight)
     if found is None:
         raise NotFound.named("execution", id)
     return found
 
 
 async def get_many(ctx: Context, ids: Sequence[int]) -> list[TaskExecution | None]:
-    ctx.need(Role.VIEWER)
-    found = {row.id: row for row in await ctx.service.store.read(table.by_ids, ids)}
+    found = {row.id: row for row in await ctx.service.store.read(table.by_ids, ids, ctx.sight)}
     return [found.get(id) for id in ids]
 
 
 async def latest_of_tasks(ctx: Context, task_ids: Sequence[int]) -> list[TaskExecution | None]:
     """Each task's newest execution, in the order of `task_ids`."""
-    ctx.need(Role.VIEWER)
-    found = {row.task_id: row for row in await ctx.service.store.read(table.latest_of_tasks, task_ids)}
+    found = {row.task_id: row for row in await ctx.service.store.read(table.latest_of_tasks, task_ids, ctx.sight)}
     return [found.get(id) for id in task_ids]
 
 
 async def page(ctx: Context, filter: ExecutionFilter, request: PageRequest) -> Page[TaskExecution]:
-    ctx.need(Role.VIEWER)
-    return await paging.fetch(ctx.service.store, LISTING, filters.checked(filter), request)
+    return await paging.fetch(ctx.service.store, LISTING, filters.checked(ctx, filter), request)
 
 
 async def pages_of_tasks(
     ctx: Context, task_ids: Sequence[int], filter: ExecutionFilter, request: PageRequest
 ) -> list[Page[TaskExecution]]:
     """A page of each task's executions, in the order of `task_ids`."""
-    ctx.need(Role.VIEWER)
-    return await paging.fetch_each(ctx.service.store, OF_TASKS, task_ids, filters.checked(filter), request)
+    return await paging.fetch_each(ctx.service.store, OF_TASKS, task_ids, filters.checked(ctx, filter), request)
 
 
 @audit.refusals_of(ObjectKind.TASK, lambda wanted: wanted.task_id)
 async def run_task(ctx: Context, wanted: RunTask) -> TaskExecution:
     """A pending execution of the task, as the task stands now; under a key of before, the execution of before."""
-    viewer = ctx.need(Role.OPERATOR)
+    right = await rights.need(ctx, Role.OPERATOR)
     rules.identifier("task_id", wanted.task_id)
     wait = rules.wait_seconds(wanted.wait_seconds)
     key = rules.idempotency_key(wanted.idempotency_key)
     read, same = ctx.service.store.read, {"task_id": wanted.task_id}
-    if (row := await read(pending.known, viewer.user_id, key, same)) is None:
-        if (task := await read(tasks.by_id, wanted.task_id)) is None:
-            raise on_field(NotFound.named("task", wanted.task_id), "task_id")
+    if (row := await read(pending.known, right, key, same)) is None:
+        task = await read(runnable, wanted.task_id, right)
         ruling = commands.check(ctx, task.command, task.env, task.working_dir)
-        asked = pending.Asked(viewer.user_id, Trigger.MANUAL, ruling.version, ctx.service.clock(), key)
-        queue = ctx.service.limits.queue
-        row = await ctx.service.store.run(start_task, wanted.task_id, asked, queue, audit.act(ctx))
+        row = await ctx.service.store.run(start_task, task.id, asking(ctx, right, ruling, key), audit.act(ctx))
     return await announced(ctx, row, wait)
 
 
 @audit.refusals_of(ObjectKind.SERVER, lambda wanted: wanted.server_id)
 async def run_command(ctx: Context, wanted: RunCommand) -> TaskExecution:
     """A pending execution of a command that is no task's."""
-    viewer = ctx.need(Role.OPERATOR)
-    limits = ctx.service.limits
+    right = await rights.need(ctx, Role.OPERATOR)
     values: dict[str, Any] = {
         "server_id": rules.identifier("server_id", wanted.server_id),
         "command": rules.command(wanted.command),
         "env": rules.env(wanted.env),
         "working_dir": rules.working_dir(wanted.working_dir),
     }
-    values |= commands.bounded(limits, wanted.timeout_seconds, wanted.output_limit)
+    await rights.check(ctx, right, wanted.server_id, missing(wanted.server_id))
+    values |= commands.bounded(ctx.service.limits, wanted.timeout_seconds, wanted.output_limit)
     wait = rules.wait_seconds(wanted.wait_seconds)
     key = rules.idempotency_key(wanted.idempotency_key)
     values["task_id"] = None
-    if (row := await ctx.service.store.read(pending.known, viewer.user_id, key, values)) is None:
+    if (row := await ctx.service.store.read(pending.known, right, key, values)) is None:
         ruling = commands.check(ctx, wanted.command, wanted.env, wanted.working_dir)
-        asked = pending.Asked(viewer.user_id, Trigger.API, ruling.version, ctx.service.clock(), key)
-        row = await ctx.service.store.run(start_command, values, asked, limits.queue, audit.act(ctx))
+        asked = asking(ctx, right, ruling, key, Trigger.API)
+        row = await ctx.service.store.run(start_command, values, asked, audit.act(ctx))
     return await announced(ctx, row, wait)
 
 
 @audit.refusals_of(ObjectKind.EXECUTION)
 async def cancel(ctx: Context, id: int) -> TaskExecution:
     """Ask that it stop; returns at once. The stream and `verifiedGone` tell the outcome."""
-    ctx.need(Role.OPERATOR)
-    await get(ctx, id)
-    outcome = await ctx.service.store.run(ask_to_stop, id, audit.act(ctx))
+    right = await rights.need(ctx, Role.OPERATOR)
+    row = await get(ctx, id)
+    outcome = await ctx.service.store.run(ask_to_stop, row, right, audit.act(ctx))
     if outcome == "final":
         raise Conflict(
             f"Execution {id} has ended already: there is nothing to cancel.",
@@ -119,22 +112,35 @@ async def cancel(ctx: Context, id: int) -> TaskExecution:
     return await get(ctx, id)
 
 
-def start_task(conn: Connection, task_id: int, asked: pending.Asked, queue: pending.Queue, act: Act) -> TaskExecution:
+def asking(
+    ctx: Context, right: Right, ruling: commands.Ruling, key: str | None, trigger: Trigger = Trigger.MANUAL
+) -> pending.Asked:
+    queue, now = ctx.service.limits.queue, ctx.service.clock()
+    return pending.Asked(right, trigger, ruling.version, now, queue, key)
+
+
+def runnable(conn: Connection, task_id: int, right: Right) -> Task:
+    """The task, if the right holds on its server."""
+    absent = NotFound.named("task", task_id)
+    absent = NotFound(absent.en, absent.chinese, field=("task_id",))
+    if (task := tasks.by_id(conn, task_id)) is None:
+        raise absent
+    right.on(conn, task.server_id, absent)
+    return task
+
+
+def start_task(conn: Connection, task_id: int, asked: pending.Asked, act: Act) -> TaskExecution:
     """Read the task again in the transaction that runs it, so that what is recorded is what it was."""
-    task = tasks.by_id(conn, task_id)
-    if task is None:
-        raise on_field(NotFound.named("task", task_id), "task_id")
-    require_usable(conn, task.server_id)
-    made = pending.of_task(conn, task, asked, queue)
+    task = runnable(conn, task_id, asked.right)
+    require_usable(conn, task.server_id, asked.right)
+    made = pending.of_task(conn, task, asked)
     tasks.update(conn, task.id, {"last_run": made.row.created_at})
     return started(conn, made, act)
 
 
-def start_command(
-    conn: Connection, values: dict[str, Any], asked: pending.Asked, queue: pending.Queue, act: Act
-) -> TaskExecution:
-    require_usable(conn, values["server_id"])
-    return started(conn, pending.insert(conn, values, asked, queue), act)
+def start_command(conn: Connection, values: dict[str, Any], asked: pending.Asked, act: Act) -> TaskExecution:
+    require_usable(conn, values["server_id"], asked.right)
+    return started(conn, pending.insert(conn, values, asked), act)
 
 
 def started(conn: Connection, made: pending.Made, act: Act) -> TaskExecution:
@@ -145,16 +151,13 @@ def started(conn: Connection, made: pending.Made, act: Act) -> TaskExecution:
     return made.row
 
 
-def ask_to_stop(conn: Connection, id: int, act: Act) -> transitions.Cancelled:
-    outcome = transitions.request_cancel(conn, id, act.at)
+def ask_to_stop(conn: Connection, row: TaskExecution, right: Right, act: Act) -> transitions.Cancelled:
+    right.on(conn, row.server_id, NotFound.named("execution", row.id))
+    outcome = transitions.request_cancel(conn, row.id, act.at)
     if outcome != "final":
         after = {"outcome": outcome}
-        audit.record(conn, act, Deed(AuditKind.EXECUTION_CANCELLED, ObjectKind.EXECUTION, id, after=after))
+        audit.record(conn, act, Deed(AuditKind.EXECUTION_CANCELLED, ObjectKind.EXECUTION, row.id, after=after))
     return outcome
-
-
-def on_field(missing: NotFound, field: str) -> NotFound:
-    return NotFound(missing.en, missing.chinese, field=(field,))
 
 
 async def announced(ctx: Context, row: TaskExecution, wait: float) -> TaskExecution:

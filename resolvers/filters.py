@@ -6,11 +6,13 @@ from typing import Any, TypeVar
 
 from db.executions import ExecutionFilter
 from db.servers import ServerFilter
+from db.slots import SlotFilter
 from db.tasks import TaskFilter
 from db.values import State, Trigger
 from resolvers import rules
+from resolvers.context import Context
 
-Filter = TypeVar("Filter", TaskFilter, ExecutionFilter, ServerFilter)
+Filter = TypeVar("Filter", TaskFilter, ExecutionFilter, ServerFilter, SlotFilter)
 Rule = Callable[[str, Any], Any]
 
 
@@ -33,8 +35,9 @@ RULES: Mapping[str, Rule] = {
 }
 
 
-def checked(filter: Filter) -> Filter:
-    """The same filter; Invalid names the part that no row could ever match."""
+def checked(ctx: Context, filter: Filter) -> Filter:
+    """The same filter, for what the viewer may see; Invalid names the part that no row could ever match."""
+    sight = ctx.sight
     given = {item.name: getattr(filter, item.name) for item in fields(filter)}
     kept = {name: RULES[name](name, value) for name, value in given.items() if value is not None and name in RULES}
-    return replace(filter, **kept)
+    return replace(filter, **kept, sight=sight)

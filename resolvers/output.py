@@ -12,7 +12,8 @@ from sqlalchemy import Connection
 
 from db import executions, output
 from db.models import OutputChunk, TaskExecution
-from db.values import Role, State, Stream
+from db.sight import Sight
+from db.values import State, Stream
 from resolvers import cursor, rules
 from resolvers.context import Context
 from resolvers.errors import Invalid, NotFound
@@ -73,10 +74,10 @@ async def follow(
     """Every event after the cursor `after` (None: from the beginning), live until the end. `field` is its name."""
     rules.identifier("execution_id", execution_id)
     position, told = cursor.decode(after, field), None
-    with ctx.watching(), ctx.service.bus.watch(bus.execution_address(execution_id)) as watch:
+    with ctx.watching() as viewer, ctx.service.bus.watch(bus.execution_address(execution_id)) as watch:
         while True:
             watch.clear()
-            look = await ctx.service.store.read(look_after, execution_id, position)
+            look = await ctx.service.store.read(look_after, execution_id, position, viewer.sight)
             execution = existing(look, execution_id, position, field)
             if execution.state != told and not State(execution.state).final:
                 told = execution.state
@@ -96,28 +97,28 @@ async def follow(
 
 async def read(ctx: Context, execution_id: int, after: str | None, max_bytes: int) -> tuple[TaskExecution, list[Chunk]]:
     """What there is now after the cursor, at most about `max_bytes`."""
-    ctx.need(Role.VIEWER)
+    sight = ctx.sight
     rules.identifier("execution_id", execution_id)
     position = cursor.decode(after, "cursor")
-    look = await ctx.service.store.read(look_after, execution_id, position, max_bytes)
+    look = await ctx.service.store.read(look_after, execution_id, position, sight, max_bytes)
     execution = existing(look, execution_id, position, field="cursor")
     return execution, [after_position(row, position) for row in look.rows]
 
 
 async def lead(ctx: Context, execution_id: int, after: str | None) -> dict[Stream, bytes]:
     """The few bytes of each stream before the cursor: it may stand in the middle of a character."""
-    ctx.need(Role.VIEWER)
+    sight = ctx.sight
     rules.identifier("execution_id", execution_id)
     position = cursor.decode(after)
-    look = await ctx.service.store.read(look_after, execution_id, position, 1)
+    look = await ctx.service.store.read(look_after, execution_id, position, sight, 1)
     existing(look, execution_id, position)
     if position == cursor.START:
         return {}
     return await ctx.service.store.read(output.before, execution_id, position, LEAD_BYTES)
 
 
-def look_after(conn: Connection, execution_id: int, position: int, max_bytes: int = READ_BYTES) -> Look:
-    execution = executions.by_id(conn, execution_id)
+def look_after(conn: Connection, execution_id: int, position: int, sight: Sight, max_bytes: int = READ_BYTES) -> Look:
+    execution = executions.by_id(conn, execution_id, sight)
     return Look(execution, output.after(conn, execution_id, position, max_bytes=max_bytes) if execution else [])
 
 

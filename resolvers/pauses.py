@@ -9,10 +9,11 @@ from sqlalchemy import Connection
 from db import tasks as table
 from db.models import Task
 from db.values import AuditKind, ObjectKind, Role
-from resolvers import audit, audit_records, rules, tasks
+from resolvers import audit, audit_records, rights, rules, tasks
 from resolvers.audit import Act, Deed
 from resolvers.context import Context
 from resolvers.errors import Invalid, NotFound
+from resolvers.rights import Right
 from runner import bus, firing
 from runner.firing import Refusal
 
@@ -20,38 +21,38 @@ from runner.firing import Refusal
 @audit.refusals_of(ObjectKind.TASK)
 async def pause(ctx: Context, id: int, until: datetime | None = None) -> Task:
     """From now on, to `until` or until it is resumed. One that is paused already stays so, with the new end."""
-    ctx.need(Role.OPERATOR)
+    right = await rights.need(ctx, Role.OPERATOR)
     now = ctx.service.clock()
     if until is not None and (until.tzinfo is None or until <= now):
         raise Invalid("until", "must lie in the future, with its offset.", "须为将来的时间，并带时区偏移。")
     end = None if until is None else until.astimezone(UTC)
-    return await changed(ctx, id, {"paused_at": now, "paused_until": end}, now)
+    return await changed(ctx, right, id, {"paused_at": now, "paused_until": end}, now)
 
 
 @audit.refusals_of(ObjectKind.TASK)
 async def resume(ctx: Context, id: int) -> Task:
     """What was due during the pause stays skipped."""
-    ctx.need(Role.OPERATOR)
-    return await changed(ctx, id, {"paused_at": None, "paused_until": None}, ctx.service.clock())
+    right = await rights.need(ctx, Role.OPERATOR)
+    return await changed(ctx, right, id, {"paused_at": None, "paused_until": None}, ctx.service.clock())
 
 
-async def changed(ctx: Context, id: int, values: dict[str, Any], now: datetime) -> Task:
+async def changed(ctx: Context, right: Right, id: int, values: dict[str, Any], now: datetime) -> Task:
     refusal = firing.refusal_of(ctx.service.policy)
-    if not await ctx.service.store.run(
-        write, rules.identifier("id", id), values, refusal, replace(audit.act(ctx), at=now)
-    ):
+    act = replace(audit.act(ctx), at=now)
+    if not await ctx.service.store.run(write, rules.identifier("id", id), values, right, refusal, act):
         raise NotFound.named("task", id)
     ctx.service.bus.hint(bus.SCHEDULE, bus.PENDING, bus.EXECUTIONS, bus.SLOTS)
     return await tasks.get(ctx, id)
 
 
-def write(conn: Connection, id: int, values: dict[str, Any], refusal: Refusal, act: Act) -> bool:
+def write(conn: Connection, id: int, values: dict[str, Any], right: Right, refusal: Refusal, act: Act) -> bool:
     """What was due until now is decided first, by what was true until now."""
     before = table.locked(conn, id)
     if before is None:
         return False
+    right.on(conn, before.server_id, NotFound.named("task", id))
     firing.settle(conn, id, act.at, refusal)
-    table.update(conn, id, values | {"updated_at": act.at})
+    table.update(conn, id, values | {"updated_at": act.at, "updated_by": act.actor_id})
     kind = AuditKind.TASK_RESUMED if values["paused_at"] is None else AuditKind.TASK_PAUSED
     old, new = audit_records.difference(before, table.by_id(conn, id), audit_records.TASK)
     audit.record(conn, act, Deed(kind, ObjectKind.TASK, id, old, new))

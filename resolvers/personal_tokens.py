@@ -43,7 +43,7 @@ class Bearer:
 
 @audit.refusals_of(ObjectKind.USER)
 async def create(ctx: Context, name: str, scope: str, days: int) -> Created:
-    viewer = ctx.need(Role.VIEWER)
+    viewer = ctx.signed_in()
     if viewer.token_id:
         raise Forbidden(
             "A personal access token makes no other: sign in with your password.",
@@ -63,12 +63,12 @@ async def create(ctx: Context, name: str, scope: str, days: int) -> Created:
 
 async def mine(ctx: Context) -> list[PersonalToken]:
     """The viewer's own, the newest first; at most 50."""
-    return await ctx.service.store.read(table.of_user, ctx.need(Role.VIEWER).user_id)
+    return await ctx.service.store.read(table.of_user, ctx.signed_in().user_id)
 
 
 async def revoke(ctx: Context, id: int) -> PersonalToken:
     """It stops working at once, and what it has open ends."""
-    viewer = ctx.need(Role.VIEWER)
+    viewer = ctx.signed_in()
     found = await ctx.service.store.run(end, rules.identifier("id", id), viewer.user_id, audit.act(ctx))
     if found is None:
         raise NotFound("You have no such token.", "您没有此令牌。")
@@ -82,8 +82,9 @@ async def viewer_of(service: Service, token: str) -> Viewer:
     if found is None:
         raise Unauthenticated()
     user, row = found.user, found.row
-    role = min(Role(user.role), TokenScope(row.scope).role, key=lambda each: each.rank)
-    return Viewer(user.id, user.name, role, row.expires_at, user.token_version, token_id=row.id)
+    most = TokenScope(row.scope).role
+    role = min(Role(user.role), most, key=lambda each: each.rank)
+    return Viewer(user.id, user.name, role, row.expires_at, user.token_version, token_id=row.id, ceiling=most)
 
 
 def insert(conn: Connection, values: dict[str, Any], act: Act) -> PersonalToken:
@@ -114,9 +115,11 @@ def bearer(conn: Connection, hash: str, now: datetime) -> Bearer | None:
 
 
 def stands(conn: Connection, viewer: Viewer) -> bool:
-    """Whether the token has not been revoked, nor its user disabled."""
+    """Whether the token has not been revoked, nor its user disabled or given a lower role."""
     user = users.by_id(conn, viewer.user_id)
-    return user is not None and not user.disabled and table.by_id(conn, viewer.token_id, user.id) is not None
+    if user is None or user.disabled or Role(user.role).rank < viewer.role.rank:
+        return False
+    return table.by_id(conn, viewer.token_id, user.id) is not None
 
 
 def digest(token: str) -> str:

@@ -8,7 +8,6 @@ from typing import Any
 
 from db import servers
 from db.models import Task
-from db.values import Role
 from resolvers import rules
 from resolvers.context import Context, Limits
 from resolvers.errors import Invalid, NotFound, ScheduleInvalid
@@ -90,7 +89,7 @@ def before(schedule: Schedule, task: Task, moment: datetime) -> datetime:
 
 async def preview(ctx: Context, wanted: PreviewSchedule) -> Preview:
     """What a schedule means and its next times, before a task is made of it."""
-    ctx.need(Role.VIEWER)
+    ctx.signed_in()
     limits, now = ctx.service.limits, ctx.service.clock()
     zone = limits.timezone if wanted.timezone is None else wanted.timezone
     start = now if wanted.start is None else wanted.start
@@ -107,7 +106,7 @@ async def preview(ctx: Context, wanted: PreviewSchedule) -> Preview:
 async def blackouts_of(ctx: Context, server_id: int | None) -> Sequence[Mapping[str, Any]]:
     if server_id is None:
         return ()
-    server = await ctx.service.store.read(servers.by_id, rules.identifier("server_id", server_id))
+    server = await ctx.service.store.read(servers.by_id, rules.identifier("server_id", server_id), ctx.sight)
     if server is None:
         missing = NotFound.named("server", server_id)
         raise NotFound(missing.en, missing.chinese, field=("server_id",))
@@ -116,7 +115,7 @@ async def blackouts_of(ctx: Context, server_id: int | None) -> Sequence[Mapping[
 
 def next_runs(ctx: Context, task: Task, count: int, windows: Sequence[Mapping[str, Any]] = ()) -> list[Coming]:
     """When a task is to run next; nothing for one that is disabled, deleted, paused without end or unreadable."""
-    ctx.need(Role.VIEWER)
+    ctx.signed_in()
     rules.between("count", count, 1, MOST_RUNS)
     now = ctx.service.clock()
     if task.next_run is None or not task.enabled or task.deleted_at is not None:

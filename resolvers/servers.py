@@ -1,4 +1,9 @@
-"""Servers: read by every signed-in user, changed by admins. A credential goes in sealed and is never shown again."""
+"""Servers: read by whoever sees them, changed by admins. A credential goes in sealed and is never shown again.
+
+An admin by a grant changes the servers that are granted to them: not the tags, which say who else has rights there,
+and where it connects to only together with a new credential, since the kept one is not theirs to send elsewhere.
+Servers are added and deleted by those whose own role is admin.
+"""
 
 import asyncio
 from collections.abc import Sequence
@@ -13,18 +18,21 @@ from db import servers as table
 from db.models import Server
 from db.servers import ServerFilter
 from db.values import AuditKind, Mode, ObjectKind, Role
-from resolvers import audit, audit_records, filters, paging, rules, schedules
+from resolvers import audit, audit_records, filters, paging, rights, rules, schedules
 from resolvers.audit import Act, Deed
-from resolvers.context import Context
-from resolvers.errors import Conflict, Invalid, NotFound
+from resolvers.context import Context, Viewer
+from resolvers.errors import Conflict, Forbidden, Invalid, NotFound
 from resolvers.inputs import NewCredential, NewServer, ServerChange, given
 from resolvers.paging import Page, PageRequest
+from resolvers.rights import Right
 from runner.ssh import BadCredential, BadHostKey, Credential, check_credential, check_host_key
 from runner.vault import Vault
 
 LISTING: paging.Listing[Server, ServerFilter] = paging.Listing(
     page=table.page, count=table.count, orders=("id", "name", "created_at")
 )
+# What an admin by a grant changes with a new credential only.
+ADDRESS = ("host", "port", "username", "host_keys")
 LONGEST_PASSWORD = 1024
 LONGEST_KEY = 65_536
 RULES = {
@@ -41,8 +49,7 @@ RULES = {
 
 
 async def get(ctx: Context, id: int) -> Server:
-    ctx.need(Role.VIEWER)
-    found = await ctx.service.store.read(table.by_id, rules.identifier("id", id))
+    found = await ctx.service.store.read(table.by_id, rules.identifier("id", id), ctx.sight)
     if found is None:
         raise NotFound.named("server", id)
     return found
@@ -50,14 +57,12 @@ async def get(ctx: Context, id: int) -> Server:
 
 async def get_many(ctx: Context, ids: Sequence[int]) -> list[Server | None]:
     """In the order of `ids`; deleted servers too, so that history keeps their names."""
-    ctx.need(Role.VIEWER)
-    found = {row.id: row for row in await ctx.service.store.read(table.by_ids, ids)}
+    found = {row.id: row for row in await ctx.service.store.read(table.by_ids, ids, ctx.sight)}
     return [found.get(id) for id in ids]
 
 
 async def page(ctx: Context, filter: ServerFilter, request: PageRequest) -> Page[Server]:
-    ctx.need(Role.VIEWER)
-    return await paging.fetch(ctx.service.store, LISTING, filters.checked(filter), request)
+    return await paging.fetch(ctx.service.store, LISTING, filters.checked(ctx, filter), request)
 
 
 @audit.refusals_of(ObjectKind.SERVER)
@@ -75,14 +80,16 @@ async def create(ctx: Context, new: NewServer) -> Server:
 
 @audit.refusals_of(ObjectKind.SERVER)
 async def update(ctx: Context, id: int, change: ServerChange) -> Server:
-    ctx.need(Role.ADMIN)
+    right = await rights.need(ctx, Role.ADMIN)
+    await rights.check(ctx, right, rules.identifier("id", id), NotFound.named("server", id))
     await get(ctx, id)
     values = rules.apply(given(change), RULES)
+    check_own(right.viewer, values)
     if "credential" in values:
         values |= sealed(ctx.service.vault, id, await checked_off_the_loop(values["credential"]))
     values["updated_at"] = ctx.service.clock()
     try:
-        found = await ctx.service.store.run(change_row, id, values, audit.act(ctx))
+        found = await ctx.service.store.run(change_row, id, values, right, audit.act(ctx))
     except IntegrityError as error:
         raise name_taken(str(values.get("name"))) from error
     if not found:
@@ -100,16 +107,39 @@ async def delete(ctx: Context, id: int) -> Server:
     return server
 
 
-def require(conn: Connection, id: int) -> Server:
+def check_own(viewer: Viewer, values: dict[str, Any]) -> None:
+    """Forbidden for what only those change whose own role is admin."""
+    if viewer.role is Role.ADMIN:
+        return
+    if "tags" in values:
+        raise Forbidden(
+            "Tags say who has rights on a server: only those whose own role is admin change them.",
+            "标签决定谁对服务器有权限：只有自身角色为 admin 的用户可以修改。",
+        )
+    if any(name in values for name in ADDRESS) and "credential" not in values:
+        raise Forbidden(
+            "Where it connects to is changed together with a new credential, unless your own role is admin.",
+            "除非您自身的角色是 admin，否则修改连接地址时必须同时提供新的凭据。",
+        )
+
+
+def missing(id: int) -> NotFound:
+    """For a server that an input names."""
+    found = NotFound.named("server", id)
+    return NotFound(found.en, found.chinese, field=("server_id",))
+
+
+def require(conn: Connection, id: int, right: Right) -> Server:
+    """The server, if it is there and the right holds on it."""
+    right.on(conn, id, missing(id))
     server = table.by_id(conn, id)
     if server is None:
-        missing = NotFound.named("server", id)
-        raise NotFound(missing.en, missing.chinese, field=("server_id",))
+        raise missing(id)
     return server
 
 
-def require_usable(conn: Connection, id: int) -> None:
-    server = require(conn, id)
+def require_usable(conn: Connection, id: int, right: Right) -> None:
+    server = require(conn, id, right)
     if not server.enabled:
         raise Conflict(
             f"Server {server.name} is disabled: an admin can enable it.",
@@ -126,8 +156,9 @@ def insert(conn: Connection, values: dict[str, Any], vault: Vault, credential: C
     return row
 
 
-def change_row(conn: Connection, id: int, values: dict[str, Any], act: Act) -> bool:
+def change_row(conn: Connection, id: int, values: dict[str, Any], right: Right, act: Act) -> bool:
     """Whether it is there."""
+    right.on(conn, id, NotFound.named("server", id))
     before = table.locked(conn, id)
     table.update(conn, id, values)
     after = table.by_id(conn, id)

@@ -89,7 +89,7 @@ async def begun(ctx: Context, user: User) -> Tokens:
 
 async def logout(ctx: Context) -> None:
     """End the viewer's session; with a token that has none, all of theirs."""
-    viewer = ctx.need(Role.VIEWER)
+    viewer = ctx.signed_in()
     if viewer.token_id:
         raise Conflict("A personal access token has no session: revoke it instead.", "个人访问令牌没有会话，请撤销它。")
     await ctx.service.store.run(end, viewer, audit.act(ctx))
@@ -165,7 +165,7 @@ async def authenticate(service: Service, access_token: str) -> Viewer:
 
 async def check_standing(ctx: Context) -> None:
     """Raise Unauthenticated when the viewer's token has ended or was revoked meanwhile."""
-    viewer = ctx.need(Role.VIEWER)
+    viewer = ctx.signed_in()
     if ctx.service.clock() >= viewer.expires_at:
         raise Unauthenticated("Your token has expired.", "令牌已过期。")
     if not await ctx.service.store.read(stands, viewer):

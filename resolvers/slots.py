@@ -1,4 +1,4 @@
-"""The ledger of slots: read by every signed-in user."""
+"""The ledger of slots: read by whoever sees the server that the task is on."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
@@ -7,8 +7,7 @@ from dataclasses import replace
 from db import slots as table
 from db.models import ScheduleSlot
 from db.slots import SlotFilter
-from db.values import Role
-from resolvers import paging
+from resolvers import filters, paging
 from resolvers.context import Context
 from resolvers.paging import Page, PageRequest
 from runner import bus
@@ -26,21 +25,19 @@ PAUSE_SECONDS = 0.05
 
 
 async def page(ctx: Context, filter: SlotFilter, request: PageRequest) -> Page[ScheduleSlot]:
-    ctx.need(Role.VIEWER)
-    return await paging.fetch(ctx.service.store, LISTING, filter, request)
+    return await paging.fetch(ctx.service.store, LISTING, filters.checked(ctx, filter), request)
 
 
 async def pages_of_tasks(
     ctx: Context, task_ids: Sequence[int], filter: SlotFilter, request: PageRequest
 ) -> list[Page[ScheduleSlot]]:
     """A page of each task's slots, in the order of `task_ids`."""
-    ctx.need(Role.VIEWER)
-    return await paging.fetch_each(ctx.service.store, OF_TASKS, task_ids, filter, request)
+    return await paging.fetch_each(ctx.service.store, OF_TASKS, task_ids, filters.checked(ctx, filter), request)
 
 
 async def follow(ctx: Context, filter: SlotFilter) -> AsyncGenerator[ScheduleSlot, None]:
     """Slots that match, each time one is decided, or told otherwise than before (it waited, or was tried again)."""
-    read, any_outcome = ctx.service.store.read, replace(filter, outcomes=None)
+    read, any_outcome = ctx.service.store.read, replace(filters.checked(ctx, filter), outcomes=None)
     with ctx.watching(), ctx.service.bus.watch(bus.SLOTS) as watch:
         newest = await read(table.newest_id)
         seen = {row.id: row for row in await read(table.changed, any_outcome, newest - LATE_IDS, ())}

@@ -1,4 +1,4 @@
-"""Tasks: read by every signed-in user, changed by operators."""
+"""Tasks: read by whoever sees their server, changed by operators on it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,13 +12,14 @@ from db import tasks as table
 from db.models import Task, TaskExecution
 from db.tasks import TaskFilter
 from db.values import AuditKind, Mode, ObjectKind, Role, Trigger
-from resolvers import audit, audit_records, commands, filters, paging, pending, rules, schedules, terms
+from resolvers import audit, audit_records, commands, filters, paging, pending, rights, rules, schedules, terms
 from resolvers.audit import Act, Deed
 from resolvers.context import Context, Limits
 from resolvers.errors import Conflict, NotFound
 from resolvers.inputs import NewTask, TaskChange, given
 from resolvers.paging import Page, PageRequest
-from resolvers.servers import require, require_usable
+from resolvers.rights import Right
+from resolvers.servers import missing, require, require_usable
 from runner import bus, firing
 from runner.firing import Refusal
 from runner.terms import Terms
@@ -53,8 +54,7 @@ class TaskCreated:
 
 
 async def get(ctx: Context, id: int) -> Task:
-    ctx.need(Role.VIEWER)
-    found = await ctx.service.store.read(table.by_id, rules.identifier("id", id))
+    found = await ctx.service.store.read(table.by_id, rules.identifier("id", id), ctx.sight)
     if found is None:
         raise NotFound.named("task", id)
     return found
@@ -62,40 +62,45 @@ async def get(ctx: Context, id: int) -> Task:
 
 async def get_many(ctx: Context, ids: Sequence[int]) -> list[Task | None]:
     """In the order of `ids`; deleted tasks too, so that history keeps their names."""
-    ctx.need(Role.VIEWER)
-    found = {row.id: row for row in await ctx.service.store.read(table.by_ids, ids)}
+    found = {row.id: row for row in await ctx.service.store.read(table.by_ids, ids, ctx.sight)}
     return [found.get(id) for id in ids]
 
 
 async def page(ctx: Context, filter: TaskFilter, request: PageRequest) -> Page[Task]:
-    ctx.need(Role.VIEWER)
-    return await paging.fetch(ctx.service.store, LISTING, filters.checked(filter), request)
+    return await paging.fetch(ctx.service.store, LISTING, filters.checked(ctx, filter), request)
 
 
 async def pages_of_servers(
     ctx: Context, server_ids: Sequence[int], filter: TaskFilter, request: PageRequest
 ) -> list[Page[Task]]:
     """A page of each server's tasks, in the order of `server_ids`."""
-    ctx.need(Role.VIEWER)
-    return await paging.fetch_each(ctx.service.store, OF_SERVERS, server_ids, filters.checked(filter), request)
+    return await paging.fetch_each(ctx.service.store, OF_SERVERS, server_ids, filters.checked(ctx, filter), request)
+
+
+async def changeable(ctx: Context, right: Right, id: int) -> Task:
+    """The task, if the right holds on its server."""
+    found = await get(ctx, id)
+    await rights.check(ctx, right, found.server_id, NotFound.named("task", id))
+    return found
 
 
 @audit.refusals_of(ObjectKind.TASK)
 async def create(ctx: Context, new: NewTask) -> TaskCreated:
     """Keep the task; `@once` starts one execution in the same transaction."""
-    viewer = ctx.need(Role.OPERATOR)
-    limits, now = ctx.service.limits, ctx.service.clock()
+    right = await rights.need(ctx, Role.OPERATOR)
+    limits, now, user_id = ctx.service.limits, ctx.service.clock(), right.viewer.user_id
     values = rules.apply(given(new), RULES)
+    await rights.check(ctx, right, new.server_id, missing(new.server_id))
     values["timezone"] = limits.timezone if new.timezone is None else new.timezone
     values["terms"] = terms.changed({}, new.terms)
     schedule = schedules.checked(new.cron_expr, values["timezone"], limits, now=now, dst=Terms.of(values["terms"]).dst)
     values |= commands.bounded(limits, new.timeout_seconds, new.output_limit)
     ruling = commands.check(ctx, new.command, new.env, new.working_dir)
-    values |= {"created_by": viewer.user_id, "created_at": now, "updated_at": now}
+    values |= {"created_by": user_id, "updated_by": user_id, "created_at": now, "updated_at": now}
     values["next_run"] = schedules.next_run(schedule, now) if new.enabled else None  # plus jitter, once it has an id
     starts = schedule.kind == schedules.ONCE and new.enabled
-    once = pending.Asked(viewer.user_id, Trigger.MANUAL, ruling.version, now) if starts else None
-    created = await ctx.service.store.run(insert, values, once, limits, audit.act(ctx))
+    once = pending.Asked(right, Trigger.MANUAL, ruling.version, now, limits.queue) if starts else None
+    created = await ctx.service.store.run(insert, values, once, right, limits, audit.act(ctx))
     ctx.service.bus.hint(bus.SCHEDULE, *((bus.PENDING, bus.EXECUTIONS, bus.SLOTS) if once else ()))
     return created
 
@@ -103,17 +108,18 @@ async def create(ctx: Context, new: NewTask) -> TaskCreated:
 @audit.refusals_of(ObjectKind.TASK)
 async def update(ctx: Context, id: int, change: TaskChange) -> Task:
     """What is given. What follows from it and from the rest of the task is worked out on the task as it then is."""
-    ctx.need(Role.OPERATOR)
+    right = await rights.need(ctx, Role.OPERATOR)
     given_values = rules.apply(given(change), RULES)
     for _ in range(MOST_TRIES):
-        current = await get(ctx, id)
+        current = await changeable(ctx, right, id)
         values = given_values | changed_limits(ctx, current, given_values)
         if values.keys() & CHECKED:
             commands.check(ctx, *(values.get(name, getattr(current, name)) for name in CHECKED))
         now = ctx.service.clock()
-        values |= changed_schedule(ctx, current, values, now) | {"updated_at": now}
+        values |= changed_schedule(ctx, current, values, now)
+        values |= {"updated_at": now, "updated_by": right.viewer.user_id}
         refusal = firing.refusal_of(ctx.service.policy)
-        if await ctx.service.store.run(change_row, current, values, refusal, audit.act(ctx)):
+        if await ctx.service.store.run(change_row, current, values, right, refusal, audit.act(ctx)):
             ctx.service.bus.hint(
                 bus.SCHEDULE, *((bus.PENDING, bus.EXECUTIONS, bus.SLOTS) if "next_run" in values else ())
             )
@@ -128,17 +134,19 @@ async def set_enabled(ctx: Context, id: int, enabled: bool) -> Task:
 @audit.refusals_of(ObjectKind.TASK)
 async def delete(ctx: Context, id: int) -> Task:
     """Hide the task and stop its schedule. Its executions stay."""
-    ctx.need(Role.OPERATOR)
-    task = await get(ctx, id)
-    if not await ctx.service.store.run(hide, id, audit.act(ctx)):
+    right = await rights.need(ctx, Role.OPERATOR)
+    task = await changeable(ctx, right, id)
+    if not await ctx.service.store.run(hide, id, right, audit.act(ctx)):
         raise NotFound.named("task", id)
     ctx.service.bus.hint(bus.SCHEDULE)
     return task
 
 
 def insert(
-    conn: Connection, values: dict[str, Any], once: pending.Asked | None, limits: Limits, act: Act
+    conn: Connection, values: dict[str, Any], once: pending.Asked | None, right: Right, limits: Limits, act: Act
 ) -> TaskCreated:
+    check = require_usable if once else require
+    check(conn, values["server_id"], right)
     created = added(conn, values, once, limits)
     run = created.execution
     after = audit_records.task(created.task) | ({} if run is None else {"execution_id": run.id})
@@ -147,14 +155,12 @@ def insert(
 
 
 def added(conn: Connection, values: dict[str, Any], once: pending.Asked | None, limits: Limits) -> TaskCreated:
-    check = require_usable if once else require
-    check(conn, values["server_id"])
     if table.of_user_at_least(conn, values["created_by"], limits.max_tasks_per_user):
         raise too_many(limits.max_tasks_per_user)
     task = table.insert(conn, values | ({"last_run": once.at} if once else {}))
     if once is None:
         return TaskCreated(jittered(conn, task), None)
-    run = pending.of_task(conn, task, once, limits.queue).row
+    run = pending.of_task(conn, task, once).row
     slots.record(conn, [firing.once_line(task, run)])
     return TaskCreated(task, run)
 
@@ -172,15 +178,19 @@ def jittered(conn: Connection, task: Task) -> Task:
     return table.by_id(conn, task.id) or task
 
 
-def change_row(conn: Connection, seen: Task, values: dict[str, Any], refusal: Refusal, act: Act) -> bool:
-    """False if it is not any more as it was seen. What is due by the schedule of before is decided before it goes."""
+def change_row(conn: Connection, seen: Task, values: dict[str, Any], right: Right, refusal: Refusal, act: Act) -> bool:
+    """False if it is not any more as it was seen. What is due by the schedule of before is decided before it goes.
+
+    One that moves to another server needs the right on both.
+    """
     current = table.locked(conn, seen.id)
     if current is None:
         raise NotFound.named("task", seen.id)
     if any(getattr(current, name) != getattr(seen, name) for name in BASIS):
         return False
+    right.on(conn, current.server_id, NotFound.named("task", seen.id))
     if "server_id" in values:
-        require(conn, values["server_id"])
+        require(conn, values["server_id"], right)
     if "next_run" in values:
         firing.settle(conn, seen.id, values["updated_at"], refusal)
     table.update(conn, seen.id, values)
@@ -189,11 +199,12 @@ def change_row(conn: Connection, seen: Task, values: dict[str, Any], refusal: Re
     return True
 
 
-def hide(conn: Connection, id: int, act: Act) -> bool:
+def hide(conn: Connection, id: int, right: Right, act: Act) -> bool:
     """Whether it was there."""
     before = table.locked(conn, id)
     if before is None:
         return False
+    right.on(conn, before.server_id, NotFound.named("task", id))
     table.delete(conn, id, act.at)
     audit.record(conn, act, Deed(AuditKind.TASK_DELETED, ObjectKind.TASK, id, audit_records.task(before)))
     return True

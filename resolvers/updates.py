@@ -41,7 +41,7 @@ async def follow(ctx: Context, filter: ExecutionFilter) -> AsyncGenerator[TaskEx
     """
     read, loop = ctx.service.store.read, asyncio.get_running_loop()
     with ctx.watching(), ctx.service.bus.watch(bus.EXECUTIONS) as watch:
-        filter = filters.checked(filter)
+        filter = filters.checked(ctx, filter)
         seen = await read(look, filter, None)
         while True:
             await watch.wait(POLL_SECONDS)
@@ -59,7 +59,7 @@ def changes(conn: Connection, filter: ExecutionFilter, seen: Seen) -> tuple[Seen
     """How things stand now, and the executions that stand otherwise than they were seen to, by id."""
     now = look(conn, filter, seen)
     changed = [id for id, standing in now.standings.items() if seen.standings.get(id) != standing]
-    return now, sorted(executions.by_ids(conn, changed), key=lambda row: row.id)
+    return now, sorted(executions.by_ids(conn, changed, filter.sight), key=lambda row: row.id)
 
 
 def look(conn: Connection, filter: ExecutionFilter, seen: Seen | None) -> Seen:
@@ -67,5 +67,5 @@ def look(conn: Connection, filter: ExecutionFilter, seen: Seen | None) -> Seen:
     before = Seen(newest) if seen is None else seen
     found = executions.standings(conn, filter, before.newest - LATE_IDS)
     gone = [id for id, (state, _) in before.standings.items() if id not in found and not State(state).final]
-    ended = {row.id: (row.state, row.cancel_at is not None) for row in executions.by_ids(conn, gone)}
+    ended = {row.id: (row.state, row.cancel_at is not None) for row in executions.by_ids(conn, gone, filter.sight)}
     return Seen(newest, found | ended)

@@ -135,9 +135,10 @@ described(
     "Role",
     "What a user may do; each role may also do what the ones before it may.",
     {
+        "NONE": "Nothing of its own: only what is granted on servers and tags.",
         "VIEWER": "Reads tasks, executions, output and servers.",
         "OPERATOR": "Also runs and edits tasks.",
-        "ADMIN": "Also manages servers and users.",
+        "ADMIN": "Also manages servers and users; as a grant, the settings of the server.",
     },
 )
 described(

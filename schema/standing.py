@@ -5,7 +5,6 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import TypeVar
 
-from db.values import Role
 from resolvers import sign_in
 from resolvers.context import Context
 from runner.bus import user_address
@@ -24,7 +23,7 @@ async def while_standing(ctx: Context, events: AsyncGenerator[Event, None]) -> A
     The user is looked up at least every 10 seconds, events or not, and within a second when this process ends sessions
     of theirs.
     """
-    loop, viewer = asyncio.get_running_loop(), ctx.need(Role.VIEWER)
+    loop, viewer = asyncio.get_running_loop(), ctx.signed_in()
     looked = loop.time()
 
     def trust_left() -> float:
@@ -46,4 +45,4 @@ async def while_standing(ctx: Context, events: AsyncGenerator[Event, None]) -> A
 
 def seconds_left(ctx: Context) -> float:
     """Until the viewer's token ends."""
-    return (ctx.need(Role.VIEWER).expires_at - ctx.service.clock()).total_seconds()
+    return (ctx.signed_in().expires_at - ctx.service.clock()).total_seconds()

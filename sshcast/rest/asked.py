@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from starlette.requests import Request
 
 from db.values import Role
-from resolvers import admission, audit
+from resolvers import admission, audit, rights
 from resolvers.context import Context, Service
 from resolvers.errors import Invalid
 from resolvers.rules import MAX_ID, one_of
@@ -20,14 +20,14 @@ LONGEST_NAME_SHOWN = 100
 READING = ("GET", "HEAD")
 
 
-async def context(request: Request, role: Role) -> Context:
-    """The caller, signed in by a bearer token; they must have this role."""
+async def signed_in(request: Request, role: Role = Role.NONE) -> Context:
+    """The caller, signed in by a bearer token; they must have this role somewhere."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     found = await admission.admitted(stranger(request), token.strip() if scheme.lower() == "bearer" else None)
     async with audit.refusals(found, f"{request.method} {request.scope['path']}"):
-        found.need(role)
+        right = await rights.need(found, role)
     if request.method not in READING:
-        found.service.rates.change(found.need(role).user_id)
+        found.service.rates.change(right.viewer.user_id)
     return found
 
 

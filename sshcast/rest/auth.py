@@ -4,7 +4,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from db.values import Role
 from resolvers import sign_in, users
 from resolvers.errors import Invalid
 from resolvers.sign_in import Tokens
@@ -36,14 +35,14 @@ async def link(request: Request) -> Response:
 
 
 async def logout(request: Request) -> Response:
-    ctx = await asked.context(request, Role.VIEWER)
+    ctx = await asked.signed_in(request)
     await body.empty(request)
     await sign_in.logout(ctx)
     return done(request, "Signed out.", "已退出登录", None)
 
 
 async def profile(request: Request) -> Response:
-    ctx = await asked.context(request, Role.VIEWER)
+    ctx = await asked.signed_in(request)
     asked.query(request)
     user = await users.me(ctx)
     return done(request, "OK", "成功", shapes.user(user))

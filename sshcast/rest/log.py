@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from db.values import Role, Stream
+from db.values import Stream
 from resolvers import cursor as cursors
 from resolvers import output
 from resolvers.context import Context
@@ -57,7 +57,7 @@ class LogRoute:
     pace: Pace
 
     async def __call__(self, request: Request) -> Response:
-        ctx = await asked.context(request, Role.VIEWER)
+        ctx = await asked.signed_in(request)
         id = asked.path_id(request)
         found = wanted(request)
         if found.live is None:

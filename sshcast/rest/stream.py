@@ -9,7 +9,6 @@ from typing import Any
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from db.values import Role
 from resolvers import sign_in
 from resolvers.context import Context
 from resolvers.output import OutputEvent
@@ -119,7 +118,7 @@ class Standing:
     def __init__(self, ctx: Context, seconds: float) -> None:
         self._ctx = ctx
         self._seconds = seconds
-        self._viewer = ctx.need(Role.VIEWER)
+        self._viewer = ctx.signed_in()
         self._looked = asyncio.get_running_loop().time()
 
     def seconds_left(self) -> float:

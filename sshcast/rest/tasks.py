@@ -26,7 +26,7 @@ FIELDS: dict[str, type] = {"name": str, "command": str, "server_id": int, "cron_
 
 
 async def create(request: Request) -> Response:
-    ctx = await asked.context(request, Role.OPERATOR)
+    ctx = await asked.signed_in(request, Role.OPERATOR)
     found = await body.read(request, FIELDS)
     created = await tasks.create(ctx, NewTask(**checked(found)))
     execution_id = created.execution.id if created.execution else None
@@ -35,7 +35,7 @@ async def create(request: Request) -> Response:
 
 
 async def listed(request: Request) -> Response:
-    ctx = await asked.context(request, Role.VIEWER)
+    ctx = await asked.signed_in(request)
     found = asked.query(request, *PAGE, *FILTERS)
     filter = TaskFilter(
         server_id=asked.optional_integer(found, "server_id"),
@@ -50,7 +50,7 @@ async def listed(request: Request) -> Response:
 
 
 async def update(request: Request) -> Response:
-    ctx = await asked.context(request, Role.OPERATOR)
+    ctx = await asked.signed_in(request, Role.OPERATOR)
     id = asked.path_id(request)
     found = checked(await body.read(request, FIELDS | {"status": int}, required=False))
     task = await tasks.update(ctx, id, TaskChange(**found))
@@ -58,13 +58,13 @@ async def update(request: Request) -> Response:
 
 
 async def delete(request: Request) -> Response:
-    ctx = await asked.context(request, Role.OPERATOR)
+    ctx = await asked.signed_in(request, Role.OPERATOR)
     task: Task = await tasks.delete(ctx, asked.path_id(request))
     return done(request, "Task deleted.", "任务删除成功", {"id": task.id})
 
 
 async def execute(request: Request) -> Response:
-    ctx = await asked.context(request, Role.OPERATOR)
+    ctx = await asked.signed_in(request, Role.OPERATOR)
     id = asked.path_id(request)
     await body.empty(request)
     row = await executions.run_task(ctx, RunTask(task_id=id))
@@ -72,7 +72,7 @@ async def execute(request: Request) -> Response:
 
 
 async def history(request: Request) -> Response:
-    ctx = await asked.context(request, Role.VIEWER)
+    ctx = await asked.signed_in(request)
     id = asked.path_id(request)
     wanted = page_request(asked.query(request, *PAGE))
     task = await tasks.get(ctx, id)

@@ -24,7 +24,7 @@ PAGE = PageRequest()
 SERVER = NewServer(name="x", host="x", username="x", host_keys=[], credential=NewCredential())
 Call = Callable[[Context], Any]
 NEEDS: dict[Role, dict[Any, Call]] = {
-    Role.VIEWER: {
+    Role.NONE: {
         tasks.get: lambda ctx: tasks.get(ctx, 1),
         tasks.get_many: lambda ctx: tasks.get_many(ctx, [1]),
         tasks.page: lambda ctx: tasks.page(ctx, TaskFilter(), PAGE),
@@ -68,7 +68,7 @@ NEEDS: dict[Role, dict[Any, Call]] = {
 }
 ANYONE = {sign_in.login, sign_in.refresh, sign_in.exchange_link}
 # Steps of the ones above, which have checked.
-WITHIN = {"announced", "changed", "changed_limits", "changed_schedule", "begun", "act_of"}
+WITHIN = {"announced", "asking", "changeable", "changed", "changed_limits", "changed_schedule", "begun", "act_of"}
 CASES = [(needed, call) for needed, calls in NEEDS.items() for call in calls.values()]
 NAMES = [f"{fn.__module__.split('.')[1]}.{fn.__name__}" for calls in NEEDS.values() for fn in calls]
 

@@ -1,5 +1,7 @@
 """Rights, secrets and rules that admins keep."""
 
+import json
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -14,10 +16,12 @@ depends_on = None
 def upgrade() -> None:
     """Each feature's tables and columns, a function each."""
     add_secrets()
+    add_rights()
 
 
 def downgrade() -> None:
     """The same, from the last to the first."""
+    drop_rights()
     drop_secrets()
 
 
@@ -51,3 +55,53 @@ def drop_secrets() -> None:
     for name in ("sealed_env", "secret_env"):
         op.drop_column("tasks", name)
     op.drop_table("secrets")
+
+
+def add_rights() -> None:
+    create_grants()
+    create_server_tags()
+    op.add_column("tasks", sa.Column("updated_by", sa.BigInteger(), nullable=True))
+
+
+def drop_rights() -> None:
+    op.drop_column("tasks", "updated_by")
+    op.drop_index("ix_slots_task", "schedule_slots")
+    op.drop_table("server_tags")
+    op.drop_table("grants")
+
+
+def create_grants() -> None:
+    op.create_table(
+        "grants",
+        sa.Column("id", BigId, autoincrement=True, nullable=False),
+        sa.Column("user_id", BigId, nullable=False),
+        sa.Column("server_id", BigId, nullable=True),
+        sa.Column("tag", sa.String(length=64), nullable=True),
+        sa.Column("role", sa.String(length=16), nullable=False),
+        sa.Column("created_by", BigId, nullable=True),
+        sa.Column("created_at", UtcTime(), nullable=False),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"]),
+        sa.ForeignKeyConstraint(["server_id"], ["servers.id"]),
+        sa.ForeignKeyConstraint(["created_by"], ["users.id"]),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("user_id", "server_id", name="uq_grants_server"),
+        sa.UniqueConstraint("user_id", "tag", name="uq_grants_tag"),
+        sa.CheckConstraint("(server_id IS NULL) <> (tag IS NULL)", name="ck_grants_place"),
+    )
+    op.create_index("ix_slots_task", "schedule_slots", ["task_id", "id"], unique=False)
+
+
+def create_server_tags() -> None:
+    """With the tags that servers have."""
+    table = op.create_table(
+        "server_tags",
+        sa.Column("server_id", BigId, autoincrement=False, nullable=False),
+        sa.Column("tag", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(["server_id"], ["servers.id"]),
+        sa.PrimaryKeyConstraint("server_id", "tag"),
+    )
+    op.create_index("ix_server_tags_tag", "server_tags", ["tag", "server_id"], unique=False)
+    found = op.get_bind().execute(sa.text("SELECT id, tags FROM servers")).all()
+    op.bulk_insert(
+        table, [{"server_id": id, "tag": tag} for id, tags in found for tag in dict.fromkeys(json.loads(tags))]
+    )

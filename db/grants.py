@@ -1,0 +1,93 @@
+"""Queries on `grants`: what a user may do on one server, or on every server with a tag, beyond their role."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, delete, select, tuple_
+
+from db import page as pages
+from db import rows
+from db.access_models import Grant, ServerTag
+from db.models import User
+from db.values import Role
+
+grants = rows.table_of(Grant)
+server_tags = rows.table_of(ServerTag)
+users = rows.table_of(User)
+
+Pair = tuple[int, int]
+"""A user's id and a server's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a grant holds: on a server, or on every server with a tag. One of the two."""
+
+    server_id: int | None = None
+    tag: str | None = None
+
+
+def insert(conn: Connection, values: Mapping[str, Any]) -> Grant:
+    return rows.add(conn, Grant, values)
+
+
+def by_id(conn: Connection, id: int) -> Grant | None:
+    return rows.first(conn, Grant, grants.c.id == id)
+
+
+def at(conn: Connection, user_id: int, place: Place) -> Grant | None:
+    """The user's grant there, held until the transaction ends."""
+    there = grants.c.tag == place.tag if place.server_id is None else grants.c.server_id == place.server_id
+    query = select(grants).where(grants.c.user_id == user_id, there).with_for_update()
+    return next(iter(rows.all_of(conn, query, Grant)), None)
+
+
+def change(conn: Connection, id: int, values: Mapping[str, Any]) -> bool:
+    return rows.change(conn, Grant, values, grants.c.id == id)
+
+
+def remove(conn: Connection, id: int) -> bool:
+    """Whether it was there."""
+    return conn.execute(delete(grants).where(grants.c.id == id)).rowcount == 1
+
+
+def of_users(conn: Connection, user_ids: Sequence[int]) -> dict[int, list[Grant]]:
+    """Each user's grants, the oldest first."""
+    query = select(grants).where(grants.c.user_id.in_(user_ids)).order_by(grants.c.id)
+    found: dict[int, list[Grant]] = {id: [] for id in user_ids}
+    for row in rows.all_of(conn, query, Grant):
+        found[row.user_id].append(row)
+    return found
+
+
+def count(conn: Connection, user_id: int) -> int:
+    return pages.count(conn, Grant, [grants.c.user_id == user_id])
+
+
+def somewhere(conn: Connection, user_id: int, role: Role) -> bool:
+    """Whether the user is granted `role` or more on anything."""
+    return rows.first(conn, Grant, grants.c.user_id == user_id, grants.c.role.in_(role.and_above)) is not None
+
+
+def roles_on(conn: Connection, pairs: Collection[Pair]) -> dict[Pair, Role]:
+    """The highest role that is granted to each user on each server; pairs without a grant are left out."""
+    found: dict[Pair, Role] = {}
+    for user_id, server_id, role in granted(conn, pairs) if pairs else ():
+        found[user_id, server_id] = max(
+            Role(role), found.get((user_id, server_id), Role.NONE), key=lambda each: each.rank
+        )
+    return found
+
+
+def granted(conn: Connection, pairs: Collection[Pair]) -> list[Any]:
+    """(user, server, role) of every grant that holds for one of the pairs."""
+    own = select(grants.c.user_id, grants.c.server_id, grants.c.role).where(
+        tuple_(grants.c.user_id, grants.c.server_id).in_(pairs)
+    )
+    by_tag = (
+        select(grants.c.user_id, server_tags.c.server_id, grants.c.role)
+        .join(server_tags, server_tags.c.tag == grants.c.tag)
+        .where(tuple_(grants.c.user_id, server_tags.c.server_id).in_(pairs))
+    )
+    return [row for query in (own, by_tag) for row in conn.execute(query)]
