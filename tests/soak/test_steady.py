@@ -59,7 +59,8 @@ async def test_memory_descriptors_and_threads_stay_flat(service: Mortal) -> None
     assert set(states) == {"SUCCESS"}
     after = await settled(service)
     print(json.dumps({"runs": len(states), "before": asdict(before), "after": asdict(after)}))
-    assert after.descriptors <= before.descriptors
+    # An idle connection to the target may be open at one look and closed at the other.
+    assert after.descriptors <= before.descriptors + 2
     assert after.threads <= before.threads
     assert after.resident <= before.resident * 1.15
 
