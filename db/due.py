@@ -49,6 +49,12 @@ def advance(conn: Connection, runs: Sequence[Mapping[str, Any]]) -> None:
         conn.execute(moved.values(next_run=bindparam("next"), last_run=bindparam("last")), list(runs))
 
 
+def usable(conn: Connection, server_ids: Sequence[int]) -> set[int]:
+    """Those servers on which something may start: neither deleted nor disabled."""
+    query = select(servers.c.id).where(servers.c.id.in_(set(server_ids)), servers.c.deleted_at.is_(None))
+    return set(conn.scalars(query.where(servers.c.enabled)))
+
+
 def blackouts(conn: Connection, server_ids: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
     """The blackout windows of those servers that have any."""
     query = select(servers.c.id, servers.c.blackouts).where(servers.c.id.in_(sorted(set(server_ids))))

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, select, tuple_
+from sqlalchemy import Connection, delete, not_, select, tuple_
 
 from db import page as pages
 from db import rows
@@ -68,6 +68,15 @@ def count(conn: Connection, user_id: int) -> int:
 def somewhere(conn: Connection, user_id: int, role: Role) -> bool:
     """Whether the user is granted `role` or more on anything."""
     return rows.first(conn, Grant, grants.c.user_id == user_id, grants.c.role.in_(role.and_above)) is not None
+
+
+def holding(conn: Connection, pairs: Collection[Pair], role: Role) -> set[Pair]:
+    """Those pairs whose user is not disabled and has `role` or more on the server, of their own or by a grant."""
+    query = select(users.c.id, users.c.role).where(users.c.id.in_({pair[0] for pair in pairs}), not_(users.c.disabled))
+    own = {row.id: Role(row.role) for row in conn.execute(query)} if pairs else {}
+    found = {pair for pair in pairs if pair[0] in own and own[pair[0]].rank >= role.rank}
+    granted = roles_on(conn, [pair for pair in pairs if pair[0] in own and pair not in found])
+    return found | {pair for pair, held in granted.items() if held.rank >= role.rank}
 
 
 def roles_on(conn: Connection, pairs: Collection[Pair]) -> dict[Pair, Role]:

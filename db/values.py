@@ -62,6 +62,7 @@ class Reason(StrEnum):
     HOST_KEY_UNKNOWN = "HOST_KEY_UNKNOWN"
     HOST_KEY_CHANGED = "HOST_KEY_CHANGED"
     REFUSED_BY_POLICY = "REFUSED_BY_POLICY"
+    NOT_ALLOWED = "NOT_ALLOWED"
     START_FAILED = "START_FAILED"
     LOST = "LOST"
     OUTPUT_LIMIT = "OUTPUT_LIMIT"
@@ -110,8 +111,10 @@ class SlotOutcome(StrEnum):
     SKIPPED_PAUSED = "skipped-paused"
     SKIPPED_BLACKOUT = "skipped-blackout"
     SKIPPED_DST = "skipped-dst"
+    SKIPPED_SERVER = "skipped-server"
     MISSED = "missed"
     REFUSED_BY_POLICY = "refused-by-policy"
+    NOT_ALLOWED = "not-allowed"
     UNREADABLE = "unreadable"
 
     @property

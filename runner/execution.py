@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any, Protocol
 
 import structlog
+from sqlalchemy import Connection as SqlConnection
 
 from db import servers, transitions
 from db.models import Server, TaskExecution
@@ -23,6 +24,7 @@ from runner.bus import EXECUTIONS, PENDING, Bus, execution_address
 from runner.connecting import CancelRequested, Overdue, Patience, attempts, unless
 from runner.outcome import Outcome, Stopped, failed, lost
 from runner.output import OutputWriter
+from runner.permission import NOT_ALLOWED, may_run
 from runner.persistence import insist
 from runner.policy import HOME, Policy
 from runner.pool import Pool
@@ -180,8 +182,8 @@ class Drive:
         return outcome
 
     async def _driven(self) -> Outcome:
-        server = await insist(lambda: self.parts.store.read(servers.by_id, self.row.server_id))
-        if not self.begun and (refusal := self._refusal(server)):
+        server, allowed = await insist(lambda: self.parts.store.read(looked_up, self.row))
+        if not self.begun and (refusal := self._refusal(server, allowed)):
             return refusal
         if self.begun and self.mode == Mode.ATTACHED:
             return lost("sshcast stopped while this attached run was going on")
@@ -212,8 +214,10 @@ class Drive:
                 return lost("its server could not be reached again for too long after its time limit")
             return Stopped(Reason.TIMEOUT, None).outcome(self.row.timeout_seconds)
 
-    def _refusal(self, server: Server | None) -> Outcome | None:
+    def _refusal(self, server: Server | None, allowed: bool) -> Outcome | None:
         """Why it is not to be started, if it is not."""
+        if not allowed:
+            return failed(Reason.NOT_ALLOWED, f"the user in whose name it was to run {NOT_ALLOWED}")
         if server is None or not server.enabled:
             return failed(Reason.START_FAILED, "the server was deleted or disabled before the command could start")
         verdict = self.parts.policy.check(self.row.command, env=self.row.env, working_dir=self.row.working_dir or HOME)
@@ -264,3 +268,8 @@ class Drive:
             "duration_ms": max(0, round((now - started).total_seconds() * 1000)),
             "truncated": self.sink.truncated,
         }
+
+
+def looked_up(conn: SqlConnection, row: TaskExecution) -> tuple[Server | None, bool]:
+    """The server, and whether the user in whose name it is may still run something there."""
+    return servers.by_id(conn, row.server_id), may_run(conn, row.created_by, row.server_id)

@@ -12,6 +12,7 @@ from db import due, slots, transitions
 from db.models import Task, TaskExecution
 from db.values import Overlap, SlotOutcome, State, Trigger
 from runner.cron import ScheduleError
+from runner.permission import hindered, in_name_of
 from runner.policy import HOME, Policy
 from runner.slots import ON_TIME, Decision, Plan, Subject
 from runner.terms import Terms
@@ -89,8 +90,12 @@ class Batch:
         self.lines = [line for line in self.lines if (line.task.id, line.decision.slot) not in known]
 
     def _refuse(self) -> None:
-        for line in self.lines:
-            if line.outcome.ran and (why := self.refusal(line.task)) is not None:
+        running = [line for line in self.lines if line.outcome.ran]
+        held = hindered(self.conn, {line.task.id: line.task for line in running}.values())
+        for line in running:
+            if line.task.id in held:
+                line.outcome, line.reason = held[line.task.id]
+            elif (why := self.refusal(line.task)) is not None:
                 line.outcome, line.reason = SlotOutcome.REFUSED_BY_POLICY, why
 
     def _make_way(self) -> None:
@@ -201,7 +206,7 @@ def run_of(task: Task, slot: datetime, now: datetime) -> dict[str, Any]:
         "fence": 0,
         "state": State.PENDING,
         "created_at": now,
-        "created_by": task.created_by,
+        "created_by": in_name_of(task),
     }
 
 

@@ -17,6 +17,7 @@ from runner import blackout
 from runner.bus import EXECUTIONS, PENDING, SLOTS, Bus, execution_address
 from runner.firing import joined, run_of
 from runner.loop import Loop
+from runner.permission import Hindrance, hindered
 from runner.slots import blackout_reason, is_paused
 from runner.terms import NEVER_STARTED, Terms
 
@@ -57,6 +58,7 @@ class Following:
     runs: dict[int, TaskExecution]
     unfinished: dict[int, list[int]]
     windows: dict[int, list[dict[str, Any]]]
+    hindered: dict[int, Hindrance]
     touched: list[int]
 
     def line(self, line: ScheduleSlot) -> None:
@@ -101,8 +103,9 @@ class Following:
             return SlotOutcome.MISSED, f"the task was {gone} before it could start"
         if is_paused(task, self.now):
             return SlotOutcome.SKIPPED_PAUSED, "the task was paused before it could start"
-        window = self._window(task)
-        return None if window is None else (SlotOutcome.SKIPPED_BLACKOUT, blackout_reason(window))
+        if (window := self._window(task)) is not None:
+            return SlotOutcome.SKIPPED_BLACKOUT, blackout_reason(window)
+        return self.hindered.get(task.id)
 
     def _window(self, task: Task) -> blackout.Blackout | None:
         return blackout.covering(self.windows.get(task.server_id, []), self.now)
@@ -173,6 +176,7 @@ def follow_up(conn: Connection, ids: list[int], now: datetime) -> list[int]:
         runs={run.id: run for run in runs},
         unfinished=slots.unfinished(conn, held),
         windows=due.blackouts(conn, [task.server_id for task in held.values()]),
+        hindered=hindered(conn, held.values()),
         touched=[],
     )
     for line in lines:

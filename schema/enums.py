@@ -168,6 +168,7 @@ described(
         "HOST_KEY_UNKNOWN": "No usable host key is pinned for the server.",
         "HOST_KEY_CHANGED": "The server has another host key than the pinned ones.",
         "REFUSED_BY_POLICY": "The command policy refused the command when it was to start.",
+        "NOT_ALLOWED": "Who asked for it was disabled, or no operator on the server any more, when it was to start.",
         "START_FAILED": "The command could not be started.",
         "LOST": "What happened on the server is unknown.",
         "OUTPUT_LIMIT": "Stopped because its output reached the limit.",

@@ -10,6 +10,7 @@ import strawberry
 from strawberry import ID
 
 from resolvers import schedules
+from runner.permission import in_name_of
 from runner.terms import Terms
 from schema.connection import After, Before, Connection, ExecutionsBy, First, Last, Place, SlotsBy, TasksBy
 from schema.enums import CredentialKind, Mode, Reason, Role, State, Trigger
@@ -106,6 +107,10 @@ class Task:
     @resolved(User | None, "Who created it.")
     def created_by(self: Any, info: Info) -> Any:
         return info.context.loaders.users.load(self.created_by)
+
+    @resolved(User | None, "Who last changed it, or created it: its scheduled runs go in their name.")
+    def updated_by(self: Any, info: Info) -> Any:
+        return info.context.loaders.users.load(in_name_of(self))
 
     @resolved(ScheduleTerms, "How its slots become runs.")
     def terms(self: Any) -> Any:

@@ -37,8 +37,10 @@ described(
         "SKIPPED_PAUSED": "It did not run, because the task was paused.",
         "SKIPPED_BLACKOUT": "It did not run, because the server had a blackout window.",
         "SKIPPED_DST": "It did not run: clocks skipped it, and the task's terms have it left out.",
+        "SKIPPED_SERVER": "It did not run, because the server was deleted or disabled.",
         "MISSED": "It did not run: no scheduler ran in time, or it could not start by its deadline.",
         "REFUSED_BY_POLICY": "It did not run, because the command policy refuses the command.",
+        "NOT_ALLOWED": "It did not run: who last changed the task is disabled, or no operator on the server any more.",
         "UNREADABLE": "This version cannot read the schedule. The task is stopped until it is corrected.",
     },
 )
