@@ -1,16 +1,18 @@
-"""Bringing a database to the schema of this version, with Alembic and without a configuration file."""
+"""Bringing a database to the schema of this version.
 
+Alembic is imported when there is something to bring: nearly always there is not, and with it a command would start a
+fifth later.
+"""
+
+import importlib
 from pathlib import Path
+from types import ModuleType
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 
 from db.store import Store
 
-SCRIPTS = Path(__file__).parent / "migrations"
+VERSIONS = Path(__file__).parent / "migrations" / "versions"
 LOCK = 0x55C1
 
 
@@ -29,20 +31,29 @@ def upgrade(conn: Connection) -> list[str]:
         conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
     found = missing(conn)
     if found:
-        config = configuration()
-        config.attributes["connection"] = conn
-        command.upgrade(config, "head")
+        revisions().upgrade(conn)
     return found
 
 
 def missing(conn: Connection) -> list[str]:
-    scripts = ScriptDirectory.from_config(configuration())
-    current = MigrationContext.configure(conn).get_current_revision()
-    return [script.revision for script in scripts.iterate_revisions("head", current)][::-1]
+    """Oldest first."""
+    if current(conn) == newest():
+        return []
+    found: list[str] = revisions().missing(conn)
+    return found
 
 
-def configuration() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(SCRIPTS))
-    config.set_main_option("path_separator", "os")
-    return config
+def current(conn: Connection) -> str | None:
+    if not inspect(conn).has_table("alembic_version"):
+        return None
+    found: str | None = conn.scalar(text("SELECT version_num FROM alembic_version"))
+    return found
+
+
+def newest() -> str:
+    """A revision's file is named by its number first."""
+    return max(path.name for path in VERSIONS.glob("[0-9]*.py")).partition("_")[0]
+
+
+def revisions() -> ModuleType:
+    return importlib.import_module("db.revisions")

@@ -1,20 +1,14 @@
-"""The only wiring: builds every part once and hands it to the ones that need it."""
+"""The wiring of the service: builds each of its parts once. `driving.py` puts a runner to it, `faces.py` the faces.
 
-import os
-import secrets
-import socket
+Three files, so that a command which needs neither runner nor faces does not wait for their packages to be imported.
+"""
+
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
-from functools import partial
-
-from starlette.applications import Starlette
-from starlette.middleware import Middleware
+from datetime import UTC, datetime
 
 from db import migrate
-from db.postgres_store import PostgresStore
 from db.store import Store, open_store
-from db.values import Mode
 from resolvers.context import Limits, Service
 from resolvers.passwords import Passwords
 from resolvers.rates import BURST_SECONDS_OF_REFUSALS, Rates, buckets
@@ -22,28 +16,11 @@ from resolvers.sign_in_links import SignInLinks
 from resolvers.throttle import Throttle
 from resolvers.tokens import TokenIssuer
 from resolvers.watchers import Watchers
-from runner.attached import attached
 from runner.bus import Bus
-from runner.dispatcher import Cancels, Dispatcher
-from runner.durable import durable
-from runner.execution import Parts
-from runner.follow_ups import FollowUps
-from runner.leases import Leases
-from runner.output import OutputWriter
 from runner.policy import Policy
-from runner.pool import Pool
 from runner.reach import Reach
-from runner.scheduler import Scheduler
-from runner.ssh import connect
-from runner.upkeep import Keep, Upkeep
 from runner.vault import Vault
-from schema.build import build_schema
-from sshcast import data_folder, health, master_keys
-from sshcast.graphql import graphql_routes
-from sshcast.hosts import HostGuard
-from sshcast.page import Playground
-from sshcast.rest import face
-from sshcast.runtime import Runtime, running
+from sshcast import data_folder, master_keys
 from sshcast.settings import Settings
 
 
@@ -98,73 +75,6 @@ async def opened(settings: Settings) -> AsyncIterator[Service]:
         )
 
 
-@asynccontextmanager
-async def driven(service: Service, settings: Settings) -> AsyncIterator[Runtime]:
-    """The service's runner, at work until the block ends. FolderBusy when another process has the data folder."""
-    with data_folder.locked(settings.data):
-        async with running(runtime(service, settings)) as found:
-            yield found
-
-
-def runtime(service: Service, settings: Settings) -> Runtime:
-    pool = Pool(partial(connect, within=reach(settings)))
-    writer = OutputWriter(store=service.store, bus=service.bus, clock=clock)
-    parts = Parts(
-        store=service.store,
-        bus=service.bus,
-        pool=pool,
-        writer=writer,
-        vault=service.vault,
-        policy=service.policy,
-        clock=clock,
-    )
-    dispatcher = Dispatcher(
-        bus=service.bus,
-        parts=parts,
-        runner_id=f"{socket.gethostname()[:32]}-{os.getpid()}-{secrets.token_hex(4)}",
-        slots=settings.runner_slots,
-        ways={Mode.DURABLE: durable, Mode.ATTACHED: attached},
-    )
-    return Runtime(
-        service=service,
-        pool=pool,
-        writer=writer,
-        dispatcher=dispatcher,
-        cancels=Cancels(bus=service.bus, dispatcher=dispatcher),
-        scheduler=Scheduler(bus=service.bus, store=service.store, policy=service.policy, clock=clock),
-        follow_ups=FollowUps(bus=service.bus, store=service.store, clock=clock),
-        upkeep=Upkeep(bus=service.bus, store=service.store, keep=keep(settings), clock=clock),
-        leases=leases(service, dispatcher),
-        drain_seconds=settings.drain_seconds,
-    )
-
-
-def leases(service: Service, dispatcher: Dispatcher) -> Leases | None:
-    """On PostgreSQL there may be other runners; on SQLite the lock of the data folder keeps them out."""
-    if not isinstance(service.store, PostgresStore):
-        return None
-    lock = service.store.session_lock(dispatcher.runner_id)
-    return Leases(bus=service.bus, dispatcher=dispatcher, lock=lock)
-
-
-def build_app(service: Service, settings: Settings) -> Starlette:
-    playground = Playground() if settings.playground else None
-    guard = Middleware(HostGuard, hosts=settings.allowed_hosts, origins=settings.allowed_origins)
-    app = Starlette(
-        routes=[
-            *graphql_routes(service, schema=build_schema(), playground=playground),
-            *(playground.routes() if playground else ()),
-            *face.ROUTES,
-            *health.ROUTES,
-        ],
-        middleware=[guard],
-        exception_handlers=face.HANDLERS,
-    )
-    app.router.redirect_slashes = False  # a redirect would leave the documented answers, and name our host
-    app.state.service = service
-    return app
-
-
 def limits(settings: Settings) -> Limits:
     return Limits(
         default_timeout_seconds=settings.default_timeout,
@@ -178,12 +88,6 @@ def limits(settings: Settings) -> Limits:
         cron_floor_seconds=settings.cron_floor_seconds,
         timezone=settings.timezone,
     )
-
-
-def keep(settings: Settings) -> Keep:
-    """0 days: for ever."""
-    days = {"executions": settings.keep_executions_days, "slots": settings.keep_slots_days}
-    return Keep(**{name: timedelta(days=number) if number else None for name, number in days.items()})
 
 
 def reach(settings: Settings) -> Reach:

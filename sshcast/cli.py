@@ -2,7 +2,6 @@
 
 import asyncio
 import getpass
-import logging
 import os
 import sys
 from collections.abc import Coroutine
@@ -10,18 +9,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
-from db.store import StoreUnavailable
-from resolvers.errors import ServiceError
-from resolvers.tokens import WeakKey
-from schema.build import printed
-from sshcast import logs, web
-from sshcast.app import DatabaseOlder
-from sshcast.commands import accounts, audit, demo, enrol, execute, secrets, serve
-from sshcast.commands.errors import CommandFailed
-from sshcast.data_folder import FolderBusy, FolderUnsafe
-from sshcast.settings import Settings, SettingsInvalid, load
+from sshcast import commands
 
 app = typer.Typer(
     help="Run shell commands on servers over SSH, with a record you can trust.",
@@ -48,8 +37,8 @@ As = Annotated[str | None, typer.Option("--as", help="The user on whose behalf; 
 Raw = Annotated[bool, typer.Option(help="Pass the output on byte for byte, escape sequences included.")]
 
 
-def settings(**given: Any) -> Settings:
-    return load(**{name: value for name, value in given.items() if value is not None})
+def settings(**given: Any) -> "commands.start.Settings":
+    return commands.start.settings(**given)
 
 
 def run(work: Coroutine[Any, Any, int | None]) -> None:
@@ -60,7 +49,7 @@ def run(work: Coroutine[Any, Any, int | None]) -> None:
 @app.command("serve")
 def serve_command(host: Host = None, port: Port = None, data: Data = None) -> None:
     """Serve the API and run what it is asked to run."""
-    run(serve.serve(settings(host=host, port=port, data=data)))
+    run(commands.serve.serve(settings(host=host, port=port, data=data)))
 
 
 @app.command("demo")
@@ -71,13 +60,13 @@ def demo_command(
     host: Host = None,
 ) -> None:
     """Start everything on this machine, a demo SSH target included, and run a command on it."""
-    run(demo.demo(settings(host=host, port=port, data=data), once=once))
+    run(commands.demo.demo(settings(host=host, port=port, data=data), once=once))
 
 
 @app.command()
 def migrate(data: Data = None) -> None:
     """Bring the database to the schema of this version."""
-    run(serve.migrate(settings(data=data)))
+    run(commands.migrate.migrate(settings(data=data)))
 
 
 @app.command()
@@ -85,7 +74,7 @@ def token(
     name: str, ttl: Annotated[int, typer.Option(min=1, max=31_536_000, help="Seconds.")] = 3600, data: Data = None
 ) -> None:
     """Print an access token for a user, and nothing else."""
-    run(accounts.token(settings(data=data), name, ttl))
+    run(commands.accounts.token(settings(data=data), name, ttl))
 
 
 @user_app.command("add")
@@ -94,7 +83,7 @@ def user_add(
 ) -> None:
     """Add a user with the role viewer, operator or admin. Prints the id."""
     password = first_line() if password_stdin else getpass.getpass("Password: ")
-    run(accounts.add(settings(data=data), name, role, password))
+    run(commands.accounts.add(settings(data=data), name, role, password))
 
 
 @user_app.command("set")
@@ -105,14 +94,14 @@ def user_set(
     data: Data = None,
 ) -> None:
     """Give a user another role, or keep them out. Their sessions end."""
-    run(accounts.change(settings(data=data), name, role, disabled))
+    run(commands.accounts.change(settings(data=data), name, role, disabled))
 
 
 @user_app.command("password")
 def user_password(name: str, password_stdin: PasswordStdin = False, data: Data = None) -> None:
     """Give a user a new password. Their sessions end."""
     password = first_line() if password_stdin else getpass.getpass("Password: ")
-    run(accounts.set_password(settings(data=data), name, password))
+    run(commands.accounts.set_password(settings(data=data), name, password))
 
 
 @server_app.command("add")
@@ -132,7 +121,7 @@ def server_add(
     data: Data = None,
 ) -> None:
     """Register a server. Prints its id."""
-    given = enrol.Enrolment(
+    given = commands.enrol.Enrolment(
         name=name,
         host=host,
         port=port,
@@ -145,7 +134,7 @@ def server_add(
         scan=scan,
         yes=yes,
     )
-    run(enrol.enrol(settings(data=data), given, run_as))
+    run(commands.enrol.enrol(settings(data=data), given, run_as))
 
 
 @app.command("run")
@@ -158,7 +147,7 @@ def run_command(
     data: Data = None,
 ) -> None:
     """Run a command on a server (its name or id), show its output, and exit with its status."""
-    run(execute.run(settings(data=data), server, command, execute.How(timeout, run_as, raw)))
+    run(commands.execute.run(settings(data=data), server, command, commands.execute.How(timeout, run_as, raw)))
 
 
 @app.command()
@@ -170,19 +159,19 @@ def tail(
     data: Data = None,
 ) -> None:
     """Show an execution's output, live until its end; exit with its status."""
-    run(execute.tail(settings(data=data), execution_id, after, execute.How(None, run_as, raw)))
+    run(commands.tail.tail(settings(data=data), execution_id, after, run_as=run_as, raw=raw))
 
 
 @app.command()
 def schema() -> None:
     """Print the GraphQL schema (SDL)."""
-    typer.echo(printed(), nl=False)
+    typer.echo(commands.schema.printed(), nl=False)
 
 
 @secrets_app.command("rotate")
 def secrets_rotate(data: Data = None) -> None:
     """Seal every credential with a new master key, while the service runs. Run it again if it was cut off."""
-    run(secrets.rotate(settings(data=data)))
+    run(commands.secrets.rotate(settings(data=data)))
 
 
 @audit_app.command("verify")
@@ -191,13 +180,13 @@ def audit_verify(
     data: Data = None,
 ) -> None:
     """Walk the audit's chain; print the newest event's id and hash. Exits with 1 when something was changed."""
-    run(audit.verify(settings(data=data), head))
+    run(commands.audit.verify(settings(data=data), head))
 
 
 @web_app.command("fetch")
 def web_fetch() -> None:
     """Bring GraphiQL for the playground from npm, and verify it by its sha512."""
-    typer.echo(web.fetch())
+    typer.echo(commands.web.fetch())
 
 
 def first_line() -> str:
@@ -206,20 +195,9 @@ def first_line() -> str:
 
 def main() -> None:
     os.umask(0o077)
-    logs.configure(level=logging.WARNING)
-    errors = Console(stderr=True)
     try:
         app()
-    except ServiceError as error:
-        name = f"{'.'.join(error.field)}: " if error.field else ""
-        errors.print(f"sshcast: {name}{error.en}", style="red", highlight=False, markup=False)
-        sys.exit(2)
-    except (CommandFailed, SettingsInvalid, DatabaseOlder, FolderBusy, FolderUnsafe, WeakKey) as error:
-        errors.print(f"sshcast: {error}", style="red", highlight=False, markup=False)
-        sys.exit(1)
-    except StoreUnavailable as error:
-        why = f"{error}: {error.__cause__}" if error.__cause__ else str(error)
-        errors.print(f"sshcast: {why}", style="red", highlight=False, markup=False)
-        sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception as error:
+        sys.exit(commands.failure.told(error))

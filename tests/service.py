@@ -23,8 +23,10 @@ from db.values import Role
 from resolvers import passwords, servers
 from resolvers.context import Context, Service, Viewer
 from resolvers.inputs import NewCredential, NewServer
-from sshcast.app import build_app, driven, opened
+from sshcast.app import opened
 from sshcast.demo_server import ensure_key
+from sshcast.driving import driven
+from sshcast.faces import build_app
 from sshcast.listener import serving
 from sshcast.settings import Settings
 from tests.sshcast.rest.service import PASSWORD, Face

@@ -1,1 +1,47 @@
-"""What each CLI command does."""
+"""What each CLI command does. A module here is imported when the first command that needs it is run.
+
+`sshcast user add` needs neither GraphQL nor SSH: importing all would make it three times as slow.
+"""
+
+import importlib
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # so that calls are checked all the same
+    from sshcast.commands import (
+        accounts,
+        audit,
+        demo,
+        enrol,
+        execute,
+        failure,
+        migrate,
+        schema,
+        secrets,
+        serve,
+        start,
+        tail,
+        web,
+    )
+
+__all__ = [
+    "accounts",
+    "audit",
+    "demo",
+    "enrol",
+    "execute",
+    "failure",
+    "migrate",
+    "schema",
+    "secrets",
+    "serve",
+    "start",
+    "tail",
+    "web",
+]
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return importlib.import_module(f"{__name__}.{name}")

@@ -21,11 +21,13 @@ from resolvers.context import Context, Service
 from resolvers.inputs import NewCredential, NewServer, NewTask, ServerChange
 from resolvers.paging import PageRequest
 from sshcast import demo_run, signals
-from sshcast.app import build_app, driven, opened
+from sshcast.app import opened
 from sshcast.commands import local
 from sshcast.commands.errors import CommandFailed
 from sshcast.commands.serve import LOOPBACK
 from sshcast.demo_server import DemoServer, ensure_key
+from sshcast.driving import driven
+from sshcast.faces import build_app
 from sshcast.listener import serving
 from sshcast.settings import Settings
 

@@ -1,22 +1,25 @@
-"""`sshcast run` and `sshcast tail`."""
+"""`sshcast run`."""
 
 import asyncio
 import shlex
 import signal
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from rich.console import Console
 
 from db import servers as server_table
 from resolvers import executions, output
-from resolvers.context import Context
+from resolvers.context import Context, Service
 from resolvers.errors import ServiceError
 from resolvers.inputs import RunCommand
 from sshcast import tail as tails
 from sshcast.app import opened
 from sshcast.commands import local
 from sshcast.commands.errors import CommandFailed
+from sshcast.data_folder import FolderBusy
+from sshcast.driving import driven
 from sshcast.settings import Settings
 
 
@@ -31,7 +34,7 @@ class How:
 
 async def run(settings: Settings, server: str, command: list[str], how: How) -> int:
     """Run it and show its output. An interrupt cancels the run and shows how that went."""
-    async with local.service_that_runs(settings) as service:
+    async with service_that_runs(settings) as service:
         ctx = await local.viewer(service, how.run_as)
         server_id = await found(ctx, server)
         wanted = RunCommand(server_id=server_id, command=shell_text(command), timeout_seconds=how.timeout)
@@ -45,11 +48,13 @@ async def run(settings: Settings, server: str, command: list[str], how: How) -> 
         return status
 
 
-async def tail(settings: Settings, execution_id: int, after: str | None, how: How) -> int:
-    async with opened(settings) as service:
-        ctx = await local.viewer(service, how.run_as)
-        shown = tails.Tail(raw=how.raw, notes=Console(stderr=True))
-        return await tails.follow(output.follow(ctx, execution_id, after), shown)
+@asynccontextmanager
+async def service_that_runs(settings: Settings) -> AsyncIterator[Service]:
+    """The service with a runner of its own, unless one serves this data folder already and will do the work."""
+    async with opened(settings) as service, AsyncExitStack() as stack:
+        with suppress(FolderBusy):
+            await stack.enter_async_context(driven(service, settings))
+        yield service
 
 
 def cancel_soon(ctx: Context, execution_id: int, cancels: "set[asyncio.Task[None]]") -> None:

@@ -1,13 +1,14 @@
-"""`sshcast serve` and `sshcast migrate`."""
+"""`sshcast serve`."""
 
 import socket
 
 import structlog
 
-from db import migrate as migrations
 from sshcast import logs, signals
-from sshcast.app import build_app, driven, opened, store_of
+from sshcast.app import opened
 from sshcast.commands.errors import CommandFailed
+from sshcast.driving import driven
+from sshcast.faces import build_app
 from sshcast.listener import Bounds, serving
 from sshcast.settings import Settings
 
@@ -29,13 +30,6 @@ async def serve(settings: Settings) -> int:
             log.info("serving", url=f"http://{shown(settings.host)}:{listener.getsockname()[1]}/graphql")
             await signals.until_asked_to_stop(server)
             log.info("stopping")
-    return 0
-
-
-async def migrate(settings: Settings) -> int:
-    async with store_of(settings) as store:
-        for revision in await migrations.migrate(store):
-            print(revision)
     return 0
 
 

@@ -9,10 +9,12 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.command import downgrade
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect
 
-from db.migrate import configuration, migrate, pending
+from db.migrate import migrate, newest, pending
 from db.models import User
+from db.revisions import configuration
 from db.rows import table_of
 from db.store import Store, open_store
 from tests.postgres import Postgres
@@ -84,6 +86,10 @@ async def test_an_empty_database_is_migrated_once(empty: str) -> None:
     assert await migrate(store) == []
     assert await pending(store) == []
     await store.close()
+
+
+def test_the_file_with_the_highest_number_is_the_newest_migration() -> None:
+    assert ScriptDirectory.from_config(configuration()).get_heads() == [newest()]
 
 
 async def test_a_migration_that_fails_leaves_nothing_behind(empty: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from sshcast import commands as modules
 from tests.commands import Commands
 from tests.targets import Target, free_port, make_key, openssh
 
@@ -65,6 +66,20 @@ def test_token_prints_an_access_token_and_nothing_else(commands: Commands) -> No
     done = commands.run("token", "alice", "--ttl", "60")
     assert re.fullmatch(rb"[\w-]+\.[\w-]+\.[\w-]+\n", done.stdout)
     assert done.stderr == b""
+
+
+def test_a_command_imports_only_the_libraries_that_it_needs(commands: Commands) -> None:
+    timed = Commands(commands.data, {"PYTHONPROFILEIMPORTTIME": "1"})
+    imported = {line.rpartition("|")[2].strip() for line in timed.run("token", "alice").stderr.decode().splitlines()}
+    assert "sqlalchemy" in imported
+    assert imported & {"strawberry", "graphql", "starlette", "uvicorn", "asyncssh", "croniter", "alembic"} == set()
+
+
+def test_every_module_of_the_commands_can_be_asked_for() -> None:
+    folder = Path(modules.__file__ or "").parent
+    files = {path.stem for path in folder.glob("*.py")} - {"__init__", "errors", "local"}
+    assert files == set(modules.__all__)
+    assert all(getattr(modules, name).__name__ == f"sshcast.commands.{name}" for name in files)
 
 
 def test_token_for_nobody_says_so(commands: Commands) -> None:

@@ -12,7 +12,8 @@ from db.models import TaskExecution
 from db.values import Mode, Reason, State
 from resolvers.context import Service
 from runner.bus import PENDING, execution_address
-from sshcast.app import driven, opened
+from sshcast.app import opened
+from sshcast.driving import driven
 from sshcast.settings import Settings
 from tests.postgres import postgres
 from tests.runner import rows

@@ -1,0 +1,31 @@
+"""The migrations, as Alembic knows them, without a configuration file. `db/migrate.py` asks here when it must."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+
+SCRIPTS = Path(__file__).parent / "migrations"
+
+
+def missing(conn: Connection) -> list[str]:
+    """Revisions that the database lacks, oldest first."""
+    scripts = ScriptDirectory.from_config(configuration())
+    current = MigrationContext.configure(conn).get_current_revision()
+    return [script.revision for script in scripts.iterate_revisions("head", current)][::-1]
+
+
+def upgrade(conn: Connection) -> None:
+    config = configuration()
+    config.attributes["connection"] = conn
+    command.upgrade(config, "head")
+
+
+def configuration() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(SCRIPTS))
+    config.set_main_option("path_separator", "os")
+    return config

@@ -1,0 +1,5 @@
+"""`sshcast schema`."""
+
+from schema.build import printed
+
+__all__ = ["printed"]

@@ -1,0 +1,5 @@
+"""`sshcast web fetch`."""
+
+from sshcast.web import fetch
+
+__all__ = ["fetch"]

@@ -1,0 +1,31 @@
+"""The wiring of the faces: the HTTP application around a service."""
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+
+from resolvers.context import Service
+from schema.build import build_schema
+from sshcast import health
+from sshcast.graphql import graphql_routes
+from sshcast.hosts import HostGuard
+from sshcast.page import Playground
+from sshcast.rest import face
+from sshcast.settings import Settings
+
+
+def build_app(service: Service, settings: Settings) -> Starlette:
+    playground = Playground() if settings.playground else None
+    guard = Middleware(HostGuard, hosts=settings.allowed_hosts, origins=settings.allowed_origins)
+    app = Starlette(
+        routes=[
+            *graphql_routes(service, schema=build_schema(), playground=playground),
+            *(playground.routes() if playground else ()),
+            *face.ROUTES,
+            *health.ROUTES,
+        ],
+        middleware=[guard],
+        exception_handlers=face.HANDLERS,
+    )
+    app.router.redirect_slashes = False  # a redirect would leave the documented answers, and name our host
+    app.state.service = service
+    return app
