@@ -121,11 +121,17 @@ class Wire:
             self._output(stream, whole[:at])
             self._line(stream, whole[at + len(key) : end].decode("utf-8", "surrogateescape"))
             whole = whole[end + 1 :]
-        keep = len(whole) - at if at >= 0 else unfinished(whole, key)
+        keep = self._unread(stream, whole, at)
         if keep > LONGEST_LINE:
             raise Garbled("a line that does not end")
         self._held[stream] = whole[len(whole) - keep :]
         self._output(stream, whole[: len(whole) - keep])
+
+    def _unread(self, stream: Stream, whole: bytes, at: int) -> int:
+        """How many bytes at the end may be a line for us, begun at `at` or later. In stderr there is but the first."""
+        if stream is Stream.STDERR and stream in self._begun:
+            return 0
+        return len(whole) - at if at >= 0 else unfinished(whole, self.nonce.encode())
 
     def _output(self, stream: Stream, data: bytes) -> None:
         """The command's bytes, unless it has not begun yet: then it is what login files print."""

@@ -34,6 +34,14 @@ async def test_a_run_that_lasts_is_followed_as_it_goes(runs: Runs) -> None:
     assert (run.out, run.err) == (b"onethree", b"twofour")
 
 
+@pytest.mark.parametrize("pause", ["", "sleep 0.3; "])
+async def test_an_output_that_ends_like_the_beginning_of_a_line_for_us_is_whole_at_once(runs: Runs, pause: str) -> None:
+    run = runs(f"printf 'a\\001'; {pause}printf 'b\\001' >&2")
+    attachment = await run.ran()
+    assert (bytes(run.out), bytes(run.err)) == (b"a\x01", b"b\x01")
+    assert attachment.wire.complete
+
+
 async def test_outputs_that_are_opened_anew_lose_nothing(runs: Runs) -> None:
     run = runs("echo a >&2; echo b >/dev/stderr; echo c >&2; echo d; echo e >/dev/stdout; echo f | tee /dev/stderr")
     await run.ran()
