@@ -22,7 +22,7 @@ OPEN = (State.PENDING, State.RUNNING)
 KEY = ("created_by", "idempotency_key")
 LIGHT = [
     executions.c[name]
-    for name in ("id", "state", "cancel_at", "created_at", "created_by", "server_id", "task_id", "trigger")
+    for name in ("id", "state", "cancel_at", "created_at", "created_by", "server_id", "task_id", "trigger", "findings")
 ]
 MANY = 10_000_000
 DEFAULTS: dict[str, Any] = {"state": State.PENDING, "attempt": 1, "fence": 0}
@@ -57,6 +57,7 @@ class ExecutionFilter:
     created_from: datetime | None = None
     created_to: datetime | None = None
     created_by: int | None = None
+    has_findings: bool | None = None
     sight: Sight = EVERYTHING
 
 
@@ -175,6 +176,8 @@ def conditions(filter: ExecutionFilter, columns: Any = executions.c) -> list[Col
         value = getattr(filter, name)
         if value is not None:
             found.append(columns[name] == value)
+    if filter.has_findings is not None:
+        found.append(columns.findings.is_not(None) if filter.has_findings else columns.findings.is_(None))
     if filter.created_from is not None:
         found.append(columns.created_at >= filter.created_from)
     if filter.created_to is not None:

@@ -130,6 +130,7 @@ class TaskExecution(SQLModel, table=True):
 
     `secret_env` and `sealed_env` are as in its task; `sealed_run` is what its start made of them. The sealed ones go
     when it ends.
+    `policy_version` and the two ids of `policy_versions` say which rules judged it last, `findings` what they found.
     """
 
     __tablename__ = "task_executions"
@@ -206,6 +207,9 @@ class TaskExecution(SQLModel, table=True):
     truncated: bool = Field(sa_column=Column(Boolean, nullable=False, default=False))
     idempotency_key: str | None = Field(sa_column=Column(String(128)))
     policy_version: str | None = Field(sa_column=Column(String(32)))
+    server_policy_id: int | None = Field(sa_column=Column(BigInteger))
+    task_policy_id: int | None = Field(sa_column=Column(BigInteger))
+    findings: list[dict[str, Any]] | None = Field(sa_column=Column(JsonText))
     created_by: int = Field(sa_column=reference("users.id"))
 
 

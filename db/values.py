@@ -164,6 +164,8 @@ class AuditKind(StrEnum):
     TASK_PAUSED = "task-paused"
     TASK_RESUMED = "task-resumed"
     TASK_DELETED = "task-deleted"
+    SERVER_POLICY_SET = "server-policy-set"
+    TASK_POLICY_SET = "task-policy-set"
     EXECUTION_STARTED = "execution-started"
     EXECUTION_CANCELLED = "execution-cancelled"
     SIGN_IN_FAILED = "sign-in-failed"

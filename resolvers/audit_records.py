@@ -3,6 +3,7 @@
 from typing import Any
 
 from db.models import Server, Task, TaskExecution, User
+from db.policy_models import PolicyVersion
 
 SERVER = (
     "name",
@@ -36,6 +37,7 @@ TASK = (
 )
 EXECUTION = ("task_id", "server_id", "command", "env", "working_dir", "timeout_seconds", "output_limit", "trigger")
 USER = ("name", "role", "disabled")
+POLICY = ("mode", "allow", "commands", "extra")
 SEALED = "credential"
 
 Record = dict[str, Any]
@@ -55,6 +57,10 @@ def execution(row: TaskExecution) -> Record:
 
 def user(row: User) -> Record:
     return {name: getattr(row, name) for name in USER}
+
+
+def policy(row: PolicyVersion) -> Record:
+    return {"version": row.id} | {name: getattr(row, name) for name in POLICY}
 
 
 def difference(before: Any, after: Any, names: tuple[str, ...]) -> tuple[Record, Record]:

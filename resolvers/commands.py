@@ -1,52 +1,80 @@
 """What is to run, checked: the command against the policy, its limits against the service's."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from db import servers
+from db import servers, tasks
 from resolvers import rules
 from resolvers.context import Context, Limits
 from resolvers.errors import CommandRefused, NotFound
-from runner.policy import HOME, Verdict
+from runner import ruling
+from runner.policy import Verdict
+from runner.ruling import Ruling, Subject
 
 
-@dataclass(frozen=True, slots=True)
-class Ruling:
-    """The policy that looked at a command, for the record."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A command that somebody wants judged, and where it would run. With a task, what it is allowed counts too."""
 
-    version: str
+    command: str
+    env: Mapping[str, str] = field(default_factory=dict)
+    working_dir: str | None = None
+    server_id: int | None = None
+    task_id: int | None = None
 
 
-def refuse_denied(verdict: Verdict, command: str) -> None:
+def refuse_denied(found: Ruling, command: str) -> None:
     """Raise CommandRefused when the policy denies the command."""
-    if verdict.allowed:
-        return
-    worst = next(finding for finding in verdict.findings if finding.severity == "deny")
-    raise CommandRefused(
-        verdict.findings,
-        en=f"The command policy refuses this ({worst.rule}): {worst.message_en}",
-        zh=f"命令策略拒绝此命令（{worst.rule}）：{worst.message_zh}",
-        command=command,
-    )
+    worst = found.worst
+    if worst is not None:
+        raise CommandRefused(
+            found.verdict.findings,
+            en=f"The command policy refuses this ({worst.rule}): {worst.message_en}",
+            zh=f"命令策略拒绝此命令（{worst.rule}）：{worst.message_zh}",
+            command=command,
+        )
 
 
-def check(ctx: Context, command: str, env: Mapping[str, str], working_dir: str | None) -> Ruling:
-    verdict = ctx.service.policy.check(command, env=env, working_dir=working_dir or HOME)
-    refuse_denied(verdict, command)
-    return Ruling(verdict.version)
+async def check(ctx: Context, subject: Subject) -> Ruling:
+    """The ruling that lets it run, by the rules as they stand now; else CommandRefused."""
+    found = await judged(ctx, subject)
+    refuse_denied(found, subject.command)
+    return found
 
 
-async def check_command(ctx: Context, command: str, server_id: int | None = None) -> Verdict:
+async def judged(ctx: Context, subject: Subject) -> Ruling:
+    kept = await ctx.service.store.read(ruling.kept, [subject])
+    return ruling.ruled(ctx.service.policy, subject, kept)
+
+
+async def check_command(ctx: Context, draft: Draft) -> Verdict:
     """What the policy says of a command, on a server if one is named. Nothing is stored and nothing runs."""
     ctx.signed_in()
-    rules.command(command)
+    server_id = await server_of(ctx, draft)
+    subject = Subject(
+        command=rules.command(draft.command),
+        env=rules.env(draft.env),
+        working_dir=rules.working_dir(draft.working_dir),
+        server_id=server_id,
+        task_id=draft.task_id,
+    )
+    return (await judged(ctx, subject)).verdict
+
+
+async def server_of(ctx: Context, draft: Draft) -> int | None:
+    """Of the draft, or its task's. NotFound when there is no such server or task."""
+    read, server_id = ctx.service.store.read, draft.server_id
+    if draft.task_id is not None:
+        task = await read(tasks.by_id, rules.identifier("task_id", draft.task_id), ctx.sight)
+        if task is None:
+            raise NotFound.named("task", draft.task_id).at("task_id")
+        server_id = task.server_id if server_id is None else server_id
     if server_id is not None:
-        found = await ctx.service.store.read(servers.by_id, rules.identifier("server_id", server_id), ctx.sight)
-        if found is None:
-            missing = NotFound.named("server", server_id)
-            raise NotFound(missing.en, missing.chinese, field=("server_id",))
-    return ctx.service.policy.check(command)
+        rules.identifier("server_id", server_id)
+        if await read(servers.by_id, server_id, ctx.sight) is None:
+            raise NotFound.named("server", server_id).at("server_id")
+    return server_id
 
 
 def bounded(limits: Limits, timeout_seconds: int | None, output_limit: int | None) -> dict[str, Any]:

@@ -65,6 +65,10 @@ class NotFound(ServiceError):
         chinese = {"server": "服务器", "task": "任务", "execution": "执行记录", "user": "用户"}[kind]
         return cls(f"There is no {kind} {id}, or you may not see it.", f"{chinese} {id} 不存在，或您无权查看。")
 
+    def at(self, field: str) -> "NotFound":
+        """The same, of the input's field that named it."""
+        return NotFound(self.en, self.chinese, field=(field,))
+
 
 class Invalid(ServiceError):
     """The input is not valid."""

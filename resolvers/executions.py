@@ -20,6 +20,7 @@ from resolvers.paging import Page, PageRequest
 from resolvers.rights import Right
 from resolvers.servers import missing, require_usable
 from runner import bus
+from runner.ruling import Ruling, Subject
 
 LISTING: paging.Listing[TaskExecution, ExecutionFilter] = paging.Listing(
     page=table.page, count=table.count, orders=("id", "created_at", "start_time", "end_time")
@@ -28,6 +29,8 @@ OF_TASKS: paging.ListingEach[TaskExecution, ExecutionFilter] = paging.ListingEac
     page=table.page_of_tasks, count=table.count_of_tasks, orders=LISTING.orders
 )
 POLL_SECONDS = 1.0
+# What the command policy looks at.
+CHECKED = ("command", "env", "working_dir", "server_id")
 
 
 async def get(ctx: Context, id: int) -> TaskExecution:
@@ -69,8 +72,8 @@ async def run_task(ctx: Context, wanted: RunTask) -> TaskExecution:
     read, same = ctx.service.store.read, {"task_id": wanted.task_id}
     if (row := await read(pending.known, right, key, same)) is None:
         task = await read(runnable, wanted.task_id, right)
-        ruling = commands.check(ctx, task.command, task.env, task.working_dir)
-        row = await ctx.service.store.run(start_task, task.id, asking(ctx, right, ruling, key), audit.act(ctx))
+        found = await commands.check(ctx, Subject.of_task(task))
+        row = await ctx.service.store.run(start_task, task.id, asking(ctx, right, found, key), audit.act(ctx))
     return await announced(ctx, row, wait)
 
 
@@ -90,8 +93,8 @@ async def run_command(ctx: Context, wanted: RunCommand) -> TaskExecution:
     key = rules.idempotency_key(wanted.idempotency_key)
     values["task_id"] = None
     if (row := await ctx.service.store.read(pending.known, right, key, values)) is None:
-        ruling = commands.check(ctx, wanted.command, wanted.env, wanted.working_dir)
-        asked = asking(ctx, right, ruling, key, Trigger.API)
+        found = await commands.check(ctx, Subject(**{name: values[name] for name in CHECKED}))
+        asked = asking(ctx, right, found, key, Trigger.API)
         row = await ctx.service.store.run(start_command, values, asked, audit.act(ctx))
     return await announced(ctx, row, wait)
 
@@ -113,10 +116,10 @@ async def cancel(ctx: Context, id: int) -> TaskExecution:
 
 
 def asking(
-    ctx: Context, right: Right, ruling: commands.Ruling, key: str | None, trigger: Trigger = Trigger.MANUAL
+    ctx: Context, right: Right, ruling: Ruling, key: str | None, trigger: Trigger = Trigger.MANUAL
 ) -> pending.Asked:
     queue, now = ctx.service.limits.queue, ctx.service.clock()
-    return pending.Asked(right, trigger, ruling.version, now, queue, key)
+    return pending.Asked(right, trigger, ruling, now, queue, key)
 
 
 def runnable(conn: Connection, task_id: int, right: Right) -> Task:

@@ -14,8 +14,8 @@ from resolvers.audit import Act, Deed
 from resolvers.context import Context
 from resolvers.errors import Invalid, NotFound
 from resolvers.rights import Right
-from runner import bus, firing
-from runner.firing import Refusal
+from runner import bus, firing, ruling
+from runner.ruling import Judge
 
 
 @audit.refusals_of(ObjectKind.TASK)
@@ -37,21 +37,21 @@ async def resume(ctx: Context, id: int) -> Task:
 
 
 async def changed(ctx: Context, right: Right, id: int, values: dict[str, Any], now: datetime) -> Task:
-    refusal = firing.refusal_of(ctx.service.policy)
+    judge = ruling.judge_of(ctx.service.policy)
     act = replace(audit.act(ctx), at=now)
-    if not await ctx.service.store.run(write, rules.identifier("id", id), values, right, refusal, act):
+    if not await ctx.service.store.run(write, rules.identifier("id", id), values, right, judge, act):
         raise NotFound.named("task", id)
     ctx.service.bus.hint(bus.SCHEDULE, bus.PENDING, bus.EXECUTIONS, bus.SLOTS)
     return await tasks.get(ctx, id)
 
 
-def write(conn: Connection, id: int, values: dict[str, Any], right: Right, refusal: Refusal, act: Act) -> bool:
+def write(conn: Connection, id: int, values: dict[str, Any], right: Right, judge: Judge, act: Act) -> bool:
     """What was due until now is decided first, by what was true until now."""
     before = table.locked(conn, id)
     if before is None:
         return False
     right.on(conn, before.server_id, NotFound.named("task", id))
-    firing.settle(conn, id, act.at, refusal)
+    firing.settle(conn, id, act.at, judge)
     table.update(conn, id, values | {"updated_at": act.at, "updated_by": act.actor_id})
     kind = AuditKind.TASK_RESUMED if values["paused_at"] is None else AuditKind.TASK_PAUSED
     old, new = audit_records.difference(before, table.by_id(conn, id), audit_records.TASK)

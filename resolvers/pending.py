@@ -13,16 +13,17 @@ from db.values import State, Trigger
 from resolvers.errors import Conflict, NotFound
 from resolvers.queue import Queue
 from resolvers.rights import Right
+from runner.ruling import Ruling
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Who asked for a run by which right, why, under which policy, when, in which queue, and the key that makes a
-    repeat find the same run."""
+    """Who asked for a run by which right, why, what the policy says of it, when, in which queue, and the key that makes
+    a repeat find the same run."""
 
     right: Right
     trigger: Trigger
-    policy_version: str
+    ruling: Ruling
     at: datetime
     queue: Queue
     idempotency_key: str | None = None
@@ -59,10 +60,9 @@ def insert(conn: Connection, wanted: dict[str, Any], asked: Asked) -> Made:
         "state": State.PENDING,
         "created_at": asked.at,
         "created_by": user_id,
-        "policy_version": asked.policy_version,
         "idempotency_key": asked.idempotency_key,
     }
-    made = executions.insert_once(conn, wanted | row)
+    made = executions.insert_once(conn, wanted | row | asked.ruling.record())
     if made is not None:
         return Made(made, new=True)
     found = executions.by_idempotency_key(conn, user_id, str(asked.idempotency_key))

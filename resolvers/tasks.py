@@ -20,8 +20,8 @@ from resolvers.inputs import NewTask, TaskChange, given
 from resolvers.paging import Page, PageRequest
 from resolvers.rights import Right
 from resolvers.servers import missing, require, require_usable
-from runner import bus, firing
-from runner.firing import Refusal
+from runner import bus, firing, ruling
+from runner.ruling import Judge, Subject
 from runner.terms import Terms
 
 LISTING: paging.Listing[Task, TaskFilter] = paging.Listing(
@@ -30,8 +30,8 @@ LISTING: paging.Listing[Task, TaskFilter] = paging.Listing(
 OF_SERVERS: paging.ListingEach[Task, TaskFilter] = paging.ListingEach(
     page=table.page_of_servers, count=table.count_of_servers, orders=LISTING.orders
 )
-# What the command policy looks at, in the order that `commands.check` takes it.
-CHECKED = ("command", "env", "working_dir")
+# What the command policy looks at.
+CHECKED = ("command", "env", "working_dir", "server_id")
 # What the rest of a change is worked out from.
 BASIS = (*CHECKED, "cron_expr", "timezone", "enabled", "terms", "timeout_seconds", "output_limit")
 MOST_TRIES = 10
@@ -95,11 +95,11 @@ async def create(ctx: Context, new: NewTask) -> TaskCreated:
     values["terms"] = terms.changed({}, new.terms)
     schedule = schedules.checked(new.cron_expr, values["timezone"], limits, now=now, dst=Terms.of(values["terms"]).dst)
     values |= commands.bounded(limits, new.timeout_seconds, new.output_limit)
-    ruling = commands.check(ctx, new.command, new.env, new.working_dir)
+    found = await commands.check(ctx, Subject(**{name: values[name] for name in CHECKED}))
     values |= {"created_by": user_id, "updated_by": user_id, "created_at": now, "updated_at": now}
     values["next_run"] = schedules.next_run(schedule, now) if new.enabled else None  # plus jitter, once it has an id
     starts = schedule.kind == schedules.ONCE and new.enabled
-    once = pending.Asked(right, Trigger.MANUAL, ruling.version, now, limits.queue) if starts else None
+    once = pending.Asked(right, Trigger.MANUAL, found, now, limits.queue) if starts else None
     created = await ctx.service.store.run(insert, values, once, right, limits, audit.act(ctx))
     ctx.service.bus.hint(bus.SCHEDULE, *((bus.PENDING, bus.EXECUTIONS, bus.SLOTS) if once else ()))
     return created
@@ -114,12 +114,13 @@ async def update(ctx: Context, id: int, change: TaskChange) -> Task:
         current = await changeable(ctx, right, id)
         values = given_values | changed_limits(ctx, current, given_values)
         if values.keys() & CHECKED:
-            commands.check(ctx, *(values.get(name, getattr(current, name)) for name in CHECKED))
+            changed = {name: values.get(name, getattr(current, name)) for name in CHECKED}
+            await commands.check(ctx, Subject(task_id=id, **changed))
         now = ctx.service.clock()
         values |= changed_schedule(ctx, current, values, now)
         values |= {"updated_at": now, "updated_by": right.viewer.user_id}
-        refusal = firing.refusal_of(ctx.service.policy)
-        if await ctx.service.store.run(change_row, current, values, right, refusal, audit.act(ctx)):
+        judge = ruling.judge_of(ctx.service.policy)
+        if await ctx.service.store.run(change_row, current, values, right, judge, audit.act(ctx)):
             ctx.service.bus.hint(
                 bus.SCHEDULE, *((bus.PENDING, bus.EXECUTIONS, bus.SLOTS) if "next_run" in values else ())
             )
@@ -178,7 +179,7 @@ def jittered(conn: Connection, task: Task) -> Task:
     return table.by_id(conn, task.id) or task
 
 
-def change_row(conn: Connection, seen: Task, values: dict[str, Any], right: Right, refusal: Refusal, act: Act) -> bool:
+def change_row(conn: Connection, seen: Task, values: dict[str, Any], right: Right, judge: Judge, act: Act) -> bool:
     """False if it is not any more as it was seen. What is due by the schedule of before is decided before it goes.
 
     One that moves to another server needs the right on both.
@@ -192,7 +193,7 @@ def change_row(conn: Connection, seen: Task, values: dict[str, Any], right: Righ
     if "server_id" in values:
         require(conn, values["server_id"], right)
     if "next_run" in values:
-        firing.settle(conn, seen.id, values["updated_at"], refusal)
+        firing.settle(conn, seen.id, values["updated_at"], judge)
     table.update(conn, seen.id, values)
     old, new = audit_records.difference(current, table.by_id(conn, seen.id), audit_records.TASK)
     audit.record(conn, act, Deed(AuditKind.TASK_UPDATED, ObjectKind.TASK, seen.id, old, new))

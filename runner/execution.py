@@ -13,21 +13,22 @@ from functools import partial
 from typing import Any, Protocol
 
 import structlog
-from sqlalchemy import Connection as SqlConnection
 
-from db import servers, transitions
-from db.models import Server, TaskExecution
+from db import transitions
+from db.models import TaskExecution
 from db.store import Store
 from db.values import Mode, Reason, State
-from runner import endpoint
+from runner import endpoint, launching
 from runner.bus import EXECUTIONS, PENDING, Bus, execution_address
 from runner.connecting import CancelRequested, Overdue, Patience, attempts, unless
+from runner.launching import Look
 from runner.outcome import Outcome, Stopped, failed, lost
 from runner.output import OutputWriter
-from runner.permission import NOT_ALLOWED, may_run
+from runner.permission import NOT_ALLOWED
 from runner.persistence import insist
-from runner.policy import HOME, Policy
+from runner.policy import Policy
 from runner.pool import Pool
+from runner.ruling import Ruling
 from runner.sink import Sink
 from runner.ssh import ConnectFailed, Connection, Endpoint
 from runner.sweeping import Sweeper
@@ -69,8 +70,9 @@ class TakenOver(Exception):
 class Drive:
     """One execution being driven; `cancelled` asks it to stop. Cancelling `run` leaves the command and its row alone.
 
-    `begun`: the command may have been started. `reached`: its server gave a channel. `ending`: how it ended is known.
-    `afterwards` is done once that is recorded; `held` is let go in any case.
+    `refused`: what the policy says of it by now, if that is no. `begun`: the command may have been started. `reached`:
+    its server gave a channel. `ending`: how it ended is known. `afterwards` is done once that is recorded; `held` is
+    let go in any case.
     """
 
     parts: Parts
@@ -86,6 +88,7 @@ class Drive:
     reached: bool = False
     ending: bool = False
     target: Endpoint | None = None
+    refused: Ruling | None = None
     afterwards: Callable[[], Awaitable[None]] | None = None
     held: AsyncExitStack = field(default_factory=AsyncExitStack)
 
@@ -182,8 +185,9 @@ class Drive:
         return outcome
 
     async def _driven(self) -> Outcome:
-        server, allowed = await insist(lambda: self.parts.store.read(looked_up, self.row))
-        if not self.begun and (refusal := self._refusal(server, allowed)):
+        seen = await insist(lambda: self.parts.store.read(launching.look, self.row))
+        server = seen.server
+        if not self.begun and (refusal := await self._refusal(seen)):
             return refusal
         if self.begun and self.mode == Mode.ATTACHED:
             return lost("sshcast stopped while this attached run was going on")
@@ -214,17 +218,19 @@ class Drive:
                 return lost("its server could not be reached again for too long after its time limit")
             return Stopped(Reason.TIMEOUT, None).outcome(self.row.timeout_seconds)
 
-    def _refusal(self, server: Server | None, allowed: bool) -> Outcome | None:
-        """Why it is not to be started, if it is not."""
-        if not allowed:
+    async def _refusal(self, seen: Look) -> Outcome | None:
+        """Why it is not to be started, if it is not. What is found by now is recorded where it differs."""
+        if not seen.allowed:
             return failed(Reason.NOT_ALLOWED, f"the user in whose name it was to run {NOT_ALLOWED}")
-        if server is None or not server.enabled:
+        if seen.server is None or not seen.server.enabled:
             return failed(Reason.START_FAILED, "the server was deleted or disabled before the command could start")
-        verdict = self.parts.policy.check(self.row.command, env=self.row.env, working_dir=self.row.working_dir or HOME)
-        if verdict.allowed:
-            return None
-        worst = next(finding for finding in verdict.findings if finding.severity == "deny")
-        return failed(Reason.REFUSED_BY_POLICY, f"{worst.rule}: {worst.message_en}")
+        found = launching.judged(self.parts.policy, self.row, seen)
+        if found.refusal is not None:
+            self.refused = found
+            return failed(Reason.REFUSED_BY_POLICY, found.refusal)
+        if news := launching.news(self.row, found):
+            await self.note(news)
+        return None
 
     async def _reach(self, held: AsyncExitStack) -> Connection:
         if self.target is None:
@@ -246,7 +252,7 @@ class Drive:
         return lost(f"its server could not be reached again ({error.detail})")
 
     async def _finish(self, outcome: Outcome) -> None:
-        values = outcome.values() | self._ending()
+        values = outcome.values() | self._ending() | (self.refused.record() if self.refused is not None else {})
         try:
             await self._record(values)
         except Exception as error:
@@ -255,7 +261,8 @@ class Drive:
         self.parts.bus.hint(execution_address(self.row.id), EXECUTIONS, PENDING)
 
     async def _record(self, values: dict[str, Any]) -> None:
-        finish = partial(self.parts.store.run, transitions.finish, self.row.id, self.row.fence, values)
+        end = self.parts.clock()
+        finish = partial(self.parts.store.run, launching.finish, self.row, values, self.refused, end)
         if not await insist(finish):
             log.warning("an execution's end was recorded by another runner", execution=self.row.id)
 
@@ -268,8 +275,3 @@ class Drive:
             "duration_ms": max(0, round((now - started).total_seconds() * 1000)),
             "truncated": self.sink.truncated,
         }
-
-
-def looked_up(conn: SqlConnection, row: TaskExecution) -> tuple[Server | None, bool]:
-    """The server, and whether the user in whose name it is may still run something there."""
-    return servers.by_id(conn, row.server_id), may_run(conn, row.created_by, row.server_id)

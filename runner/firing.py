@@ -1,6 +1,6 @@
 """Firing: one transaction writes the ledger's lines, the executions and each task's new `next_run`."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,7 +13,7 @@ from db.models import Task, TaskExecution
 from db.values import Overlap, SlotOutcome, State, Trigger
 from runner.cron import ScheduleError
 from runner.permission import hindered, in_name_of
-from runner.policy import HOME, Policy
+from runner.ruling import Judge, Ruling
 from runner.slots import ON_TIME, Decision, Plan, Subject
 from runner.terms import Terms
 
@@ -21,9 +21,6 @@ log = structlog.get_logger()
 
 BATCH = 200
 MOST_SLOTS = 1000
-
-Refusal = Callable[[Task], str | None]
-"""Why the command policy refuses a task's command; None if it does not."""
 
 
 @dataclass(slots=True)
@@ -46,6 +43,7 @@ class Line:
     outcome: SlotOutcome
     reason: str | None
     becomes: SlotOutcome | None = None
+    ruling: Ruling | None = None
 
 
 @dataclass(slots=True)
@@ -54,7 +52,7 @@ class Batch:
 
     conn: Connection
     now: datetime
-    refusal: Refusal
+    judge: Judge
     lines: list[Line] = field(default_factory=list)
     runs: list[dict[str, Any]] = field(default_factory=list)
     fired: Fired = field(default_factory=Fired)
@@ -91,11 +89,14 @@ class Batch:
 
     def _refuse(self) -> None:
         running = [line for line in self.lines if line.outcome.ran]
-        held = hindered(self.conn, {line.task.id: line.task for line in running}.values())
+        tasks = {line.task.id: line.task for line in running}
+        held = hindered(self.conn, tasks.values())
+        rulings = self.judge(self.conn, [task for id, task in tasks.items() if id not in held])
         for line in running:
+            line.ruling = rulings.get(line.task.id)
             if line.task.id in held:
                 line.outcome, line.reason = held[line.task.id]
-            elif (why := self.refusal(line.task)) is not None:
+            elif line.ruling is not None and (why := line.ruling.refusal) is not None:
                 line.outcome, line.reason = SlotOutcome.REFUSED_BY_POLICY, why
 
     def _make_way(self) -> None:
@@ -136,20 +137,20 @@ class Batch:
             waiting.append(0)
 
 
-def fire_due(conn: Connection, now: datetime, refusal: Refusal) -> Fired:
+def fire_due(conn: Connection, now: datetime, judge: Judge) -> Fired:
     """Decide what is due at `now`: a batch of tasks, or fewer where some have a long backlog."""
-    return fire(conn, due.due(conn, now, BATCH, late=now - ON_TIME), now, refusal)
+    return fire(conn, due.due(conn, now, BATCH, late=now - ON_TIME), now, judge)
 
 
-def settle(conn: Connection, task_id: int, now: datetime, refusal: Refusal) -> Fired:
+def settle(conn: Connection, task_id: int, now: datetime, judge: Judge) -> Fired:
     """Decide what of one task is due before its schedule is changed. The task is held until the transaction ends."""
     held = [task for task in due.held(conn, [task_id]) if task.enabled and task.deleted_at is None]
-    return fire(conn, [task for task in held if task.next_run is not None and task.next_run <= now], now, refusal)
+    return fire(conn, [task for task in held if task.next_run is not None and task.next_run <= now], now, judge)
 
 
-def fire(conn: Connection, tasks: list[Task], now: datetime, refusal: Refusal) -> Fired:
+def fire(conn: Connection, tasks: list[Task], now: datetime, judge: Judge) -> Fired:
     windows = due.blackouts(conn, [task.server_id for task in tasks]) if tasks else {}
-    batch, planned = Batch(conn, now, refusal), 0
+    batch, planned = Batch(conn, now, judge), 0
     for task in tasks:
         if planned >= MOST_SLOTS:
             break
@@ -186,7 +187,7 @@ def named(ids: Iterable[int]) -> str:
 
 
 def execution(line: Line, now: datetime) -> dict[str, Any]:
-    return run_of(line.task, line.decision.slot, now)
+    return run_of(line.task, line.decision.slot, now) | (line.ruling.record() if line.ruling is not None else {})
 
 
 def run_of(task: Task, slot: datetime, now: datetime) -> dict[str, Any]:
@@ -235,16 +236,3 @@ def once_line(task: Task, run: TaskExecution) -> dict[str, Any]:
     """The line of `@once`: its one slot is the moment of its creation."""
     line = Line(task, Terms.of(task.terms), Decision(run.created_at, SlotOutcome.FIRED), SlotOutcome.FIRED, None)
     return ledger_line(line, run.id, run.created_at)
-
-
-def refusal_of(policy: Policy) -> Refusal:
-    """The command policy's word on a task."""
-
-    def refusal(task: Task) -> str | None:
-        verdict = policy.check(task.command, env=task.env, working_dir=task.working_dir or HOME)
-        if verdict.allowed:
-            return None
-        worst = next(finding for finding in verdict.findings if finding.severity == "deny")
-        return f"{worst.rule}: {worst.message_en}"
-
-    return refusal

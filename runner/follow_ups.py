@@ -152,7 +152,7 @@ class Following:
 
 REPEATED = (
     *("task_id", "server_id", "command", "env", "working_dir", "timeout_seconds", "output_limit", "slot"),
-    *("created_by", "policy_version"),
+    *("created_by", "policy_version", "server_policy_id", "task_policy_id", "findings"),
 )
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from db import due
 from db.store import Store
-from runner import firing
+from runner import firing, ruling
 from runner.bus import CANCELS, EXECUTIONS, PENDING, SCHEDULE, SLOTS, Bus
 from runner.loop import Loop
 from runner.policy import Policy
@@ -25,10 +25,10 @@ class Scheduler(Loop):
         super().__init__(bus=bus)
         self.store = store
         self.clock = clock
-        self.refusal = firing.refusal_of(policy)
+        self.judge = ruling.judge_of(policy)
 
     async def tick(self) -> float:
-        fired = await self.store.run(firing.fire_due, self.clock(), self.refusal)
+        fired = await self.store.run(firing.fire_due, self.clock(), self.judge)
         if fired.tasks:
             self.bus.hint(SLOTS, *((PENDING, EXECUTIONS) if fired.started else ()))
             if fired.cancelled:

@@ -32,6 +32,8 @@ described(
         "TASK_PAUSED": "A task's schedule was paused.",
         "TASK_RESUMED": "A task's paused schedule goes on.",
         "TASK_DELETED": "A task was deleted.",
+        "SERVER_POLICY_SET": "The command policy of a server was set.",
+        "TASK_POLICY_SET": "The command policy of a task was set.",
         "EXECUTION_STARTED": "Somebody ran a task or a command. Scheduled runs are in the ledger.",
         "EXECUTION_CANCELLED": "Somebody asked that an execution stop.",
         "SIGN_IN_FAILED": "A wrong name or password was given.",

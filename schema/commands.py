@@ -7,10 +7,20 @@ from strawberry import ID
 
 from resolvers.errors import Language
 from runner.policy import Verdict
+from schema.inputs import EnvironmentVariable
 from schema.user_errors import Finding, UserError, finding
 
 TheCommand = Annotated[str, strawberry.argument(description="The command, as `createTask` takes it.")]
 WhereItRuns = Annotated[ID | None, strawberry.argument(description="The server on which it is to run.")]
+WhoseItIs = Annotated[
+    ID | None, strawberry.argument(description="The task that is to run it: what the task is allowed counts too.")
+]
+ItsEnvironment = Annotated[
+    list[EnvironmentVariable] | None, strawberry.argument(description="Its environment variables.")
+]
+ItsFolder = Annotated[
+    str | None, strawberry.argument(description="Where it is to run; the account's home if it is absent.")
+]
 
 
 @strawberry.type(description="What the command policy says of a command. It is a guard rail, not a sandbox.")

@@ -53,6 +53,9 @@ class ExecutionFilterInput:
     )
     created_from: datetime | None = strawberry.field(default=None, description="Asked for then or later.")
     created_to: datetime | None = strawberry.field(default=None, description="Asked for then or earlier.")
+    has_findings: bool | None = strawberry.field(
+        default=None, description="Those of which the command policy found something, or nothing."
+    )
 
 
 @strawberry.input(name="ScheduleSlotFilter", description="Which slots. What is absent or null filters nothing.")
@@ -107,6 +110,7 @@ def execution_filter(given: ExecutionFilterInput | None) -> ExecutionFilter:
         created_from=given.created_from,
         created_to=given.created_to,
         created_by=optional_number(("filter", "created_by"), given.created_by),
+        has_findings=given.has_findings,
     )
 
 

@@ -9,7 +9,7 @@ from strawberry.dataloader import DataLoader
 from db.executions import ExecutionFilter
 from db.slots import SlotFilter
 from db.tasks import TaskFilter
-from resolvers import executions, servers, slots, tasks, users
+from resolvers import executions, policies, servers, slots, tasks, users
 from resolvers.context import Context
 from resolvers.paging import PageRequest
 
@@ -41,6 +41,19 @@ class Loaders:
     @cached_property
     def executions(self) -> DataLoader[int, Any]:
         return DataLoader(self._executions)
+
+    @cached_property
+    def policies(self) -> DataLoader[int, Any]:
+        """By version."""
+        return DataLoader(self._policies)
+
+    @cached_property
+    def policies_of_servers(self) -> DataLoader[int, Any]:
+        return DataLoader(self._policies_of_servers)
+
+    @cached_property
+    def policies_of_tasks(self) -> DataLoader[int, Any]:
+        return DataLoader(self._policies_of_tasks)
 
     def slots_of_tasks(self, filter: SlotFilter, request: PageRequest) -> DataLoader[int, Any]:
         """The same page of each task's slots, by task id."""
@@ -80,3 +93,12 @@ class Loaders:
 
     async def _latest_executions(self, ids: list[int]) -> Sequence[Any]:
         return await executions.latest_of_tasks(self._ctx, ids)
+
+    async def _policies(self, ids: list[int]) -> Sequence[Any]:
+        return await policies.get_many(self._ctx, ids)
+
+    async def _policies_of_servers(self, ids: list[int]) -> Sequence[Any]:
+        return await policies.of_servers(self._ctx, ids)
+
+    async def _policies_of_tasks(self, ids: list[int]) -> Sequence[Any]:
+        return await policies.of_tasks(self._ctx, ids)

@@ -7,10 +7,11 @@ from typing import Any, TypeVar, cast
 
 import strawberry
 
-from resolvers import executions, pauses, personal_tokens, servers, sign_in, tasks, users
+from resolvers import executions, pauses, personal_tokens, policies, servers, sign_in, tasks, users
 from resolvers.errors import NotFound, ServiceError, Unauthenticated
 from schema import inputs, payloads, schedule_inputs
 from schema import personal_tokens as token_inputs
+from schema import policies as policy_inputs
 from schema.errors import TOP_LEVEL
 from schema.fields import resolved
 from schema.ids import number
@@ -112,6 +113,22 @@ class Mutation:
     async def delete_server(self, info: Info, input: inputs.DeleteServerInput) -> Any:
         server: Any = await servers.delete(info.context.ctx, number("id", input.id))
         return payloads.DeleteServerPayload(server=server)
+
+    @answering(
+        payloads.SetServerPolicyPayload,
+        "Set the command policy of a server: what it allows, forbids and how strictly. For admins.",
+    )
+    async def set_server_policy(self, info: Info, input: policy_inputs.SetServerPolicyInput) -> Any:
+        policy: Any = await policies.set_of_server(info.context.ctx, number("id", input.id), input.wanted())
+        return payloads.SetServerPolicyPayload(policy=policy)
+
+    @answering(
+        payloads.SetTaskPolicyPayload,
+        "Set the command policy of a task. What it allows counts until the task is changed. For admins.",
+    )
+    async def set_task_policy(self, info: Info, input: policy_inputs.SetTaskPolicyInput) -> Any:
+        policy: Any = await policies.set_of_task(info.context.ctx, number("id", input.id), input.wanted())
+        return payloads.SetTaskPolicyPayload(policy=policy)
 
     @answering(payloads.CreateTaskPayload, "Create a task; `@once` also starts a run. For operators.")
     async def create_task(self, info: Info, input: inputs.CreateTaskInput) -> Any:

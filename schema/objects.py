@@ -17,9 +17,11 @@ from schema.enums import CredentialKind, Mode, Reason, Role, State, Trigger
 from schema.fields import resolved
 from schema.filters import Executions, Slots, Tasks, execution_filter, slot_filter, task_filter
 from schema.operation import Info
+from schema.policies import CommandPolicy
 from schema.scalars import Long
 from schema.schedule_words import Note, SlotOutcome
 from schema.schedules import Blackout, Count, ScheduledRun, ScheduleTerms, blackout, scheduled
+from schema.user_errors import Finding, kept_finding
 
 
 @strawberry.type(description="Who may sign in.")
@@ -51,6 +53,10 @@ class Server:
     @resolved(list[Blackout], "Windows in which its schedules start nothing.")
     def blackouts(self: Any) -> list[Blackout]:
         return [blackout(window) for window in self.blackouts]
+
+    @resolved(CommandPolicy | None, "What admins have changed of the command policy for it; null if nothing.")
+    def policy(self: Any, info: Info) -> Any:
+        return info.context.loaders.policies_of_servers.load(self.id)
 
     @resolved(User | None, "Who registered it.")
     def created_by(self: Any, info: Info) -> Any:
@@ -111,6 +117,10 @@ class Task:
     @resolved(User | None, "Who last changed it, or created it: its scheduled runs go in their name.")
     def updated_by(self: Any, info: Info) -> Any:
         return info.context.loaders.users.load(in_name_of(self))
+
+    @resolved(CommandPolicy | None, "What admins have changed of the command policy for it; null if nothing.")
+    def policy(self: Any, info: Info) -> Any:
+        return info.context.loaders.policies_of_tasks.load(self.id)
 
     @resolved(ScheduleTerms, "How its slots become runs.")
     def terms(self: Any) -> Any:
@@ -187,7 +197,16 @@ class Execution:
     stdout_bytes: Long = strawberry.field(description="How much of its standard output is stored.")
     stderr_bytes: Long = strawberry.field(description="How much of its standard error is stored.")
     truncated: bool = strawberry.field(description="Whether there was more output than the limit.")
-    policy_version: str | None = strawberry.field(description="The command policy that it was checked against.")
+    policy_version: str | None = strawberry.field(description="The command policy that it was checked against last.")
+
+    @resolved(list[CommandPolicy], "What admins had changed of that: the server's version and the task's, if any.")
+    async def policies(self: Any, info: Info) -> Any:
+        ids = [id for id in (self.server_policy_id, self.task_policy_id) if id is not None]
+        return [row for row in await info.context.loaders.policies.load_many(ids) if row is not None]
+
+    @resolved(list[Finding], "What the command policy found: warnings, and in the mode AUDIT what it would refuse.")
+    def findings(self: Any, info: Info) -> list[Finding]:
+        return [kept_finding(item, info.context.ctx.language) for item in self.findings or ()]
 
     @resolved(Task | None, "Its task; null for an ad-hoc run.")
     def task(self: Any, info: Info) -> Any:

@@ -4,6 +4,7 @@ import strawberry
 
 from schema.objects import Execution, Server, Task, User
 from schema.personal_tokens import PersonalToken
+from schema.policies import CommandPolicy
 from schema.user_errors import UserError
 
 
@@ -109,3 +110,13 @@ class CancelExecutionPayload(Payload):
     execution: Execution | None = strawberry.field(
         default=None, description="The execution; `executionOutput` tells how it ends."
     )
+
+
+@strawberry.type(description="The answer to `setServerPolicy`.")
+class SetServerPolicyPayload(Payload):
+    policy: CommandPolicy | None = strawberry.field(default=None, description="The policy as it is now.")
+
+
+@strawberry.type(description="The answer to `setTaskPolicy`.")
+class SetTaskPolicyPayload(Payload):
+    policy: CommandPolicy | None = strawberry.field(default=None, description="The policy as it is now.")

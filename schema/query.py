@@ -7,11 +7,19 @@ from typing import Annotated, Any
 import strawberry
 from strawberry import ID
 
-from resolvers import audit, commands, executions, personal_tokens, schedules, servers, slots, tasks, users
+from resolvers import audit, commands, executions, personal_tokens, policies, schedules, servers, slots, tasks, users
 from resolvers.errors import Invalid, NotFound, ScheduleInvalid, TooLarge
 from resolvers.inputs import PreviewSchedule
 from schema.audit import AuditEvent, AuditEvents, audit_filter
-from schema.commands import CommandVerdict, TheCommand, WhereItRuns, told
+from schema.commands import (
+    CommandVerdict,
+    ItsEnvironment,
+    ItsFolder,
+    TheCommand,
+    WhereItRuns,
+    WhoseItIs,
+    told,
+)
 from schema.connection import (
     After,
     Before,
@@ -38,9 +46,12 @@ from schema.filters import (
     task_filter,
 )
 from schema.ids import number, optional_number
+from schema.inputs import environment
 from schema.objects import Execution, Server, Slot, Task, User
 from schema.operation import Info
 from schema.personal_tokens import PersonalToken
+from schema.policies import CommandPolicy, Policies, PolicyRule, RulesOf, policy_filter
+from schema.policies import told as told_rule
 from schema.schedule_words import Dst
 from schema.schedules import Count, SchedulePreview, scheduled
 from schema.user_errors import user_error
@@ -185,10 +196,45 @@ class Query:
         return SchedulePreview(description_en=found.words.en, description_zh=found.words.zh, runs=scheduled(found.runs))
 
     @resolved(CommandVerdict, "What the command policy says of a command. Nothing is stored and nothing runs.")
-    async def check_command(self, info: Info, command: TheCommand, server_id: WhereItRuns = None) -> CommandVerdict:
+    async def check_command(
+        self,
+        info: Info,
+        command: TheCommand,
+        server_id: WhereItRuns = None,
+        task_id: WhoseItIs = None,
+        env: ItsEnvironment = None,
+        working_dir: ItsFolder = None,
+    ) -> CommandVerdict:
         ctx = info.context.ctx
         try:
-            verdict = await commands.check_command(ctx, command, optional_number("server_id", server_id))
+            draft = commands.Draft(
+                command=command,
+                env=environment(env or ()),
+                working_dir=working_dir,
+                server_id=optional_number("server_id", server_id),
+                task_id=optional_number("task_id", task_id),
+            )
+            verdict = await commands.check_command(ctx, draft)
         except (Invalid, NotFound, TooLarge) as error:
             return CommandVerdict(errors=[user_error(error, ctx.language)])
         return told(verdict, ctx.language)
+
+    @resolved(list[PolicyRule], "The rules of the command policy.")
+    async def policy_rules(self, info: Info, server_id: RulesOf = None) -> list[PolicyRule]:
+        id = optional_number("server_id", server_id)
+        return [told_rule(rule) for rule in await policies.rules_of(info.context.ctx, id)]
+
+    @resolved(
+        Connection[CommandPolicy], "Versions of command policies, the newest first, a page at a time. For admins."
+    )
+    async def command_policies(
+        self,
+        info: Info,
+        filter: Policies = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Any:
+        request = Place(first, after, last, before).newest_first(None)
+        return Connection(found=await policies.page(info.context.ctx, policy_filter(filter), request))

@@ -1,5 +1,7 @@
 """The caller's mistakes, as a mutation's payload tells them."""
 
+from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import strawberry
@@ -101,3 +103,8 @@ def finding(item: Any, language: Language) -> Finding:
         text=item.text,
         via=list(item.via),
     )
+
+
+def kept_finding(item: Mapping[str, Any], language: Language) -> Finding:
+    """One that was recorded with an execution."""
+    return finding(SimpleNamespace(**item), language)

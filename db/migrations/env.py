@@ -2,8 +2,7 @@
 
 from alembic import context
 
-import db.access_models  # so that its tables are known
-import db.secret_models  # noqa: F401
+from db import access_models, policy_models, secret_models  # noqa: F401 - so that their tables are known
 from db.models import User
 from db.rows import table_of
 

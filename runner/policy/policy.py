@@ -12,6 +12,7 @@ from runner.policy.machine import Machine
 from runner.policy.rules import book as books
 from runner.policy.rules import environment
 from runner.policy.rules.book import Book
+from runner.policy.rules.when import RuleFault
 from runner.policy.tuning import Tuning, extended
 from runner.policy.verdict import Finding, Mode, Severity, Verdict
 
@@ -30,6 +31,11 @@ class Asked:
     env: Mapping[str, str]
     working_dir: str | None = None
     stdin: str | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing but its text decides what it does."""
+        return not self.env and self.working_dir in (None, HOME) and self.stdin is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +67,24 @@ class Policy:
         """What the policy says of a command that /bin/sh runs with these variables. Costs no more than its bounds.
 
         `working_dir` is where it starts (`~` is the home directory); relative paths are not judged where it is None.
-        Raises RuleFault when the extra rules of `tuning` cannot be read.
         """
         mode = mode or self.mode
-        book = extended(self.book, tuning.extra) if tuning.extra else self.book
+        book, readable = tuned(self.book, tuning)
         asked = Asked(command=command, env=env or {}, working_dir=working_dir, stdin=stdin)
-        hits = {(hit.rule, hit.span): hit for hit in found(asked, book)}
+        hits = {(hit.rule, hit.span): hit for hit in (*readable, *found(asked, book))}
         ordered = sorted(hits.values(), key=lambda hit: (hit.span, hit.rule))
         findings = tuple(finding(command, hit, severity(book, hit.rule, mode, asked, tuning), book) for hit in ordered)
         return Verdict(findings=findings, version=version(book, mode, tuning), mode=mode)
+
+
+def tuned(book: Book, tuning: Tuning) -> tuple[Book, tuple[Hit, ...]]:
+    """The book with the extra rules, and the hit of those that this version cannot read."""
+    try:
+        for extra in tuning.extra:
+            book = extended(book, extra)
+    except RuleFault:
+        return book, (Hit("syntax.extra-rules", (0, 0), ()),)
+    return book, ()
 
 
 def version(book: Book, mode: Mode, tuning: Tuning) -> str:
@@ -80,7 +95,7 @@ def version(book: Book, mode: Mode, tuning: Tuning) -> str:
 
 
 def severity(book: Book, rule: str, mode: Mode, asked: Asked, tuning: Tuning) -> Severity:
-    if asked.command.strip() in tuning.commands or tuning.allows(rule):
+    if tuning.allows(rule) or (asked.command.strip() in tuning.commands and asked.is_plain):
         return "warn"
     return book.rules[rule].severity_in(mode)
 

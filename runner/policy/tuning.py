@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from runner.policy.rules import repeats
 from runner.policy.rules.book import Book, Rule, indexed
 from runner.policy.rules.globs import regex
 from runner.policy.rules.when import RuleFault, pattern
@@ -15,40 +16,67 @@ MOST_EXTRA = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tuning:
-    """`allow` names rules, `*` standing for any part, whose findings are only warnings; `commands` are allowed as such.
+    """`allow` names rules, `*` standing for any part, whose findings are only warnings.
 
-    `extra` holds more rules, written as in the files of `runner/policy/rules`.
+    `commands` are allowed word for word, where they run in the home directory without an environment. `extra` holds
+    texts with more rules, each written as in the files of `runner/policy/rules`; they only ever forbid more.
     """
 
     allow: tuple[str, ...] = ()
     commands: tuple[str, ...] = ()
-    extra: str = ""
+    extra: tuple[str, ...] = ()
 
     def allows(self, rule: str) -> bool:
-        return any(pattern(regex(name)).fullmatch(rule) for name in self.allow)
+        return any(covers(name, rule) for name in self.allow)
+
+
+@lru_cache(maxsize=4096)
+def covers(name: str, rule: str) -> bool:
+    """Whether a name of an allow-list stands for the rule."""
+    return pattern(regex(name)).fullmatch(rule) is not None
 
 
 @lru_cache(maxsize=256)
 def extended(book: Book, extra: str) -> Book:
     """The book with the extra rules. Raises RuleFault when they cannot be read."""
     more = parsed(extra)
+    for rule in more:
+        for unknown in frozenset().union(*(condition.paths for condition in rule.when)) - book.classes.names:
+            raise RuleFault(f"{named(rule.id, extra)}: there is no class of paths {unknown!r}")
     rules = {**book.rules, **{rule.id: joined(book.rules.get(rule.id), rule) for rule in more}}
-    return book.replaced(**indexed(list(rules.values())))
+    return book.replaced(**indexed(list(rules.values())), matched={})
 
 
 def joined(before: Rule | None, rule: Rule) -> Rule:
-    """A rule of the package keeps its conditions when more are added to it."""
-    return rule if before is None else rule.with_more(before.when)
+    """A rule that is there keeps its conditions, its words and its severities when more are added to it."""
+    return rule if before is None else before.with_more(rule)
 
 
 def parsed(extra: str) -> list[Rule]:
+    """The rules of the text. Raises RuleFault, which says where."""
     if len(extra) > LONGEST_EXTRA:
-        raise RuleFault(f"extra rules must have at most {LONGEST_EXTRA} characters")
+        raise RuleFault(f"must have at most {LONGEST_EXTRA} characters")
     try:
         tables: dict[str, Any] = tomllib.loads(extra)
-        rules = [Rule.read(name, table) for name, table in tables.items()]
-    except (tomllib.TOMLDecodeError, KeyError, TypeError, AttributeError) as error:
-        raise RuleFault(f"extra rules cannot be read: {error}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise RuleFault(f"cannot be read as TOML: {error}") from None
+    rules = [of_table(name, table, extra) for name, table in tables.items()]
     if sum(len(rule.when) for rule in rules) > MOST_EXTRA:
-        raise RuleFault(f"extra rules must have at most {MOST_EXTRA} conditions")
+        raise RuleFault(f"must have at most {MOST_EXTRA} conditions")
     return rules
+
+
+def of_table(name: str, table: Any, extra: str) -> Rule:
+    try:
+        rule = Rule.checked(name, table)
+        repeats.refuse_slow(table)
+    except RuleFault as fault:
+        raise RuleFault(f"{named(name, extra)}: {fault}") from None
+    return rule
+
+
+def named(name: str, extra: str) -> str:
+    """The rule, and the line at which it begins."""
+    lines = enumerate(extra.splitlines(), 1)
+    found = next((number for number, line in lines if line.lstrip().startswith("[") and name in line), None)
+    return f"rule {name!r}" + (f" (line {found})" if found else "")

@@ -86,6 +86,12 @@ CASES: dict[str, Case] = {
         after={"command": "uptime", "trigger": "api", "env": ["A_SECRET"]},
     ),
     "cancelExecution": Case("execution-cancelled", "operator", {"id": "RUN"}, after={"outcome": "cancelled"}),
+    "setServerPolicy": Case(
+        "server-policy-set", "admin", {"id": "SERVER", "allow": ["fs.dd"]}, after={"allow": ["fs.dd"], "version": ...}
+    ),
+    "setTaskPolicy": Case(
+        "task-policy-set", "admin", {"id": "TASK", "mode": "STRICT"}, after={"mode": "strict", "extra": ""}
+    ),
     "deleteServer": Case("server-deleted", "admin", {"id": "SERVER"}, before={"name": "a server", "port": 2222}),
     "createPersonalToken": Case(
         "token-created", "viewer", {"name": "for ci", "scope": "READ"}, after={"name": "for ci", "scope": "read"}

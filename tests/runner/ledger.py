@@ -14,6 +14,8 @@ from db.rows import all_of, change, table_of
 from db.store import Store, open_store
 from runner.firing import Fired, fire_due
 from runner.follow_ups import follow_up
+from runner.policy import Finding, Severity, Verdict
+from runner.ruling import Judge, Ruling
 from runner.terms import Terms
 from tests.db import rows
 from tests.runner.stores import Database
@@ -27,13 +29,24 @@ def at(seconds: float) -> datetime:
     return NOON + timedelta(seconds=seconds)
 
 
-def allowed(task: Task) -> str | None:
-    """A command policy that refuses nothing."""
-    return None
+def judged(severity: Severity) -> Judge:
+    """A command policy that says the same of every task."""
+    finding = Finding(
+        rule="test.rule",
+        severity=severity,
+        message_en="not today",
+        message_zh="今天不行",
+        start=0,
+        end=1,
+        line=1,
+        column=1,
+        text="x",
+    )
+    ruling = Ruling(verdict=Verdict(findings=(finding,), version="1"))
+    return lambda conn, tasks: {task.id: ruling for task in tasks}
 
 
-def refused(task: Task) -> str | None:
-    return "test.rule: not today"
+allowed, refused = judged("warn"), judged("deny")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +75,9 @@ class Ledger:
         assert found is not None
         return found
 
-    async def fire(self, seconds: float, refusal: Any = allowed) -> Fired:
+    async def fire(self, seconds: float, judge: Judge = allowed) -> Fired:
         """One transaction of a scheduler at `seconds` after noon."""
-        return await self.store.run(fire_due, at(seconds), refusal)
+        return await self.store.run(fire_due, at(seconds), judge)
 
     async def fire_at(self, now: datetime) -> Fired:
         return await self.store.run(fire_due, now, allowed)

@@ -67,7 +67,7 @@ async def test_a_schedule_that_cannot_be_read_is_stopped_with_a_line_and_holds_u
 
 async def test_what_the_command_policy_refuses_leaves_its_finding(ledger: Ledger) -> None:
     task = await ledger.task("* * * * *", next_run=at(60))
-    await ledger.fire(60, refusal=refused)
+    await ledger.fire(60, judge=refused)
     (line,) = await ledger.lines(task)
     assert (line.outcome, line.reason, line.execution_id) == ("refused-by-policy", "test.rule: not today", None)
     assert await ledger.runs(task) == []

@@ -17,10 +17,12 @@ def upgrade() -> None:
     """Each feature's tables and columns, a function each."""
     add_secrets()
     add_rights()
+    add_policies()
 
 
 def downgrade() -> None:
     """The same, from the last to the first."""
+    remove_policies()
     drop_rights()
     drop_secrets()
 
@@ -105,3 +107,38 @@ def create_server_tags() -> None:
     op.bulk_insert(
         table, [{"server_id": id, "tag": tag} for id, tags in found for tag in dict.fromkeys(json.loads(tags))]
     )
+
+
+def add_policies() -> None:
+    """What admins change of the command policy, and on executions which of it judged them and what it found."""
+    op.create_table(
+        "policy_versions",
+        sa.Column("id", BigId, autoincrement=True, nullable=False),
+        sa.Column("server_id", BigId, nullable=True),
+        sa.Column("task_id", BigId, nullable=True),
+        sa.Column("mode", sa.String(length=16), nullable=True),
+        sa.Column("allow", JsonText(), nullable=False),
+        sa.Column("commands", JsonText(), nullable=False),
+        sa.Column("extra", sa.Text(), nullable=False),
+        sa.Column("subject", sa.String(length=64), nullable=True),
+        sa.Column("created_by", BigId, nullable=False),
+        sa.Column("created_at", UtcTime(), nullable=False),
+        sa.ForeignKeyConstraint(["server_id"], ["servers.id"]),
+        sa.ForeignKeyConstraint(["task_id"], ["tasks.id"]),
+        sa.ForeignKeyConstraint(["created_by"], ["users.id"]),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("ix_policy_versions_server", "policy_versions", ["server_id", "id"])
+    op.create_index("ix_policy_versions_task", "policy_versions", ["task_id", "id"])
+    op.add_column("task_executions", sa.Column("server_policy_id", sa.BigInteger(), nullable=True))
+    op.add_column("task_executions", sa.Column("task_policy_id", sa.BigInteger(), nullable=True))
+    op.add_column("task_executions", sa.Column("findings", JsonText(), nullable=True))
+    found = sa.text("findings IS NOT NULL")
+    op.create_index("ix_executions_findings", "task_executions", ["id"], sqlite_where=found, postgresql_where=found)
+
+
+def remove_policies() -> None:
+    op.drop_index("ix_executions_findings", "task_executions")
+    for name in ("findings", "task_policy_id", "server_policy_id"):
+        op.drop_column("task_executions", name)
+    op.drop_table("policy_versions")

@@ -1,12 +1,13 @@
 """The rules as data: what they say to a person, how severe they are, and when they are broken."""
 
 import hashlib
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from importlib import resources
 from importlib.resources.abc import Traversable
-from typing import Any
+from typing import Any, get_args
 
 from runner.policy.following import patterns
 from runner.policy.following.shell import Argv, Shell
@@ -16,7 +17,7 @@ from runner.policy.programs.wrappers import Wrapper
 from runner.policy.rules import when
 from runner.policy.rules.call import Call
 from runner.policy.rules.classes import Classes
-from runner.policy.rules.when import When
+from runner.policy.rules.when import RuleFault, When
 from runner.policy.verdict import Mode, Severity
 
 TABLES = ("options", "paths", "known", "wrappers")
@@ -24,6 +25,15 @@ FILES = ("privilege", "fs", "system", "network", "credentials", "dynamic")
 ANY = "*"
 MOST_MATCHED = 1024
 KINDS = ("ext2", "ext3", "ext4", "xfs", "btrfs", "vfat", "fat", "ntfs", "f2fs", "exfat", "minix", "msdos", "jfs")
+
+
+NAME = re.compile(r"[a-z][a-z0-9-]*\.[a-z][a-z0-9.-]*")
+FIELDS = frozenset({"severity", "strict", "en", "zh", "when"})
+LONGEST_WORDS = 500
+
+
+def severer(one: Severity, other: Severity) -> Severity:
+    return "deny" if "deny" in (one, other) else "warn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +53,32 @@ class Rule:
         conditions = tuple(when.read(condition) for condition in table.get("when", ()))
         return cls(name, severity, table.get("strict", severity), table["en"], table["zh"], conditions)
 
+    @classmethod
+    def checked(cls, name: str, table: Any) -> "Rule":
+        """Of a table that anybody may have written. Raises RuleFault."""
+        if not isinstance(table, Mapping) or not NAME.fullmatch(name):
+            raise RuleFault('must be a table with a name such as ["site.no-restarts"]')
+        if unknown := set(table) - FIELDS:
+            raise RuleFault(f"unknown field {min(unknown)!r}: there are {', '.join(sorted(FIELDS))}")
+        if not all(isinstance(table.get(word), str) and 0 < len(table[word]) <= LONGEST_WORDS for word in ("en", "zh")):
+            raise RuleFault(f"needs 'en' and 'zh': what it says to people, at most {LONGEST_WORDS} characters each")
+        if not {table.get("severity", "deny"), table.get("strict", "deny")} <= set(get_args(Severity)):
+            raise RuleFault("'severity' and 'strict' must be \"deny\" or \"warn\"")
+        conditions = table.get("when")
+        if not isinstance(conditions, list) or not conditions:
+            raise RuleFault("needs 'when': a list of conditions")
+        for condition in conditions:
+            when.check_types(condition)
+        return cls.read(name, table)
+
     @property
     def programs(self) -> tuple[str, ...]:
         return tuple(name for condition in self.when for name in condition.programs)
 
-    def with_more(self, conditions: tuple[When, ...]) -> "Rule":
-        return replace(self, when=(*conditions, *self.when))
+    def with_more(self, more: "Rule") -> "Rule":
+        """Broken also where `more` is, and as severe as the severer of the two."""
+        severity, strict = severer(self.severity, more.severity), severer(self.strict, more.strict)
+        return replace(self, severity=severity, strict=strict, when=(*self.when, *more.when))
 
     def severity_in(self, mode: Mode) -> Severity:
         return self.strict if mode == "strict" else self.severity

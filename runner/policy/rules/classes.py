@@ -15,6 +15,8 @@ EVERYTHING = re.compile(
 )
 """A last name that stands for all, or nearly all, in a directory."""
 REMEMBERED = 4096
+FOLLOWING = frozenset({"contents", "found", "found-root"})
+"""Classes that follow from others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,10 @@ class Classes:
     @classmethod
     def read(cls, text: str) -> "Classes":
         return cls({name: PathClass.of(table) for name, table in tomllib.loads(text).items()})
+
+    @property
+    def names(self) -> frozenset[str]:
+        return FOLLOWING.union(self.by_name)
 
     def of(self, path: str) -> frozenset[str]:
         """The names of the classes that a resolved path is of."""

@@ -64,6 +64,31 @@ def read(table: Mapping[str, Any]) -> When:
     )
 
 
+PLACES = frozenset({"any", "first", "rest", "target", "sources", "args", "data"})
+REDIRECTS = frozenset({"read", "write", "overwrite", "empty"})
+
+
+def check_types(table: Any) -> None:
+    """Of a condition that anybody may have written. Raises RuleFault."""
+    if not isinstance(table, Mapping):
+        raise RuleFault('a condition must be a table: { program = "…" }')
+    for name, given in table.items():
+        if not isinstance(given, int if name == "least" else str):
+            raise RuleFault(f"{name!r} must be {'a number' if name == 'least' else 'a text'}")
+    for name, known in (("at", PLACES), ("redirect", REDIRECTS)):
+        if name in table and table[name] not in known:
+            raise RuleFault(f"{name!r} must be one of {', '.join(sorted(known))}")
+    for name, needed in (
+        ("value", "match"),
+        ("match", "value"),
+        ("redirect", "path"),
+        ("value_path", "path"),
+        ("at", "path"),
+    ):
+        if name in table and needed not in table:
+            raise RuleFault(f"{name!r} needs {needed!r}")
+
+
 def names(text: str) -> frozenset[str]:
     return frozenset(text.split())
 

@@ -1,0 +1,39 @@
+"""The table of what admins change of the command policy."""
+
+from datetime import datetime
+
+from sqlalchemy import Column, Index, String, Text, text
+from sqlmodel import Field, SQLModel
+
+from db.columns import JsonText, id_column, reference, time_column
+from db.models import TaskExecution
+from db.rows import table_of
+
+
+class PolicyVersion(SQLModel, table=True):
+    """The command policy of one server or one task. Each change adds a row and none is ever changed: the newest counts.
+
+    `subject` is a digest of the task as it was, to which what is allowed is bound.
+    """
+
+    __tablename__ = "policy_versions"
+    __table_args__ = (
+        Index("ix_policy_versions_server", "server_id", "id"),
+        Index("ix_policy_versions_task", "task_id", "id"),
+    )
+
+    id: int = Field(sa_column=id_column())
+    server_id: int | None = Field(sa_column=reference("servers.id", nullable=True))
+    task_id: int | None = Field(sa_column=reference("tasks.id", nullable=True))
+    mode: str | None = Field(sa_column=Column(String(16)))
+    allow: list[str] = Field(sa_column=Column(JsonText, nullable=False))
+    commands: list[str] = Field(sa_column=Column(JsonText, nullable=False))
+    extra: str = Field(sa_column=Column(Text, nullable=False))
+    subject: str | None = Field(sa_column=Column(String(64)))
+    created_by: int = Field(sa_column=reference("users.id"))
+    created_at: datetime = Field(sa_column=time_column())
+
+
+FOUND = text("findings IS NOT NULL")
+Index("ix_executions_findings", table_of(TaskExecution).c.id, sqlite_where=FOUND, postgresql_where=FOUND)
+"""Executions of which the policy found something."""
