@@ -128,9 +128,7 @@ class Task(SQLModel, table=True):
 class TaskExecution(SQLModel, table=True):
     """One run of a command. The row is the job: who claims it drives it, and a driver's every write names its fence.
 
-    `secret_env` and `sealed_env` are as in its task; `sealed_run` is what its start made of them. The sealed ones go
-    when it ends.
-    `policy_version` and the two ids of `policy_versions` say which rules judged it last, `findings` what they found.
+    `secret_env` and `sealed_env` are as in its task, `sealed_run` what its start made of them; both go when it ends.
     """
 
     __tablename__ = "task_executions"
