@@ -1,5 +1,7 @@
-"""The `sshcast` command, run as a person runs it: in a process of its own, on a data folder of its own."""
+"""The `sshcast` command on a data folder of its own: in a process as a person runs it, or within the test's."""
 
+import io
+import logging
 import os
 import signal
 import socket
@@ -7,11 +9,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx2
+import pytest
+import structlog
+
+from sshcast.cli import main
 
 ROOT = Path(__file__).parent.parent
 START_SECONDS = 90.0
@@ -39,6 +45,28 @@ class Commands:
             command, cwd=ROOT, env=self.environment(), input=given, capture_output=True, timeout=timeout
         )
 
+    def within(self, *args: str, stdin: str = "") -> "subprocess.CompletedProcess[bytes]":
+        """What `run` does, in this process: for what a process of its own would show no better, at a tenth of its time.
+
+        Not for what signals, the environment's libraries or the end of a process have a part in.
+        """
+        given = io.TextIOWrapper(io.BytesIO(stdin.encode()))
+        out, err = (io.TextIOWrapper(io.BytesIO(), write_through=True) for _ in range(2))
+        with (
+            pytest.MonkeyPatch.context() as patch,
+            redirect_stdout(out),
+            redirect_stderr(err),
+            what_main_changes_kept(),
+        ):
+            patch.setattr(sys, "argv", ["sshcast", *args])
+            patch.setattr(sys, "stdin", given)
+            for name, value in self.environment().items():
+                patch.setenv(name, value)
+            with pytest.raises(SystemExit) as exit:
+                main()
+        shown = (stream.buffer.getvalue() for stream in (out, err))
+        return subprocess.CompletedProcess(args, int(exit.value.code or 0), *shown)
+
     def output(self, *args: str, stdin: str = "") -> str:
         """What a command that must succeed prints, stripped."""
         done = self.run(*args, stdin=stdin)
@@ -58,6 +86,19 @@ class Commands:
             finally:
                 process.send_signal(signal.SIGTERM)
                 assert process.wait(30) == 0
+
+
+@contextmanager
+def what_main_changes_kept() -> Iterator[None]:
+    """A process of its own would take its mask and its log with it."""
+    root, mask, log = logging.getLogger(), os.umask(0o077), structlog.get_config()
+    handlers, level = root.handlers, root.level
+    try:
+        yield
+    finally:
+        os.umask(mask)
+        structlog.configure(**log)
+        root.handlers, root.level = handlers, level
 
 
 def wait_until_ready(url: str, process: "subprocess.Popen[bytes]") -> None:
