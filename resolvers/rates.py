@@ -16,6 +16,7 @@ MOST_KEYS = 10_000
 # Seconds of its rate that a bucket holds: what may come at once.
 BURST_SECONDS = 20
 BURST_SECONDS_OF_REFUSALS = 500
+REQUESTS_A_SECOND_OF_WORK = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,10 @@ class Buckets:
             self._full_at.popitem(last=False)
         return 0.0
 
+    def owe(self, key: Hashable, count: float) -> None:
+        """Take what is used up already, however little is left."""
+        self._full_at[key] = max(self._clock(), self._full_at.get(key, 0.0)) + count * self._each
+
     def __len__(self) -> int:
         return len(self._full_at)
 
@@ -77,6 +82,13 @@ class Rates:
     def stranger(self, address: str) -> None:
         """RateLimited when too much came from this address without a good token."""
         checked(self.strangers.take(group_of(address)))
+
+    def work(self, user_id: int | None, address: str, seconds: float) -> None:
+        """What was asked for took so much work before it could be begun: that counts as further requests."""
+        if user_id is None:
+            self.strangers.owe(group_of(address), seconds * REQUESTS_A_SECOND_OF_WORK)
+        else:
+            self.requests.owe(user_id, seconds * REQUESTS_A_SECOND_OF_WORK)
 
     def refusal(self, user_id: int) -> None:
         """RateLimited when this user was refused too often: what they try is no longer looked at, nor written down."""

@@ -1,6 +1,6 @@
 """Documents, parsed, measured and validated once a text."""
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,9 +12,12 @@ from graphql import (
     FragmentSpreadNode,
     GraphQLError,
     GraphQLSchema,
+    GraphQLSyntaxError,
     InlineFragmentNode,
     OperationDefinitionNode,
     SelectionSetNode,
+    Token,
+    TokenKind,
     parse,
     validate,
 )
@@ -24,7 +27,10 @@ from schema.limits import Limits, Measure, Size, check, fragments_of
 
 MOST_DOCUMENTS = 512
 LONGEST_KEPT = 16 * 1024
-MOST_ERRORS = 20
+MOST_ERRORS = 10
+LONGEST_TEXT = 128 * 1024
+# Python refuses to make an integer of thousands of digits, and graphql-core takes that for a fault of ours.
+LONGEST_NUMBER = 400
 
 
 class Refused(Exception):
@@ -55,11 +61,10 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class DocumentOperation:
-    """An operation, the names of its root fields, how many they are, and whether its size depends on its variables."""
+    """An operation, how often it has which root field, and whether its size depends on its variables."""
 
     node: OperationDefinitionNode
-    roots: frozenset[str]
-    root_count: int
+    roots: Counter[str]
     sized_by_variable: bool
 
 
@@ -73,11 +78,17 @@ class Documents:
 
     def get(self, text: str, *, hide_suggestions: bool) -> Document:
         """The document; Refused or TooComplex when it is not one that may run."""
+        found = self.kept(text)
+        return found or self.keep(text, self.prepared(text, hide_suggestions=hide_suggestions))
+
+    def kept(self, text: str) -> Document | None:
+        """The document, if it was prepared before."""
         found = self._kept.get(text)
         if found is not None:
             self._kept.move_to_end(text)
-            return found
-        made = self._prepared(text, hide_suggestions=hide_suggestions)
+        return found
+
+    def keep(self, text: str, made: Document) -> Document:
         if len(text) <= LONGEST_KEPT:
             self._kept[text] = made
             if len(self._kept) > MOST_DOCUMENTS:
@@ -87,7 +98,8 @@ class Documents:
     def size(self, document: Document, operation: DocumentOperation, variables: Mapping[str, Any]) -> Size:
         return Measure(self._schema, fragments_of(document.node), variables).operation(operation.node)
 
-    def _prepared(self, text: str, *, hide_suggestions: bool) -> Document:
+    def prepared(self, text: str, *, hide_suggestions: bool) -> Document:
+        """As `get`, and always anew. It touches nothing of ours, so a thread may do it."""
         node = self._parsed(text)
         fragments = fragments_of(node)
         operations = [item for item in node.definitions if isinstance(item, OperationDefinitionNode)]
@@ -100,8 +112,11 @@ class Documents:
         return Document(node, measured)
 
     def _parsed(self, text: str) -> DocumentNode:
+        if len(text) > LONGEST_TEXT:
+            most = LONGEST_TEXT
+            raise TooComplex(f"The document has more than {most} characters.", f"查询超过 {most} 个字符。")
         try:
-            return parse(text, max_tokens=self._limits.tokens)
+            return with_short_numbers(parse(text, max_tokens=self._limits.tokens))
         except GraphQLError as error:
             if "more than" in error.message:
                 most = self._limits.tokens
@@ -116,49 +131,48 @@ class Documents:
         measure = Measure(self._schema, fragments, {})
         try:
             check(measure.operation(node), self._limits)
-            count = root_count(node.selection_set, fragments, {})
+            roots = root_fields(node.selection_set, fragments, {})
         except RecursionError:
             raise nested_too_deeply() from None
-        roots = root_fields(node.selection_set, fragments)
-        return DocumentOperation(node, roots, count, measure.sized_by_variable)
+        return DocumentOperation(node, roots, measure.sized_by_variable)
+
+
+def with_short_numbers(node: DocumentNode) -> DocumentNode:
+    """The document, if none of its numbers is beyond all measure."""
+    assert node.loc is not None
+    token: Token | None = node.loc.start_token
+    while token is not None:
+        if token.kind in (TokenKind.INT, TokenKind.FLOAT) and token.end - token.start > LONGEST_NUMBER:
+            words = f"A number is longer than {LONGEST_NUMBER} characters."
+            raise GraphQLSyntaxError(node.loc.source, token.start, words)
+        token = token.next
+    return node
 
 
 def nested_too_deeply() -> TooComplex:
     return TooComplex("The document is nested too deeply.", "查询嵌套过深。")
 
 
-def root_fields(selections: SelectionSetNode, fragments: Mapping[str, FragmentDefinitionNode]) -> frozenset[str]:
-    """The names of the fields at the top, each fragment looked into once."""
-    found: set[str] = set()
-    seen: set[str] = set()
-    todo = [selections]
-    while todo:
-        for node in todo.pop().selections:
-            if isinstance(node, FieldNode):
-                found.add(node.name.value)
-            elif isinstance(node, InlineFragmentNode):
-                todo.append(node.selection_set)
-            elif isinstance(node, FragmentSpreadNode) and node.name.value not in seen:
-                seen.add(node.name.value)
-                todo.extend([fragments[node.name.value].selection_set] if node.name.value in fragments else [])
-    return frozenset(found)
-
-
-def root_count(
-    selections: SelectionSetNode, fragments: Mapping[str, FragmentDefinitionNode], known: dict[str, int]
-) -> int:
-    """How many fields are at the top, those of a fragment as often as it is spread; each is counted once."""
-    count = 0
+def root_fields(
+    selections: SelectionSetNode, fragments: Mapping[str, FragmentDefinitionNode], known: dict[str, Counter[str]]
+) -> Counter[str]:
+    """The names of the fields at the top, and how often each is there; a fragment is looked into once."""
+    found: Counter[str] = Counter()
     for node in selections.selections:
         if isinstance(node, FieldNode):
-            count += 1
+            found[node.name.value] += 1
         elif isinstance(node, InlineFragmentNode):
-            count += root_count(node.selection_set, fragments, known)
+            found += root_fields(node.selection_set, fragments, known)
         elif isinstance(node, FragmentSpreadNode):
-            name = node.name.value
-            if name not in known:
-                known[name] = 0  # a cycle adds nothing; validation refuses it
-                if name in fragments:
-                    known[name] = root_count(fragments[name].selection_set, fragments, known)
-            count += known[name]
-    return count
+            found += fragment_fields(node.name.value, fragments, known)
+    return found
+
+
+def fragment_fields(
+    name: str, fragments: Mapping[str, FragmentDefinitionNode], known: dict[str, Counter[str]]
+) -> Counter[str]:
+    if name not in known:
+        known[name] = Counter()  # a circle adds nothing; validation refuses it
+        if name in fragments:
+            known[name] = root_fields(fragments[name].selection_set, fragments, known)
+    return known[name]

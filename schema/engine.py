@@ -1,8 +1,11 @@
 """From a request to its answer, for every transport: prepare the document, check who asks for what, execute."""
 
-from collections.abc import AsyncGenerator, Collection
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Callable, Collection
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, cast
 
 import strawberry
@@ -20,12 +23,13 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from resolvers.errors import ServiceError, Unauthenticated
 from schema.documents import Document, DocumentOperation, Documents, Refused
-from schema.errors import NotAcceptable, NotAllowedHere, shown
+from schema.errors import NotAcceptable, NotAllowedHere, TooComplex, shown
 from schema.limits import Limits, check
 from schema.operation import Operation
 
 SIGN_IN = frozenset({"login", "refresh"})
 PUBLIC = SIGN_IN | {"__typename"}
+SHORT_TEXT = 500
 ALL_KINDS = frozenset(OperationType)
 
 
@@ -66,11 +70,12 @@ class Engine:
         self._schema = schema._schema
         self._limits = limits or Limits()
         self._documents = Documents(self._schema, self._limits)
+        self._preparing = asyncio.Lock()
 
     async def run(self, asked: Asked, operation: Operation) -> Answer | AsyncGenerator[Answer, None]:
         """The answer; for a subscription that could begin, its answers."""
         try:
-            executor = self._ready(asked, operation)
+            executor = await self._ready(asked, operation)
         except Refused as refusal:
             return refused(refusal.errors, operation)
         except ServiceError as error:
@@ -80,14 +85,15 @@ class Engine:
         result: Any = executor.execute_operation()
         return answer(await result if executor.is_awaitable(result) else result, operation)
 
-    def _ready(self, asked: Asked, operation: Operation) -> Executor[Any]:
+    async def _ready(self, asked: Asked, operation: Operation) -> Executor[Any]:
         """An executor for a document that is valid, within the limits and allowed to this viewer."""
         anonymous = operation.ctx.viewer is None
-        document = self._documents.get(asked.query, hide_suggestions=anonymous)
+        document = await self._document(asked.query, operation)
         chosen = document.operation(asked.operation_name)
         if anonymous and not open_to_strangers(chosen, asked):
             raise Unauthenticated()
         check_kind(chosen, asked.kinds)
+        check_sign_in(chosen)
         executor = StrawberryGraphQLCoreExecutionContext.build(
             self._schema,
             document.node,
@@ -104,15 +110,47 @@ class Engine:
         count_changes(chosen, operation)
         return executor
 
+    async def _document(self, text: str, operation: Operation) -> Document:
+        """A long one that is new takes up to 50 ms to prepare: one at a time, beside what everybody else does."""
+        if (found := self._documents.kept(text)) is not None:
+            return found
+        viewer = operation.ctx.viewer
+        work = partial(self._documents.prepared, text, hide_suggestions=viewer is None)
+        if len(text) <= SHORT_TEXT:
+            return self._documents.keep(text, work())
+        taken: list[float] = []
+        try:
+            async with self._preparing:
+                return self._documents.keep(text, await asyncio.to_thread(weighed, work, taken.append))
+        finally:
+            rates, user_id = operation.ctx.service.rates, None if viewer is None else viewer.user_id
+            rates.work(user_id, operation.ctx.address, sum(taken))
+
     def _check_size(self, document: Document, chosen: DocumentOperation, executor: Executor[Any]) -> None:
         """Again, with the variables, where those say how large a page is."""
         if chosen.sized_by_variable:
             check(self._documents.size(document, chosen, executor.variable_values.coerced), self._limits)
 
 
+def weighed(work: Callable[[], Document], note: Callable[[float], None]) -> Document:
+    """What the work gives; `note` is told how many seconds of this thread it took."""
+    started = time.thread_time()
+    try:
+        return work()
+    finally:
+        note(time.thread_time() - started)
+
+
 def open_to_strangers(chosen: DocumentOperation, asked: Asked) -> bool:
     """Signing in is, even with a token that has expired: clients send it along. Nothing else is, with a bad token."""
-    return chosen.roots <= PUBLIC and (not asked.bad_token or bool(chosen.roots & SIGN_IN))
+    roots = chosen.roots.keys()
+    return roots <= PUBLIC and (not asked.bad_token or bool(roots & SIGN_IN))
+
+
+def check_sign_in(chosen: DocumentOperation) -> None:
+    """A document tries one password: each takes a tenth of a second of work, on purpose."""
+    if sum(chosen.roots[name] for name in SIGN_IN) > 1:
+        raise TooComplex("Sign in once in a request, not several times.", "一个请求只能登录一次。")
 
 
 def check_kind(chosen: DocumentOperation, kinds: Collection[OperationType]) -> None:
@@ -125,7 +163,7 @@ def count_changes(chosen: DocumentOperation, operation: Operation) -> None:
     """RateLimited when the viewer asks for too many; each root field of a mutation is one."""
     viewer = operation.ctx.viewer
     if chosen.node.operation is OperationType.MUTATION and viewer is not None:
-        operation.ctx.service.rates.change(viewer.user_id, chosen.root_count)
+        operation.ctx.service.rates.change(viewer.user_id, chosen.roots.total())
 
 
 async def subscribed(executor: Executor[Any], operation: Operation) -> Answer | AsyncGenerator[Answer, None]:

@@ -1,5 +1,6 @@
 """`sshcast serve`."""
 
+import gc
 import socket
 
 import structlog
@@ -27,10 +28,17 @@ async def serve(settings: Settings) -> int:
             driven(service, settings),
             serving(build_app(service, settings), listener, bounds=bounds(settings)) as server,
         ):
+            settle()
             log.info("serving", url=f"http://{shown(settings.host)}:{listener.getsockname()[1]}/graphql")
             await signals.until_asked_to_stop(server)
             log.info("stopping")
     return 0
+
+
+def settle() -> None:
+    """What is here by now stays: without it the garbage collector takes a few milliseconds where it took a hundred."""
+    gc.collect()
+    gc.freeze()
 
 
 def refuse_open_address(settings: Settings) -> None:

@@ -16,6 +16,8 @@ from sshcast.rest.answers import language_of
 from sshcast.rest.body import raw
 
 MOST_DEPTH = 32
+# Each value of a variable is read, checked and copied field by field: a request of many thousands would hold up others.
+MOST_VALUES = 2000
 JSON = "application/json"
 
 
@@ -72,18 +74,21 @@ def parsed(data: bytes | str, name: str) -> Any:
         found = orjson.loads(data)
     except ValueError:
         raise Invalid(name, "must be valid JSON.", "必须是有效的 JSON。") from None
-    if not within_depth(found):
-        raise Invalid(name, f"must be at most {MOST_DEPTH} levels deep.", f"嵌套不能超过 {MOST_DEPTH} 层。")
+    check_extent(found, name)
     return found
 
 
-def within_depth(value: Any) -> bool:
-    level = [value]
+def check_extent(value: Any, name: str) -> None:
+    """Invalid when it is too deep, or holds too many values in all."""
+    level, count = [value], 1
     for _ in range(MOST_DEPTH):
         level = [item for each in level for item in children(each)]
+        count += len(level)
+        if count > MOST_VALUES:
+            raise Invalid(name, f"must hold at most {MOST_VALUES} values.", f"最多包含 {MOST_VALUES} 个值。")
         if not level:
-            return True
-    return False
+            return
+    raise Invalid(name, f"must be at most {MOST_DEPTH} levels deep.", f"嵌套不能超过 {MOST_DEPTH} 层。")
 
 
 def children(value: Any) -> list[Any]:

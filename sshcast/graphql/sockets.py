@@ -27,7 +27,7 @@ from resolvers.rates import Buckets, Rate
 from schema.engine import ALL_KINDS, Answer, Asked, Engine
 from schema.errors import TooManyOperations, shown
 from schema.operation import Operation
-from sshcast.graphql.asking import checked, within_depth
+from sshcast.graphql.asking import check_extent, checked
 from sshcast.graphql.http import refusal
 from sshcast.rest.answers import language_in, language_of
 
@@ -235,7 +235,11 @@ def well_formed(message: Any) -> bool:
     if not isinstance(message, dict) or not isinstance(message.get("type"), str):
         return False
     id, payload = message.get("id", ""), message.get("payload")
-    if not isinstance(id, str) or len(id) > LONGEST_ID or not within_depth(payload):
+    if not isinstance(id, str) or len(id) > LONGEST_ID:
+        return False
+    try:
+        check_extent(payload, "payload")
+    except Invalid:
         return False
     return isinstance(payload, dict) or (payload is None and message["type"] != "subscribe")
 

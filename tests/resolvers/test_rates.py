@@ -34,6 +34,16 @@ class Seconds:
         return self.now
 
 
+def still(burst: int) -> Buckets:
+    """Buckets that are never filled again."""
+    return Buckets(Rate(1, burst), clock=lambda: 0.0)
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
 def test_a_burst_is_let_through_and_then_so_many_a_second() -> None:
     clock = Seconds()
     made = Buckets(Rate(per_second=2, burst=5), clock=clock)
@@ -77,6 +87,18 @@ def test_callers_without_number_cost_no_memory_without_bound() -> None:
     assert made.take(5 * MOST_KEYS - 1) > 0
 
 
+def test_what_was_used_up_already_is_owed_however_much_it_is() -> None:
+    found = Rates(requests=still(10), strangers=still(10))
+    found.work(1, "", seconds=0.1)
+    found.work(None, "10.0.0.1", seconds=0.1)
+    for refused in (lambda: found.request(1), lambda: found.stranger("10.0.0.1")):
+        with pytest.raises(RateLimited) as limited:
+            refused()
+        assert limited.value.retry_after == 191
+    found.request(2)
+    found.stranger("10.0.0.2")
+
+
 def test_the_wait_is_told_in_whole_seconds() -> None:
     found = Rates(requests=Buckets(Rate(0.4, 1), clock=lambda: 0.0))
     found.request(1)
@@ -103,16 +125,6 @@ def test_fifty_requests_a_second_are_never_noticed() -> None:
         found.request(1)
         found.change(1)
         clock.now += 1 / 50
-
-
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-def still(burst: int) -> Buckets:
-    """A bucket that is never filled again."""
-    return Buckets(Rate(1, burst), clock=lambda: 0.0)
 
 
 @pytest.fixture
@@ -198,6 +210,13 @@ async def last(service: Running) -> Any:
     """The third refusal of the viewer."""
     await service.ask("DELETE", "/api/tasks/1", "viewer")
     return await service.ask("DELETE", "/api/tasks/1", "viewer")
+
+
+@pytest.mark.parametrize("service", [{"requests": 3}], indirect=True)
+async def test_a_document_that_is_much_work_counts_as_many_requests(service: Running) -> None:
+    much = f"{{ {' '.join(f'...F{n}' for n in range(90))} }} " + "fragment F on Query { __typename } " * 90
+    assert (await service.graphql(much))["errors"][0]["extensions"]["code"] == "DOCUMENT_INVALID"
+    assert (await service.post({"query": "{ me { name } }"})).status_code == 429
 
 
 async def test_a_flood_of_messages_ends_its_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
