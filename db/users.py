@@ -1,16 +1,27 @@
 """Queries on `users`."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, not_, select
+from sqlalchemy import ColumnElement, Connection, not_, select
 
-from db import page, rows
+from db import page as pages
+from db import rows
 from db.models import User
+from db.page import Window
 from db.values import Role
 
 users = rows.table_of(User)
+
+
+@dataclass(frozen=True, slots=True)
+class UserFilter:
+    """None: any."""
+
+    role: str | None = None
+    disabled: bool | None = None
 
 
 def insert(conn: Connection, *, name: str, password_hash: str, role: Role, at: datetime) -> User:
@@ -41,10 +52,21 @@ def by_ids(conn: Connection, ids: Sequence[int]) -> list[User]:
     return rows.by_ids(conn, User, ids)
 
 
+def every(conn: Connection) -> list[User]:
+    """In the order of their ids."""
+    return rows.all_of(conn, select(users).order_by(users.c.id), User)
+
+
 def first_admin(conn: Connection) -> User | None:
     """The enabled admin with the lowest id."""
     query = select(users).where(users.c.role == Role.ADMIN, not_(users.c.disabled)).order_by(users.c.id).limit(1)
     return next(iter(rows.all_of(conn, query, User)), None)
+
+
+def admins_held(conn: Connection) -> list[int]:
+    """The ids of the enabled admins, none of whom stops being one until the transaction ends."""
+    query = select(users.c.id).where(users.c.role == Role.ADMIN, not_(users.c.disabled)).order_by(users.c.id)
+    return list(conn.scalars(query.with_for_update()))
 
 
 def update(conn: Connection, id: int, values: Mapping[str, Any]) -> bool:
@@ -57,4 +79,21 @@ def end_sessions(conn: Connection, id: int) -> bool:
 
 
 def count(conn: Connection) -> int:
-    return page.count(conn, User, [])
+    return pages.count(conn, User, [])
+
+
+def page(conn: Connection, filter: UserFilter, window: Window) -> list[User]:
+    return pages.page(conn, User, conditions(filter), window)
+
+
+def count_of(conn: Connection, filter: UserFilter) -> int:
+    return pages.count(conn, User, conditions(filter))
+
+
+def conditions(filter: UserFilter) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if filter.role is not None:
+        found.append(users.c.role == filter.role)
+    if filter.disabled is not None:
+        found.append(users.c.disabled.is_(filter.disabled))
+    return found

@@ -156,6 +156,8 @@ class AuditKind(StrEnum):
     PASSWORD_CHANGED = "password-changed"  # noqa: S105 - the name of a kind, not a password
     TOKEN_CREATED = "token-created"  # noqa: S105 - the name of a kind
     TOKEN_REVOKED = "token-revoked"  # noqa: S105 - the name of a kind
+    GRANT_GIVEN = "grant-given"
+    GRANT_REVOKED = "grant-revoked"
     SERVER_CREATED = "server-created"
     SERVER_UPDATED = "server-updated"
     SERVER_DELETED = "server-deleted"

@@ -84,7 +84,7 @@ def record(conn: Connection, act: Act, deed: Deed) -> None:
     table.append(conn, entry)
 
 
-def first_number(*given: Any) -> int | None:
+def first_number(*given: Any, **named: Any) -> int | None:
     """The id that a resolver is given first."""
     return given[0] if given and isinstance(given[0], int) else None
 

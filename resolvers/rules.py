@@ -90,6 +90,12 @@ def one_of(field: str, value: str, allowed: Iterable[str]) -> str:
     return value
 
 
+def tag(field: str, value: str) -> str:
+    if not TAG.match(value):
+        raise Invalid(field, "must be 1 to 64 letters, digits or . : / - _", "须为 1 到 64 个字母、数字或 . : / - _")
+    return value
+
+
 def tags(value: Sequence[str]) -> list[str]:
     if len(value) > 32 or not all(TAG.match(tag) for tag in value):
         raise Invalid(

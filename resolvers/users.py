@@ -1,4 +1,4 @@
-"""Users."""
+"""Users: managed by whose own role is admin, and from the machine itself. None is ever deleted: history names them."""
 
 import re
 from collections.abc import Sequence
@@ -9,14 +9,17 @@ from sqlalchemy.exc import IntegrityError
 
 from db import users as table
 from db.models import User
+from db.users import UserFilter
 from db.values import AuditKind, ObjectKind, Role
-from resolvers import audit, audit_records, rules
+from resolvers import audit, audit_records, paging, rules
 from resolvers.audit import Act, Deed
 from resolvers.context import Context, Service
 from resolvers.errors import Conflict, Invalid, NotFound
+from resolvers.paging import Page, PageRequest
 from resolvers.sign_in import end_all
 from runner.bus import user_address
 
+LISTING: paging.Listing[User, UserFilter] = paging.Listing(page=table.page, count=table.count_of, orders=("id", "name"))
 NAME = re.compile(r"[\w.@-]{1,64}\Z")
 SHORTEST_PASSWORD = 8
 # Where a change comes from that no network address can have made.
@@ -38,31 +41,75 @@ async def get_many(ctx: Context, ids: Sequence[int]) -> list[User | None]:
     return [found.get(id) for id in ids]
 
 
+async def page(ctx: Context, filter: UserFilter, request: PageRequest) -> Page[User]:
+    """For admins: others see those users who have made what they see."""
+    async with audit.refusals(ctx, "users.page"):
+        ctx.need(Role.ADMIN)
+    return await paging.fetch(ctx.service.store, LISTING, filter, request)
+
+
+async def get(ctx: Context, id: int) -> User:
+    async with audit.refusals(ctx, "users.get", ObjectKind.USER, id):
+        ctx.need(Role.ADMIN)
+    found = await ctx.service.store.read(table.by_id, rules.identifier("id", id))
+    if found is None:
+        raise NotFound.named("user", id)
+    return found
+
+
+@audit.refusals_of(ObjectKind.USER, lambda *given: None)
+async def create(ctx: Context, name: str, role: str, password: str) -> User:
+    ctx.need(Role.ADMIN)
+    return await added(ctx.service, name, role, password, audit.act(ctx))
+
+
+@audit.refusals_of(ObjectKind.USER)
+async def update(
+    ctx: Context, id: int, *, role: str | None = None, disabled: bool | None = None, password: str | None = None
+) -> User:
+    """What is given; every session of the user ends."""
+    ctx.need(Role.ADMIN)
+    rules.identifier("id", id)
+    values = changed(role, disabled)
+    if password is not None:
+        values["password_hash"] = await ctx.service.passwords.hash(checked_password(password))
+    return told(ctx.service, id, await ctx.service.store.run(change_row, id, values, audit.act(ctx)))
+
+
 async def add(service: Service, *, name: str, role: str, password: str) -> User:
     """A new user; for the machine's own commands, which need no viewer."""
+    return await added(service, name, role, password, on_the_machine(service))
+
+
+async def added(service: Service, name: str, role: str, password: str, act: Act) -> User:
     if not NAME.match(name):
         raise Invalid("name", "must be 1 to 64 letters, digits or . @ - _", "须为 1 到 64 个字母、数字或 . @ - _")
     kind = Role(rules.one_of("role", role, Role))
     phc = await service.passwords.hash(checked_password(password))
     try:
-        return await service.store.run(insert, name, phc, kind, on_the_machine(service))
+        return await service.store.run(insert, name, phc, kind, act)
     except IntegrityError as error:
         raise Conflict(f"There is a user {name} already.", f"已有用户 {name}。", field=("name",)) from error
 
 
 async def set_password(service: Service, user_id: int, password: str) -> User:
-    """A new password; every session of the user ends."""
+    """A new password; every session of the user ends. For the machine's own commands, as the next."""
     phc = await service.passwords.hash(checked_password(password))
-    found = await service.store.run(replace_password, user_id, phc, on_the_machine(service))
+    found = await service.store.run(change_row, user_id, {"password_hash": phc}, on_the_machine(service))
     return told(service, user_id, found)
 
 
 async def change(service: Service, user_id: int, *, role: str | None = None, disabled: bool | None = None) -> User:
     """Another role, or whether the user is let in at all; every session of the user ends."""
+    found = await service.store.run(change_row, user_id, changed(role, disabled), on_the_machine(service))
+    return told(service, user_id, found)
+
+
+def changed(role: str | None, disabled: bool | None) -> dict[str, Any]:
     values: dict[str, Any] = {} if disabled is None else {"disabled": disabled}
     if role is not None:
         values["role"] = Role(rules.one_of("role", role, Role))
-    return told(service, user_id, await service.store.run(change_row, user_id, values, on_the_machine(service)))
+    return values
 
 
 def told(service: Service, user_id: int, found: User | None) -> User:
@@ -74,14 +121,24 @@ def told(service: Service, user_id: int, found: User | None) -> User:
 
 
 def change_row(conn: Connection, user_id: int, values: dict[str, Any], act: Act) -> User | None:
+    admins = table.admins_held(conn)
     before = table.by_id(conn, user_id)
     if before is None:
         return None
     table.update(conn, user_id, values | {"updated_at": act.at})
-    end_all(conn, user_id, act.at)
     after = table.by_id(conn, user_id)
-    old, new = audit_records.difference(before, after, audit_records.USER)
-    audit.record(conn, act, Deed(AuditKind.USER_UPDATED, ObjectKind.USER, user_id, old, new))
+    if admins == [user_id] and (after is None or after.role != Role.ADMIN or after.disabled):
+        raise Conflict(
+            f"{before.name} is the last admin who is let in: make another user admin first.",
+            f"{before.name} 是最后一个可用的管理员，请先将另一位用户设为管理员。",
+            field=("role",) if "role" in values else ("disabled",),
+        )
+    end_all(conn, user_id, act.at)
+    if "password_hash" in values:
+        audit.record(conn, act, Deed(AuditKind.PASSWORD_CHANGED, ObjectKind.USER, user_id))
+    if values.keys() & set(audit_records.USER):
+        old, new = audit_records.difference(before, after, audit_records.USER)
+        audit.record(conn, act, Deed(AuditKind.USER_UPDATED, ObjectKind.USER, user_id, old, new))
     return after
 
 
@@ -94,13 +151,6 @@ def insert(conn: Connection, name: str, phc: str, role: Role, act: Act) -> User:
     row = table.insert(conn, name=name, password_hash=phc, role=role, at=act.at)
     audit.record(conn, act, Deed(AuditKind.USER_ADDED, ObjectKind.USER, row.id, after=audit_records.user(row)))
     return row
-
-
-def replace_password(conn: Connection, user_id: int, phc: str, act: Act) -> User | None:
-    table.update(conn, user_id, {"password_hash": phc, "updated_at": act.at})
-    if end_all(conn, user_id, act.at):
-        audit.record(conn, act, Deed(AuditKind.PASSWORD_CHANGED, ObjectKind.USER, user_id))
-    return table.by_id(conn, user_id)
 
 
 def checked_password(password: str) -> str:

@@ -24,6 +24,8 @@ described(
         "PASSWORD_CHANGED": "A user has a new password.",
         "TOKEN_CREATED": "A user has made a personal access token.",
         "TOKEN_REVOKED": "A user has revoked one.",
+        "GRANT_GIVEN": "A user was granted a role on a server or a tag; `before` is set if they had another one there.",
+        "GRANT_REVOKED": "A grant was taken away.",
         "SERVER_CREATED": "A server was registered.",
         "SERVER_UPDATED": "A server was changed.",
         "SERVER_DELETED": "A server was deleted.",

@@ -9,7 +9,7 @@ from strawberry.dataloader import DataLoader
 from db.executions import ExecutionFilter
 from db.slots import SlotFilter
 from db.tasks import TaskFilter
-from resolvers import executions, policies, servers, slots, tasks, users
+from resolvers import executions, grants, policies, rights, servers, slots, tasks, users
 from resolvers.context import Context
 from resolvers.paging import PageRequest
 
@@ -37,6 +37,16 @@ class Loaders:
     def latest_executions(self) -> DataLoader[int, Any]:
         """By task id."""
         return DataLoader(self._latest_executions)
+
+    @cached_property
+    def grants(self) -> DataLoader[int, Any]:
+        """By user id."""
+        return DataLoader(self._grants)
+
+    @cached_property
+    def viewer_roles(self) -> DataLoader[int, Any]:
+        """By server id."""
+        return DataLoader(self._viewer_roles)
 
     @cached_property
     def executions(self) -> DataLoader[int, Any]:
@@ -81,6 +91,12 @@ class Loaders:
 
     async def _users(self, ids: list[int]) -> Sequence[Any]:
         return await users.get_many(self._ctx, ids)
+
+    async def _grants(self, ids: list[int]) -> Sequence[Any]:
+        return await grants.of_users(self._ctx, ids)
+
+    async def _viewer_roles(self, ids: list[int]) -> Sequence[Any]:
+        return await rights.roles(self._ctx, ids)
 
     async def _servers(self, ids: list[int]) -> Sequence[Any]:
         return await servers.get_many(self._ctx, ids)

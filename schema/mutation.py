@@ -7,14 +7,15 @@ from typing import Any, TypeVar, cast
 
 import strawberry
 
-from resolvers import executions, pauses, personal_tokens, policies, servers, sign_in, tasks, users
+from resolvers import executions, grants, pauses, personal_tokens, policies, servers, sign_in, tasks, users
 from resolvers.errors import NotFound, ServiceError, Unauthenticated
 from schema import inputs, payloads, schedule_inputs
 from schema import personal_tokens as token_inputs
 from schema import policies as policy_inputs
+from schema import users as user_inputs
 from schema.errors import TOP_LEVEL
 from schema.fields import resolved
-from schema.ids import number
+from schema.ids import number, optional_number
 from schema.operation import Info
 from schema.user_errors import user_error
 
@@ -96,12 +97,40 @@ class Mutation:
         row: Any = await personal_tokens.revoke(info.context.ctx, number("id", input.id))
         return payloads.RevokePersonalTokenPayload(personal_token=row)
 
+    @answering(user_inputs.CreateUserPayload, "Add a user. For admins.")
+    async def create_user(self, info: Info, input: user_inputs.CreateUserInput) -> Any:
+        user: Any = await users.create(info.context.ctx, input.name, input.role, input.password)
+        return user_inputs.CreateUserPayload(user=user)
+
+    @answering(
+        user_inputs.UpdateUserPayload,
+        "Give a user another role or password, or keep them out; their sessions end. None is ever deleted. For admins.",
+    )
+    async def update_user(self, info: Info, input: user_inputs.UpdateUserInput) -> Any:
+        id, ctx = number("id", input.id), info.context.ctx
+        user: Any = await users.update(ctx, id, role=input.role, disabled=input.disabled, password=input.password)
+        return user_inputs.UpdateUserPayload(user=user)
+
+    @answering(
+        user_inputs.GrantRolePayload,
+        "Grant a user a role on a server, or on every server with a tag. It holds at once. For admins.",
+    )
+    async def grant_role(self, info: Info, input: user_inputs.GrantRoleInput) -> Any:
+        user_id, server_id = number("user_id", input.user_id), optional_number("server_id", input.server_id)
+        grant: Any = await grants.give(info.context.ctx, user_id, server_id, input.tag, input.role)
+        return user_inputs.GrantRolePayload(grant=grant)
+
+    @answering(user_inputs.RevokeGrantPayload, "Take a grant away. It holds no more at once. For admins.")
+    async def revoke_grant(self, info: Info, input: user_inputs.RevokeGrantInput) -> Any:
+        grant: Any = await grants.revoke(info.context.ctx, number("id", input.id))
+        return user_inputs.RevokeGrantPayload(grant=grant)
+
     @answering(payloads.CreateServerPayload, "Register a server. For admins.")
     async def create_server(self, info: Info, input: inputs.CreateServerInput) -> Any:
         server: Any = await servers.create(info.context.ctx, input.wanted())
         return payloads.CreateServerPayload(server=server)
 
-    @answering(payloads.UpdateServerPayload, "Change a server. For admins.")
+    @answering(payloads.UpdateServerPayload, "Change a server. For admins, by a grant too: see docs/security.md.")
     async def update_server(self, info: Info, input: inputs.UpdateServerInput) -> Any:
         server: Any = await servers.update(info.context.ctx, number("id", input.id), input.wanted())
         return payloads.UpdateServerPayload(server=server)

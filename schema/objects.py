@@ -28,9 +28,15 @@ from schema.user_errors import Finding, kept_finding
 class User:
     id: ID = strawberry.field(description="The id.")
     name: str = strawberry.field(description="The name to sign in with.")
-    role: Role = strawberry.field(description="What the user may do.")
+    role: Role = strawberry.field(description="What the user may do on every server.")
     disabled: bool = strawberry.field(description="A disabled user cannot sign in.")
     created_at: datetime = strawberry.field(description="When the user was added.")
+
+    @resolved(
+        "list[Grant] | None", "What is granted to the user beyond their role; null to all but themselves and admins."
+    )
+    def grants(self: Any, info: Info) -> Any:
+        return info.context.loaders.grants.load(self.id)
 
 
 @strawberry.type(description="A machine that commands run on, reached over SSH. Its credential is never shown.")
@@ -49,6 +55,10 @@ class Server:
     created_at: datetime = strawberry.field(description="When it was registered.")
     updated_at: datetime = strawberry.field(description="When it was last changed.")
     deleted_at: datetime | None = strawberry.field(description="When it was deleted; history still shows it.")
+
+    @resolved(Role, "Your role on it: the higher of your own and of what is granted to you.")
+    def viewer_role(self: Any, info: Info) -> Any:
+        return info.context.loaders.viewer_roles.load(self.id)
 
     @resolved(list[Blackout], "Windows in which its schedules start nothing.")
     def blackouts(self: Any) -> list[Blackout]:
@@ -75,6 +85,28 @@ class Server:
     ) -> Any:
         request = Place(first, after, last, before).ordered(order_by)
         return Connection(found=await info.context.loaders.tasks_of_servers(task_filter(filter), request).load(self.id))
+
+
+@strawberry.type(description="A role of a user on one server, or on every server with a tag.")
+class Grant:
+    id: ID = strawberry.field(description="The id.")
+    user_id: ID = strawberry.field(description="The id of the user.")
+    server_id: ID | None = strawberry.field(description="The id of the server; null for a tag.")
+    tag: str | None = strawberry.field(description="The tag; null for one server.")
+    role: Role = strawberry.field(description="What the user may do there.")
+    created_at: datetime = strawberry.field(description="When it was given, or last changed.")
+
+    @resolved(User | None, "The user.")
+    def user(self: Any, info: Info) -> Any:
+        return info.context.loaders.users.load(self.user_id)
+
+    @resolved(Server | None, "The server; null for a tag.")
+    def server(self: Any, info: Info) -> Any:
+        return None if self.server_id is None else info.context.loaders.servers.load(self.server_id)
+
+    @resolved(User | None, "Who gave it; null for a command on the machine itself.")
+    def created_by(self: Any, info: Info) -> Any:
+        return None if self.created_by is None else info.context.loaders.users.load(self.created_by)
 
 
 @strawberry.type(description="A named command for a server, with a schedule.")

@@ -55,6 +55,7 @@ from schema.policies import told as told_rule
 from schema.schedule_words import Dst
 from schema.schedules import Count, SchedulePreview, scheduled
 from schema.user_errors import user_error
+from schema.users import Users, user_filter
 
 Expr = Annotated[str, strawberry.argument(description="The schedule, as `createTask` takes it.")]
 Zone = Annotated[str | None, strawberry.argument(description="Its IANA time zone; the service's if it is absent.")]
@@ -76,6 +77,23 @@ class Query:
     @resolved(User, "Who you are.")
     async def me(self, info: Info) -> Any:
         return await users.me(info.context.ctx)
+
+    @resolved(User | None, "A user; null if there is none. For admins.")
+    async def user(self, info: Info, id: TheId) -> Any:
+        return await or_null(users.get(info.context.ctx, number("id", id)))
+
+    @resolved(Connection[User], "Users, a page at a time. For admins.")
+    async def users(
+        self,
+        info: Info,
+        filter: Users = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Any:
+        request = Place(first, after, last, before).ordered(None)
+        return Connection(found=await users.page(info.context.ctx, user_filter(filter), request))
 
     @resolved(list[PersonalToken], "Your personal access tokens, the newest first; at most 50.")
     async def personal_tokens(self, info: Info) -> Any:

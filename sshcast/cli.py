@@ -34,6 +34,8 @@ Port = Annotated[int | None, typer.Option(min=0, max=65_535, help="The port (SSH
 Host = Annotated[str | None, typer.Option(help="The address to listen on (SSHCAST_HOST).")]
 PasswordStdin = Annotated[bool, typer.Option(help="Read the password from standard input.")]
 As = Annotated[str | None, typer.Option("--as", help="The user on whose behalf; by default the first admin.")]
+OnServer = Annotated[str | None, typer.Option("--server", help="A server's name or id.")]
+OnTag = Annotated[str | None, typer.Option("--tag", help="A tag: every server that has it, now or later.")]
 Raw = Annotated[bool, typer.Option(help="Pass the output on byte for byte, escape sequences included.")]
 
 
@@ -81,7 +83,7 @@ def token(
 def user_add(
     name: str, role: str = typer.Option(...), password_stdin: PasswordStdin = False, data: Data = None
 ) -> None:
-    """Add a user with the role viewer, operator or admin. Prints the id."""
+    """Add a user with the role none, viewer, operator or admin. Prints the id."""
     password = first_line() if password_stdin else getpass.getpass("Password: ")
     run(commands.accounts.add(settings(data=data), name, role, password))
 
@@ -89,7 +91,7 @@ def user_add(
 @user_app.command("set")
 def user_set(
     name: str,
-    role: Annotated[str | None, typer.Option(help="viewer, operator or admin.")] = None,
+    role: Annotated[str | None, typer.Option(help="none, viewer, operator or admin.")] = None,
     disabled: Annotated[bool | None, typer.Option("--disable/--enable", help="Whether they are kept out.")] = None,
     data: Data = None,
 ) -> None:
@@ -102,6 +104,30 @@ def user_password(name: str, password_stdin: PasswordStdin = False, data: Data =
     """Give a user a new password. Their sessions end."""
     password = first_line() if password_stdin else getpass.getpass("Password: ")
     run(commands.accounts.set_password(settings(data=data), name, password))
+
+
+@user_app.command("grant")
+def user_grant(
+    name: str,
+    role: Annotated[str, typer.Option(help="viewer, operator or admin.")],
+    server: OnServer = None,
+    tag: OnTag = None,
+    data: Data = None,
+) -> None:
+    """Give a user a role on a server, or on every server with a tag, beyond their own role. It holds at once."""
+    run(accounts.grant(settings(data=data), name, server, tag, role))
+
+
+@user_app.command("ungrant")
+def user_ungrant(name: str, server: OnServer = None, tag: OnTag = None, data: Data = None) -> None:
+    """Take such a role away. It holds no more at once."""
+    run(accounts.ungrant(settings(data=data), name, server, tag))
+
+
+@user_app.command("list")
+def user_list(data: Data = None) -> None:
+    """A line for each user: id, name, role, and what is granted to them."""
+    run(accounts.listed(settings(data=data)))
 
 
 @server_app.command("add")

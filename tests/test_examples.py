@@ -45,6 +45,8 @@ class World:
                 return {"username": "the.admin", "password": PASSWORD}
             case "11_refresh":
                 return {"refreshToken": self.seen["10_login"]["login"]["tokens"]["refreshToken"]}
+            case "17_grant_role":
+                return {"userId": self.seen["16_create_user"]["createUser"]["user"]["id"]}
             case "36_tasks_by_creator":
                 return {"userId": str(self.service.users["admin"].id)}
             case "53_cancel_execution":
@@ -136,6 +138,10 @@ EXPECTED: dict[str, Callable[[Any], Any]] = {
     "13_create_personal_token": lambda data: data["createPersonalToken"]["token"].startswith("sshcast_"),
     "14_personal_tokens": lambda data: names({"nodes": data["personalTokens"]}) == ["nightly report"],
     "15_revoke_personal_token": lambda data: data["revokePersonalToken"]["personalToken"]["name"] == "nightly report",
+    "16_create_user": lambda data: data["createUser"]["user"]["role"] == "NONE",
+    "17_grant_role": lambda data: data["grantRole"]["grant"]["createdBy"]["name"] == "the.admin",
+    "18_users": lambda data: data["users"]["nodes"][-1]["grants"][0]["tag"] == "web",
+    "19_revoke_grant": lambda data: data["revokeGrant"]["grant"]["user"]["name"] == "grace",
     "20_servers": lambda data: (
         data["servers"]["nodes"][0]["tasks"]["nodes"][0]["latestExecution"]["state"] == "SUCCESS"
     ),

@@ -1,7 +1,14 @@
-"""Users and tokens, from the machine itself."""
+"""Users, grants and tokens, from the machine itself."""
 
-from db import users
+from sqlalchemy import Connection
+
+from db import grants as grant_table
+from db import servers, users
+from db.access_models import Grant
+from db.models import User
+from resolvers import grants
 from resolvers import users as user_resolver
+from resolvers.context import Service
 from sshcast.app import opened
 from sshcast.commands.errors import CommandFailed
 from sshcast.settings import Settings
@@ -19,20 +26,72 @@ async def change(settings: Settings, name: str, role: str | None, disabled: bool
     if role is None and disabled is None:
         raise CommandFailed("give --role, --disable or --enable")
     async with opened(settings) as service:
-        user = await service.store.read(users.by_name, name)
-        if user is None:
-            raise CommandFailed(f"there is no user {name}")
+        user = await named(service, name)
         await user_resolver.change(service, user.id, role=role, disabled=disabled)
     return 0
 
 
 async def set_password(settings: Settings, name: str, password: str) -> int:
     async with opened(settings) as service:
-        user = await service.store.read(users.by_name, name)
-        if user is None:
-            raise CommandFailed(f"there is no user {name}")
+        user = await named(service, name)
         await user_resolver.set_password(service, user.id, password)
     return 0
+
+
+async def grant(settings: Settings, name: str, server: str | None, tag: str | None, role: str) -> int:
+    """It holds at once, for a running service too."""
+    async with opened(settings) as service:
+        user, server_id = await named(service, name), await server_named(service, server)
+        await grants.give_on_the_machine(service, user.id, server_id, tag, role)
+    return 0
+
+
+async def ungrant(settings: Settings, name: str, server: str | None, tag: str | None) -> int:
+    async with opened(settings) as service:
+        user, server_id = await named(service, name), await server_named(service, server)
+        if not await grants.revoke_on_the_machine(service, user.id, server_id, tag):
+            raise CommandFailed(f"{name} has no such grant: see `sshcast user list`")
+    return 0
+
+
+async def listed(settings: Settings) -> int:
+    """A line for each user: id, name, role, whether they are disabled, and what is granted to them."""
+    async with opened(settings) as service:
+        for user, granted in await service.store.read(users_with_grants):
+            words = [str(user.id), user.name, user.role, *(["disabled"] if user.disabled else []), *granted]
+            print("\t".join(words))
+    return 0
+
+
+def users_with_grants(conn: Connection) -> list[tuple[User, list[str]]]:
+    found = users.every(conn)
+    granted = grant_table.of_users(conn, [user.id for user in found])
+    ids = {grant.server_id for each in granted.values() for grant in each if grant.server_id is not None}
+    names = {server.id: server.name for server in servers.by_ids(conn, sorted(ids))}
+    return [(user, [told(grant, names) for grant in granted[user.id]]) for user in found]
+
+
+def told(grant: Grant, names: dict[int, str]) -> str:
+    """As `tag:web=operator` or `server:web-1=viewer`."""
+    there = f"tag:{grant.tag}" if grant.server_id is None else f"server:{names.get(grant.server_id, grant.server_id)}"
+    return f"{there}={grant.role}"
+
+
+async def named(service: Service, name: str) -> User:
+    user = await service.store.read(users.by_name, name)
+    if user is None:
+        raise CommandFailed(f"there is no user {name}")
+    return user
+
+
+async def server_named(service: Service, name: str | None) -> int | None:
+    """A server's id from its name, or from its id."""
+    if name is None:
+        return None
+    row = await service.store.read(servers.by_name, name)
+    if row is None and not (name.isascii() and name.isdigit()):
+        raise CommandFailed(f"there is no server {name}: see `sshcast server add`")
+    return int(name) if row is None else row.id
 
 
 async def token(settings: Settings, name: str, ttl: int) -> int:

@@ -99,6 +99,23 @@ CASES: dict[str, Case] = {
     "revokePersonalToken": Case("token-revoked", "viewer", {"id": "1"}, before={"name": "for ci"}),
     "login": Case("signed-in", "viewer", {"username": "the.viewer", "password": PASSWORD}),
     "logout": Case("signed-out", "viewer"),
+    "createUser": Case(
+        "user-added", "admin", {"name": "grace", "password": PASSWORD}, after={"name": "grace", "role": "none"}
+    ),
+    "updateUser": Case(
+        "user-updated",
+        "admin",
+        {"id": "USER", "role": "VIEWER"},
+        before={"role": "none"},
+        after={"role": "viewer"},
+    ),
+    "grantRole": Case(
+        "grant-given",
+        "admin",
+        {"userId": "USER", "role": "OPERATOR", "tag": "web"},
+        after={"grant_id": 1, "tag": "web", "role": "operator"},
+    ),
+    "revokeGrant": Case("grant-revoked", "admin", {"id": "1"}, before={"tag": "web", "role": "operator"}),
 }
 # Goes on with what was signed in for already.
 UNRECORDED = {"refresh"}
@@ -116,7 +133,8 @@ async def newest(api: Running) -> int:
 async def objects(api: Running) -> dict[str, Any]:
     (task,) = await add_tasks(api, 1)
     (run,) = await add_executions(api, 1, state="PENDING", reason=None, exit_code=None, end_time=None)
-    return {"SERVER": str(api.server.id), "TASK": str(task), "RUN": str(run), "KEYS": list(api.server.host_keys)}
+    ids = {"SERVER": api.server.id, "TASK": task, "RUN": run, "USER": api.users["none"].id}
+    return {name: str(id) for name, id in ids.items()} | {"KEYS": list(api.server.host_keys)}
 
 
 def contains(found: Any, expected: dict[str, Any] | None) -> bool:

@@ -9,9 +9,24 @@ import pytest
 
 from db.executions import ExecutionFilter
 from db.servers import ServerFilter
+from db.slots import SlotFilter
 from db.tasks import TaskFilter
+from db.users import UserFilter
 from db.values import Role
-from resolvers import executions, output, pauses, personal_tokens, servers, sign_in, tasks, updates, users
+from resolvers import (
+    executions,
+    grants,
+    output,
+    pauses,
+    personal_tokens,
+    rights,
+    servers,
+    sign_in,
+    slots,
+    tasks,
+    updates,
+    users,
+)
 from resolvers.context import Context
 from resolvers.errors import Forbidden, ServiceError, Unauthenticated
 from resolvers.inputs import NewCredential, NewServer, NewTask, RunCommand, RunTask, ServerChange, TaskChange
@@ -43,6 +58,11 @@ NEEDS: dict[Role, dict[Any, Call]] = {
         servers.page: lambda ctx: servers.page(ctx, ServerFilter(), PAGE),
         users.me: users.me,
         users.get_many: lambda ctx: users.get_many(ctx, [1]),
+        slots.page: lambda ctx: slots.page(ctx, SlotFilter(), PAGE),
+        slots.pages_of_tasks: lambda ctx: slots.pages_of_tasks(ctx, [1], SlotFilter(), PAGE),
+        slots.follow: lambda ctx: slots.follow(ctx, SlotFilter(server_id=2**63)),
+        grants.of_users: lambda ctx: grants.of_users(ctx, [1]),
+        rights.roles: lambda ctx: rights.roles(ctx, [1]),
         personal_tokens.create: lambda ctx: personal_tokens.create(ctx, "x", "read", 0),
         personal_tokens.mine: personal_tokens.mine,
         personal_tokens.revoke: lambda ctx: personal_tokens.revoke(ctx, 1),
@@ -64,11 +84,29 @@ NEEDS: dict[Role, dict[Any, Call]] = {
         servers.create: lambda ctx: servers.create(ctx, SERVER),
         servers.update: lambda ctx: servers.update(ctx, 1, ServerChange()),
         servers.delete: lambda ctx: servers.delete(ctx, 1),
+        users.page: lambda ctx: users.page(ctx, UserFilter(), PAGE),
+        users.get: lambda ctx: users.get(ctx, 1),
+        users.create: lambda ctx: users.create(ctx, "", "none", ""),
+        users.update: lambda ctx: users.update(ctx, 999),
+        grants.give: lambda ctx: grants.give(ctx, 1, None, None, "viewer"),
+        grants.revoke: lambda ctx: grants.revoke(ctx, 1),
     },
 }
 ANYONE = {sign_in.login, sign_in.refresh, sign_in.exchange_link}
 # Steps of the ones above, which have checked.
-WITHIN = {"announced", "asking", "changeable", "changed", "changed_limits", "changed_schedule", "begun", "act_of"}
+WITHIN = {
+    "announced",
+    "asking",
+    "changeable",
+    "need",
+    "check",
+    "somewhere",
+    "changed",
+    "changed_limits",
+    "changed_schedule",
+    "begun",
+    "act_of",
+}
 CASES = [(needed, call) for needed, calls in NEEDS.items() for call in calls.values()]
 NAMES = [f"{fn.__module__.split('.')[1]}.{fn.__name__}" for calls in NEEDS.values() for fn in calls]
 
@@ -93,7 +131,8 @@ async def test_it_needs_its_role_and_no_more(desk: Desk, needed: Role, call: Cal
 
 
 @pytest.mark.parametrize(
-    "module", [tasks, pauses, executions, output, updates, servers, users, sign_in, personal_tokens]
+    "module",
+    [tasks, pauses, executions, output, updates, servers, users, sign_in, personal_tokens, slots, grants, rights],
 )
 def test_no_resolver_is_left_out_of_the_table(module: ModuleType) -> None:
     known = {fn.__name__ for calls in NEEDS.values() for fn in calls if fn.__module__ == module.__name__}
