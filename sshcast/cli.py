@@ -115,19 +115,19 @@ def user_grant(
     data: Data = None,
 ) -> None:
     """Give a user a role on a server, or on every server with a tag, beyond their own role. It holds at once."""
-    run(accounts.grant(settings(data=data), name, server, tag, role))
+    run(commands.accounts.grant(settings(data=data), name, server, tag, role))
 
 
 @user_app.command("ungrant")
 def user_ungrant(name: str, server: OnServer = None, tag: OnTag = None, data: Data = None) -> None:
     """Take such a role away. It holds no more at once."""
-    run(accounts.ungrant(settings(data=data), name, server, tag))
+    run(commands.accounts.ungrant(settings(data=data), name, server, tag))
 
 
 @user_app.command("list")
 def user_list(data: Data = None) -> None:
     """A line for each user: id, name, role, and what is granted to them."""
-    run(accounts.listed(settings(data=data)))
+    run(commands.accounts.listed(settings(data=data)))
 
 
 @server_app.command("add")

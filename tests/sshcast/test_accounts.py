@@ -8,7 +8,7 @@ from db import users
 from db.values import Role
 from resolvers import sign_in
 from resolvers.context import Context
-from resolvers.errors import Invalid, Unauthenticated
+from resolvers.errors import Invalid, NotFound, Unauthenticated
 from sshcast.app import opened
 from sshcast.commands import accounts
 from sshcast.commands.errors import CommandFailed
@@ -57,3 +57,29 @@ async def test_what_cannot_be_is_refused(settings: Settings) -> None:
         await accounts.change(settings, "ada", None, None)
     with pytest.raises(Invalid, match="role must be one of"):
         await accounts.change(settings, "ada", "boss", None)
+
+
+async def test_grants_are_given_listed_and_taken(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    for place, role in (("web", "operator"), ("db", "viewer"), ("web", "admin")):
+        assert await accounts.grant(settings, "ada", None, place, role) == 0
+    assert await accounts.ungrant(settings, "ada", None, "db") == 0
+    with pytest.raises(CommandFailed, match="no such grant"):
+        await accounts.ungrant(settings, "ada", None, "db")
+    capsys.readouterr()
+    assert await accounts.listed(settings) == 0
+    assert capsys.readouterr().out == "1\tada\tviewer\ttag:web=admin\n"
+
+
+async def test_a_grant_that_cannot_be_is_refused(settings: Settings) -> None:
+    with pytest.raises(CommandFailed, match="there is no server web-1"):
+        await accounts.grant(settings, "ada", "web-1", None, "viewer")
+    with pytest.raises(NotFound, match="no server 7"):
+        await accounts.grant(settings, "ada", "7", None, "viewer")
+    for server, tag, role in (
+        (None, None, "viewer"),
+        ("1", "web", "viewer"),
+        (None, "web", "none"),
+        (None, "a b", "viewer"),
+    ):
+        with pytest.raises(Invalid):
+            await accounts.grant(settings, "ada", server, tag, role)
