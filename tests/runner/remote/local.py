@@ -2,8 +2,9 @@
 
 import asyncio
 import shutil
-from collections.abc import Callable
-from contextlib import suppress
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -98,6 +99,20 @@ class LocalProcess:
         await self.process.wait()
 
 
+@contextmanager
+def signals_at_their_defaults() -> Iterator[None]:
+    """For what is started meanwhile, as with sshd. Tests begun with nohup, or by a shell's `&`, ignore some of them."""
+    kept = {each: signal.getsignal(each) for each in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)}
+    ignored = [each for each, handler in kept.items() if handler == signal.SIG_IGN]
+    for each in ignored:
+        signal.signal(each, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        for each in ignored:
+            signal.signal(each, signal.SIG_IGN)
+
+
 @dataclass(slots=True, eq=False)
 class LocalTarget:
     """See `runner.connection.Connection`: a machine whose /bin/sh is the one in `bin`, and an account on it."""
@@ -121,9 +136,10 @@ class LocalTarget:
     ) -> LocalProcess:
         variables = {"HOME": str(self.home), "PATH": self.path, "LOGNAME": "sshcast-test"}
         pipe = asyncio.subprocess.PIPE
-        made = await asyncio.create_subprocess_exec(
-            self.bin / "sh", stdin=pipe, stdout=pipe, stderr=pipe, env=variables, start_new_session=True
-        )
+        with signals_at_their_defaults():
+            made = await asyncio.create_subprocess_exec(
+                self.bin / "sh", stdin=pipe, stdout=pipe, stderr=pipe, env=variables, start_new_session=True
+            )
         process = LocalProcess(made, str(self.bin / "sh"), on_output, on_closed)
         self.begun.append(process)
         process.begin()
