@@ -4,11 +4,12 @@ import os
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Literal
-from zoneinfo import available_timezones
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 from sqlalchemy import URL, make_url
+
+from runner.cron_clock import zones
 
 
 class SettingsInvalid(Exception):
@@ -88,7 +89,7 @@ class Settings(BaseSettings):
     @field_validator("timezone")
     @classmethod
     def is_a_zone(cls, value: str) -> str:
-        if value not in available_timezones():
+        if value != "UTC" and value not in zones():
             raise ValueError("must be an IANA time zone such as Asia/Shanghai")
         return value
 

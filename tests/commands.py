@@ -105,7 +105,7 @@ def wait_until_ready(url: str, process: "subprocess.Popen[bytes]") -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            if httpx2.get(f"{url}/readyz", trust_env=False).status_code == 200:
+            if httpx2.get(f"{url}/readyz", trust_env=False, verify=False).status_code == 200:
                 return
         except httpx2.TransportError:
             time.sleep(0.05)

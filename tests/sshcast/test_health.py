@@ -33,7 +33,7 @@ async def get(store: Any) -> AsyncIterator[Get]:
     app.state.service = SimpleNamespace(store=store)
     listener = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    async with serving(app, listener), httpx2.AsyncClient(base_url=url) as client:
+    async with serving(app, listener), httpx2.AsyncClient(base_url=url, verify=False) as client:
         yield client.get
 
 

@@ -104,7 +104,7 @@ ORIGINS = [
 
 @pytest.mark.parametrize(("host", "served"), HOSTS)
 async def test_only_the_names_that_we_are_known_by_are_served(port: int, host: str, served: bool) -> None:
-    async with httpx2.AsyncClient() as client:
+    async with httpx2.AsyncClient(verify=False) as client:
         answer = await client.get(f"http://127.0.0.1:{port}/", headers={"Host": host.format(port=port)})
     assert answer.status_code == (200 if served else 403)
     if not served:
@@ -116,7 +116,7 @@ async def test_only_the_names_that_we_are_known_by_are_served(port: int, host: s
 @pytest.mark.parametrize(("origin", "allowed"), ORIGINS)
 async def test_only_our_own_and_listed_origins_may_call(port: int, origin: str | None, allowed: bool) -> None:
     headers = {} if origin is None else {"Origin": origin.format(port=port)}
-    async with httpx2.AsyncClient() as client:
+    async with httpx2.AsyncClient(verify=False) as client:
         answer = await client.get(f"http://localhost:{port}/", headers=headers)
     assert answer.status_code == (200 if allowed else 403)
     if not allowed:
@@ -127,7 +127,7 @@ async def test_only_our_own_and_listed_origins_may_call(port: int, origin: str |
 @pytest.mark.parametrize("origin", ["https://console.example.org", "http://localhost:{port}", "http://evil.example"])
 async def test_no_origin_is_ever_given_leave_to_read_across_sites(port: int, origin: str) -> None:
     headers = {"Origin": origin.format(port=port), "Access-Control-Request-Method": "POST"}
-    async with httpx2.AsyncClient() as client:
+    async with httpx2.AsyncClient(verify=False) as client:
         for method in ("GET", "OPTIONS"):
             answer = await client.request(method, f"http://localhost:{port}/", headers=headers)
             assert not [name for name in answer.headers if name.lower().startswith("access-control")]
@@ -153,7 +153,7 @@ async def test_a_socket_by_a_name_that_is_not_ours_is_refused(port: int) -> None
 
 
 async def test_the_refusal_speaks_chinese_too(port: int) -> None:
-    async with httpx2.AsyncClient() as client:
+    async with httpx2.AsyncClient(verify=False) as client:
         headers = {"Host": "evil.example", "Accept-Language": "zh"}
         answer = await client.get(f"http://127.0.0.1:{port}/", headers=headers)
     assert answer.json()["message"] == "不服务此主机名；可将其加入 SSHCAST_ALLOWED_HOSTS。"

@@ -5,6 +5,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Any, get_args
@@ -150,8 +151,9 @@ def spellings(name: str) -> tuple[str, ...]:
     return tuple(name.replace(ANY, kind) for kind in KINDS) if name.endswith(".*") else (name,) if name != ANY else ()
 
 
+@cache
 def load() -> Book:
-    """The rules of the package. The version is a digest of all that decides, of at most 32 characters."""
+    """The rules of the package, read once. The version is a digest of all that decides, of at most 32 characters."""
     folder = resources.files("runner.policy.rules")
     texts = {name: folder.joinpath(f"{name}.toml").read_text("utf-8") for name in (*FILES, *TABLES)}
     rules = [Rule.read(name, table) for file in FILES for name, table in tomllib.loads(texts[file]).items()]

@@ -28,6 +28,7 @@ from sshcast.listener import Bounds, serving
 from sshcast.rest import face
 from sshcast.rest.stream import Pace
 from sshcast.settings import Settings
+from tests.runner.stores import lay_database
 
 PASSWORD = "a long enough password"
 
@@ -128,6 +129,7 @@ class Run:
 @asynccontextmanager
 async def opened(folder: Path, **changes: Any) -> AsyncIterator[Service]:
     """The service's parts on a new SQLite file; `changes` are fields of Service."""
+    lay_database(folder / "data")
     async with app.opened(Settings(data=folder / "data")) as service:
         yield replace(service, **changes)
 
@@ -155,7 +157,8 @@ async def face_of(
     server = await servers.create(admin_of(service, found[Role.ADMIN]), new)
     listener = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    async with serving(app_of(service, pace, more), listener, bounds=bounds), httpx2.AsyncClient(base_url=url) as http:
+    http = httpx2.AsyncClient(base_url=url, verify=False)
+    async with serving(app_of(service, pace, more), listener, bounds=bounds), http:
         yield Face(service=service, url=url, http=http, users=dict(found), server=server)
 
 
