@@ -61,9 +61,9 @@ def timed(policy: Policy, commands: list[str]) -> Iterator[float]:
 
 
 def once(policy: Policy, command: str) -> float:
-    start = time.perf_counter()
+    start = time.thread_time()
     policy.check(command)
-    return time.perf_counter() - start
+    return time.thread_time() - start
 
 
 def report(name: str, seconds: list[float]) -> None:

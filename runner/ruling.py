@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import orjson
@@ -20,13 +20,17 @@ MODES: Mapping[str, Mode] = {mode: mode for mode in STRICTNESS}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """What is to run and where. Without a server only the service's own policy counts; an ad-hoc run has no task."""
+    """What is to run and where. Without a server only the service's own policy counts; an ad-hoc run has no task.
+
+    `secrets` names its secret variables, each with the registered secret that it takes, if any.
+    """
 
     command: str
     env: Mapping[str, str]
     working_dir: str | None = None
     server_id: int | None = None
     task_id: int | None = None
+    secrets: Mapping[str, str | None] = field(default_factory=dict)
 
     @classmethod
     def of_task(cls, task: Task) -> "Subject":
@@ -36,6 +40,7 @@ class Subject:
             working_dir=task.working_dir,
             server_id=task.server_id,
             task_id=task.id,
+            secrets=task.secret_env,
         )
 
     @classmethod
@@ -46,12 +51,13 @@ class Subject:
             working_dir=row.working_dir,
             server_id=row.server_id,
             task_id=row.task_id,
+            secrets=row.secret_env,
         )
 
     @property
     def digest(self) -> str:
         """Of all that decides what a run does: what an admin allows a task is bound to it."""
-        parts = (self.command, dict(self.env), self.working_dir, self.server_id)
+        parts = (self.command, dict(self.env), dict(self.secrets), self.working_dir, self.server_id)
         return hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
@@ -117,6 +123,7 @@ def ruled(policy: Policy, subject: Subject, kept: Kept) -> Ruling:
         subject.command,
         env=subject.env,
         working_dir=subject.working_dir or HOME,
+        secrets=subject.secrets,
         mode=mode_of(policy.mode, server, task),
         tuning=tuning_of(server, task, subject),
     )

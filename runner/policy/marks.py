@@ -44,7 +44,7 @@ def cleaned(text: str) -> str:
 
 def plain(value: str) -> str:
     """The value with its wildcards as the characters they were written as."""
-    return value.translate(PLAIN)
+    return value.translate(PLAIN) if STAR in value or QUERY in value or BRACKET in value else value
 
 
 def shown(value: str) -> str:

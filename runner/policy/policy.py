@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from runner.policy import marks
@@ -25,7 +25,10 @@ HOME = "~"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """A command, and what is known of where it runs. `working_dir` and `stdin` are None if they are not known."""
+    """A command, and what is known of where it runs. `working_dir` and `stdin` are None if they are not known.
+
+    A value of `env` is a mark where it is not known.
+    """
 
     command: str
     env: Mapping[str, str]
@@ -62,15 +65,20 @@ class Policy:
         mode: Mode | None = None,
         working_dir: str | None = None,
         stdin: str | None = None,
+        secrets: Collection[str] = (),
         tuning: Tuning = PLAIN,
     ) -> Verdict:
         """What the policy says of a command that /bin/sh runs with these variables. Costs no more than its bounds.
 
         `working_dir` is where it starts (`~` is the home directory); relative paths are not judged where it is None.
+        `secrets` are the names of variables that it has too, whose values are not to be known here.
         """
         mode = mode or self.mode
         book, readable = tuned(self.book, tuning)
-        asked = Asked(command=command, env=env or {}, working_dir=working_dir, stdin=stdin)
+        known = dict.fromkeys(secrets, marks.UNKNOWN) | {
+            name: marks.cleaned(text) for name, text in (env or {}).items()
+        }
+        asked = Asked(command=command, env=known, working_dir=working_dir, stdin=stdin)
         hits = {(hit.rule, hit.span): hit for hit in (*readable, *found(asked, book))}
         ordered = sorted(hits.values(), key=lambda hit: (hit.span, hit.rule))
         findings = tuple(finding(command, hit, severity(book, hit.rule, mode, asked, tuning), book) for hit in ordered)

@@ -55,6 +55,7 @@ def call(shell: Calling, argv: Argv) -> Values:
     if len(shell.calling) >= MOST_CALLS:
         shell.hit("dynamic.hidden-code")
         return HIDDEN
+    shell.spend(6)
     before = (shell.state.positional, shell.calling, shell.via)
     shell.state.positional, shell.calling, shell.via = argv[1:], (*shell.calling, name), (*shell.via, name)
     output = shell.run(body)

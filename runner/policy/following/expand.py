@@ -80,7 +80,7 @@ class Expander:
 
     def cut(self, parts: tuple[Part, ...]) -> Fields:
         """The fields of one word without braces."""
-        self.budget.spend(len(parts) >> 2)
+        self.budget.spend(2 + (len(parts) >> 2))
         found = [""]
         for place, part in enumerate(parts):
             first, *others = self.pieces(part, first=place == 0)

@@ -19,6 +19,8 @@ def rule(name: str, parts: tuple[Part, ...] | None) -> str | None:
         return None
     if marks.DECODED in base:
         return "dynamic.hidden-code"
+    if marks.SOCKET in base:
+        return "network.reverse-shell"
     if parts is None:
         return "dynamic.command-name" if mark.group() == marks.UNKNOWN else "dynamic.command-substitution"
     if any(isinstance(part, Substitution) for part in parts) or not all(isinstance(part, Literal) for part in parts):

@@ -49,7 +49,7 @@ def enter(shell: Following, redirects: Iterable[Redirect]) -> None:
 
 
 def content(shell: Following, target: str) -> Values:
-    return shell.state.files.get(key(target, shell), (marks.OUTPUT,))
+    return shell.state.content(key(target, shell))
 
 
 def note_socket(shell: Following, redirect: Redirect) -> None:
@@ -58,6 +58,8 @@ def note_socket(shell: Following, redirect: Redirect) -> None:
         opened = redirect.operator in ("<&", ">&") and target.rstrip("-") in shell.state.sockets
         if SOCKET.match(target) or opened:
             shell.socket = True
+            if redirect.operator in ("<", "<&", "<>") and redirect.fd in ("", "0"):
+                shell.stdin = (marks.SOCKET,)
             shell.state.sockets.add(redirect.fd or ("0" if redirect.operator.startswith("<") else "1"))
 
 

@@ -10,7 +10,7 @@ from runner.policy.grammar.syntax import Redirect, Sequence
 LONGEST = 65_536
 """Characters of one text, as many as a command may have. More is refused, not guessed at."""
 DEEPEST = 96
-MOST_STEPS = 22_000
+MOST_STEPS = 20_000
 
 
 class SyntaxFault(Exception):

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from runner.policy import marks
 from runner.policy.following import hooks
-from runner.policy.following.shell import Argv, Shell
+from runner.policy.following.shell import Argv, Shell, mark_of
 from runner.policy.following.state import Values
 from runner.policy.programs.options import Takes, leading
 from runner.policy.rules import paths
@@ -28,25 +28,36 @@ def declare(shell: Shell, argv: Argv) -> Values:
     """`export name=value` that came out of an expansion; the plain ones are assignments already."""
     for word in argv[1:]:
         name, equals, value = word.partition("=")
-        if equals and name.isidentifier():
+        if not name.isidentifier():
+            continue
+        if equals:
             shell.state.variables[name] = (marks.plain(value),)
             hooks.look_into(shell, name, (value,))
+        elif name in shell.state.variables:
+            hooks.look_into(shell, name, shell.state.variables[name])
     return NOTHING
 
 
 def read(shell: Shell, argv: Argv) -> Values:
-    """Known input is split among the names; the last takes the rest."""
+    """Known input is split among the names at blanks, or at what IFS holds; the last takes the rest."""
     found = leading(argv[1:], Takes("adeinNptu"))
     if (array := found.value("a")) is not None:
         words = [text.split("\n", 1)[0].split() for text in shell.stdin if marks.known(text)]
         shell.state.arrays[array] = {str(place): (word,) for place, word in enumerate(words[0] if words else ())}
         return NOTHING
     names = found.rest or ("REPLY",)
-    lines = [text.split("\n", 1)[0] for text in shell.stdin if marks.known(text)]
+    lines = [spaced(text.split("\n", 1)[0], shell.state.value("IFS")) for text in shell.stdin if marks.known(text)]
+    unknown = marks.SOCKET if mark_of(shell.stdin) == marks.SOCKET else marks.UNKNOWN
     for place, name in enumerate(names):
         values = tuple(piece(line, place, len(names)) for line in lines)
-        shell.state.variables[name] = (*values, marks.UNKNOWN) if not lines or looped(shell) else values
+        shell.state.variables[name] = (*values, unknown) if not lines or looped(shell) else values
     return NOTHING
+
+
+def spaced(line: str, separators: Values) -> str:
+    """The line with blanks where one of the characters of IFS parts it."""
+    known = separators[0] if len(separators) == 1 and marks.known(separators[0]) else ""
+    return line.translate({ord(char): " " for char in known})
 
 
 def looped(shell: Shell) -> bool:

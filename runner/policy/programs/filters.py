@@ -29,7 +29,7 @@ def cat(shell: Shell, argv: Argv) -> Values:
 
 
 def content_of(shell: Shell, name: str) -> Values:
-    return shell.state.files.get(paths.resolved(marks.plain(name), shell.state.cwd), (marks.OUTPUT,))
+    return shell.state.content(paths.resolved(marks.plain(name), shell.state.cwd))
 
 
 def through(shell: Shell, argv: Argv) -> Values:
@@ -72,9 +72,16 @@ def translate(shell: Shell, argv: Argv) -> Values:
         return altered(shell, argv)
     first, second = sets
     table = {ord(char): second[min(place, len(second) - 1)] for place, char in enumerate(first)}
-    return changed(shell, lambda text: text.translate(table))
+    return changed(shell, lambda text: text.translate(table), marks.DECODED if turns(first, second) else "")
 
 
+def turns(first: str, second: str) -> bool:
+    """Whether letters become other letters: what comes out is not what could be read in the file."""
+    pairs = [(one, other) for one, other in zip(first, second, strict=False) if one.isalpha() and other.isalpha()]
+    return sum(one.lower() != other.lower() for one, other in pairs) > MOST_TURNED
+
+
+MOST_TURNED = 4
 CLASSES = {"[:lower:]": "a-z", "[:upper:]": "A-Z", "[:digit:]": "0-9", "[:space:]": " \t\n", "[:blank:]": " \t"}
 
 

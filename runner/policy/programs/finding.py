@@ -21,7 +21,7 @@ def wide(args: tuple[str, ...]) -> tuple[str, ...]:
     applied = list(tests(deciding(args)))
     named = any(test in NAMES and marks.plain(value).strip("*./") for test, value in applied)
     aged = any(test in AGE for test, _ in applied)
-    found = () if named else dict.fromkeys(start.rstrip("/") or "/" for start in starts(args))
+    found = () if named else dict.fromkeys(start.rstrip("/") or "/" for start in starts(args) if start)
     return tuple(start for start in found if not aged or start in STRICT)
 
 
@@ -46,7 +46,7 @@ def tests(args: tuple[str, ...]) -> Iterator[tuple[str, str]]:
 
 
 def starts(args: tuple[str, ...]) -> tuple[str, ...]:
-    """The directories in which `find` looks."""
+    """The directories in which `find` looks; it refuses an empty name."""
     end = next((place for place, word in enumerate(args) if is_test(word)), len(args))
     return tuple(word for word in args[:end] if not word.startswith("-")) or (".",)
 
@@ -70,7 +70,7 @@ def places(args: tuple[str, ...]) -> tuple[str, ...]:
     """The paths that it finds, with a mark: any path there, or some that its tests picked."""
     unnarrowed = frozenset(wide(args))
     name = next((value for test, value in pairwise(args) if test == "-name" and LITERAL.fullmatch(value)), "")
-    found = dict.fromkeys(start.rstrip("/") for start in starts(args))
+    found = dict.fromkeys(start.rstrip("/") for start in starts(args) if start)
     return tuple(f"{start}/{last(start, name, unnarrowed)}" for start in found)
 
 

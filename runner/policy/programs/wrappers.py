@@ -6,7 +6,7 @@ from typing import Any
 
 from runner.policy import marks
 from runner.policy.following import hooks
-from runner.policy.following.shell import Argv, Shell, name_of
+from runner.policy.following.shell import Argv, Shell, mark_of, name_of
 from runner.policy.following.state import Values, bounded
 from runner.policy.grammar.source import TooComplex
 from runner.policy.programs import finding
@@ -53,7 +53,7 @@ def env(shell: Shell, argv: Argv) -> Values:
     """`env`, with `-S` and assignments."""
     args = argv[1:]
     found = leading(args, Takes("uCSa", frozenset({"--unset", "--chdir", "--split-string", "--argv0"})))
-    rest = found.rest
+    rest = found.rest[1:] if found.rest[:1] == ("-",) else found.rest
     if (text := found.value("S", "--split-string")) is not None:
         rest = (*split(text), *rest)
     before = dict(shell.state.variables)
@@ -74,7 +74,7 @@ def split(text: str) -> tuple[str, ...]:
 
 def is_assignment(word: str) -> bool:
     name, equals, _ = word.partition("=")
-    return bool(equals) and name.replace("_", "a").isalnum()
+    return bool(equals) and (name.replace("_", "a").isalnum() or name.startswith("BASH_FUNC_"))
 
 
 def command(shell: Shell, argv: Argv) -> Values:
@@ -134,7 +134,7 @@ def given(text: str) -> Argv:
     """The words of standard input; the paths that `find` prints keep their mark."""
     words = tuple(text.translate(DEQUOTE).split())
     found = tuple(word for word in words if marks.known(word) or word.endswith(marks.FOUND))
-    return found if found and len(found) == len(words) else (*found, marks.OUTPUT)
+    return found if found and len(found) == len(words) else (*found, mark_of((text,)))
 
 
 DEQUOTE = {ord("'"): None, ord('"'): None, ord("\\"): None}

@@ -2,6 +2,8 @@
 
 import re
 
+from runner.policy import marks
+
 REFUSED = re.compile(
     r"LD_\w+|DYLD_\w+|BASH_ENV|ENV|IFS|PS4|SHELLOPTS|BASHOPTS|PROMPT_COMMAND|PATH|GLIBC_TUNABLES|BASH_FUNC_.*|CDPATH"
     r"|GLOBIGNORE|GCONV_PATH|PERL5OPT|PERL5DB|PYTHONSTARTUP|RUBYOPT"
@@ -12,7 +14,12 @@ TEXTS = re.compile(
     r"|FCEDIT|TAR_OPTIONS|FZF_DEFAULT_COMMAND|SHELL"
 )
 LOADS = frozenset({"LD_PRELOAD", "LD_AUDIT", "DYLD_INSERT_LIBRARIES", "BASH_ENV"})
+CHANGES = re.compile(r"SHELLOPTS|BASHOPTS|BASH_FUNC_.*")
+"""They change what a shell does, whatever they hold."""
 INSTALLED = re.compile(r"(?:/usr|/lib|/lib64|/opt|/nix/store)/|\Z")
+SHARED = re.compile(r"(?:/tmp|/var/tmp|/dev/shm)(?:/|\Z)")
+"""Where anybody may write."""
+FILE = re.compile(f"[/.~{marks.HOME}]")
 
 
 def is_refused(name: str) -> bool:
@@ -21,8 +28,13 @@ def is_refused(name: str) -> bool:
 
 
 def loads(name: str, value: str) -> bool:
-    """Whether the text sets a variable so that programs load what is not installed on the system."""
-    return name in LOADS and any(not INSTALLED.match(path) for path in re.split(r"[: ]", value))
+    """Whether the text sets a variable so that programs load, or shells read, what is not installed on the system."""
+    paths = re.split(r"[: ]", value)
+    if name == "LD_LIBRARY_PATH":
+        return any(SHARED.match(path) for path in paths)
+    if name == "ENV":
+        return FILE.match(value) is not None and not INSTALLED.match(value)
+    return CHANGES.fullmatch(name) is not None or (name in LOADS and any(not INSTALLED.match(path) for path in paths))
 
 
 def is_text(name: str) -> bool:

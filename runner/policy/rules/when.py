@@ -150,9 +150,11 @@ def stdin(table: Mapping[str, Any]) -> Callable[[Call], bool]:
 
 
 def script(table: Mapping[str, Any]) -> Callable[[Call], bool]:
-    """The path of the program itself."""
+    """The path of the program itself, or its name if it is looked up."""
     match = pattern(table["script"])
-    return lambda call: match.fullmatch(call.program) is not None
+    return lambda call: (
+        match.fullmatch(call.resolved(call.program) if "/" in call.program else call.program) is not None
+    )
 
 
 def path(table: Mapping[str, Any]) -> Callable[[Call], bool]:

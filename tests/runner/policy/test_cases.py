@@ -18,12 +18,15 @@ def test_a_worked_case_is_denied_under_its_rule_or_allowed(case: Case) -> None:
         assert verdict.allowed, verdict.findings
 
 
-@pytest.mark.parametrize("name", ["unseen.jsonl", "policy-unseen.jsonl", "held-out.jsonl"])
-def test_commands_that_the_rules_were_not_written_for_are_judged_right(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "denied"),
+    [("unseen.jsonl", 500), ("policy-unseen.jsonl", 500), ("held-out.jsonl", 500), ("fresh.jsonl", 300)],
+)
+def test_commands_that_the_rules_were_not_written_for_are_judged_right(name: str, denied: int) -> None:
     """What each set showed at first sight is in docs/command-policy.md; what it showed is mended, and stays so."""
     cases = list(read(name))
 
-    assert sum(case.expect == "deny" for case in cases) > 500
+    assert sum(case.expect == "deny" for case in cases) > denied
     assert sum(case.expect != "deny" for case in cases) > 300
     assert [case for case in cases if not judged_right(case)] == []
 
