@@ -1,7 +1,7 @@
 """What a check of a command costs: `python -m bench.policy`.
 
-1. Microseconds a command, over the worked cases of the tests and over unseen ones.
-2. Milliseconds for texts that are made to cost much; each is bounded by the policy's own limits.
+1. Microseconds of CPU a command, over the worked cases of the tests and over unseen ones.
+2. Milliseconds of CPU for texts that are made to cost much; each is bounded by the policy's own limits.
 """
 
 import gc
@@ -68,10 +68,11 @@ def once(policy: Policy, command: str) -> float:
 
 def report(name: str, seconds: list[float]) -> None:
     micro = [value * 1e6 for value in seconds]
+    p95, p99 = (micro[int(len(micro) * share)] for share in (0.95, 0.99))
     print(
         f"{name:24} {len(micro):6,} commands  mean {statistics.fmean(micro):7.1f}"
         f"  median {statistics.median(micro):7.1f}"
-        f"  p95 {micro[int(len(micro) * 0.95)]:7.1f}  most {micro[-1]:8.1f} us"
+        f"  p95 {p95:7.1f}  p99 {p99:7.1f}  most {micro[-1]:8.1f} us"
     )
 
 

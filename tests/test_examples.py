@@ -149,6 +149,9 @@ EXPECTED: dict[str, Callable[[Any], Any]] = {
     "22_create_server": lambda data: data["createServer"]["server"]["tags"] == ["web"],
     "23_update_server": lambda data: data["updateServer"]["server"]["maxParallel"] == 4,
     "24_delete_server": lambda data: data["deleteServer"]["server"]["name"] == "web-1",
+    "25_set_server_policy": lambda data: data["setServerPolicy"]["policy"]["allow"][0] == "system.crontab-remove",
+    "26_policy_history": lambda data: len(data["commandPolicies"]["nodes"]) == 1,
+    "27_policy_rules": lambda data: data["policyRules"][-1]["id"] == "site.no-restarts",
     "30_tasks_by_page": lambda data: len(names(data["tasks"])) == data["tasks"]["totalCount"] == len(SAMPLES),
     "31_tasks_by_cursor": lambda data: data["tasks"]["pageInfo"]["hasNextPage"] and len(data["tasks"]["edges"]) == 2,
     "32_tasks_of_server": lambda data: data["tasks"]["totalCount"] == len(SAMPLES),
@@ -172,6 +175,7 @@ EXPECTED: dict[str, Callable[[Any], Any]] = {
     "48_check_command": lambda data: (
         [found["rule"] for found in data["checkCommand"]["findings"]] == ["privilege.sudo"]
     ),
+    "49_set_task_policy": lambda data: data["setTaskPolicy"]["policy"]["holds"],
     "50_run_task": lambda data: data["runTask"]["execution"]["state"] == "PENDING",
     "51_run_task_and_wait": lambda data: data["runTask"]["execution"]["state"] == "SUCCESS",
     "52_run_command": lambda data: data["runCommand"]["execution"]["trigger"] == "API",
@@ -184,6 +188,7 @@ EXPECTED: dict[str, Callable[[Any], Any]] = {
     "63_schedule_ledger": lambda data: "FIRED" in [node["outcome"] for node in data["scheduleLedger"]["nodes"]],
     "64_slots_of_task": lambda data: data["task"]["slots"]["totalCount"] == len(data["task"]["slots"]["nodes"]),
     "65_audit_events": lambda data: "TASK_UPDATED" in [event["kind"] for event in data["auditEvents"]["nodes"]],
+    "66_executions_with_findings": lambda data: data["executions"]["totalCount"] == len(data["executions"]["nodes"]),
     "70_watch_output": watched_output,
     "71_watch_output_after": watched_rest,
     "72_watch_executions": lambda events: events[-1]["executionUpdates"]["exitCode"] > 0,
