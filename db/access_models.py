@@ -74,3 +74,30 @@ class ServerTag(SQLModel, table=True):
 
     server_id: int = Field(sa_column=Column(BigId, ForeignKey("servers.id"), primary_key=True, autoincrement=False))
     tag: str = Field(sa_column=Column(String(64), primary_key=True))
+
+
+class Identity(SQLModel, table=True):
+    """Whom an identity provider knows: a subject of an issuer, and the user that this is here.
+
+    `told_at` is when the provider issued the newest of its tokens that decided the user's role.
+    """
+
+    __tablename__ = "identities"
+    __table_args__ = (UniqueConstraint("issuer", "subject"), Index("ix_identities_user", "user_id", "id"))
+
+    id: int = Field(sa_column=id_column())
+    issuer: str = Field(sa_column=Column(String(255), nullable=False))
+    subject: str = Field(sa_column=Column(String(255), nullable=False))
+    user_id: int = Field(sa_column=reference("users.id"))
+    told_at: datetime = Field(sa_column=time_column())
+    created_at: datetime = Field(sa_column=time_column())
+
+
+class SignInCode(SQLModel, table=True):
+    """A code that lets somebody in once whom an identity provider has vouched for. Only its SHA-256 is kept."""
+
+    __tablename__ = "sign_in_codes"
+
+    hash: str = Field(sa_column=Column(String(64), primary_key=True))
+    identity_id: int = Field(sa_column=reference("identities.id"))
+    expires_at: datetime = Field(sa_column=time_column())

@@ -4,21 +4,21 @@ from dataclasses import replace
 
 from resolvers import sign_in
 from resolvers.context import Context
-from resolvers.errors import Unauthenticated
+from resolvers.errors import Unauthenticated, Unavailable
 
 
 async def admitted(stranger: Context, token: str | None) -> Context:
     """One request's caller: signed in, or nobody without a token.
 
-    Unauthenticated when the token is not good, RateLimited when they (or, without a good token, their address) asked
-    too often.
+    Unauthenticated when the token is not good, Unavailable when that cannot be found out, RateLimited when they (or,
+    without a good token, their address) asked too often.
     """
     if token is None:
         stranger.service.rates.stranger(stranger.address)
         return stranger
     try:
-        viewer = await sign_in.authenticate(stranger.service, token)
-    except Unauthenticated:
+        viewer = await sign_in.authenticate(stranger.service, token, stranger.address)
+    except (Unauthenticated, Unavailable):
         stranger.service.rates.stranger(stranger.address)
         raise
     stranger.service.rates.request(viewer.user_id)

@@ -10,6 +10,7 @@ from db.store import Store
 from db.values import Role
 from resolvers.errors import Forbidden, Language, Unauthenticated
 from resolvers.passwords import Passwords
+from resolvers.provider import Provider
 from resolvers.queue import Queue
 from resolvers.rates import Rates
 from resolvers.sign_in_links import SignInLinks
@@ -57,6 +58,7 @@ class Service:
     clock: Callable[[], datetime]
     watchers: Watchers = field(default_factory=Watchers)
     rates: Rates = field(default_factory=Rates)
+    provider: Provider | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ class Viewer:
     """A signed-in user as the database knows them now, and when their token ends.
 
     `role` is their own, which holds everywhere; no grant lifts them above `ceiling`, which their token may set.
+    `vouched`: it is a token of the identity provider.
     """
 
     user_id: int
@@ -74,6 +77,7 @@ class Viewer:
     session_id: int = 0
     token_id: int = 0
     ceiling: Role = Role.ADMIN
+    vouched: bool = False
 
     @property
     def sight(self) -> Sight:

@@ -12,6 +12,8 @@ LANES = 1
 HASH_BYTES = 32
 SALT_BYTES = 16
 AT_ONCE = 2
+# Kept instead of a hash for users who have no password, since the identity provider vouches for them.
+NO_PASSWORD = "none"  # noqa: S105 - the absence of one
 
 
 class Passwords:
@@ -26,7 +28,11 @@ class Passwords:
             return await asyncio.to_thread(hashed, password)
 
     async def matches(self, password: str, phc: str | None) -> bool:
-        """Whether the password is the one that was hashed. None (no such user) takes as long and is False."""
+        """Whether the password is the one that was hashed. None (no such user) takes as long and is False.
+
+        So does a user who has no password.
+        """
+        phc = None if phc == NO_PASSWORD else phc
         if self._nobody is None:
             self._nobody = await self.hash(os.urandom(16).hex())
         async with self._turns:

@@ -44,10 +44,10 @@ class Bearer:
 @audit.refusals_of(ObjectKind.USER)
 async def create(ctx: Context, name: str, scope: str, days: int) -> Created:
     viewer = ctx.signed_in()
-    if viewer.token_id:
+    if viewer.token_id or viewer.vouched:
         raise Forbidden(
-            "A personal access token makes no other: sign in with your password.",
-            "个人访问令牌不能创建其他令牌，请使用密码登录。",
+            "A personal access token makes no other, nor does one of the identity provider: sign in yourself.",
+            "个人访问令牌和身份提供方的令牌不能创建其他令牌，请先登录。",
         )
     token, now = PREFIX + secrets.token_urlsafe(RANDOM_BYTES), ctx.service.clock()
     values = {

@@ -1,17 +1,20 @@
 """Signing in, staying signed in, and signing out."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import Connection
 
 from db import sessions, users
 from db.models import User
 from db.values import AuditKind, ObjectKind, Role
-from resolvers import audit, personal_tokens, rules
+from resolvers import audit, identities, personal_tokens, provider_tokens, rules
 from resolvers.audit import Act, Deed
 from resolvers.context import Context, Service, Viewer
 from resolvers.errors import Conflict, Unauthenticated
+from resolvers.sessions import Held, Lives, end_all
 from resolvers.tokens import Claims, new_id
 from runner.bus import user_address
 
@@ -27,15 +30,6 @@ class Tokens:
     refresh_token: str = field(repr=False)
     expires_in: int
     user: User = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """A session, and the id of the one refresh token of it that is good."""
-
-    user: User
-    session_id: int
-    refresh_id: str
 
 
 async def login(ctx: Context, name: str, password: str) -> Tokens:
@@ -65,25 +59,31 @@ async def refresh(ctx: Context, refresh_token: str) -> Tokens:
     """
     service = ctx.service
     claims = service.tokens.read(refresh_token, "refresh")
-    found = await service.store.run(renew, claims, act_of(ctx, None), life(service))
+    found = await service.store.run(renew, claims, act_of(ctx, None), lives(service))
     if found is None:
         service.bus.hint(user_address(claims.user_id))
         raise Unauthenticated()
     return tokens(service, found)
 
 
-async def exchange_link(ctx: Context, code: str) -> Tokens:
-    """Tokens for a one-time sign-in code."""
+async def exchange_link(ctx: Context, code: str, half: str = "") -> Tokens:
+    """Tokens for a one-time sign-in code. `half`: what belongs to it, where it was made for one browser."""
     user_id = ctx.service.links.take(code)
-    user = None if user_id is None else await ctx.service.store.read(users.by_id, user_id)
+    if user_id is not None:
+        user = await ctx.service.store.read(users.by_id, user_id)
+        how = None
+    else:
+        digest = identities.digest_of(code, half)
+        found = await ctx.service.store.run(identities.take, digest, ctx.service.clock())
+        user, how = (found.user, identities.told_of(found.identity)) if found else (None, None)
     if user is None or user.disabled:
         raise Unauthenticated("This sign-in link was used already or is too old.", "此登录链接已使用或已过期。")
-    return await begun(ctx, user)
+    return await begun(ctx, user, how)
 
 
-async def begun(ctx: Context, user: User) -> Tokens:
-    """A new session of this user."""
-    found = await ctx.service.store.run(begin, user, act_of(ctx, user), life(ctx.service))
+async def begun(ctx: Context, user: User, how: Mapping[str, Any] | None = None) -> Tokens:
+    """A new session of this user. `how` they came, for the audit, where it was not by password."""
+    found = await ctx.service.store.run(begin, user, act_of(ctx, user), lives(ctx.service), how)
     return tokens(ctx.service, found)
 
 
@@ -92,34 +92,39 @@ async def logout(ctx: Context) -> None:
     viewer = ctx.signed_in()
     if viewer.token_id:
         raise Conflict("A personal access token has no session: revoke it instead.", "个人访问令牌没有会话，请撤销它。")
+    if viewer.vouched:
+        raise Conflict(
+            "An access token of the identity provider has no session here: it ends by itself.",
+            "身份提供方的访问令牌在此没有会话，到期自动失效。",
+        )
     await ctx.service.store.run(end, viewer, audit.act(ctx))
     ctx.service.bus.hint(user_address(viewer.user_id))
 
 
-def life(service: Service) -> timedelta:
-    return timedelta(seconds=service.tokens.refresh_seconds)
+def lives(service: Service) -> Lives:
+    return Lives(timedelta(seconds=service.tokens.refresh_seconds), timedelta(seconds=service.tokens.session_seconds))
 
 
-def begin(conn: Connection, user: User, act: Act, life: timedelta) -> Held:
+def begin(conn: Connection, user: User, act: Act, lives: Lives, how: Mapping[str, Any] | None = None) -> Held:
     sessions.forget(conn, user.id, act.at)
-    id = new_id()
-    row = sessions.insert(conn, user_id=user.id, refresh_id=id, address=act.address, at=act.at, until=act.at + life)
-    audit.record(conn, act, about(AuditKind.SIGNED_IN, user))
-    return Held(user, row.id, id)
+    id, until = new_id(), lives.until(act.at, act.at)
+    row = sessions.insert(conn, user_id=user.id, refresh_id=id, address=act.address, at=act.at, until=until)
+    audit.record(conn, act, Deed(AuditKind.SIGNED_IN, ObjectKind.USER, user.id, after=how))
+    return Held(user, row.id, id, lives.left(act.at, act.at))
 
 
-def renew(conn: Connection, claims: Claims, act: Act, life: timedelta) -> Held | None:
+def renew(conn: Connection, claims: Claims, act: Act, lives: Lives) -> Held | None:
     """The session with its next refresh token; None when it is over, or when this ends it: the token comes back."""
     session = sessions.locked(conn, claims.session_id, claims.user_id)
     user = standing(conn, claims.user_id, claims.token_version, claims.session_id)
-    if session is None or user is None:
+    if session is None or user is None or (left := lives.left(session.created_at, act.at)) <= 0:
         return None
     if session.refresh_id == claims.id:
         id = new_id()
-        sessions.rotate(conn, session, id, act.at, act.at + life)
-        return Held(user, session.id, id)
+        sessions.rotate(conn, session, id, act.at, lives.until(session.created_at, act.at))
+        return Held(user, session.id, id, left)
     if session.previous_id == claims.id and act.at - session.rotated_at <= GRACE:
-        return Held(user, session.id, session.refresh_id)
+        return Held(user, session.id, session.refresh_id, left)
     sessions.end(conn, session.id, act.at)
     audit.record(conn, Act(act.at, user.id, user.name, act.address), about(AuditKind.REFRESH_REUSED, user))
     return None
@@ -131,12 +136,6 @@ def end(conn: Connection, viewer: Viewer, act: Act) -> None:
     else:
         end_all(conn, viewer.user_id, act.at)
     audit.record(conn, act, Deed(AuditKind.SIGNED_OUT, ObjectKind.USER, viewer.user_id))
-
-
-def end_all(conn: Connection, user_id: int, at: datetime) -> bool:
-    """Every token of the user stops working. False if there is no such user."""
-    sessions.end_all(conn, user_id, at)
-    return users.end_sessions(conn, user_id)
 
 
 def act_of(ctx: Context, user: User | None) -> Act:
@@ -152,10 +151,15 @@ def about(kind: AuditKind, user: User | None) -> Deed:
     return Deed(kind, ObjectKind.USER, None if user is None else user.id)
 
 
-async def authenticate(service: Service, access_token: str) -> Viewer:
-    """The viewer as the database knows them now; Unauthenticated for anything but a valid access or personal token."""
+async def authenticate(service: Service, access_token: str, address: str = "") -> Viewer:
+    """The viewer as the database knows them now; Unauthenticated for anything but a token that is good.
+
+    One of ours, a personal token, or one of the identity provider: an access token that it made for this service.
+    """
     if access_token.startswith(personal_tokens.PREFIX):
         return await personal_tokens.viewer_of(service, access_token)
+    if service.provider is not None and provider_tokens.is_providers(access_token):
+        return await identities.viewer_of(service, service.provider, access_token, address)
     claims = service.tokens.read(access_token, "access")
     user = await service.store.read(standing, claims.user_id, claims.token_version, claims.session_id)
     if user is None:
@@ -187,6 +191,11 @@ def standing(conn: Connection, user_id: int, token_version: int, session_id: int
 
 
 def tokens(service: Service, held: Held) -> Tokens:
-    issuer, user = service.tokens, held.user
-    refresh_token = issuer.refresh(user, held.session_id, held.refresh_id)
-    return Tokens(issuer.access(user, held.session_id), refresh_token, issuer.access_seconds, user)
+    issuer, user, left = service.tokens, held.user, held.seconds_left
+    access_seconds = min(issuer.access_seconds, left)
+    return Tokens(
+        access_token=issuer.access(user, held.session_id, seconds=access_seconds),
+        refresh_token=issuer.refresh(user, held.session_id, held.refresh_id, seconds=min(issuer.refresh_seconds, left)),
+        expires_in=access_seconds,
+        user=user,
+    )

@@ -51,10 +51,19 @@ class Claims:
 
 
 class TokenIssuer:
-    """Issues and reads tokens. `access_seconds` and `refresh_seconds` are their lives."""
+    """Issues and reads tokens. `access_seconds` and `refresh_seconds` are their lives, `session_seconds` a session's.
+
+    No token of a session lives longer than the session may.
+    """
 
     def __init__(
-        self, key: bytes, *, clock: Callable[[], datetime], access_seconds: int = 3600, refresh_seconds: int = 604_800
+        self,
+        key: bytes,
+        *,
+        clock: Callable[[], datetime],
+        access_seconds: int = 3600,
+        refresh_seconds: int = 604_800,
+        session_seconds: int = 2_592_000,
     ) -> None:
         if len(key) < KEY_BYTES or len(set(key)) < LEAST_DISTINCT:
             raise WeakKey()
@@ -62,13 +71,15 @@ class TokenIssuer:
         self._clock = clock
         self.access_seconds = access_seconds
         self.refresh_seconds = refresh_seconds
+        self.session_seconds = session_seconds
 
     def access(self, user: User, session_id: int = 0, *, seconds: int | None = None) -> str:
         life = self.access_seconds if seconds is None else seconds
         return self._issue(user, "access", life, {"sid": session_id, "jti": new_id()})
 
-    def refresh(self, user: User, session_id: int = 0, id: str | None = None) -> str:
-        return self._issue(user, "refresh", self.refresh_seconds, {"sid": session_id, "jti": id or new_id()})
+    def refresh(self, user: User, session_id: int = 0, id: str | None = None, *, seconds: int | None = None) -> str:
+        life = self.refresh_seconds if seconds is None else seconds
+        return self._issue(user, "refresh", life, {"sid": session_id, "jti": id or new_id()})
 
     def read(self, token: str, kind: Kind) -> Claims:
         """The claims of a token of this kind that is valid now; else Unauthenticated."""

@@ -16,7 +16,7 @@ from resolvers.audit import Act, Deed
 from resolvers.context import Context, Service
 from resolvers.errors import Conflict, Invalid, NotFound
 from resolvers.paging import Page, PageRequest
-from resolvers.sign_in import end_all
+from resolvers.sessions import end_all
 from runner.bus import user_address
 
 LISTING: paging.Listing[User, UserFilter] = paging.Listing(page=table.page, count=table.count_of, orders=("id", "name"))

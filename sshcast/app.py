@@ -11,6 +11,7 @@ from db import migrate
 from db.store import Store, open_store
 from resolvers.context import Limits, Service
 from resolvers.passwords import Passwords
+from resolvers.provider import Provider
 from resolvers.rates import BURST_SECONDS_OF_REFUSALS, Rates, buckets
 from resolvers.sign_in_links import SignInLinks
 from resolvers.throttle import Throttle
@@ -47,7 +48,7 @@ async def store_of(settings: Settings) -> AsyncIterator[Store]:
 
 
 @asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[Service]:
+async def opened(settings: Settings, provider: Provider | None = None) -> AsyncIterator[Service]:
     """The service on its database, without a runner. SQLite is migrated here; else DatabaseOlder says what to do."""
     async with store_of(settings) as store:
         if settings.sqlite:
@@ -65,6 +66,7 @@ async def opened(settings: Settings) -> AsyncIterator[Service]:
                 clock=clock,
                 access_seconds=settings.access_seconds,
                 refresh_seconds=settings.refresh_seconds,
+                session_seconds=settings.session_seconds,
             ),
             links=SignInLinks(clock=clock),
             throttle=Throttle(clock=clock),
@@ -72,6 +74,7 @@ async def opened(settings: Settings) -> AsyncIterator[Service]:
             clock=clock,
             watchers=Watchers(settings.streams_per_user, settings.streams),
             rates=rates(settings),
+            provider=provider,
         )
 
 

@@ -130,6 +130,18 @@ def user_list(data: Data = None) -> None:
     run(commands.accounts.listed(settings(data=data)))
 
 
+@user_app.command("link")
+def user_link(name: str, subject: str, data: Data = None) -> None:
+    """Let whom the identity provider knows by this subject be that user. Their sessions end."""
+    run(commands.identities.link(settings(data=data), name, subject))
+
+
+@user_app.command("unlink")
+def user_unlink(name: str, data: Data = None) -> None:
+    """Let nobody whom the identity provider knows be that user. Their sessions end."""
+    run(commands.identities.unlink(settings(data=data), name))
+
+
 @server_app.command("add")
 def server_add(
     name: str,

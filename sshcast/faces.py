@@ -1,5 +1,7 @@
 """The wiring of the faces: the HTTP application around a service."""
 
+from urllib.parse import urlsplit
+
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
@@ -8,6 +10,7 @@ from schema.build import build_schema
 from sshcast import health
 from sshcast.graphql import graphql_routes
 from sshcast.hosts import HostGuard
+from sshcast.oidc.wiring import doorway
 from sshcast.page import Playground
 from sshcast.rest import face
 from sshcast.settings import Settings
@@ -15,12 +18,14 @@ from sshcast.settings import Settings
 
 def build_app(service: Service, settings: Settings) -> Starlette:
     playground = Playground() if settings.playground else None
-    guard = Middleware(HostGuard, hosts=settings.allowed_hosts, origins=settings.allowed_origins)
+    hosts = [*settings.allowed_hosts, *filter(None, [urlsplit(settings.public_url or "").hostname])]
+    guard = Middleware(HostGuard, hosts=hosts, origins=settings.allowed_origins)
     app = Starlette(
         routes=[
             *graphql_routes(service, schema=build_schema(), playground=playground),
             *(playground.routes() if playground else ()),
             *face.ROUTES,
+            *doorway(settings).routes(),
             *health.ROUTES,
         ],
         middleware=[guard],

@@ -9,7 +9,9 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 from sqlalchemy import URL, make_url
 
+from db.values import Role
 from runner.cron_clock import zones
+from sshcast.oidc import addresses, role_map
 
 
 class SettingsInvalid(Exception):
@@ -48,6 +50,9 @@ class Settings(BaseSettings):
     )
     access_seconds: int = Field(3600, ge=60, description="Life of an access token.")
     refresh_seconds: int = Field(604_800, ge=60, description="Life of a refresh token.")
+    session_seconds: int = Field(
+        2_592_000, ge=60, description="Longest life of a session, however often it is refreshed: then, sign in anew."
+    )
     default_timeout: int = Field(300, ge=1, description="Time limit of a run, in seconds, where none is given.")
     max_timeout: int = Field(86_400, ge=1, description="The longest time limit that may be asked for.")
     default_output_limit: int = Field(10_485_760, ge=1, description="Output cap of a run, in bytes, if none is given.")
@@ -83,6 +88,24 @@ class Settings(BaseSettings):
     policy_mode: Literal["standard", "strict", "audit"] = Field(
         "standard", description="How strictly the command policy is taken; `audit` refuses nothing."
     )
+    public_url: str | None = Field(
+        None,
+        description="Where browsers find the service, such as https://sshcast.example.com; served like ALLOWED_HOSTS.",
+    )
+    oidc_issuer: str | None = Field(None, description="The identity provider (OpenID Connect) that users sign in with.")
+    oidc_name: str | None = Field(None, description="What the sign-in button calls it; by default its host name.")
+    oidc_client_id: str | None = Field(None, description="What it knows this service as.")
+    oidc_client_secret: SecretStr | None = Field(None, description="The secret for that; none for a public client.")
+    oidc_scopes: str = Field("openid profile email", description="What is asked of it, with spaces between.")
+    oidc_groups_claim: str = Field("groups", description="The claim with a user's groups; `a.b` for one in another.")
+    oidc_role_map: str | None = Field(None, description="Roles of groups: `ops=operator,root=admin`, or a JSON object.")
+    oidc_default_role: Role | None = Field(None, description="The role of those in no such group; none: refused.")
+    oidc_audience: str | None = Field(
+        None, description="Its access tokens that are made for this audience are taken; none: no access token is."
+    )
+    oidc_token_type: Literal["at+jwt", "JWT"] = Field(
+        "at+jwt", description="The `typ` that its access tokens have; `JWT` takes both, and those without one."
+    )
     timezone: str = Field("UTC", description="Time zone of tasks that name none.")
     playground: bool = Field(True, description="Serve the playground page at /graphql.")
 
@@ -99,6 +122,37 @@ class Settings(BaseSettings):
         for each in value:
             ip_network(each, strict=False)
         return value
+
+    @field_validator("public_url")
+    @classmethod
+    def is_a_site(cls, value: str | None) -> str | None:
+        return None if value is None else addresses.site(value)
+
+    @field_validator("oidc_issuer")
+    @classmethod
+    def is_an_issuer(cls, value: str | None) -> str | None:
+        return None if value is None else addresses.checked(value)
+
+    @field_validator("oidc_role_map")
+    @classmethod
+    def gives_roles(cls, value: str | None) -> str | None:
+        role_map.parsed(value or "")
+        return value
+
+    @field_validator("oidc_scopes")
+    @classmethod
+    def asks_for_openid(cls, value: str) -> str:
+        if "openid" not in value.split():
+            raise ValueError("must have openid among them")
+        return value
+
+    @model_validator(mode="after")
+    def an_issuer_has_what_it_needs(self) -> "Settings":
+        if self.oidc_issuer and not (self.oidc_client_id and self.public_url):
+            raise ValueError("OIDC_ISSUER needs OIDC_CLIENT_ID and PUBLIC_URL")
+        if self.oidc_token_type == "JWT" and self.oidc_audience and self.oidc_audience == self.oidc_client_id:  # noqa: S105
+            raise ValueError("OIDC_AUDIENCE must not be OIDC_CLIENT_ID, or ID tokens would pass for access tokens")
+        return self
 
     @model_validator(mode="after")
     def defaults_are_within_the_limits(self) -> "Settings":

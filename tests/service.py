@@ -28,6 +28,7 @@ from sshcast.demo_server import ensure_key
 from sshcast.driving import driven
 from sshcast.faces import build_app
 from sshcast.listener import serving
+from sshcast.oidc.wiring import provider
 from sshcast.settings import Settings
 from tests.runner.stores import lay_database
 from tests.sshcast.rest.service import PASSWORD, Face
@@ -128,16 +129,16 @@ async def running(
     folder: Path, *, drive: bool = False, parts: Mapping[str, Any] | None = None, **settings: Any
 ) -> AsyncIterator[Running]:
     """The service, until the block ends. `settings` are fields of Settings, `parts` of Service that the test brings."""
-    made = Settings(data=folder / "data", **settings)
+    made = Settings(data=folder / "data", **{"port": 0} | settings)
     if made.sqlite:
         lay_database(made.data)
     async with AsyncExitStack() as stack:
-        service = replace(await stack.enter_async_context(opened(made)), **(parts or {}))
+        service = replace(await stack.enter_async_context(opened(made, provider(made))), **(parts or {}))
         users = {str(role): await user(service, role) for role in Role}
         server = await registered(service, users[Role.ADMIN], folder, stack if drive else None)
         if drive:
             await stack.enter_async_context(driven(service, made))
-        listener = socket.create_server(("127.0.0.1", 0))
+        listener = socket.create_server(("127.0.0.1", made.port))
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         await stack.enter_async_context(serving(build_app(service, made), listener))
         http = await stack.enter_async_context(client(url))

@@ -29,6 +29,7 @@ from sshcast.demo_server import DemoServer, ensure_key
 from sshcast.driving import driven
 from sshcast.faces import build_app
 from sshcast.listener import serving
+from sshcast.oidc.wiring import provider
 from sshcast.settings import Settings
 
 PORTS_TRIED = 50
@@ -67,7 +68,7 @@ async def demo(settings: Settings, *, once: bool) -> int:
     console = Console()
     port, listener = free_port(settings, console)
     async with (
-        opened(settings) as service,
+        opened(settings, provider(settings)) as service,
         target(settings.data) as demo_target,
         driven(service, settings),
         serving(build_app(service, settings), listener) as http,

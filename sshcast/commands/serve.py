@@ -11,6 +11,7 @@ from sshcast.commands.errors import CommandFailed
 from sshcast.driving import driven
 from sshcast.faces import build_app
 from sshcast.listener import Bounds, serving
+from sshcast.oidc.wiring import provider
 from sshcast.settings import Settings
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -24,7 +25,7 @@ async def serve(settings: Settings) -> int:
     logs.configure()
     with listening(settings) as listener:
         async with (
-            opened(settings) as service,
+            opened(settings, provider(settings)) as service,
             driven(service, settings),
             serving(build_app(service, settings), listener, bounds=bounds(settings)) as server,
         ):

@@ -1,7 +1,11 @@
 // The header and the sign-in form that both pages have: who is in, the language, out again.
 
 import { session, signIn, signInByLink, signOut } from "/playground/session.js";
-import { switchLanguage, translate } from "/playground/words.js";
+import { switchLanguage, translate, word } from "/playground/words.js";
+
+const REFUSALS = ["expired", "denied", "invalid", "no_role", "disabled", "busy", "unavailable"];
+let elsewhere = null; // the identity provider's name, and where to begin
+let refusal = null; // why it did not let somebody in
 
 const byId = (id) => document.getElementById(id);
 
@@ -16,6 +20,28 @@ export function show() {
   if (current === null) byId("sign-in").username.focus();
 }
 
+// What came after the # of the address, once: browsers send that to nobody, and it leaves the address bar at once.
+function handedOver() {
+  const given = new URLSearchParams(location.hash.slice(1));
+  if (given.has("code") || given.has("refused")) history.replaceState(null, "", location.pathname + location.search);
+  return { code: given.get("code"), refused: given.get("refused") };
+}
+
+// The link to the identity provider, where one is set up. It comes back to this page.
+function showElsewhere() {
+  const link = byId("sign-in-elsewhere");
+  link.hidden = elsewhere === null;
+  if (elsewhere === null) return;
+  link.textContent = word("sign_in_with").replace("{name}", elsewhere.name);
+  link.href = `${elsewhere.start}?return=${encodeURIComponent(location.pathname + location.search)}`;
+}
+
+async function findElsewhere() {
+  const answer = await fetch("/auth/oidc").catch(() => null);
+  elsewhere = answer?.ok ? (await answer.json()).data : null;
+  showElsewhere();
+}
+
 async function guarded(work) {
   byId("sign-in-error").textContent = "";
   try {
@@ -25,12 +51,16 @@ async function guarded(work) {
   }
 }
 
-// A one-time link has its code after the #, which browsers send to nobody; it leaves the address bar at once.
-async function useLink() {
-  const code = new URLSearchParams(location.hash.slice(1)).get("code");
-  if (!code) return;
-  history.replaceState(null, "", location.pathname + location.search);
-  await guarded(() => signInByLink(code));
+// A one-time link, or what became of signing in with the identity provider.
+async function useHandedOver() {
+  const { code, refused } = handedOver();
+  refusal = refused;
+  showRefusal();
+  if (code) await guarded(() => signInByLink(code));
+}
+
+function showRefusal() {
+  if (refusal) byId("sign-in-error").textContent = word(REFUSALS.includes(refusal) ? `refused_${refusal}` : "refused_failed");
 }
 
 // Calls `onIn` whenever somebody is signed in, `onLanguage` when the language changes.
@@ -41,6 +71,7 @@ export async function openDoor({ onIn, onLanguage = () => {} }) {
   };
   byId("sign-in").onsubmit = async (event) => {
     event.preventDefault();
+    refusal = null;
     const form = new FormData(event.target);
     await guarded(() => signIn(form.get("username"), form.get("password")));
     event.target.password.value = "";
@@ -52,9 +83,12 @@ export async function openDoor({ onIn, onLanguage = () => {} }) {
   };
   byId("language").onclick = () => {
     switchLanguage();
+    showElsewhere();
+    showRefusal();
     onLanguage();
   };
   translate();
-  await useLink();
+  await useHandedOver();
   enter();
+  await findElsewhere();
 }

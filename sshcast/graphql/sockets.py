@@ -53,14 +53,14 @@ class Caller:
 
     async def context(self) -> Context:
         """The caller as the database knows them now; Unauthenticated when their token is no longer good."""
-        viewer = await sign_in.authenticate(self.service, self.token)
+        viewer = await sign_in.authenticate(self.service, self.token, self.address)
         if self.renewal is None:
             self.renewal = Renewal(viewer)
         return Context(self.service, viewer, self.language, self.address, self.renewal)
 
     async def renew(self, token: str) -> Viewer:
         """Go on with this token of the same user; Unauthenticated, and with the one before, when it is not good."""
-        viewer = await sign_in.authenticate(self.service, token)
+        viewer = await sign_in.authenticate(self.service, token, self.address)
         self.service.rates.request(viewer.user_id)
         if self.renewal is None or viewer.user_id != self.renewal.viewer.user_id:
             raise Unauthenticated("A connection stays its user's: open another one.", "连接不能更换用户，请另开连接。")
@@ -113,8 +113,9 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
             return
         try:
             await super().handle_message(message)
-        except StoreUnavailable:
-            await self.websocket.close(TRY_AGAIN_LATER, Unavailable().text(self.context.language))
+        except (StoreUnavailable, Unavailable) as error:
+            told = error if isinstance(error, Unavailable) else Unavailable()
+            await self.websocket.close(TRY_AGAIN_LATER, told.text(self.context.language))
 
     async def handle_ping(self, message: PingMessage) -> None:
         """A ping whose payload has an Authorization renews the caller's token, for all that is open here too."""
@@ -144,7 +145,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
                 await self._run(operation, await self.context.context())
             except Unauthenticated as error:
                 await self._forbid(error.text(self.context.language))
-            except StoreUnavailable as error:
+            except (StoreUnavailable, Unavailable) as error:
                 await self._refuse(operation, refusal(error, self.context.stranger()))
 
     async def _run(self, operation: SocketOperation[Any, None], ctx: Context) -> None:

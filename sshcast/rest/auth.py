@@ -10,6 +10,10 @@ from resolvers.sign_in import Tokens
 from sshcast.rest import asked, body, shapes
 from sshcast.rest.answers import done, guarded
 
+LINK = "/api/auth/link"
+# The half of a one-time code that stays in the browser for which it was made.
+HALF_COOKIE = "sshcast_sign_in"
+
 
 async def login(request: Request) -> Response:
     ctx = asked.counted_stranger(request)
@@ -31,7 +35,11 @@ async def link(request: Request) -> Response:
     ctx = asked.counted_stranger(request)
     found = await body.read(request, {"code": str})
     code = sized("code", found["code"], 128)
-    return signed_in(request, await sign_in.exchange_link(ctx, code))
+    half = request.cookies.get(HALF_COOKIE, "")
+    answer = signed_in(request, await sign_in.exchange_link(ctx, code, half))
+    if half:
+        answer.delete_cookie(HALF_COOKIE, path=LINK, httponly=True, samesite="strict")
+    return answer
 
 
 async def logout(request: Request) -> Response:
@@ -66,7 +74,7 @@ def signed_in(request: Request, tokens: Tokens) -> Response:
 ROUTES = [
     Route("/api/auth/login", guarded(login), methods=["POST"]),
     Route("/api/auth/refresh", guarded(refresh), methods=["POST"]),
-    Route("/api/auth/link", guarded(link), methods=["POST"]),
+    Route(LINK, guarded(link), methods=["POST"]),
     Route("/api/auth/logout", guarded(logout), methods=["POST"]),
     Route("/api/auth/profile", guarded(profile), methods=["GET"]),
 ]

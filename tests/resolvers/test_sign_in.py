@@ -1,6 +1,8 @@
 """Signing in, staying in, and being out at once when it is over."""
 
 import asyncio
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +13,8 @@ from resolvers import sign_in, users
 from resolvers.context import Context
 from resolvers.errors import Conflict, Invalid, NotFound, RateLimited, Unauthenticated
 from resolvers.sign_in import Tokens
-from tests.resolvers.desk import Desk
+from resolvers.tokens import TokenIssuer
+from tests.resolvers.desk import SIGNING_KEY, Desk
 
 pytestmark = pytest.mark.anyio
 
@@ -253,3 +256,29 @@ async def test_a_password_for_nobody_is_refused(desk: Desk) -> None:
 async def test_users_are_found_in_the_order_that_was_asked_for(desk: Desk) -> None:
     found = await users.get_many(desk.viewer, [3, 99, 1])
     assert [user and user.id for user in found] == [3, None, 1]
+
+
+async def test_a_session_has_a_longest_life_however_often_it_is_refreshed(desk: Desk, ada: Any) -> None:
+    """30 days. No token of it lives longer."""
+    ctx, found = stranger(desk), await signed_in(desk)
+    for _ in range(5):
+        desk.clock.forward(5.99 * 86_400)
+        found = await sign_in.refresh(ctx, found.refresh_token)
+    assert found.expires_in == 3600
+    desk.clock.forward(0.04 * 86_400)
+    found = await sign_in.refresh(ctx, found.refresh_token)
+    assert found.expires_in == pytest.approx(0.01 * 86_400, abs=1)
+    assert desk.service.tokens.read(found.refresh_token, "refresh").expires_at <= desk.clock() + timedelta(seconds=865)
+    desk.clock.forward(0.01 * 86_400 + 1)
+    with pytest.raises(Unauthenticated):
+        await sign_in.authenticate(desk.service, found.access_token)
+    with pytest.raises(Unauthenticated):
+        await sign_in.refresh(ctx, found.refresh_token)
+
+
+async def test_a_shorter_life_that_is_set_later_holds_for_sessions_that_are_there(desk: Desk, ada: Any) -> None:
+    found = await signed_in(desk)
+    desk.clock.forward(3600)
+    short = TokenIssuer(SIGNING_KEY, clock=desk.clock, session_seconds=1800)
+    with pytest.raises(Unauthenticated):
+        await sign_in.refresh(Context(replace(desk.service, tokens=short)), found.refresh_token)

@@ -18,10 +18,12 @@ def upgrade() -> None:
     add_secrets()
     add_rights()
     add_policies()
+    create_identities()
 
 
 def downgrade() -> None:
     """The same, from the last to the first."""
+    drop_identities()
     remove_policies()
     drop_rights()
     drop_secrets()
@@ -142,3 +144,33 @@ def remove_policies() -> None:
     for name in ("findings", "task_policy_id", "server_policy_id"):
         op.drop_column("task_executions", name)
     op.drop_table("policy_versions")
+
+
+def create_identities() -> None:
+    """Whom identity providers know, and the codes that let them in."""
+    op.create_table(
+        "identities",
+        sa.Column("id", BigId, autoincrement=True, nullable=False),
+        sa.Column("issuer", sa.String(length=255), nullable=False),
+        sa.Column("subject", sa.String(length=255), nullable=False),
+        sa.Column("user_id", BigId, nullable=False),
+        sa.Column("told_at", UtcTime(), nullable=False),
+        sa.Column("created_at", UtcTime(), nullable=False),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"]),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("issuer", "subject"),
+    )
+    op.create_index("ix_identities_user", "identities", ["user_id", "id"], unique=False)
+    op.create_table(
+        "sign_in_codes",
+        sa.Column("hash", sa.String(length=64), nullable=False),
+        sa.Column("identity_id", BigId, nullable=False),
+        sa.Column("expires_at", UtcTime(), nullable=False),
+        sa.ForeignKeyConstraint(["identity_id"], ["identities.id"]),
+        sa.PrimaryKeyConstraint("hash"),
+    )
+
+
+def drop_identities() -> None:
+    op.drop_table("sign_in_codes")
+    op.drop_table("identities")

@@ -1,0 +1,39 @@
+"""The addresses that a provider and this service may have."""
+
+import re
+from urllib.parse import urlsplit
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+# A path of this site: it cannot be read as another host's ("//host", "/\\host"), and has no fragment of its own.
+PATH = re.compile(r"/(?![/\\])[!-\"$-\[\]-~]*\Z")
+LONGEST_PATH = 200
+LONGEST_ADDRESS = 255
+
+
+def is_loopback(url: str) -> bool:
+    return urlsplit(url).hostname in LOOPBACK
+
+
+def checked(url: str) -> str:
+    """An https address, or http on this machine; ValueError says what is wrong."""
+    found = urlsplit(url)
+    if found.scheme not in ("http", "https") or not found.hostname:
+        raise ValueError("must be an address such as https://login.example.com")
+    if found.scheme == "http" and not is_loopback(url):
+        raise ValueError("must be https: http is taken on this machine only")
+    if found.query or found.fragment or found.username or found.password:
+        raise ValueError("must have no query, fragment or user name")
+    if len(url) > LONGEST_ADDRESS:
+        raise ValueError(f"must be at most {LONGEST_ADDRESS} characters")
+    return url
+
+
+def site(url: str) -> str:
+    """The same without a path."""
+    if urlsplit(checked(url)).path not in ("", "/"):
+        raise ValueError("must have no path: the service is served at the top of its site")
+    return url.rstrip("/")
+
+
+def is_path_here(path: str) -> bool:
+    return len(path) <= LONGEST_PATH and PATH.match(path) is not None
