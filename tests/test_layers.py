@@ -21,7 +21,7 @@ def test_no_other_distribution_brings_a_package_of_one_of_our_names() -> None:
 
 def test_importing_the_packages_reads_no_environment_and_opens_nothing() -> None:
     script = (
-        "import os, builtins, socket\n"
+        "import os, builtins, socket, sys\n"
         "import sqlalchemy, sqlmodel, strawberry, starlette, uvicorn, asyncssh, croniter, joserfc, typer, rich\n"
         "import structlog, alembic.command, pydantic_settings, httpx2, orjson\n"
         "class Watched(type(os.environ)):\n"
@@ -32,6 +32,8 @@ def test_importing_the_packages_reads_no_environment_and_opens_nothing() -> None
         "def refused(*args, **kwargs): raise AssertionError('opened a socket')\n"
         "socket.socket.connect = socket.socket.bind = refused\n"
         "import sshcast.cli\n"
+        "from sshcast.commands import *\n"  # each is imported when it is asked for
+        "assert {'schema.build', 'runner.ssh', 'sshcast.faces', 'sshcast.driving'} <= set(sys.modules)\n"
     )
     ran = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
