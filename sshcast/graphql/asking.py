@@ -13,6 +13,7 @@ from resolvers.context import Context, Service
 from resolvers.errors import Invalid, ServiceError, Unauthenticated
 from schema.engine import ALL_KINDS, Asked
 from sshcast.rest.answers import language_of
+from sshcast.rest.asked import bearer
 from sshcast.rest.body import raw
 
 MOST_DEPTH = 32
@@ -36,8 +37,7 @@ def stranger(request: Request, service: Service) -> Context:
 
 async def signed_in(request: Request, anonymous: Context, asked: Asked) -> tuple[Context, Asked]:
     """The caller by their bearer token, if there is one; where it is not good, the request says so."""
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    given = token.strip() if scheme.lower() == "bearer" else None
+    given = bearer(request.headers.getlist("authorization"))
     try:
         return await admission.admitted(anonymous, given), asked
     except Unauthenticated:

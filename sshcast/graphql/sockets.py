@@ -30,6 +30,7 @@ from schema.operation import Operation
 from sshcast.graphql.asking import check_extent, checked
 from sshcast.graphql.http import refusal
 from sshcast.rest.answers import language_in, language_of
+from sshcast.rest.asked import bearer
 
 INIT_WAIT = timedelta(seconds=5)
 MOST_OPERATIONS = 20
@@ -72,11 +73,10 @@ class Caller:
 
     async def introduce(self) -> None:
         """Take what a browser cannot send with the handshake from `connection_init`: Authorization, Accept-Language."""
-        given = words_of(self.connection_params)
-        if "authorization" in given:
-            self.token = bearer(given["authorization"])
-        if "accept-language" in given:
-            self.language = language_in(given["accept-language"])
+        if given := words_of(self.connection_params, "authorization"):
+            self.token = bearer(given) or ""
+        if languages := words_of(self.connection_params, "accept-language"):
+            self.language = language_in(languages[0])
         await self.context()
 
 
@@ -119,12 +119,12 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
 
     async def handle_ping(self, message: PingMessage) -> None:
         """A ping whose payload has an Authorization renews the caller's token, for all that is open here too."""
-        given = words_of(message.get("payload") or {})
-        if not self.connection_acknowledged or "authorization" not in given:
+        given = words_of(message.get("payload") or {}, "authorization")
+        if not self.connection_acknowledged or not given:
             await super().handle_ping(message)
             return
         try:
-            viewer = await self.context.renew(bearer(given["authorization"]))
+            viewer = await self.context.renew(bearer(given) or "")
         except Unauthenticated as error:
             await self._forbid(error.text(self.context.language))
         except RateLimited as error:
@@ -217,18 +217,12 @@ async def serve(socket: WebSocket, service: Service, engine: Engine) -> None:
 
 def caller_of(socket: WebSocket, service: Service) -> Caller:
     address = socket.client.host if socket.client else ""
-    return Caller(service, language_of(socket), address, bearer(socket.headers.get("authorization", "")))
+    return Caller(service, language_of(socket), address, bearer(socket.headers.getlist("authorization")) or "")
 
 
-def words_of(payload: Mapping[str, Any]) -> dict[str, str]:
-    """What the payload says in strings, by names in lower case."""
-    return {name.lower(): value for name, value in payload.items() if isinstance(value, str)}
-
-
-def bearer(authorization: str) -> str:
-    """The token of "Bearer TOKEN"; of anything else, what cannot be one."""
-    scheme, _, token = authorization.partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else ""
+def words_of(payload: Mapping[str, Any], wanted: str) -> list[str]:
+    """What the payload says in strings under this name, however it is written; JSON has it as often as it likes."""
+    return [value for name, value in payload.items() if name.lower() == wanted and isinstance(value, str)]
 
 
 def well_formed(message: Any) -> bool:

@@ -22,13 +22,22 @@ READING = ("GET", "HEAD")
 
 async def signed_in(request: Request, role: Role = Role.NONE) -> Context:
     """The caller, signed in by a bearer token; they must have this role somewhere."""
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    found = await admission.admitted(stranger(request), token.strip() if scheme.lower() == "bearer" else None)
+    found = await admission.admitted(stranger(request), bearer(request.headers.getlist("authorization")))
     async with audit.refusals(found, f"{request.method} {request.scope['path']}"):
         right = await rights.need(found, role)
     if request.method not in READING:
         found.service.rates.change(right.viewer.user_id)
     return found
+
+
+def bearer(authorization: Sequence[str]) -> str | None:
+    """The token of "Bearer TOKEN"; of several headers, what is none: a proxy may have looked at another one than we."""
+    tokens = [token.strip() for scheme, _, token in map(parted, authorization) if scheme.lower() == "bearer"]
+    return (tokens[0] if len(authorization) == 1 else "") if tokens else None
+
+
+def parted(value: str) -> tuple[str, str, str]:
+    return value.partition(" ")
 
 
 def counted_stranger(request: Request) -> Context:
