@@ -1,7 +1,6 @@
 """Hostile documents are answered, each in the right words and with little work, over HTTP and over WebSocket."""
 
 import asyncio
-import sys
 import threading
 from typing import Any
 
@@ -15,6 +14,7 @@ from schema.limits import Limits
 from sshcast.graphql.asking import JSON
 from tests.hostile import CASES, Hostile
 from tests.service import Running
+from tests.work import calls
 
 pytestmark = pytest.mark.anyio
 
@@ -58,21 +58,8 @@ async def test_a_stranger_is_answered_too_and_learns_nothing(api: Running) -> No
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.query], ids=lambda case: case.name)
 def test_preparing_it_takes_little_work(case: Hostile) -> None:
-    made, calls = Documents(SCHEMA, Limits()), 0
-
-    def count(frame: Any, event: str, argument: Any) -> None:
-        nonlocal calls
-        calls += event == "call"
-
-    before = sys.getprofile()
-    sys.setprofile(count)
-    try:
-        made.get(str(case.query), hide_suggestions=False)
-    except (Refused, TooComplex):
-        pass
-    finally:
-        sys.setprofile(before)
-    assert calls < MOST_CALLS
+    made = Documents(SCHEMA, Limits())
+    assert calls(lambda: made.get(str(case.query), hide_suggestions=False), Refused, TooComplex) < MOST_CALLS
 
 
 async def test_a_long_new_text_is_prepared_beside_what_everybody_else_does(
