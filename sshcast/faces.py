@@ -9,6 +9,7 @@ from resolvers.context import Service
 from schema.build import build_schema
 from sshcast import health
 from sshcast.graphql import graphql_routes
+from sshcast.graphql.seats import Seats
 from sshcast.hosts import HostGuard
 from sshcast.oidc.wiring import doorway
 from sshcast.page import Playground
@@ -20,9 +21,10 @@ def build_app(service: Service, settings: Settings) -> Starlette:
     playground = Playground() if settings.playground else None
     hosts = [*settings.allowed_hosts, *filter(None, [urlsplit(settings.public_url or "").hostname])]
     guard = Middleware(HostGuard, hosts=hosts, origins=settings.allowed_origins)
+    seats = Seats(settings.sockets_per_user)
     app = Starlette(
         routes=[
-            *graphql_routes(service, schema=build_schema(), playground=playground),
+            *graphql_routes(service, schema=build_schema(), seats=seats, playground=playground),
             *(playground.routes() if playground else ()),
             *face.ROUTES,
             *doorway(settings).routes(),

@@ -66,6 +66,7 @@ class Settings(BaseSettings):
     max_tasks_per_user: int = Field(50_000, ge=1, description="Tasks that a user may have made.")
     streams_per_user: int = Field(100, ge=1, description="Streams (subscriptions, followed logs) a user may have open.")
     streams: int = Field(2000, ge=1, description="Streams that may be open in all.")
+    sockets_per_user: int = Field(100, ge=1, description="WebSockets that a user may have open.")
     requests_per_second: int = Field(500, ge=1, description="Requests of a user; 20 seconds' worth at once (429).")
     changes_per_second: int = Field(300, ge=1, description="Changes and runs of a user; 20 seconds' worth at once.")
     strangers_per_second: int = Field(

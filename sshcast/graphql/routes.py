@@ -9,13 +9,14 @@ from starlette.websockets import WebSocket
 from resolvers.context import Service
 from schema.engine import Engine
 from sshcast.graphql import http, sockets
+from sshcast.graphql.seats import Seats
 from sshcast.page import Playground
 
 PATH = "/graphql"
 
 
 def graphql_routes(
-    service: Service, *, schema: strawberry.Schema, playground: Playground | None = None
+    service: Service, *, schema: strawberry.Schema, seats: Seats, playground: Playground | None = None
 ) -> list[BaseRoute]:
     """`Route` and `WebSocketRoute` rather than `Mount`, which would redirect the path without a slash."""
     engine = Engine(schema)
@@ -26,6 +27,6 @@ def graphql_routes(
         return await http.answer(request, service, engine)
 
     async def over_socket(socket: WebSocket) -> None:
-        await sockets.serve(socket, service, engine)
+        await sockets.serve(socket, service, engine, seats)
 
     return [Route(PATH, over_http, methods=["GET", "POST"]), WebSocketRoute(PATH, over_socket)]

@@ -15,7 +15,11 @@ from strawberry.http.exceptions import WebSocketDisconnected
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import Operation as SocketOperation
-from strawberry.subscriptions.protocols.graphql_transport_ws.types import PingMessage, SubscribeMessage
+from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
+    ConnectionInitMessage,
+    PingMessage,
+    SubscribeMessage,
+)
 from strawberry.types.unset import UNSET
 
 from db.unavailable import StoreUnavailable
@@ -29,6 +33,7 @@ from schema.errors import TooManyOperations, shown
 from schema.operation import Operation
 from sshcast.graphql.asking import check_extent, checked
 from sshcast.graphql.http import refusal
+from sshcast.graphql.seats import Seat, Seats, seated
 from sshcast.rest.answers import language_in, language_of
 from sshcast.rest.asked import bearer
 
@@ -49,6 +54,7 @@ class Caller:
     language: Language
     address: str
     token: str
+    seat: Seat
     connection_params: dict[str, Any] = field(default_factory=dict)
     renewal: Renewal | None = None
 
@@ -77,7 +83,11 @@ class Caller:
             self.token = bearer(given) or ""
         if languages := words_of(self.connection_params, "accept-language"):
             self.language = language_in(languages[0])
-        await self.context()
+        ctx = await self.context()
+        if not self.seat.become(ctx.need(Role.VIEWER).user_id):
+            raise RateLimited(
+                1, "You have too many connections open: close one first.", "您打开的连接过多，请先关闭一个。"
+            )
 
 
 class SocketView:
@@ -117,6 +127,12 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
             told = error if isinstance(error, Unavailable) else Unavailable()
             await self.websocket.close(TRY_AGAIN_LATER, told.text(self.context.language))
 
+    async def handle_connection_init(self, message: ConnectionInitMessage) -> None:
+        try:
+            await super().handle_connection_init(message)
+        except RateLimited as error:
+            await self._later(error)
+
     async def handle_ping(self, message: PingMessage) -> None:
         """A ping whose payload has an Authorization renews the caller's token, for all that is open here too."""
         given = words_of(message.get("payload") or {}, "authorization")
@@ -128,7 +144,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
         except Unauthenticated as error:
             await self._forbid(error.text(self.context.language))
         except RateLimited as error:
-            await self.websocket.close(TRY_AGAIN_LATER, error.text(self.context.language))
+            await self._later(error)
         else:
             await self.send_message({"type": "pong", "payload": {"tokenExpiresAt": viewer.expires_at.isoformat()}})
 
@@ -180,6 +196,9 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
     async def _refuse(self, operation: SocketOperation[Any, None], answer: Answer) -> None:
         await operation.send_initial_errors(answer.errors)
 
+    async def _later(self, error: RateLimited) -> None:
+        await self.websocket.close(TRY_AGAIN_LATER, error.text(self.context.language))
+
     async def _forbid(self, reason: str) -> None:
         """The caller may not go on: the socket ends, and every operation on it."""
         adapter: Any = self.websocket
@@ -187,19 +206,23 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
             await self.websocket.close(FORBIDDEN, reason)
 
 
-async def serve(socket: WebSocket, service: Service, engine: Engine) -> None:
+async def serve(socket: WebSocket, service: Service, engine: Engine, seats: Seats) -> None:
     """One WebSocket to its end."""
     offered = GRAPHQL_TRANSPORT_WS_PROTOCOL in socket.scope["subprotocols"]
     await socket.accept(GRAPHQL_TRANSPORT_WS_PROTOCOL if offered else None)
     if not offered:
         await socket.close(UNACCEPTABLE, "Subprotocol not acceptable")
         return
-    caller = caller_of(socket, service)
+    address = socket.client.host if socket.client else ""
     try:
-        service.rates.stranger(caller.address)
+        with seated(seats, address) as seat:
+            service.rates.stranger(address)
+            await handler_of(socket, engine, caller_of(socket, service, address, seat)).handle()
     except RateLimited as error:
-        await socket.close(TRY_AGAIN_LATER, error.text(caller.language))
-        return
+        await socket.close(TRY_AGAIN_LATER, error.text(language_of(socket)))
+
+
+def handler_of(socket: WebSocket, engine: Engine, caller: Caller) -> SocketHandler:
     view: Any = SocketView()
     handler = SocketHandler(
         view=view,
@@ -212,12 +235,12 @@ async def serve(socket: WebSocket, service: Service, engine: Engine) -> None:
     )
     handler.engine = engine
     handler.messages = Buckets(MESSAGES)
-    await handler.handle()
+    return handler
 
 
-def caller_of(socket: WebSocket, service: Service) -> Caller:
-    address = socket.client.host if socket.client else ""
-    return Caller(service, language_of(socket), address, bearer(socket.headers.getlist("authorization")) or "")
+def caller_of(socket: WebSocket, service: Service, address: str, seat: Seat) -> Caller:
+    token = bearer(socket.headers.getlist("authorization")) or ""
+    return Caller(service, language_of(socket), address, token, seat)
 
 
 def words_of(payload: Mapping[str, Any], wanted: str) -> list[str]:
