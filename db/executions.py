@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Connection, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, func, or_, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 
 from db import page as pages
@@ -69,6 +69,23 @@ def insert_once(conn: Connection, values: Mapping[str, Any]) -> TaskExecution | 
     """None if the user has an execution under this idempotency key already, however lately it was made."""
     made = conn.execute(ONCE[conn.dialect.name], DEFAULTS | dict(values)).first()
     return cast("TaskExecution | None", made)
+
+
+def seal(conn: Connection, id: int, values: Mapping[str, Any]) -> bool:
+    """Give an execution that has not ended what is sealed for it. Its state is not touched."""
+    return rows.change(conn, TaskExecution, values, executions.c.id == id, executions.c.state.in_(OPEN))
+
+
+def sealed_after(conn: Connection, id: int, limit: int) -> list[TaskExecution]:
+    """Executions beyond `id` for which something is sealed, in order: none of them has ended."""
+    holds = or_(executions.c.sealed_env.is_not(None), executions.c.sealed_run.is_not(None))
+    found = (executions.c.id > id, executions.c.state.in_(OPEN), holds)
+    return rows.all_of(conn, select(executions).where(*found).order_by(executions.c.id).limit(limit), TaskExecution)
+
+
+def replace_sealed(conn: Connection, id: int, column: str, old: Any, new: Any) -> bool:
+    """False when what the column holds is something else by now."""
+    return rows.change(conn, TaskExecution, {column: new}, executions.c.id == id, executions.c[column] == old)
 
 
 def by_id(conn: Connection, id: int, sight: Sight = EVERYTHING) -> TaskExecution | None:

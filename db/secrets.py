@@ -10,15 +10,17 @@ from db import page as pages
 from db import rows
 from db.page import Window
 from db.secret_models import RegisteredSecret
+from db.sight import EVERYTHING, Sight
 
 secrets = rows.table_of(RegisteredSecret)
 
 
 @dataclass(frozen=True, slots=True)
 class SecretFilter:
-    """`server_id`: those for the runs of this server."""
+    """`server_id`: those for the runs of this server. Those of one server are seen by who sees it."""
 
     server_id: int | None = None
+    sight: Sight = EVERYTHING
 
 
 def insert(conn: Connection, values: Mapping[str, Any]) -> RegisteredSecret:
@@ -48,6 +50,17 @@ def remove(conn: Connection, id: int) -> bool:
     return conn.execute(delete(secrets).where(secrets.c.id == id)).rowcount == 1
 
 
+def sealed_after(conn: Connection, id: int, limit: int) -> list[RegisteredSecret]:
+    """Secrets beyond `id`, in order."""
+    query = select(secrets).where(secrets.c.id > id).order_by(secrets.c.id).limit(limit)
+    return rows.all_of(conn, query, RegisteredSecret)
+
+
+def replace_value(conn: Connection, id: int, old: bytes, new: bytes) -> bool:
+    """False when its value is another one by now."""
+    return rows.change(conn, RegisteredSecret, {"value": new}, secrets.c.id == id, secrets.c.value == old)
+
+
 def page(conn: Connection, filter: SecretFilter, window: Window) -> list[RegisteredSecret]:
     return pages.page(conn, RegisteredSecret, conditions(filter), window)
 
@@ -57,7 +70,8 @@ def count(conn: Connection, filter: SecretFilter) -> int:
 
 
 def conditions(filter: SecretFilter) -> list[ColumnElement[bool]]:
-    return [] if filter.server_id is None else [reaches(filter.server_id)]
+    found = [] if filter.server_id is None else [reaches(filter.server_id)]
+    return found + [or_(secrets.c.server_id.is_(None), seen) for seen in filter.sight.of(secrets.c.server_id)]
 
 
 def reaches(server_id: int) -> ColumnElement[bool]:

@@ -65,6 +65,17 @@ def delete(conn: Connection, id: int, at: datetime) -> bool:
     return update(conn, id, {"deleted_at": at, "updated_at": at, "next_run": None})
 
 
+def sealed_after(conn: Connection, id: int, limit: int) -> list[Task]:
+    """Tasks beyond `id` that hold sealed values, in order, deleted ones too."""
+    query = select(tasks).where(tasks.c.id > id, tasks.c.sealed_env != {}).order_by(tasks.c.id).limit(limit)
+    return rows.all_of(conn, query, Task)
+
+
+def replace_sealed(conn: Connection, id: int, old: dict[str, str], new: dict[str, str]) -> bool:
+    """False when its sealed values are others by now."""
+    return rows.change(conn, Task, {"sealed_env": new}, tasks.c.id == id, tasks.c.sealed_env == old)
+
+
 def page(conn: Connection, filter: TaskFilter, window: Window) -> list[Task]:
     """What is seen by grants is looked for server by server: others' tasks cost nothing."""
     if filter.sight.whole or filter.server_id is not None:

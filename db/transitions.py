@@ -45,6 +45,7 @@ def request_cancel(conn: Connection, id: int, at: datetime) -> Cancelled:
         "end_time": at,
         "duration_ms": 0,
         "verified_gone": True,
+        "sealed_env": None,
     }
     if rows.change(conn, TaskExecution, values, executions.c.id == id, executions.c.state == State.PENDING):
         return "cancelled"

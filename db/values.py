@@ -158,6 +158,9 @@ class AuditKind(StrEnum):
     TOKEN_REVOKED = "token-revoked"  # noqa: S105 - the name of a kind
     GRANT_GIVEN = "grant-given"
     GRANT_REVOKED = "grant-revoked"
+    SECRET_CREATED = "secret-created"  # noqa: S105 - the name of a kind
+    SECRET_REPLACED = "secret-replaced"  # noqa: S105 - the name of a kind
+    SECRET_DELETED = "secret-deleted"  # noqa: S105 - the name of a kind
     SERVER_CREATED = "server-created"
     SERVER_UPDATED = "server-updated"
     SERVER_DELETED = "server-deleted"
@@ -183,3 +186,4 @@ class ObjectKind(StrEnum):
     TASK = "task"
     EXECUTION = "execution"
     USER = "user"
+    SECRET = "secret"  # noqa: S105 - the name of a kind

@@ -4,6 +4,7 @@ from typing import Any
 
 from db.models import Server, Task, TaskExecution, User
 from db.policy_models import PolicyVersion
+from db.secret_models import RegisteredSecret
 
 SERVER = (
     "name",
@@ -29,30 +30,40 @@ TASK = (
     "timeout_seconds",
     "output_limit",
     "env",
+    "secret_env",
+    "sealed_env",
     "working_dir",
     "run_mode",
     "terms",
     "paused_at",
     "paused_until",
 )
-EXECUTION = ("task_id", "server_id", "command", "env", "working_dir", "timeout_seconds", "output_limit", "trigger")
+EXECUTION = (
+    *("task_id", "server_id", "command", "env", "secret_env", "working_dir", "timeout_seconds", "output_limit"),
+    "trigger",
+)
 USER = ("name", "role", "disabled")
 POLICY = ("mode", "allow", "commands", "extra")
-SEALED = "credential"
+SECRET = ("name", "server_id")
+SEALED = ("credential", "sealed_env")
 
 Record = dict[str, Any]
 
 
 def server(row: Server) -> Record:
-    return {name: getattr(row, name) for name in SERVER if name != SEALED}
+    return {name: getattr(row, name) for name in SERVER if name not in SEALED}
 
 
 def task(row: Task) -> Record:
-    return {name: shown(name, getattr(row, name)) for name in TASK}
+    return {name: shown(name, getattr(row, name)) for name in TASK if name not in SEALED}
 
 
 def execution(row: TaskExecution) -> Record:
     return {name: shown(name, getattr(row, name)) for name in EXECUTION}
+
+
+def secret(row: RegisteredSecret) -> Record:
+    return {name: getattr(row, name) for name in SECRET}
 
 
 def user(row: User) -> Record:
@@ -66,12 +77,13 @@ def policy(row: PolicyVersion) -> Record:
 def difference(before: Any, after: Any, names: tuple[str, ...]) -> tuple[Record, Record]:
     """The columns that a change made different, as they were and as they are."""
     changed = [name for name in names if getattr(before, name) != getattr(after, name)]
-    old = {name: shown(name, getattr(before, name)) for name in changed if name != SEALED}
-    new = {name: shown(name, getattr(after, name)) for name in changed if name != SEALED}
-    if SEALED in changed:
-        new[SEALED] = "replaced"
-    if "env" in changed:
-        new["env_changed"] = sorted(name for name, value in after.env.items() if before.env.get(name) != value)
+    old = {name: shown(name, getattr(before, name)) for name in changed if name not in SEALED}
+    new = {name: shown(name, getattr(after, name)) for name in changed if name not in SEALED}
+    if "credential" in changed:
+        new["credential"] = "replaced"
+    for values in {"env", "sealed_env"} & set(changed):
+        now, then = getattr(after, values), getattr(before, values)
+        new[f"{values}_changed"] = sorted(name for name, value in now.items() if then.get(name) != value)
     return old, new
 
 

@@ -61,8 +61,9 @@ class NotFound(ServiceError):
     zh = "对象不存在，或您无权查看。"
 
     @classmethod
-    def named(cls, kind: Literal["server", "task", "execution", "user"], id: int) -> "NotFound":
-        chinese = {"server": "服务器", "task": "任务", "execution": "执行记录", "user": "用户"}[kind]
+    def named(cls, kind: Literal["server", "task", "execution", "user", "secret"], id: int) -> "NotFound":
+        words = {"server": "服务器", "task": "任务", "execution": "执行记录", "user": "用户", "secret": "机密"}
+        chinese = words[kind]
         return cls(f"There is no {kind} {id}, or you may not see it.", f"{chinese} {id} 不存在，或您无权查看。")
 
     def at(self, field: str) -> "NotFound":

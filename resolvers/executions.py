@@ -11,13 +11,14 @@ from db import tasks, transitions
 from db.executions import ExecutionFilter
 from db.models import Task, TaskExecution
 from db.values import AuditKind, ObjectKind, Role, State, Trigger
-from resolvers import audit, audit_records, commands, filters, paging, pending, rights, rules
+from resolvers import audit, audit_records, commands, filters, paging, pending, rights, rules, secret_env
 from resolvers.audit import Act, Deed
 from resolvers.context import Context
 from resolvers.errors import Conflict, NotFound
 from resolvers.inputs import RunCommand, RunTask
 from resolvers.paging import Page, PageRequest
 from resolvers.rights import Right
+from resolvers.secret_env import Draft
 from resolvers.servers import missing, require_usable
 from runner import bus
 from runner.ruling import Ruling, Subject
@@ -29,8 +30,6 @@ OF_TASKS: paging.ListingEach[TaskExecution, ExecutionFilter] = paging.ListingEac
     page=table.page_of_tasks, count=table.count_of_tasks, orders=LISTING.orders
 )
 POLL_SECONDS = 1.0
-# What the command policy looks at.
-CHECKED = ("command", "env", "working_dir", "server_id")
 
 
 async def get(ctx: Context, id: int) -> TaskExecution:
@@ -87,15 +86,17 @@ async def run_command(ctx: Context, wanted: RunCommand) -> TaskExecution:
         "env": rules.env(wanted.env),
         "working_dir": rules.working_dir(wanted.working_dir),
     }
+    values["secret_env"], own = secret_env.of_new(wanted.secret_env, wanted.env)
     await rights.check(ctx, right, wanted.server_id, missing(wanted.server_id))
     values |= commands.bounded(ctx.service.limits, wanted.timeout_seconds, wanted.output_limit)
     wait = rules.wait_seconds(wanted.wait_seconds)
     key = rules.idempotency_key(wanted.idempotency_key)
     values["task_id"] = None
     if (row := await ctx.service.store.read(pending.known, right, key, values)) is None:
-        found = await commands.check(ctx, Subject(**{name: values[name] for name in CHECKED}))
+        found = await commands.check(ctx, secret_env.subject(values))
         asked = asking(ctx, right, found, key, Trigger.API)
-        row = await ctx.service.store.run(start_command, values, asked, audit.act(ctx))
+        draft = Draft(values, ctx.service.vault, own)
+        row = await ctx.service.store.run(start_command, draft, asked, audit.act(ctx))
     return await announced(ctx, row, wait)
 
 
@@ -141,9 +142,15 @@ def start_task(conn: Connection, task_id: int, asked: pending.Asked, act: Act) -
     return started(conn, made, act)
 
 
-def start_command(conn: Connection, values: dict[str, Any], asked: pending.Asked, act: Act) -> TaskExecution:
+def start_command(conn: Connection, draft: Draft, asked: pending.Asked, act: Act) -> TaskExecution:
+    """Its secret values are sealed for the row, and so they follow when it has an id."""
+    values = draft.values
     require_usable(conn, values["server_id"], asked.right)
-    return started(conn, pending.insert(conn, values, asked), act)
+    secret_env.require_registered(conn, values["server_id"], values["secret_env"])
+    made = pending.insert(conn, values, asked)
+    if made.new and draft.own:
+        table.seal(conn, made.row.id, {"sealed_env": draft.sealed("task_executions", made.row.id)})
+    return started(conn, made, act)
 
 
 def started(conn: Connection, made: pending.Made, act: Act) -> TaskExecution:

@@ -6,6 +6,8 @@ from datetime import datetime
 from enum import Enum
 from typing import Any, Final, Literal, TypeAlias
 
+from runner.secret import Secret
+
 
 class Unset(Enum):
     """A field that the caller did not name, unlike one set to null."""
@@ -74,6 +76,24 @@ class TermsChange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SecretVariable:
+    """A variable that takes a value, or a registered secret by its name; with neither, a change leaves it as it is."""
+
+    name: str
+    value: Secret | None = None
+    secret: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewSecret:
+    """`server_id`: for the runs of this server only."""
+
+    name: str
+    value: Secret
+    server_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NewTask:
     """None for the time or output limit means the service's default, and for the run mode the server's."""
 
@@ -86,6 +106,7 @@ class NewTask:
     timeout_seconds: int | None = None
     output_limit: int | None = None
     env: Mapping[str, str] = field(default_factory=dict)
+    secret_env: Sequence[SecretVariable] = ()
     working_dir: str | None = None
     run_mode: str | None = None
     terms: TermsChange = TermsChange()
@@ -102,6 +123,7 @@ class TaskChange:
     timeout_seconds: int | None | Missing = UNSET
     output_limit: int | None | Missing = UNSET
     env: Mapping[str, str] | Missing = UNSET
+    secret_env: Sequence[SecretVariable] | Missing = UNSET
     working_dir: str | None | Missing = UNSET
     run_mode: str | None | Missing = UNSET
     terms: TermsChange | Missing = UNSET
@@ -137,6 +159,7 @@ class RunCommand:
     timeout_seconds: int | None = None
     output_limit: int | None = None
     env: Mapping[str, str] = field(default_factory=dict)
+    secret_env: Sequence[SecretVariable] = ()
     working_dir: str | None = None
     idempotency_key: str | None = None
     wait_seconds: float = 0

@@ -43,6 +43,8 @@ def of_task(conn: Connection, task: Task, asked: Asked) -> Made:
         "server_id": task.server_id,
         "command": task.command,
         "env": task.env,
+        "secret_env": task.secret_env,
+        "sealed_env": task.sealed_env or None,
         "working_dir": task.working_dir,
         "timeout_seconds": task.timeout_seconds,
         "output_limit": task.output_limit,

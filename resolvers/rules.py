@@ -106,19 +106,19 @@ def tags(value: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(value))
 
 
-def env(value: Mapping[str, str]) -> dict[str, str]:
+def env(value: Mapping[str, str], field: str = "env") -> dict[str, str]:
     """Names as POSIX environment names in capitals; the policy refuses the dangerous ones."""
     for name, content in value.items():
         if not ENV_NAME.match(name) or len(name) > LONGEST_ENV_NAME:
             raise Invalid(
-                ("env", shown(name)),
+                (field, shown(name)),
                 "is not an environment name: use A-Z, 0-9 and _.",
                 "不是环境变量名：请用 A-Z、0-9 和 _。",
             )
-        if "\0" in content or len(encodable("env", content)) > 32_768:
-            raise Invalid(("env", name), "must be at most 32768 characters without NUL.", "最多 32768 字符且不含 NUL。")
+        if "\0" in content or len(encodable(field, content)) > 32_768:
+            raise Invalid((field, name), "must be at most 32768 characters without NUL.", "最多 32768 字符且不含 NUL。")
     if len(value) > 100 or sum(map(len, value.values())) > MAX_COMMAND_BYTES:
-        raise Invalid("env", "must hold at most 100 names and 65536 characters.", "最多 100 个变量、共 65536 个字符。")
+        raise Invalid(field, "must hold at most 100 names and 65536 characters.", "最多 100 个变量、共 65536 个字符。")
     return dict(value)
 
 

@@ -1,6 +1,6 @@
 """Tasks: read by whoever sees their server, changed by operators on it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,16 +12,29 @@ from db import tasks as table
 from db.models import Task, TaskExecution
 from db.tasks import TaskFilter
 from db.values import AuditKind, Mode, ObjectKind, Role, Trigger
-from resolvers import audit, audit_records, commands, filters, paging, pending, rights, rules, schedules, terms
+from resolvers import (
+    audit,
+    audit_records,
+    commands,
+    filters,
+    paging,
+    pending,
+    rights,
+    rules,
+    schedules,
+    secret_env,
+    terms,
+)
 from resolvers.audit import Act, Deed
 from resolvers.context import Context, Limits
 from resolvers.errors import Conflict, NotFound
-from resolvers.inputs import NewTask, TaskChange, given
+from resolvers.inputs import NewTask, SecretVariable, TaskChange, given
 from resolvers.paging import Page, PageRequest
 from resolvers.rights import Right
+from resolvers.secret_env import Draft
 from resolvers.servers import missing, require, require_usable
 from runner import bus, firing, ruling
-from runner.ruling import Judge, Subject
+from runner.ruling import Judge
 from runner.terms import Terms
 
 LISTING: paging.Listing[Task, TaskFilter] = paging.Listing(
@@ -31,11 +44,11 @@ OF_SERVERS: paging.ListingEach[Task, TaskFilter] = paging.ListingEach(
     page=table.page_of_servers, count=table.count_of_servers, orders=LISTING.orders
 )
 # What the command policy looks at.
-CHECKED = ("command", "env", "working_dir", "server_id")
+CHECKED = ("command", "env", "secret_env", "working_dir", "server_id")
 # What the rest of a change is worked out from.
-BASIS = (*CHECKED, "cron_expr", "timezone", "enabled", "terms", "timeout_seconds", "output_limit")
+BASIS = (*CHECKED, "sealed_env", "cron_expr", "timezone", "enabled", "terms", "timeout_seconds", "output_limit")
 MOST_TRIES = 10
-RULES = {
+RULES: dict[str, Callable[[Any], Any]] = {
     "name": lambda value: rules.text("name", value, longest=100),
     "command": rules.command,
     "server_id": lambda value: rules.identifier("server_id", value),
@@ -95,12 +108,14 @@ async def create(ctx: Context, new: NewTask) -> TaskCreated:
     values["terms"] = terms.changed({}, new.terms)
     schedule = schedules.checked(new.cron_expr, values["timezone"], limits, now=now, dst=Terms.of(values["terms"]).dst)
     values |= commands.bounded(limits, new.timeout_seconds, new.output_limit)
-    found = await commands.check(ctx, Subject(**{name: values[name] for name in CHECKED}))
+    values["secret_env"], own = secret_env.of_new(new.secret_env, new.env)
+    found = await commands.check(ctx, secret_env.subject(values))
     values |= {"created_by": user_id, "updated_by": user_id, "created_at": now, "updated_at": now}
     values["next_run"] = schedules.next_run(schedule, now) if new.enabled else None  # plus jitter, once it has an id
     starts = schedule.kind == schedules.ONCE and new.enabled
     once = pending.Asked(right, Trigger.MANUAL, found, now, limits.queue) if starts else None
-    created = await ctx.service.store.run(insert, values, once, right, limits, audit.act(ctx))
+    draft = Draft(values, ctx.service.vault, own)
+    created = await ctx.service.store.run(insert, draft, once, right, limits, audit.act(ctx))
     ctx.service.bus.hint(bus.SCHEDULE, *((bus.PENDING, bus.EXECUTIONS, bus.SLOTS) if once else ()))
     return created
 
@@ -112,10 +127,10 @@ async def update(ctx: Context, id: int, change: TaskChange) -> Task:
     given_values = rules.apply(given(change), RULES)
     for _ in range(MOST_TRIES):
         current = await changeable(ctx, right, id)
-        values = given_values | changed_limits(ctx, current, given_values)
+        values = given_values | changed_limits(ctx, current, given_values) | changed_secrets(ctx, current, given_values)
         if values.keys() & CHECKED:
             changed = {name: values.get(name, getattr(current, name)) for name in CHECKED}
-            await commands.check(ctx, Subject(task_id=id, **changed))
+            await commands.check(ctx, secret_env.subject(changed, task_id=id))
         now = ctx.service.clock()
         values |= changed_schedule(ctx, current, values, now)
         values |= {"updated_at": now, "updated_by": right.viewer.user_id}
@@ -144,21 +159,26 @@ async def delete(ctx: Context, id: int) -> Task:
 
 
 def insert(
-    conn: Connection, values: dict[str, Any], once: pending.Asked | None, right: Right, limits: Limits, act: Act
+    conn: Connection, draft: Draft, once: pending.Asked | None, right: Right, limits: Limits, act: Act
 ) -> TaskCreated:
     check = require_usable if once else require
-    check(conn, values["server_id"], right)
-    created = added(conn, values, once, limits)
+    check(conn, draft.values["server_id"], right)
+    created = added(conn, draft, once, limits)
     run = created.execution
     after = audit_records.task(created.task) | ({} if run is None else {"execution_id": run.id})
     audit.record(conn, act, Deed(AuditKind.TASK_CREATED, ObjectKind.TASK, created.task.id, after=after))
     return created
 
 
-def added(conn: Connection, values: dict[str, Any], once: pending.Asked | None, limits: Limits) -> TaskCreated:
+def added(conn: Connection, draft: Draft, once: pending.Asked | None, limits: Limits) -> TaskCreated:
+    values = draft.values
+    secret_env.require_registered(conn, values["server_id"], values["secret_env"])
     if table.of_user_at_least(conn, values["created_by"], limits.max_tasks_per_user):
         raise too_many(limits.max_tasks_per_user)
     task = table.insert(conn, values | ({"last_run": once.at} if once else {}))
+    if draft.own:  # sealed for the row, and so they follow when it has an id
+        table.update(conn, task.id, {"sealed_env": draft.sealed("tasks", task.id)})
+        task = table.by_id(conn, task.id) or task
     if once is None:
         return TaskCreated(jittered(conn, task), None)
     run = pending.of_task(conn, task, once).row
@@ -190,8 +210,11 @@ def change_row(conn: Connection, seen: Task, values: dict[str, Any], right: Righ
     if any(getattr(current, name) != getattr(seen, name) for name in BASIS):
         return False
     right.on(conn, current.server_id, NotFound.named("task", seen.id))
+    server_id = values.get("server_id", current.server_id)
     if "server_id" in values:
-        require(conn, values["server_id"], right)
+        require(conn, server_id, right)
+    if values.keys() & {"server_id", "secret_env"}:
+        secret_env.require_registered(conn, server_id, values.get("secret_env", current.secret_env))
     if "next_run" in values:
         firing.settle(conn, seen.id, values["updated_at"], judge)
     table.update(conn, seen.id, values)
@@ -209,6 +232,16 @@ def hide(conn: Connection, id: int, right: Right, act: Act) -> bool:
     table.delete(conn, id, act.at)
     audit.record(conn, act, Deed(AuditKind.TASK_DELETED, ObjectKind.TASK, id, audit_records.task(before)))
     return True
+
+
+def changed_secrets(ctx: Context, current: Task, values: dict[str, Any]) -> dict[str, Any]:
+    """The columns of its secret variables when they change. No name may be that of another variable."""
+    env = values.get("env", current.env)
+    if "secret_env" in values:
+        return secret_env.changed(current, values["secret_env"], env, ctx.service.vault)
+    if "env" in values:
+        secret_env.sources([SecretVariable(name=name) for name in current.secret_env], env)
+    return {}
 
 
 def changed_limits(ctx: Context, current: Task, values: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from db.values import Reason
 from runner import quoting
 from runner.execution import Drive
 from runner.outcome import Outcome, Stopped, ended, lost
-from runner.remote import verify
+from runner.remote import program, verify
 from runner.sink import Valve
 from runner.ssh import ConnectFailed, Connection, Exit, Process
 from runner.stopping import until_ended
@@ -21,8 +21,10 @@ async def attached(drive: Drive, connection: Connection) -> Outcome:
     row = drive.row
     mark = f"{row.id}-{secrets.token_hex(8)}."
     await drive.note({"remote": {"mark": mark}})
-    line = quoting.command_line(row.command, env={**row.env, "SSHCAST_SPOOL": mark}, working_dir=row.working_dir)
-    process = await connection.start(line, on_output=drive.sink.write, stdin=b"")
+    env, secret = {**row.env, "SSHCAST_SPOOL": mark}, drive.secrets.variables
+    line = quoting.command_line(row.command, env=env, working_dir=row.working_dir, fed=bool(secret))
+    stdin = program.fed(secret) if secret else b""
+    process = await connection.start(line, on_output=drive.sink.write, stdin=stdin)
     drive.sink.valve = Valve(process.pause, process.resume)
     ending = asyncio.create_task(process.wait(), name=f"exit of execution {row.id}")
     try:

@@ -17,8 +17,8 @@ import structlog
 from db import transitions
 from db.models import TaskExecution
 from db.store import Store
-from db.values import Mode, Reason, State
-from runner import endpoint, launching
+from db.values import Mode, Reason, State, Stream
+from runner import endpoint, launching, run_secrets
 from runner.bus import EXECUTIONS, PENDING, Bus, execution_address
 from runner.connecting import CancelRequested, Overdue, Patience, attempts, unless
 from runner.launching import Look
@@ -29,10 +29,12 @@ from runner.persistence import insist
 from runner.policy import Policy
 from runner.pool import Pool
 from runner.ruling import Ruling
+from runner.run_secrets import RunSecrets, SecretMissing
 from runner.sink import Sink
 from runner.ssh import ConnectFailed, Connection, Endpoint
 from runner.sweeping import Sweeper
 from runner.vault import Vault, VaultError
+from runner.veil import veil_of
 
 log = structlog.get_logger()
 
@@ -72,7 +74,7 @@ class Drive:
 
     `refused`: what the policy says of it by now, if that is no. `begun`: the command may have been started. `reached`:
     its server gave a channel. `ending`: how it ended is known. `afterwards` is done once that is recorded; `held` is
-    let go in any case.
+    let go in any case. `offsets`: how much of each stream need not be read again.
     """
 
     parts: Parts
@@ -89,6 +91,8 @@ class Drive:
     ending: bool = False
     target: Endpoint | None = None
     refused: Ruling | None = None
+    secrets: RunSecrets = field(default_factory=RunSecrets)
+    offsets: dict[Stream, int] = field(default_factory=dict)
     afterwards: Callable[[], Awaitable[None]] | None = None
     held: AsyncExitStack = field(default_factory=AsyncExitStack)
 
@@ -121,6 +125,7 @@ class Drive:
             async with self.held:
                 outcome = await self._outcome()
                 self.ending = True
+                self.sink.finish(cut=outcome.reason is not Reason.EXIT_STATUS)
                 await self.sink.flush()
                 await self._finish(outcome)
                 if self.afterwards is not None:
@@ -136,11 +141,13 @@ class Drive:
     async def note(self, values: dict[str, Any]) -> bool:
         """Record something about the running execution. `remote` must be noted before anything is started there.
 
-        Raises TakenOver when another runner drives it by now.
+        With it goes what the run takes of secrets. Raises TakenOver when another runner drives it by now.
         """
-        self.begun = self.begun or values.get("remote") is not None
+        begins = not self.begun and values.get("remote") is not None
+        sealed = run_secrets.sealed(self.row.id, self.secrets, self.parts.vault) if begins else {}
+        self.begun = self.begun or begins
         self.mode = values.get("mode", self.mode)
-        kept = {"mode": self.mode} | values
+        kept = {"mode": self.mode} | values | sealed
         noted = await insist(
             lambda: self.parts.store.run(transitions.update_claimed, self.row.id, self.row.fence, kept)
         )
@@ -198,6 +205,11 @@ class Drive:
         except VaultError:
             why = "the server's credential cannot be opened with the keys at hand"
             return lost(why) if self.begun else failed(Reason.START_FAILED, why)
+        try:
+            self.secrets = run_secrets.of(self.row, seen.secrets, self.parts.vault, begun=self.begun)
+        except SecretMissing as error:
+            return lost(str(error)) if self.begun else failed(Reason.START_FAILED, str(error))
+        self.offsets = self.sink.hide(veil_of(self.secrets.hidden) if self.secrets.hidden else None)
         self.mode = self.mode or server.run_mode
         async with self.channel() as connection, AsyncExitStack() as held:
             if not self.begun:
@@ -252,7 +264,9 @@ class Drive:
         return lost(f"its server could not be reached again ({error.detail})")
 
     async def _finish(self, outcome: Outcome) -> None:
-        values = outcome.values() | self._ending() | (self.refused.record() if self.refused is not None else {})
+        shown = {name: self.secrets.masked(getattr(outcome, name)) for name in ("message", "exit_signal")}
+        refused = self.refused.record() if self.refused is not None else {}
+        values = outcome.values() | shown | self._ending() | refused
         try:
             await self._record(values)
         except Exception as error:
@@ -274,4 +288,5 @@ class Drive:
             "end_time": now,
             "duration_ms": max(0, round((now - started).total_seconds() * 1000)),
             "truncated": self.sink.truncated,
+            **run_secrets.FORGOTTEN,
         }

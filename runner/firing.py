@@ -197,6 +197,8 @@ def run_of(task: Task, slot: datetime, now: datetime) -> dict[str, Any]:
         "server_id": task.server_id,
         "command": task.command,
         "env": task.env,
+        "secret_env": task.secret_env,
+        "sealed_env": task.sealed_env or None,
         "working_dir": task.working_dir,
         "timeout_seconds": task.timeout_seconds,
         "output_limit": task.output_limit,

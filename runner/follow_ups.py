@@ -18,6 +18,7 @@ from runner.bus import EXECUTIONS, PENDING, SLOTS, Bus, execution_address
 from runner.firing import joined, run_of
 from runner.loop import Loop
 from runner.permission import Hindrance, hindered
+from runner.run_secrets import FORGOTTEN
 from runner.slots import blackout_reason, is_paused
 from runner.terms import NEVER_STARTED, Terms
 
@@ -118,6 +119,7 @@ class Following:
             "message": "it could not start within its start deadline",
             "end_time": self.now,
             "duration_ms": 0,
+            **FORGOTTEN,
         }
         if slots.expire(self.conn, run.id, values):
             self.touched.append(run.id)
@@ -133,7 +135,7 @@ class Following:
             self._retry(line, task, run, terms)
 
     def _retry(self, line: ScheduleSlot, task: Task, run: TaskExecution, terms: Terms) -> None:
-        """What ran is what is tried again, on the task's server of then."""
+        """What ran is what is tried again, on the task's server of then, with the secrets that the task has now."""
         window = self._window(task)
         if window is not None and not is_paused(task, self.now):
             self._change(line, retry_at=window.until)
@@ -146,6 +148,7 @@ class Following:
             return
         again = {name: getattr(run, name) for name in REPEATED}
         values = again | {"trigger": Trigger.RETRY, "attempt": run.attempt + 1, "created_at": self.now}
+        values |= {"secret_env": task.secret_env, "sealed_env": task.sealed_env or None}
         values["mode"] = task.run_mode  # that of the run is how it went in the end
         self._start(line, values, retries_left=line.retries_left - 1)
 

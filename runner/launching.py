@@ -1,4 +1,4 @@
-"""The last look at an execution before it starts: at its server, and at the rules as they are by now."""
+"""The last look at an execution before it starts: at its server, its secrets, and the rules as they are by now."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,9 +6,10 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from db import audit, servers, transitions
+from db import audit, secrets, servers, transitions
 from db.audit import Entry
 from db.models import Server, TaskExecution
+from db.secret_models import RegisteredSecret
 from db.values import AuditKind, ObjectKind
 from runner import ruling
 from runner.permission import may_run
@@ -18,11 +19,15 @@ from runner.ruling import Kept, Ruling, Subject
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Where it is to start, whether the user in whose name it is may run something there, and the policies there."""
+    """Where it is to start, whether the user in whose name it is may run something there, and the policies there.
+
+    `secrets` are those that are registered for the runs of that server.
+    """
 
     server: Server | None
     allowed: bool
     kept: Kept
+    secrets: list[RegisteredSecret]
 
 
 def look(conn: Connection, row: TaskExecution) -> Look:
@@ -30,6 +35,7 @@ def look(conn: Connection, row: TaskExecution) -> Look:
         servers.by_id(conn, row.server_id),
         may_run(conn, row.created_by, row.server_id),
         ruling.kept(conn, [Subject.of_run(row)]),
+        secrets.in_scope(conn, row.server_id),
     )
 
 

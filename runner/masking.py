@@ -1,91 +1,47 @@
 """Hides secrets in output: each byte of one becomes `*`, so offsets stay those of the target.
 
-A secret is found across the borders of pieces: bytes that may be its beginning are held back until more come. Its
-base64 form (wherever it lies in the encoded text), its URL-encoded and its JSON-escaped form are hidden too.
+What may be the beginning of a secret is held back until more comes. What is hidden does not depend on how the output
+was cut up, nor on who read which part of it: a reader that begins LOOKBACK bytes earlier than it has to finds the same.
 """
 
-import base64
-import json
-from collections.abc import Iterable, Iterator
-from urllib.parse import quote, quote_plus
+import re
 
-SHORTEST = 6
-STAR = b"*"
+from runner.veil import SPAN, STAR, Veil
+
+LOOKBACK = SPAN - 1
+LETTER = re.compile(rb"[^\r\n]")
 
 
 class Masker:
-    """One stream's output with the `secrets` hidden. Secrets of fewer than 6 characters would hide everything."""
+    """One stream's output with what the veil knows hidden. The first `skip` bytes are looked at, and not given out."""
 
-    def __init__(self, secrets: Iterable[str]) -> None:
-        self._needles = sorted({form for secret in secrets for form in forms(secret)}, key=len)
-        self._held = b""
-        self._shown = b""
+    def __init__(self, veil: Veil, *, skip: int = 0) -> None:
+        self._veil = veil
+        self._skip = skip
+        self._seen = b""
+        self._given = 0
 
-    def __repr__(self) -> str:
-        return f"Masker({len(self._needles)} forms)"
+    @property
+    def held(self) -> int:
+        """How many bytes are held back that are to be given out."""
+        return max(0, len(self._seen) - self._given - self._skip)
 
     def feed(self, data: bytes) -> bytes:
         """What may be shown by now, in order."""
-        if not self._needles:
-            return data
-        whole = self._held + data
-        shown = self._merged(hidden(whole, self._needles))
-        end = len(whole) - max(unfinished(whole, needle) for needle in self._needles)
-        # Kept as it came, for what it may begin, and as it shows by now, for the secret that it may end.
-        self._held, self._shown = whole[end:], shown[end:]
-        return shown[:end]
+        whole = self._seen + data
+        end = max(self._given, self._veil.unfinished(whole))
+        shown = self._veil.hidden(whole)[self._given : end]
+        kept = max(0, end - LOOKBACK)
+        self._seen, self._given = whole[kept:], end - kept
+        return self._wanted(shown)
 
-    def finish(self) -> bytes:
-        """The rest: nothing more comes."""
-        shown, self._held, self._shown = self._shown, b"", b""
-        return shown
+    def finish(self, *, cut: bool = False) -> bytes:
+        """The rest: nothing more comes. Where the output was `cut` off, what may be a secret's beginning is hidden."""
+        rest = self._veil.hidden(self._seen)[self._given :]
+        self._given = len(self._seen)
+        return self._wanted(LETTER.sub(STAR, rest) if cut else rest)
 
-    def _merged(self, shown: bytes) -> bytes:
-        """What was hidden of the bytes held back stays hidden."""
-        before = self._shown
-        again = bytes(b if a == b else STAR[0] for a, b in zip(before, shown, strict=False))
-        return again + shown[len(before) :]
-
-
-def forms(secret: str) -> Iterator[bytes]:
-    """The secret as it may stand in output."""
-    plain = secret.encode("utf-8", "surrogateescape")
-    if len(secret) < SHORTEST:
-        return
-    yield plain
-    yield quote(plain, safe="").encode()
-    yield quote_plus(plain).encode()
-    yield json.dumps(secret)[1:-1].encode()
-    yield json.dumps(secret, ensure_ascii=False)[1:-1].encode("utf-8", "surrogateescape")
-    for before in range(3):
-        yield from (form for form in base64_forms(plain, before) if len(form) >= SHORTEST)
-
-
-def base64_forms(plain: bytes, before: int) -> Iterator[bytes]:
-    """Its base64 with `before` (0 to 2) unknown bytes in front, without the characters that those bytes decide."""
-    start, end = (0, 2, 3)[before], (before + len(plain)) * 8 // 6
-    for encode in (base64.b64encode, base64.urlsafe_b64encode):
-        yield encode(b"\0" * before + plain)[start:end]
-
-
-def hidden(data: bytes, needles: Iterable[bytes]) -> bytes:
-    """`data` with every occurrence of every needle, overlapping ones too, starred out."""
-    out: bytearray | None = None
-    for needle in needles:
-        at = data.find(needle)
-        while at >= 0:
-            out = bytearray(data) if out is None else out
-            out[at : at + len(needle)] = STAR * len(needle)
-            at = data.find(needle, at + 1)
-    return data if out is None else bytes(out)
-
-
-def unfinished(data: bytes, needle: bytes) -> int:
-    """How many bytes at the end of `data` may be the beginning of `needle`."""
-    tail = data[-(len(needle) - 1) :]
-    at = tail.find(needle[:1])
-    while at >= 0:
-        if needle.startswith(tail[at:]):
-            return len(tail) - at
-        at = tail.find(needle[:1], at + 1)
-    return 0
+    def _wanted(self, shown: bytes) -> bytes:
+        dropped = min(self._skip, len(shown))
+        self._skip -= dropped
+        return shown[dropped:]

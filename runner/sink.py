@@ -1,4 +1,4 @@
-"""One execution's output on its way to the database: capped, in order, and bounded in memory."""
+"""One execution's output on its way to the database: masked, capped, in order, and bounded in memory."""
 
 import asyncio
 from collections import deque
@@ -8,6 +8,8 @@ from datetime import datetime
 
 from db.output import NewChunk
 from db.values import Stream
+from runner.masking import LOOKBACK, Masker
+from runner.veil import Veil
 
 CHUNK_BYTES = 64 * 1024
 SINK_BYTES = 1024 * 1024
@@ -52,6 +54,7 @@ class Sink:
     `limit` is the most bytes of both streams together that are kept; `overflowed` is set when more came. Once
     another runner drives the execution, the sink is `fenced`: it keeps nothing, and `when_fenced` was called.
     `wake` tells the writer that there is something to take; `urgent` that somebody waits for it to be stored.
+    With a veil (see `hide`), secrets are masked before the cap: what it cuts off has been looked at by then.
     """
 
     execution_id: int
@@ -71,22 +74,34 @@ class Sink:
     waiting: int = 0
     _pieces: deque[Piece] = field(default_factory=deque)
     _in_flight: int = 0
+    _maskers: dict[Stream, Masker] = field(default_factory=dict)
 
     @property
     def is_empty(self) -> bool:
         """Nothing is left to take; what was taken may not be committed yet."""
         return not self._pieces
 
+    def hide(self, veil: Veil | None) -> dict[Stream, int]:
+        """Mask what the veil knows. Returns how much of each stream the source is to leave out: a part that is stored
+        already is read again, so that a secret is found of which the beginning was stored and the rest was not.
+        """
+        if veil is None:
+            return dict(self.offsets)
+        again = {stream: min(stored, LOOKBACK) for stream, stored in self.offsets.items()}
+        self._maskers = {stream: Masker(veil, skip=size) for stream, size in again.items()}
+        return {stream: stored - again[stream] for stream, stored in self.offsets.items()}
+
     def write(self, stream: str, data: bytes) -> None:
-        """Keep what the cap allows of `data`."""
-        room = self.limit - sum(self.offsets.values())
-        if len(data) > room:
-            data = data[: max(room, 0)]
-            self.truncated = True
-            self.overflowed.set()
-        if data and not self.fenced:
-            self._append(Stream(stream), data)
-            self.wake(self)
+        """Keep what the cap allows of `data`, masked."""
+        which = Stream(stream)
+        if which in self._maskers:
+            data = self._maskers[which].feed(data)
+        self._keep(which, data)
+
+    def finish(self, *, cut: bool) -> None:
+        """No more comes. If its end was `cut` off, what may be the beginning of a secret is hidden."""
+        for stream, masker in self._maskers.items():
+            self._keep(stream, masker.finish(cut=cut or self.truncated))
 
     def take(self, most: int) -> list[NewChunk]:
         """Up to about `most` bytes as chunks for one transaction; follow with `done`."""
@@ -116,6 +131,17 @@ class Sink:
             self.urgent = True
             self.wake(self)
             await self.stored.wait()
+
+    def _keep(self, stream: Stream, data: bytes) -> None:
+        held = sum(masker.held for masker in self._maskers.values())
+        room = self.limit - sum(self.offsets.values())
+        if len(data) + held > room:
+            data = data[: max(room, 0)]
+            self.truncated = True
+            self.overflowed.set()
+        if data and not self.fenced:
+            self._append(stream, data)
+            self.wake(self)
 
     def _forget(self, size: int) -> None:
         self.waiting -= size

@@ -46,11 +46,11 @@ class Spooled:
         run = Run(
             spool=remote["spool"],
             script=quoting.script(row.command, row.working_dir),
-            env=row.env,
+            env=row.env | drive.secrets.variables,
             output_limit=row.output_limit,
         )
-        offsets = dict(drive.sink.offsets)
-        spooled = cls(drive, run, remote["at"], "known" in remote, fresh, offsets, remote.get("prefix"))
+        received = dict(drive.offsets)
+        spooled = cls(drive, run, remote["at"], "known" in remote, fresh, received, remote.get("prefix"))
         drive.held.push_async_callback(spooled.let_go)
         return spooled
 

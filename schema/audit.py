@@ -26,6 +26,9 @@ described(
         "TOKEN_REVOKED": "A user has revoked one.",
         "GRANT_GIVEN": "A user was granted a role on a server or a tag; `before` is set if they had another one there.",
         "GRANT_REVOKED": "A grant was taken away.",
+        "SECRET_CREATED": "A secret was registered.",
+        "SECRET_REPLACED": "A registered secret has a new value.",
+        "SECRET_DELETED": "A registered secret was deleted.",
         "SERVER_CREATED": "A server was registered.",
         "SERVER_UPDATED": "A server was changed.",
         "SERVER_DELETED": "A server was deleted.",
@@ -53,6 +56,7 @@ described(
         "TASK": "A task.",
         "EXECUTION": "An execution.",
         "USER": "A user.",
+        "SECRET": "A registered secret.",
     },
 )
 

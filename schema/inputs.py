@@ -13,6 +13,7 @@ from schema.enums import Mode
 from schema.ids import number
 from schema.scalars import Long
 from schema.schedule_inputs import BlackoutInput, TermsInput
+from schema.secret_variables import SecretVariableInput
 
 ABSENT: Any = strawberry.UNSET
 NULLABLE = frozenset({"timeout_seconds", "output_limit", "working_dir", "run_mode"})
@@ -117,6 +118,9 @@ class CreateTaskInput:
     env: list[EnvironmentVariable] = strawberry.field(
         default_factory=list, description="Environment variables of the command, at most 100."
     )
+    secret_env: list[SecretVariableInput] = strawberry.field(
+        default_factory=list, description="Further ones that are secret, each with a value or a registered secret."
+    )
     working_dir: str | None = strawberry.field(
         default=None, description="An absolute path, or one that starts with `~/`; else the account's home."
     )
@@ -136,6 +140,7 @@ class CreateTaskInput:
             timeout_seconds=self.timeout_seconds,
             output_limit=self.output_limit,
             env=environment(self.env),
+            secret_env=[variable.wanted() for variable in self.secret_env],
             working_dir=self.working_dir,
             run_mode=self.run_mode,
             terms=inputs.TermsChange() if self.terms is None else self.terms.wanted(),
@@ -161,6 +166,11 @@ class UpdateTaskInput:
     )
     env: list[EnvironmentVariable] | None = strawberry.field(
         default=ABSENT, description="Environment variables of the command, in place of those of before."
+    )
+    secret_env: list[SecretVariableInput] | None = strawberry.field(
+        default=ABSENT,
+        description="The secret ones, in place of those of before. A name with neither a value nor a secret keeps what "
+        "the task has under it; a name that is absent goes.",
     )
     working_dir: str | None = strawberry.field(default=ABSENT, description="Where to run it; null for the home.")
     run_mode: Mode | None = strawberry.field(
@@ -204,6 +214,9 @@ class RunCommandInput:
     env: list[EnvironmentVariable] = strawberry.field(
         default_factory=list, description="Environment variables of the command, at most 100."
     )
+    secret_env: list[SecretVariableInput] = strawberry.field(
+        default_factory=list, description="Further ones that are secret, each with a value or a registered secret."
+    )
     working_dir: str | None = strawberry.field(
         default=None, description="An absolute path, or one that starts with `~/`; else the account's home."
     )
@@ -221,6 +234,7 @@ class RunCommandInput:
             timeout_seconds=self.timeout_seconds,
             output_limit=self.output_limit,
             env=environment(self.env),
+            secret_env=[variable.wanted() for variable in self.secret_env],
             working_dir=self.working_dir,
             idempotency_key=self.idempotency_key,
             wait_seconds=self.wait,
@@ -269,8 +283,9 @@ def named(change: Any, kind: type) -> dict[str, Any]:
     for name in ("credential", "terms"):
         if name in found:
             found[name] = found[name].wanted()
-    if "blackouts" in found:
-        found["blackouts"] = [window.wanted() for window in found["blackouts"]]
+    for name in ("blackouts", "secret_env"):
+        if name in found:
+            found[name] = [item.wanted() for item in found[name]]
     return found
 
 

@@ -7,11 +7,13 @@ from typing import Any, TypeVar, cast
 
 import strawberry
 
-from resolvers import executions, grants, pauses, personal_tokens, policies, servers, sign_in, tasks, users
+from resolvers import executions, grants, pauses, personal_tokens, policies, secrets, servers, sign_in, tasks, users
 from resolvers.errors import NotFound, ServiceError, Unauthenticated
+from runner.secret import Secret
 from schema import inputs, payloads, schedule_inputs
 from schema import personal_tokens as token_inputs
 from schema import policies as policy_inputs
+from schema import secrets as secret_inputs
 from schema import users as user_inputs
 from schema.errors import TOP_LEVEL
 from schema.fields import resolved
@@ -158,6 +160,27 @@ class Mutation:
     async def set_task_policy(self, info: Info, input: policy_inputs.SetTaskPolicyInput) -> Any:
         policy: Any = await policies.set_of_task(info.context.ctx, number("id", input.id), input.wanted())
         return payloads.SetTaskPolicyPayload(policy=policy)
+
+    @answering(payloads.CreateSecretPayload, "Register a secret for runs to take by its name. For admins.")
+    async def create_secret(self, info: Info, input: secret_inputs.CreateSecretInput) -> Any:
+        secret: Any = await secrets.create(info.context.ctx, input.wanted())
+        return payloads.CreateSecretPayload(secret=secret)
+
+    @answering(
+        payloads.UpdateSecretPayload,
+        "Replace a registered secret's value, for runs that start from now on. For admins.",
+    )
+    async def update_secret(self, info: Info, input: secret_inputs.UpdateSecretInput) -> Any:
+        secret: Any = await secrets.change(info.context.ctx, number("id", input.id), Secret(input.value))
+        return payloads.UpdateSecretPayload(secret=secret)
+
+    @answering(
+        payloads.DeleteSecretPayload,
+        "Delete a registered secret. What is to take it fails from now on, before anything is started. For admins.",
+    )
+    async def delete_secret(self, info: Info, input: secret_inputs.DeleteSecretInput) -> Any:
+        secret: Any = await secrets.delete(info.context.ctx, number("id", input.id))
+        return payloads.DeleteSecretPayload(secret=secret)
 
     @answering(payloads.CreateTaskPayload, "Create a task; `@once` also starts a run. For operators.")
     async def create_task(self, info: Info, input: inputs.CreateTaskInput) -> Any:

@@ -21,6 +21,7 @@ from schema.policies import CommandPolicy
 from schema.scalars import Long
 from schema.schedule_words import Note, SlotOutcome
 from schema.schedules import Blackout, Count, ScheduledRun, ScheduleTerms, blackout, scheduled
+from schema.secret_variables import SecretVariable, secret_variables
 from schema.user_errors import Finding, kept_finding
 
 
@@ -137,6 +138,10 @@ class Task:
     @resolved(list[str], "The names of its environment variables; their values are not shown.")
     def env_names(self: Any) -> list[str]:
         return sorted(self.env)
+
+    @resolved(list[SecretVariable], "Its secret environment variables, in the order of their names.")
+    def secret_env(self: Any) -> list[SecretVariable]:
+        return secret_variables(self.secret_env)
 
     @resolved(Server | None, "The server it runs on.")
     def server(self: Any, info: Info) -> Any:
@@ -255,6 +260,10 @@ class Execution:
     @resolved(list[str], "The names of its environment variables; their values are not shown.")
     def env_names(self: Any) -> list[str]:
         return sorted(self.env)
+
+    @resolved(list[SecretVariable], "Its secret environment variables, in the order of their names.")
+    def secret_env(self: Any) -> list[SecretVariable]:
+        return secret_variables(self.secret_env)
 
 
 @strawberry.type(name="ScheduleSlot", description="One moment at which a task's schedule was due, and what came of it.")

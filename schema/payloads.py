@@ -5,6 +5,7 @@ import strawberry
 from schema.objects import Execution, Server, Task, User
 from schema.personal_tokens import PersonalToken
 from schema.policies import CommandPolicy
+from schema.secrets import RegisteredSecret
 from schema.user_errors import UserError
 
 
@@ -62,6 +63,21 @@ class UpdateServerPayload(Payload):
 @strawberry.type(description="The answer to `deleteServer`.")
 class DeleteServerPayload(Payload):
     server: Server | None = strawberry.field(default=None, description="The server as it was.")
+
+
+@strawberry.type(description="The answer to `createSecret`.")
+class CreateSecretPayload(Payload):
+    secret: RegisteredSecret | None = strawberry.field(default=None, description="The new secret.")
+
+
+@strawberry.type(description="The answer to `updateSecret`.")
+class UpdateSecretPayload(Payload):
+    secret: RegisteredSecret | None = strawberry.field(default=None, description="The secret, with its new value.")
+
+
+@strawberry.type(description="The answer to `deleteSecret`.")
+class DeleteSecretPayload(Payload):
+    secret: RegisteredSecret | None = strawberry.field(default=None, description="The secret that is gone.")
 
 
 @strawberry.type(description="The answer to `createTask`.")

@@ -7,7 +7,20 @@ from typing import Annotated, Any
 import strawberry
 from strawberry import ID
 
-from resolvers import audit, commands, executions, personal_tokens, policies, schedules, servers, slots, tasks, users
+from db.secrets import SecretFilter
+from resolvers import (
+    audit,
+    commands,
+    executions,
+    personal_tokens,
+    policies,
+    schedules,
+    secrets,
+    servers,
+    slots,
+    tasks,
+    users,
+)
 from resolvers.errors import Invalid, NotFound, ScheduleInvalid, TooLarge
 from resolvers.inputs import PreviewSchedule
 from schema.audit import AuditEvent, AuditEvents, audit_filter
@@ -54,6 +67,7 @@ from schema.policies import CommandPolicy, Policies, PolicyRule, RulesOf, policy
 from schema.policies import told as told_rule
 from schema.schedule_words import Dst
 from schema.schedules import Count, SchedulePreview, scheduled
+from schema.secrets import ForServer, RegisteredSecret
 from schema.user_errors import user_error
 from schema.users import Users, user_filter
 
@@ -158,6 +172,23 @@ class Query:
     ) -> Any:
         request = Place(first, after, last, before, page, page_size).ordered(order_by)
         return Connection(found=await servers.page(info.context.ctx, server_filter(filter), request))
+
+    @resolved(
+        Connection[RegisteredSecret],
+        "Registered secrets in the order of their names, a page at a time. No field shows a value. For operators.",
+    )
+    async def secrets(
+        self,
+        info: Info,
+        server_id: ForServer = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Any:
+        request = Place(first, after, last, before).request("name", descending=False)
+        wanted = SecretFilter(optional_number("server_id", server_id))
+        return Connection(found=await secrets.page(info.context.ctx, wanted, request))
 
     @resolved(
         Connection[Slot], "The ledger: every moment at which a schedule was due, and what came of it, a page at a time."

@@ -1,4 +1,4 @@
-"""`sshcast secrets rotate`: a new master key, under which every credential is sealed again."""
+"""`sshcast secrets rotate`: a new master key, under which every secret is sealed again."""
 
 from rich.console import Console
 
@@ -26,7 +26,7 @@ async def rotate(settings: Settings) -> int:
         for _ in range(2):
             done = Progress(0, 0)
             async for done in rotation.rewrap(service):
-                notes.print(f"{done.seen} credentials looked at, {done.sealed} sealed anew", style="dim")
+                notes.print(f"{done.seen} rows looked at, {done.sealed} secrets sealed anew", style="dim")
     if in_file:
         master_keys.drop_old(settings.data)
     notes.print(finished(in_file), style="green")

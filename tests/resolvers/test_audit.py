@@ -40,6 +40,7 @@ class Case:
 
 
 ENV = [{"name": "A_SECRET", "value": SECRET}]
+SECRET_ENV = [{"name": "ANOTHER", "value": SECRET}]
 CASES: dict[str, Case] = {
     "createServer": Case(
         "server-created",
@@ -63,9 +64,15 @@ CASES: dict[str, Case] = {
     "updateTask": Case(
         "task-updated",
         "operator",
-        {"id": "TASK", "name": "renamed", "env": ENV},
-        before={"name": "task 0", "env": []},
-        after={"name": "renamed", "env": ["A_SECRET"], "env_changed": ["A_SECRET"]},
+        {"id": "TASK", "name": "renamed", "env": ENV, "secretEnv": SECRET_ENV},
+        before={"name": "task 0", "env": [], "secret_env": {}},
+        after={
+            "name": "renamed",
+            "env": ["A_SECRET"],
+            "env_changed": ["A_SECRET"],
+            "secret_env": {"ANOTHER": None},
+            "sealed_env_changed": ["ANOTHER"],
+        },
     ),
     "setTaskEnabled": Case(
         "task-updated", "operator", {"id": "TASK", "enabled": False}, before={"enabled": True}, after={"enabled": False}
@@ -82,9 +89,14 @@ CASES: dict[str, Case] = {
     "runCommand": Case(
         "execution-started",
         "operator",
-        {"serverId": "SERVER", "command": "uptime", "env": ENV},
-        after={"command": "uptime", "trigger": "api", "env": ["A_SECRET"]},
+        {"serverId": "SERVER", "command": "uptime", "env": ENV, "secretEnv": SECRET_ENV},
+        after={"command": "uptime", "trigger": "api", "env": ["A_SECRET"], "secret_env": {"ANOTHER": None}},
     ),
+    "createSecret": Case(
+        "secret-created", "admin", {"name": "db", "value": SECRET}, after={"name": "db", "server_id": None}
+    ),
+    "updateSecret": Case("secret-replaced", "admin", {"id": "1", "value": SECRET + "!"}, after={"name": "db"}),
+    "deleteSecret": Case("secret-deleted", "admin", {"id": "1"}, before={"name": "db"}),
     "cancelExecution": Case("execution-cancelled", "operator", {"id": "RUN"}, after={"outcome": "cancelled"}),
     "setServerPolicy": Case(
         "server-policy-set", "admin", {"id": "SERVER", "allow": ["fs.dd"]}, after={"allow": ["fs.dd"], "version": ...}

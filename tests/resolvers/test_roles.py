@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from db.executions import ExecutionFilter
+from db.secrets import SecretFilter
 from db.servers import ServerFilter
 from db.slots import SlotFilter
 from db.tasks import TaskFilter
@@ -20,6 +21,7 @@ from resolvers import (
     pauses,
     personal_tokens,
     rights,
+    secrets,
     servers,
     sign_in,
     slots,
@@ -29,8 +31,9 @@ from resolvers import (
 )
 from resolvers.context import Context
 from resolvers.errors import Forbidden, ServiceError, Unauthenticated
-from resolvers.inputs import NewCredential, NewServer, NewTask, RunCommand, RunTask, ServerChange, TaskChange
+from resolvers.inputs import NewCredential, NewSecret, NewServer, NewTask, RunCommand, RunTask, ServerChange, TaskChange
 from resolvers.paging import PageRequest
+from runner.secret import Secret
 from tests.resolvers.desk import Desk
 
 pytestmark = pytest.mark.anyio
@@ -78,12 +81,16 @@ NEEDS: dict[Role, dict[Any, Call]] = {
         pauses.resume: lambda ctx: pauses.resume(ctx, 1),
         executions.run_task: lambda ctx: executions.run_task(ctx, RunTask(task_id=1)),
         executions.run_command: lambda ctx: executions.run_command(ctx, RunCommand(server_id=9, command="x")),
+        secrets.page: lambda ctx: secrets.page(ctx, SecretFilter(), PAGE),
         executions.cancel: lambda ctx: executions.cancel(ctx, 1),
     },
     Role.ADMIN: {
         servers.create: lambda ctx: servers.create(ctx, SERVER),
         servers.update: lambda ctx: servers.update(ctx, 1, ServerChange()),
         servers.delete: lambda ctx: servers.delete(ctx, 1),
+        secrets.create: lambda ctx: secrets.create(ctx, NewSecret(name="x", value=Secret("x"))),
+        secrets.change: lambda ctx: secrets.change(ctx, 1, Secret("x")),
+        secrets.delete: lambda ctx: secrets.delete(ctx, 1),
         users.page: lambda ctx: users.page(ctx, UserFilter(), PAGE),
         users.get: lambda ctx: users.get(ctx, 1),
         users.create: lambda ctx: users.create(ctx, "", "none", ""),
@@ -106,6 +113,7 @@ WITHIN = {
     "changed_schedule",
     "begun",
     "act_of",
+    "changed_secrets",
 }
 CASES = [(needed, call) for needed, calls in NEEDS.items() for call in calls.values()]
 NAMES = [f"{fn.__module__.split('.')[1]}.{fn.__name__}" for calls in NEEDS.values() for fn in calls]
@@ -132,7 +140,21 @@ async def test_it_needs_its_role_and_no_more(desk: Desk, needed: Role, call: Cal
 
 @pytest.mark.parametrize(
     "module",
-    [tasks, pauses, executions, output, updates, servers, users, sign_in, personal_tokens, slots, grants, rights],
+    [
+        tasks,
+        pauses,
+        executions,
+        secrets,
+        output,
+        updates,
+        servers,
+        users,
+        sign_in,
+        personal_tokens,
+        slots,
+        grants,
+        rights,
+    ],
 )
 def test_no_resolver_is_left_out_of_the_table(module: ModuleType) -> None:
     known = {fn.__name__ for calls in NEEDS.values() for fn in calls if fn.__module__ == module.__name__}

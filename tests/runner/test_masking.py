@@ -1,20 +1,35 @@
-"""Secrets in output: hidden in every form and across every border, and nothing else is touched."""
+"""Secrets in output: hidden in every form, across every border and by whoever reads on, and nothing else is touched."""
 
 import base64
+import copy
+import dataclasses
+import html
 import json
+import pickle
+from collections.abc import Iterable
+from functools import cache
 from urllib.parse import quote
 
+import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.masking import Masker
+from runner.masking import LOOKBACK, Masker
+from runner.secret import Secret
+from runner.veil import Veil
 
-SECRET = "pa55/w+rd é"
+SECRET = "pa55/w+rd <é'$"
+PEM = "-----BEGIN KEY-----\n" + "\n".join(f"line{n}of+the/key{n * 7919}" for n in range(8)) + "\n-----END KEY-----\n"
 
 
-def masked(secrets: list[str], *pieces: bytes) -> bytes:
-    masker = Masker(secrets)
+@cache
+def veil(*secrets: str) -> Veil:
+    return Veil(map(Secret, secrets))
+
+
+def masked(secrets: Iterable[str], *pieces: bytes) -> bytes:
+    masker = Masker(veil(*secrets))
     return b"".join(masker.feed(piece) for piece in pieces) + masker.finish()
 
 
@@ -23,9 +38,14 @@ def masked(secrets: list[str], *pieces: bytes) -> bytes:
     [
         SECRET.encode(),
         quote(SECRET, safe="").encode(),
+        quote(SECRET, safe="!'()*").lower().encode(),
         json.dumps(SECRET).encode()[1:-1],
+        json.dumps(SECRET).replace("<", "\\u003c").encode()[1:-1],
+        html.escape(SECRET).encode(),
+        b"'" + SECRET.replace("'", "'\\''").encode() + b"'",
         base64.b64encode(SECRET.encode()).rstrip(b"="),
         base64.urlsafe_b64encode(SECRET.encode()).rstrip(b"="),
+        SECRET.encode().hex().encode(),
     ],
 )
 def test_each_form_is_hidden_wherever_it_is_cut(form: bytes) -> None:
@@ -55,29 +75,108 @@ def test_overlapping_secrets_are_both_hidden() -> None:
     assert masked(["abcdef", "defghi"], b"-abcdefghi-") == b"-*********-"
 
 
-def test_a_short_secret_hides_nothing() -> None:
-    assert masked(["abc"], b"abc") == b"abc"
+def test_a_key_is_hidden_line_by_line_whatever_ends_the_lines() -> None:
+    for text in (PEM, PEM.replace("\n", "\r\n"), f"> {PEM.splitlines()[5]} <"):
+        shown = masked([PEM], text.encode())
+        assert not [line for line in PEM.splitlines()[1:-1] if line.encode() in shown]
+        assert shown.count(b"\n") == text.count("\n")
+    assert b"-----BEGIN KEY-----" in masked([PEM], b"what -----BEGIN KEY----- is"), "every key begins so"
+
+
+@pytest.mark.parametrize("width", [64, 76])
+def test_what_base64_breaks_into_lines_is_hidden(width: int) -> None:
+    encoded = base64.b64encode(PEM.encode()).rstrip(b"=")
+    lines = [encoded[n : n + width] for n in range(0, len(encoded), width)]
+    for end in (b"\n", b"\r\n"):
+        assert set(masked([PEM], end.join(lines))) <= set(b"*\r\n") | {encoded[-1]}
+
+
+def test_before_a_line_end_at_most_three_characters_of_a_secret_are_shown() -> None:
+    assert masked(["secret-value"], b"se\ncret-value") == b"se\n**********"
+    assert masked(["secret-value"], b"secr\net-value") == b"****\n********"
+    assert masked(["secret-value"], b"secr\n" + b"\n" * 400 + b"et-value")[:4] == b"secr", "that is too far away"
 
 
 def test_bytes_are_shown_at_once_when_no_secret_can_begin_there() -> None:
-    masker = Masker(["secret-value"])
+    masker = Masker(veil("secret-value"))
     assert masker.feed(b"line\n") == b"line\n"
     assert masker.feed(b"the sec") == b"the "
     assert masker.feed(b"ond\n") == b"second\n"
+    assert masker.feed(b"ends with an s\n") == b"ends with an s\n", "a whole line is not kept from who watches"
+    assert masker.feed(b"secr\n") == b""
 
 
-@given(
-    st.lists(st.text("ab/+ é", min_size=6, max_size=9), min_size=1, max_size=3),
-    st.lists(st.binary(max_size=12) | st.text("ab/+ é", max_size=12).map(str.encode), max_size=12),
-)
-def test_the_pieces_never_change_what_is_hidden(secrets: list[str], pieces: list[bytes]) -> None:
+def test_where_the_output_is_cut_off_the_beginning_of_a_secret_is_hidden() -> None:
+    for cut, shown in ((True, b"the ****\n***"), (False, b"the secr\net-")):
+        masker = Masker(veil("secret-value"))
+        assert masker.feed(b"the secr\net-") + masker.finish(cut=cut) == shown
+
+
+ALPHABET = "ab/+ é\n"
+TEXTS = st.text(ALPHABET, min_size=6, max_size=9).filter(lambda text: len(text.strip()) >= 6)
+PIECES = st.lists(st.binary(max_size=12) | st.text(ALPHABET, max_size=12).map(str.encode), max_size=12)
+
+
+@st.composite
+def outputs(draw: st.DrawFn) -> tuple[list[str], list[bytes]]:
+    """Secrets, and pieces of an output in which they and parts of them are frequent, also broken into lines."""
+    secrets = draw(st.lists(TEXTS, min_size=1, max_size=3)) + draw(st.lists(st.just(PEM), max_size=1))
+    source = st.sampled_from(secrets).map(str.encode)
+    encoded = source.map(lambda text: base64.b64encode(b"-" + text))
+    broken = st.builds(lambda text, at, end: text[:at] + end + text[at:], source | encoded, st.integers(0, 90), ENDS)
+    part = st.builds(lambda text, at: text[:at], source | encoded, st.integers(0, 200))
+    return secrets, draw(st.lists(source | encoded | broken | part | PIECES.map(b"".join), max_size=10))
+
+
+ENDS = st.sampled_from([b"\n", b"\r\n", b"\n\n", b"\n" * 380])
+
+
+@settings(deadline=None, max_examples=60)
+@given(outputs())
+def test_the_pieces_never_change_what_is_hidden(case: tuple[list[str], list[bytes]]) -> None:
+    secrets, pieces = case
     whole = b"".join(pieces)
     shown = masked(secrets, *pieces)
     assert shown == masked(secrets, whole)
     assert len(shown) == len(whole)
-    assert all(secret.encode() not in shown for secret in secrets if b"*" not in secret.encode())
+    assert all(secret.encode() not in shown for secret in secrets if "\n" not in secret)
     assert all(a == b or a == ord("*") for a, b in zip(shown, whole, strict=True))
 
 
-def test_a_masker_does_not_show_its_secrets() -> None:
-    assert "hunter22" not in repr(Masker(["hunter22"]))
+@settings(deadline=None, max_examples=60)
+@given(outputs(), st.lists(st.tuples(st.integers(1, 300), st.integers(0, 300)), max_size=8))
+def test_whoever_reads_on_after_a_crash_hides_what_one_reader_would(
+    case: tuple[list[str], list[bytes]], crashes: list[tuple[int, int]]
+) -> None:
+    """A reader stores a part of what it has shown, and is gone; the next one begins LOOKBACK bytes before that."""
+    secrets, pieces = case
+    whole, stored = b"".join(pieces), b""
+    for reads, keeps in [*crashes, (len(whole), len(whole))]:
+        again = min(len(stored), LOOKBACK)
+        masker = Masker(veil(*secrets), skip=again)
+        rest = whole[len(stored) - again :]
+        shown = b"".join(masker.feed(rest[n : n + 7]) for n in range(0, min(reads, len(rest)), 7))
+        stored += shown[:keeps]
+    assert stored + masker.finish() == masked(secrets, whole)
+
+
+def test_many_secrets_are_found_as_few_are() -> None:
+    secrets = [f"{n:04d}-{word}" for n, word in enumerate(["ab", "abcd", "abcdefgh", "abcdefghijklmnop"] * 40)]
+    text = b" ".join(b"x" * (n % 9) + secret.encode() for n, secret in enumerate(secrets))
+    assert masked(secrets, text).strip(b"x* ") == b""
+
+
+def test_a_secret_shows_itself_nowhere() -> None:
+    secret = Secret("hunter2-swordfish")
+    holder = dataclasses.make_dataclass("Holder", ["secret"])(secret)
+    shown = [repr(secret), str(secret), f"{secret:>40}", f"{secret!s}", repr(holder), repr([secret])]
+    shown += [repr(copy.deepcopy(holder)), repr(dataclasses.asdict(holder)), repr(veil("hunter2-swordfish"))]
+    assert not [text for text in shown if "hunter2" in text]
+    for write in (pickle.dumps, json.dumps, orjson.dumps, lambda value: bytes(value)):
+        with pytest.raises(TypeError) as refused:
+            write(secret)
+        assert "hunter2" not in str(refused.value)
+    assert secret.reveal() == "hunter2-swordfish"
+    assert (secret == Secret("hunter2-swordfish"), secret == Secret("hunter3"), secret == "hunter2-swordfish") == (
+        *(True, False, False),
+    )

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from db import executions, servers, tasks
+from db import executions, secrets, servers, tasks
 from db.executions import ExecutionFilter
+from db.secrets import SecretFilter
 from db.servers import ServerFilter
 from db.tasks import TaskFilter
 from schema.build import build_schema
@@ -36,6 +37,11 @@ ENVS = [
 ]
 ENV_NAMES = ["", "a", "1A", "A-B", "A=B", "A\n", "A" * 129]
 DIRS = ["", "relative", "a\0b", "/" + "x" * 4096, "/a\nb"]
+SECRET_ENVS = [
+    [{"name": f"A{n}", "value": "a secret"} for n in range(101)],
+    [{"name": f"A{n}", "value": "a secret" * 4_000} for n in range(3)],
+]
+VALUES = ["", "short", "     a     ", "aaaaaabbb", "a secret\0", "a secret" * 5_000]
 KEYS = ["", "x" * 129, "a\nb"]
 
 RUN: dict[str, list[Any]] = {
@@ -44,6 +50,7 @@ RUN: dict[str, list[Any]] = {
     "timeoutSeconds": [0, -1, 86_401],
     "outputLimitBytes": [0, 1024**3 + 1],
     "env": ENVS,
+    "secretEnv": SECRET_ENVS,
     "workingDir": DIRS,
 }
 TASK: dict[str, list[Any]] = RUN | {
@@ -94,6 +101,9 @@ TABLE: dict[str, dict[str, list[Any]]] = {
     | {name: [*values, None] for name, values in SERVER.items() if "." not in name}
     | {name: values for name, values in SERVER.items() if "." in name},
     "deleteServer": {"id": BAD_IDS},
+    "createSecret": {"name": NAMES, "value": VALUES, "serverId": BAD_IDS},
+    "updateSecret": {"id": BAD_IDS, "value": VALUES},
+    "deleteSecret": {"id": BAD_IDS},
     "createTask": TASK,
     "updateTask": {"id": BAD_IDS}
     | {name: [*values, None] for name, values in TASK.items() if "." not in name}
@@ -137,6 +147,8 @@ async def good(api: Running, name: str) -> dict[str, Any]:
             "credential": {"password": "x"},
         },
         "createTask": {"name": "a task", "command": "df -h", "serverId": server, "cronExpr": "@manual"},
+        "createSecret": {"name": "a secret", "value": "a secret"},
+        "updateSecret": target | {"value": "a secret"},
         "createPersonalToken": {"name": "a token", "scope": "READ"},
         "runTask": {"taskId": target["id"]},
         "runCommand": {"serverId": server, "command": "df -h"},
@@ -156,11 +168,12 @@ def meant(api: Running, value: Any) -> Any:
     return value
 
 
-async def counted(api: Running) -> tuple[int, int, int]:
+async def counted(api: Running) -> tuple[int, ...]:
     store = api.service.store
     return (
         await store.read(servers.count, ServerFilter()),
         await store.read(tasks.count, TaskFilter()),
+        await store.read(secrets.count, SecretFilter()),
         await store.read(executions.count, ExecutionFilter()),
     )
 
@@ -199,6 +212,26 @@ async def test_a_bad_environment_value_is_named_by_its_variable(api: Running) ->
         wanted = await good(api, "runCommand") | {"env": [{"name": "AN_ENV", "value": value}]}
         (error,) = (await api.data(document("runCommand"), input=wanted))["runCommand"]["errors"]
         assert error["field"] == ["env", "AN_ENV"]
+
+
+@pytest.mark.parametrize("name", ["createTask", "updateTask", "runCommand"])
+async def test_a_bad_secret_variable_is_named_and_its_value_is_not(api: Running, name: str) -> None:
+    given = [
+        *({"value": value} for value in VALUES),
+        {"value": "a secret", "secret": "prod-db"},
+        {"secret": "no such secret"},
+        {},
+    ]
+    for variable in ({"name": "A_NAME"} | each for each in given):
+        wanted = await good(api, name) | {"secretEnv": [variable]}
+        (error,) = (await api.data(document(name), "admin", input=wanted))[name]["errors"]
+        assert error["field"] == ["secretEnv", "A_NAME"], variable
+        assert "a secret" not in error["message"]
+    secret = {"name": "A_NAME", "value": "a secret"}
+    for twice in ({"env": [{"name": "A_NAME", "value": "1"}]}, {"secretEnv": [secret, secret]}):
+        wanted = await good(api, name) | {"secretEnv": [secret]} | twice
+        (error,) = (await api.data(document(name), "admin", input=wanted))[name]["errors"]
+        assert error["field"] == ["secretEnv", "A_NAME"]
 
 
 async def test_a_bad_schedule_says_where_and_shows_a_good_one(api: Running) -> None:

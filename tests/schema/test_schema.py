@@ -28,6 +28,9 @@ HANDED_OUT |= {"AuditEvent.hash", "CreatePersonalTokenPayload.token"}
 # Of personal tokens nothing else can be read than their names, scopes and times.
 HANDED_OUT |= {f"{kind}.personalToken" for kind in ("CreatePersonalTokenPayload", "RevokePersonalTokenPayload")}
 HANDED_OUT |= {"Query.personalTokens"}
+# Of registered secrets and of secret variables only what the next test says.
+HANDED_OUT |= {f"{kind}SecretPayload.secret" for kind in ("Create", "Update", "Delete")}
+HANDED_OUT |= {"Query.secrets", "Task.secretEnv", "TaskExecution.secretEnv", "SecretVariable.secret"}
 SECRET = re.compile(r"password|secret|passphrase|private|token|credential$|certificate|hash|\benv$", re.IGNORECASE)
 
 
@@ -59,6 +62,12 @@ def test_no_field_that_can_be_read_holds_a_secret() -> None:
     readable = [kind for kind in types() if isinstance(kind, GraphQLObjectType | GraphQLInterfaceType)]
     fields = {f"{kind.name}.{name}" for kind in readable for name in kind.fields if kind.name != "Mutation"}
     assert {name for name in fields if SECRET.search(name.split(".")[1])} == HANDED_OUT
+
+
+def test_of_secrets_nothing_can_be_read_but_names_and_who_and_when() -> None:
+    fields = {kind.name: set(kind.fields) for kind in types() if kind.name in ("Secret", "SecretVariable")}
+    about = {"id", "name", "serverId", "server", "createdBy", "createdAt", "updatedAt"}
+    assert fields == {"Secret": about, "SecretVariable": {"name", "secret"}}
 
 
 def test_every_mutation_takes_one_input_and_gives_a_payload_with_errors() -> None:

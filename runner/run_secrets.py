@@ -1,0 +1,122 @@
+"""What of a run is secret: the variables that its command gets, and what its output must not show.
+
+A run takes its secrets when it starts, and keeps them in its row, sealed, until it has ended: whoever takes it over
+needs the same, whatever became of the task and of the registered secrets meanwhile.
+"""
+
+import base64
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from db.models import TaskExecution
+from db.secret_models import RegisteredSecret
+from runner.policy.marks import UNKNOWN
+from runner.remote.program import exports
+from runner.secret import Secret
+from runner.vault import Vault, VaultError
+from runner.veil import veil_of
+
+UNOPENED = "a secret of this run cannot be opened with the keys at hand"
+RUN = "sealed_run"
+MOST_BYTES = 120_000
+"""Linux takes no longer text than 128 KiB as one variable, in which they go to a durable run's supervisor."""
+EXECUTIONS = "task_executions"
+FORGOTTEN = {"sealed_env": None, RUN: None}
+"""The columns of an execution that has ended."""
+
+
+class SecretMissing(Exception):
+    """What the run is to have cannot be given to it. The message is for people, and says what."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunSecrets:
+    """`env` goes to the command; `hidden` are those, and what is registered for its server."""
+
+    env: Mapping[str, Secret] = field(default_factory=dict)
+    hidden: frozenset[Secret] = frozenset()
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """As the target is to get them."""
+        return {name: value.reveal() for name, value in self.env.items()}
+
+    def masked(self, text: str | None) -> str | None:
+        """A text about the run, parts of which may be the target's."""
+        if text is None or not self.hidden:
+            return text
+        return veil_of(self.hidden).hidden(text.encode("utf-8", "replace")).decode("utf-8", "replace")
+
+
+def of(row: TaskExecution, registered: Iterable[RegisteredSecret], vault: Vault, *, begun: bool) -> RunSecrets:
+    """Raises SecretMissing: rather no run than one whose output shows what it must not."""
+    return (kept if begun else taken)(row, registered, vault)
+
+
+def taken(row: TaskExecution, registered: Iterable[RegisteredSecret], vault: Vault) -> RunSecrets:
+    """Those of a run that is to start. Raises SecretMissing."""
+    try:
+        values = {secret.name: opened(secret, vault) for secret in registered}
+        own = {name: own_value(row, name, blob, vault) for name, blob in (row.sealed_env or {}).items()}
+    except (VaultError, ValueError):
+        raise SecretMissing(UNOPENED) from None
+    env: dict[str, Secret] = {}
+    for name, source in row.secret_env.items():
+        found = own.get(name) if source is None else values.get(source)
+        if found is None:
+            what = f"the value of {name}" if source is None else f"the secret {source} (for {name})"
+            raise SecretMissing(f"{what} is not there for runs on this server; nothing was started")
+        env[name] = found
+    if env and len(exports({**row.env, **{name: value.reveal() for name, value in env.items()}})) > MOST_BYTES:
+        raise SecretMissing(f"its variables are more than {MOST_BYTES} bytes in all; nothing was started")
+    return RunSecrets(env, frozenset((*env.values(), *values.values())))
+
+
+def kept(row: TaskExecution, registered: Iterable[RegisteredSecret], vault: Vault) -> RunSecrets:
+    """Those of a run that has started, and what was registered since. Raises SecretMissing."""
+    try:
+        since = [opened(secret, vault) for secret in registered]
+        if row.sealed_run is None:
+            return RunSecrets({}, frozenset(since))
+        found = json.loads(vault.open(row.sealed_run, **place_of_run(row.id)))
+    except (VaultError, ValueError):
+        raise SecretMissing(UNOPENED) from None
+    env = {name: Secret(value) for name, value in found["env"].items()}
+    return RunSecrets(env, frozenset((*env.values(), *map(Secret, found["hidden"]), *since)))
+
+
+def sealed(id: int, secrets: RunSecrets, vault: Vault) -> dict[str, bytes]:
+    """The column of the execution `id` that keeps them; nothing if there are none."""
+    if not secrets.hidden:
+        return {}
+    found = {"env": secrets.variables, "hidden": sorted(secret.reveal() for secret in secrets.hidden)}
+    return {RUN: vault.seal(json.dumps(found).encode(), **place_of_run(id))}
+
+
+def unknown(env: Mapping[str, str], secret_env: Iterable[str]) -> dict[str, str]:
+    """A command's variables for the command policy: it sees the names of secret ones, and never a value."""
+    return {**env, **dict.fromkeys(secret_env, UNKNOWN)}
+
+
+def opened(secret: RegisteredSecret, vault: Vault) -> Secret:
+    return Secret(vault.open(secret.value, **place_of_registered(secret.id)).decode())
+
+
+def own_value(row: TaskExecution, name: str, blob: str, vault: Vault) -> Secret:
+    place = place_of_value("tasks", row.task_id, name) if row.task_id else place_of_value(EXECUTIONS, row.id, name)
+    return Secret(vault.open(base64.b64decode(blob), **place).decode())
+
+
+def place_of_registered(id: int) -> dict[str, str]:
+    """Where a sealed value is bound to: see `runner.vault`."""
+    return {"table": "secrets", "row": str(id), "field": "value"}
+
+
+def place_of_value(table: str, id: int, name: str) -> dict[str, str]:
+    """A variable's value; an execution of a task has the values that are bound to the task."""
+    return {"table": table, "row": str(id), "field": f"secret_env.{name}"}
+
+
+def place_of_run(id: int) -> dict[str, str]:
+    return {"table": EXECUTIONS, "row": str(id), "field": RUN}

@@ -1,0 +1,35 @@
+"""Secret environment variables: given with a value or a registered secret, and shown by name."""
+
+from collections.abc import Mapping
+
+import strawberry
+
+from resolvers import inputs
+from runner.secret import Secret
+
+
+@strawberry.type(description="A secret environment variable. Its value is never shown.")
+class SecretVariable:
+    name: str = strawberry.field(description="The variable's name.")
+    secret: str | None = strawberry.field(
+        description="The name of the registered secret that it takes; null if it was given a value of its own."
+    )
+
+
+def secret_variables(sources: Mapping[str, str | None]) -> list[SecretVariable]:
+    return [SecretVariable(name=name, secret=sources[name]) for name in sorted(sources)]
+
+
+@strawberry.input(description="An environment variable whose value is kept sealed, never shown, and hidden in output.")
+class SecretVariableInput:
+    name: str = strawberry.field(description="Capital letters, digits and _; unlike those in `env`.")
+    value: str | None = strawberry.field(
+        default=None, description="The value, 6 to 32,768 characters; it cannot be read again."
+    )
+    secret: str | None = strawberry.field(
+        default=None, description="Instead of a value, the name of a registered secret: its value when the run starts."
+    )
+
+    def wanted(self) -> inputs.SecretVariable:
+        value = None if self.value is None else Secret(self.value)
+        return inputs.SecretVariable(name=self.name, value=value, secret=self.secret)
