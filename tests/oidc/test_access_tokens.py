@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from joserfc.jwk import RSAKey
-from websockets.exceptions import ConnectionClosed
 
 from db import audit as audit_table
 from db import identities, users
@@ -17,49 +16,13 @@ from db.values import Role
 from resolvers import provider_tokens
 from resolvers.errors import Unauthenticated
 from tests.oidc.forger import CLIENT, KEYS, KINDS, Forger, signed_as_if_shared, token
+from tests.oidc.transports import everywhere, who
 from tests.service import Running
 
 pytestmark = pytest.mark.anyio
 
 STRANGER = RSAKey.generate_key(2048, {"kid": "rsa"})
 PEM = KEYS["RS256"].as_pem(private=False)
-ME = "{ me { name role } }"
-TRANSPORTS = ("rest", "graphql", "sse", "socket")
-
-
-async def who(api: Running, bearer: str, transport: str) -> str | None:
-    """The name of who gets in with the token; None when nobody does."""
-    headers = {"Authorization": f"Bearer {bearer}"}
-    if transport == "rest":
-        answer = await api.http.get("/api/auth/profile", headers=headers)
-        return answer.json()["data"]["username"] if answer.status_code == 200 else refused(answer.status_code, 401)
-    if transport == "socket":
-        return await over_socket(api, headers)
-    accept = {"Accept": "text/event-stream"} if transport == "sse" else {}
-    answer = await api.http.post("/graphql", json={"query": ME}, headers=headers | accept)
-    if '"UNAUTHENTICATED"' in answer.text:
-        return None
-    assert '"me"' in answer.text, answer.text
-    return str(answer.text.partition('"name":"')[2].partition('"')[0])
-
-
-def refused(status: int, expected: int) -> None:
-    assert status == expected
-
-
-async def over_socket(api: Running, headers: dict[str, str]) -> str | None:
-    async with api.socket(None) as socket:
-        try:
-            await socket.begin(headers)
-            async for payload in socket.follow(ME):
-                return str(payload["data"]["me"]["name"])
-        except ConnectionClosed:
-            assert (await socket.closed())[0] == 4403
-    return None
-
-
-async def everywhere(api: Running, bearer: str) -> set[str | None]:
-    return set(await asyncio.gather(*(who(api, bearer, transport) for transport in TRANSPORTS)))
 
 
 async def user_of(api: Running, forger: Forger, subject: str) -> User:
