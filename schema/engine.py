@@ -21,13 +21,14 @@ from graphql.execution import Executor
 from strawberry.execution import optimized_is_awaitable
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
-from resolvers.errors import ServiceError, Unauthenticated
+from resolvers.errors import Forbidden, ServiceError, Unauthenticated
 from schema.documents import Document, DocumentOperation, Documents, Refused
 from schema.errors import NotAcceptable, NotAllowedHere, TooComplex, shown
 from schema.limits import Limits, check
 from schema.operation import Operation
 
 SIGN_IN = frozenset({"login", "refresh"})
+INTROSPECTION = frozenset({"__schema", "__type"})
 PUBLIC = SIGN_IN | {"__typename"}
 SHORT_TEXT = 500
 ALL_KINDS = frozenset(OperationType)
@@ -66,8 +67,9 @@ class Answer:
 class Engine:
     """A schema with its documents and limits."""
 
-    def __init__(self, schema: strawberry.Schema, limits: Limits | None = None) -> None:
+    def __init__(self, schema: strawberry.Schema, limits: Limits | None = None, *, introspection: bool = True) -> None:
         self._schema = schema._schema
+        self._introspection = introspection
         self._limits = limits or Limits()
         self._documents = Documents(self._schema, self._limits)
         self._preparing = asyncio.Lock()
@@ -92,6 +94,8 @@ class Engine:
         chosen = document.operation(asked.operation_name)
         if anonymous and not open_to_strangers(chosen, asked):
             raise Unauthenticated()
+        if not self._introspection and chosen.roots.keys() & INTROSPECTION:
+            raise Forbidden("Introspection is switched off here.", "此服务已关闭内省查询。")
         check_kind(chosen, asked.kinds)
         check_sign_in(chosen)
         executor = StrawberryGraphQLCoreExecutionContext.build(

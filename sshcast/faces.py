@@ -24,7 +24,13 @@ def build_app(service: Service, settings: Settings) -> Starlette:
     seats = Seats(settings.sockets_per_user)
     app = Starlette(
         routes=[
-            *graphql_routes(service, schema=build_schema(), seats=seats, playground=playground),
+            *graphql_routes(
+                service,
+                schema=build_schema(),
+                seats=seats,
+                introspection=settings.introspection,
+                playground=playground,
+            ),
             *(playground.routes() if playground else ()),
             *face.ROUTES,
             *doorway(settings).routes(),

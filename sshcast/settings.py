@@ -108,6 +108,7 @@ class Settings(BaseSettings):
         "at+jwt", description="The `typ` that its access tokens have; `JWT` takes both, and those without one."
     )
     timezone: str = Field("UTC", description="Time zone of tasks that name none.")
+    introspection: bool = Field(True, description="Let those who have signed in read the schema.")
     playground: bool = Field(True, description="Serve the playground page at /graphql.")
 
     @field_validator("timezone")

@@ -16,10 +16,15 @@ PATH = "/graphql"
 
 
 def graphql_routes(
-    service: Service, *, schema: strawberry.Schema, seats: Seats, playground: Playground | None = None
+    service: Service,
+    *,
+    schema: strawberry.Schema,
+    seats: Seats,
+    introspection: bool = True,
+    playground: Playground | None = None,
 ) -> list[BaseRoute]:
     """`Route` and `WebSocketRoute` rather than `Mount`, which would redirect the path without a slash."""
-    engine = Engine(schema)
+    engine = Engine(schema, introspection=introspection)
 
     async def over_http(request: Request) -> Response:
         if playground is not None and http.wants_page(request):

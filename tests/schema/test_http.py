@@ -1,11 +1,12 @@
 """GraphQL over HTTP: what is taken, what is refused and how, in both media types."""
 
 import gzip
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.service import Running
+from tests.service import Running, running
 
 pytestmark = pytest.mark.anyio
 
@@ -157,6 +158,18 @@ async def test_a_browser_gets_the_playground_and_a_client_does_not(api: Running)
     for headers in ({"Accept": "*/*"}, {"Accept": "application/json"}):
         answer = await api.ask("GET", "/graphql", params={"query": "{ __typename }"}, headers=headers)
         assert answer.json() == {"data": {"__typename": "Query"}}
+
+
+async def test_introspection_can_be_switched_off(tmp_path: Path) -> None:
+    async with running(tmp_path, introspection=False) as service:
+        for query in (
+            "{ __schema { types { name } } }",
+            '{ ...F } fragment F on Query { __type(name: "Task") { name } }',
+        ):
+            answer = await service.post({"query": query}, "admin")
+            assert only_error(answer)["code"] == "FORBIDDEN"
+            assert "Introspection" in only_error(answer)["message"]
+        assert await service.data("{ __typename me { __typename } }")
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "OPTIONS"])
