@@ -295,5 +295,5 @@ class Machine:
                 outputs += [wrappers.wrapped(self, argv, wrapper)] if wrapper else []
                 return merged(*outputs)
         if written is not None:
-            return merged(*(self.text(text, name) for text in written))
+            return calling.script(self, written, argv)
         return (mark_of(self.stdin),)

@@ -21,7 +21,7 @@ from runner.policy.grammar.syntax import (
 )
 from runner.policy.tables import words
 
-NETWORK = words("nc ncat netcat nc.traditional nc.openbsd telnet socat")
+NETWORK = words("s_client nc ncat netcat nc.traditional nc.openbsd telnet socat")
 SHELLS = words("sh bash dash ash zsh ksh")
 
 
@@ -85,8 +85,9 @@ def exposes(command: Pipeline) -> bool:
 def bare_name(command: Command) -> str:
     if isinstance(command, Redirected):
         return bare_name(command.command)
-    word = command.words[0].bare if isinstance(command, Simple) and command.words else None
-    return name_of(word or "")
+    words = command.words[:2] if isinstance(command, Simple) else ()
+    first, second = [*[word.bare or "" for word in words], "", ""][:2]
+    return second if second == "s_client" else name_of(first)
 
 
 def reads(command: Command) -> bool:

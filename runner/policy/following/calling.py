@@ -6,7 +6,7 @@ from runner.policy import marks
 from runner.policy.following import bombs
 from runner.policy.following.redirects import Following
 from runner.policy.following.shell import Argv, mark_of, name_of
-from runner.policy.following.state import HIDDEN, NOTHING, Values
+from runner.policy.following.state import HIDDEN, NOTHING, Values, merged
 from runner.policy.grammar.syntax import Function
 from runner.policy.rules import paths
 
@@ -61,6 +61,14 @@ def call(shell: Calling, argv: Argv) -> Values:
     output = shell.run(body)
     shell.state.positional, shell.calling, shell.via = before
     return output
+
+
+def script(shell: Calling, texts: Values, argv: Argv) -> Values:
+    """Run a file that the text wrote."""
+    before, shell.state.positional = shell.state.positional, argv[1:]
+    found = merged(*(shell.text(text, name_of(argv[0])) for text in texts))
+    shell.state.positional = before
+    return found
 
 
 def alias(shell: Calling, argv: Argv) -> Values:

@@ -71,6 +71,8 @@ def hex_digits(text: str) -> str:
 
 def openssl(shell: Shell, argv: Argv) -> Values:
     words = set(argv[1:])
+    if argv[1:2] == ("s_client",):
+        return (marks.SOCKET,)
     if not words & {"-d", "-decrypt"}:
         return (marks.OUTPUT,)
     if words & {"base64", "-base64", "-a"} and not any(word.startswith("-aes") for word in words):

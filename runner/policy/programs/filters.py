@@ -160,11 +160,19 @@ def remote(shell: Shell, argv: Argv) -> Values:
 
 
 def copied(shell: Shell, argv: Argv) -> Values:
-    """`cp` and `mv` of a file that the text wrote."""
-    rest = leading(argv[1:], Takes("tS")).rest
-    if len(rest) == 2 and (content := shell.state.files.get(paths.resolved(rest[0], shell.state.cwd))) is not None:
-        shell.state.files[paths.resolved(rest[1], shell.state.cwd)] = content
+    """`cp` and `mv` of a file that the text wrote, or of a program of the system, which has two names then."""
+    rest = anywhere(argv[1:], Takes("tSmog")).rest
+    if len(rest) != 2:
+        return NOTHING
+    source, target = (paths.resolved(word, shell.state.cwd) for word in rest)
+    if (content := shell.state.files.get(source)) is not None:
+        shell.state.files[target] = content
+    elif PROGRAM.fullmatch(source):
+        shell.state.files[target] = (f'{source} "$@"\n',)
     return NOTHING
+
+
+PROGRAM = re.compile(r"(?:/usr(?:/local)?)?/s?bin/[\w.+-]+")
 
 
 THROUGH = "head tail grep egrep fgrep zgrep rg sort uniq dos2unix pv shuf"

@@ -20,7 +20,7 @@ STRING = (
 RUNS = re.compile(
     r"(?:system|popen[23]?|getoutput|getstatusoutput|run|call|check_call|check_output|Popen|execl?[vp]*e?|spawn[vlpe]*|exec"
     r"|posix_spawnp?|execSync|execFileSync|execFile|spawnSync|spawn|shell_exec|passthru|proc_open|os\.execute|io\.popen"
-    r"|backtick|capture[23e]*|sh|create_subprocess_shell|create_subprocess_exec|fork_exec|pty\.spawn)\s*+\(?+\s*+"
+    r"|do shell script|backtick|capture[23e]*|sh|create_subprocess_(?:shell|exec)|fork_exec|pty\.spawn)\s*+\(?+\s*+"
     rf"(?P<list>(?:[\[\(\s]*+(?:[\w.]++\s*+,\s*+)?{STRING}\s*+[\+\.,\]\s]*+)++)"
 )
 LITERAL = re.compile(STRING)
@@ -40,9 +40,9 @@ OPENS = re.compile(
 )
 WRITING = re.compile(r"['\"][rb]*[wax+]|['\"]>|write|O_WRONLY|O_RDWR")
 ROOT = re.compile(r"\bset(?:res|re|e)?uid\s*\(?\s*0|\$[<>]\s*=\s*0|Process::(?:Sys|UID)\S*\s*=?\s*\(?0|POSIX::setuid")
-SOCKET = re.compile(r"\bsocket\b|fsockopen|TCPSocket|IO::Socket")
+SOCKET = re.compile(r"\bsocket\b|fsockopen|TCPSocket|IO::Socket|[\"']/inet[46]?/(?:tcp|udp)/")
 HANDED = re.compile(r"dup2|/bin/(?:ba|da|z|k)?sh\b|[\"'](?:ba|da|z)?sh[\"']|pty\.spawn|proc_open")
-RECEIVES = re.compile(r"\brecv|\bsysread|\bgets\b|\bread\b|<\$?[A-Z]")
+RECEIVES = re.compile(r"\brecv|\bsysread|\bgets\b|\bread\b|\bgetline\b|<\$?[A-Z]")
 POWER = re.compile(r"os\.kill\s*\(\s*(?:-1|1)\s*,|\bkill\b[\s(]*['\"]?\w+['\"]?\s*,\s*-1\b")
 
 
@@ -237,6 +237,8 @@ HANDLERS: dict[str, Callable[[Shell, Argv], Values]] = {
     "php": interpreter("rBER", "dcfz"),
     "lua": interpreter("e", "l"),
     "tclsh": interpreter("", ""),
+    "Rscript": interpreter("e", ""),
+    "julia": interpreter("eE", "LJtp"),
     "osascript": interpreter("e", "l"),
     **each("awk gawk mawk nawk", awk),
     **each("vi vim nvim ex ed less more view", editor),

@@ -1,6 +1,7 @@
 """Shells, and the other ways in which a text is run as a shell's."""
 
 from collections.abc import Callable
+from itertools import pairwise
 
 from runner.policy import marks
 from runner.policy.following.shell import Argv, Shell, name_of
@@ -18,6 +19,9 @@ def run(shell: Shell, argv: Argv) -> Values:
     """`sh -c text`, `sh file`, `sh` that reads its input."""
     name = name_of(argv[0])
     letters, rest = flags(argv[1:])
+    for option, file in pairwise(argv):
+        if option in BASH.long:
+            script(shell, (file,), f"{name} {option}", apart=False)
     if shell.socket and (not rest or "s" in letters):
         shell.hit("network.reverse-shell")
     if "c" in letters:

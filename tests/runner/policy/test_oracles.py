@@ -7,7 +7,7 @@ from runner.policy.grammar.source import LONGEST, SyntaxFault, TooComplex
 from tests.runner.policy.cases import read
 from tests.runner.policy.oracles import Spans, bash_accepts, our_spans, shfmt_spans
 
-FILES = ("policy-dev.jsonl", "policy-unseen.jsonl", "unseen.jsonl")
+FILES = ("policy-dev.jsonl", "policy-unseen.jsonl", "unseen.jsonl", "fresh.jsonl")
 EVERY = 4
 """Of so many cases one is tried, as each costs two processes."""
 KNOWN = ("time -f ", "\r")
