@@ -46,7 +46,7 @@ def times(path: Path) -> int:
     return path.read_text().count("ran") if path.exists() else 0
 
 
-@pytest.mark.parametrize("unit", ["claim", "by_id", "update_claimed", "append", "finish"])
+@pytest.mark.parametrize("unit", ["claim", "look", "update_claimed", "append", "finish"])
 async def test_a_database_that_refuses_a_step_for_a_while_changes_nothing_of_the_result(
     unruly: Unruly, demo_target: Target, tmp_path: Path, unit: str
 ) -> None:

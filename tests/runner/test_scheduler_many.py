@@ -30,7 +30,7 @@ TASKS_EACH = 5
 INSTANCES = 3
 KILLS = 20
 ALL = Terms(missed=Missed.ALL, missed_cap=1000)
-STATEMENTS = 7
+STATEMENTS = 9
 
 
 class Killed(Exception):

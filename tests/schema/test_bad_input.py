@@ -20,8 +20,8 @@ SCHEMA = build_schema()._schema
 QUERY = """mutation($input: {kind}!) {{ {name}(input: $input) {{
   errors {{ __typename code message field ... on ScheduleInvalid {{ position example }} }} }} }}"""
 # What cannot be wrong in a way that its type does not say, and the pair that is wrong together or not at all.
-WORDS_ONLY = {"scope", "enabled", "runMode"}
-TOGETHER = {("login", "username"), ("login", "password")}
+WORDS_ONLY = {"scope", "enabled", "runMode", "role", "disabled", "mode"}
+TOGETHER = {("login", "username"), ("login", "password"), ("grantRole", "tag")}
 
 LONG = "x" * 101
 KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n"
@@ -94,6 +94,11 @@ SERVER: dict[str, list[Any]] = {
         [{"start": "22:00", "end": "06:00"}] * 33,
     ],
 }
+PASSWORDS = ["", "short", "x" * 1025]
+POLICY: dict[str, list[Any]] = {
+    "allow": [["no.such-rule"], [""]],
+    "extra": ["nonsense", "[a]\nen = 1", "x" * 16_385],
+}
 ONCE: dict[str, list[Any]] = {"idempotencyKey": KEYS, "wait": [-1, 61, 1e9]}
 TABLE: dict[str, dict[str, list[Any]]] = {
     "createServer": SERVER,
@@ -117,6 +122,12 @@ TABLE: dict[str, dict[str, list[Any]]] = {
     "cancelExecution": {"id": BAD_IDS},
     "createPersonalToken": {"name": NAMES, "expiresInDays": [0, -1, 367]},
     "revokePersonalToken": {"id": BAD_IDS},
+    "createUser": {"name": NAMES, "password": PASSWORDS},
+    "updateUser": {"id": BAD_IDS, "password": PASSWORDS},
+    "grantRole": {"userId": BAD_IDS, "serverId": BAD_IDS},
+    "revokeGrant": {"id": BAD_IDS},
+    "setServerPolicy": {"id": BAD_IDS, "commands": [[""], ["a\0b"], ["x" * 65_537]]} | POLICY,
+    "setTaskPolicy": {"id": BAD_IDS} | POLICY,
     "refresh": {"refreshToken": ["", "nonsense", "a.b.c", "x" * 5000]},
 }
 # Null stands for the service's default here.
@@ -153,6 +164,11 @@ async def good(api: Running, name: str) -> dict[str, Any]:
         "runTask": {"taskId": target["id"]},
         "runCommand": {"serverId": server, "command": "df -h"},
         "setTaskEnabled": target | {"enabled": True},
+        "createUser": {"name": "another", "password": "correct horse battery", "role": "VIEWER"},
+        "updateUser": {"id": "1"},
+        "grantRole": {"userId": "1", "serverId": server, "role": "VIEWER"},
+        "setServerPolicy": {"id": server, "allow": [], "commands": [], "extra": ""},
+        "setTaskPolicy": target | {"allow": [], "extra": ""},
         "refresh": {},
     }
     return known.get(name, target)
@@ -218,7 +234,7 @@ async def test_a_bad_environment_value_is_named_by_its_variable(api: Running) ->
 async def test_a_bad_secret_variable_is_named_and_its_value_is_not(api: Running, name: str) -> None:
     given = [
         *({"value": value} for value in VALUES),
-        {"value": "a secret", "secret": "prod-db"},
+        {"value": "hunter2 hunter2", "secret": "prod-db"},
         {"secret": "no such secret"},
         {},
     ]
@@ -226,12 +242,21 @@ async def test_a_bad_secret_variable_is_named_and_its_value_is_not(api: Running,
         wanted = await good(api, name) | {"secretEnv": [variable]}
         (error,) = (await api.data(document(name), "admin", input=wanted))[name]["errors"]
         assert error["field"] == ["secretEnv", "A_NAME"], variable
-        assert "a secret" not in error["message"]
+        assert variable.get("value") in (None, "", "short") or variable["value"] not in error["message"]
     secret = {"name": "A_NAME", "value": "a secret"}
     for twice in ({"env": [{"name": "A_NAME", "value": "1"}]}, {"secretEnv": [secret, secret]}):
         wanted = await good(api, name) | {"secretEnv": [secret]} | twice
         (error,) = (await api.data(document(name), "admin", input=wanted))[name]["errors"]
         assert error["field"] == ["secretEnv", "A_NAME"]
+
+
+async def test_a_grant_holds_on_a_server_or_on_a_well_formed_tag(api: Running) -> None:
+    granted = await good(api, "grantRole")
+    alone = {name: value for name, value in granted.items() if name != "serverId"}
+    bad = [(granted | {"tag": "web"}, "serverId"), (alone, "serverId")]
+    for wanted, field in [*bad, *((alone | {"tag": tag}, "tag") for tag in ("", "a b", "x" * 65))]:
+        (error,) = (await api.data(document("grantRole"), "admin", input=wanted))["grantRole"]["errors"]
+        assert (error["field"], error["code"]) == ([field], "INVALID")
 
 
 async def test_a_bad_schedule_says_where_and_shows_a_good_one(api: Running) -> None:
