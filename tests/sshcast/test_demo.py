@@ -55,7 +55,7 @@ def test_a_busy_port_is_said_and_the_next_free_one_taken(commands: Commands) -> 
 
 
 def test_it_refuses_to_bind_beyond_loopback(commands: Commands) -> None:
-    done = once(commands, "--host", "0.0.0.0")
+    done = commands.within("demo", "--once", "--host", "0.0.0.0")
     assert done.returncode == 1
     assert b"loopback only" in done.stderr
 
