@@ -102,18 +102,18 @@ def decides_anew(provider: Provider, told: Told, known: Known) -> bool:
 
 
 async def recorded(service: Service, visit: Visit) -> Outcome:
-    for _ in range(TRIES):
+    for attempt in range(TRIES):
         try:
-            return await service.store.run(received, visit)
+            return await service.store.run(received, visit, crowded=attempt > 0)
         except IntegrityError:
             continue
     return Outcome()
 
 
-def received(conn: Connection, visit: Visit) -> Outcome:
+def received(conn: Connection, visit: Visit, *, crowded: bool) -> Outcome:
     known = known_by(conn, visit.issuer, visit.told.subject)
     if known is None:
-        return newcomer(conn, visit)
+        return newcomer(conn, visit, crowded=crowded)
     user, ended = settled(conn, known, visit) if visit.decides else (known.user, False)
     whose = user.id if ended else 0
     if user.disabled:
@@ -144,12 +144,16 @@ def settled(conn: Connection, known: Known, visit: Visit) -> tuple[User, bool]:
     return after, True
 
 
-def newcomer(conn: Connection, visit: Visit) -> Outcome:
-    """A user of their own. One who is here with the same name stays another one: only an admin makes them the same."""
+def newcomer(conn: Connection, visit: Visit, *, crowded: bool) -> Outcome:
+    """A user of their own. One who is here with the same name stays another one: only an admin makes them the same.
+
+    `crowded`: others were taking such names at the same moment.
+    """
     act, told = visit.act, visit.told
     if visit.role is None:
         return Outcome(refused=recorded_refusal(conn, visit, "no_role", None))
-    name = next(name for name in names(visit.issuer, told) if users.by_name(conn, name) is None)
+    wanted = names(visit.issuer, told, numbered=not crowded)
+    name = next(name for name in wanted if users.by_name(conn, name) is None)
     user = users.insert(conn, name=name, password_hash=NO_PASSWORD, role=visit.role, at=act.at)
     identity = table.insert(
         conn, issuer=visit.issuer, subject=told.subject, user_id=user.id, told_at=told.at, at=act.at
@@ -159,11 +163,11 @@ def newcomer(conn: Connection, visit: Visit) -> Outcome:
     return Outcome(Known(identity, user))
 
 
-def names(issuer: str, told: Told) -> Iterator[str]:
-    """The name that the provider tells, and others like it in case that somebody has it."""
+def names(issuer: str, told: Told, *, numbered: bool) -> Iterator[str]:
+    """The name that the provider tells, and others like it in case that somebody has it; the last is theirs alone."""
     name = NOT_IN_A_NAME.sub("-", told.name).strip("-")[:LONGEST_NAME] or "user"
     yield name
-    for number in range(2, 10):
+    for number in range(2, 10 if numbered else 2):
         yield f"{name[: LONGEST_NAME - 2]}-{number}"
     own = hashlib.sha256(f"{issuer}\0{told.subject}".encode()).hexdigest()[:12]
     yield f"{name[: LONGEST_NAME - 13]}-{own}"

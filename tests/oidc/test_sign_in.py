@@ -15,8 +15,13 @@ from db import identities, users
 from db.values import Role
 from resolvers import provider_sign_in, sign_in
 from resolvers.context import Context
-from resolvers.errors import Unauthenticated
+from resolvers.errors import Invalid, RateLimited, Unauthenticated
 from resolvers.identities import link, unlink
+from resolvers.throttle import Throttle
+from sshcast.commands import accounts
+from sshcast.commands import identities as commands
+from sshcast.commands.errors import CommandFailed
+from sshcast.settings import Settings
 from tests.oidc.forger import CLIENT, SUBJECT, Forger
 from tests.oidc.visitor import CALLBACK, Visitor, visiting
 from tests.service import Running, running
@@ -283,3 +288,31 @@ async def test_whoever_asks_is_told_what_to_show(api: Running, tmp_path: Path) -
     async with running(tmp_path) as without:
         assert (await without.http.get("/auth/oidc")).json()["data"] is None
         assert (await without.http.get("/auth/oidc/start")).status_code == 404
+
+
+async def test_failed_sign_ins_of_an_address_must_wait_as_those_by_password(api: Running) -> None:
+    service = replace(api.service, throttle=Throttle(clock=api.service.clock, free_tries_of_address=3))
+    ctx = Context(service, address="192.0.2.7")
+    for _ in range(3):
+        flow = (await provider_sign_in.begin(ctx, "/")).flow
+        with pytest.raises(Unauthenticated):
+            await provider_sign_in.finish(ctx, flow, {"state": "another", "code": "c"})
+    flow = (await provider_sign_in.begin(ctx, "/")).flow
+    with pytest.raises(RateLimited):
+        await provider_sign_in.finish(ctx, flow, {"state": flow.state, "code": "c"})
+
+
+async def test_on_the_machine_a_user_is_named_and_a_provider_is_needed(tmp_path: Path, forger: Forger) -> None:
+    plain = Settings(data=tmp_path / "data")
+    await accounts.add(plain, "ada", "viewer", PASSWORD)
+    with pytest.raises(CommandFailed, match="SSHCAST_OIDC_ISSUER"):
+        await commands.link(plain, "ada", "a subject")
+    ready = Settings(data=plain.data, oidc_issuer=forger.issuer, oidc_client_id="c", public_url="http://localhost")
+    with pytest.raises(CommandFailed, match="no user bob"):
+        await commands.link(ready, "bob", "a subject")
+    with pytest.raises(Invalid, match="subject"):
+        await commands.link(ready, "ada", "")
+    assert await commands.link(ready, "ada", "a subject") == 0
+    assert await commands.unlink(ready, "ada") == 0
+    with pytest.raises(CommandFailed, match="ada"):
+        await commands.unlink(ready, "ada")
