@@ -30,8 +30,9 @@ class Sight:
         if self.user_id is None:
             return []
         own = exists().where(grants.c.user_id == self.user_id, grants.c.server_id == server_id)
-        by_tag = exists().where(
-            grants.c.user_id == self.user_id, grants.c.tag == server_tags.c.tag, server_tags.c.server_id == server_id
+        tagged = grants.join(server_tags, server_tags.c.tag == grants.c.tag)
+        by_tag = (
+            exists().select_from(tagged).where(grants.c.user_id == self.user_id, server_tags.c.server_id == server_id)
         )
         return [or_(own, by_tag)]
 
