@@ -58,7 +58,7 @@ supervise() {
         "$script" </dev/null >&5 3<&- 5>&-
 }
 guard() {
-    ended && return
+    if ended || [ ! -e "${p}run" ]; then return; fi
     w= s=
     read -r w s <"${p}watch" && lives "$w" "$s" && return
     ${session:+"$session"} /bin/sh -c "$spool$ending$watcher" sshcast "$p" "$id" "$limit" "$since" \

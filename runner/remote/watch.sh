@@ -1,6 +1,11 @@
 # Ends a run at its time limit, whether or not anybody watches. Arguments: p, id, limit (seconds), since when (clock).
 p=$1 id=$2 limit=$3 since=$4
 trap '' HUP
+# Who clears the run away may have looked for its files before there was ours.
+unless_over() {
+    ended || [ ! -e "${p}run" ] || return
+    exec rm -f "${p}watch"
+}
 left() {
     clock
     [ -z "$up" ] || limit=$(((due - up + 99) / 100))
@@ -12,13 +17,11 @@ due=$((${since:-${up:-0}} + limit * 100))
 left
 # Somebody may end our sleep: only the time that has passed counts.
 while [ "$limit" -gt 0 ]; do
-    ended && exit
-    [ -e "${p}run" ] || exit
+    unless_over
     sleep "$limit" && [ -z "$up" ] && break
     left
 done
-ended && exit
-[ -e "${p}run" ] || exit
+unless_over
 put stop timeout
 owned
 finish

@@ -222,6 +222,16 @@ def carrying(mark: str) -> list[int]:
     return found
 
 
+def serving(spool: str) -> list[int]:
+    """Pids of what has a run's spool among its arguments: what supervises and watches it."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            if spool.encode() in path.read_bytes():
+                found.append(int(path.parent.name))
+    return found
+
+
 def is_alive(pid: int) -> bool:
     """Whether it runs, rather than only waits to be buried."""
     try:

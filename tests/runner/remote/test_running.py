@@ -22,6 +22,27 @@ async def test_every_byte_and_the_exit_status_come_back(runs: Runs) -> None:
     assert (record.status, record.out, record.err, record.why) == (3, 256, 259, "-")
 
 
+@pytest.mark.parametrize(
+    "output",
+    [
+        b"plain",
+        b"plain\n",
+        b"\n\n \n",
+        b"  a\tb \\ c\\\n d ",
+        b"a\0b\n",
+        bytes(range(1, 256)),
+        b"x" * 2000,
+        b"\xc3\xa9" * 1001,
+    ],
+    ids=["plain", "line", "lines", "blanks", "zero", "bytes", "most", "more"],
+)
+async def test_little_output_is_told_byte_for_byte(runs: Runs, tmp_path: Path, output: bytes) -> None:
+    (tmp_path / "output").write_bytes(output)
+    run = runs(f"cat {tmp_path}/output; cat {tmp_path}/output >&2")
+    await run.ran()
+    assert (run.out, run.err) == (output, output)
+
+
 async def test_a_run_that_lasts_is_followed_as_it_goes(runs: Runs) -> None:
     run = runs("printf one; printf two >&2; sleep 0.6; printf three; sleep 0.3; printf four >&2")
     attachment = await run.attach()

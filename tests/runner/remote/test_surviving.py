@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from runner.remote import program
 from runner.remote.attachment import Attachment
 from runner.remote.wire import Record
 from tests.runner.conftest import until
 from tests.runner.remote.conftest import Runs
-from tests.runner.remote.local import LocalTarget, Watched, carrying, is_alive, read
+from tests.runner.remote.local import LocalTarget, Watched, carrying, is_alive, read, serving
 
 pytestmark = pytest.mark.anyio
 
@@ -91,8 +92,8 @@ async def test_a_start_that_comes_late_starts_nothing_again(runs: Runs, local: L
     late = await run.attach()
     assert await late.wire.until(lambda: late.wire.place is not None, 10)
     await late.close()
-    await asyncio.sleep(0.2)
-    assert times(counter) == 1
+    await until(lambda: not serving(run.spool))
+    assert (times(counter), local.files) == (1, {"go"})
 
 
 async def test_what_is_never_to_start_never_does(runs: Runs, counter: Path) -> None:
@@ -146,6 +147,22 @@ async def test_a_watcher_that_is_woken_too_early_goes_on_sleeping(runs: Runs, lo
         os.kill(pid, signal.SIGTERM)
     assert recorded(await run.ran("known")).status == 8
     await until(lambda: not is_alive(int(watcher)))
+
+
+async def test_a_watcher_that_comes_late_leaves_nothing(
+    runs: Runs, local: LocalTarget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run was over and cleared before it began."""
+    texts = program.text
+    monkeypatch.setattr(program, "text", lambda name: ("sleep 0.5\n" if name == "watch.sh" else "") + texts(name))
+    run = runs("sleep 0.1")
+    attachment = await run.identified()
+    attachment.say("guard")
+    await read(attachment)
+    assert await attachment.clear(keep=False)
+    assert serving(run.spool) != []
+    await until(lambda: not serving(run.spool))
+    assert local.files == set()
 
 
 def sleepers(watcher: str) -> list[int]:
