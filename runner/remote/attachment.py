@@ -12,7 +12,7 @@ from runner.remote.wire import Place, Wire
 
 BEGIN_SECONDS = 60.0
 IDENTITY_SECONDS = 10.0
-FOLLOW_SECONDS = (0.01, 0.1)
+FOLLOW_SECONDS = (0.01, 0.05)
 GUARD_SECONDS = 0.5
 QUIET_SECONDS = 0.5
 QUIETLY_SECONDS = 15.0
@@ -152,10 +152,10 @@ class Attachment:
         return self._next_while_it_runs(place, waited)
 
     def _next_while_it_runs(self, place: Place, waited: float) -> tuple[str, float]:
-        """Where the target is slow to begin a run, it is slow to end one too, and following it can wait as long."""
+        """Where the target is slow to begin a run, it is slow to end one too, and following it can wait longer."""
         if place.fresh and not self.following:
             least, most = FOLLOW_SECONDS
-            return "follow", min(most, max(least, waited))
+            return "follow", min(most, max(least, 2 * waited))
         if place.fresh and not self.guarded and (waited > GUARD_SECONDS or not place.polls):
             return "guard", max(0.0, GUARD_SECONDS - waited)
         if place.fresh and not place.polls:
