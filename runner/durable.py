@@ -28,7 +28,6 @@ log = structlog.get_logger()
 
 LATE_SECONDS = 30.0
 CLEAR_SECONDS = 30.0
-MOST_SHORT_READINGS = 3
 REASONS = {"timeout": Reason.TIMEOUT, "output": Reason.OUTPUT_LIMIT, "cancelled": Reason.CANCELLED}
 WORDS = {reason: why for why, reason in REASONS.items()}
 LOST = {
@@ -106,10 +105,8 @@ async def outcome_of(spooled: Spooled, attachment: Attachment, connection: Conne
         return await stopped(spooled, attachment, connection, spooled.asked)
     if wire.is_unidentified:
         return await given_up(spooled, attachment, connection, "unidentified")
-    if record is not None:
-        spooled.short_readings += 1
-        if spooled.short_readings >= MOST_SHORT_READINGS:
-            return lost(f"{wire.missing} bytes of its output are gone from the target")
+    if record is not None and not wire.is_cut and spooled.read_short():
+        return lost(f"{wire.missing} bytes of its output are gone from the target")
     return None
 
 

@@ -12,6 +12,8 @@ from runner.remote.program import How, Run, Want
 from runner.remote.wire import Wire
 from runner.ssh import Connection
 
+MOST_SHORT_READINGS = 3
+
 
 @dataclass(slots=True, eq=False)
 class Spooled:
@@ -19,7 +21,8 @@ class Spooled:
 
     `began` is when it was first attempted, in seconds of the service's clock. `known`: it was started for certain, so
     that a spool which is gone means a lost run and never a first start. `fresh`: nobody attempted it before us.
-    `is_clean`: it has ended, and its output is ours.
+    `had`: bytes that we had before the last attempt. `short_readings`: how many in a row ended too early and brought
+    nothing. `is_clean`: it has ended, and its output is ours.
     """
 
     drive: Drive
@@ -31,6 +34,7 @@ class Spooled:
     prefix: str | None = None
     asked: Reason | None = None
     attempts: int = 0
+    had: int = 0
     short_readings: int = 0
     is_clean: bool = False
     attachment: Attachment | None = None
@@ -80,6 +84,7 @@ class Spooled:
         """Raises ConnectFailed when nothing was sent."""
         await self.let_go()
         self.attempts += 1
+        self.had = sum(self.received.values())
         wire = Wire(self.drive.sink.write, self.received)
         want = Want(
             how=self.how,
@@ -101,6 +106,11 @@ class Spooled:
         known = {"spool": self.run.spool, "at": self.began, "known": True, "prefix": self.prefix}
         await self.drive.note({"remote": known | wire.identity.shown()})
         self.known = True
+
+    def read_short(self) -> bool:
+        """The record promises more than has come. True when that is not worth another try: nothing comes any more."""
+        self.short_readings = 0 if sum(self.received.values()) > self.had else self.short_readings + 1
+        return self.short_readings >= MOST_SHORT_READINGS
 
     def is_dumb(self, wire: Wire) -> bool:
         """The channel's shell ended without having read what we sent, so nothing was started."""

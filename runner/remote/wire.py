@@ -81,6 +81,11 @@ class Wire:
         return self.record is not None and self.missing == 0
 
     @property
+    def is_cut(self) -> bool:
+        """The connection went, so what has not come may still be there."""
+        return self.over is not None and self.over.lost
+
+    @property
     def is_unidentified(self) -> bool:
         """It was begun before, by somebody who never came to say who it is."""
         return self.place is not None and not self.place.fresh and self.identity is None and self.over is None

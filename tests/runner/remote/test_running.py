@@ -158,7 +158,7 @@ async def test_output_that_is_held_back_by_us_is_not_taken_for_lost(
     runs: Runs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The end is told while most of the output is still under way."""
-    monkeypatch.setattr(attachment, "QUIET_SECONDS", 0.02)
+    monkeypatch.setattr(attachment, "QUIET_SECONDS", 0.2)
     size = 60_000_000
     run = runs(f"echo up; sleep 0.2; head -c {size} /dev/zero", cap=size + 100)
     attached = await run.attach()
@@ -167,7 +167,7 @@ async def test_output_that_is_held_back_by_us_is_not_taken_for_lost(
     assert await wire.until(lambda: wire.record is not None, 20)
     assert wire.missing > 0
     attached.pause()
-    await asyncio.sleep(0.3)
+    await asyncio.sleep(0.6)
     assert not reading.done()
     attached.resume()
     await reading
