@@ -73,8 +73,8 @@ class Drive:
     """One execution being driven; `cancelled` asks it to stop. Cancelling `run` leaves the command and its row alone.
 
     `refused`: what the policy says of it by now, if that is no. `begun`: the command may have been started. `reached`:
-    its server gave a channel. `ending`: how it ended is known. `afterwards` is done once that is recorded; `held` is
-    let go in any case. `offsets`: how much of each stream need not be read again.
+    its server gave a channel. `ending`: how it ended is known. `afterwards` is done once that is recorded by us;
+    `held` is let go in any case. `offsets`: how much of each stream need not be read again.
     """
 
     parts: Parts
@@ -127,8 +127,8 @@ class Drive:
                 self.ending = True
                 self.sink.finish(cut=outcome.reason is not Reason.EXIT_STATUS)
                 await self.sink.flush()
-                await self._finish(outcome)
-                if self.afterwards is not None:
+                ours = await self._finish(outcome)
+                if ours and self.afterwards is not None:
                     await self.afterwards()
         except TakenOver:
             log.warning("another runner drives this execution now", execution=self.row.id)
@@ -263,22 +263,27 @@ class Drive:
             return Stopped(Reason.CANCELLED, None).outcome(self.row.timeout_seconds)
         return lost(f"its server could not be reached again ({error.detail})")
 
-    async def _finish(self, outcome: Outcome) -> None:
+    async def _finish(self, outcome: Outcome) -> bool:
+        """Whether it is our record that stands: else another runner goes on with what is on the target."""
         shown = {name: self.secrets.masked(getattr(outcome, name)) for name in ("message", "exit_signal")}
         refused = self.refused.record() if self.refused is not None else {}
         values = outcome.values() | shown | self._ending() | refused
         try:
-            await self._record(values)
+            ours = await self._record(values)
         except Exception as error:
             log.error("an execution's end cannot be recorded whole", execution=self.row.id, exc_info=error)
-            await self._record(values | {"message": "its record is not whole: see sshcast's log", "exit_signal": None})
+            short = {"message": "its record is not whole: see sshcast's log", "exit_signal": None}
+            ours = await self._record(values | short)
         self.parts.bus.hint(execution_address(self.row.id), EXECUTIONS, PENDING)
+        return ours
 
-    async def _record(self, values: dict[str, Any]) -> None:
+    async def _record(self, values: dict[str, Any]) -> bool:
         end = self.parts.clock()
         finish = partial(self.parts.store.run, launching.finish, self.row, values, self.refused, end)
-        if not await insist(finish):
+        ours = await insist(finish)
+        if not ours:
             log.warning("an execution's end was recorded by another runner", execution=self.row.id)
+        return ours
 
     def _ending(self) -> dict[str, Any]:
         now = self.parts.clock()

@@ -246,6 +246,7 @@ class Lease:
                 self._drop(slot, full=True)
                 stale += not slot.pooled.connection.is_alive
                 if slot.pooled.refuses_all and (slot.pooled.connection.is_alive or stale > 1):
+                    refused.passing = not slot.pooled.connection.is_alive
                     self._pool.refuse(self._endpoint, refused)
                     raise
             except BaseException:

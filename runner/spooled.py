@@ -34,6 +34,7 @@ class Spooled:
     prefix: str | None = None
     asked: Reason | None = None
     attempts: int = 0
+    sent: bool = False
     had: int = 0
     short_readings: int = 0
     is_clean: bool = False
@@ -70,8 +71,8 @@ class Spooled:
 
     @property
     def maybe_begun(self) -> bool:
-        """When the last attempt failed before anything was sent."""
-        return not self.is_first
+        """Something was sent to the target, by us or before us."""
+        return self.sent or not self.fresh
 
     @property
     def how(self) -> How:
@@ -94,6 +95,7 @@ class Spooled:
             limit=self.drive.row.timeout_seconds if self.is_first else max(1, round(self.seconds_left)),
         )
         self.attachment = await Attachment.open(connection, program.attach(self.run, want), wire)
+        self.sent = True
         return self.attachment
 
     async def learn(self, wire: Wire, following: bool) -> None:

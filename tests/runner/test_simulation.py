@@ -104,6 +104,15 @@ def test_the_nth_use_of_the_network_may_fail_for_every_n(template: Path, fault: 
         assert play(replace(REFERENCE, uses={n: fault}), template) == [], n
 
 
+@pytest.mark.parametrize("every", [1, 2, 3])
+def test_a_durable_run_outlives_a_network_that_fails_again_and_again(template: Path, every: int) -> None:
+    """Also at its end, when its record has come and its last bytes have not."""
+    plan = Plan((Run(WRITES, Mode.DURABLE),))
+    for first in range(6, 20):
+        uses = {first + every * n: "cut before" for n in range(6)}
+        assert play(replace(plan, uses=uses), template) == [], first
+
+
 @pytest.mark.parametrize("kind", ["crash", "zombie", "drain", "cut"])
 def test_any_moment_may_be_the_one_at_which_it_happens(template: Path, kind: Fault) -> None:
     for tenths in range(8):

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,10 +15,11 @@ from db.store import StoreUnavailable
 from db.values import Mode, State
 from runner.attached import attached
 from runner.connecting import Patience
+from runner.durable import durable
 from tests.runner import rows as made
 from tests.runner.rig import Rig, Wanted
 from tests.runner.sim import clock, judge
-from tests.runner.sim.spool import Spool
+from tests.runner.sim.link import STALL_SECONDS, connect
 from tests.runner.sim.store import Access, Database, away
 from tests.runner.sim.target import Program, Script, Target
 from tests.targets import Target as Machine
@@ -72,10 +74,10 @@ class Runner:
         self.rig = Rig(
             Wanted(
                 store=self.access,
-                connect=world.target.connect,
+                connect=partial(connect, world.target),
                 slots=world.plan.slots,
                 patience=Patience(),
-                ways={Mode.ATTACHED: attached, Mode.DURABLE: Spool(world.target)},
+                ways={Mode.ATTACHED: attached, Mode.DURABLE: durable},
                 name=name,
                 clock=clock.now,
             )
@@ -157,6 +159,8 @@ class World:
                 group.create_task(self.happen(event), name=event.kind)
         await self.heal()
         await self.all_final()
+        if "hang" in self.plan.uses.values():
+            await asyncio.sleep(2 * STALL_SECONDS)  # what was under way comes late, and must start nothing
         for runner in (self.runner, *self.zombies):
             assert runner is not None
             await runner.stop(0.0)
