@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from runner.backoff import backoff
-from runner.connection import ConnectFailed, Connection, Endpoint
+from runner.connection import ChannelRefused, ConnectFailed, Connection, Endpoint
 from runner.pool import Pool
 
 
@@ -22,6 +22,10 @@ class Patience:
     def pause(self, failures: int) -> float:
         """Seconds until the next attempt after `failures` of them: doubling, with jitter."""
         return backoff(failures, base=self.first_pause / 2, most=self.longest_pause)
+
+    def bears(self, error: ConnectFailed) -> bool:
+        """Whether to try again. Who tries any number of times also waits for a server that gives no channel now."""
+        return error.passing or (self.attempts is None and isinstance(error, ChannelRefused))
 
 
 class CancelRequested(Exception):
@@ -55,7 +59,7 @@ async def attempts(
                 except ConnectFailed as error:
                     failures += 1
                     last = tried(error, failures)
-                    if not error.passing or failures == patience.attempts:
+                    if not patience.bears(error) or failures == patience.attempts:
                         raise last from None
                 await asyncio.sleep(patience.pause(failures))
     except Overdue:

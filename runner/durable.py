@@ -28,7 +28,6 @@ log = structlog.get_logger()
 
 LATE_SECONDS = 30.0
 CLEAR_SECONDS = 30.0
-MOST_FIRST_ATTEMPTS = 3
 REASONS = {"timeout": Reason.TIMEOUT, "output": Reason.OUTPUT_LIMIT, "cancelled": Reason.CANCELLED}
 WORDS = {reason: why for why, reason in REASONS.items()}
 LOST = {
@@ -59,7 +58,7 @@ async def attempted(spooled: Spooled, connection: Connection) -> Outcome | None:
         attachment = await spooled.attach(connection)
     except ConnectFailed as error:
         spooled.drive.begun = spooled.maybe_begun
-        if not error.passing or (not spooled.maybe_begun and spooled.attempts >= MOST_FIRST_ATTEMPTS):
+        if not spooled.bears(error):
             raise
         return None
     drive = spooled.drive

@@ -10,8 +10,9 @@ from runner.remote import program
 from runner.remote.attachment import Attachment
 from runner.remote.program import How, Run, Want
 from runner.remote.wire import Wire
-from runner.ssh import Connection
+from runner.ssh import ChannelRefused, ConnectFailed, Connection
 
+MOST_FIRST_ATTEMPTS = 3
 MOST_SHORT_READINGS = 3
 
 
@@ -73,6 +74,12 @@ class Spooled:
     def maybe_begun(self) -> bool:
         """Something was sent to the target, by us or before us."""
         return self.sent or not self.fresh
+
+    def bears(self, error: ConnectFailed) -> bool:
+        """Whether to try again. What runs on a target that gives no channel now is not lost for that."""
+        if self.maybe_begun:
+            return error.passing or isinstance(error, ChannelRefused)
+        return error.passing and self.attempts < MOST_FIRST_ATTEMPTS
 
     @property
     def how(self) -> How:
