@@ -107,7 +107,7 @@ def test_the_nth_use_of_the_network_may_fail_for_every_n(template: Path, fault: 
 @pytest.mark.parametrize("every", [1, 2, 3])
 @pytest.mark.parametrize("fault", ["cut before", "refuse"])
 def test_a_durable_run_outlives_a_network_that_fails_again_and_again(template: Path, fault: str, every: int) -> None:
-    """Also where each new connection gives no channel, and at its end, when the record has come before the last bytes."""
+    """Also where new connections give no channel, and at its end, when the record has come before the last bytes."""
     plan = Plan((Run(WRITES, Mode.DURABLE),))
     for first in range(6, 18, 2):
         uses = {first + every * n: fault for n in range(6)}
