@@ -1,10 +1,11 @@
 """What is to run, checked: the command against the policy, its limits against the service's."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from db import servers, tasks
+from db.models import Task
 from resolvers import rules
 from resolvers.context import Context, Limits
 from resolvers.errors import CommandRefused, NotFound
@@ -15,10 +16,13 @@ from runner.ruling import Ruling, Subject
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """A command that somebody wants judged, and where it would run. With a task, what it is allowed counts too."""
+    """A command that somebody wants judged, and where it would run.
+
+    With a task, what it is allowed counts too, and what is not given is the task's.
+    """
 
     command: str
-    env: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] | None = None
     working_dir: str | None = None
     server_id: int | None = None
     task_id: int | None = None
@@ -51,30 +55,37 @@ async def judged(ctx: Context, subject: Subject) -> Ruling:
 async def check_command(ctx: Context, draft: Draft) -> Verdict:
     """What the policy says of a command, on a server if one is named. Nothing is stored and nothing runs."""
     ctx.signed_in()
-    server_id = await server_of(ctx, draft)
+    task = await task_of(ctx, draft)
+    env = rules.env(draft.env) if draft.env is not None else task.env if task is not None else {}
+    own_folder = None if task is None else task.working_dir
     subject = Subject(
         command=rules.command(draft.command),
-        env=rules.env(draft.env),
-        working_dir=rules.working_dir(draft.working_dir),
-        server_id=server_id,
+        env=env,
+        working_dir=own_folder if draft.working_dir is None else rules.working_dir(draft.working_dir),
+        server_id=await server_of(ctx, draft, task),
         task_id=draft.task_id,
+        secrets={} if task is None else {name: at for name, at in task.secret_env.items() if name not in env},
     )
     return (await judged(ctx, subject)).verdict
 
 
-async def server_of(ctx: Context, draft: Draft) -> int | None:
-    """Of the draft, or its task's. NotFound when there is no such server or task."""
-    read, server_id = ctx.service.store.read, draft.server_id
-    if draft.task_id is not None:
-        task = await read(tasks.by_id, rules.identifier("task_id", draft.task_id), ctx.sight)
-        if task is None:
-            raise NotFound.named("task", draft.task_id).at("task_id")
-        server_id = task.server_id if server_id is None else server_id
-    if server_id is not None:
-        rules.identifier("server_id", server_id)
-        if await read(servers.by_id, server_id, ctx.sight) is None:
-            raise NotFound.named("server", server_id).at("server_id")
-    return server_id
+async def task_of(ctx: Context, draft: Draft) -> Task | None:
+    if draft.task_id is None:
+        return None
+    found = await ctx.service.store.read(tasks.by_id, rules.identifier("task_id", draft.task_id), ctx.sight)
+    if found is None:
+        raise NotFound.named("task", draft.task_id).at("task_id")
+    return found
+
+
+async def server_of(ctx: Context, draft: Draft, task: Task | None) -> int | None:
+    """Of the draft, or its task's. NotFound when there is no such server."""
+    if draft.server_id is None:
+        return None if task is None else task.server_id
+    id = rules.identifier("server_id", draft.server_id)
+    if await ctx.service.store.read(servers.by_id, id, ctx.sight) is None:
+        raise NotFound.named("server", id).at("server_id")
+    return id
 
 
 def bounded(limits: Limits, timeout_seconds: int | None, output_limit: int | None) -> dict[str, Any]:

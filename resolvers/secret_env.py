@@ -16,7 +16,7 @@ from resolvers import rules
 from resolvers.errors import Invalid, NotFound
 from resolvers.inputs import SecretVariable
 from runner.ruling import Subject
-from runner.run_secrets import place_of_value, unknown
+from runner.run_secrets import place_of_value
 from runner.secret import Secret
 from runner.secret_forms import SHORTEST
 from runner.vault import Vault
@@ -82,7 +82,8 @@ def subject(values: Mapping[str, Any], task_id: int | None = None) -> Subject:
     """What the command policy looks at: of secret variables their names."""
     return Subject(
         command=values["command"],
-        env=unknown(values["env"], values[FIELD]),
+        env=values["env"],
+        secrets=values[FIELD],
         working_dir=values["working_dir"],
         server_id=values["server_id"],
         task_id=task_id,

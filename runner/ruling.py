@@ -12,7 +12,6 @@ from db import policies
 from db.models import Task, TaskExecution
 from db.policy_models import PolicyVersion
 from runner.policy import HOME, Finding, Mode, Policy, Tuning, Verdict
-from runner.run_secrets import unknown
 
 STRICTNESS: tuple[Mode, ...] = ("audit", "standard", "strict")
 MOST_FINDINGS = 50
@@ -37,7 +36,7 @@ class Subject:
     def of_task(cls, task: Task) -> "Subject":
         return cls(
             command=task.command,
-            env=unknown(task.env, task.secret_env),
+            env=task.env,
             working_dir=task.working_dir,
             server_id=task.server_id,
             task_id=task.id,
@@ -48,7 +47,7 @@ class Subject:
     def of_run(cls, row: TaskExecution) -> "Subject":
         return cls(
             command=row.command,
-            env=unknown(row.env, row.secret_env),
+            env=row.env,
             working_dir=row.working_dir,
             server_id=row.server_id,
             task_id=row.task_id,

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 
 from db.models import TaskExecution
 from db.secret_models import RegisteredSecret
-from runner.policy.marks import UNKNOWN
 from runner.remote.program import exports
 from runner.secret import Secret
 from runner.vault import Vault, VaultError
@@ -92,11 +91,6 @@ def sealed(id: int, secrets: RunSecrets, vault: Vault) -> dict[str, bytes]:
         return {}
     found = {"env": secrets.variables, "hidden": sorted(secret.reveal() for secret in secrets.hidden)}
     return {RUN: vault.seal(json.dumps(found).encode(), **place_of_run(id))}
-
-
-def unknown(env: Mapping[str, str], secret_env: Iterable[str]) -> dict[str, str]:
-    """A command's variables for the command policy: it sees the names of secret ones, and never a value."""
-    return {**env, **dict.fromkeys(secret_env, UNKNOWN)}
 
 
 def opened(secret: RegisteredSecret, vault: Vault) -> Secret:

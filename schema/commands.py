@@ -13,13 +13,16 @@ from schema.user_errors import Finding, UserError, finding
 TheCommand = Annotated[str, strawberry.argument(description="The command, as `createTask` takes it.")]
 WhereItRuns = Annotated[ID | None, strawberry.argument(description="The server on which it is to run.")]
 WhoseItIs = Annotated[
-    ID | None, strawberry.argument(description="The task that is to run it: what the task is allowed counts too.")
+    ID | None,
+    strawberry.argument(
+        description="The task that is to run it: what it is allowed counts too, and what is absent here is the task's."
+    ),
 ]
 ItsEnvironment = Annotated[
     list[EnvironmentVariable] | None, strawberry.argument(description="Its environment variables.")
 ]
 ItsFolder = Annotated[
-    str | None, strawberry.argument(description="Where it is to run; the account's home if it is absent.")
+    str | None, strawberry.argument(description="Where it is to run; the account's home if nothing says so.")
 ]
 
 

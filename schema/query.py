@@ -258,7 +258,7 @@ class Query:
         try:
             draft = commands.Draft(
                 command=command,
-                env=environment(env or ()),
+                env=None if env is None else environment(env),
                 working_dir=working_dir,
                 server_id=optional_number("server_id", server_id),
                 task_id=optional_number("task_id", task_id),

@@ -14,9 +14,10 @@ from db.values import AuditKind
 from resolvers import commands, executions, policies, tasks
 from resolvers.commands import Draft
 from resolvers.errors import CommandRefused, Forbidden, Invalid, NotFound
-from resolvers.inputs import RunTask, TaskChange
+from resolvers.inputs import RunTask, SecretVariable, TaskChange
 from resolvers.paging import PageRequest
 from resolvers.policies import PolicyChange
+from runner.secret import Secret
 from tests.resolvers.desk import Desk
 
 pytestmark = pytest.mark.anyio
@@ -103,6 +104,31 @@ async def test_a_task_may_run_what_it_was_allowed_and_no_other_task_may(desk: De
         await executions.run_task(desk.operator, RunTask(task_id=other.id))
     await tasks.update(desk.operator, made.id, TaskChange(name="renamed"))
     await executions.run_task(desk.operator, RunTask(task_id=made.id))
+
+
+async def test_of_a_tasks_secrets_the_names_count_and_are_part_of_what_it_is_allowed_for(desk: Desk) -> None:
+    made = (
+        await desk.task(command="$TOOL status", secret_env=[SecretVariable(name="TOOL", value=Secret("service"))])
+    ).task
+    await policies.set_of_server(desk.admin, 1, PolicyChange(mode="strict"))
+    with pytest.raises(CommandRefused):
+        await executions.run_task(desk.operator, RunTask(task_id=made.id))
+
+    held = await policies.set_of_task(desk.admin, made.id, PolicyChange(allow=["dynamic.*"]))
+    draft = Draft(command="$TOOL status", task_id=made.id)
+    assert (await commands.check_command(desk.viewer, draft)).allowed
+    await executions.run_task(desk.operator, RunTask(task_id=made.id))
+    change = TaskChange(
+        secret_env=[
+            SecretVariable(name="TOOL", value=Secret("service")),
+            SecretVariable(name="B", value=Secret("something")),
+        ]
+    )
+    with pytest.raises(CommandRefused):
+        await tasks.update(desk.operator, made.id, change)
+    assert policies.holds(held, await tasks.get(desk.viewer, made.id))
+    with pytest.raises(CommandRefused):
+        await desk.task(secret_env=[SecretVariable(name="LD_PRELOAD", value=Secret("./x.so.6"))])
 
 
 async def test_moving_a_task_to_a_stricter_server_is_refused(desk: Desk) -> None:
