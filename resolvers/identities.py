@@ -87,6 +87,8 @@ async def viewer_of(service: Service, provider: Provider, token: str, address: s
     if known is None and told.groups is None:
         raise refusal("unknown")
     if known is None or decides_anew(provider, told, known):
+        if provider.role(told.groups or ()) is None:
+            service.rates.refusal((provider.issuer, told.subject))
         known = await admit(service, provider, told, Act(service.clock(), address=address))
     user = known.user
     if user.disabled:

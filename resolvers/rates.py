@@ -90,9 +90,9 @@ class Rates:
         else:
             self.requests.owe(user_id, seconds * REQUESTS_A_SECOND_OF_WORK)
 
-    def refusal(self, user_id: int) -> None:
+    def refusal(self, who: Hashable) -> None:
         """RateLimited when this user was refused too often: what they try is no longer looked at, nor written down."""
-        if (wait := self.refusals.take(user_id)) > 0:
+        if (wait := self.refusals.take(who)) > 0:
             en = "Too much that you asked for was refused: wait, then try again."
             raise RateLimited(math.ceil(wait), en, "被拒绝的请求过多，请稍后再试。")
 

@@ -23,7 +23,6 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
 from strawberry.types.unset import UNSET
 
 from db.unavailable import StoreUnavailable
-from db.values import Role
 from resolvers import sign_in
 from resolvers.context import Context, Renewal, Service, Viewer
 from resolvers.errors import Invalid, Language, RateLimited, Unauthenticated, Unavailable
@@ -84,7 +83,7 @@ class Caller:
         if languages := words_of(self.connection_params, "accept-language"):
             self.language = language_in(languages[0])
         ctx = await self.context()
-        if not self.seat.become(ctx.need(Role.VIEWER).user_id):
+        if not self.seat.become(ctx.signed_in().user_id):
             raise RateLimited(
                 1, "You have too many connections open: close one first.", "您打开的连接过多，请先关闭一个。"
             )
@@ -166,7 +165,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
 
     async def _run(self, operation: SocketOperation[Any, None], ctx: Context) -> None:
         try:
-            self.context.service.rates.request(ctx.need(Role.VIEWER).user_id)
+            self.context.service.rates.request(ctx.signed_in().user_id)
             asked = asked_on(operation)
         except (Invalid, RateLimited) as error:
             await self._refuse(operation, refusal(error, ctx))

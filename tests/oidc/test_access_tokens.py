@@ -13,8 +13,9 @@ from db import audit as audit_table
 from db import identities, users
 from db.models import User
 from db.values import Role
-from resolvers import provider_tokens
-from resolvers.errors import Unauthenticated
+from resolvers import provider_tokens, sign_in
+from resolvers.errors import RateLimited, Unauthenticated
+from resolvers.rates import Buckets, Rate, Rates
 from tests.oidc.forger import CLIENT, KEYS, KINDS, Forger, signed_as_if_shared, token
 from tests.oidc.transports import everywhere, who
 from tests.service import Running
@@ -152,3 +153,14 @@ async def test_without_an_audience_none_is_taken(api: Running, forger: Forger) -
     assert provider is not None
     with pytest.raises(Unauthenticated):
         await provider_tokens.of_access(replace(provider, audience=None), forger.access(), datetime.now(UTC))
+
+
+async def test_what_is_refused_over_and_over_is_not_written_down_for_ever(api: Running, forger: Forger) -> None:
+    slow = replace(api.service, rates=Rates(refusals=Buckets(Rate(per_second=0.01, burst=2))))
+    refused = forger.access(sub="s9", groups=["others"])
+    for _ in range(2):
+        with pytest.raises(Unauthenticated):
+            await sign_in.authenticate(slow, refused)
+    with pytest.raises(RateLimited):
+        await sign_in.authenticate(slow, refused)
+    assert (await sign_in.authenticate(slow, forger.access(sub="s10"))).name == "s10"

@@ -23,6 +23,7 @@ from sshcast.commands import identities as commands
 from sshcast.commands.errors import CommandFailed
 from sshcast.settings import Settings
 from tests.oidc.forger import CLIENT, SUBJECT, Forger
+from tests.oidc.transports import everywhere
 from tests.oidc.visitor import CALLBACK, Visitor, visiting
 from tests.service import Running, running
 from tests.sshcast.rest.service import PASSWORD
@@ -280,6 +281,7 @@ async def test_a_default_role_lets_in_whoever_has_no_group_of_ours(forger: Forge
         one_time = await provider_sign_in.finish(Context(api.service), flow, {"state": flow.state, "code": "c"})
         tokens = await sign_in.exchange_link(Context(api.service), one_time.code, one_time.half)
         assert tokens.user.role == Role.NONE
+        assert await everywhere(api, tokens.access_token) == {"ada"}
 
 
 async def test_whoever_asks_is_told_what_to_show(api: Running, tmp_path: Path) -> None:
