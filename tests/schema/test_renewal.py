@@ -28,7 +28,10 @@ async def watching(api: Running, seconds: int) -> AsyncIterator[tuple[Socket, An
     del api.tokens["viewer"]
 
 
-async def test_what_is_open_goes_on_with_the_newer_token_past_the_end_of_the_first(api: Running) -> None:
+async def test_what_is_open_goes_on_with_the_newer_token_past_the_end_of_the_first(
+    api: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("schema.standing.TRUST_SECONDS", 0.05)
     async with watching(api, seconds=2) as (socket, run):
         ends = api.service.tokens.read(api.token("viewer"), "access").expires_at
         newer = api.service.tokens.access(api.users["viewer"], seconds=60)
