@@ -3,9 +3,11 @@
 import asyncio
 import secrets
 import statistics
+import subprocess
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from db.values import Stream
@@ -15,9 +17,11 @@ from runner.remote.attachment import Attachment
 from runner.remote.program import Run, Want
 from runner.remote.wire import Wire
 from runner.ssh import Connection, connect
+from tests.faults.sshd import Sshd
 from tests.targets import Target, running_sshd
 
 MEGABYTES = 400
+NAMESPACE = ("unshare", "-m", "-p", "-f", "--mount-proc", "--kill-child")
 TICKS = 100
 
 
@@ -72,7 +76,7 @@ async def learn(wire: Wire, following: bool) -> None:
 async def measured(folder: Path, way: Way, runs: int) -> dict[str, float]:
     await asyncio.to_thread(folder.mkdir)
     with running_sshd(folder) as target:
-        return await short(target, way, runs) | await long(target, way)
+        return await short(target, way, runs) | await long(target, way) | await processes(target, way, runs)
 
 
 async def short(target: Target, way: Way, runs: int) -> dict[str, float]:
@@ -99,6 +103,39 @@ async def long(target: Target, way: Way) -> dict[str, float]:
         "SSH alone: first byte of a longer run, ms (median)": statistics.median(firsts) * 1000,
         "SSH alone: MB/s": MEGABYTES / all.end,
     }
+
+
+async def processes(target: Target, way: Way, runs: int) -> dict[str, float]:
+    """How many pids are given out, in a namespace of the target's own; nothing where this account may make none."""
+    if not may_make_namespaces():
+        return {}
+    sshd = Sshd(target)
+    sshd.kill()
+    sshd.start(*NAMESPACE)
+    assert sshd.process is not None
+    connection = await connect(target.endpoint())
+    first, second = await last_pid(connection), await last_pid(connection)
+    for _ in range(runs):
+        await way(connection, "echo hello")
+    made = await last_pid(connection) - second - (second - first)
+    await connection.close()
+    sshd.process.kill()  # by its pid here: its pid file tells the one in the namespace
+    sshd.process.wait()
+    return {"SSH alone: processes on the target a short run": made / runs}
+
+
+async def last_pid(connection: Connection) -> int:
+    taken = bytearray()
+    process = await connection.start(
+        "cat /proc/sys/kernel/ns_last_pid", on_output=lambda stream, data: taken.extend(data), stdin=b""
+    )
+    await process.wait()
+    return int(taken)
+
+
+@cache
+def may_make_namespaces() -> bool:
+    return subprocess.run([*NAMESPACE, "true"], capture_output=True).returncode == 0
 
 
 def cpu_of_sshd(target: Target) -> float:

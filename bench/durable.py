@@ -1,8 +1,7 @@
 """What a durable run costs beside an attached one: python -m bench.durable [RUNS]
 
 Both on one machine against one OpenSSH, in turn: first over SSH alone (bench/channel.py), then through the real runner
-and a real SQLite database. CPU of ours is this process's; processes are the whole machine's, so let it be idle. Ratios
-are durable / attached.
+and a real SQLite database. CPU of ours is this process's. Ratios are durable / attached. Let the machine be idle.
 """
 
 import asyncio
@@ -32,15 +31,10 @@ CHANNELS = {Mode.ATTACHED: channel.attached, Mode.DURABLE: channel.durable}
 Figures = dict[str, float]
 
 
-def forks() -> int:
-    line = next(line for line in Path("/proc/stat").read_text().splitlines() if line.startswith("processes"))
-    return int(line.split()[1])
-
-
 async def short_runs(rig: Rig, server: int) -> Figures:
     """One after the other: a command that prints a line."""
     walls = []
-    cpu, made = time.process_time(), forks()
+    cpu = time.process_time()
     for _ in range(RUNS):
         begun = time.perf_counter()
         await rig.ran(server, "echo hello")
@@ -49,7 +43,6 @@ async def short_runs(rig: Rig, server: int) -> Figures:
     return {
         "wall of a short run, ms (median)": statistics.median(walls) * 1000,
         "CPU of ours a run, ms": (time.process_time() - cpu) / RUNS * 1000,
-        "processes made a run, whole machine": (forks() - made) / RUNS,
     }
 
 
