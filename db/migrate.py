@@ -17,8 +17,11 @@ LOCK = 0x55C1
 
 
 async def migrate(store: Store) -> list[str]:
-    """Apply what is missing, in one transaction. Returns the revisions applied, oldest first."""
-    return await store.run(upgrade)
+    """Apply what is missing, in one transaction. Returns the revisions applied, oldest first.
+
+    The look before keeps others from waiting for the lock while Alembic is imported, or where all is there.
+    """
+    return await store.run(upgrade) if await pending(store) else []
 
 
 async def pending(store: Store) -> list[str]:
