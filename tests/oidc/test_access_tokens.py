@@ -96,6 +96,8 @@ async def test_a_first_call_makes_the_user_and_newer_groups_change_the_role(api:
     assert (await user_of(api, forger, "s2")).role == Role.VIEWER
     assert await who(api, older, "rest") == "grace"
     assert (await user_of(api, forger, "s2")).role == Role.VIEWER, "an older token raised them again"
+    oldest = forger.access(sub="s2", groups=["others"], iat=iat - 5)
+    assert await who(api, oldest, "rest") == "grace", "an older token has no say in whether they are let in"
 
 
 async def test_whose_groups_are_gone_is_out_and_so_is_what_they_hold_of_ours(api: Running, forger: Forger) -> None:
