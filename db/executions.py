@@ -11,7 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from db import page as pages
 from db import rows
 from db.models import Server, Task, TaskExecution
-from db.page import Window
+from db.page import Owners, Window
 from db.sight import EVERYTHING, Sight
 from db.values import State
 
@@ -111,8 +111,8 @@ def page(conn: Connection, filter: ExecutionFilter, window: Window) -> list[Task
     """What is seen by grants is looked for server by server: others' executions cost nothing."""
     if narrow(filter):
         return pages.page(conn, TaskExecution, [*conditions(filter), *seen(filter)], window)
-    owner, among = executions.c.server_id, filter.sight.servers()
-    return pages.page_among(conn, TaskExecution, owner, among, conditions(filter), window)
+    among = Owners(executions.c.server_id, filter.sight.servers(), seen(filter))
+    return pages.page_among(conn, TaskExecution, among, conditions(filter), window)
 
 
 def count(conn: Connection, filter: ExecutionFilter) -> int:

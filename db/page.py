@@ -22,6 +22,9 @@ from sqlalchemy import (
 
 from db.rows import Model, all_of, table_of
 
+# How many times a page's rows are looked at before it is looked for owner by owner.
+NEAR = 4
+
 Key = tuple[Any, int]
 Conditions: TypeAlias = list[ColumnElement[bool]]
 
@@ -126,27 +129,57 @@ def page_each(
     return {id: rows[::-1] if window.backward else rows for id, rows in found.items()}
 
 
-def page_among(
-    conn: Connection, model: type[Model], owner: Column[Any], among: Select[Any], where: Conditions, window: Window
-) -> list[Model]:
-    """As `page`, of the rows of those owners whose ids `among` gives. What it costs does not grow with others' rows.
+@dataclass(frozen=True, slots=True)
+class Owners:
+    """Whose rows are wanted: those whose foreign key `column` is among `ids`. `hold` says the same of one row."""
 
-    Each owner's part is a seek of its own, and the first of all parts are the page.
+    column: Column[Any]
+    ids: Select[Any]
+    hold: Conditions
+
+
+def page_among(conn: Connection, model: type[Model], among: Owners, where: Conditions, window: Window) -> list[Model]:
+    """As `page`, of the rows of these owners. What it costs does not grow with others' rows.
+
+    Where nearly all are theirs, the next few rows hold the page. Else each owner's part is a seek of its own, and the
+    first of all parts are the page.
     """
-    table, owners = table_of(model), next(iter(owner.foreign_keys)).column.table
-    inner = select(table.c.id).where(owner == owners.c.id, *where).order_by(*ordering(table, window))
-    reach = replace(window, limit=window.limit + window.offset, offset=0)
-    of_one = limited(inner, table, reach).correlate(owners)
-    shown = table.alias()
-    query = select(shown).where(owners.c.id.in_(among)).order_by(*ordering(shown, window))
-    query = query.limit(window.limit + 1).offset(window.offset)
-    if conn.dialect.name == "postgresql":
-        part = of_one.lateral()
-        query = query.select_from(owners.join(part, true()).join(shown, shown.c.id == part.c.id))
-    else:
-        query = query.select_from(owners.join(shown, shown.c.id.in_(of_one)))
-    found = all_of(conn, query, model)
+    found = nearby(conn, model, [*where, *among.hold], window)
+    if len(found) <= window.limit:
+        found = part_by_part(conn, model, among, where, window)
     return found[::-1] if window.backward else found
+
+
+def nearby(conn: Connection, model: type[Model], where: Conditions, window: Window) -> list[Model]:
+    """Of the next few rows, those that match; nothing where they are not found by one index."""
+    table = table_of(model)
+    if window.offset or table.c[window.order].nullable:
+        return []
+    (part,) = pieces(table, window)
+    few = select(table.c.id).where(*part.where).order_by(*part.order).limit(NEAR * (window.limit + 1))
+    query = select(table).where(table.c.id.in_(few.subquery().select()), *where).order_by(*part.order)
+    return all_of(conn, query.limit(window.limit + 1), model)
+
+
+def part_by_part(conn: Connection, model: type[Model], among: Owners, where: Conditions, window: Window) -> list[Model]:
+    owner, table = among.column, table_of(model)
+    owners = next(iter(owner.foreign_keys)).column.table
+    mine, order = owners.c.id.in_(among.ids), table.c[window.order]
+    wanted = (table.c.id,) if order is table.c.id else (table.c.id, order)
+    reach = replace(window, limit=window.limit + window.offset, offset=0)
+    inner = select(*wanted).where(owner == owners.c.id, *where).order_by(*ordering(table, window))
+    if conn.dialect.name == "postgresql":
+        part = limited(inner, table, reach).correlate(owners).lateral()
+        firsts = select(part.c.id).select_from(owners.join(part, true())).where(mine).order_by(*ordering(part, window))
+        # Limited within, so that PostgreSQL knows how few rows it is to fetch.
+        few = firsts.limit(window.limit + 1).offset(window.offset).subquery()
+        query = select(table).where(table.c.id.in_(few.select())).order_by(*ordering(table, window))
+        return all_of(conn, query, model)
+    shown = table.alias()
+    of_one = limited(inner.with_only_columns(table.c.id), table, reach).correlate(owners)
+    query = select(shown).select_from(owners.join(shown, shown.c.id.in_(of_one))).where(mine)
+    query = query.order_by(*ordering(shown, window)).limit(window.limit + 1).offset(window.offset)
+    return all_of(conn, query, model)
 
 
 def limited(query: Select[Any], table: FromClause, window: Window) -> Select[Any]:

@@ -24,7 +24,7 @@ from sqlalchemy import (
 from db import page as pages
 from db import rows
 from db.models import ScheduleSlot, Task, TaskExecution
-from db.page import Window
+from db.page import Owners, Window
 from db.sight import EVERYTHING, Sight
 from db.values import SlotOutcome, State
 
@@ -59,7 +59,8 @@ def page(conn: Connection, filter: SlotFilter, window: Window) -> list[ScheduleS
     """What is seen by grants is looked for task by task: others' slots cost nothing."""
     if filter.sight.whole or filter.task_id is not None:
         return pages.page(conn, ScheduleSlot, [*conditions(filter), *seen(filter)], window)
-    return pages.page_among(conn, ScheduleSlot, slots.c.task_id, tasks_seen(filter), conditions(filter), window)
+    among = Owners(slots.c.task_id, tasks_seen(filter), seen(filter))
+    return pages.page_among(conn, ScheduleSlot, among, conditions(filter), window)
 
 
 def count(conn: Connection, filter: SlotFilter) -> int:

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, func, select
 from db import names, rows
 from db import page as pages
 from db.models import Task
-from db.page import Window
+from db.page import Owners, Window
 from db.sight import EVERYTHING, Sight
 
 tasks = rows.table_of(Task)
@@ -80,7 +80,8 @@ def page(conn: Connection, filter: TaskFilter, window: Window) -> list[Task]:
     """What is seen by grants is looked for server by server: others' tasks cost nothing."""
     if filter.sight.whole or filter.server_id is not None:
         return pages.page(conn, Task, [*conditions(filter), *seen(filter)], window)
-    return pages.page_among(conn, Task, tasks.c.server_id, filter.sight.servers(), conditions(filter), window)
+    among = Owners(tasks.c.server_id, filter.sight.servers(), seen(filter))
+    return pages.page_among(conn, Task, among, conditions(filter), window)
 
 
 def count(conn: Connection, filter: TaskFilter) -> int:

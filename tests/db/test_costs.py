@@ -9,15 +9,16 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, insert, text
 
-from db import claims, due, executions, output, retention, tasks, transitions
+from db import claims, due, executions, grants, output, retention, tasks, transitions
 from db import rows as tables
 from db.executions import ExecutionFilter
 from db.models import Task, TaskExecution
 from db.output import NewChunk
 from db.page import Window
+from db.sight import Sight
 from db.store import Store, open_store
 from db.tasks import TaskFilter
-from db.values import State, Stream
+from db.values import Role, State, Stream
 from tests.db import rows
 from tests.db.conftest import Database, DatabaseOf
 from tests.db.costs import cost, plan
@@ -116,6 +117,8 @@ def fill_open(conn: Connection) -> tuple[int, int]:
     running = [rows.pending(conn, server_id=n % SERVERS + 1, **started) for n in range(OPEN)]
     for n in range(3):
         rows.task(conn, server_id=1, next_run=rows.at(n))
+    grant = {"user_id": 2, "server_id": 2, "tag": None, "role": Role.VIEWER, "created_by": None}
+    grants.insert(conn, grant | {"created_at": rows.NOON})
     return pending[0].id, running[0].id
 
 
@@ -170,6 +173,12 @@ UNITS: dict[str, Callable[[Case], Any]] = {
     "executions in a state": partial(listed, ExecutionFilter(states=("FAILED",))),
     "executions that are open": partial(listed, ExecutionFilter(states=("PENDING", "RUNNING"))),
     "tasks of a server": lambda case: (tasks.page, TaskFilter(server_id=2), Window(limit=20)),
+    "executions that are granted": partial(listed, ExecutionFilter(sight=Sight(2))),
+    "executions that are granted to nobody": partial(listed, ExecutionFilter(sight=Sight(9))),
+    "executions of a task that is not granted": partial(listed, ExecutionFilter(task_id=1, sight=Sight(9))),
+    "an execution that is granted": lambda case: (executions.by_id, case.middle, Sight(2)),
+    "how what is granted stands": lambda case: (executions.standings, ExecutionFilter(sight=Sight(2)), case.count),
+    "tasks that are granted": lambda case: (tasks.page, TaskFilter(sight=Sight(2)), Window(limit=20)),
     "tasks of a user": lambda case: (tasks.page, TaskFilter(created_by=2), Window(limit=20)),
 }
 for _descending in (False, True):
