@@ -1,14 +1,18 @@
 """Rows that tests need, written as the resolvers would."""
 
+from base64 import b64encode
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
+from sqlalchemy import Connection
 
 from db import claims, executions, output, servers, users
 from db.models import TaskExecution
 from db.store import Store
 from db.values import Mode, Role, Trigger
+from runner import run_secrets
 from runner.vault import Vault
 from tests.targets import Target
 
@@ -57,8 +61,10 @@ async def server(store: Store, target: Target, *, vault: Vault = VAULT, **change
     return row.id
 
 
-async def pending(store: Store, server_id: int, command: str = "true", **changes: Any) -> int:
-    """The id of a new pending execution."""
+async def pending(
+    store: Store, server_id: int, command: str = "true", own: Mapping[str, str] | None = None, **changes: Any
+) -> int:
+    """The id of a new pending execution, with these secret variables of its own."""
     values = {
         "task_id": None,
         "server_id": server_id,
@@ -71,7 +77,15 @@ async def pending(store: Store, server_id: int, command: str = "true", **changes
         "created_at": now(),
         "created_by": await user(store),
     }
-    return (await store.run(executions.insert, values | changes)).id
+    return await store.run(inserted, values | changes, own or {})
+
+
+def inserted(conn: Connection, values: dict[str, Any], own: Mapping[str, str]) -> int:
+    row = executions.insert(conn, values)
+    places = {name: run_secrets.place_of_value("task_executions", row.id, name) for name in own}
+    sealed = {name: b64encode(VAULT.seal(own[name].encode(), **places[name])).decode() for name in own}
+    assert not own or executions.seal(conn, row.id, {"sealed_env": sealed})
+    return row.id
 
 
 async def claimed(store: Store, server_id: int, **changes: Any) -> TaskExecution:
