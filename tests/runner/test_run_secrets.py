@@ -126,6 +126,17 @@ async def test_a_cap_within_a_secret_shows_none_of_it(rig: Rig, target: Target) 
         assert (await rig.output(row.id))[0] == b"12345*****"
 
 
+async def test_where_a_run_is_stopped_the_beginning_of_a_secret_is_hidden(rig: Rig, target: Target) -> None:
+    """And shown where the command ended of itself: then it printed no more than that."""
+    await register(rig.store, "taken", TAKEN)
+    for mode in (Mode.DURABLE, Mode.ATTACHED):
+        server = await rig.server(target, run_mode=mode)
+        for limit, shown in ((1, b"x\n*******"), (30, b"x\nherring")):
+            command = f'printf "x\n{TAKEN[:7]}"; sleep {0 if limit > 1 else 60}'
+            row = await ran(rig, server, command, timeout_seconds=limit)
+            assert (await rig.output(row.id))[0] == shown
+
+
 @pytest.mark.parametrize("sealed", [True, False])
 async def test_a_run_without_one_of_its_secrets_is_not_started(
     rig: Rig, demo_target: Target, tmp_path: Path, sealed: bool
