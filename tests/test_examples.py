@@ -180,6 +180,11 @@ EXPECTED: dict[str, Callable[[Any], Any]] = {
     "51_run_task_and_wait": lambda data: data["runTask"]["execution"]["state"] == "SUCCESS",
     "52_run_command": lambda data: data["runCommand"]["execution"]["trigger"] == "API",
     "53_cancel_execution": lambda data: data["cancelExecution"]["execution"]["cancelRequestedAt"],
+    "55_create_secret": lambda data: data["createSecret"]["secret"]["server"] is None,
+    "56_run_with_secrets": lambda data: (
+        [each["secret"] for each in data["runCommand"]["execution"]["secretEnv"]] == [None, "prod-db"]
+        and data["runCommand"]["execution"]["state"] == "SUCCESS"
+    ),
     "60_execution": lambda data: data["execution"]["stderrBytes"] == len("all done\n"),
     "61_executions": lambda data: data["executions"]["totalCount"] > 3,
     "62_executions_filtered": lambda data: [

@@ -6,12 +6,19 @@ from pathlib import Path
 
 import pytest
 
+from db import claims, executions, transitions
+from db import secrets as secret_table
 from db import servers as table
+from db.models import TaskExecution
 from db.values import Role
-from resolvers import rotation, servers, users
+from resolvers import executions as runs
+from resolvers import rotation, servers, tasks, users
+from resolvers import secrets as registered
 from resolvers.context import Service
-from resolvers.inputs import NewCredential, NewServer
-from runner import endpoint
+from resolvers.inputs import NewCredential, NewSecret, NewServer, NewTask, RunCommand, RunTask, SecretVariable
+from runner import endpoint, run_secrets
+from runner.run_secrets import RunSecrets
+from runner.secret import Secret
 from runner.vault import VaultError
 from sshcast import data_folder, master_keys
 from sshcast.app import opened
@@ -140,3 +147,41 @@ async def test_a_key_from_the_environment_is_rotated_with_the_one_before(tmp_pat
     await secrets.rotate(Settings(data=tmp_path, secret_key="22" * 32, secret_key_before="11" * 32))
     async with opened(Settings(data=tmp_path, secret_key="22" * 32)) as service:
         assert await readable(service) == 1
+
+
+async def with_secrets(service: Service) -> list[int]:
+    """A registered secret, and executions that hold secrets: one that runs, one of a task, and an ad-hoc one."""
+    user = await users.add(service, name="keeper", role=Role.ADMIN, password="long enough")
+    ctx = local.context(service, user)
+    await registered.create(ctx, NewSecret(name="taken", value=Secret("herring-0815")))
+    variables = [SecretVariable(name="A", value=Secret("swordfish")), SecretVariable(name="B", secret="taken")]
+    task = NewTask(name="t", command="df", server_id=1, cron_expr="@manual", secret_env=variables)
+    await tasks.create(ctx, task)
+    made = [await runs.run_task(ctx, RunTask(task_id=1)) for _ in range(2)]
+    made.append(await runs.run_command(ctx, RunCommand(server_id=1, command="df", secret_env=variables)))
+    (running,) = await service.store.run(claims.claim, runner_id="x", at=service.clock(), limit=1)
+    sealed = run_secrets.sealed(running.id, await secrets_of(service, running), service.vault)
+    assert await service.store.run(transitions.update_claimed, running.id, running.fence, {"remote": {}} | sealed)
+    return [row.id for row in made]
+
+
+async def secrets_of(service: Service, row: TaskExecution) -> RunSecrets:
+    kept = await service.store.read(secret_table.in_scope, row.server_id)
+    return run_secrets.of(row, kept, service.vault, begun=row.remote is not None)
+
+
+async def test_secrets_of_tasks_of_executions_and_registered_ones_are_sealed_anew(settings: Settings) -> None:
+    async with opened(settings) as service:
+        await add(service, 0)
+        ids = await with_secrets(service)
+        await secrets.rotate(settings)
+    async with opened(settings) as service:
+        assert len(master_keys.read(settings.data)) == 1
+        rows = await service.store.read(executions.by_ids, ids)
+        assert [(await secrets_of(service, row)).variables for row in rows] == [
+            {"A": "swordfish", "B": "herring-0815"} for _ in ids
+        ]
+        assert [each.sealed async for each in rotation.rewrap(service)][-1] == 0
+        keeper = local.context(service, (await users.add(service, name="k2", role=Role.ADMIN, password="long enough")))
+        later = await runs.run_task(keeper, RunTask(task_id=1))
+        assert (await secrets_of(service, later)).variables["A"] == "swordfish"
