@@ -7,7 +7,7 @@ import time
 import pytest
 
 from resolvers import passwords
-from resolvers.passwords import AT_ONCE, Passwords
+from resolvers.passwords import AT_ONCE, NO_PASSWORD, Passwords
 
 pytestmark = pytest.mark.anyio
 
@@ -47,8 +47,9 @@ async def test_a_user_that_is_not_there_is_hashed_for_all_the_same(monkeypatch: 
     keeper = Passwords()
     phc = await keeper.hash("correct horse")
     await keeper.matches("wrong", phc)
-    await keeper.matches("wrong", None)
-    assert verified == [phc.rsplit("$", 2)[0]] * 2
+    assert not await keeper.matches("wrong", None)
+    assert not await keeper.matches(NO_PASSWORD, NO_PASSWORD), "a user whom the identity provider vouches for"
+    assert verified == [phc.rsplit("$", 2)[0]] * 3
 
 
 async def test_no_more_than_two_are_hashed_at_once_and_the_loop_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
