@@ -117,7 +117,8 @@ async def test_connections_beyond_the_cap_are_closed_at_once_and_a_freed_place_i
             for reader, writer in ((first, one), (second, two)):
                 writer.write(GET)
                 await answer_of(reader)
-            async with connected(port) as (third, _):
+            async with connected(port) as (third, three):
+                three.write(GET)
                 assert await closed(third) == b""
         await until_served(port)
 
