@@ -10,8 +10,8 @@ from db import tasks as task_table
 from db.models import Task
 from db.secrets import SecretFilter
 from db.values import Reason, Role, State
-from resolvers import executions, secrets, tasks
-from resolvers.errors import CommandRefused, Conflict, Invalid, NotFound
+from resolvers import executions, grants, secrets, tasks
+from resolvers.errors import CommandRefused, Conflict, Forbidden, Invalid, NotFound
 from resolvers.inputs import NewSecret, RunTask, SecretVariable, TaskChange
 from resolvers.paging import PageRequest
 from runner import run_secrets
@@ -81,6 +81,25 @@ async def test_a_secret_of_one_server_is_for_its_runs_only(desk: Desk) -> None:
     task = (await desk.task(secret_env=[SecretVariable(name="A", secret="here")])).task
     with pytest.raises(NotFound, match="no secret here"):
         await tasks.update(desk.operator, task.id, TaskChange(server_id=other.id))
+
+
+async def test_who_has_a_grant_sees_the_names_for_their_servers_and_takes_no_other(either_desk: Desk) -> None:
+    desk = either_desk
+    other = await desk.server(name="another")
+    await register(desk, "here", server_id=1)
+    await register(desk, "there", server_id=other.id)
+    await register(desk, "everywhere")
+    nobody = desk.as_a(Role.NONE)
+    with pytest.raises(Forbidden):
+        await names(desk, Role.NONE)
+    await grants.give(desk.admin, desk.users[Role.NONE].id, 1, None, "operator")
+    assert await names(desk, Role.NONE) == await names(desk, Role.NONE, other.id) + ["here"] == ["everywhere", "here"]
+    for secret, server_id in (("there", 1), ("there", other.id)):
+        wanted = desk.command(server_id=server_id, secret_env=[SecretVariable(name="A", secret=secret)])
+        with pytest.raises(NotFound):
+            await executions.run_command(nobody, wanted)
+    run = await executions.run_command(nobody, desk.command(secret_env=[SecretVariable(name="A", secret="here")]))
+    assert await values(desk, run.id) == {"A": TAKEN}
 
 
 @pytest.mark.parametrize(

@@ -260,6 +260,17 @@ async def test_a_retry_runs_what_ran_even_if_the_task_was_changed(ledger: Ledger
     assert [run.command for run in await ledger.runs(task)] == ["true", "true"]
 
 
+async def test_a_retry_takes_the_secrets_that_the_task_has_by_then(ledger: Ledger) -> None:
+    task = await failed_run(ledger)
+    new = {"secret_env": {"A": None, "B": "taken"}, "sealed_env": {"A": "c2VhbGVk"}}
+    await ledger.change(task, **new)
+    await ledger.follow(71)
+    await ledger.follow(100)
+    first, second = await ledger.runs(task)
+    assert (first.secret_env, first.sealed_env) == ({}, None)
+    assert {"secret_env": second.secret_env, "sealed_env": second.sealed_env} == new
+
+
 @pytest.mark.parametrize(("change", "why"), [({"enabled": False}, "disabled"), ({"paused_at": at(75)}, "paused")])
 async def test_a_stopped_task_is_not_tried_again(ledger: Ledger, change: dict[str, Any], why: str) -> None:
     task = await failed_run(ledger)
