@@ -83,11 +83,12 @@ async def test_a_database_that_goes_away_within_a_request_is_unavailable_for_its
 
 
 async def test_a_database_that_is_away_is_told_over_a_socket_too(fresh: Running) -> None:
-    async with fresh.socket("viewer") as socket, fresh.socket(None) as late:
+    async with fresh.socket("viewer") as socket:
         await fresh.service.store.close()
         id = await socket.subscribe("{ me { name } }")
         message = await socket.receive()
         assert (message["id"], message["type"]) == (id, "error")
         assert message["payload"][0]["extensions"] == {"code": "UNAVAILABLE"}
-        await late.send(type="connection_init", payload=fresh.as_user("viewer"))
-        assert await late.closed() == (1013, "The database cannot be reached: try again shortly.")
+        async with fresh.socket(None) as late:
+            await late.send(type="connection_init", payload=fresh.as_user("viewer"))
+            assert await late.closed() == (1013, "The database cannot be reached: try again shortly.")
