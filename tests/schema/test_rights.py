@@ -7,11 +7,13 @@ from typing import Any
 import orjson
 import pytest
 
+from db import slots
 from db.models import User
 from db.values import Role
 from schema.engine import Answer
 from tests.schema import granted as world
 from tests.schema.granted import Granted, granted
+from tests.schema.rows import add_executions, moment
 from tests.schema.test_access import document, root_fields
 from tests.schema.walking import Visited, documents, fields_of_objects
 
@@ -121,6 +123,19 @@ async def outcome(granted: Granted, user: User, text: str) -> str:
 def extra(text: str) -> str:
     """Payloads tell mistakes in their errors."""
     return "errors { code }" if text.startswith("mutation") or "checkCommand" in text else ""
+
+
+async def test_what_has_moved_out_of_sight_is_a_number_and_nothing_more(granted: Granted) -> None:
+    """A slot of the shown task whose run was on the hidden server, and a run here of a task that is there now."""
+    moved = {"task_id": world.TASK, "server_id": granted.shown["server"]}
+    (run,) = await add_executions(granted.api, 1, **moved)
+    line = {"task_id": granted.shown["task"], "slot": moment(1), "outcome": "fired", "execution_id": world.MOVED}
+    await granted.api.service.store.run(slots.record, [line | {"decided_at": moment(1)}])
+    query = f"""{{ execution(id: "{run}") {{ taskId task {{ name }} }}
+        scheduleLedger(first: 1) {{ nodes {{ executionId execution {{ id }} }} }} }}"""
+    data: Any = (await granted.ask(granted.users[Role.ADMIN], query)).data
+    assert data["execution"] == {"taskId": str(world.TASK), "task": None}
+    assert data["scheduleLedger"]["nodes"] == [{"executionId": str(world.MOVED), "execution": None}]
 
 
 ROUTES = [
