@@ -43,7 +43,7 @@ class Pace:
 class Attachment:
     """A short run is over before it is worth while to be `following` it, or to have its time limit `guarded`.
 
-    `held`: we take no output for now. `since` is when it was opened, by the loop's clock.
+    `held`: we take no output for now, and do again since `resumed`. `since` is when it was opened, by the loop's clock.
     """
 
     wire: Wire
@@ -51,6 +51,7 @@ class Attachment:
     following: bool = False
     guarded: bool = False
     held: bool = False
+    resumed: float = 0.0
     since: float = field(default_factory=lambda: asyncio.get_running_loop().time())
     pace: Pace = field(default_factory=Pace)
 
@@ -78,7 +79,7 @@ class Attachment:
                 continue
             if word is not None:
                 self.say(word)
-            elif self.wire.missing == missing and not self.held:
+            elif self.wire.missing == missing and self._was_open_for(seconds):
                 break
         if self.wire.over is not None:
             await self.process.wait()
@@ -89,6 +90,9 @@ class Attachment:
         self.process.pause()
 
     def resume(self) -> None:
+        """Silence counts from now on."""
+        if self.held:
+            self.resumed = asyncio.get_running_loop().time()
         self.held = False
         self.process.resume()
 
@@ -125,6 +129,10 @@ class Attachment:
         """What cannot be written is not heard: the end of the channel tells."""
         with suppress(OSError):
             self.process.write(data)
+
+    def _was_open_for(self, seconds: float) -> bool:
+        """Whether we took what came, for so long."""
+        return not self.held and asyncio.get_running_loop().time() - self.resumed >= seconds
 
     async def _looked(self) -> None:
         await self.wire.until(lambda: self._has_ended or self.wire.look is not None, STOP_SECONDS)

@@ -154,11 +154,8 @@ async def test_a_home_that_cannot_be_written_gives_way_to_another_folder(runs: R
     assert await attachment.clear(keep=False)
 
 
-async def test_output_that_is_held_back_by_us_is_not_taken_for_lost(
-    runs: Runs, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_output_that_is_held_back_by_us_is_not_taken_for_lost(runs: Runs) -> None:
     """The end is told while most of the output is still under way."""
-    monkeypatch.setattr(attachment, "QUIET_SECONDS", 0.2)
     size = 60_000_000
     run = runs(f"echo up; sleep 0.2; head -c {size} /dev/zero", cap=size + 100)
     attached = await run.attach()
@@ -168,7 +165,7 @@ async def test_output_that_is_held_back_by_us_is_not_taken_for_lost(
     if wire.missing == 0:
         pytest.skip("all of it came before its end was told, as it may where output is polled")
     attached.pause()
-    await asyncio.sleep(0.6)
+    await asyncio.sleep(2 * attachment.QUIET_SECONDS)
     assert not reading.done()
     attached.resume()
     await reading
