@@ -125,6 +125,8 @@ async def update(ctx: Context, id: int, change: TaskChange) -> Task:
     """What is given. What follows from it and from the rest of the task is worked out on the task as it then is."""
     right = await rights.need(ctx, Role.OPERATOR)
     given_values = rules.apply(given(change), RULES)
+    if "server_id" in given_values:  # before its policy has a say
+        await rights.check(ctx, right, given_values["server_id"], missing(given_values["server_id"]))
     for _ in range(MOST_TRIES):
         current = await changeable(ctx, right, id)
         values = given_values | changed_limits(ctx, current, given_values) | changed_secrets(ctx, current, given_values)

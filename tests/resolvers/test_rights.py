@@ -89,6 +89,8 @@ async def test_a_task_moves_only_between_servers_that_one_may_run_on(granting: G
     with pytest.raises(NotFound) as caught:
         await tasks.update(granting.ctx, granting.there.task.id, moved)
     assert caught.value.field == ("server_id",)
+    with pytest.raises(NotFound):  # not what the policies there would say of it
+        await tasks.update(granting.ctx, granting.there.task.id, TaskChange(server_id=1, command="sudo reboot"))
     await granting.grant(Role.VIEWER, granting.here)
     with pytest.raises(Forbidden):
         await tasks.update(granting.ctx, granting.there.task.id, moved)
