@@ -3,7 +3,7 @@
 python3 run.py [--once]              the demo: service, SSH target and one run, all on this machine
 python3 run.py test [PYTEST ARGS]    the tests
 python3 run.py faults|soak|browser   the slow tests of that name, in full
-python3 run.py COMMAND ...           any sshcast command, such as serve, run or token
+python3 run.py COMMAND ...           any sshcast command: serve, run, token, user, server … (COMMAND --help says more)
 """
 
 import hashlib
@@ -27,6 +27,8 @@ class StepFailed(Exception):
 
 
 def main(args):
+    if args and args[0] in ("-h", "--help"):
+        return print(__doc__)
     if sys.version_info < (3, 11):
         return f"sshcast needs Python 3.11 or newer, and this is {sys.version.split()[0]}: use a newer python3."
     tests = bool(args) and args[0] in ("test", *SLOW)

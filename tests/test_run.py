@@ -70,6 +70,14 @@ def test_what_it_is_asked_decides_what_it_runs_and_installs(
     assert locks == ["requirements-dev.txt" if "pytest" in ran else "requirements.txt"]
 
 
+def test_help_needs_no_set_up(copy: Path) -> None:
+    for word in ("-h", "--help"):
+        done = subprocess.run([sys.executable, copy / "run.py", word], capture_output=True, text=True, timeout=30)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "python3 run.py test" in done.stdout
+    assert not (copy / ".venv").exists()
+
+
 def test_what_a_stamp_says_is_done_is_not_done_again(script: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     steps: list[str] = []
 
