@@ -1,6 +1,7 @@
 """The playground: GraphiQL where `sshcast web fetch` has brought it, else our own small query runner. No CDN."""
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,13 @@ class Playground:
 
 async def examples(request: Request) -> Response:
     """Every file of graphql_examples/, with its variables and what it is for."""
-    return Response(orjson.dumps(read_examples()), media_type="application/json", headers=headers(CSP))
+    return Response(examples_as_json(), media_type="application/json", headers=headers(CSP))
+
+
+@cache
+def examples_as_json() -> bytes:
+    """Read once: anybody may ask for them, as often as they like."""
+    return orjson.dumps(read_examples())
 
 
 def read_examples() -> list[dict[str, Any]]:
