@@ -11,9 +11,11 @@ from functools import cache
 from pathlib import Path
 
 from db.values import Stream
-from runner import quoting
+from runner.connection import OnClosed, OnOutput
+from runner.handshake import AnsweredShell
 from runner.remote import program
 from runner.remote.attachment import Attachment
+from runner.remote.beginning import Beginning
 from runner.remote.program import Run, Want
 from runner.remote.wire import Wire
 from runner.ssh import Connection, connect
@@ -43,14 +45,28 @@ class Watch:
         return self
 
 
+@dataclass(frozen=True, slots=True)
+class OneConnection:
+    """See `runner.connection.Shells`: all on one connection, without a pool."""
+
+    connection: Connection
+
+    async def open_shell(self, *, on_output: OnOutput, on_closed: OnClosed | None = None) -> AnsweredShell:
+        shell = AnsweredShell(lambda exit: None)
+        await shell.begin(self.connection, 60.0)
+        shell.listen(on_output, on_closed)
+        return shell
+
+
 Way = Callable[[Connection, str], Awaitable[Watch]]
 
 
 async def attached(connection: Connection, command: str) -> Watch:
     watch = Watch()
-    line = quoting.command_line(command, env={}, working_dir=None)
-    process = await connection.start(line, on_output=watch.take, stdin=b"")
-    await process.wait()
+    beginning = Beginning(watch.take)
+    run = Run(spool=f"1-{secrets.token_hex(8)}.", script=command, env={}, output_limit=10**10)
+    text = program.attached(run, beginning.out_line, beginning.err_line)
+    await program.run(await OneConnection(connection).open_shell(on_output=beginning.feed), text)
     return watch.stop()
 
 
@@ -60,7 +76,7 @@ async def durable(connection: Connection, command: str) -> Watch:
     wire = Wire(watch.take, dict.fromkeys(Stream, 0))
     run = Run(spool=f"1-{secrets.token_hex(8)}.", script=command, env={}, output_limit=10**10)
     want = Want(how="start", nonce=wire.nonce, out=0, err=0, limit=300)
-    attachment = await Attachment.open(connection, program.attach(run, want), wire)
+    attachment = await Attachment.open(OneConnection(connection), program.attach(run, want), wire)
     await attachment.read(learn)
     assert wire.complete
     watch.stop()

@@ -44,7 +44,6 @@ def request_cancel(conn: Connection, id: int, at: datetime) -> Cancelled:
         "cancel_at": at,
         "end_time": at,
         "duration_ms": 0,
-        "verified_gone": True,
         "sealed_env": None,
     }
     if rows.change(conn, TaskExecution, values, executions.c.id == id, executions.c.state == State.PENDING):

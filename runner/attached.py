@@ -4,61 +4,101 @@ import asyncio
 import secrets
 from contextlib import suppress
 
-from db.values import Reason
+from db.values import Mode, Reason
 from runner import quoting
-from runner.execution import Drive
-from runner.outcome import Outcome, Stopped, ended, lost
+from runner.connection import ConnectFailed, Exit, Process, Shell, Shells
+from runner.execution import ABANDONED, Drive
+from runner.outcome import Outcome, Stopped, after_look, ended, failed, lost
 from runner.remote import program, verify
+from runner.remote.beginning import Beginning
+from runner.remote.program import Run
 from runner.sink import Valve
-from runner.ssh import ConnectFailed, Connection, Exit, Process
 from runner.stopping import until_ended
 
 GRACE_SECONDS = 3.0
 KILL_SECONDS = 2.0
+NOT_BEGUN = "Nothing was started: the target's shell ended before the command could begin. Look at the output."
 
 
-async def attached(drive: Drive, connection: Connection) -> Outcome:
-    row = drive.row
-    mark = f"{row.id}-{secrets.token_hex(8)}."
-    await drive.note({"remote": {"mark": mark}})
-    env, secret = {**row.env, "SSHCAST_SPOOL": mark}, drive.secrets.variables
-    line = quoting.command_line(row.command, env=env, working_dir=row.working_dir, fed=bool(secret))
-    stdin = program.fed(secret) if secret else b""
-    process = await connection.start(line, on_output=drive.sink.write, stdin=stdin)
-    drive.sink.valve = Valve(process.pause, process.resume)
-    ending = asyncio.create_task(process.wait(), name=f"exit of execution {row.id}")
+async def attached(drive: Drive, shells: Shells) -> Outcome:
+    """Raises ConnectFailed when nothing was started."""
+    if drive.is_abandoned:
+        return await end_abandoned(drive, shells)
+    beginning = Beginning(drive.sink.write)
+    shell = await shells.open_shell(on_output=beginning.feed)
+    mark = f"{drive.row.id}-{secrets.token_hex(8)}."
+    process = shell.process
+    ending = asyncio.create_task(process.wait(), name=f"exit of execution {drive.row.id}")
     try:
+        await drive.note({"mode": Mode.ATTACHED, "remote": {"mark": mark}})
+        drive.sink.valve = Valve(process.pause, process.resume)
+        if not start(drive, shell, mark, beginning):
+            return failed(Reason.START_FAILED, NOT_BEGUN)
         reason = await until_ended(
             ending, cancelled=drive.cancelled, sink=drive.sink, seconds=drive.row.timeout_seconds
         )
         if reason is None:
-            return finished(ending.result())
-        return await stop(process, connection, ending, reason, mark=mark, seconds=row.timeout_seconds)
+            return finished(drive, ending.result(), beginning)
+        return await stop(drive, shells, shell, ending, reason, mark=mark)
     finally:
         ending.cancel()
         await asyncio.wait([ending])
         await process.close()
 
 
-def finished(exit: Exit) -> Outcome:
-    return lost("the connection was lost during the run") if exit.lost else ended(exit.status, exit.signal)
+def start(drive: Drive, shell: Shell, mark: str, beginning: Beginning) -> bool:
+    """Have the shell become the command. False when it is gone, so that nothing was sent."""
+    row = drive.row
+    run = Run(
+        spool=mark,
+        script=quoting.script(row.command, row.working_dir),
+        env=row.env | drive.secrets.variables,
+        output_limit=row.output_limit,
+    )
+    try:
+        shell.process.write(program.attached(run, beginning.out_line, beginning.err_line))
+        shell.process.write_eof()
+    except OSError:
+        return False
+    return True
+
+
+def finished(drive: Drive, exit: Exit, beginning: Beginning) -> Outcome:
+    if exit.lost:
+        return lost("the connection was lost during the run")
+    if beginning.is_begun:
+        return ended(exit.status, exit.signal)
+    drive.keep_printed(beginning.printed)
+    return failed(Reason.START_FAILED, NOT_BEGUN)
+
+
+async def end_abandoned(drive: Drive, shells: Shells) -> Outcome:
+    """End what a service that stopped left running: nobody holds its time limit any more.
+
+    It is found by its mark alone: its pid may be another's by now.
+    """
+    mark = (drive.row.remote or {}).get("mark")
+    look = await looked(shells, mark) if mark is not None else verify.Look(None)
+    fate = "what was left of it was ended" if look.verified_gone else "what is left of it could not be found"
+    outcome = lost(ABANDONED if look.alive else f"{ABANDONED}, and {fate}")
+    return after_look(outcome, look.verified_gone, look.alive)
 
 
 async def stop(
-    process: Process, connection: Connection, ending: "asyncio.Task[Exit]", reason: Reason, *, mark: str, seconds: int
+    drive: Drive, shells: Shells, shell: Shell, ending: "asyncio.Task[Exit]", reason: Reason, *, mark: str
 ) -> Outcome:
-    """TERM, a grace and KILL, to the channel and to whatever carries the run's mark; and a look at what is left.
+    """TERM, a grace and KILL, to the channel and to what belongs to the run; and a look at what is left.
 
     A server need not heed a channel's signals (OpenSSH's does not for root), and what left the session gets none.
     """
-    process.resume()
-    signal(process, "TERM")
-    look = await looked(connection, mark)
+    shell.process.resume()
+    signal(shell.process, "TERM")
+    look = await looked(shells, mark, shell.pid)
     if look.verified_gone is None:
         await asyncio.wait([ending], timeout=GRACE_SECONDS)
-    signal(process, "KILL")
+    signal(shell.process, "KILL")
     await asyncio.wait([ending], timeout=KILL_SECONDS)
-    return Stopped(reason, look.verified_gone, look.alive).outcome(seconds)
+    return Stopped(reason, look.verified_gone, look.alive).outcome(drive.row.timeout_seconds)
 
 
 def signal(process: Process, name: str) -> None:
@@ -66,9 +106,9 @@ def signal(process: Process, name: str) -> None:
         process.signal(name)
 
 
-async def looked(connection: Connection, mark: str) -> verify.Look:
-    """What `verify` finds; nothing is known when the connection is gone by now."""
+async def looked(shells: Shells, mark: str, pid: str = "-") -> verify.Look:
+    """What `verify` finds; nothing is known when the server gives no shell for it."""
     try:
-        return await verify.end_marked(connection, mark)
+        return await verify.end_marked(shells, mark, pid)
     except ConnectFailed:
         return verify.Look(None)

@@ -1,12 +1,14 @@
 """From a claimed execution to a channel on its server: the attempts, the waits between them, and what ends both."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from runner.backoff import backoff
-from runner.connection import ChannelRefused, ConnectFailed, Connection, Endpoint
+from runner.connection import ConnectFailed, Endpoint, Shells
+from runner.handshake import unanswered
 from runner.pool import Pool
 
 
@@ -24,8 +26,8 @@ class Patience:
         return backoff(failures, base=self.first_pause / 2, most=self.longest_pause)
 
     def bears(self, error: ConnectFailed) -> bool:
-        """Whether to try again. Who tries any number of times also waits for a server that gives no channel now."""
-        return error.passing or (self.attempts is None and isinstance(error, ChannelRefused))
+        """Whether to try again. Who tries any number of times also waits for a server that gives no shell now."""
+        return error.passing or (self.attempts is None and error.reason == "START_FAILED")
 
 
 class CancelRequested(Exception):
@@ -39,23 +41,37 @@ class Overdue(Exception):
 @asynccontextmanager
 async def connected(
     pool: Pool, endpoint: Endpoint, *, patience: Patience, cancelled: asyncio.Event
-) -> AsyncIterator[Connection]:
-    """A connection with one channel kept free. Raises ConnectFailed, or CancelRequested as soon as that is asked."""
+) -> AsyncIterator[Shells]:
+    """A connection with a shell at hand. Raises ConnectFailed, or CancelRequested as soon as that is asked."""
     async with AsyncExitStack() as held:
         yield await attempts(pool, endpoint, patience=patience, cancelled=cancelled, held=held)
 
 
 async def attempts(
-    pool: Pool, endpoint: Endpoint, *, patience: Patience, cancelled: asyncio.Event, held: AsyncExitStack
-) -> Connection:
-    """Only failures that may pass are tried again: nothing was started yet, so a further attempt doubles nothing."""
+    pool: Pool,
+    endpoint: Endpoint,
+    *,
+    patience: Patience,
+    cancelled: asyncio.Event,
+    held: AsyncExitStack,
+    since: float = math.inf,
+) -> Shells:
+    """Only failures that may pass are tried again: nothing was started yet, so a further attempt doubles nothing.
+
+    `since`: when it was asked for, by the loop's clock.
+    """
     failures = 0
     last = ConnectFailed("UNREACHABLE", f"{endpoint.host} gave no connection within {patience.seconds:g} s (timeout).")
     try:
         async with unless(cancelled, seconds=patience.seconds):
             while True:
                 try:
-                    return await held.enter_async_context(pool.channel(endpoint))
+                    async with AsyncExitStack() as attempt:
+                        lease = await attempt.enter_async_context(pool.channel(endpoint))
+                        last = unanswered(pool.start_seconds)
+                        await lease.prepare(since)
+                        held.push_async_callback(attempt.pop_all().aclose)
+                        return lease
                 except ConnectFailed as error:
                     failures += 1
                     last = tried(error, failures)
@@ -67,8 +83,7 @@ async def attempts(
 
 
 def tried(error: ConnectFailed, times: int) -> ConnectFailed:
-    detail = error.detail if times == 1 else f"{error.detail} Tried {times} times."
-    return ConnectFailed(error.reason, detail, passing=error.passing)
+    return error.renew(error.detail if times == 1 else f"{error.detail} Tried {times} times.")
 
 
 @asynccontextmanager

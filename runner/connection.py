@@ -7,7 +7,12 @@ from typing import Literal, Protocol
 OnOutput = Callable[[str, bytes], None]
 """Takes the stream, `stdout` or `stderr`, and bytes of it, in the order in which they came."""
 
-FailedReason = Literal["UNREACHABLE", "AUTH_FAILED", "HOST_KEY_UNKNOWN", "HOST_KEY_CHANGED"]
+OnClosed = Callable[["Exit"], None]
+
+FailedReason = Literal["UNREACHABLE", "AUTH_FAILED", "HOST_KEY_UNKNOWN", "HOST_KEY_CHANGED", "START_FAILED"]
+
+Printed = tuple[tuple[str, bytes], ...]
+"""Bytes of the streams `stdout` and `stderr`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,21 +63,26 @@ class Exit:
 class ConnectFailed(Exception):
     """No command was started. `detail` is a sentence for people: what failed, and what to do.
 
-    `passing`: the same attempt may succeed a little later.
+    `passing`: the same attempt may succeed a little later. `printed`: what the server's side said instead of starting.
     """
 
-    def __init__(self, reason: FailedReason, detail: str, *, passing: bool = False) -> None:
+    def __init__(self, reason: FailedReason, detail: str, *, passing: bool = False, printed: Printed = ()) -> None:
         super().__init__(f"{reason}: {detail}")
         self.reason: FailedReason = reason
         self.detail = detail
         self.passing = passing
+        self.printed = printed
+
+    def renew(self, detail: str | None = None) -> "ConnectFailed":
+        """The same for one more who hears of it: a traceback grows with each raise."""
+        return ConnectFailed(self.reason, detail or self.detail, passing=self.passing, printed=self.printed)
 
 
 class ChannelRefused(ConnectFailed):
-    """This connection opens no further channel: the server said no, or the connection is gone."""
+    """This connection opens no further channel, or closes it at once: another one may do."""
 
-    def __init__(self, detail: str) -> None:
-        super().__init__("UNREACHABLE", detail)
+    def __init__(self, detail: str, *, passing: bool = False, printed: Printed = ()) -> None:
+        super().__init__("START_FAILED", detail, passing=passing, printed=printed)
 
 
 class BadCredential(ValueError):
@@ -110,8 +120,11 @@ class Process(Protocol):
     def signal(self, name: str) -> None:
         """Ask the server to send a signal (`TERM` or `SIGTERM`). It may not: look afterwards."""
 
+    def abort(self) -> None:
+        """Give the channel up now, whatever the command does."""
+
     async def close(self) -> None:
-        """Give the channel up, whatever the command does. May be called again."""
+        """Give the channel up, and wait until the server has. May be called again."""
 
 
 class Connection(Protocol):
@@ -126,7 +139,7 @@ class Connection(Protocol):
         command: str,
         *,
         on_output: OnOutput,
-        on_closed: Callable[[Exit], None] | None = None,
+        on_closed: OnClosed | None = None,
         stdin: bytes | None = None,
     ) -> Process:
         """Start `command`, one opaque string that the account's shell reads.
@@ -137,3 +150,21 @@ class Connection(Protocol):
         """
 
     async def close(self) -> None: ...
+
+
+class Shell(Protocol):
+    """A shell of ours on the target that has answered, and reads a program from `process`'s stdin."""
+
+    @property
+    def process(self) -> Process: ...
+
+    @property
+    def pid(self) -> str:
+        """Of the shell, and of whatever it becomes by `exec`; `-` where that is not known."""
+
+
+class Shells(Protocol):
+    """Something that gives shells on one server."""
+
+    async def open_shell(self, *, on_output: OnOutput, on_closed: OnClosed | None = None) -> Shell:
+        """A shell that has answered and has been sent nothing yet. Raises ConnectFailed: nothing was started."""

@@ -10,8 +10,9 @@ import structlog
 from db import claims, runners, transitions
 from db.models import TaskExecution
 from runner.bus import CANCELS, EXECUTIONS, PENDING, Bus, execution_address
-from runner.execution import Drive, Parts, Way
+from runner.execution import Drive, Way
 from runner.loop import Loop
+from runner.parts import Parts
 
 log = structlog.get_logger()
 

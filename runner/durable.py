@@ -10,18 +10,18 @@ from functools import partial
 
 import structlog
 
-from db.values import Mode, Reason, State
+from db.values import Reason, State
 from runner.attached import attached, looked
 from runner.backoff import backoff
+from runner.connection import ConnectFailed, Shells
 from runner.execution import Drive
-from runner.outcome import Outcome, Stopped, ended, lost
+from runner.outcome import Outcome, Stopped, after_look, ended, failed, lost
 from runner.remote import program
 from runner.remote.attachment import STOP_SECONDS, Attachment
 from runner.remote.verify import Look
-from runner.remote.wire import Record
+from runner.remote.wire import Record, Wire
 from runner.sink import Valve
 from runner.spooled import Spooled
-from runner.ssh import ConnectFailed, Connection
 from runner.stopping import until_ended
 
 log = structlog.get_logger()
@@ -37,14 +37,21 @@ LOST = {
     "unidentified": "what was to record the run on the target died at its start",
 }
 NO_FOLDER = "ran attached to its connection: no folder on the target could be written"
-NO_SHELL = "ran attached to its connection: the account's login shell did not run sh"
+NO_SHELL = "ran attached to its connection: the target's shell ended before it could make a folder for the run"
+NO_START = (
+    "Nothing was started: a shell answered, but the run could not begin there. "
+    "Look whether the account may start processes, and whether its home can be used."
+)
+NO_PROGRAM = "ran attached to its connection: the target has no {names}"
 FULL = "the disk of the target was full: what the command wrote after this output is lost"
+LEFT = "a process that it left running still holds its output: what that writes after the first second is not kept"
+INCOMPLETE = {"full": FULL, "left": LEFT, "cut": LEFT}
 
 
-async def durable(drive: Drive, connection: Connection) -> Outcome:
+async def durable(drive: Drive, shells: Shells) -> Outcome:
     spooled = await Spooled.begin(drive)
     drive.afterwards = partial(tidied, spooled)
-    outcome = await attempted(spooled, connection)
+    outcome = await attempted(spooled, shells)
     while outcome is None:
         await asyncio.sleep(backoff(spooled.attempts - 1, base=0.1))
         async with drive.channel() as again:
@@ -52,10 +59,10 @@ async def durable(drive: Drive, connection: Connection) -> Outcome:
     return outcome
 
 
-async def attempted(spooled: Spooled, connection: Connection) -> Outcome | None:
+async def attempted(spooled: Spooled, shells: Shells) -> Outcome | None:
     """One attachment. None: the connection was cut, or the channel refused; attach again."""
     try:
-        attachment = await spooled.attach(connection)
+        attachment = await spooled.attach(shells)
     except ConnectFailed as error:
         spooled.drive.begun = spooled.maybe_begun
         if not spooled.bears(error):
@@ -65,7 +72,7 @@ async def attempted(spooled: Spooled, connection: Connection) -> Outcome | None:
     drive.sink.valve = Valve(attachment.pause, attachment.resume)
     try:
         await driven(spooled, attachment)
-        return await outcome_of(spooled, attachment, connection)
+        return await outcome_of(spooled, attachment, shells)
     finally:
         drive.sink.valve = None
 
@@ -89,74 +96,79 @@ async def driven(spooled: Spooled, attachment: Attachment) -> None:
         await asyncio.wait([reading])
 
 
-async def outcome_of(spooled: Spooled, attachment: Attachment, connection: Connection) -> Outcome | None:
+async def outcome_of(spooled: Spooled, attachment: Attachment, shells: Shells) -> Outcome | None:
     """What the reading came to; None when it was cut short."""
     wire, record = attachment.wire, attachment.wire.record
     await spooled.learn(wire, following=False)
     if wire.refusal == "never":
-        return never_started()
+        return failed(Reason.START_FAILED, NO_START) if spooled.start_failed else never_started()
     if wire.refusal == "none" or spooled.is_dumb(wire):
-        return await fallen_back(spooled, connection, NO_FOLDER if wire.refusal == "none" else NO_SHELL)
+        return await fallen_back(spooled, shells, no_spool(wire) if wire.refusal == "none" else NO_SHELL)
+    if spooled.fails_to_start(wire):
+        return failed(Reason.START_FAILED, NO_START) if spooled.is_given_up else None
     if record is not None and wire.complete:
-        return await recorded(spooled, attachment, connection, record)
+        return await recorded(spooled, attachment, shells, record)
     if wire.refusal == "lost":
-        return await given_up(spooled, attachment, connection, wire.lost)
+        return await given_up(spooled, attachment, shells, wire.lost)
     if spooled.asked is not None and wire.over is None:
-        return await stopped(spooled, attachment, connection, spooled.asked)
+        return await stopped(spooled, attachment, shells, spooled.asked)
     if wire.is_unidentified:
-        return await given_up(spooled, attachment, connection, "unidentified")
+        return await given_up(spooled, attachment, shells, "unidentified")
     if record is not None and not wire.is_cut and spooled.read_short():
         return lost(f"{wire.missing} bytes of its output are gone from the target")
     return None
 
 
-async def recorded(spooled: Spooled, attachment: Attachment, connection: Connection, record: Record) -> Outcome:
+async def recorded(spooled: Spooled, attachment: Attachment, shells: Shells, record: Record) -> Outcome:
     """The end as the target recorded it, and all of the output has come."""
     spooled.is_clean = True
     reason = REASONS.get(record.why)
     if reason is not None:
-        return await stopped(spooled, attachment, connection, reason)
+        return await stopped(spooled, attachment, shells, reason)
     outcome = ended(record.status, None)
-    if record.why == "full":
-        spooled.drive.sink.truncated = True
-        return replace(outcome, message=FULL)
-    return outcome
+    sink = spooled.drive.sink
+    sink.truncated = sink.truncated or record.why in ("full", "cut") or attachment.wire.exceeds(record)
+    return replace(outcome, message=INCOMPLETE[record.why]) if record.why in INCOMPLETE else outcome
 
 
-async def stopped(spooled: Spooled, attachment: Attachment, connection: Connection, reason: Reason) -> Outcome:
+def no_spool(wire: Wire) -> str:
+    """Why no run can go on there by itself."""
+    return NO_PROGRAM.format(names=", ".join(wire.lacks)) if wire.lacks else NO_FOLDER
+
+
+async def stopped(spooled: Spooled, attachment: Attachment, shells: Shells, reason: Reason) -> Outcome:
     sink = spooled.drive.sink
     sink.truncated = sink.truncated or reason is Reason.OUTPUT_LIMIT
-    look = await whatever_is_left(spooled, attachment, connection)
+    look = await whatever_is_left(spooled, attachment, shells)
     return Stopped(reason, look.verified_gone, look.alive).outcome(spooled.drive.row.timeout_seconds)
 
 
-async def given_up(spooled: Spooled, attachment: Attachment, connection: Connection, why: str) -> Outcome:
+async def given_up(spooled: Spooled, attachment: Attachment, shells: Shells, why: str) -> Outcome:
     """Nobody watches over what is left of it by now, so that is ended."""
     outcome = lost(LOST.get(why, why))
-    look = await whatever_is_left(spooled, attachment, connection)
-    alive = f"; still alive on the target: pids {', '.join(map(str, look.alive))}" if look.alive else ""
-    return replace(outcome, verified_gone=look.verified_gone, message=f"{outcome.message}{alive}")
+    look = await whatever_is_left(spooled, attachment, shells)
+    return after_look(outcome, look.verified_gone, look.alive)
 
 
-async def whatever_is_left(spooled: Spooled, attachment: Attachment, connection: Connection) -> Look:
+async def whatever_is_left(spooled: Spooled, attachment: Attachment, shells: Shells) -> Look:
     """Look for what of the run still lives, also in sessions of its own, and end that."""
-    return await attachment.finish() or await looked(connection, spooled.run.spool)
+    return await attachment.finish() or await looked(shells, spooled.run.spool)
 
 
 def never_started() -> Outcome:
-    return Outcome(
-        state=State.CANCELLED, reason=Reason.CANCELLED, message="cancelled before it started", verified_gone=True
-    )
+    return Outcome(state=State.CANCELLED, reason=Reason.CANCELLED, message="cancelled before it started")
 
 
-async def fallen_back(spooled: Spooled, connection: Connection, why: str) -> Outcome:
+async def fallen_back(spooled: Spooled, shells: Shells, why: str) -> Outcome:
     """Nothing was started, and no spool can be: run it attached, and say so."""
     drive = spooled.drive
     drive.afterwards = None
     if drive.cancelled.is_set():
         return never_started()
-    await drive.note({"mode": Mode.ATTACHED})
-    outcome = await attached(drive, connection)
+    try:
+        outcome = await attached(drive, shells)
+    except ConnectFailed as error:
+        outcome = drive.not_started(error)
     return replace(outcome, message=f"{outcome.message}; {why}" if outcome.message else why)
 
 
@@ -175,8 +187,7 @@ async def clear(spooled: Spooled) -> None:
     if target is None:
         return
     try:
-        async with asyncio.timeout(CLEAR_SECONDS), spooled.drive.parts.pool.channel(target) as connection:
-            process = await connection.start(program.SHELL, on_output=lambda stream, data: None, stdin=text)
-            await process.wait()
+        async with asyncio.timeout(CLEAR_SECONDS), spooled.drive.parts.pool.channel(target) as shells:
+            await program.run(await shells.open_shell(on_output=lambda stream, data: None), text)
     except (ConnectFailed, TimeoutError, OSError) as error:
         log.info("a spool is left to be swept", execution=spooled.drive.row.id, cause=str(error))

@@ -8,7 +8,6 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from functools import partial
 from typing import Any, Protocol
 
@@ -16,24 +15,20 @@ import structlog
 
 from db import transitions
 from db.models import TaskExecution
-from db.store import Store
 from db.values import Mode, Reason, State, Stream
 from runner import endpoint, launching, run_secrets
-from runner.bus import EXECUTIONS, PENDING, Bus, execution_address
+from runner.bus import EXECUTIONS, PENDING, execution_address
 from runner.connecting import CancelRequested, Overdue, Patience, attempts, unless
+from runner.connection import ConnectFailed, Endpoint, Printed, Shells
 from runner.launching import Look
 from runner.outcome import Outcome, Stopped, failed, lost
-from runner.output import OutputWriter
+from runner.parts import Parts
 from runner.permission import NOT_ALLOWED
 from runner.persistence import insist
-from runner.policy import Policy
-from runner.pool import Pool
 from runner.ruling import Ruling
 from runner.run_secrets import RunSecrets, SecretMissing
 from runner.sink import Sink
-from runner.ssh import ConnectFailed, Connection, Endpoint
-from runner.sweeping import Sweeper
-from runner.vault import Vault, VaultError
+from runner.vault import VaultError
 from runner.veil import veil_of
 
 log = structlog.get_logger()
@@ -41,27 +36,13 @@ log = structlog.get_logger()
 BEYOND_LIMIT_SECONDS = 600.0
 STOP_SECONDS = 60.0
 LAST_TRY = Patience(attempts=None, seconds=30.0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
-    """What driving needs; passed in, so that a test can give its own."""
-
-    store: Store
-    bus: Bus
-    pool: Pool
-    writer: OutputWriter
-    vault: Vault
-    policy: Policy
-    clock: Callable[[], datetime]
-    patience: Patience = field(default_factory=Patience)
-    sweeper: Sweeper = field(default_factory=Sweeper)
+ABANDONED = "sshcast stopped while this attached run was going on"
 
 
 class Way(Protocol):
     """One way of running a command over a connection: durable or attached."""
 
-    async def __call__(self, drive: "Drive", connection: Connection) -> Outcome: ...
+    async def __call__(self, drive: "Drive", shells: Shells) -> Outcome: ...
 
 
 class TakenOver(Exception):
@@ -119,6 +100,11 @@ class Drive:
         """Whether another runner could go on where we are: nothing runs yet, or what runs does not hang on us."""
         return not self.ending and (not self.begun or self.mode == Mode.DURABLE)
 
+    @property
+    def is_abandoned(self) -> bool:
+        """It ran attached to a service that is gone, and hangs on nobody by now."""
+        return self.row.mode == Mode.ATTACHED and self.row.remote is not None
+
     async def run(self) -> None:
         """Drive to the end. Every failure ends in a recorded reason; none leaves the row RUNNING."""
         try:
@@ -156,17 +142,26 @@ class Drive:
         return noted
 
     @asynccontextmanager
-    async def channel(self) -> AsyncIterator[Connection]:
-        """A connection to the server, tried for as long as is sensible at this stage.
+    async def channel(self) -> AsyncIterator[Shells]:
+        """A connection to the server with a shell that has answered, tried for as long as is sensible at this stage.
 
         Raises ConnectFailed; before the start, also CancelRequested.
         """
         async with AsyncExitStack() as held:
-            connection = await self._reach(held)
+            shells = await self._reach(held)
             if self.when_reached is not None:
                 self.when_reached()
             self.reached = True
-            yield connection
+            yield shells
+
+    def not_started(self, error: ConnectFailed) -> Outcome:
+        """Nothing was: what was printed instead is kept as its output."""
+        self.keep_printed(error.printed)
+        return failed(Reason(error.reason), error.detail)
+
+    def keep_printed(self, printed: Printed) -> None:
+        for stream, data in printed:
+            self.sink.write(stream, data)
 
     async def _outcome(self) -> Outcome:
         """How it ended. A failure of ours after the start leaves the command's end unknown, and says so."""
@@ -177,7 +172,6 @@ class Drive:
                 state=State.CANCELLED,
                 reason=Reason.CANCELLED,
                 message="cancelled before it started",
-                verified_gone=True,
             )
         except ConnectFailed as error:
             outcome = self._unreached(error)
@@ -196,8 +190,6 @@ class Drive:
         server = seen.server
         if not self.begun and (refusal := await self._refusal(seen)):
             return refusal
-        if self.begun and self.mode == Mode.ATTACHED:
-            return lost("sshcast stopped while this attached run was going on")
         if server is None:
             return lost("the server was deleted while the command ran")
         try:
@@ -211,18 +203,18 @@ class Drive:
             return lost(str(error)) if self.begun else failed(Reason.START_FAILED, str(error))
         self.offsets = self.sink.hide(veil_of(self.secrets.hidden) if self.secrets.hidden else None)
         self.mode = self.mode or server.run_mode
-        async with self.channel() as connection, AsyncExitStack() as held:
+        async with self.channel() as shells, AsyncExitStack() as held:
             if not self.begun:
                 async with unless(self.cancelled):
                     await held.enter_async_context(self.room)
-            return await self._run(connection)
+            return await self._run(shells)
 
-    async def _run(self, connection: Connection) -> Outcome:
+    async def _run(self, shells: Shells) -> Outcome:
         """Stopping is bounded too: a target that hangs must not leave the run without an end."""
         beyond = STOP_SECONDS if self.mode == Mode.ATTACHED else BEYOND_LIMIT_SECONDS
         try:
             async with unless(self.cancelled, seconds=self.row.timeout_seconds + beyond, grace=STOP_SECONDS):
-                return await self.ways[self.mode or Mode.ATTACHED](self, connection)
+                return await self.ways[self.mode or Mode.ATTACHED](self, shells)
         except CancelRequested:
             return Stopped(Reason.CANCELLED, None).outcome(self.row.timeout_seconds)
         except Overdue:
@@ -244,12 +236,16 @@ class Drive:
             await self.note(news)
         return None
 
-    async def _reach(self, held: AsyncExitStack) -> Connection:
+    async def _reach(self, held: AsyncExitStack) -> Shells:
         if self.target is None:
             raise ValueError("the server is not known yet")
         reach = partial(attempts, self.parts.pool, self.target, held=held)
         if not self.begun:
-            return await reach(patience=self.parts.patience, cancelled=self.cancelled)
+            age = (self.parts.clock() - self.row.created_at).total_seconds()
+            since = asyncio.get_running_loop().time() - age
+            return await reach(patience=self.parts.patience, cancelled=self.cancelled, since=since)
+        if self.mode == Mode.ATTACHED:
+            return await reach(patience=LAST_TRY, cancelled=asyncio.Event())
         try:
             seconds = self.row.timeout_seconds + BEYOND_LIMIT_SECONDS
             return await reach(patience=Patience(attempts=None, seconds=seconds), cancelled=self.cancelled)
@@ -257,8 +253,10 @@ class Drive:
             return await reach(patience=LAST_TRY, cancelled=asyncio.Event())
 
     def _unreached(self, error: ConnectFailed) -> Outcome:
-        if not self.begun or self.mode == Mode.ATTACHED:
-            return failed(Reason(error.reason), error.detail)
+        if not self.begun:
+            return self.not_started(error)
+        if self.mode == Mode.ATTACHED:
+            return lost(f"{ABANDONED}, and what is left of it could not be ended ({error.detail})")
         if self.cancelled.is_set():
             return Stopped(Reason.CANCELLED, None).outcome(self.row.timeout_seconds)
         return lost(f"its server could not be reached again ({error.detail})")

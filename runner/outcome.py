@@ -1,6 +1,6 @@
 """How a run ended, as it goes into its record."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from db.values import Reason, State
@@ -10,7 +10,10 @@ SIGNAL_LENGTH = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """A final state, why, and what is known of the command's end. `message` is for people."""
+    """A final state, why, and what is known of the command's end. `message` is for people.
+
+    `verified_gone` is None unless somebody looked whether anything of the run still lives.
+    """
 
     state: State
     reason: Reason
@@ -43,7 +46,7 @@ def ended(status: int | None, signal: str | None) -> Outcome:
         return lost("the connection closed without an exit status")
     state = State.SUCCESS if status == 0 else State.FAILED
     signed = status - 2**32 if status >= 2**31 else status
-    return Outcome(state=state, reason=Reason.EXIT_STATUS, exit_code=signed, verified_gone=True)
+    return Outcome(state=state, reason=Reason.EXIT_STATUS, exit_code=signed)
 
 
 def failed(reason: Reason, message: str) -> Outcome:
@@ -53,6 +56,15 @@ def failed(reason: Reason, message: str) -> Outcome:
 def lost(message: str) -> Outcome:
     """What happened on the target is unknown, and said to be."""
     return failed(Reason.LOST, f"{message}: whether the command finished is unknown")
+
+
+def after_look(outcome: Outcome, gone: bool | None, alive: tuple[int, ...]) -> Outcome:
+    """The same, with what a look at its target found."""
+    return replace(outcome, verified_gone=gone, message=f"{outcome.message}{_name_alive(alive)}")
+
+
+def _name_alive(alive: tuple[int, ...]) -> str:
+    return f"; still alive on the target: pids {', '.join(map(str, alive))}" if alive else ""
 
 
 @dataclass(frozen=True, slots=True)

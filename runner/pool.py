@@ -5,81 +5,36 @@ An endpoint is its fields: with another key, credential or host it is another on
 """
 
 import asyncio
+import math
 import time
-from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
 from functools import partial
 
-from runner.connection import ChannelRefused, ConnectFailed, Connection, Endpoint, Exit, OnOutput, Process
+from runner.connection import ChannelRefused, ConnectFailed, Connection, Endpoint, Exit, OnClosed, OnOutput
+from runner.handshake import AnsweredShell, NoAnswer
+from runner.pooled import Group, Pooled, Slot
+from runner.session_gate import SessionGate
 
 Connect = Callable[[Endpoint], Awaitable[Connection]]
 Clock = Callable[[], float]
 
 
-@dataclass(slots=True, eq=False)
-class Pooled:
-    """A connection, how many channels it may carry, and how many are promised."""
-
-    connection: Connection
-    limit: int
-    in_use: int = 0
-    opened: int = 0
-    idle_since: float = 0.0
-
-    @property
-    def has_room(self) -> bool:
-        return self.connection.is_alive and self.in_use < self.limit
-
-    @property
-    def refuses_all(self) -> bool:
-        """Asked of a connection that refused a channel: it opened none, and nobody still asks for one."""
-        return self.opened == 0 and self.in_use == 0
-
-
-@dataclass(slots=True, eq=False)
-class Slot:
-    """One channel promised on a connection, until it is freed."""
-
-    pooled: Pooled
-    release: Callable[[Pooled], None]
-    freed: bool = False
-
-    def free(self, *, full: bool = False) -> None:
-        """May be called again. `full`: the server refused this channel, so the connection carries fewer."""
-        if self.freed:
-            return
-        self.freed = True
-        if full:
-            self.pooled.limit = min(self.pooled.limit, self.pooled.in_use - 1)
-        self.release(self.pooled)
-
-
-@dataclass(slots=True, eq=False)
-class Group:
-    """What belongs to one endpoint. `waiting` is served first come, first served."""
-
-    endpoint: Endpoint
-    connections: list[Pooled] = field(default_factory=list)
-    waiting: deque["asyncio.Future[Slot]"] = field(default_factory=deque)
-    attempt: "asyncio.Task[None] | None" = None
-
-    def room(self) -> Pooled | None:
-        return next((pooled for pooled in self.connections if pooled.has_room), None)
-
-    def next_waiter(self) -> "asyncio.Future[Slot] | None":
-        while self.waiting:
-            waiter = self.waiting.popleft()
-            if not waiter.done():
-                return waiter
-        return None
-
-
 class Pool:
-    """`connect` makes a connection or raises ConnectFailed; one unused for `idle_seconds` (of `clock`) is closed."""
+    """`connect` makes a connection or raises ConnectFailed; one unused for `idle_seconds` (of `clock`) is closed.
 
-    def __init__(self, connect: Connect, *, idle_seconds: float = 60.0, clock: Clock = time.monotonic) -> None:
+    `start_seconds`: how long a server may take from being asked for a session to the answer of a shell in it.
+    """
+
+    def __init__(
+        self,
+        connect: Connect,
+        *,
+        idle_seconds: float = 60.0,
+        start_seconds: float = 60.0,
+        clock: Clock = time.monotonic,
+    ) -> None:
+        self.start_seconds = start_seconds
         self._connect = connect
         self._idle_seconds = idle_seconds
         self._clock = clock
@@ -89,7 +44,7 @@ class Pool:
         self._closed = False
 
     @asynccontextmanager
-    async def channel(self, endpoint: Endpoint) -> AsyncIterator[Connection]:
+    async def channel(self, endpoint: Endpoint) -> AsyncIterator["Lease"]:
         """A connection with one channel kept free for us. Raises ConnectFailed."""
         lease = Lease(self, endpoint, await self.take(endpoint))
         try:
@@ -116,6 +71,10 @@ class Pool:
     def refuse(self, endpoint: Endpoint, error: ConnectFailed) -> None:
         """The server opens no channel at all: those who wait for a next connection need not try it."""
         self._fail(self._groups[endpoint], error)
+
+    def gate(self, endpoint: Endpoint) -> SessionGate:
+        """Where who holds a channel of that endpoint waits for leave to open a session."""
+        return self._groups[endpoint].gate
 
     async def sweep(self) -> None:
         """Close what has been idle for too long, and forget endpoints that nobody uses."""
@@ -184,7 +143,7 @@ class Pool:
     def _fail(self, group: Group, error: Exception) -> None:
         """All who waited for the same attempt hear of it now, not one time limit after the other."""
         while (waiter := group.next_waiter()) is not None:
-            waiter.set_exception(copy(error) if isinstance(error, ConnectFailed) else error)
+            waiter.set_exception(error.renew() if isinstance(error, ConnectFailed) else error)
 
     def _drop_dead(self, group: Group) -> None:
         for pooled in tuple(group.connections):
@@ -207,46 +166,48 @@ class Pool:
             await self.sweep()
 
 
-def copy(error: ConnectFailed) -> ConnectFailed:
-    """One for each who hears of it: a traceback grows with each raise."""
-    return ConnectFailed(error.reason, error.detail, passing=error.passing)
-
-
 class Lease:
-    """A Connection to its holder. While its own channel is taken, each further command gets one of its own.
+    """See `runner.connection.Shells`. While its own channel is taken, each further shell gets one of its own.
 
-    A command that certainly did not start is started on another connection, so a stale one is never noticed.
+    A shell that did not answer is asked for on another connection, where that may help: a stale one is never noticed.
     """
 
     def __init__(self, pool: Pool, endpoint: Endpoint, slot: Slot) -> None:
         self._pool = pool
         self._endpoint = endpoint
         self._spare: Slot | None = slot
+        self._ready: AnsweredShell | None = None
         self._over = False
 
-    @property
-    def is_alive(self) -> bool:
-        return not self._over
+    async def prepare(self, since: float = math.inf) -> None:
+        """Have the next shell at hand; it was wanted `since` then, by the loop's clock. Raises ConnectFailed."""
+        self._ready = await self._next_shell(since)
 
-    async def start(
-        self,
-        command: str,
-        *,
-        on_output: OnOutput,
-        on_closed: Callable[[Exit], None] | None = None,
-        stdin: bytes | None = None,
-    ) -> Process:
+    async def open_shell(self, *, on_output: OnOutput, on_closed: OnClosed | None = None) -> AnsweredShell:
+        shell = await self._next_shell()
+        shell.listen(on_output, on_closed)
+        return shell
+
+    async def close(self) -> None:
+        """Give the channel back. A command still running keeps its own until it ends."""
+        self._over = True
+        if self._ready is not None:
+            self._ready.process.abort()
+        if self._spare is not None:
+            self._spare.free()
+
+    async def _next_shell(self, since: float = math.inf) -> AnsweredShell:
+        shell, self._ready = self._ready, None
         stale = 0
-        while True:
-            slot = await self._next()
-            ended = partial(self._ended, slot, on_closed)
+        while shell is None or not shell.is_open:
+            slot = await self._next_slot()
             try:
-                process = await slot.pooled.connection.start(command, on_output=on_output, on_closed=ended, stdin=stdin)
+                shell = await self._begin(slot, since)
             except ChannelRefused as refused:
                 self._drop(slot, full=True)
                 stale += not slot.pooled.connection.is_alive
                 if slot.pooled.refuses_all and (slot.pooled.connection.is_alive or stale > 1):
-                    refused.passing = not slot.pooled.connection.is_alive
+                    refused.passing = refused.passing or not slot.pooled.connection.is_alive
                     self._pool.refuse(self._endpoint, refused)
                     raise
             except BaseException:
@@ -254,15 +215,23 @@ class Lease:
                 raise
             else:
                 slot.pooled.opened += 1
-                return process
+        return shell
 
-    async def close(self) -> None:
-        """Give the channel back. A command still running keeps its own until it ends."""
-        self._over = True
-        if self._spare is not None:
-            self._spare.free()
+    async def _begin(self, slot: Slot, since: float) -> AnsweredShell:
+        loop, gate = asyncio.get_running_loop(), self._pool.gate(self._endpoint)
+        deadline = loop.time() + self._pool.start_seconds
+        opening = await gate.enter(self._pool.start_seconds, since)
+        shell = AnsweredShell(partial(self._ended, slot))
+        try:
+            await shell.begin(slot.pooled.connection, deadline - loop.time())
+        except NoAnswer as error:
+            gate.fail(error)
+            raise
+        finally:
+            gate.settle(opening, answered=shell.is_answered)
+        return shell
 
-    async def _next(self) -> Slot:
+    async def _next_slot(self) -> Slot:
         slot, self._spare = self._spare, None
         if slot is not None and slot.pooled.connection.is_alive:
             return slot
@@ -275,10 +244,8 @@ class Lease:
         self._spare = None if self._spare is slot else self._spare
         slot.free(full=full)
 
-    def _ended(self, slot: Slot, on_closed: Callable[[Exit], None] | None, exit: Exit) -> None:
+    def _ended(self, slot: Slot, exit: Exit) -> None:
         if self._over or self._spare is not None or slot.freed:
             slot.free()
         else:
             self._spare = slot
-        if on_closed is not None:
-            on_closed(exit)

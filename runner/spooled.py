@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 from db.values import Mode, Reason, Stream
 from runner import quoting
+from runner.connection import ConnectFailed, Shells
 from runner.execution import Drive
 from runner.remote import program
 from runner.remote.attachment import Attachment
 from runner.remote.program import How, Run, Want
 from runner.remote.wire import Wire
-from runner.ssh import ChannelRefused, ConnectFailed, Connection
 
 MOST_FIRST_ATTEMPTS = 3
 MOST_SHORT_READINGS = 3
@@ -22,8 +22,9 @@ class Spooled:
 
     `began` is when it was first attempted, in seconds of the service's clock. `known`: it was started for certain, so
     that a spool which is gone means a lost run and never a first start. `fresh`: nobody attempted it before us.
-    `had`: bytes that we had before the last attempt. `short_readings`: how many in a row ended too early and brought
-    nothing. `is_clean`: it has ended, and its output is ours.
+    `failed_starts`: how many attempts did not come to a beginning, in a shell that had answered: what remains then is
+    to see that it never begins. `had`: bytes that we had before the last attempt. `short_readings`: how many in a row
+    ended too early and brought nothing. `is_clean`: it has ended, and its output is ours.
     """
 
     drive: Drive
@@ -40,6 +41,7 @@ class Spooled:
     short_readings: int = 0
     is_clean: bool = False
     attachment: Attachment | None = None
+    failed_starts: int = 0
 
     @classmethod
     async def begin(cls, drive: Drive) -> "Spooled":
@@ -78,7 +80,7 @@ class Spooled:
     def bears(self, error: ConnectFailed) -> bool:
         """Whether to try again. What runs on a target that gives no channel now is not lost for that."""
         if self.maybe_begun:
-            return error.passing or isinstance(error, ChannelRefused)
+            return error.passing or error.reason == Reason.START_FAILED
         return error.passing and self.attempts < MOST_FIRST_ATTEMPTS
 
     @property
@@ -86,9 +88,9 @@ class Spooled:
         """What was cancelled before it was started for certain is not to be started any more."""
         if self.known:
             return "known"
-        return "never" if self.drive.cancelled.is_set() else "start"
+        return "never" if self.drive.cancelled.is_set() or self.start_failed else "start"
 
-    async def attach(self, connection: Connection) -> Attachment:
+    async def attach(self, shells: Shells) -> Attachment:
         """Raises ConnectFailed when nothing was sent."""
         await self.let_go()
         self.attempts += 1
@@ -101,7 +103,7 @@ class Spooled:
             err=self.received[Stream.STDERR],
             limit=self.drive.row.timeout_seconds if self.is_first else max(1, round(self.seconds_left)),
         )
-        self.attachment = await Attachment.open(connection, program.attach(self.run, want), wire)
+        self.attachment = await Attachment.open(shells, program.attach(self.run, want), wire)
         self.sent = True
         return self.attachment
 
@@ -122,8 +124,26 @@ class Spooled:
         return self.short_readings >= MOST_SHORT_READINGS
 
     def is_dumb(self, wire: Wire) -> bool:
-        """The channel's shell ended without having read what we sent, so nothing was started."""
+        """The channel's shell ended before it could make a spool, so nothing was started."""
         return self.is_first and wire.place is None and wire.over is not None and wire.over.status is not None
+
+    def fails_to_start(self, wire: Wire) -> bool:
+        """The shell ended after it was to start the run and before the run told of itself, or did not get as far."""
+        if self.known or wire.refusal is not None or wire.identity is not None or wire.record is not None:
+            return False
+        is_over = wire.over is not None and wire.over.status is not None
+        has_failed = is_over if wire.place is not None and wire.place.fresh else wire.place is None and not wire.is_cut
+        self.failed_starts += has_failed
+        return has_failed
+
+    @property
+    def start_failed(self) -> bool:
+        return self.failed_starts > 0
+
+    @property
+    def is_given_up(self) -> bool:
+        """A second shell could not even see that it never begins."""
+        return self.failed_starts > 1
 
     async def cleared(self) -> bool:
         """Have the spool removed over the channel that is still there. Where a start may still be on its way in a

@@ -158,7 +158,7 @@ class SSHConnection:
         if isinstance(error, asyncssh.ChannelOpenError) and not process.is_ended and self.is_alive:
             process.abort()
             raise ConnectFailed(
-                "UNREACHABLE", "The server refused to run a command for this account. Check what sshd allows it."
+                "START_FAILED", "The server refused to run a command for this account. Check what sshd allows it."
             )
         process.abort()
 

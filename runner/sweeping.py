@@ -38,9 +38,8 @@ class Sweeper:
         if not self.is_due(target.server_id):
             return
         try:
-            async with asyncio.timeout(MOST_SECONDS), pool.channel(target) as connection:
-                process = await connection.start(program.SHELL, on_output=ignored, stdin=text())
-                await process.wait()
+            async with asyncio.timeout(MOST_SECONDS), pool.channel(target) as shells:
+                await program.run(await shells.open_shell(on_output=ignored), text())
         except (ConnectFailed, TimeoutError, OSError) as error:
             log.info("a server is not swept", server=target.server_id, cause=str(error))
 

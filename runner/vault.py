@@ -23,15 +23,18 @@ class VaultError(Exception):
 
 
 Keys = Mapping[str, bytes]
+Place = Mapping[str, str]
+"""The table, row and field that a sealed secret is bound to."""
 
 
 class Vault:
     """Seals with the key called `current`; opens with any of `keys` (name -> 32 bytes).
 
-    `renew` gives both again when they may have changed, so that a running service follows a rotation.
+    `renew` gives both again when they may have changed, so that a running service follows a rotation; None if they
+    cannot be looked at now, and then those that are known stay.
     """
 
-    def __init__(self, keys: Keys, current: str, *, renew: Callable[[], tuple[Keys, str]] | None = None) -> None:
+    def __init__(self, keys: Keys, current: str, *, renew: Callable[[], tuple[Keys, str] | None] | None = None) -> None:
         self._renew = renew
         self._take(keys, current)
 
@@ -51,6 +54,14 @@ class Vault:
             return AESGCM(data_key).decrypt(rest[:NONCE_BYTES], rest[NONCE_BYTES:], place)
         except (InvalidTag, ValueError):
             raise VaultError(UNOPENED) from None
+
+    def opens(self, blob: bytes, place: Place) -> bool:
+        """Whether a key at hand opens it, in this place."""
+        try:
+            self.open(blob, **place)
+        except VaultError:
+            return False
+        return True
 
     def is_current(self, blob: bytes) -> bool:
         """Whether the current key wraps it, so that a rotation may leave it."""
@@ -79,8 +90,9 @@ class Vault:
             raise VaultError(UNOPENED) from None
 
     def _look_again(self) -> None:
-        if self._renew is not None:
-            self._take(*self._renew())
+        found = None if self._renew is None else self._renew()
+        if found is not None:
+            self._take(*found)
 
     def _take(self, keys: Keys, current: str) -> None:
         if any(len(key) != KEY_BYTES for key in keys.values()) or current not in keys:

@@ -15,6 +15,8 @@ from typing import Any
 import asyncssh
 import pytest
 
+from runner.connection import Shells
+from runner.remote import program
 from runner.ssh import Connection, Credential, Endpoint, Exit
 from sshcast.demo_server import DemoServer, ensure_key
 
@@ -224,3 +226,10 @@ async def run(connection: Connection, command: str, *, stdin: bytes | None = b""
     output = Output()
     process = await connection.start(command, on_output=output, stdin=stdin)
     return await process.wait(), output
+
+
+async def run_in_shell(shells: Shells, command: str) -> tuple[Exit, Output]:
+    """The same by a shell that has answered."""
+    output = Output()
+    shell = await shells.open_shell(on_output=output)
+    return await program.run(shell, f"{command}\n".encode()), output

@@ -6,10 +6,13 @@
 #
 # A line that begins with the nonce is for the caller, wherever it stands in stdout:
 #   NONCE begin WAY POLLS P     from here on both streams are the command's; WAY is `fresh` or `attached`
-#   NONCE none | never          nothing was begun: no folder can be written; it never will be
+#   NONCE none NAMES            nothing was begun: these programs are missing; without NAMES no folder can be written
+#   NONCE never                 it was not begun, and never will be
 #   NONCE again                 somebody else begins it right now: attach again
 #   NONCE is PID START BOOT CHILD
-#   NONCE end STATUS OUT ERR WHY
+#   NONCE end STATUS OUT ERR WHY    WHY is `timeout`, `output` or `cancelled`: it was ended for that; `full`: the disk was;
+#                               `left`: what the command left running still held its output open a second after the
+#                               command; `cut`: and was still writing; else `-`
 #   NONCE lost WHY
 #   NONCE alive PIDS | unsure   after `stop` and `finish`
 # Words of the caller, a line each:
@@ -28,13 +31,34 @@ bases() {
 }
 present() { [ -O "$base" ] && [ -e "${p}go" ] && [ -O "${p}go" ]; }
 made() {
-    [ -d "$base" ] || mkdir -m 700 "$base" || [ -d "$base" ] || return
-    [ -O "$base" ] && [ ! -h "$base" ] || return
+    housed "$base" && pipes || return
     # Their blocks are taken now and overwritten later, so that a disk that fills up cannot keep the end from being told.
     for name in run stop end; do
         [ -s "$p$name" ] || printf '%127s\n' '' >>"$p$name" || { rm -f "$p"*; return 1; }
     done
     printf '' >>"${p}out" && printf '' >>"${p}err"
+}
+# The supervisor needs pipes that it can open by a name: those of /proc, or named ones, where the folder takes them.
+pipes() {
+    exec 6<<X
+x
+X
+    read -r x <&6
+    [ ! -p /proc/self/fd/6 ] || ! true 7>/proc/self/fd/6 || { exec 6<&-; return; }
+    exec 6<&-
+    command -v mkfifo >/dev/null || { lacks=mkfifo; return 1; }
+    mkfifo "${p}5" "${p}7"
+    [ -p "${p}5" ] && [ -p "${p}7" ]
+}
+# What would be missed only once the run goes on. `wc` tells sizes where /proc does not.
+equipped() {
+    count=
+    [ -r /proc/self/fdinfo/0 ] || count=wc
+    lacks=
+    for name in cat tail rm sleep mkdir $count ${polls:+dd}; do
+        command -v "$name" >/dev/null || lacks="$lacks $name"
+    done
+    [ -z "$lacks" ]
 }
 # Where a program is, for what has to be told apart or outlive a PATH of the command.
 placed() {
@@ -58,16 +82,20 @@ supervise() {
         "$script" </dev/null >&5 3<&- 5>&-
 }
 guard() {
-    if ended || [ ! -e "${p}run" ]; then return; fi
+    identified
+    if ended || { [ ! -e "${p}run" ] && ! alive; }; then return; fi
     w= s=
     read -r w s <"${p}watch" && lives "$w" "$s" && return
     ${session:+"$session"} /bin/sh -c "$spool$ending$watcher" sshcast "$p" "$id" "$limit" "$since" \
-        </dev/null >/dev/null 3<&- 4>&- 5>&- &
+        $pid $start $boot $child </dev/null >/dev/null 3<&- 4>&- 5>&- &
+    guarding=$!
 }
 follow() {
     [ -z "$following" ] || return
     following=1
+    identified
     [ "$way" = attached ] || took tails || return
+    [ -r "${p}out" ] && [ -r "${p}err" ] || return
     if [ -n "$polls" ]; then
         exec 6<"${p}out" 7<"${p}err"
         dd bs=1 count=0 skip="$out" <&6
@@ -131,12 +159,14 @@ finished() {
 }
 clear() {
     halt
+    # Who ended the run could not find its watcher.
+    [ -z "$guarding" ] || [ -e "${p}watch" ] || kill "$guarding"
     [ "$1" != keep ] || exec rm -f "$p"[!g]*
     exec rm -f "$p"*
 }
 halt() { [ -z "$tails" ] || kill $tails; }
 hear() {
-    following= tails= joined=
+    following= tails= joined= guarding=
     # Some servers end what a channel left, with a warning.
     trap leave HUP TERM
     if [ "$way" = fresh ]; then joined=1; else join; fi
@@ -173,8 +203,8 @@ main() {
         begin attached
     elif [ "$how" = known ]; then
         say lost vanished
-    elif ! bases made; then
-        say none
+    elif ! equipped || ! bases made; then
+        say none $lacks
     elif [ "$how" = never ] && took go; then
         put run 'never - - -'
         begin attached

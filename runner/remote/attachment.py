@@ -5,8 +5,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from runner.connection import Connection, Exit, Process
-from runner.remote import program
+from runner.connection import Exit, Process, Shells
 from runner.remote.verify import Look
 from runner.remote.wire import Place, Wire
 
@@ -56,15 +55,15 @@ class Attachment:
     pace: Pace = field(default_factory=Pace)
 
     @classmethod
-    async def open(cls, connection: Connection, text: bytes, wire: Wire) -> "Attachment":
+    async def open(cls, shells: Shells, text: bytes, wire: Wire) -> "Attachment":
         """Raises ConnectFailed when nothing was sent."""
 
         def closed(exit: Exit) -> None:
             wire.over = exit
             wire.changed.set()
 
-        process = await connection.start(program.SHELL, on_output=wire.feed, on_closed=closed)
-        attachment = cls(wire, process)
+        shell = await shells.open_shell(on_output=wire.feed, on_closed=closed)
+        attachment = cls(wire, shell.process)
         attachment.write(text)
         return attachment
 

@@ -1,5 +1,7 @@
 # Ending a run. Given: id, its mark, and child, its command: whatever is in the session or group of the command, and
 # whatever carries the mark in its environment, as far as /proc tells. What the account may not read is another's.
+# Where there is no /proc, its descendants and its group, as `ps` shows them; else the command and its group.
+searches() { [ -r /proc/self/environ ] && command -v grep >/dev/null; }
 marked() {
     if printf 'a\000b\000' | grep -qzF b; then
         grep -lzF "SSHCAST_SPOOL=$id" /proc/[0-9]*/environ
@@ -11,24 +13,46 @@ marked() {
 }
 # One look at all processes. Behind the name stand state, parent, group and session.
 rest() {
-    found=
-    [ -r /proc/self/stat ] || { kill -0 "-$child" && found=-$child; return; }
+    found= group=
+    if searches; then searched; elif [ "$child" != - ]; then listed; fi
+}
+searched() {
     for path in $(grep -lE "^$child \(|.*\) [^Z] [0-9]+ ($child [0-9]+|[0-9]+ $child) " /proc/[0-9]*/stat; marked); do
         path=${path#/proc/}
         path=${path%/*}
         case " $found " in *" $path "*) ;; *) buried "$path" || found="$found $path" ;; esac
     done
 }
+# Who was found once stays ours when its parent dies. What had lost its parent before the first look is not seen.
+listed() {
+    all=$(ps -A -o pid= -o ppid= -o pgid= -o stat= || ps -A -o pid= -o ppid= -o pgid= || ps -o pid,ppid,pgid)
+    [ -n "$all" ] || { named; return; }
+    grown=yes
+    while [ -n "$grown" ]; do
+        grown=
+        while read -r one parent leader state; do
+            case $state in Z*) continue ;; esac
+            case " $found " in *" $one "*) continue ;; esac
+            case " $family " in *" $one "* | *" $parent "* | *" $leader "*) ;; *) continue ;; esac
+            family="$family $one" found="$found $one" grown=yes
+        done <<X
+$all
+X
+    done
+}
+named() {
+    ! kill -0 "$child" || found=" $child"
+    ! kill -0 "-$child" || group=-$child
+}
 buried() {
     stat=
     read -r stat <"/proc/$1/stat" || return 0
-    case ${stat##*) } in Z*) return 0 ;; *) return 1 ;; esac
+    case ${stat##*") "} in Z*) return 0 ;; *) return 1 ;; esac
 }
 # A look at all is dear where there are many: between two of them only at those that were found.
 some_live() {
-    [ -r /proc/self/stat ] || { kill -0 "-$child"; return; }
-    for path in $found; do
-        buried "$path" || return 0
+    for path in $found $group; do
+        if [ -r /proc/self/stat ]; then ! buried "$path"; else kill -0 "$path"; fi && return
     done
     return 1
 }
@@ -41,11 +65,12 @@ clock() {
 }
 # TERM, two seconds, KILL, two seconds; again for what was born meanwhile. What is left after that is found.
 finish() {
+    family=$child
     for signal in TERM KILL; do
         clock
         due=$((${up:-0} + 200)) n=0
-        while rest; [ -n "$found" ] && [ "$n" -lt 20 ] && [ "${up:-0}" -lt "$due" ]; do
-            kill -s "$signal" $found
+        while rest; [ -n "$found$group" ] && [ "$n" -lt 20 ] && [ "${up:-0}" -lt "$due" ]; do
+            kill -s "$signal" $found $group
             n=$((n + 1))
             clock
             while [ "$n" -lt 20 ] && [ "${up:-0}" -lt "$due" ] && some_live; do
@@ -54,10 +79,10 @@ finish() {
                 clock
             done
         done
-        [ -n "$found" ] || return
+        [ -n "$found$group" ] || return
     done
 }
-# Nobody can tell without /proc.
+# That nothing is left is only seen where marks are: a process may have left its parent and its group behind.
 fate() {
-    if [ -r /proc/self/environ ]; then printf 'alive%s\n' "$found"; else printf 'unsure\n'; fi
+    if searches || [ -n "$found" ]; then printf 'alive%s\n' "$found"; else printf 'unsure\n'; fi
 }

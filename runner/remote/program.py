@@ -1,12 +1,15 @@
-"""The sh programs that run on a target, with what they need filled in. They are sent on stdin to `/bin/sh`."""
+"""The sh programs that run on a target, with what they need filled in. They are sent to a shell that has answered."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from typing import Literal
 
-SHELL = "exec /bin/sh"
+from runner.connection import Exit, Shell
+from runner.quoting import quote
+
 PARTS = {"spool": "spool.sh", "ending": "ending.sh", "supervisor": "supervise.sh", "watcher": "watch.sh"}
 
 How = Literal["start", "known", "never"]
@@ -49,9 +52,9 @@ def attach(run: Run, want: Want) -> bytes:
     return f"{assigned(values | texts)}{text('attach.sh')}".encode()
 
 
-def finish(mark: str, nonce: str) -> bytes:
-    """End all that carries `mark`, and answer as attach.sh does."""
-    main = "exec 2>/dev/null\nchild=-\nfinish\nprintf '%s ' \"$nonce\"\nfate\nexit\n"
+def finish(mark: str, nonce: str, pid: str = "-") -> bytes:
+    """End all that carries `mark`, and what belongs to `pid` if one is given, and answer as attach.sh does."""
+    main = f"exec 2>/dev/null\nchild={quote(pid)}\nfinish\nprintf '%s ' \"$nonce\"\nfate\nexit\n"
     return f"{assigned({'id': mark, 'nonce': nonce})}{text('ending.sh')}{main}".encode()
 
 
@@ -60,21 +63,30 @@ def clear(prefix: str, *, keep: bool) -> bytes:
     return f'{assigned({"p": prefix})}exec rm -f "$p"{"[!g]*" if keep else "*"}\n'.encode()
 
 
-def fed(env: Mapping[str, str]) -> bytes:
-    """What a command that `quoting.command_line` makes reads from stdin. What was cut short starts nothing."""
-    return f'{exports(env)}exec /bin/sh -c "$1"\n'.encode()
+def attached(run: Run, begin_out: str, begin_err: str) -> bytes:
+    """Become the command, after a line on each stream that says so. What was cut short starts nothing.
+
+    It uses no variables of its own: one that the account exports would be changed for the command.
+    """
+    marks = f"echo {quote(begin_err)} >&2\necho {quote(begin_out)}\n"
+    mark = exports({"SSHCAST_SPOOL": run.spool})
+    return f"{exports(run.env)}{mark}{marks}exec /bin/sh -c {quote(run.script)} </dev/null\n".encode()
+
+
+async def run(shell: Shell, text: bytes) -> Exit:
+    """Have the shell run a program that needs no more words, to its end."""
+    with suppress(OSError):  # one that is over already tells by its exit
+        shell.process.write(text)
+        shell.process.write_eof()
+    return await shell.process.wait()
 
 
 def exports(env: Mapping[str, str]) -> str:
-    return "".join(f"export {name}={quoted(value)}\n" for name, value in env.items())
+    return "".join(f"export {name}={quote(value)}\n" for name, value in env.items())
 
 
 def assigned(values: Mapping[str, str]) -> str:
-    return "".join(f"{name}={quoted(value)}\n" for name, value in values.items())
-
-
-def quoted(value: str) -> str:
-    return "'" + value.replace("'", "'\\''") + "'"
+    return "".join(f"{name}={quote(value)}\n" for name, value in values.items())
 
 
 @cache

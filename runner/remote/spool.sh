@@ -4,7 +4,15 @@
 #   stop   why it is to be stopped
 #   end    E STATUS OUT ERR WHY .
 #   out, err, tails (somebody follows them), watch (PID START of the watcher)
-put() { printf '%-127s\n' "$2" 1<>"$p$1"; }
+# Somebody may have removed the folder: why a run is to be stopped, and how it ended, is told all the same.
+put() {
+    housed "${p%/*}" && printf '%-127s\n' "$2" 1<>"$p$1"
+}
+# A folder of this account alone, and no link to another.
+housed() {
+    [ -d "$1" ] || mkdir -m 700 "$1" || [ -d "$1" ] || return
+    [ -O "$1" ] && [ ! -h "$1" ]
+}
 # Make a file, unless there is one: of many who try, one does it.
 took() {
     set -C
@@ -15,9 +23,12 @@ ended() {
     read -r mark status o e how dot <"${p}end"
     [ "$dot" = . ]
 }
+# What was read once is kept: files that somebody removed do not hide who runs. Nothing of it comes from outside.
+pid= start= boot= child= now=
 identified() {
-    pid= start= boot= child=
-    read -r pid start boot child <"${p}run"
+    a= b= c= d=
+    read -r a b c d <"${p}run"
+    [ -z "$d" ] || { pid=$a start=$b boot=$c child=$d; }
     [ -n "$child" ]
 }
 # The pids in `run` are ours while the supervisor lives; later they may be another's.
@@ -28,7 +39,7 @@ owned() {
 ticks() {
     stat= ticks=-
     read -r stat <"/proc/$1/stat" || return
-    set -- ${stat##*) }
+    set -- ${stat##*") "}
     [ "$1" != Z ] && ticks=${20}
 }
 lives() {

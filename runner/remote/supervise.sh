@@ -6,7 +6,7 @@ exports=$SSHCAST_EXPORTS
 unset SSHCAST_EXPORTS
 say() { printf '%s %s\n' "$nonce" "$*"; }
 # Two pipes, 5 to 6 and 7 to 8. Not files: a command that opens /dev/stderr anew would empty a file. A short
-# here-document is a pipe, which Linux lets us open for writing too; where it is not, there are named ones.
+# here-document is a pipe, which Linux lets us open for writing too; where it is not, attach.sh has made named ones.
 pipes() {
     exec 5<<X 7<<X
 x
@@ -18,7 +18,6 @@ X
     if [ -p /proc/self/fd/5 ] && true 6>/proc/self/fd/5; then
         exec 6>/proc/self/fd/5 8>/proc/self/fd/7
     else
-        mkfifo "${p}5" "${p}7"
         exec 6<>"${p}5" 8<>"${p}7" 5<"${p}5" 7<"${p}7"
         exec 6>"${p}5" 8>"${p}7"
     fi
@@ -32,6 +31,8 @@ writer() {
 began() {
     child=
     read -r child x </proc/self/stat || { /bin/sh -c 'echo $PPID >"$1"' sh "${p}pid"; read -r child <"${p}pid"; }
+    # The subshells of ksh are no processes before they have to be: the mark tells, and not a pid that is ours.
+    [ "$child" != "$$" ] || child=-
     put run "$$ $self $boot $child"
     say is "$$" "$self" "$boot" "$child"
 }
@@ -47,12 +48,20 @@ pause() {
         ? | ?? | 1??) ;;
         200 | 201 | 202) ( : ) ;;
         203 | 204) sleep 0.005 ;;
+        205 | 209) sizes; before=$((o + e)); sleep 0.1 ;;
         *) sleep 0.1 ;;
-    esac || { sleep 1; n=214; }
+    esac || { sizes; before=$((o + e)); sleep 1; n=214; }
+}
+# Where /proc does not tell, from 5 and 7, which are open on the files: those themselves may have been removed.
+sizes() {
+    size 3 5
+    o=$bytes
+    size 9 7
+    e=$bytes
 }
 size() {
     bytes=
-    read -r x bytes <"/proc/$$/fdinfo/$1" || bytes=$(wc -c <"$p$2")
+    read -r x bytes <"/proc/$$/fdinfo/$1" || bytes=$(wc -c <&"$2")
     bytes=$((bytes))
 }
 reason() {
@@ -60,7 +69,11 @@ reason() {
     read -r why <"${p}stop"
     [ -z "$why" ] || return
     if [ $((o + e)) -gt "$cap" ]; then why=output; return; fi
-    writing && return
+    if writing; then
+        why=left
+        [ $((o + e)) = "$before" ] || why=cut
+        return
+    fi
     for w in $w1 $w2; do
         wait "$w"
         [ $? != 1 ] || why=full
@@ -88,10 +101,10 @@ writer <&5 >&3 3>&- 4>&- 6>&- 7<&- 8>&- 9>&- &
 w1=$!
 writer <&7 >&9 3>&- 4>&- 5<&- 6>&- 8>&- 9>&- &
 w2=$!
-exec 5<&- 7<&-
+exec 5<"${p}out" 7<"${p}err"
 (
     began
-    exec >&6 2>&8 3>&- 4>&- 6>&- 8>&- 9>&-
+    exec >&6 2>&8 3>&- 4>&- 5<&- 6>&- 7<&- 8>&- 9>&-
     trap - PIPE
     [ -z "$session" ] || trap - HUP
     eval "$exports"
@@ -101,15 +114,12 @@ exec 5<&- 7<&-
 status=$?
 exec 6>&- 8>&-
 # The writers end at once, unless something that the command left running holds the pipes: it gets a second.
-n=0
+n=0 before=
 while writing && [ "$n" -lt 214 ]; do
     n=$((n + 1))
     pause
 done
-size 3 out
-o=$bytes
-size 9 err
-e=$bytes
+sizes
 reason
 put end "E $status $o $e ${why:--} ."
 w= s=

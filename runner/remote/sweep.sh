@@ -2,7 +2,7 @@
 #
 # A clock may jump: what looks old for the first time is marked, and goes when the mark is a day old and it still looks so.
 swept() {
-    p=./$1
+    p=./$1 child=
     # It still runs, or its boot is over.
     identified && [ "$boot" = "$now" ] && lives "$pid" "$start" && return
     [ -z "$(find . ! -name . -prune -name "$1*" ! -name '*.old' ! -mtime "+$days")" ] || return
@@ -19,7 +19,7 @@ me=${LOGNAME:-${USER:-me}}
 for base in "$HOME/.sshcast" "/var/tmp/.sshcast-$me" "/tmp/.sshcast-$me" "${XDG_RUNTIME_DIR:-/dev/shm}/.sshcast-$me"; do
     [ -O "$base" ] && [ ! -h "$base" ] && cd "$base" || continue
     seen=
-    for path in $(find . ! -name . -prune '(' -name '*.go' -o -name '*.run' ')' -mtime "+$days"); do
+    for path in $(find . ! -name . -prune '(' -name '*.go' -o -name '*.run' -o -name '*.end' -o -name '*.stop' ')' -mtime "+$days"); do
         id=${path#./}
         id=${id%.*}.
         case " $seen " in *" $id "*) continue ;; esac

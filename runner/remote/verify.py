@@ -7,7 +7,7 @@ own.
 import secrets
 from dataclasses import dataclass
 
-from runner.connection import Connection
+from runner.connection import Shells
 from runner.remote import program
 
 
@@ -26,15 +26,15 @@ def look_of(line: str) -> Look:
     return Look(not alive, alive) if word == "alive" else Look(None)
 
 
-async def end_marked(connection: Connection, mark: str) -> Look:
-    """TERM, then KILL, whatever carries `mark`, and look. Raises ConnectFailed."""
+async def end_marked(shells: Shells, mark: str, pid: str = "-") -> Look:
+    """TERM, then KILL, whatever carries `mark` or belongs to `pid`, and look. Raises ConnectFailed."""
     output = bytearray()
 
     def keep(stream: str, data: bytes) -> None:
         output.extend(data if stream == "stdout" else b"")
 
     nonce = secrets.token_hex(12)
-    process = await connection.start(program.SHELL, on_output=keep, stdin=program.finish(mark, nonce))
-    await process.wait()
+    shell = await shells.open_shell(on_output=keep)
+    await program.run(shell, program.finish(mark, nonce, pid))
     answer = output.partition(f"{nonce} ".encode())[2].partition(b"\n")[0].decode(errors="replace")
     return look_of(answer) if answer else Look(None)

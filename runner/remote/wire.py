@@ -15,6 +15,7 @@ from runner.remote.verify import Look, look_of
 
 Write = Callable[[str, bytes], None]
 LONGEST_LINE = 8192
+NEEDED = {"cat", "dd", "mkdir", "mkfifo", "rm", "sleep", "tail", "wc"}
 
 
 class Garbled(Exception):
@@ -46,19 +47,24 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """How a run ended, as its target recorded it. `why` is `timeout`, `output`, `cancelled`, `full` or `-`."""
+    """How a run ended, as its target recorded it. See attach.sh for `why`."""
 
     status: int
     out: int
     err: int
     why: str
 
+    @property
+    def sizes(self) -> tuple[tuple[int, Stream], ...]:
+        return (self.out, Stream.STDOUT), (self.err, Stream.STDERR)
+
 
 @dataclass(slots=True, eq=False)
 class Wire:
     """One attachment's reading. `changed` is set at every line for us, and when the last byte has come.
 
-    `refusal` is `none`, `never`, `again` or `lost`, as in attach.sh; `lost` says why. `over` is how the channel ended.
+    `refusal` is `none`, `never`, `again` or `lost`, as in attach.sh; `lost` says why, and `lacks` names programs that are
+    missing. `over` is how the channel ended.
     """
 
     write: Write
@@ -71,6 +77,7 @@ class Wire:
     look: Look | None = None
     refusal: str | None = None
     lost: str = ""
+    lacks: tuple[str, ...] = ()
     over: Exit | None = None
     _begun: set[Stream] = field(default_factory=set)
     _held: dict[Stream, bytes] = field(default_factory=lambda: {Stream.STDOUT: b"", Stream.STDERR: b""})
@@ -95,8 +102,11 @@ class Wire:
         """Bytes that the record promises and that have not come."""
         if self.record is None:
             return 0
-        sizes = ((self.record.out, Stream.STDOUT), (self.record.err, Stream.STDERR))
-        return sum(max(0, size - self.received[stream]) for size, stream in sizes)
+        return sum(max(0, size - self.received[stream]) for size, stream in self.record.sizes)
+
+    def exceeds(self, record: Record) -> bool:
+        """Whether more has come than was there when the run was recorded: something left behind writes on."""
+        return any(self.received[stream] > size for size, stream in record.sizes)
 
     async def news(self, seconds: float) -> bool:
         """Whether something has changed since `changed` was cleared, or does within so many seconds."""
@@ -159,7 +169,9 @@ class Wire:
                 self.record = Record(int(status), int(out), int(err), why)
             case "alive" | "unsure":
                 self.look = look_of(line)
-            case "none" | "never" | "again" | "lost":
+            case "none":
+                self.refusal, self.lacks = word, tuple(name for name in rest.split() if name in NEEDED)
+            case "never" | "again" | "lost":
                 self.refusal, self.lost = word, rest
             case _:
                 raise Garbled(word)

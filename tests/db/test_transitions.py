@@ -86,7 +86,7 @@ async def test_what_has_not_started_is_cancelled_at_once(store: Store) -> None:
         rows.at(3),
         rows.at(3),
     )
-    assert found.verified_gone
+    assert found.verified_gone is None, "nobody looked"
     assert await store.run(claims.claim, runner_id="runner", at=rows.NOON, limit=1) == []
 
 

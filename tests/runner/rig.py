@@ -16,8 +16,9 @@ from runner.attached import attached
 from runner.bus import CANCELS, PENDING, Bus, execution_address
 from runner.connecting import Patience
 from runner.dispatcher import Cancels, Dispatcher
-from runner.execution import Parts, Way
+from runner.execution import Way
 from runner.output import OutputWriter
+from runner.parts import Parts
 from runner.policy import Policy
 from runner.pool import Pool
 from runner.ssh import Connection, ConnectTimeouts, Endpoint, connect
@@ -41,6 +42,7 @@ class Wanted:
     connect: Callable[[Endpoint], Any] = quick_connect
     slots: int = 50
     patience: Patience = field(default_factory=lambda: Patience(attempts=2, first_pause=0.02))
+    start_seconds: float = 5.0
     policy: Policy = field(default_factory=cache(Policy.load))
     ways: dict[str, Way] = field(default_factory=lambda: dict(WAYS))
     name: str = "runner-1"
@@ -53,7 +55,7 @@ class Rig:
     def __init__(self, wanted: Wanted) -> None:
         self.store = wanted.store
         self.bus = Bus()
-        self.pool = Pool(wanted.connect)
+        self.pool = Pool(wanted.connect, start_seconds=wanted.start_seconds)
         self.writer = OutputWriter(store=wanted.store, bus=self.bus, clock=wanted.clock)
         self.parts = Parts(
             store=wanted.store,

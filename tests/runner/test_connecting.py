@@ -10,7 +10,7 @@ from runner.connecting import CancelRequested, Patience, connected, unless
 from runner.pool import Pool
 from runner.ssh import ConnectFailed, Connection, Endpoint, connect
 from tests.runner.conftest import until
-from tests.targets import Target, run
+from tests.targets import Target, run_in_shell
 
 pytestmark = pytest.mark.anyio
 
@@ -61,8 +61,8 @@ async def test_a_failure_that_may_pass_is_tried_again(demo_target: Target) -> No
     scripted = Scripted(passing(), passing())
     async with pooled(scripted) as pool:
         endpoint = demo_target.endpoint()
-        async with connected(pool, endpoint, patience=QUICK, cancelled=asyncio.Event()) as connection:
-            assert (await run(connection, "exit 3"))[0].status == 3
+        async with connected(pool, endpoint, patience=QUICK, cancelled=asyncio.Event()) as shells:
+            assert (await run_in_shell(shells, "exit 3"))[0].status == 3
     assert scripted.attempts == 3
 
 

@@ -10,8 +10,9 @@ import pytest
 from db.models import TaskExecution
 from db.store import Store
 from db.values import Mode, Reason, State
+from runner import handshake
 from runner.attached import attached
-from runner.durable import NO_FOLDER, NO_SHELL, durable
+from runner.durable import NO_FOLDER, durable
 from runner.remote import program
 from tests.runner.conftest import until
 from tests.runner.rig import Rig, Wanted, running
@@ -79,7 +80,7 @@ def shell(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
         return real(name).replace("/bin/sh", str(folder / "sh"))
 
     monkeypatch.setattr(program, "text", with_shell)
-    monkeypatch.setattr(program, "SHELL", f"exec {folder / 'sh'}")
+    monkeypatch.setattr(handshake, "LINE", handshake.LINE.replace("/bin/sh", str(folder / "sh")))
     return folder
 
 
@@ -155,13 +156,14 @@ async def test_a_folder_of_somebody_else_is_not_used(rig: Rig, sshd: Sshd, tmp_p
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
-async def test_an_account_that_runs_one_thing_only_runs_that_and_says_so(rig: Rig, sshd: Sshd, tmp_path: Path) -> None:
+async def test_an_account_that_runs_one_thing_only_has_started_nothing(rig: Rig, sshd: Sshd, tmp_path: Path) -> None:
     row = await ran(rig, sshd(tmp_path / "home", "ForceCommand echo only this; exit 5"))
-    assert (row.mode, row.exit_code, row.message) == (Mode.ATTACHED, 5, NO_SHELL)
+    assert (row.state, row.reason, row.exit_code) == (State.FAILED, Reason.START_FAILED, None)
+    assert "the account's login shell ended without running the command (exit status 5)" in (row.message or "")
     assert await rig.output(row.id) == (b"only this\n", b"")
 
 
 async def test_a_server_that_opens_no_channel_has_started_nothing(rig: Rig, sshd: Sshd, tmp_path: Path) -> None:
     row = await ran(rig, sshd(tmp_path / "home", "MaxSessions 0"))
-    assert (row.state, row.reason) == (State.FAILED, Reason.UNREACHABLE)
+    assert (row.state, row.reason) == (State.FAILED, Reason.START_FAILED)
     assert "opened no channel" in (row.message or "")

@@ -10,6 +10,7 @@ import pytest
 from db import servers
 from db.store import Store
 from db.values import Mode, Reason, State
+from runner import execution
 from runner.connecting import Patience
 from runner.execution import Drive
 from runner.outcome import Outcome, ended
@@ -132,7 +133,7 @@ async def test_cancel_acts_at_once_while_connecting(rig: Rig, demo_target: Targe
     await rig.reaches(id, State.RUNNING)
     await rig.cancel(id)
     row = await rig.ended(id)
-    assert (row.state, row.reason, row.verified_gone) == (State.CANCELLED, Reason.CANCELLED, True)
+    assert (row.state, row.reason, row.verified_gone) == (State.CANCELLED, Reason.CANCELLED, None)
     assert row.message == "cancelled before it started"
 
 
@@ -348,3 +349,18 @@ async def test_two_hundred_runs_at_once_all_end_with_their_own_output(rig: Rig, 
         assert (row.exit_code, await rig.output(id)) == (n, (f"{n}\n".encode(), f"{n}\n".encode()))
     assert not rig.dispatcher.drives
     await until(lambda: not rig.dispatcher.drives)
+
+
+async def test_an_abandoned_run_whose_server_is_away_is_said_to_be_left(
+    store: Store, demo_target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its service was killed, and now its server cannot be asked."""
+    monkeypatch.setattr(execution, "LAST_TRY", Patience(attempts=2, first_pause=0.02))
+    rig = Rig(Wanted(store=store))
+    server = await rig.server(demo_target, port=free_port())
+    running_row = {"state": State.RUNNING, "mode": Mode.ATTACHED, "remote": {"mark": "1-0."}, "start_time": rows.now()}
+    id = await rows.pending(store, server, "sleep 60", **running_row)
+    async with running(rig):
+        row = await rig.ended(id)
+    assert (row.state, row.reason, row.verified_gone) == (State.FAILED, Reason.LOST, None)
+    assert "what is left of it could not be ended" in str(row.message)

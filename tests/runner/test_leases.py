@@ -20,6 +20,7 @@ from runner.ssh import Connection
 from tests.postgres import Postgres
 from tests.runner import rows
 from tests.runner.conftest import until
+from tests.runner.remote.local import carrying
 from tests.runner.rig import Rig, Wanted
 from tests.runner.test_faults import counted, times
 from tests.targets import Target
@@ -189,20 +190,26 @@ async def names(store: PostgresStore) -> set[str]:
     return await store.read(lambda conn: set(conn.exec_driver_sql("SELECT id FROM runners").scalars()))
 
 
-async def test_a_process_killed_in_a_run_is_followed_by_another(url: str, demo_target: Target, tmp_path: Path) -> None:
+async def test_a_process_killed_in_an_attached_run_is_followed_by_another_that_ends_it(
+    url: str, demo_target: Target, tmp_path: Path
+) -> None:
+    """Nobody holds the time limit of an attached run any more when its service was killed."""
     async with member(url, "second") as second:
         await second.freeze()
         process = await asyncio.create_subprocess_exec(sys.executable, "-m", "tests.runner.lone_runner", url, "first")
         marks = tmp_path / "runs"
         server = await second.rig.server(demo_target)
-        id = await second.rig.pending(server, counted(marks, "echo up; sleep 60"))
+        id = await second.rig.pending(server, counted(marks, "trap '' HUP; echo up; sleep 60 & sleep 60"))
         await second.rig.printed(id)
+        mark = ((await second.rig.row(id)).remote or {})["mark"]
         second.leases.start()
         second.rig.dispatcher.start()
         process.send_signal(signal.SIGKILL)
         await process.wait()
         row = await second.rig.ended(id)
     assert (row.reason, row.runner_id, times(marks)) == (Reason.LOST, "second", 1)
+    assert (row.verified_gone, carrying(mark)) == (True, [])
+    assert "sshcast stopped while this attached run was going on, and what was left of it was ended" in str(row.message)
 
 
 async def test_two_runners_share_what_is_pending_and_run_each_once(

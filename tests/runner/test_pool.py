@@ -12,7 +12,7 @@ import pytest
 from runner.pool import Pool
 from runner.ssh import ConnectFailed, Connection, Credential, Endpoint, Exit, connect
 from tests.runner.conftest import until
-from tests.targets import Output, Target, make_key, run, running_sshd
+from tests.targets import Output, Target, make_key, run_in_shell, running_sshd
 
 pytestmark = pytest.mark.anyio
 
@@ -64,8 +64,8 @@ async def pool(counting: Counting, clock: Clock) -> AsyncIterator[Pool]:
 
 
 async def pooled(pool: Pool, endpoint: Endpoint, command: str) -> tuple[Exit, Output]:
-    async with pool.channel(endpoint) as connection:
-        return await run(connection, command)
+    async with pool.channel(endpoint) as shells:
+        return await run_in_shell(shells, command)
 
 
 async def test_the_next_command_uses_the_same_connection(pool: Pool, counting: Counting, target: Target) -> None:
@@ -103,7 +103,7 @@ async def test_a_server_that_opens_no_channel_at_all_is_a_clear_failure_for_ever
     with running_sshd(tmp_path, "MaxSessions 0") as target:
         asked = [pooled(pool, target.endpoint(), "true") for _ in range(15)]
         results = await asyncio.gather(*asked, return_exceptions=True)
-        assert {getattr(result, "reason", None) for result in results} == {"UNREACHABLE"}
+        assert {getattr(result, "reason", None) for result in results} == {"START_FAILED"}
         assert len(counting.made) < 5
         await pool.close()
 
@@ -177,12 +177,12 @@ async def test_a_holder_may_start_a_second_command_while_its_first_runs(
     pool: Pool, counting: Counting, demo_target: Target
 ) -> None:
     endpoint = demo_target.endpoint(max_channels=1)
-    async with pool.channel(endpoint) as connection:
-        first = await connection.start("cat", on_output=Output())
-        assert (await run(connection, "exit 2"))[0].status == 2
+    async with pool.channel(endpoint) as shells:
+        first = (await shells.open_shell(on_output=Output())).process
+        assert (await run_in_shell(shells, "exit 2"))[0].status == 2
         first.write_eof()
         assert (await first.wait()).status == 0
-        assert (await run(connection, "exit 3"))[0].status == 3
+        assert (await run_in_shell(shells, "exit 3"))[0].status == 3
     assert len(counting.made) == 2
 
 
@@ -190,8 +190,8 @@ async def test_a_command_that_outlives_its_holder_keeps_its_channel(
     pool: Pool, counting: Counting, demo_target: Target
 ) -> None:
     endpoint = demo_target.endpoint(max_channels=1)
-    async with pool.channel(endpoint) as connection:
-        process = await connection.start("cat", on_output=Output())
+    async with pool.channel(endpoint) as shells:
+        process = (await shells.open_shell(on_output=Output())).process
     await pooled(pool, endpoint, "true")
     assert len(counting.made) == 2
     process.write_eof()
@@ -201,10 +201,10 @@ async def test_a_command_that_outlives_its_holder_keeps_its_channel(
 async def test_an_idle_connection_is_closed_and_a_used_one_is_not(
     pool: Pool, counting: Counting, clock: Clock, demo_target: Target
 ) -> None:
-    async with pool.channel(demo_target.endpoint()) as connection:
+    async with pool.channel(demo_target.endpoint()) as shells:
         clock.now = 1000.0
         await pool.sweep()
-        assert (await run(connection, "exit 1"))[0].status == 1
+        assert (await run_in_shell(shells, "exit 1"))[0].status == 1
     clock.now = 1059.0
     await pool.sweep()
     assert counting.made[0].is_alive

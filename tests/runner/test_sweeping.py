@@ -10,9 +10,9 @@ import pytest
 
 from db.store import Store
 from db.values import Mode, State
+from runner import handshake
 from runner.attached import attached
 from runner.durable import durable
-from runner.remote import program
 from runner.sweeping import EVERY_SECONDS, Sweeper
 from tests.runner.conftest import until
 from tests.runner.rig import Rig, Wanted, running
@@ -128,7 +128,8 @@ async def test_every_shell_sweeps(
     store: Store, target: Target, spools: Path, shell: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = shutil.which(shell) or pytest.skip(f"no {shell} on this machine")
-    monkeypatch.setattr(program, "SHELL", f"exec {path}{' sh' if shell == 'busybox' else ''}")
+    sh = f"{path}{' sh' if shell == 'busybox' else ''}"
+    monkeypatch.setattr(handshake, "LINE", handshake.LINE.replace("/bin/sh", sh))
     left(spools, "ended", days=8)
     (spools / "ended.old").touch()
     aged(spools / "ended.old", 2)

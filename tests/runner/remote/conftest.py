@@ -31,6 +31,6 @@ def runs(local: LocalTarget) -> Runs:
     """Describes a run of a command, with a spool of its own."""
 
     def run(command: str, **changes: Any) -> Watched:
-        return Watched(local, command, **({"spool": f"7-{secrets.token_hex(8)}."} | changes))
+        return Watched(**({"target": local, "command": command, "spool": f"7-{secrets.token_hex(8)}."} | changes))
 
     return run

@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from db.values import Stream
-from runner.connection import Exit, OnOutput
+from runner.connection import Exit, OnClosed, OnOutput
 from runner.remote import program
 from runner.remote.attachment import Attachment
 from runner.remote.program import How, Run, Want
@@ -32,14 +32,27 @@ def shell_folder(name: str, folder: Path) -> Path:
     return folder
 
 
+def bare_folder(shell: str, folder: Path, *, without: Collection[str]) -> Path:
+    """A folder that is enough for PATH, but for what is left out. `sh` in it is this shell."""
+    binary = shutil.which(shell)
+    if binary is None:
+        pytest.skip(f"no {shell} on this machine")
+    folder.mkdir()
+    for tool in set(TOOLS.split()) - set(without):
+        own = binary if tool == "sh" or shell == "busybox" else shutil.which(tool)
+        assert own is not None
+        (folder / tool).symlink_to(own)
+    return folder
+
+
 @dataclass(slots=True, eq=False)
 class LocalProcess:
     """See `runner.connection.Process`. Closing it closes its pipes, as sshd does when a channel ends."""
 
     process: asyncio.subprocess.Process
-    shell: str
+    texts: Mapping[str, str]
     on_output: OnOutput
-    on_closed: Callable[[Exit], None] | None
+    on_closed: OnClosed | None
     sent: list[bytes] = field(default_factory=list)
     flows: asyncio.Event = field(default_factory=asyncio.Event)
     tasks: set["asyncio.Task[None]"] = field(default_factory=set)
@@ -73,7 +86,9 @@ class LocalProcess:
     def write(self, data: bytes) -> None:
         assert self.process.stdin is not None
         self.sent.append(data)
-        self.process.stdin.write(data.replace(b"/bin/sh", self.shell.encode()))
+        for text, instead in self.texts.items():
+            data = data.replace(text.encode(), instead.encode())
+        self.process.stdin.write(data)
 
     def write_eof(self) -> None:
         assert self.process.stdin is not None
@@ -86,6 +101,11 @@ class LocalProcess:
 
     def resume(self) -> None:
         self.flows.set()
+
+    def abort(self) -> None:
+        """As `close`, without waiting for it."""
+        self.write_eof()
+        self.finish(Exit(None, None, True))
 
     async def close(self) -> None:
         self.write_eof()
@@ -113,34 +133,58 @@ def signals_at_their_defaults() -> Iterator[None]:
             signal.signal(each, signal.SIG_IGN)
 
 
+@dataclass(frozen=True, slots=True)
+class LocalShell:
+    """See `runner.connection.Shell`."""
+
+    process: LocalProcess
+    pid: str = "-"
+
+
 @dataclass(slots=True, eq=False)
 class LocalTarget:
-    """See `runner.connection.Connection`: a machine whose /bin/sh is the one in `bin`, and an account on it."""
+    """See `runner.connection.Shells`: a machine whose /bin/sh is the one in `bin`, and an account on it.
+
+    `only`: the whole of its PATH. `prefix`: a command that runs its shells. `texts`: what is written otherwise in the
+    programs that it gets, such as a path that it does not have.
+    """
 
     bin: Path
     home: Path
+    only: str = ""
+    prefix: tuple[str, ...] = ()
+    texts: Mapping[str, str] = field(default_factory=dict)
     is_alive: bool = True
     begun: list[LocalProcess] = field(default_factory=list)
 
     @property
     def path(self) -> str:
-        return str(self.bin) if (self.bin / "tail").exists() else f"{self.bin}:/usr/bin:/bin"
+        return self.only or (str(self.bin) if (self.bin / "tail").exists() else f"{self.bin}:/usr/bin:/bin")
+
+    async def open_shell(self, *, on_output: OnOutput, on_closed: OnClosed | None = None) -> LocalShell:
+        return LocalShell(await self.start("", on_output=on_output, on_closed=on_closed))
 
     async def start(
         self,
         command: str,
         *,
         on_output: OnOutput,
-        on_closed: Callable[[Exit], None] | None = None,
+        on_closed: OnClosed | None = None,
         stdin: bytes | None = None,
     ) -> LocalProcess:
         variables = {"HOME": str(self.home), "PATH": self.path, "LOGNAME": "sshcast-test"}
         pipe = asyncio.subprocess.PIPE
         with signals_at_their_defaults():
             made = await asyncio.create_subprocess_exec(
-                self.bin / "sh", stdin=pipe, stdout=pipe, stderr=pipe, env=variables, start_new_session=True
+                *self.prefix,
+                self.bin / "sh",
+                stdin=pipe,
+                stdout=pipe,
+                stderr=pipe,
+                env=variables,
+                start_new_session=True,
             )
-        process = LocalProcess(made, str(self.bin / "sh"), on_output, on_closed)
+        process = LocalProcess(made, {"/bin/sh": str(self.bin / "sh"), **self.texts}, on_output, on_closed)
         self.begun.append(process)
         process.begin()
         if stdin is not None:
@@ -228,6 +272,17 @@ def serving(spool: str) -> list[int]:
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with suppress(OSError):
             if spool.encode() in path.read_bytes():
+                found.append(int(path.parent.name))
+    return found
+
+
+def running(*command: str) -> list[int]:
+    """Pids of what was started as this on this machine, whoever started it."""
+    wanted = "".join(f"{word}\0" for word in command).encode()
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            if path.read_bytes().endswith(wanted):
                 found.append(int(path.parent.name))
     return found
 

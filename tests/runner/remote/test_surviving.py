@@ -154,11 +154,10 @@ async def test_a_watcher_that_comes_late_leaves_nothing(
 ) -> None:
     """The run was over and cleared before it began."""
     texts = program.text
-    monkeypatch.setattr(program, "text", lambda name: ("sleep 0.5\n" if name == "watch.sh" else "") + texts(name))
-    run = runs("sleep 0.1")
-    attachment = await run.identified()
-    attachment.say("guard")
-    await read(attachment)
+    monkeypatch.setattr(program, "text", lambda name: ("sleep 1\n" if name == "watch.sh" else "") + texts(name))
+    run = runs("sleep 0.3")
+    await run.left()
+    attachment = await run.ran("known")
     assert await attachment.clear(keep=False)
     assert serving(run.spool) != []
     await until(lambda: not serving(run.spool))

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 
 from runner.connection import ChannelRefused, ConnectFailed, Endpoint, Exit, OnOutput
+from runner.handshake import LINE
 from tests.runner.sim.spool import FOLDER, Shell, assigned, clear
 from tests.runner.sim.target import PROGRAM, Program, Target
 
@@ -50,7 +51,7 @@ class Link:
             raise ChannelRefused("the connection was cut")
         process = Process(self, on_output, on_closed)
         self.processes.add(process)
-        process.begin(command, stdin)
+        process.begin(command)
         if fault is not None:
             self.target.cut()
         return process
@@ -66,7 +67,7 @@ class Link:
 
 
 class Process:
-    """See `runner.connection.Process`: a program, or a shell that reads one of ours, seen through a channel."""
+    """See `runner.connection.Process`: a shell that reads one of our programs, seen through a channel."""
 
     def __init__(self, link: Link, on_output: OnOutput, on_closed: Callable[[Exit], None] | None) -> None:
         self._link = link
@@ -80,16 +81,15 @@ class Process:
         self._shell: Shell | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
-    def begin(self, command: str, stdin: bytes | None) -> None:
-        named = PROGRAM.search(command)
-        if named is not None:
-            self._program = self._target.programs[int(named[1])]
-            marked = re.search(r"SSHCAST_SPOOL=([\w.-]+)", command.replace("'", ""))
-            self._program.mark = marked[1] if marked else None
-            self._program.start()
-            self._do(self._follow(self._program))
-        elif stdin is not None:
-            self._do(self._told_at_once(stdin.decode()))
+    def begin(self, command: str) -> None:
+        """The shell answers, as runner/handshake.py wants it."""
+        assert command.startswith(LINE), command
+        first, second = command.split()[-2:]
+        self._do(self._answer(f"sshcast 4711 {second}{first}\n".encode()))
+
+    async def _answer(self, line: bytes) -> None:
+        await asyncio.sleep(self._target.latency)
+        await self.send("stdout", line)
 
     async def wait(self) -> Exit:
         return await asyncio.shield(self._exit)
@@ -117,8 +117,11 @@ class Process:
         if self._program is not None and not self._exit.done():
             self._program.kill(name)
 
-    async def close(self) -> None:
+    def abort(self) -> None:
         self.end(Exit(None, None, True))
+
+    async def close(self) -> None:
+        self.abort()
 
     async def send(self, stream: str, data: bytes) -> None:
         """From the target to us."""
@@ -151,17 +154,34 @@ class Process:
         self._tasks.append(asyncio.create_task(work, name="channel"))
 
     def _heard(self, text: str) -> None:
-        """The program of a durable run, then words for it, a line each."""
-        if self._shell is None:
+        """A program, and then words for it, a line each."""
+        if self._shell is not None:
+            if not self._exit.done():
+                for line in text.splitlines():
+                    self._shell.words.put_nowait(line)
+        elif "how" in assigned(text):
             self._shell = Shell(self, self._target, text)
             self._do(self._shell.run())
             if self._exit.done():
                 self._shell.words.put_nowait(None)
-        elif not self._exit.done():
-            for line in text.splitlines():
-                self._shell.words.put_nowait(line)
+        elif PROGRAM.search(text):
+            self._become(text)
+        else:
+            self._do(self._told_at_once(text))
 
-    async def _follow(self, program: Program) -> None:
+    def _become(self, text: str) -> None:
+        """The command of an attached run, behind the lines that say that it begins."""
+        named, marked = PROGRAM.search(text), re.search(r"SSHCAST_SPOOL='([\w.-]+)'", text)
+        assert named is not None
+        assert marked is not None
+        self._program = self._target.programs[int(named[1])]
+        self._program.mark = marked[1]
+        self._program.start()
+        self._do(self._follow(self._program, re.findall(r"^echo '(.*)'", text, re.MULTILINE)))
+
+    async def _follow(self, program: Program, marks: list[str]) -> None:
+        for stream, mark in zip(("stderr", "stdout"), marks, strict=True):
+            self._on_output(stream, f"{mark}\n".encode())
         told = 0
         while True:
             changed = program.changed

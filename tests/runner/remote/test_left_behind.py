@@ -1,0 +1,35 @@
+"""What a command leaves running may write for a second after its end, and then the record says that it does."""
+
+import pytest
+
+from tests.runner.remote.conftest import Runs
+from tests.runner.remote.local import LocalTarget
+
+pytestmark = pytest.mark.anyio
+
+FOREIGN = {"/proc": "/no-proc"}
+ENDS = {
+    "echo up": "-",
+    "echo up; (sleep 0.3; echo late) &": "-",
+    "echo up; sleep 30 >/dev/null 2>&1 &": "-",
+    "echo up; sleep 30 &": "left",
+    "echo up; sleep 30 2>/dev/null &": "left",
+    "echo up; head -c 60000 /dev/zero; sleep 30 &": "left",
+    "while echo up; do sleep 0.05; done &": "cut",
+    "echo up; while echo up >&2; do sleep 0.05; done &": "cut",
+}
+
+
+@pytest.mark.parametrize("texts", [{}, FOREIGN], ids=["linux", "foreign"])
+@pytest.mark.parametrize("command", ENDS)
+async def test_the_record_says_what_was_left_at_the_end(
+    runs: Runs, local: LocalTarget, texts: dict[str, str], command: str
+) -> None:
+    local.texts = texts
+    run = runs(f"{command}\nexit 4")
+    attachment = await run.ran()
+    record = attachment.wire.record
+    assert record is not None
+    assert (record.status, record.why) == (4, ENDS[command])
+    assert run.out[:3] == b"up\n" or b"cut" in ENDS[command].encode()
+    await attachment.finish()
