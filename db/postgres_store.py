@@ -2,14 +2,21 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import URL, Connection
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncTransaction, create_async_engine
 
+from db.connection_queue import ConnectionQueue, Refused
 from db.session_lock import SessionLock
-from db.unavailable import StoreUnavailable, postgres_away
+from db.unavailable import (
+    StoreOutcomeUnknown,
+    StoreUnavailable,
+    postgres_away,
+    postgres_commit_unanswered,
+    postgres_full,
+)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -21,17 +28,18 @@ READING: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_rea
 
 
 class PostgresStore:
-    """See `db.store.Store`."""
+    """See `db.store.Store`. At most `connections` at a time, the one of a session lock among them."""
 
     dialect = "postgresql"
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: URL, connections: int = CONNECTIONS) -> None:
         self._closed = False
+        self._queue = ConnectionQueue(connections, QUEUE_SECONDS)
         self._engine = create_async_engine(
             url,
             # Commands, output and sealed secrets are parameters: no error shows them.
             hide_parameters=True,
-            pool_size=CONNECTIONS,
+            pool_size=connections,
             max_overflow=0,
             pool_timeout=QUEUE_SECONDS,
             pool_pre_ping=True,
@@ -41,7 +49,7 @@ class PostgresStore:
 
     async def run(self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         async def unit() -> T:
-            async with self._connection() as conn, conn.begin():
+            async with self._connection() as conn, committed(await conn.begin()):
                 return await conn.run_sync(fn, *args, **kwargs)
 
         return await self._whole(unit())
@@ -55,7 +63,8 @@ class PostgresStore:
         return await self._whole(unit())
 
     def session_lock(self, id: str) -> SessionLock:
-        """A lock of the runner `id`, not held yet."""
+        """A lock of the runner `id`, not held yet. It keeps one of the connections for itself."""
+        self._queue.reserve()
         return SessionLock(self._engine, id)
 
     async def close(self) -> None:
@@ -67,18 +76,26 @@ class PostgresStore:
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[AsyncConnection]:
         """A connection. StoreUnavailable when there is none to be had, or when it is lost on the way."""
-        try:
-            conn = await self._engine.connect()
-        except Exception as error:
-            raise StoreUnavailable() from error
-        try:
-            yield conn
-        except Exception as error:
-            if postgres_away(error):
+        async with AsyncExitStack() as stack:
+            try:
+                conn = await stack.enter_async_context(self._queue.turn(self._connect))
+            except Exception as error:
                 raise StoreUnavailable() from error
+            stack.push_async_callback(hang_up, conn)
+            try:
+                yield conn
+            except Exception as error:
+                if postgres_away(error):
+                    raise StoreUnavailable() from error
+                raise
+
+    async def _connect(self) -> AsyncConnection:
+        try:
+            return await self._engine.connect()
+        except Exception as error:
+            if postgres_full(error):
+                raise Refused() from error
             raise
-        finally:
-            await hang_up(conn)
 
     async def _whole(self, work: Coroutine[Any, Any, T]) -> T:
         """The unit runs to its end even if its caller goes away: a transaction is never cut half way."""
@@ -89,6 +106,31 @@ class PostgresStore:
         self._units.add(task)
         task.add_done_callback(self._units.discard)
         return await asyncio.shield(task)
+
+
+@asynccontextmanager
+async def committed(transaction: AsyncTransaction) -> AsyncIterator[None]:
+    """Commit at the end, or roll back. StoreOutcomeUnknown when the commit may have been carried out."""
+    try:
+        yield
+    except BaseException:
+        await roll_back(transaction)
+        raise
+    try:
+        await transaction.commit()
+    except Exception as error:
+        if postgres_commit_unanswered(error):
+            raise StoreOutcomeUnknown() from error
+        raise
+
+
+async def roll_back(transaction: AsyncTransaction) -> None:
+    """On a lost connection there is nothing left to roll back: the error of before is the one to tell."""
+    try:
+        await transaction.rollback()
+    except Exception as error:
+        if not postgres_away(error):
+            raise
 
 
 async def hang_up(conn: AsyncConnection) -> None:

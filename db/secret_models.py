@@ -1,8 +1,8 @@
-"""The table of registered secrets."""
+"""The tables of registered secrets, and of the value that tells the master key."""
 
 from datetime import datetime
 
-from sqlalchemy import Column, Index, LargeBinary
+from sqlalchemy import CheckConstraint, Column, Index, Integer, LargeBinary
 from sqlmodel import Field, SQLModel
 
 from db.columns import id_column, name_type, reference, time_column
@@ -21,3 +21,16 @@ class RegisteredSecret(SQLModel, table=True):
     created_by: int = Field(sa_column=reference("users.id"))
     created_at: datetime = Field(sa_column=time_column())
     updated_at: datetime = Field(sa_column=time_column())
+
+
+class MasterKeyCheck(SQLModel, table=True):
+    """The one row with a value that the master key has sealed: a key that does not open it belongs to another database.
+
+    It is bound to its place like every sealed value: see `runner.vault`.
+    """
+
+    __tablename__ = "master_key_check"
+    __table_args__ = (CheckConstraint("id = 1", name="ck_master_key_check_one_row"),)
+
+    id: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
+    sealed: bytes = Field(sa_column=Column(LargeBinary, nullable=False))

@@ -12,7 +12,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 from sqlalchemy import URL, Connection
 
 from db.sqlite_engine import engine
-from db.unavailable import StoreUnavailable, sqlite_away
+from db.unavailable import StoreOutcomeUnknown, StoreUnavailable, sqlite_away, sqlite_commit_unanswered
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -97,7 +97,7 @@ class SqliteStore:
             with self._writing.connect() as conn:
                 conn.exec_driver_sql("BEGIN IMMEDIATE")
                 answers = [attempt(conn, unit) for unit in group]
-                conn.commit()
+                commit(conn)
         except BaseException as error:
             answers = [partial(unit.future.set_exception, told(error)) for unit in group]
         for give in answers:
@@ -118,6 +118,15 @@ def attempt(conn: Connection, unit: Unit) -> Callable[[], None]:
         return partial(unit.future.set_exception, error)
     execute("RELEASE unit")
     return partial(unit.future.set_result, result)
+
+
+def commit(conn: Connection) -> None:
+    try:
+        conn.commit()
+    except Exception as error:
+        if sqlite_commit_unanswered(error):
+            raise StoreOutcomeUnknown("the disk failed at a COMMIT") from error
+        raise
 
 
 def driver(conn: Connection) -> sqlite3.Connection:

@@ -5,11 +5,11 @@ from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from sqlalchemy import URL, Connection, make_url
 
-from db.postgres_store import PostgresStore
+from db.postgres_store import CONNECTIONS, PostgresStore
 from db.sqlite_store import SqliteStore
-from db.unavailable import StoreUnavailable
+from db.unavailable import StoreOutcomeUnknown, StoreUnavailable
 
-__all__ = ["Store", "StoreUnavailable", "open_store"]
+__all__ = ["Store", "StoreOutcomeUnknown", "StoreUnavailable", "open_store"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -18,7 +18,8 @@ T = TypeVar("T")
 class Store(Protocol):
     """A unit runs once, in one transaction. Its errors, IntegrityError among them, reach the caller unchanged.
 
-    StoreUnavailable when the database is away, or the store is closed; units that wait when it closes still run.
+    StoreUnavailable when the database is away, or the store is closed; units that wait when it closes still run. Then
+    nothing was written, unless it is StoreOutcomeUnknown.
     """
 
     @property
@@ -34,9 +35,9 @@ class Store(Protocol):
     async def close(self) -> None: ...
 
 
-async def open_store(url: str | URL) -> Store:
-    """The store at `sqlite:////absolute/path.db` or `postgresql://user@host/name`."""
+async def open_store(url: str | URL, *, connections: int = CONNECTIONS) -> Store:
+    """The store at `sqlite:////absolute/path.db` or `postgresql://user@host/name`, there with so many connections."""
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         return SqliteStore(parsed)
-    return PostgresStore(parsed.set(drivername="postgresql+asyncpg"))
+    return PostgresStore(parsed.set(drivername="postgresql+asyncpg"), connections)

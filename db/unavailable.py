@@ -20,15 +20,22 @@ SQLITE_AWAY = frozenset(
 # Classes of SQLSTATE: connection, resources (a full disk, too many clients), an operator's or a crash's shutdown, and
 # what a second try gets past: serialization, deadlock, a server that takes no writes for now.
 POSTGRES_AWAY = ("08", "53", "57P", "58", "40", "25006", "57014")
+# What ends a connection: after any of them at COMMIT nobody knows on which side of it.
+POSTGRES_CUT = ("08", "57P", "58", "XX")
+POSTGRES_FULL = ("53300",)
 
 
 class StoreUnavailable(Exception):
-    """The database cannot be reached, or cannot take this now; the same may work later.
-
-    Where the connection was lost on the way, the unit may have been committed nonetheless.
-    """
+    """The database cannot be reached, or cannot take this now; nothing was written, and the same may work later."""
 
     def __init__(self, why: str = "the database is away") -> None:
+        super().__init__(why)
+
+
+class StoreOutcomeUnknown(StoreUnavailable):
+    """COMMIT was sent and not answered: the unit may have been written or not."""
+
+    def __init__(self, why: str = "the database went away before it answered a COMMIT") -> None:
         super().__init__(why)
 
 
@@ -43,5 +50,30 @@ def postgres_away(error: BaseException) -> bool:
     """A lost connection, or a server that is stopping, full or busy."""
     if not isinstance(error, DBAPIError):
         return isinstance(error, OSError)
-    state = getattr(error.orig, "sqlstate", None) or ""
-    return error.connection_invalidated or state.startswith(POSTGRES_AWAY)
+    return error.connection_invalidated or sqlstate(error).startswith(POSTGRES_AWAY)
+
+
+def postgres_commit_unanswered(error: BaseException) -> bool:
+    """Whether a COMMIT that ended with this may have been carried out: false where the server itself says no."""
+    state = sqlstate(error)
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    return isinstance(error, DBAPIError | OSError) and (not state or state.startswith(POSTGRES_CUT))
+
+
+def postgres_full(error: BaseException) -> bool:
+    """The server has no further connection for us."""
+    return sqlstate(error) in POSTGRES_FULL
+
+
+def sqlstate(error: BaseException) -> str:
+    """The driver raises its own errors while it connects, and SQLAlchemy's later."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return getattr(cause, "sqlstate", None) or ""
+
+
+def sqlite_commit_unanswered(error: BaseException) -> bool:
+    """An I/O error at COMMIT: what reached the disk before it may come back as committed after a crash."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    code = getattr(cause, "sqlite_errorcode", None)
+    return code is not None and code & 0xFF == sqlite3.SQLITE_IOERR

@@ -140,3 +140,33 @@ class Unavailable(ServiceError):
 
     code = "UNAVAILABLE"
     zh = "数据库暂不可用，请稍后再试。"
+
+
+class OutcomeUnknown(ServiceError):
+    """The database went away before it said whether this was done: look whether it was before you repeat it."""
+
+    code = "OUTCOME_UNKNOWN"
+    zh = "数据库在确认之前中断，无法得知此操作是否已完成：重复之前请先查看是否已完成。"
+
+    def __init__(self, key: str | None = None) -> None:
+        super().__init__(*(() if key is None else self.with_key(key)))
+        self.idempotency_key = key
+
+    @staticmethod
+    def with_key(key: str) -> tuple[str, str]:
+        return (
+            "The database went away before it said whether this was done: repeat with this idempotency key"
+            f" ({key}), and it is done once.",
+            f"数据库在确认之前中断，无法得知此操作是否已完成：请使用此幂等键（{key}）重复请求，操作只会执行一次。",
+        )
+
+    @property
+    def extensions(self) -> dict[str, Any]:
+        key = self.idempotency_key
+        return super().extensions | ({} if key is None else {"idempotencyKey": key})
+
+
+class AnswerIncomplete(OutcomeUnknown):
+    """This was done, but part of the answer could not be read: read that part anew, and do not repeat the change."""
+
+    zh = "操作已完成，但部分结果无法读取：请重新读取该部分，不要重复此操作。"

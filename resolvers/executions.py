@@ -1,8 +1,9 @@
 """Executions: read by whoever sees their server, started and cancelled by operators on it. SSH is not awaited here."""
 
 import asyncio
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
@@ -10,8 +11,9 @@ from db import executions as table
 from db import tasks, transitions
 from db.executions import ExecutionFilter
 from db.models import Task, TaskExecution
+from db.unavailable import StoreUnavailable
 from db.values import AuditKind, ObjectKind, Role, State, Trigger
-from resolvers import audit, audit_records, commands, filters, paging, pending, rights, rules, secret_env
+from resolvers import audit, audit_records, commands, filters, outcome, paging, pending, rights, rules, secret_env
 from resolvers.audit import Act, Deed
 from resolvers.context import Context
 from resolvers.errors import Conflict, NotFound
@@ -22,6 +24,8 @@ from resolvers.secret_env import Draft
 from resolvers.servers import missing, require_usable
 from runner import bus
 from runner.ruling import Ruling, Subject
+
+T = TypeVar("T")
 
 LISTING: paging.Listing[TaskExecution, ExecutionFilter] = paging.Listing(
     page=table.page, count=table.count, orders=("id", "created_at", "start_time", "end_time")
@@ -67,12 +71,13 @@ async def run_task(ctx: Context, wanted: RunTask) -> TaskExecution:
     right = await rights.need(ctx, Role.OPERATOR)
     rules.identifier("task_id", wanted.task_id)
     wait = rules.wait_seconds(wanted.wait_seconds)
-    key = rules.idempotency_key(wanted.idempotency_key)
+    given = rules.idempotency_key(wanted.idempotency_key)
     read, same = ctx.service.store.read, {"task_id": wanted.task_id}
-    if (row := await read(pending.known, right, key, same)) is None:
+    if (row := await read(pending.known, right, given, same)) is None:
         task = await read(runnable, wanted.task_id, right)
         found = await commands.check(ctx, Subject.of_task(task))
-        row = await ctx.service.store.run(start_task, task.id, asking(ctx, right, found, key), audit.act(ctx))
+        asked = asking(ctx, right, found, given or outcome.make_key())
+        row = await stored(ctx, asked, start_task, task.id)
     return await announced(ctx, row, wait)
 
 
@@ -90,13 +95,12 @@ async def run_command(ctx: Context, wanted: RunCommand) -> TaskExecution:
     await rights.check(ctx, right, wanted.server_id, missing(wanted.server_id))
     values |= commands.bounded(ctx.service.limits, wanted.timeout_seconds, wanted.output_limit)
     wait = rules.wait_seconds(wanted.wait_seconds)
-    key = rules.idempotency_key(wanted.idempotency_key)
+    given = rules.idempotency_key(wanted.idempotency_key)
     values["task_id"] = None
-    if (row := await ctx.service.store.read(pending.known, right, key, values)) is None:
+    if (row := await ctx.service.store.read(pending.known, right, given, values)) is None:
         found = await commands.check(ctx, secret_env.subject(values))
-        asked = asking(ctx, right, found, key, Trigger.API)
-        draft = Draft(values, ctx.service.vault, own)
-        row = await ctx.service.store.run(start_command, draft, asked, audit.act(ctx))
+        asked = asking(ctx, right, found, given or outcome.make_key(), Trigger.API)
+        row = await stored(ctx, asked, start_command, Draft(values, ctx.service.vault, own))
     return await announced(ctx, row, wait)
 
 
@@ -105,20 +109,26 @@ async def cancel(ctx: Context, id: int) -> TaskExecution:
     """Ask that it stop; returns at once. The stream and `verifiedGone` tell the outcome."""
     right = await rights.need(ctx, Role.OPERATOR)
     row = await get(ctx, id)
-    outcome = await ctx.service.store.run(ask_to_stop, row, right, audit.act(ctx))
-    if outcome == "final":
+    stopping = await ctx.service.store.run(ask_to_stop, row, right, audit.act(ctx))
+    if stopping is None:
         raise Conflict(
             f"Execution {id} has ended already: there is nothing to cancel.",
             f"执行 {id} 已结束，无需取消。",
             field=("id",),
         )
     ctx.service.bus.hint(bus.CANCELS, bus.EXECUTIONS, bus.execution_address(id))
-    return await get(ctx, id)
+    return stopping
 
 
-def asking(
-    ctx: Context, right: Right, ruling: Ruling, key: str | None, trigger: Trigger = Trigger.MANUAL
-) -> pending.Asked:
+async def stored(
+    ctx: Context, asked: pending.Asked, start: Callable[[Connection, T, pending.Asked, Act], TaskExecution], what: T
+) -> TaskExecution:
+    """The committed row. A repeat finds it under the key in `asked` if the first try was committed after all."""
+    act = audit.act(ctx)
+    return await outcome.settle(lambda: ctx.service.store.run(start, what, asked, act), asked.idempotency_key)
+
+
+def asking(ctx: Context, right: Right, ruling: Ruling, key: str, trigger: Trigger = Trigger.MANUAL) -> pending.Asked:
     queue, now = ctx.service.limits.queue, ctx.service.clock()
     return pending.Asked(right, trigger, ruling, now, queue, key)
 
@@ -161,13 +171,15 @@ def started(conn: Connection, made: pending.Made, act: Act) -> TaskExecution:
     return made.row
 
 
-def ask_to_stop(conn: Connection, row: TaskExecution, right: Right, act: Act) -> transitions.Cancelled:
+def ask_to_stop(conn: Connection, row: TaskExecution, right: Right, act: Act) -> TaskExecution | None:
+    """The row as it is then; None if it has ended already."""
     right.on(conn, row.server_id, NotFound.named("execution", row.id))
-    outcome = transitions.request_cancel(conn, row.id, act.at)
-    if outcome != "final":
-        after = {"outcome": outcome}
-        audit.record(conn, act, Deed(AuditKind.EXECUTION_CANCELLED, ObjectKind.EXECUTION, row.id, after=after))
-    return outcome
+    found = transitions.request_cancel(conn, row.id, act.at)
+    if found == "final":
+        return None
+    after = {"outcome": found}
+    audit.record(conn, act, Deed(AuditKind.EXECUTION_CANCELLED, ObjectKind.EXECUTION, row.id, after=after))
+    return table.by_id(conn, row.id)
 
 
 async def announced(ctx: Context, row: TaskExecution, wait: float) -> TaskExecution:
@@ -179,5 +191,13 @@ async def announced(ctx: Context, row: TaskExecution, wait: float) -> TaskExecut
         while not State(row.state).final and (left := until - loop.time()) > 0:
             await watch.wait(min(left, POLL_SECONDS))
             watch.clear()
-            row = await get(ctx, row.id)
+            row = await newest(ctx, row, until + POLL_SECONDS)
+    return row
+
+
+async def newest(ctx: Context, row: TaskExecution, until: float) -> TaskExecution:
+    """The row as it is now. It is committed: whatever fails from then on, the one in hand is an answer."""
+    with suppress(StoreUnavailable, TimeoutError):
+        async with asyncio.timeout_at(until):
+            return await ctx.service.store.read(table.by_id, row.id, ctx.sight) or row
     return row

@@ -110,6 +110,7 @@ class NewTask:
     working_dir: str | None = None
     run_mode: str | None = None
     terms: TermsChange = TermsChange()
+    idempotency_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

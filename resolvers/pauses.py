@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from db import tasks as table
 from db.models import Task
 from db.values import AuditKind, ObjectKind, Role
-from resolvers import audit, audit_records, rights, rules, tasks
+from resolvers import audit, audit_records, rights, rules
 from resolvers.audit import Act, Deed
 from resolvers.context import Context
 from resolvers.errors import Invalid, NotFound
@@ -39,21 +39,23 @@ async def resume(ctx: Context, id: int) -> Task:
 async def changed(ctx: Context, right: Right, id: int, values: dict[str, Any], now: datetime) -> Task:
     judge = ruling.judge_of(ctx.service.policy)
     act = replace(audit.act(ctx), at=now)
-    if not await ctx.service.store.run(write, rules.identifier("id", id), values, right, judge, act):
+    task = await ctx.service.store.run(write, rules.identifier("id", id), values, right, judge, act)
+    if task is None:
         raise NotFound.named("task", id)
     ctx.service.bus.hint(bus.SCHEDULE, bus.PENDING, bus.EXECUTIONS, bus.SLOTS)
-    return await tasks.get(ctx, id)
+    return task
 
 
-def write(conn: Connection, id: int, values: dict[str, Any], right: Right, judge: Judge, act: Act) -> bool:
-    """What was due until now is decided first, by what was true until now."""
+def write(conn: Connection, id: int, values: dict[str, Any], right: Right, judge: Judge, act: Act) -> Task | None:
+    """The changed row; None if it is not there. What was due until now is decided first, by what was true until now."""
     before = table.locked(conn, id)
     if before is None:
-        return False
+        return None
     right.on(conn, before.server_id, NotFound.named("task", id))
     firing.settle(conn, id, act.at, judge)
     table.update(conn, id, values | {"updated_at": act.at, "updated_by": act.actor_id})
     kind = AuditKind.TASK_RESUMED if values["paused_at"] is None else AuditKind.TASK_PAUSED
-    old, new = audit_records.difference(before, table.by_id(conn, id), audit_records.TASK)
+    changed = table.by_id(conn, id)
+    old, new = audit_records.difference(before, changed, audit_records.TASK)
     audit.record(conn, act, Deed(kind, ObjectKind.TASK, id, old, new))
-    return True
+    return changed

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from db import executions
 from db.models import Task, TaskExecution
 from db.values import State, Trigger
-from resolvers.errors import Conflict, NotFound
+from resolvers.errors import Conflict, NotFound, RateLimited
 from resolvers.queue import Queue
 from resolvers.rights import Right
 from runner.ruling import Ruling
@@ -56,7 +56,12 @@ def of_task(conn: Connection, task: Task, asked: Asked) -> Made:
 def insert(conn: Connection, wanted: dict[str, Any], asked: Asked) -> Made:
     """The pending row; the one of before when the same user asked for the same under the same key meanwhile."""
     user_id = asked.right.viewer.user_id
-    asked.queue.check(conn, user_id, wanted["server_id"])
+    try:
+        asked.queue.check(conn, user_id, wanted["server_id"])
+    except RateLimited:  # one that is there already takes no further place
+        if (found := known(conn, asked.right, asked.idempotency_key, wanted)) is None:
+            raise
+        return Made(found, new=False)
     row = {
         "trigger": asked.trigger,
         "state": State.PENDING,

@@ -10,6 +10,7 @@ from runner.cron_clock import zones
 
 MAX_ID = 2**63 - 1
 MAX_COMMAND_BYTES = 65_536
+LONGEST_KEY = 128
 LONGEST_NAME = 100
 LONGEST_ENV_NAME = 128
 ENV_NAME = re.compile(r"[A-Z_][A-Z0-9_]*\Z")
@@ -166,7 +167,7 @@ def part_of_name(field: str, value: str) -> str:
 
 
 def idempotency_key(value: str | None) -> str | None:
-    return value if value is None else text("idempotency_key", value, longest=128)
+    return value if value is None else text("idempotency_key", value, longest=LONGEST_KEY)
 
 
 def wait_seconds(value: float) -> float:

@@ -92,9 +92,9 @@ async def update(ctx: Context, id: int, change: ServerChange) -> Server:
         found = await ctx.service.store.run(change_row, id, values, right, audit.act(ctx))
     except IntegrityError as error:
         raise name_taken(str(values.get("name"))) from error
-    if not found:
+    if found is None:
         raise NotFound.named("server", id)
-    return await get(ctx, id)
+    return found
 
 
 @audit.refusals_of(ObjectKind.SERVER)
@@ -156,17 +156,17 @@ def insert(conn: Connection, values: dict[str, Any], vault: Vault, credential: C
     return row
 
 
-def change_row(conn: Connection, id: int, values: dict[str, Any], right: Right, act: Act) -> bool:
-    """Whether it is there."""
+def change_row(conn: Connection, id: int, values: dict[str, Any], right: Right, act: Act) -> Server | None:
+    """The changed row; None if it is not there."""
     right.on(conn, id, NotFound.named("server", id))
     before = table.locked(conn, id)
     table.update(conn, id, values)
     after = table.by_id(conn, id)
     if before is None or after is None:
-        return False
+        return None
     old, new = audit_records.difference(before, after, audit_records.SERVER)
     audit.record(conn, act, Deed(AuditKind.SERVER_UPDATED, ObjectKind.SERVER, id, old, new))
-    return True
+    return after
 
 
 def hide(conn: Connection, id: int, act: Act) -> bool:

@@ -1,9 +1,9 @@
 """Tasks: read by whoever sees their server, changed by operators on it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
@@ -17,12 +17,14 @@ from resolvers import (
     audit_records,
     commands,
     filters,
+    outcome,
     paging,
     pending,
     rights,
     rules,
     schedules,
     secret_env,
+    task_keys,
     terms,
 )
 from resolvers.audit import Act, Deed
@@ -58,8 +60,7 @@ RULES: dict[str, Callable[[Any], Any]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class TaskCreated:
+class TaskCreated(NamedTuple):
     """The new task, and the execution that `@once` started."""
 
     task: Task
@@ -99,10 +100,14 @@ async def changeable(ctx: Context, right: Right, id: int) -> Task:
 
 @audit.refusals_of(ObjectKind.TASK)
 async def create(ctx: Context, new: NewTask) -> TaskCreated:
-    """Keep the task; `@once` starts one execution in the same transaction."""
+    """Keep the task; `@once` starts one execution in the same transaction. Under a key of before, that of before."""
     right = await rights.need(ctx, Role.OPERATOR)
     limits, now, user_id = ctx.service.limits, ctx.service.clock(), right.viewer.user_id
+    key = task_keys.of_new(user_id, new)
+    if key is not None and (before := await ctx.service.store.read(task_keys.known, key, right)) is not None:
+        return TaskCreated(*before)
     values = rules.apply(given(new), RULES)
+    del values["idempotency_key"]
     await rights.check(ctx, right, new.server_id, missing(new.server_id))
     values["timezone"] = limits.timezone if new.timezone is None else new.timezone
     values["terms"] = terms.changed({}, new.terms)
@@ -115,9 +120,20 @@ async def create(ctx: Context, new: NewTask) -> TaskCreated:
     starts = schedule.kind == schedules.ONCE and new.enabled
     once = pending.Asked(right, Trigger.MANUAL, found, now, limits.queue) if starts else None
     draft = Draft(values, ctx.service.vault, own)
-    created = await ctx.service.store.run(insert, draft, once, right, limits, audit.act(ctx))
+    make = partial(insert, draft=draft, once=once, right=right, limits=limits, act=audit.act(ctx))
+    created = await stored(ctx, key, right, make)
     ctx.service.bus.hint(bus.SCHEDULE, *((bus.PENDING, bus.EXECUTIONS, bus.SLOTS) if once else ()))
     return created
+
+
+async def stored(
+    ctx: Context, key: task_keys.Key | None, right: Right, make: Callable[[Connection], TaskCreated]
+) -> TaskCreated:
+    """The committed task. Only under a key may it be tried again where nobody knows whether it was committed."""
+    run = ctx.service.store.run
+    if key is None:
+        return await run(make)
+    return TaskCreated(*await outcome.settle(lambda: run(task_keys.make_once, key, right, make), key.text))
 
 
 @audit.refusals_of(ObjectKind.TASK)
@@ -131,17 +147,16 @@ async def update(ctx: Context, id: int, change: TaskChange) -> Task:
         current = await changeable(ctx, right, id)
         values = given_values | changed_limits(ctx, current, given_values) | changed_secrets(ctx, current, given_values)
         if values.keys() & CHECKED:
-            changed = {name: values.get(name, getattr(current, name)) for name in CHECKED}
-            await commands.check(ctx, secret_env.subject(changed, task_id=id))
+            subject = {name: values.get(name, getattr(current, name)) for name in CHECKED}
+            await commands.check(ctx, secret_env.subject(subject, task_id=id))
         now = ctx.service.clock()
         values |= changed_schedule(ctx, current, values, now)
         values |= {"updated_at": now, "updated_by": right.viewer.user_id}
         judge = ruling.judge_of(ctx.service.policy)
-        if await ctx.service.store.run(change_row, current, values, right, judge, audit.act(ctx)):
-            ctx.service.bus.hint(
-                bus.SCHEDULE, *((bus.PENDING, bus.EXECUTIONS, bus.SLOTS) if "next_run" in values else ())
-            )
-            return await get(ctx, id)
+        if changed := await ctx.service.store.run(change_row, current, values, right, judge, audit.act(ctx)):
+            woken = (bus.PENDING, bus.EXECUTIONS, bus.SLOTS) if "next_run" in values else ()
+            ctx.service.bus.hint(bus.SCHEDULE, *woken)
+            return changed
     raise Conflict("This task is being changed by others: try again.", "此任务正被他人修改，请重试。", field=("id",))
 
 
@@ -201,16 +216,18 @@ def jittered(conn: Connection, task: Task) -> Task:
     return table.by_id(conn, task.id) or task
 
 
-def change_row(conn: Connection, seen: Task, values: dict[str, Any], right: Right, judge: Judge, act: Act) -> bool:
-    """False if it is not any more as it was seen. What is due by the schedule of before is decided before it goes.
+def change_row(
+    conn: Connection, seen: Task, values: dict[str, Any], right: Right, judge: Judge, act: Act
+) -> Task | None:
+    """The changed row; None if it is not any more as it was seen.
 
-    One that moves to another server needs the right on both.
+    What is due by the schedule of before is decided before it goes. To move to another server needs the right on both.
     """
     current = table.locked(conn, seen.id)
     if current is None:
         raise NotFound.named("task", seen.id)
     if any(getattr(current, name) != getattr(seen, name) for name in BASIS):
-        return False
+        return None
     right.on(conn, current.server_id, NotFound.named("task", seen.id))
     server_id = values.get("server_id", current.server_id)
     if "server_id" in values:
@@ -220,9 +237,10 @@ def change_row(conn: Connection, seen: Task, values: dict[str, Any], right: Righ
     if "next_run" in values:
         firing.settle(conn, seen.id, values["updated_at"], judge)
     table.update(conn, seen.id, values)
-    old, new = audit_records.difference(current, table.by_id(conn, seen.id), audit_records.TASK)
+    changed = table.by_id(conn, seen.id)
+    old, new = audit_records.difference(current, changed, audit_records.TASK)
     audit.record(conn, act, Deed(AuditKind.TASK_UPDATED, ObjectKind.TASK, seen.id, old, new))
-    return True
+    return changed
 
 
 def hide(conn: Connection, id: int, right: Right, act: Act) -> bool:

@@ -85,7 +85,8 @@ class Engine:
         if executor.operation.operation is OperationType.SUBSCRIPTION:
             return await subscribed(executor, operation)
         result: Any = executor.execute_operation()
-        return answer(await result if executor.is_awaitable(result) else result, operation)
+        changing = executor.operation.operation is OperationType.MUTATION
+        return answer(await result if executor.is_awaitable(result) else result, operation, changing=changing)
 
     async def _ready(self, asked: Asked, operation: Operation) -> Executor[Any]:
         """An executor for a document that is valid, within the limits and allowed to this viewer."""
@@ -194,8 +195,8 @@ async def answers(executor: Executor[Any], source: Any, operation: Operation) ->
         yield Answer(errors=[shown(GraphQLError(str(error), original_error=error), operation.ctx.language)])
 
 
-def answer(result: ExecutionResult, operation: Operation) -> Answer:
-    errors = [shown(error, operation.ctx.language) for error in result.errors or ()]
+def answer(result: ExecutionResult, operation: Operation, *, changing: bool = False) -> Answer:
+    errors = [shown(error, operation.ctx.language, changing=changing) for error in result.errors or ()]
     return Answer(result.data, errors)
 
 

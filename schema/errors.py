@@ -7,12 +7,12 @@ import structlog
 from graphql import GraphQLError
 from strawberry.utils.str_converters import to_camel_case
 
-from db.unavailable import StoreUnavailable
-from resolvers.errors import Language, ServiceError, Unavailable
+from db.unavailable import StoreOutcomeUnknown, StoreUnavailable
+from resolvers.errors import AnswerIncomplete, Language, OutcomeUnknown, ServiceError, Unavailable
 
 log = structlog.get_logger()
 
-TOP_LEVEL = frozenset({"FORBIDDEN", "RATE_LIMITED", "UNAVAILABLE"})
+TOP_LEVEL = frozenset({"FORBIDDEN", "RATE_LIMITED", "UNAVAILABLE", "OUTCOME_UNKNOWN"})
 # Where the API's name of a field is not simply the service's in camel case.
 NAMES = {"output_limit": "outputLimitBytes", "created_by": "createdById", "order": "orderBy"}
 NESTED = frozenset({"credential", "filter", "terms"})
@@ -90,12 +90,17 @@ def message_of(error: ServiceError, language: Language) -> str:
     return text
 
 
-def shown(error: GraphQLError, language: Language) -> GraphQLError:
-    """A top-level error as the caller sees it: our own in their language, what they must not see masked."""
+def shown(error: GraphQLError, language: Language, *, changing: bool = False) -> GraphQLError:
+    """A top-level error as the caller sees it: our own in their language, what they must not see masked.
+
+    `changing`: of a mutation. What a part of its answer lacks then, is not told so that the change is repeated.
+    """
     cause = root_cause(error)
     if cause is error and error.path is None:
         return coded(error, DocumentInvalid.code)
     told = cause if isinstance(cause, ServiceError) else masked(cause, error)
+    if changing and isinstance(told, Unavailable) and len(error.path or ()) > 1:
+        told = AnswerIncomplete()
     extensions = told.extensions | ({"field": path} if (path := field_path(told)) else {})
     message = message_of(told, language)[:LONGEST_MESSAGE]
     return GraphQLError(message, error.nodes, path=error.path, extensions=extensions, original_error=told)
@@ -127,7 +132,7 @@ def masked(cause: Exception, error: GraphQLError) -> ServiceError:
     """What hides behind it goes into our log, under an id that the answer carries."""
     if isinstance(cause, StoreUnavailable):
         log.error("the database is away", path=error.path, exc_info=cause)
-        return Unavailable()
+        return OutcomeUnknown() if isinstance(cause, StoreOutcomeUnknown) else Unavailable()
     internal = Internal()
     log.error("a GraphQL field failed", error_id=internal.error_id, path=error.path, exc_info=cause)
     return internal

@@ -191,7 +191,8 @@ class UpdateTaskInput:
 class RunTaskInput:
     task_id: ID = strawberry.field(description="The task.")
     idempotency_key: str | None = strawberry.field(
-        default=None, description="A repeat with the same key (1 to 128 characters) finds the same run."
+        default=None,
+        description="A repeat with the same key (1 to 128 characters) finds the same run. OUTCOME_UNKNOWN names it.",
     )
     wait: float = strawberry.field(
         default=0.0, description="Seconds, 0 to 60, to hold the answer back until the run has ended."
@@ -221,7 +222,8 @@ class RunCommandInput:
         default=None, description="An absolute path, or one that starts with `~/`; else the account's home."
     )
     idempotency_key: str | None = strawberry.field(
-        default=None, description="A repeat with the same key (1 to 128 characters) finds the same run."
+        default=None,
+        description="A repeat with the same key (1 to 128 characters) finds the same run. OUTCOME_UNKNOWN names it.",
     )
     wait: float = strawberry.field(
         default=0.0, description="Seconds, 0 to 60, to hold the answer back until the run has ended."

@@ -20,8 +20,7 @@ from resolvers.watchers import Watchers
 from runner.bus import Bus
 from runner.policy import Policy
 from runner.reach import Reach
-from runner.vault import Vault
-from sshcast import data_folder, master_keys
+from sshcast import data_folder, master_key_check
 from sshcast.settings import Settings
 
 
@@ -40,7 +39,7 @@ def clock() -> datetime:
 async def store_of(settings: Settings) -> AsyncIterator[Store]:
     """The database as it stands, and the data folder it may be in."""
     data_folder.prepare(settings.data)
-    store = await open_store(settings.url)
+    store = await open_store(settings.url, connections=settings.database_connections)
     try:
         yield store
     finally:
@@ -49,16 +48,20 @@ async def store_of(settings: Settings) -> AsyncIterator[Store]:
 
 @asynccontextmanager
 async def opened(settings: Settings, provider: Provider | None = None) -> AsyncIterator[Service]:
-    """The service on its database, without a runner. SQLite is migrated here; else DatabaseOlder says what to do."""
+    """The service on its database, without a runner. SQLite is migrated here; else DatabaseOlder says what to do.
+
+    MasterKeyRefused when the master key is not the one that the database is sealed with.
+    """
     async with store_of(settings) as store:
         if settings.sqlite:
             await migrate.migrate(store)
         elif await migrate.pending(store):
             raise DatabaseOlder()
+        vault = await master_key_check.checked_vault(store, settings)
         yield Service(
             store=store,
             bus=Bus(),
-            vault=Vault(*master_keys.of(settings), renew=lambda: master_keys.of(settings)),
+            vault=vault,
             policy=Policy.load(mode=settings.policy_mode),
             passwords=Passwords(),
             tokens=TokenIssuer(

@@ -27,14 +27,19 @@ def prepare(folder: Path) -> None:
 
 def key(folder: Path, name: str) -> bytes:
     """The 32 bytes in the key file `name`, made when there is none. FolderUnsafe when others may read it."""
+    make_key(folder, name)
     return parsed(secret_text(folder, name), str(folder / name))
 
 
-def secret_text(folder: Path, name: str) -> str:
-    """What the key file `name` holds: a new key when there was none. FolderUnsafe when others may read it."""
+def make_key(folder: Path, name: str) -> bool:
+    """A key file `name` when there is none. Whether this call has made it."""
     path = folder / name
-    if not path.exists():
-        write_new(path, secrets.token_hex(KEY_BYTES).encode())
+    return not path.exists() and write_new(path, secrets.token_hex(KEY_BYTES).encode())
+
+
+def secret_text(folder: Path, name: str) -> str:
+    """What the key file `name` holds. FolderUnsafe when others may read it."""
+    path = folder / name
     mode = stat.S_IMODE(path.stat().st_mode)
     if mode & 0o077:
         raise FolderUnsafe(f"{path} can be read by others (mode {mode:o}): chmod 600 {path}")
@@ -52,23 +57,30 @@ def parsed(text: str, origin: str) -> bytes:
     return found
 
 
-def write_new(path: Path, data: bytes) -> None:
-    """Write it whole or not at all, readable by the owner only; the first of two writers wins."""
+def write_new(path: Path, data: bytes) -> bool:
+    """Write it whole or not at all, readable by the owner only; the first of two writers wins. Whether this one did."""
     draft = drafted(path, data)
     try:
         os.link(draft, path)
     except FileExistsError:
-        return
+        return False
     finally:
         draft.unlink()
+    sync_folder(path.parent)
+    return True
 
 
 def replace(path: Path, data: bytes) -> None:
     """The file as a whole, at once, whatever happens meanwhile."""
     drafted(path, data).replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    os.fsync(folder)
-    os.close(folder)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """What the folder lists, on the disk: without it a power cut may take a new file's name away."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    os.fsync(descriptor)
+    os.close(descriptor)
 
 
 def drafted(path: Path, data: bytes) -> Path:

@@ -12,12 +12,13 @@ from db.postgres_store import PostgresStore
 from db.values import Mode
 from resolvers.context import Service
 from runner.attached import attached
+from runner.connecting import Patience
 from runner.dispatcher import Cancels, Dispatcher
 from runner.durable import durable
-from runner.execution import Parts
 from runner.follow_ups import FollowUps
 from runner.leases import Leases
 from runner.output import OutputWriter
+from runner.parts import Parts
 from runner.pool import Pool
 from runner.scheduler import Scheduler
 from runner.ssh import connect
@@ -26,6 +27,8 @@ from sshcast import data_folder
 from sshcast.app import clock, reach
 from sshcast.runtime import Runtime, running
 from sshcast.settings import Settings
+
+CONNECT_SECONDS = 60.0
 
 
 @asynccontextmanager
@@ -37,7 +40,7 @@ async def driven(service: Service, settings: Settings) -> AsyncIterator[Runtime]
 
 
 def runtime(service: Service, settings: Settings) -> Runtime:
-    pool = Pool(partial(connect, within=reach(settings)))
+    pool = Pool(partial(connect, within=reach(settings)), start_seconds=settings.start_seconds)
     writer = OutputWriter(store=service.store, bus=service.bus, clock=clock)
     parts = Parts(
         store=service.store,
@@ -47,6 +50,7 @@ def runtime(service: Service, settings: Settings) -> Runtime:
         vault=service.vault,
         policy=service.policy,
         clock=clock,
+        patience=Patience(seconds=CONNECT_SECONDS + settings.start_seconds),
     )
     dispatcher = Dispatcher(
         bus=service.bus,

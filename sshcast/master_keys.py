@@ -26,13 +26,35 @@ def of(settings: Settings) -> tuple[Keys, str]:
     return named([data_folder.parsed(text.get_secret_value(), origin) for origin, text in texts.items()])
 
 
+def at_hand(settings: Settings) -> tuple[Keys, str] | None:
+    """The same; None when the file is not there. A service that runs then goes on with the keys that it has."""
+    return None if missing(settings) else of(settings)
+
+
+def missing(settings: Settings) -> bool:
+    """Whether no key is given and the file is not there."""
+    return settings.secret_key is None and not (settings.data / FILE).exists()
+
+
+def origin(settings: Settings) -> str:
+    """Where the keys come from, for people."""
+    if settings.secret_key is None:
+        return str(settings.data / FILE)
+    return "SSHCAST_SECRET_KEY" + (" or SSHCAST_SECRET_KEY_BEFORE" if settings.secret_key_before else "")
+
+
+def make(folder: Path) -> bool:
+    """A file with a new key when there is none. Whether this call has made it."""
+    return data_folder.make_key(folder, FILE)
+
+
 def named(keys: list[bytes]) -> tuple[Keys, str]:
     names = {hashlib.sha256(key).hexdigest()[:12]: key for key in keys}
     return names, next(iter(names))
 
 
 def read(folder: Path) -> list[bytes]:
-    """The keys in the file, the current one first; the file is made when there is none."""
+    """The keys in the file, the current one first."""
     text = data_folder.secret_text(folder, FILE)
     return [data_folder.parsed(line, str(folder / FILE)) for line in text.split() or [""]]
 

@@ -33,6 +33,7 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = Field(
         None, description="postgresql://user:password@host/name; by default SQLite in the data folder."
     )
+    database_connections: int = Field(10, ge=2, description="Connections to PostgreSQL that this process may hold.")
     host: str = Field("127.0.0.1", description="The address to listen on.")
     port: int = Field(8000, ge=0, le=65_535, description="The port to listen on.")
     behind_proxy: bool = Field(False, description="A TLS proxy is in front: may bind beyond loopback.")
@@ -76,6 +77,9 @@ class Settings(BaseSettings):
         10,
         ge=1,
         description="Refusals (role, policy) that a user is told and that are audited; 500 seconds' worth at once.",
+    )
+    start_seconds: int = Field(
+        60, ge=1, description="How long a server may take from being asked for a session to a shell that answers in it."
     )
     runner_slots: int = Field(200, ge=1, description="Executions that this process drives at once.")
     drain_seconds: float = Field(10, ge=0, description="How long attached runs may go on after a stop was asked for.")

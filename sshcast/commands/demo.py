@@ -67,20 +67,21 @@ async def demo(settings: Settings, *, once: bool) -> int:
     settings = settings.model_copy(update={"data": settings.data / "demo", "database_url": None})
     console = Console()
     port, listener = free_port(settings, console)
-    async with (
-        opened(settings, provider(settings)) as service,
-        target(settings.data) as demo_target,
-        driven(service, settings),
-        serving(build_app(service, settings), listener) as http,
-    ):
-        admin = await prepared(service, demo_target)
-        url = f"http://127.0.0.1:{port}"
-        greet(console, url, admin, f"{url}/graphql#code={service.links.issue(admin.user.id)}", settings)
-        ok = await demo_run.show(url, admin.user.name, admin.password, HELLO, console)
-        if once:
-            return 0 if ok else 1
-        console.print("It stays up: Ctrl-C stops it.\n[dim]它会一直运行，按 Ctrl-C 停止。[/dim]")
-        await signals.until_asked_to_stop(http)
+    with listener:
+        async with (
+            opened(settings, provider(settings)) as service,
+            target(settings.data) as demo_target,
+            driven(service, settings),
+            serving(build_app(service, settings), listener) as http,
+        ):
+            admin = await prepared(service, demo_target)
+            url = f"http://127.0.0.1:{port}"
+            greet(console, url, admin, f"{url}/graphql#code={service.links.issue(admin.user.id)}", settings)
+            ok = await demo_run.show(url, admin.user.name, admin.password, HELLO, console)
+            if once:
+                return 0 if ok else 1
+            console.print("It stays up: Ctrl-C stops it.\n[dim]它会一直运行，按 Ctrl-C 停止。[/dim]")
+            await signals.until_asked_to_stop(http)
     return 0
 
 

@@ -8,9 +8,10 @@ from resolvers.tokens import WeakKey
 from sshcast.app import DatabaseOlder
 from sshcast.commands.errors import CommandFailed
 from sshcast.data_folder import FolderBusy, FolderUnsafe
+from sshcast.master_key_check import MasterKeyRefused
 from sshcast.settings import SettingsInvalid
 
-EXPECTED = (CommandFailed, SettingsInvalid, DatabaseOlder, FolderBusy, FolderUnsafe, WeakKey)
+EXPECTED = (CommandFailed, SettingsInvalid, DatabaseOlder, FolderBusy, FolderUnsafe, MasterKeyRefused, WeakKey)
 
 
 def told(error: Exception) -> int:
@@ -22,5 +23,5 @@ def told(error: Exception) -> int:
         text = f"{error}: {error.__cause__}" if error.__cause__ else str(error)
     elif not isinstance(error, EXPECTED):
         raise error
-    Console(stderr=True).print(f"sshcast: {text}", style="red", highlight=False, markup=False)
+    Console(stderr=True).print(f"sshcast: {text}", style="red", highlight=False, markup=False, soft_wrap=True)
     return status

@@ -27,6 +27,8 @@ async def rotate(settings: Settings) -> int:
             done = Progress(0, 0)
             async for done in rotation.rewrap(service):
                 notes.print(f"{done.seen} rows looked at, {done.sealed} secrets sealed anew", style="dim")
+        # Last, so that until here a service with either key starts, and one with the old key alone does not from here.
+        await rotation.rewrap_check(service)
     if in_file:
         master_keys.drop_old(settings.data)
     notes.print(finished(in_file), style="green")

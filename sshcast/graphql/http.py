@@ -23,6 +23,7 @@ STATUS = {
     "RATE_LIMITED": 429,
     "INTERNAL": 500,
     "UNAVAILABLE": 503,
+    "OUTCOME_UNKNOWN": 503,
 }
 
 

@@ -9,8 +9,8 @@ import structlog
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import Response
 
-from db.unavailable import StoreUnavailable
-from resolvers.errors import Language, ServiceError, Unavailable
+from db.unavailable import StoreOutcomeUnknown, StoreUnavailable
+from resolvers.errors import Language, OutcomeUnknown, ServiceError, Unavailable
 
 log = structlog.get_logger()
 
@@ -27,6 +27,7 @@ STATUS = {
     "RATE_LIMITED": 429,
     "INTERNAL": 500,
     "UNAVAILABLE": 503,
+    "OUTCOME_UNKNOWN": 503,
 }
 HEADERS = {
     "Cache-Control": "no-store",
@@ -105,6 +106,8 @@ def error_body(error: ServiceError, language: Language) -> dict[str, Any]:
         body["field"] = ".".join(error.field)
     if isinstance(error, Internal):
         body["error_id"] = error.error_id
+    if isinstance(error, OutcomeUnknown) and error.idempotency_key is not None:
+        body["idempotency_key"] = error.idempotency_key
     return body
 
 
@@ -114,7 +117,7 @@ def known(error: Exception, path: str) -> ServiceError:
         return error
     if isinstance(error, StoreUnavailable):
         log.error("the database is away", path=path, exc_info=error)
-        return Unavailable()
+        return OutcomeUnknown() if isinstance(error, StoreOutcomeUnknown) else Unavailable()
     masked = Internal(secrets.token_hex(8))
     log.error("a REST request failed", error_id=masked.error_id, path=path, exc_info=error)
     return masked

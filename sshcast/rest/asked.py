@@ -10,7 +10,7 @@ from db.values import Role
 from resolvers import admission, audit, rights
 from resolvers.context import Context, Service
 from resolvers.errors import Invalid
-from resolvers.rules import MAX_ID, one_of
+from resolvers.rules import LONGEST_KEY, MAX_ID, one_of, text
 from sshcast.rest.answers import language_of
 
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)\Z", re.ASCII)
@@ -103,6 +103,14 @@ def optional_time(found: Mapping[str, str], name: str, *, until: bool = False) -
         "must be RFC 3339 such as 2026-11-24T10:00:00Z, or Unix seconds.",
         "必须是 RFC 3339 时间（如 2026-11-24T10:00:00Z）或 Unix 秒。",
     )
+
+
+def idempotency_key(request: Request) -> str | None:
+    """The key that makes a repeat of this request find what the first one made; 1 to 128 characters."""
+    found = request.headers.getlist("idempotency-key")
+    if len(found) > 1:
+        raise Invalid("Idempotency-Key", "is given more than once.", "重复出现。")
+    return text("Idempotency-Key", found[0], longest=LONGEST_KEY) if found else None
 
 
 def path_id(request: Request) -> int:

@@ -10,7 +10,7 @@ from db.executions import ExecutionFilter
 from db.models import Task
 from db.tasks import TaskFilter
 from db.values import Role
-from resolvers import executions, tasks
+from resolvers import executions, outcome, tasks
 from resolvers.errors import Invalid
 from resolvers.inputs import NewTask, RunTask, TaskChange
 from resolvers.paging import Page, PageRequest
@@ -27,8 +27,10 @@ FIELDS: dict[str, type] = {"name": str, "command": str, "server_id": int, "cron_
 
 async def create(request: Request) -> Response:
     ctx = await asked.signed_in(request, Role.OPERATOR)
+    # Without a key of the client's, one of ours: it tells a task that was stored from one that was not.
+    key = asked.idempotency_key(request) or outcome.make_key()
     found = await body.read(request, FIELDS)
-    created = await tasks.create(ctx, NewTask(**checked(found)))
+    created = await tasks.create(ctx, NewTask(**checked(found), idempotency_key=key))
     execution_id = created.execution.id if created.execution else None
     data = shapes.task(created.task) | {"execution_id": execution_id}
     return done(request, "Task created.", "任务创建成功", data, id=created.task.id, execution_id=execution_id)
@@ -65,9 +67,9 @@ async def delete(request: Request) -> Response:
 
 async def execute(request: Request) -> Response:
     ctx = await asked.signed_in(request, Role.OPERATOR)
-    id = asked.path_id(request)
+    id, key = asked.path_id(request), asked.idempotency_key(request)
     await body.empty(request)
-    row = await executions.run_task(ctx, RunTask(task_id=id))
+    row = await executions.run_task(ctx, RunTask(task_id=id, idempotency_key=key))
     return done(request, "Execution started.", "任务已开始执行", shapes.execution(row), execution_id=row.id)
 
 

@@ -9,13 +9,20 @@ import pytest
 from sqlalchemy import Connection, text
 
 from db.postgres_store import CONNECTIONS
-from db.store import Store, StoreUnavailable, open_store
+from db.store import Store, StoreOutcomeUnknown, StoreUnavailable, open_store
 from tests.db import rows
 from tests.db.test_store import names
 from tests.postgres import Postgres, make_template, running
 from tests.targets import free_port
 
 pytestmark = pytest.mark.anyio
+
+
+AT_COMMIT = "CREATE FUNCTION at_commit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {}; RETURN NULL; END $$"
+TRIGGER = (
+    "CREATE CONSTRAINT TRIGGER at_commit AFTER INSERT ON ended DEFERRABLE INITIALLY DEFERRED"
+    " FOR EACH ROW EXECUTE FUNCTION at_commit()"
+)
 
 
 @pytest.fixture
@@ -85,6 +92,33 @@ async def story(folder: Path, port: int) -> None:
 async def test_a_connection_that_ends_in_a_unit_is_told_and_replaced(store: Store) -> None:
     with pytest.raises(StoreUnavailable):
         await store.run(end_own_connection)
+    assert await store.read(names) == []
+
+
+async def test_a_commit_that_is_not_answered_leaves_the_outcome_unknown(store: Store) -> None:
+    def be_ended_at_the_commit(conn: Connection) -> None:
+        rows.user(conn, "ada")
+        conn.execute(text("CREATE TABLE ended (id int)"))
+        conn.execute(text(AT_COMMIT.format("PERFORM pg_terminate_backend(pg_backend_pid())")))
+        conn.execute(text(TRIGGER))
+        conn.execute(text("INSERT INTO ended VALUES (1)"))
+
+    with pytest.raises(StoreOutcomeUnknown):
+        await store.run(be_ended_at_the_commit)
+    assert await store.read(names) == []
+
+
+async def test_a_commit_that_the_server_refuses_is_certainly_not_carried_out(store: Store) -> None:
+    def clash_at_the_commit(conn: Connection) -> None:
+        rows.user(conn, "ada")
+        conn.execute(text("CREATE TABLE ended (id int)"))
+        conn.execute(text(AT_COMMIT.format("RAISE EXCEPTION USING ERRCODE = '40001'")))
+        conn.execute(text(TRIGGER))
+        conn.execute(text("INSERT INTO ended VALUES (1)"))
+
+    with pytest.raises(StoreUnavailable) as caught:
+        await store.run(clash_at_the_commit)
+    assert type(caught.value) is StoreUnavailable
     assert await store.read(names) == []
 
 

@@ -1,6 +1,7 @@
 """What is SQLite's own: its settings on every connection, the group commit, locks and full disks."""
 
 import asyncio
+import resource
 import sqlite3
 import threading
 from collections.abc import AsyncIterator
@@ -12,7 +13,7 @@ import pytest
 from sqlalchemy import Connection, Engine, event, text
 
 from db.sqlite_store import READERS
-from db.store import Store, StoreUnavailable, open_store
+from db.store import Store, StoreOutcomeUnknown, StoreUnavailable, open_store
 from tests.db import rows
 from tests.db.conftest import copied
 from tests.db.test_store import names
@@ -135,6 +136,23 @@ async def test_a_full_disk_fails_the_group_as_one_and_the_writer_goes_on(store: 
     assert await store.read(names) == ["ada"]
     await store.run(grow_to, 1_000_000)
     await store.run(big)
+
+
+async def test_a_disk_that_fails_at_a_commit_leaves_the_outcome_unknown(store: Store, path: Path) -> None:
+    await store.run(rows.user, "ada")
+    before, log = resource.getrlimit(resource.RLIMIT_FSIZE), path.with_name(f"{path.name}-wal")
+
+    def let_no_file_grow(conn: Connection) -> None:
+        rows.user(conn, "grace")
+        resource.setrlimit(resource.RLIMIT_FSIZE, (log.stat().st_size, before[1]))
+
+    try:
+        with pytest.raises(StoreOutcomeUnknown):
+            await store.run(let_no_file_grow)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert await store.read(names) == ["ada"]
+    await store.run(rows.user, "edsger")
 
 
 class Grave(BaseException):

@@ -6,28 +6,32 @@ from pathlib import Path
 
 import pytest
 
-from db import claims, executions, transitions
+from db import claims, executions, master_key_check, transitions
 from db import secrets as secret_table
 from db import servers as table
 from db.models import TaskExecution
+from db.store import open_store
 from db.values import Role
 from resolvers import executions as runs
 from resolvers import rotation, servers, tasks, users
 from resolvers import secrets as registered
 from resolvers.context import Service
 from resolvers.inputs import NewCredential, NewSecret, NewServer, NewTask, RunCommand, RunTask, SecretVariable
+from resolvers.rotation import Opened
 from runner import endpoint, run_secrets
 from runner.run_secrets import RunSecrets
 from runner.secret import Secret
-from runner.vault import VaultError
+from runner.vault import Vault, VaultError
 from sshcast import data_folder, master_keys
 from sshcast.app import opened
 from sshcast.commands import local, secrets
 from sshcast.commands.errors import CommandFailed
+from sshcast.master_key_check import MasterKeyRefused
 from sshcast.settings import Settings
 
 pytestmark = pytest.mark.anyio
 
+CHECK = "master_key_check.replace"
 HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKdSjcs6sVR9p3ymTwHbXPIlbv2SjUsOumnY3lVUnI6A"
 
 
@@ -80,9 +84,14 @@ async def test_the_old_key_opens_nothing_after_a_rotation(settings: Settings, tm
     stolen = (tmp_path / "secret.key").read_text()
     await secrets.rotate(settings)
     data_folder.replace(tmp_path / "secret.key", stolen.encode())
-    async with opened(settings) as service:
-        with pytest.raises(VaultError):
-            await readable(service)
+    with pytest.raises(MasterKeyRefused, match="another master key"):
+        async with opened(settings):
+            pass
+    store = await open_store(settings.url)
+    (row,) = await store.read(table.sealed_after, 0, 1000)
+    await store.close()
+    with pytest.raises(VaultError):
+        endpoint.of(row, Vault(*master_keys.of(settings)))
 
 
 async def test_what_a_service_seals_between_the_rounds_is_found(settings: Settings) -> None:
@@ -97,32 +106,41 @@ async def test_what_a_service_seals_between_the_rounds_is_found(settings: Settin
         assert await readable(service) == 3
 
 
-@pytest.mark.parametrize("statements", range(1, 5))
-async def test_a_rotation_killed_anywhere_is_finished_by_the_next(settings: Settings, statements: int) -> None:
+@pytest.mark.parametrize(
+    ("where", "calls"),
+    [*(("servers.replace_credential", calls) for calls in range(1, 5)), (CHECK, 1), ("master_keys.drop_old", 1)],
+)
+async def test_a_rotation_killed_anywhere_is_finished_by_the_next(settings: Settings, where: str, calls: int) -> None:
     async with opened(settings) as service:
         await add(service, *range(5))
+        check = await service.store.read(master_key_check.sealed)
     script = (
         "import asyncio, os, sys\n"
         "from pathlib import Path\n"
-        "from db import servers\n"
+        "from db import master_key_check, servers\n"
         "from resolvers import rotation\n"
+        "from sshcast import master_keys\n"
         "from sshcast.commands import secrets\n"
         "from sshcast.settings import Settings\n"
+        "module, name = sys.argv[3].split('.')\n"
         "left = [int(sys.argv[2])]\n"
         "rotation.BATCH = 2\n"
-        "real = servers.replace_credential\n"
+        "real = getattr(globals()[module], name)\n"
         "def dying(*args):\n"
         "    left[0] -= 1\n"
         "    if left[0] == 0: os.kill(os.getpid(), 9)\n"
         "    return real(*args)\n"
-        "servers.replace_credential = dying\n"
+        "setattr(globals()[module], name, dying)\n"
         "asyncio.run(secrets.rotate(Settings(data=Path(sys.argv[1]))))\n"
     )
-    killed = await asyncio.create_subprocess_exec(sys.executable, "-c", script, str(settings.data), str(statements))
+    command = [sys.executable, "-c", script, str(settings.data), str(calls), where]
+    killed = await asyncio.create_subprocess_exec(*command)
     assert await killed.wait() == -9
     async with opened(settings) as service:
         assert len(master_keys.read(settings.data)) == 2
         assert await readable(service) == 5
+        resealed = await service.store.read(master_key_check.sealed) != check
+        assert resealed == (where == "master_keys.drop_old"), "the check is sealed after everything else"
         await secrets.rotate(settings)
         assert await readable(service) == 5
     assert len(master_keys.read(settings.data)) == 1
@@ -149,6 +167,19 @@ async def test_a_key_from_the_environment_is_rotated_with_the_one_before(tmp_pat
         assert await readable(service) == 1
 
 
+async def test_a_service_that_runs_while_the_key_is_rotated_goes_on_and_starts_again(settings: Settings) -> None:
+    async with opened(settings) as service:
+        await add(service, 0)
+        for number in (1, 2):
+            await secrets.rotate(settings)
+            await add(service, number)
+        check = await service.store.read(master_key_check.sealed)
+        assert check is not None
+        assert service.vault.is_current(check)
+    async with opened(settings) as service:
+        assert await readable(service) == 3
+
+
 async def with_secrets(service: Service) -> list[int]:
     """A registered secret, and executions that hold secrets: one that runs, one of a task, and an ad-hoc one."""
     user = await users.add(service, name="keeper", role=Role.ADMIN, password="long enough")
@@ -168,6 +199,17 @@ async def with_secrets(service: Service) -> list[int]:
 async def secrets_of(service: Service, row: TaskExecution) -> RunSecrets:
     kept = await service.store.read(secret_table.in_scope, row.server_id)
     return run_secrets.of(row, kept, service.vault, begun=row.remote is not None)
+
+
+async def test_whatever_is_sealed_is_looked_at_before_a_key_is_believed(settings: Settings) -> None:
+    foreign = Vault({"foreign": bytes(32)}, "foreign")
+    async with opened(settings) as service:
+        assert await service.store.read(rotation.count_opened, foreign) == Opened(0, 0)
+        await add(service, 0)
+        await with_secrets(service)
+        # A credential, a registered secret, a task's value, three executions' values, and what one that runs has taken.
+        assert await service.store.read(rotation.count_opened, service.vault) == Opened(7, 0)
+        assert await service.store.read(rotation.count_opened, foreign) == Opened(7, 7)
 
 
 async def test_secrets_of_tasks_of_executions_and_registered_ones_are_sealed_anew(settings: Settings) -> None:

@@ -1,0 +1,73 @@
+"""What makes a repeated creation of a task find the first one: its idempotency key, with a digest of its contents."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, cast
+
+from sqlalchemy import Connection
+
+from db import executions, tasks
+from db import task_keys as table
+from db.models import Task, TaskExecution
+from resolvers import rules
+from resolvers.errors import Conflict, NotFound
+from resolvers.inputs import NewTask, given
+from resolvers.rights import Right
+
+PLAIN = ("name", "command", "server_id", "cron_expr", "timezone", "enabled", "env", "working_dir", "run_mode")
+BOUNDS = ("timeout_seconds", "output_limit")
+
+Made = tuple[Task, TaskExecution | None]
+"""A new task, and the execution that `@once` started."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """Whose key it is, the key, and the digest of what is asked for under it."""
+
+    user_id: int
+    text: str
+    digest: str
+
+
+def of_new(user_id: int, new: NewTask) -> Key | None:
+    text = rules.idempotency_key(new.idempotency_key)
+    return None if text is None else Key(user_id, text, digest(new))
+
+
+def digest(new: NewTask) -> str:
+    """Of all but the values of its own secret variables: those could be guessed from it."""
+    contents: dict[str, Any] = {name: getattr(new, name) for name in (*PLAIN, *BOUNDS)}
+    contents |= {"terms": given(new.terms), "secret_env": [(item.name, item.secret) for item in new.secret_env]}
+    return sha256(json.dumps(contents, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def known(conn: Connection, key: Key, right: Right) -> Made | None:
+    """What the key made before; Conflict when that was something else. Deleted since, it is still what was made.
+
+    Who may not do anything on its server any more is answered as if the task were not there.
+    """
+    found = table.by_key(conn, key.user_id, key.text)
+    if found is None or found.task_id is None:
+        return None
+    if found.digest != key.digest:
+        raise Conflict(
+            "This idempotency key was used for a task with other contents: use a new key.",
+            "此幂等键已用于内容不同的任务，请使用新的键。",
+            field=("idempotency_key",),
+        )
+    (task,) = tasks.by_ids(conn, [found.task_id])
+    right.on(conn, task.server_id, NotFound.named("task", task.id))
+    run = None if found.execution_id is None else executions.by_id(conn, found.execution_id)
+    return task, run
+
+
+def make_once(conn: Connection, key: Key, right: Right, make: Callable[[Connection], Made]) -> Made:
+    """What `make` makes, or what was made under the key however lately."""
+    if not table.claim(conn, key.user_id, key.text, key.digest):
+        return cast("Made", known(conn, key, right))  # a key and what it made are committed together
+    task, run = make(conn)
+    table.keep(conn, key.user_id, key.text, task.id, None if run is None else run.id)
+    return task, run
