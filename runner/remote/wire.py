@@ -63,8 +63,8 @@ class Record:
 class Wire:
     """One attachment's reading. `changed` is set at every line for us, and when the last byte has come.
 
-    `refusal` is `none`, `never`, `again` or `lost`, as in attach.sh; `lost` says why, and `lacks` names programs that are
-    missing. `over` is how the channel ended.
+    `refusal` is `none`, `never`, `again` or `lost`, as in attach.sh; `lost` says why, and `lacks` names programs
+    that are missing. `over` is how the channel ended.
     """
 
     write: Write

@@ -1,6 +1,7 @@
 """Targets that lack what Linux has: setsid, /proc, and programs, in each shell."""
 
 import asyncio
+import secrets
 import shutil
 import subprocess
 from collections.abc import AsyncIterator, Callable
@@ -20,7 +21,6 @@ EVERY_BYTE = "".join(f"\\{byte:03o}" for byte in range(256))
 FOREIGN = {"/proc": "/no-proc"}
 HIDE = f'{shutil.which("mount")} -t tmpfs none /proc && exec "$@"'
 HIDDEN = (shutil.which("unshare") or "", "-m", "/bin/sh", "-c", HIDE, "sh")
-LONG = "54321"
 
 Lacking = Callable[..., LocalTarget]
 
@@ -43,17 +43,22 @@ async def lacking(bin: Path, tmp_path: Path) -> AsyncIterator[Lacking]:
         await each.close()
 
 
+def long() -> int:
+    """A time limit that no other run has: the sleep of its watcher is known by it."""
+    return 50_000 + secrets.randbelow(10_000_000)
+
+
 def needs_hiding() -> None:
     if not HIDDEN[0] or subprocess.run([*HIDDEN, "true"], capture_output=True).returncode != 0:
         pytest.skip("this account may not hide /proc")
 
 
 async def is_stopped(runs: Runs, target: LocalTarget, command: str) -> None:
-    run = runs(f"echo up; {command}", target=target, limit=int(LONG))
+    run = runs(f"echo up; {command}", target=target, limit=long())
     attachment = await run.identified()
     attachment.say("guard")
     reading = asyncio.create_task(read(attachment))
-    await until(lambda: run.out == b"up\n" and running("sleep", LONG))
+    await until(lambda: run.out == b"up\n" and running("sleep", str(run.limit)))
     await attachment.stop("cancelled")
     await reading
     assert attachment.wire.record is not None
@@ -61,7 +66,7 @@ async def is_stopped(runs: Runs, target: LocalTarget, command: str) -> None:
     assert attachment.wire.look == verify.Look(None), "what left its parent and its group would not be seen"
     assert carrying(run.spool) == []
     await attachment.close()
-    await until(lambda: not serving(run.spool) and not running("sleep", LONG))
+    await until(lambda: not serving(run.spool) and not running("sleep", str(run.limit)))
 
 
 @pytest.mark.parametrize("without", [(), ("setsid",)])
@@ -116,14 +121,14 @@ async def test_what_cannot_be_ended_is_named(runs: Runs, lacking: Lacking, monke
 async def test_a_run_that_ends_leaves_no_sleep_of_its_time_limit(
     runs: Runs, lacking: Lacking, without: tuple[str, ...]
 ) -> None:
-    run = runs("until [ -e go-on ]; do sleep 0.1; done", target=lacking(*without), limit=int(LONG))
+    run = runs("until [ -e go-on ]; do sleep 0.1; done", target=lacking(*without), limit=long())
     run.command = f"cd '{run.target.home}'; {run.command}"
     attachment = await run.identified()
     attachment.say("guard")
-    await until(lambda: running("sleep", LONG))
+    await until(lambda: running("sleep", str(run.limit)))
     (run.target.home / "go-on").touch()
     await read(attachment)
-    await until(lambda: not running("sleep", LONG))
+    await until(lambda: not running("sleep", str(run.limit)))
 
 
 @pytest.mark.parametrize("texts", [{}, FOREIGN], ids=["linux", "foreign"])
