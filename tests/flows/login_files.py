@@ -1,0 +1,125 @@
+"""Login files as people have them, and what comes of a run where they are read: see `Setup.ends`."""
+
+from typing import Literal
+
+End = Literal["runs", "told", "silent", "honest", "unopened", "refused"]
+
+NOISE = "echo Welcome; printf 'no line end'; echo careful >&2; echo \"\\$0 is $0\"\n"
+HEARD = 'cat >>"$HOME/heard"'
+
+BASHRC: dict[str, tuple[End, str]] = {
+    "exits with 0": ("told", "exit 0"),
+    "exits with 7": ("told", "echo locked; exit 7"),
+    "returns": ("runs", "return"),
+    "is noisy": ("runs", NOISE),
+    "tells what bash was asked for": ("runs", 'echo "$BASH_EXECUTION_STRING"; printf %s "$BASH_EXECUTION_STRING" >&2'),
+    "prints 900 kB": ("runs", "head -c 900000 /dev/zero"),
+    "prints 3 MB": ("silent", "head -c 3000000 /dev/zero; sleep 1000"),
+    "becomes zsh": ("silent", "exec zsh"),
+    "becomes fish": ("silent", "exec fish"),
+    "becomes bash": ("silent", "exec bash"),
+    "becomes sh": ("silent", "exec sh"),
+    "becomes cat": ("silent", f"exec {HEARD}"),
+    "becomes a program that is not there": ("told", "exec nonexistent"),
+    "starts bash": ("silent", "bash"),
+    "starts cat": ("silent", HEARD),
+    "hangs": ("silent", "echo waiting; sleep 1000"),
+    "hangs and heeds no TERM": ("silent", "trap '' TERM HUP; sleep 1000"),
+    "stops itself": ("silent", "kill -STOP $$"),
+    "takes 2 s": ("runs", "sleep 2"),
+    "reads a line": ("silent", 'read x; echo "$x" >"$HOME/heard"'),
+    "prints without end": ("silent", "yes"),
+    "ends by set -e": ("told", "set -e; false"),
+    "ends by a signal": ("told", "kill -KILL $$"),
+    "lets nothing fork": ("honest", "ulimit -u 1"),
+    "lets no file be written": ("honest", "ulimit -f 0"),
+    "lets few files be open": ("honest", "ulimit -n 6"),
+    "sets up a terminal": ("runs", "stty erase '^H'; mesg n; tput init; biff y"),
+    "has no PATH": ("runs", "export PATH=/nonexistent"),
+    "has an alias for exec": ("runs", "alias exec=true"),
+    "has an alias for exec that counts": ("told", "shopt -s expand_aliases; alias exec=true"),
+    "has a function called exec": ("told", "function exec { :; }"),
+    "has a function in place of exec": ("told", "exec() { echo no; }"),
+    "goes to a folder that is not there": ("runs", "cd /nonexistent"),
+    "goes to a folder that is removed": ("honest", 'mkdir "$HOME/gone"; cd "$HOME/gone"; rmdir "$HOME/gone"'),
+    "runs nothing": ("told", "set -n"),
+    "traces": ("runs", "set -x"),
+    "is strict": ("runs", "set -euf -o pipefail"),
+    "is for POSIX": ("runs", "set -o posix; export POSIXLY_CORRECT=1"),
+    "has an exit trap": ("runs", "trap 'exit 0' EXIT"),
+    "has a debug trap that exits": ("told", "trap 'exit 0' DEBUG"),
+    "sends its output away": ("silent", "exec >/dev/null"),
+    "sends its errors away": ("honest", "exec 2>/dev/null"),
+    "joins its streams": ("honest", "exec 2>&1"),
+    "swaps its streams": ("honest", "exec 3>&1 1>&2 2>&3 3>&-"),
+    "closes its input": ("honest", "exec <&-"),
+    "reads from elsewhere": ("honest", "exec </dev/null"),
+    "closes its output": ("honest", "exec >&-"),
+    "has a mask of 777": ("honest", "umask 777"),
+    "has odd variables": ("runs", "export IFS=: ENV=/nonexistent BASH_ENV=/nonexistent CDPATH=/tmp LC_ALL=xx_XX.UTF-8"),
+    "has no HOME": ("runs", "unset HOME"),
+    "ends in a syntax error": ("runs", "if true; then"),
+    "writes a log of what it does": ("honest", 'exec > >(tee -a "$HOME/log")'),
+    "leaves a process behind": ("runs", "sleep 1000 >/dev/null 2>&1 &"),
+}
+
+OTHER_FILES: dict[str, tuple[str, dict[str, tuple[End, str]]]] = {
+    "zsh": (
+        ".zshenv",
+        {
+            "exits": ("told", "exit 0"),
+            "is noisy": ("runs", NOISE),
+            "becomes cat": ("silent", f"exec {HEARD}"),
+            "hangs": ("silent", "sleep 1000"),
+            "runs nothing": ("told", "setopt noexec"),
+            "has an alias for exec": ("told", "alias exec=true"),
+            "has a function in place of exec": ("told", "exec() { : }"),
+        },
+    ),
+    "fish": (
+        ".config/fish/config.fish",
+        {
+            "exits": ("runs", "exit 0"),
+            "becomes true": ("told", "exec true"),
+            "is noisy": ("runs", "echo Welcome; printf 'no line end'; echo careful >&2"),
+            "becomes cat": ("silent", "exec cat >>$HOME/heard"),
+            "becomes bash": ("silent", "exec bash"),
+            "hangs": ("silent", "sleep 1000"),
+            "has a function in place of exec": ("runs", "function exec; end"),
+        },
+    ),
+    "tcsh": (
+        ".tcshrc",
+        {
+            "exits": ("runs", "exit 0"),
+            "becomes true": ("told", "exec true"),
+            "is noisy": ("runs", "echo Welcome\nstty erase ^H\nmesg n"),
+            "becomes cat": ("silent", "exec cat >>$HOME/heard"),
+            "hangs": ("silent", "sleep 1000"),
+            "has an alias for exec": ("told", "alias exec true"),
+        },
+    ),
+    "bsd-csh": (
+        ".cshrc",
+        {
+            "exits": ("runs", "exit 0"),
+            "becomes true": ("told", "exec true"),
+            "is noisy": ("runs", "echo Welcome\nstty erase ^H\nmesg n"),
+            "becomes zsh": ("silent", "exec zsh"),
+            "hangs": ("silent", "sleep 1000"),
+            "reads a line": ("silent", "set x = $<"),
+        },
+    ),
+    "ksh93": (".kshrc", {"is not read": ("runs", "exit 0")}),
+    "mksh": (".mkshrc", {"is not read": ("runs", "exit 0")}),
+    "yash": (".yashrc", {"is not read": ("runs", "exit 0")}),
+    "bash": (
+        ".ssh/rc",
+        {
+            "exits": ("runs", "exit 7"),
+            "is noisy": ("runs", "echo Welcome; printf 'no line end'; echo careful >&2"),
+            "hangs": ("silent", "sleep 1000"),
+            "reads all": ("runs", HEARD),
+        },
+    ),
+}

@@ -1,0 +1,38 @@
+"""The runner for tests of whole flows: both ways to run, and patience with a machine that is busy."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from db.store import open_store
+from db.values import Mode
+from runner.attached import attached
+from runner.connection import ConnectTimeouts
+from runner.durable import durable
+from runner.execution import Way
+from runner.ssh import Connection, Endpoint, connect
+from tests.runner import rows
+from tests.runner.rig import Rig, Wanted, running
+from tests.runner.stores import lay_database
+
+MODES = (Mode.DURABLE, Mode.ATTACHED)
+WAYS: dict[str, Way] = {Mode.DURABLE: durable, Mode.ATTACHED: attached}
+TIMEOUTS = ConnectTimeouts(connect=10.0, login=20.0, channel=20.0)
+
+
+async def patient_connect(endpoint: Endpoint) -> Connection:
+    return await connect(endpoint, timeouts=TIMEOUTS)
+
+
+@asynccontextmanager
+async def patient_rig(folder: Path, *, start_seconds: float) -> AsyncIterator[Rig]:
+    """On a SQLite database in `folder`."""
+    lay_database(folder)
+    store = await open_store(f"sqlite:///{folder / 'sshcast.db'}")
+    await rows.user(store)  # once, before many want one at the same time
+    wanted = Wanted(store=store, connect=patient_connect, slots=100, ways=WAYS, start_seconds=start_seconds)
+    try:
+        async with running(Rig(wanted)) as rig:
+            yield rig
+    finally:
+        await store.close()
