@@ -15,7 +15,6 @@ from runner.connection import OnClosed, OnOutput
 from runner.handshake import AnsweredShell
 from runner.remote import program
 from runner.remote.attachment import Attachment
-from runner.remote.beginning import Beginning
 from runner.remote.program import Run, Want
 from runner.remote.wire import Wire
 from runner.ssh import Connection, connect
@@ -63,10 +62,10 @@ Way = Callable[[Connection, str], Awaitable[Watch]]
 
 async def attached(connection: Connection, command: str) -> Watch:
     watch = Watch()
-    beginning = Beginning(watch.take)
+    wire = Wire(watch.take, dict.fromkeys(Stream, 0))
     run = Run(spool=f"1-{secrets.token_hex(8)}.", script=command, env={}, output_limit=10**10)
-    text = program.attached(run, beginning.out_line, beginning.err_line)
-    await program.run(await OneConnection(connection).open_shell(on_output=beginning.feed), text)
+    shell = await OneConnection(connection).open_shell(on_output=wire.feed)
+    await program.run(shell, program.attached(run, wire.nonce))
     return watch.stop()
 
 

@@ -4,14 +4,14 @@ import asyncio
 import secrets
 from contextlib import suppress
 
-from db.values import Mode, Reason
+from db.values import Mode, Reason, Stream
 from runner import quoting
 from runner.connection import ConnectFailed, Exit, Process, Shell, Shells
 from runner.execution import ABANDONED, Drive
 from runner.outcome import Outcome, Stopped, after_look, ended, failed, lost
 from runner.remote import program, verify
-from runner.remote.beginning import Beginning
 from runner.remote.program import Run
+from runner.remote.wire import Wire
 from runner.sink import Valve
 from runner.stopping import until_ended
 
@@ -24,21 +24,21 @@ async def attached(drive: Drive, shells: Shells) -> Outcome:
     """Raises ConnectFailed when nothing was started."""
     if drive.is_abandoned:
         return await end_abandoned(drive, shells)
-    beginning = Beginning(drive.sink.write)
-    shell = await shells.open_shell(on_output=beginning.feed)
+    wire = Wire(drive.sink.write, dict.fromkeys(Stream, 0))
+    shell = await shells.open_shell(on_output=wire.feed)
     mark = f"{drive.row.id}-{secrets.token_hex(8)}."
     process = shell.process
     ending = asyncio.create_task(process.wait(), name=f"exit of execution {drive.row.id}")
     try:
         await drive.note({"mode": Mode.ATTACHED, "remote": {"mark": mark}})
         drive.sink.valve = Valve(process.pause, process.resume)
-        if not start(drive, shell, mark, beginning):
+        if not send(drive, shell, mark, wire):
             return failed(Reason.START_FAILED, NOT_BEGUN)
         reason = await until_ended(
             ending, cancelled=drive.cancelled, sink=drive.sink, seconds=drive.row.timeout_seconds
         )
         if reason is None:
-            return finished(drive, ending.result(), beginning)
+            return finish(drive, ending.result(), wire)
         return await stop(drive, shells, shell, ending, reason, mark=mark)
     finally:
         ending.cancel()
@@ -46,8 +46,8 @@ async def attached(drive: Drive, shells: Shells) -> Outcome:
         await process.close()
 
 
-def start(drive: Drive, shell: Shell, mark: str, beginning: Beginning) -> bool:
-    """Have the shell become the command. False when it is gone, so that nothing was sent."""
+def send(drive: Drive, shell: Shell, mark: str, wire: Wire) -> bool:
+    """Have the shell run the command. False when it is gone, so that nothing was sent."""
     row = drive.row
     run = Run(
         spool=mark,
@@ -56,19 +56,25 @@ def start(drive: Drive, shell: Shell, mark: str, beginning: Beginning) -> bool:
         output_limit=row.output_limit,
     )
     try:
-        shell.process.write(program.attached(run, beginning.out_line, beginning.err_line))
+        shell.process.write(program.attached(run, wire.nonce))
         shell.process.write_eof()
     except OSError:
         return False
     return True
 
 
-def finished(drive: Drive, exit: Exit, beginning: Beginning) -> Outcome:
+def finish(drive: Drive, exit: Exit, wire: Wire) -> Outcome:
+    """How it ended, as the command's own shell told; the channel's exit only where nothing can have replaced it."""
+    wire.flush()
+    if wire.record is not None:
+        return ended(wire.record.status, None)
     if exit.lost:
         return lost("the connection was lost during the run")
-    if beginning.is_begun:
+    if wire.has_begun and wire.is_direct:
         return ended(exit.status, exit.signal)
-    drive.keep_printed(beginning.printed)
+    if wire.has_begun:
+        return lost("what stands between the server and the command ended, and did not tell how the command ended")
+    drive.keep_printed(wire.printed)
     return failed(Reason.START_FAILED, NOT_BEGUN)
 
 

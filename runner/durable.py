@@ -19,7 +19,7 @@ from runner.outcome import Outcome, Stopped, after_look, ended, failed, lost
 from runner.remote import program
 from runner.remote.attachment import STOP_SECONDS, Attachment
 from runner.remote.verify import Look
-from runner.remote.wire import Record, Wire
+from runner.remote.wire import STDERR, Record, Wire
 from runner.sink import Valve
 from runner.spooled import Spooled
 from runner.stopping import until_ended
@@ -43,6 +43,7 @@ NO_START = (
     "Look whether the account may start processes, and whether its home can be used."
 )
 NO_PROGRAM = "ran attached to its connection: the target has no {names}"
+NO_STDERR = "ran attached to its connection: the account's login files lead stderr elsewhere"
 FULL = "the disk of the target was full: what the command wrote after this output is lost"
 LEFT = "a process that it left running still holds its output: what that writes after the first second is not kept"
 INCOMPLETE = {"full": FULL, "left": LEFT, "cut": LEFT}
@@ -101,11 +102,11 @@ async def outcome_of(spooled: Spooled, attachment: Attachment, shells: Shells) -
     wire, record = attachment.wire, attachment.wire.record
     await spooled.learn(wire, following=False)
     if wire.refusal == "never":
-        return failed(Reason.START_FAILED, NO_START) if spooled.start_failed else never_started()
+        return never_started() if spooled.drive.cancelled.is_set() else not_begun(spooled, wire)
     if wire.refusal == "none" or spooled.is_dumb(wire):
         return await fallen_back(spooled, shells, no_spool(wire) if wire.refusal == "none" else NO_SHELL)
     if spooled.fails_to_start(wire):
-        return failed(Reason.START_FAILED, NO_START) if spooled.is_given_up else None
+        return not_begun(spooled, wire) if spooled.is_given_up else None
     if record is not None and wire.complete:
         return await recorded(spooled, attachment, shells, record)
     if wire.refusal == "lost":
@@ -133,6 +134,8 @@ async def recorded(spooled: Spooled, attachment: Attachment, shells: Shells, rec
 
 def no_spool(wire: Wire) -> str:
     """Why no run can go on there by itself."""
+    if STDERR in wire.lacks:
+        return NO_STDERR
     return NO_PROGRAM.format(names=", ".join(wire.lacks)) if wire.lacks else NO_FOLDER
 
 
@@ -157,6 +160,11 @@ async def whatever_is_left(spooled: Spooled, attachment: Attachment, shells: She
 
 def never_started() -> Outcome:
     return Outcome(state=State.CANCELLED, reason=Reason.CANCELLED, message="cancelled before it started")
+
+
+def not_begun(spooled: Spooled, wire: Wire) -> Outcome:
+    spooled.drive.keep_printed(wire.printed)
+    return failed(Reason.START_FAILED, NO_START)
 
 
 async def fallen_back(spooled: Spooled, shells: Shells, why: str) -> Outcome:

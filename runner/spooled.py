@@ -101,9 +101,11 @@ class Spooled:
             nonce=wire.nonce,
             out=self.received[Stream.STDOUT],
             err=self.received[Stream.STDERR],
+            soon=max(1, round(self.drive.parts.pool.start_seconds / 4)),
             limit=self.drive.row.timeout_seconds if self.is_first else max(1, round(self.seconds_left)),
         )
         self.attachment = await Attachment.open(shells, program.attach(self.run, want), wire)
+        self.attachment.begin_seconds = self.drive.parts.pool.start_seconds / 2
         self.sent = True
         return self.attachment
 
@@ -142,8 +144,8 @@ class Spooled:
 
     @property
     def is_given_up(self) -> bool:
-        """A second shell could not even see that it never begins."""
-        return self.failed_starts > 1
+        """A second shell could not even see that it never begins, and nobody has told that it did."""
+        return self.failed_starts > 1 and self.fresh and self.prefix is None
 
     async def cleared(self) -> bool:
         """Have the spool removed over the channel that is still there. Where a start may still be on its way in a

@@ -1,12 +1,13 @@
 # Begin a run if it was never begun, else attach to it; tell of it and hear words about it.
 #
 # Given: id, nonce, out and err (bytes of its output that are known), limit (seconds that are left), cap (bytes), how
-# (`start`; `known`: it was begun for certain; `never`: see that it never will be), exports and script, and the texts
-# spool, ending, supervisor and watcher.
+# (`start`; `known`: it was begun for certain; `never`: see that it never will be), soon (seconds in which it may still
+# begin), exports and script, and the texts spool, ending, supervisor and watcher.
 #
 # A line that begins with the nonce is for the caller, wherever it stands in stdout:
 #   NONCE begin WAY POLLS P     from here on both streams are the command's; WAY is `fresh` or `attached`
-#   NONCE none NAMES            nothing was begun: these programs are missing; without NAMES no folder can be written
+#   NONCE none NAMES            nothing was begun: these programs are missing, or stderr leads elsewhere; without NAMES
+#                               no folder can be written
 #   NONCE never                 it was not begun, and never will be
 #   NONCE again                 somebody else begins it right now: attach again
 #   NONCE is PID START BOOT CHILD
@@ -60,6 +61,22 @@ equipped() {
     done
     [ -z "$lacks" ]
 }
+# A login file may have tied stderr to something else: what we send there would not come, or come as stdout.
+apart() {
+    [ -e /proc/self/fd/4 ] || return 0
+    { [ -p /proc/self/fd/4 ] || [ -S /proc/self/fd/4 ]; } && ! [ /proc/self/fd/4 -ef /proc/self/fd/5 ]
+}
+# Who waits for a beginning that does not come holds the run for one that never began.
+timely() {
+    clock
+    [ -z "$since" ] || [ $((up - since)) -lt $((soon * 100)) ]
+}
+# The command gets the mask that the account has; our own files are for nobody else, and for us in any case.
+mask_files() {
+    { read -r x x; read -r x mask; } </proc/self/status
+    [ "$x" = Umask: ] || mask=$(umask)
+    umask 077
+}
 # Where a program is, for what has to be told apart or outlive a PATH of the command.
 placed() {
     IFS=:
@@ -77,7 +94,8 @@ begin() {
 }
 # The variables of the command may be secret: all may see the arguments of a process, but not its environment.
 supervise() {
-    export SSHCAST_EXPORTS="$exports"
+    export SSHCAST_EXPORTS="umask $mask
+$exports"
     exec ${session:+"$session"} /bin/sh -c "$spool$supervisor" sshcast "$p" "$id" "$nonce" "$now" "$cap" "$session" \
         "$script" </dev/null >&5 3<&- 5>&-
 }
@@ -125,10 +143,13 @@ alive() {
     why=killed
     lives "$pid" "$start"
 }
+# Its supervisor died before the command could start.
+unborn() { [ "$child" = none ] && ! alive && identified && [ "$child" = none ]; }
 tell_end() { say end "$status" "$o" "$e" "$how"; }
 look() {
     [ -n "$joined" ] || { join; return; }
     identified || return
+    ! unborn || { say never; return; }
     if ended || { ! alive && ended; }; then
         pour
         tell_end
@@ -140,8 +161,9 @@ look() {
 # Whoever began it may not have come to say who it is.
 join() {
     identified || return
+    if [ "$child" = none ] && alive; then return; fi
     joined=1
-    [ "$pid" != never ] || { say never; return; }
+    if [ "$pid" = never ] || unborn; then say never; return; fi
     say is "$pid" "$start" "$boot" "$child"
     if ended || ! alive; then
         tail -c +$((out + 1)) "${p}out" >&5
@@ -193,6 +215,7 @@ main() {
     read -r now </proc/sys/kernel/random/boot_id
     clock
     since=$up
+    mask_files
     me=${LOGNAME:-${USER:-me}}
     placed tail
     polls=
@@ -203,8 +226,12 @@ main() {
         begin attached
     elif [ "$how" = known ]; then
         say lost vanished
+    elif ! apart; then
+        say none stderr
     elif ! equipped || ! bases made; then
         say none $lacks
+    elif ! timely; then
+        exit
     elif [ "$how" = never ] && took go; then
         put run 'never - - -'
         begin attached

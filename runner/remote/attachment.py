@@ -47,6 +47,7 @@ class Attachment:
 
     wire: Wire
     process: Process
+    begin_seconds: float = BEGIN_SECONDS
     following: bool = False
     guarded: bool = False
     held: bool = False
@@ -151,7 +152,7 @@ class Attachment:
         if wire.refusal is not None:
             return None, QUIET_SECONDS
         if place is None:
-            return None, BEGIN_SECONDS
+            return None, self.begin_seconds
         if wire.identity is None and (place.fresh or waited > IDENTITY_SECONDS):
             return None, IDENTITY_SECONDS if place.fresh else QUIET_SECONDS
         if wire.record is not None and (not place.polls or self.pace.is_slow):

@@ -27,13 +27,17 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Want:
-    """What an attachment is for. See attach.sh for `how`. We have `out` and `err` bytes; the limit is in seconds."""
+    """What an attachment is for. See attach.sh for `how`. We have `out` and `err` bytes.
+
+    In seconds: the `limit` that is left, and how `soon` the run has to begin, if it does.
+    """
 
     how: How
     nonce: str
     out: int
     err: int
     limit: int
+    soon: int = 15
 
 
 def attach(run: Run, want: Want) -> bytes:
@@ -43,6 +47,7 @@ def attach(run: Run, want: Want) -> bytes:
         "out": str(want.out),
         "err": str(want.err),
         "limit": str(want.limit),
+        "soon": str(want.soon),
         "cap": str(run.output_limit),
         "how": want.how,
         "script": run.script,
@@ -63,14 +68,13 @@ def clear(prefix: str, *, keep: bool) -> bytes:
     return f'{assigned({"p": prefix})}exec rm -f "$p"{"[!g]*" if keep else "*"}\n'.encode()
 
 
-def attached(run: Run, begin_out: str, begin_err: str) -> bytes:
-    """Become the command, after a line on each stream that says so. What was cut short starts nothing.
+def attached(run: Run, nonce: str) -> bytes:
+    """Run the command here, after a line on each stream that says so. What was cut short starts nothing.
 
-    It uses no variables of its own: one that the account exports would be changed for the command.
+    It uses no variables that the command could have: one that the account exports would be changed for it.
     """
-    marks = f"echo {quote(begin_err)} >&2\necho {quote(begin_out)}\n"
-    mark = exports({"SSHCAST_SPOOL": run.spool})
-    return f"{exports(run.env)}{mark}{marks}exec /bin/sh -c {quote(run.script)} </dev/null\n".encode()
+    variables = exports({**run.env, "SSHCAST_SPOOL": run.spool})
+    return f"{variables}set -- {quote(nonce)} {quote(run.script)}\n{text('attached.sh')}".encode()
 
 
 async def run(shell: Shell, text: bytes) -> Exit:

@@ -1,6 +1,7 @@
 # What all programs about a run know of its files. Given: p, the beginning of their names.
 #   go     there is one once the run was begun, or never will be
-#   run    PID START BOOT CHILD: the supervisor, when it started (ticks since boot), which boot, the command; or `never`
+#   run    PID START BOOT CHILD: the supervisor, when it started (ticks since boot), which boot, the command (`none`: not
+#          started yet); or `never`
 #   stop   why it is to be stopped
 #   end    E STATUS OUT ERR WHY .
 #   out, err, tails (somebody follows them), watch (PID START of the watcher)

@@ -34,6 +34,8 @@ began() {
     # The subshells of ksh are no processes before they have to be: the mark tells, and not a pid that is ours.
     [ "$child" != "$$" ] || child=-
     put run "$$ $self $boot $child"
+    # Who saw the supervisor dead and no command holds this for a run that never began.
+    lives "$$" "$self" || exit
     say is "$$" "$self" "$boot" "$child"
 }
 # /proc shows no program for what only waits to be buried; without /proc, what has ended is gone once we waited for anything.
@@ -95,6 +97,7 @@ took go || { if [ -e "${p}go" ]; then say again; else say none; fi; exit; }
 trap '' HUP PIPE
 ticks $$
 self=$ticks
+put run "$$ $self $boot none"
 pipes
 exec 3>>"${p}out" 9>>"${p}err"
 writer <&5 >&3 3>&- 4>&- 6>&- 7<&- 8>&- 9>&- &

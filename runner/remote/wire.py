@@ -10,12 +10,14 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 
 from db.values import Stream
-from runner.connection import Exit
+from runner.connection import Exit, Printed
+from runner.handshake import KEPT_PRINTED
 from runner.remote.verify import Look, look_of
 
 Write = Callable[[str, bytes], None]
 LONGEST_LINE = 8192
-NEEDED = {"cat", "dd", "mkdir", "mkfifo", "rm", "sleep", "tail", "wc"}
+STDERR = "stderr"
+NEEDED = {"cat", "dd", "mkdir", "mkfifo", "rm", "sleep", "tail", "wc", STDERR}
 
 
 class Garbled(Exception):
@@ -64,7 +66,8 @@ class Wire:
     """One attachment's reading. `changed` is set at every line for us, and when the last byte has come.
 
     `refusal` is `none`, `never`, `again` or `lost`, as in attach.sh; `lost` says why, and `lacks` names programs
-    that are missing. `over` is how the channel ended.
+    that are missing, or STDERR. `over` is how the channel ended. `is_direct`: its exit is the command's, see
+    attached.sh.
     """
 
     write: Write
@@ -79,6 +82,8 @@ class Wire:
     lost: str = ""
     lacks: tuple[str, ...] = ()
     over: Exit | None = None
+    is_direct: bool = False
+    _before: dict[Stream, bytearray] = field(default_factory=lambda: {stream: bytearray() for stream in Stream})
     _begun: set[Stream] = field(default_factory=set)
     _held: dict[Stream, bytes] = field(default_factory=lambda: {Stream.STDOUT: b"", Stream.STDERR: b""})
 
@@ -91,6 +96,16 @@ class Wire:
     def is_cut(self) -> bool:
         """The connection went, so what has not come may still be there."""
         return self.over is not None and self.over.lost
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether stdout is the command's by now."""
+        return Stream.STDOUT in self._begun
+
+    @property
+    def printed(self) -> Printed:
+        """The beginning of what came before the command's output."""
+        return tuple((stream.value, bytes(data)) for stream, data in self._before.items() if data)
 
     @property
     def is_unidentified(self) -> bool:
@@ -107,6 +122,12 @@ class Wire:
     def exceeds(self, record: Record) -> bool:
         """Whether more has come than was there when the run was recorded: something left behind writes on."""
         return any(self.received[stream] > size for size, stream in record.sizes)
+
+    def flush(self) -> None:
+        """No more comes: what might have become a line for us is output."""
+        for stream, held in self._held.items():
+            self._held[stream] = b""
+            self._output(stream, held)
 
     async def news(self, seconds: float) -> bool:
         """Whether something has changed since `changed` was cleared, or does within so many seconds."""
@@ -149,8 +170,11 @@ class Wire:
         return len(whole) - at if at >= 0 else unfinished(whole, self.nonce.encode())
 
     def _output(self, stream: Stream, data: bytes) -> None:
-        """The command's bytes, unless it has not begun yet: then it is what login files print."""
-        if stream not in self._begun or not data:
+        """The command's bytes, unless it has not begun yet: then it is what login files or a failing shell print."""
+        if stream not in self._begun:
+            self._before[stream] += data[: KEPT_PRINTED - len(self._before[stream])]
+            return
+        if not data:
             return
         self.received[stream] += len(data)
         self.write(stream, data)
@@ -179,7 +203,9 @@ class Wire:
 
     def _begin(self, stream: Stream, rest: str) -> None:
         self._begun.add(stream)
-        if rest:
+        if rest in ("direct", "watched"):
+            self.is_direct = rest == "direct"
+        elif rest:
             way, polls, prefix = rest.split(" ", 2)
             self.place = Place(way == "fresh", polls == "polls", prefix)
 

@@ -22,7 +22,6 @@ class Setup:
 
     `prints`: what has to be in the output of a run that was not started. `keeps`: a word in the command lines of the
     processes that are the account's own, and that SSH gives nobody a way to end. `plain`: the command uses no programs.
-    `swallows`: a program between us and the shell ends with a status of its own.
     """
 
     name: str
@@ -31,7 +30,6 @@ class Setup:
     prints: str = ""
     keeps: str | None = None
     plain: bool = False
-    swallows: bool = False
 
     @property
     def missing(self) -> str | None:
@@ -104,8 +102,6 @@ def _other_files() -> Iterator[Setup]:
             yield Setup(name=f"{file} {name}", ends=ends, wish=wish)
 
 
-# The status that the server sends is another program's then. A durable run has its own record.
-SWALLOWED = ("a pipe of its output", "it twice", "its status swallowed")
 ASKED = '"$SSH_ORIGINAL_COMMAND"'
 FORCED: dict[str, tuple[End, str]] = {
     "true": ("told", "true"),
@@ -146,9 +142,8 @@ def _forced() -> Iterator[Setup]:
     for name, (ends, command) in FORCED.items():
         keeps = "sleep 1000" if name == "sleep" else None
         wish = Wish(forced=command)
-        swallows = name in SWALLOWED
         prints = SAYS.get(name, "")
-        yield Setup(name=f"forced: {name}", ends=ends, wish=wish, prints=prints, keeps=keeps, swallows=swallows)
+        yield Setup(name=f"forced: {name}", ends=ends, wish=wish, prints=prints, keeps=keeps)
 
 
 CONFIG: dict[str, tuple[End, str]] = {

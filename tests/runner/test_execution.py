@@ -67,11 +67,18 @@ async def test_another_exit_status_is_failure_with_that_status(rig: Rig, server:
     assert await rig.output(row.id) == (b"before\n", b"")
 
 
-async def test_an_end_by_signal_names_the_signal(rig: Rig, server: int) -> None:
-    row = await rig.ran(server, "echo before; kill -SEGV $$")
+async def test_an_end_by_signal_names_the_signal(rig: Rig, openssh: Target) -> None:
+    row = await rig.ran(await rig.server(openssh), "echo before; kill -SEGV $$")
     assert (row.state, row.reason, row.exit_code, row.exit_signal) == (State.FAILED, Reason.SIGNAL, None, "SEGV")
     assert "SEGV" in (row.message or "")
     assert await rig.output(row.id) == (b"before\n", b"")
+
+
+async def test_where_a_wrapper_may_stand_between_a_signal_shows_as_the_shell_tells_it(
+    rig: Rig, demo_target: Target
+) -> None:
+    row = await rig.ran(await rig.server(demo_target), "echo before; kill -SEGV $$")
+    assert (row.state, row.reason, row.exit_code, row.exit_signal) == (State.FAILED, Reason.EXIT_STATUS, 139, None)
 
 
 async def test_ten_megabytes_in_one_line_without_an_end_arrive_whole(rig: Rig, server: int) -> None:

@@ -8,6 +8,8 @@ from tests.runner.remote.local import LocalTarget
 pytestmark = pytest.mark.anyio
 
 FOREIGN = {"/proc": "/no-proc"}
+# It ends by itself: where there is no /proc, nobody finds it.
+WRITES = 'echo up; n=0; while n=$((n + 1)); [ "$n" -lt 80 ] && echo up'
 ENDS = {
     "echo up": "-",
     "echo up; (sleep 0.3; echo late) &": "-",
@@ -15,8 +17,8 @@ ENDS = {
     "echo up; sleep 30 &": "left",
     "echo up; sleep 30 2>/dev/null &": "left",
     "echo up; head -c 60000 /dev/zero; sleep 30 &": "left",
-    "while echo up; do sleep 0.05; done &": "cut",
-    "echo up; while echo up >&2; do sleep 0.05; done &": "cut",
+    f"{WRITES}; do sleep 0.05; done &": "cut",
+    f"{WRITES} >&2; do sleep 0.05; done &": "cut",
 }
 
 

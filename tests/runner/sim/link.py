@@ -177,11 +177,11 @@ class Process:
         self._program = self._target.programs[int(named[1])]
         self._program.mark = marked[1]
         self._program.start()
-        self._do(self._follow(self._program, re.findall(r"^echo '(.*)'", text, re.MULTILINE)))
+        self._do(self._follow(self._program, text.partition("set -- '")[2].partition("'")[0]))
 
-    async def _follow(self, program: Program, marks: list[str]) -> None:
-        for stream, mark in zip(("stderr", "stdout"), marks, strict=True):
-            self._on_output(stream, f"{mark}\n".encode())
+    async def _follow(self, program: Program, nonce: str) -> None:
+        self._on_output("stderr", f"{nonce} begin\n".encode())
+        self._on_output("stdout", f"{nonce} begin direct\n".encode())
         told = 0
         while True:
             changed = program.changed

@@ -1,0 +1,19 @@
+# Run a command on this channel. Given: the nonce and the script as $1 and $2, and the command's variables.
+#
+# A line that begins with the nonce is for the caller, as in attach.sh:
+#   NONCE begin direct      from here on both streams are the command's, and the channel's exit is the command's
+#   NONCE begin watched     the same, but something between us and the server may put its own exit in place of ours
+#   NONCE end STATUS 0 0 -  how a watched command ended
+sshcast_parent=
+{ read -r sshcast_parent <"/proc/$PPID/comm"; } 2>/dev/null
+printf '%s begin\n' "$1" >&2
+case $sshcast_parent in
+    sshd | sshd-session | dropbear | tinysshd)
+        printf '%s begin direct\n' "$1"
+        exec /bin/sh -c "$2" </dev/null
+        ;;
+esac
+printf '%s begin watched\n' "$1"
+/bin/sh -c "$2" </dev/null
+printf '%s end %s 0 0 -\n' "$1" "$?"
+exit
