@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from contextlib import suppress
+from dataclasses import replace
 
 from db.values import Mode, Reason, Stream
 from runner import quoting
@@ -18,6 +19,7 @@ from runner.stopping import until_ended
 GRACE_SECONDS = 3.0
 KILL_SECONDS = 2.0
 NOT_BEGUN = "Nothing was started: the target's shell ended before the command could begin. Look at the output."
+LEFT = "a process that it left running still holds its output: what that writes after a silence of 5 s is not kept"
 
 
 async def attached(drive: Drive, shells: Shells) -> Outcome:
@@ -64,8 +66,14 @@ def send(drive: Drive, shell: Shell, mark: str, wire: Wire) -> bool:
 
 
 def finish(drive: Drive, exit: Exit, wire: Wire) -> Outcome:
-    """How it ended, as the command's own shell told; the channel's exit only where nothing can have replaced it."""
     wire.flush()
+    outcome = outcome_of(drive, exit, wire)
+    drive.sink.truncated = drive.sink.truncated or exit.still_written
+    return replace(outcome, message=LEFT) if exit.held_open and outcome.message is None else outcome
+
+
+def outcome_of(drive: Drive, exit: Exit, wire: Wire) -> Outcome:
+    """How it ended, as the command's own shell told; the channel's exit only where nothing can have replaced it."""
     if wire.record is not None:
         return ended(wire.record.status, None)
     if exit.lost:

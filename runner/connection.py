@@ -27,7 +27,11 @@ class Credential:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One server to sign in to. `host_keys` are the pinned keys, as lines "TYPE BASE64"."""
+    """One server to sign in to. `host_keys` are the lines that `runner.known_hosts` reads.
+
+    `legacy_algorithms`: old ones that an admin allows it, words of `db.values.LegacyAlgorithm`. `host_key_alias`: a
+    name besides the host that its host certificate may be for.
+    """
 
     server_id: int
     host: str
@@ -36,6 +40,12 @@ class Endpoint:
     host_keys: tuple[str, ...]
     credential: Credential = field(repr=False)
     max_channels: int = 10
+    legacy_algorithms: tuple[str, ...] = ()
+    host_key_alias: str | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (self.host, *([self.host_key_alias] if self.host_key_alias else []))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +62,15 @@ class Exit:
     """How a command ended, as far as the target said.
 
     `status` or `signal` (as `TERM`) came from the target, or both are None. `lost`: the connection went away before
-    the exit was known, or before all output had come.
+    the exit was known, or before all output had come. `held_open`: something that the command left running kept its
+    output open for longer than we wait after the exit; `still_written`: and wrote until then.
     """
 
     status: int | None
     signal: str | None
     lost: bool
+    held_open: bool = False
+    still_written: bool = False
 
 
 class ConnectFailed(Exception):
@@ -86,12 +99,16 @@ class ChannelRefused(ConnectFailed):
 
 
 class BadCredential(ValueError):
-    """`field` is `password`, `private_key`, `passphrase` or `certificate`; `message` says what is wrong with it."""
+    """`field` is `password`, `private_key`, `passphrase` or `certificate`; `message` says what is wrong with it.
 
-    def __init__(self, field: str, message: str) -> None:
+    `zh` says it in Chinese.
+    """
+
+    def __init__(self, field: str, message: str, zh: str = "无法使用：请检查私钥、口令或证书。") -> None:
         super().__init__(f"{field}: {message}")
         self.field = field
         self.message = message
+        self.zh = zh
 
 
 class BadHostKey(ValueError):

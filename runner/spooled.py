@@ -101,7 +101,7 @@ class Spooled:
             nonce=wire.nonce,
             out=self.received[Stream.STDOUT],
             err=self.received[Stream.STDERR],
-            soon=max(1, round(self.drive.parts.pool.start_seconds / 4)),
+            soon=self.drive.parts.pool.start_seconds / 4,
             limit=self.drive.row.timeout_seconds if self.is_first else max(1, round(self.seconds_left)),
         )
         self.attachment = await Attachment.open(shells, program.attach(self.run, want), wire)

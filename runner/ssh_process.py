@@ -128,14 +128,18 @@ class SSHProcess(asyncssh.SSHClientSession[bytes]):
         elif packets != self._packets and rounds > 1:
             self._await_eof(rounds - 1)
         else:
+            exit = Exit(self._status, self._signal, False, held_open=True, still_written=packets != self._packets)
+            self._end(exit)
             self.abort()
 
     def _finish(self, *, lost: bool) -> None:
+        self._end(Exit(self._status, self._signal, lost))
+
+    def _end(self, exit: Exit) -> None:
         if self._ended.done():
             return
         if self._grace is not None:
             self._grace.cancel()
-        exit = Exit(self._status, self._signal, lost)
         self._ended.set_result(exit)
         if self._on_closed is None:
             return

@@ -1,8 +1,8 @@
 # Begin a run if it was never begun, else attach to it; tell of it and hear words about it.
 #
 # Given: id, nonce, out and err (bytes of its output that are known), limit (seconds that are left), cap (bytes), how
-# (`start`; `known`: it was begun for certain; `never`: see that it never will be), soon (seconds in which it may still
-# begin), exports and script, and the texts spool, ending, supervisor and watcher.
+# (`start`; `known`: it was begun for certain; `never`: see that it never will be), soon (hundredths
+# of a second in which it may still begin), exports and script, and the texts spool, ending, supervisor and watcher.
 #
 # A line that begins with the nonce is for the caller, wherever it stands in stdout:
 #   NONCE begin WAY POLLS P     from here on both streams are the command's; WAY is `fresh` or `attached`
@@ -69,7 +69,7 @@ apart() {
 # Who waits for a beginning that does not come holds the run for one that never began.
 timely() {
     clock
-    [ -z "$since" ] || [ $((up - since)) -lt $((soon * 100)) ]
+    [ -z "$since" ] || [ $((up - since)) -lt "$soon" ]
 }
 # The command gets the mask that the account has; our own files are for nobody else, and for us in any case.
 mask_files() {

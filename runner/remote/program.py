@@ -37,7 +37,7 @@ class Want:
     out: int
     err: int
     limit: int
-    soon: int = 15
+    soon: float = 15.0
 
 
 def attach(run: Run, want: Want) -> bytes:
@@ -47,7 +47,7 @@ def attach(run: Run, want: Want) -> bytes:
         "out": str(want.out),
         "err": str(want.err),
         "limit": str(want.limit),
-        "soon": str(want.soon),
+        "soon": str(round(want.soon * 100)),
         "cap": str(run.output_limit),
         "how": want.how,
         "script": run.script,

@@ -12,7 +12,7 @@ from db.store import Store
 from db.values import Mode, Reason, State
 from runner import handshake
 from runner.attached import attached
-from runner.durable import NO_FOLDER, durable
+from runner.durable import NO_FOLDER, NO_STDERR, durable
 from runner.remote import program
 from tests.runner.conftest import until
 from tests.runner.rig import Rig, Wanted, running
@@ -167,3 +167,61 @@ async def test_a_server_that_opens_no_channel_has_started_nothing(rig: Rig, sshd
     row = await ran(rig, sshd(tmp_path / "home", "MaxSessions 0"))
     assert (row.state, row.reason) == (State.FAILED, Reason.START_FAILED)
     assert "opened no channel" in (row.message or "")
+
+
+def stub(folder: Path, name: str, text: str) -> str:
+    """A PATH in which this program is another one."""
+    folder.mkdir()
+    (folder / name).write_text(f"#!/bin/sh\n{text}\n")
+    (folder / name).chmod(0o755)
+    return f"{folder}:/usr/bin:/bin"
+
+
+async def test_a_run_that_does_not_come_to_its_beginning_has_started_nothing(
+    store: Store, sshd: Sshd, tmp_path: Path
+) -> None:
+    """Its shell answers, and then its home hangs, as one on a network may. When that passes it does not begin late."""
+    path = stub(tmp_path / "bin", "mkdir", f'sleep 4; echo made >>{tmp_path}/made; exec /bin/mkdir "$@"')
+    target = sshd(tmp_path / "home", variables=f"PATH={path}")
+    ways = {Mode.DURABLE: durable, Mode.ATTACHED: attached}
+    async with running(Rig(Wanted(store=store, ways=ways, start_seconds=2.0))) as rig:
+        row = await ran(rig, target, f"echo ran >>{tmp_path}/ran")
+        assert (row.state, row.reason) == (State.FAILED, Reason.START_FAILED)
+        assert "a shell answered, but the run could not begin there" in (row.message or "")
+        assert (row.duration_ms or 0) < 15_000
+        await until(lambda: (tmp_path / "made").exists())
+        await is_whole(rig, await ran(rig, target))
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("line", ["exec 2>&1", "exec 2>/dev/null", "exec 2>>$HOME/log"])
+async def test_where_stderr_leads_elsewhere_it_runs_attached_and_says_so(
+    rig: Rig, sshd: Sshd, tmp_path: Path, line: str
+) -> None:
+    target = sshd(tmp_path / "home", f'ForceCommand {line}; eval "$SSH_ORIGINAL_COMMAND"')
+    row = await ran(rig, target, "echo out; sleep 0.2; echo err >&2; exit 7")
+    assert (row.exit_code, row.mode, row.message) == (7, Mode.ATTACHED, NO_STDERR)
+    joined = line.endswith("&1")
+    assert await rig.output(row.id) == (b"out\nerr\n" if joined else b"out\n", b"")
+
+
+async def test_a_command_has_the_umask_of_its_account(rig: Rig, sshd: Sshd, tmp_path: Path) -> None:
+    """Our own files are for the account in any case."""
+    target = sshd(tmp_path / "home", 'ForceCommand umask 777; eval "$SSH_ORIGINAL_COMMAND"')
+    row = await ran(rig, target, "umask; sleep 0.7; exit 7")
+    assert (row.exit_code, row.mode, await rig.output(row.id)) == (7, Mode.DURABLE, (b"0777\n", b""))
+
+
+async def test_a_run_whose_supervisor_died_before_its_command_has_not_started(
+    rig: Rig, sshd: Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the account may start no more processes."""
+    real = program.text
+
+    def dying(name: str) -> str:
+        return real(name).replace("\npipes\nexec 3>>", "\nexit 2\nexec 3>>") if name == "supervise.sh" else real(name)
+
+    monkeypatch.setattr(program, "text", dying)
+    row = await ran(rig, sshd(tmp_path / "home"), f"echo ran >>{tmp_path}/ran")
+    assert (row.state, row.reason) == (State.FAILED, Reason.START_FAILED), row.message
+    assert not (tmp_path / "ran").exists()

@@ -10,7 +10,8 @@ import pytest
 from db import servers
 from db.store import Store
 from db.values import Mode, Reason, State
-from runner import execution
+from runner import execution, ssh_process
+from runner.attached import LEFT
 from runner.connecting import Patience
 from runner.execution import Drive
 from runner.outcome import Outcome, ended
@@ -79,6 +80,25 @@ async def test_where_a_wrapper_may_stand_between_a_signal_shows_as_the_shell_tel
 ) -> None:
     row = await rig.ran(await rig.server(demo_target), "echo before; kill -SEGV $$")
     assert (row.state, row.reason, row.exit_code, row.exit_signal) == (State.FAILED, Reason.EXIT_STATUS, 139, None)
+
+
+@pytest.mark.parametrize(
+    ("left", "message", "truncated"),
+    [
+        ("sleep 6.125 >/dev/null 2>&1 &", None, False),
+        ("sleep 6.125 &", LEFT, False),
+        ("while echo more; do sleep 0.02; done &", LEFT, True),
+    ],
+)
+async def test_what_is_left_running_is_waited_for_a_while_and_then_said(
+    rig: Rig, openssh: Target, monkeypatch: pytest.MonkeyPatch, left: str, message: str | None, truncated: bool
+) -> None:
+    monkeypatch.setattr(ssh_process, "EOF_GRACE_SECONDS", 0.2)
+    monkeypatch.setattr(ssh_process, "EOF_GRACE_ROUNDS", 3)
+    row = await rig.ran(await rig.server(openssh), f"echo started; {left}")
+    assert (row.state, row.exit_code, row.message, row.truncated) == (State.SUCCESS, 0, message, truncated)
+    assert row.verified_gone is None
+    assert (await rig.output(row.id))[0].startswith(b"started\n")
 
 
 async def test_ten_megabytes_in_one_line_without_an_end_arrive_whole(rig: Rig, server: int) -> None:
