@@ -1,8 +1,8 @@
 """What became of a change whose COMMIT was not answered: it is asked for again under its own key."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import TypeVar
 from uuid import uuid4
 
@@ -40,3 +40,12 @@ async def repeat(unit: Callable[[], Awaitable[T]]) -> T:
             return await unit()
         except StoreUnavailable:
             await asyncio.sleep(PAUSE_SECONDS)
+
+
+@contextmanager
+def told_as(error: type[OutcomeUnknown]) -> Iterator[None]:
+    """Where it is known what the caller is to do after a COMMIT without an answer, this error says it."""
+    try:
+        yield
+    except StoreOutcomeUnknown as unanswered:
+        raise error() from unanswered

@@ -15,7 +15,7 @@ from db.models import Server, Task, TaskExecution
 from db.secret_models import RegisteredSecret
 from resolvers.context import Service
 from runner import run_secrets
-from runner.vault import Place, Vault
+from runner.vault import Place, Vault, VaultError
 
 BATCH = 100
 
@@ -122,8 +122,14 @@ def rewrap_execution(conn: Connection, row: TaskExecution, vault: Vault) -> int:
 
 
 def rewrapped(vault: Vault, blob: bytes, place: Place) -> bytes | None:
-    """None if the current key seals it already."""
-    return None if vault.is_current(blob) else vault.rewrap(blob, **place)
+    """None if the current key seals it already. VaultError, which names its place, if no key at hand opens it."""
+    try:
+        return None if vault.is_current(blob) else vault.rewrap(blob, **place)
+    except VaultError as error:
+        where = f"{place['field']} of row {place['row']} in {place['table']}"
+        raise VaultError(
+            f"{where}: {error}. Give the key that sealed it beside the others, or set that value anew, and rotate again"
+        ) from error
 
 
 def rewrapped_values(vault: Vault, values: Mapping[str, str], table: str, id: int) -> dict[str, str]:

@@ -10,10 +10,10 @@ from sqlalchemy import Connection
 from db import sessions, users
 from db.models import User
 from db.values import AuditKind, ObjectKind, Role
-from resolvers import audit, identities, personal_tokens, provider_tokens, rules
+from resolvers import audit, identities, outcome, personal_tokens, provider_tokens, rules
 from resolvers.audit import Act, Deed
 from resolvers.context import Context, Service, Viewer
-from resolvers.errors import Conflict, Unauthenticated
+from resolvers.errors import Conflict, RefreshUnknown, SignInUnknown, SignOutUnknown, Unauthenticated
 from resolvers.sessions import Held, Lives, end_all
 from resolvers.tokens import Claims, new_id
 from runner.bus import user_address
@@ -46,7 +46,8 @@ async def login(ctx: Context, name: str, password: str) -> Tokens:
         service.throttle.undecided(name, ctx.address)
         raise
     if user is None or not matches or user.disabled:
-        await service.store.run(audit.record, act_of(ctx, user), about(AuditKind.SIGN_IN_FAILED, user))
+        with outcome.told_as(SignInUnknown):
+            await service.store.run(audit.record, act_of(ctx, user), about(AuditKind.SIGN_IN_FAILED, user))
         raise Unauthenticated("The user name or the password is wrong.", "用户名或密码错误。")
     service.throttle.succeeded(name, ctx.address)
     return await begun(ctx, user)
@@ -59,7 +60,8 @@ async def refresh(ctx: Context, refresh_token: str) -> Tokens:
     """
     service = ctx.service
     claims = service.tokens.read(refresh_token, "refresh")
-    found = await service.store.run(renew, claims, act_of(ctx, None), lives(service))
+    with outcome.told_as(RefreshUnknown):
+        found = await service.store.run(renew, claims, act_of(ctx, None), lives(service))
     if found is None:
         service.bus.hint(user_address(claims.user_id))
         raise Unauthenticated()
@@ -74,7 +76,8 @@ async def exchange_link(ctx: Context, code: str, half: str = "") -> Tokens:
         how = None
     else:
         digest = identities.digest_of(code, half)
-        found = await ctx.service.store.run(identities.take, digest, ctx.service.clock())
+        with outcome.told_as(SignInUnknown):
+            found = await ctx.service.store.run(identities.take, digest, ctx.service.clock())
         user, how = (found.user, identities.told_of(found.identity)) if found else (None, None)
     if user is None or user.disabled:
         raise Unauthenticated("This sign-in link was used already or is too old.", "此登录链接已使用或已过期。")
@@ -83,7 +86,8 @@ async def exchange_link(ctx: Context, code: str, half: str = "") -> Tokens:
 
 async def begun(ctx: Context, user: User, how: Mapping[str, Any] | None = None) -> Tokens:
     """A new session of this user. `how` they came, for the audit, where it was not by password."""
-    found = await ctx.service.store.run(begin, user, act_of(ctx, user), lives(ctx.service), how)
+    with outcome.told_as(SignInUnknown):
+        found = await ctx.service.store.run(begin, user, act_of(ctx, user), lives(ctx.service), how)
     return tokens(ctx.service, found)
 
 
@@ -97,7 +101,8 @@ async def logout(ctx: Context) -> None:
             "An access token of the identity provider has no session here: it ends by itself.",
             "身份提供方的访问令牌在此没有会话，到期自动失效。",
         )
-    await ctx.service.store.run(end, viewer, audit.act(ctx))
+    with outcome.told_as(SignOutUnknown):
+        await ctx.service.store.run(end, viewer, audit.act(ctx))
     ctx.service.bus.hint(user_address(viewer.user_id))
 
 

@@ -219,7 +219,7 @@ class Drive:
             return Stopped(Reason.CANCELLED, None).outcome(self.row.timeout_seconds)
         except Overdue:
             if self.mode == Mode.DURABLE:
-                return lost("its server could not be reached again for too long after its time limit")
+                return lost("its server told nothing of the run for too long after its time limit")
             return Stopped(Reason.TIMEOUT, None).outcome(self.row.timeout_seconds)
 
     async def _refusal(self, seen: Look) -> Outcome | None:
@@ -259,7 +259,9 @@ class Drive:
             return lost(f"{ABANDONED}, and what is left of it could not be ended ({error.detail})")
         if self.cancelled.is_set():
             return Stopped(Reason.CANCELLED, None).outcome(self.row.timeout_seconds)
-        return lost(f"its server could not be reached again ({error.detail})")
+        away = error.reason == Reason.UNREACHABLE
+        what = "could not be reached again" if away else "let nobody ask for the run again"
+        return lost(f"its server {what} ({error.detail})")
 
     async def _finish(self, outcome: Outcome) -> bool:
         """Whether it is our record that stands: else another runner goes on with what is on the target."""

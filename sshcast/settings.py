@@ -161,6 +161,15 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def a_key_before_has_one_after_it(self) -> "Settings":
+        if self.secret_key_before and self.secret_key is None:
+            raise ValueError(
+                "SECRET_KEY_BEFORE is for use with SECRET_KEY, which is not set: give both, or have both keys in the "
+                "data folder's secret.key, a line each, the current one first"
+            )
+        return self
+
+    @model_validator(mode="after")
     def defaults_are_within_the_limits(self) -> "Settings":
         if self.default_timeout > self.max_timeout or self.default_output_limit > self.max_output_limit:
             raise ValueError("a default (DEFAULT_TIMEOUT, DEFAULT_OUTPUT_LIMIT) is above its maximum")

@@ -5,13 +5,23 @@ from rich.console import Console
 from db.unavailable import StoreUnavailable
 from resolvers.errors import ServiceError
 from resolvers.tokens import WeakKey
+from runner.vault import VaultError
 from sshcast.app import DatabaseOlder
 from sshcast.commands.errors import CommandFailed
 from sshcast.data_folder import FolderBusy, FolderUnsafe
 from sshcast.master_key_check import MasterKeyRefused
 from sshcast.settings import SettingsInvalid
 
-EXPECTED = (CommandFailed, SettingsInvalid, DatabaseOlder, FolderBusy, FolderUnsafe, MasterKeyRefused, WeakKey)
+EXPECTED = (
+    CommandFailed,
+    SettingsInvalid,
+    DatabaseOlder,
+    FolderBusy,
+    FolderUnsafe,
+    MasterKeyRefused,
+    VaultError,
+    WeakKey,
+)
 
 
 def told(error: Exception) -> int:

@@ -73,13 +73,18 @@ class Mortal:
 def serving(data: Path, target: Target, *, port: int | None = None, **variables: str) -> Iterator[Mortal]:
     """A service whose account is `admin` and whose server number 1 is `target`, reached at `port` if that is given."""
     commands = Commands(data, variables)
-    commands.output("user", "add", "admin", "--role", "admin", "--password-stdin", stdin="correct horse battery\n")
-    where = ["--host", target.host, "--port", str(port or target.port), "--user", target.username]
-    key = ["--key", str(target.folder / "user"), "--host-key", target.host_key]
-    commands.output("server", "add", "target", *where, *key)
+    enrol(commands, target, port=port)
     mortal = Mortal(commands)
     mortal.start()
     try:
         yield mortal
     finally:
         mortal.stop()
+
+
+def enrol(commands: Commands, target: Target, *, port: int | None = None) -> None:
+    """Add the account and the server."""
+    commands.output("user", "add", "admin", "--role", "admin", "--password-stdin", stdin="correct horse battery\n")
+    where = ["--host", target.host, "--port", str(port or target.port), "--user", target.username]
+    key = ["--key", str(target.folder / "user"), "--host-key", target.host_key]
+    commands.output("server", "add", "target", *where, *key)

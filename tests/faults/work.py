@@ -19,6 +19,14 @@ RUN = """mutation($input: RunCommandInput!) {
 FULL = os.environ.get("SSHCAST_SUITE") == "full"
 
 
+class Unanswered(Exception):
+    """OUTCOME_UNKNOWN: only what has a key, the one that the error names, may be asked for again."""
+
+    def __init__(self, error: dict[str, Any]) -> None:
+        self.key = error["extensions"].get("idempotencyKey")
+        super().__init__(error["message"])
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """What one run is to write and how it is to end. `counter` has a line for each time it ran."""
@@ -113,8 +121,13 @@ def shown(title: str, all_found: list[Found]) -> None:
 async def submitted(client: httpx2.AsyncClient, server_id: int, job: Job) -> int:
     """The execution's id. Raises TransportError or NotNow when the service goes away: ask again with the same job."""
     wanted = {"serverId": server_id, "command": job.command, "idempotencyKey": job.key}
-    answer = told(await client.post("/graphql", json={"query": RUN, "variables": {"input": wanted}}))
-    payload = answer["data"]["runCommand"]
+    answer = await client.post("/graphql", json={"query": RUN, "variables": {"input": wanted}})
+    try:
+        payload = told(answer)["data"]["runCommand"]
+    except Unanswered as error:
+        if error.key != job.key:
+            raise
+        raise NotNow from error
     assert payload["errors"] == [], payload
     return int(payload["execution"]["id"])
 
@@ -137,9 +150,12 @@ async def found(client: httpx2.AsyncClient, execution_id: int, job: Job) -> Foun
 
 
 def told(answer: httpx2.Response) -> dict[str, Any]:
-    """Its JSON. Raises NotNow when the service says that its database is away."""
+    """Its JSON. NotNow when the service says that its database is away; Unanswered when it cannot say what was done."""
     body: dict[str, Any] = answer.json()
     errors = body.get("errors", [])
+    for error in errors:
+        if error["extensions"]["code"] == "OUTCOME_UNKNOWN":
+            raise Unanswered(error)
     if answer.status_code == 503 or any(error["extensions"]["code"] == "UNAVAILABLE" for error in errors):
         raise NotNow
     assert answer.status_code == 200, body

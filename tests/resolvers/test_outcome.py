@@ -16,6 +16,7 @@ from resolvers import outcome
 from tests.postgres import Postgres
 from tests.resolvers.commit_cut import Cut, Way, way_to
 from tests.service import Running, running
+from tests.sshcast.rest.service import PASSWORD
 
 pytestmark = pytest.mark.anyio
 
@@ -215,3 +216,29 @@ async def test_a_part_of_the_answer_that_cannot_be_read_is_not_told_as_if_nothin
     assert error["extensions"]["code"] == "OUTCOME_UNKNOWN"
     assert "do not repeat the change" in error["message"]
     way.open = True
+
+
+@pytest.mark.parametrize(
+    ("name", "en", "zh"),
+    [
+        ("login", "sign in again", "请重新登录"),
+        ("refresh", "repeat within 10 s, or sign in again", "请在 10 秒内重试，或重新登录"),
+        ("logout", "sign out again", "请再次退出"),
+    ],
+)
+async def test_who_signs_in_or_out_is_told_what_to_do_and_may_do_it(
+    service: Running, way: Way, name: str, en: str, zh: str
+) -> None:
+    given = {"username": "the.operator", "password": PASSWORD}
+    tokens = (await service.ask("POST", "/api/auth/login", None, json=given)).json()["data"]
+    sent = {"login": {"json": given}, "refresh": {"json": {"refresh_token": tokens["refresh_token"]}}}.get(name, {})
+    for language, sentence in (("en", en), ("zh", zh)):
+        way.cut = Cut.UNSENT
+        headers = {"Authorization": f"Bearer {tokens['access_token']}", "Accept-Language": language}
+        answer = await service.ask("POST", f"/api/auth/{name}", None, headers=headers, **sent)
+        assert (answer.status_code, answer.json()["error"]) == (503, "OUTCOME_UNKNOWN")
+        assert sentence in answer.json()["message"]
+    way.cut = Cut.UNANSWERED
+    assert (await service.ask("POST", f"/api/auth/{name}", None, headers=headers, **sent)).status_code == 503
+    repeated = await service.ask("POST", f"/api/auth/{name}", None, headers=headers, **sent)
+    assert repeated.status_code == (401 if name == "logout" else 200)

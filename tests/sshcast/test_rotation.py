@@ -28,6 +28,7 @@ from sshcast.commands import local, secrets
 from sshcast.commands.errors import CommandFailed
 from sshcast.master_key_check import MasterKeyRefused
 from sshcast.settings import Settings
+from tests.commands import Commands
 
 pytestmark = pytest.mark.anyio
 
@@ -227,3 +228,24 @@ async def test_secrets_of_tasks_of_executions_and_registered_ones_are_sealed_ane
         keeper = local.context(service, (await users.add(service, name="k2", role=Role.ADMIN, password="long enough")))
         later = await runs.run_task(keeper, RunTask(task_id=1))
         assert (await secrets_of(service, later)).variables["A"] == "swordfish"
+
+
+async def test_a_value_that_no_key_opens_is_told_in_a_line_and_keeps_both_keys(tmp_path: Path) -> None:
+    commands = Commands(tmp_path / "data")
+    async with opened(settings := Settings(data=commands.data)) as service:
+        await add(service, 0, 1)
+        kept = (await service.store.read(table.sealed_after, 0, 2))[1].credential
+        foreign = Vault(*master_keys.named([bytes(32)])).seal(b"x", **rotation.place_of_credential(2))
+        await service.store.run(table.update, 2, {"credential": foreign})
+    done = await asyncio.to_thread(commands.run, "secrets", "rotate")
+    assert done.returncode == 1
+    (told,) = done.stderr.decode().splitlines()
+    assert told.startswith(
+        "sshcast: credential of row 2 in servers: this secret cannot be opened with the keys at hand."
+    )
+    assert len(master_keys.read(settings.data)) == 2
+    async with opened(settings) as service:
+        await service.store.run(table.update, 2, {"credential": kept})
+        assert await secrets.rotate(settings) == 0
+        assert await readable(service) == 2
+    assert len(master_keys.read(settings.data)) == 1

@@ -67,6 +67,14 @@ def test_a_secret_with_a_bad_value_is_not_shown(monkeypatch: pytest.MonkeyPatch)
     assert "hunter2" not in str(failed.value)
 
 
+def test_a_master_key_before_without_the_current_one_is_refused_rather_than_ignored(tmp_path: Path) -> None:
+    with pytest.raises(SettingsInvalid, match="SECRET_KEY_BEFORE is for use with SECRET_KEY, which is not set") as told:
+        load(data=tmp_path, secret_key_before="5e" * 32)
+    assert "5e5e" not in str(told.value)
+    assert load(data=tmp_path, secret_key_before="").secret_key is None
+    assert load(data=tmp_path, secret_key="5f" * 32, secret_key_before="5e" * 32).secret_key_before
+
+
 def test_settings_cannot_be_changed() -> None:
     settings: Any = load()
     with pytest.raises(ValueError, match="frozen"):
