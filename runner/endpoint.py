@@ -15,6 +15,8 @@ def of(server: Server, vault: Vault) -> Endpoint:
         port=server.port,
         username=server.username,
         host_keys=tuple(server.host_keys),
+        legacy_algorithms=tuple(server.legacy_algorithms),
+        host_key_alias=server.host_key_alias,
         credential=credential(vault.open(server.credential, table="servers", row=str(server.id), field="credential")),
     )
 

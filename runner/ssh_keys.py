@@ -5,6 +5,7 @@ import base64
 import asyncssh
 from asyncssh.public_key import SSHOpenSSHCertificate
 
+from runner import key_text
 from runner.connection import BadCredential, BadHostKey, Credential
 
 CERT_TYPE_USER = 1
@@ -12,6 +13,15 @@ RSA_SIGNATURES = ("rsa-sha2-512", "rsa-sha2-256")  # never ssh-rsa, which signs 
 OTHER_TYPES = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521")
 SIGNATURES = (*OTHER_TYPES, *RSA_SIGNATURES)
 HOST_KEY_TYPES = (*OTHER_TYPES, "ssh-rsa")
+
+# In English and in Chinese, after the field's name.
+WRONG_PASSPHRASE = ("does not open this private key", "无法打开此私钥。")
+NO_PASSPHRASE = ("is needed: the private key is encrypted", "必须提供：该私钥已加密。")
+CIPHER = ("is encrypted in a way that this installation cannot read", "的加密方式无法被此安装读取。")
+UNREADABLE = (
+    "cannot be read: part of it is missing or changed. Copy the whole file, and use an OpenSSH or PEM private key",
+    "无法读取：内容缺失或被改动。请完整复制文件，并使用 OpenSSH 或 PEM 格式的私钥。",
+)
 
 ClientKey = asyncssh.SSHKey | tuple[asyncssh.SSHKey, asyncssh.SSHCertificate]
 
@@ -66,24 +76,26 @@ def fingerprint(line: str) -> str:
 
 
 def _private_key(credential: Credential) -> asyncssh.SSHKey:
-    if "PRIVATE KEY" not in credential.secret:
-        raise BadCredential(
-            "private_key", 'is not a private key: paste the whole file, from "-----BEGIN" to "-----END"'
-        )
+    text = key_text.restored(credential.secret)
     try:
-        key = asyncssh.import_private_key(credential.secret, credential.passphrase)
+        key = asyncssh.import_private_key(text, credential.passphrase or None)
     except asyncssh.KeyEncryptionError as error:
         if "requires" in str(error):
-            raise BadCredential("private_key", "is encrypted in a way that this installation cannot read") from None
-        raise BadCredential("passphrase", "does not open this private key") from None
+            raise BadCredential("private_key", *CIPHER) from None
+        raise BadCredential("passphrase", *WRONG_PASSPHRASE) from None
     except asyncssh.KeyImportError as error:
         if "assphrase" in str(error):
-            raise BadCredential("passphrase", "is needed: the private key is encrypted") from None
-        if "ENCRYPTED" in credential.secret:  # PEM has no check of its own: a wrong passphrase gives rubbish
-            raise BadCredential("passphrase", "does not open this private key") from None
-        raise BadCredential("private_key", "cannot be read; use an OpenSSH or PEM private key") from None
+            raise BadCredential("passphrase", *NO_PASSPHRASE) from None
+        if "ENCRYPTED" in text:  # PEM has no check of its own: a wrong passphrase gives rubbish
+            raise BadCredential("passphrase", *WRONG_PASSPHRASE) from None
+        raise BadCredential("private_key", *UNREADABLE) from None
     if key.algorithm.decode() not in HOST_KEY_TYPES:
-        raise BadCredential("private_key", f"is of type {key.algorithm.decode()}; use Ed25519, ECDSA or RSA")
+        kind = key.algorithm.decode()
+        raise BadCredential(
+            "private_key",
+            f"is of type {kind}; use Ed25519, ECDSA or RSA",
+            f"的类型为 {kind}：请使用 Ed25519、ECDSA 或 RSA。",
+        )
     return key
 
 

@@ -12,7 +12,8 @@ import pytest
 from runner.connection import ConnectFailed
 from runner.dialing import dial
 from runner.reach import USUAL, Reach
-from runner.ssh import connect, scan_host_keys
+from runner.ssh import connect
+from runner.ssh_scan import Scan, scan_host_keys
 from sshcast import app
 from sshcast.settings import Settings, SettingsInvalid, load
 from tests.service import running
@@ -120,7 +121,7 @@ async def test_runs_and_scans_keep_to_it(demo_target: Target) -> None:
     with pytest.raises(ConnectFailed, match="may not connect"):
         await partial(connect, within=within)(demo_target.endpoint())
     with pytest.raises(ConnectFailed, match="may not connect"):
-        await scan_host_keys(demo_target.host, demo_target.port, within=within)
+        await scan_host_keys(demo_target.host, demo_target.port, Scan(within=within))
     connection = await connect(demo_target.endpoint())
     assert (await run(connection, "true"))[0].status == 0
     await connection.close()

@@ -10,8 +10,9 @@ from typing import Any
 import asyncssh
 import pytest
 
-from runner.ssh import ConnectFailed, ConnectTimeouts, Credential, Endpoint, _transport_options, connect
+from runner.ssh import ConnectFailed, ConnectTimeouts, Credential, Endpoint, connect
 from runner.ssh_keys import RSA_SIGNATURES, SIGNATURES, key_line
+from runner.ssh_options import transport_options
 from tests.targets import PasswordServer
 
 pytestmark = pytest.mark.anyio
@@ -70,7 +71,7 @@ def test_no_signature_of_rsa_with_sha_1_is_made_or_taken() -> None:
 
 @pytest.mark.parametrize("name", ["config", "agent_path", "agent_forwarding", "x11_forwarding", "pkcs11_provider"])
 def test_no_connection_is_given_what_is_our_accounts(name: str) -> None:
-    assert not _transport_options()[name]
+    assert not transport_options()[name]
 
 
 class Grasping(PasswordServer):
