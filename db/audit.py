@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, insert, select, text
 
 from db import page as pages
 from db import rows
-from db.models import AuditEvent
+from db.audit_models import AuditEvent
 from db.page import Window
 from db.values import AuditKind, ObjectKind
 

@@ -40,7 +40,10 @@ class User(SQLModel, table=True):
 
 
 class Server(SQLModel, table=True):
-    """A machine reached over SSH, with its pinned host keys and its encrypted credential."""
+    """A machine reached over SSH, with its pinned host keys and its encrypted credential.
+
+    `host_key_alias`: a name besides the host that its host certificate may be for.
+    """
 
     __tablename__ = "servers"
     __table_args__ = (
@@ -67,6 +70,8 @@ class Server(SQLModel, table=True):
     max_parallel: int = Field(sa_column=Column(Integer, nullable=False))
     run_mode: str = Field(sa_column=Column(String(16), nullable=False))
     blackouts: list[dict[str, Any]] = Field(sa_column=json_column(list, "[]"))
+    legacy_algorithms: list[str] = Field(sa_column=json_column(list, "[]"))
+    host_key_alias: str | None = Field(sa_column=Column(String(255)))
     enabled: bool = Field(sa_column=Column(Boolean, nullable=False, default=True))
     created_by: int = Field(sa_column=reference("users.id"))
     created_at: datetime = Field(sa_column=time_column())
@@ -77,6 +82,7 @@ class Server(SQLModel, table=True):
 class Task(SQLModel, table=True):
     """A named command for a server, with a schedule. Deleted softly, so that its history stays.
 
+    `shell` is the one that the command's first line chooses, with its options; None is /bin/sh.
     `secret_env` names its secret variables, each with the registered secret that it takes; with None, its value is in
     `sealed_env`.
     `updated_by`: who last changed it, None if that was never told; its scheduled runs go in that user's name.
@@ -102,6 +108,7 @@ class Task(SQLModel, table=True):
     name: str = Field(sa_column=Column(name_type(100), nullable=False))
     name_folded: str = Field(sa_column=Column(Text, nullable=False))
     command: str = Field(sa_column=Column(Text, nullable=False))
+    shell: str | None = Field(sa_column=Column(String(128)))
     server_id: int = Field(sa_column=reference("servers.id"))
     cron_expr: str = Field(sa_column=Column(String(120), nullable=False))
     timezone: str = Field(sa_column=Column(String(64), nullable=False))
@@ -128,7 +135,8 @@ class Task(SQLModel, table=True):
 class TaskExecution(SQLModel, table=True):
     """One run of a command. The row is the job: who claims it drives it, and a driver's every write names its fence.
 
-    `secret_env` and `sealed_env` are as in its task, `sealed_run` what its start made of them; both go when it ends.
+    `shell`, `secret_env` and `sealed_env` are as in its task, `sealed_run` what its start made of the secret ones; both
+    sealed ones go when it ends.
     """
 
     __tablename__ = "task_executions"
@@ -175,6 +183,7 @@ class TaskExecution(SQLModel, table=True):
     task_id: int | None = Field(sa_column=reference("tasks.id", nullable=True))
     server_id: int = Field(sa_column=reference("servers.id"))
     command: str = Field(sa_column=Column(Text, nullable=False))
+    shell: str | None = Field(sa_column=Column(String(128)))
     env: dict[str, str] = Field(sa_column=Column(JsonText, nullable=False))
     secret_env: dict[str, str | None] = Field(sa_column=json_column(dict, "{}"))
     sealed_env: dict[str, str] | None = Field(sa_column=Column(JsonText))
@@ -270,31 +279,3 @@ class OutputChunk(SQLModel, table=True):
     size: int = Field(sa_column=Column(Integer, nullable=False))
     at: datetime = Field(sa_column=time_column())
     data: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
-
-
-class AuditEvent(SQLModel, table=True):
-    """Something that was done, or refused. Ids follow each other without a gap; `hash` covers every other column.
-
-    `before` and `after` are JSON as it was hashed. The database refuses to change or delete a row.
-    """
-
-    __tablename__ = "audit_events"
-    __table_args__ = (
-        Index("ix_audit_kind", "kind", "id"),
-        Index("ix_audit_actor", "actor_id", "id"),
-        Index("ix_audit_object", "object_kind", "object_id", "id"),
-        Index("ix_audit_at", "at", "id"),
-    )
-
-    id: int = Field(sa_column=Column("id", BigInteger, primary_key=True, autoincrement=False))
-    at: datetime = Field(sa_column=time_column())
-    kind: str = Field(sa_column=Column(String(24), nullable=False))
-    actor_id: int | None = Field(sa_column=Column(BigInteger))
-    actor: str | None = Field(sa_column=Column(String(64)))
-    address: str = Field(sa_column=Column(String(64), nullable=False))
-    object_kind: str | None = Field(sa_column=Column(String(16)))
-    object_id: int | None = Field(sa_column=Column(BigInteger))
-    before: str | None = Field(sa_column=Column(Text))
-    after: str | None = Field(sa_column=Column(Text))
-    previous: str = Field(sa_column=Column(String(64), nullable=False))
-    hash: str = Field(sa_column=Column(String(64), nullable=False))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, select
+from sqlalchemy import ColumnElement, Connection, func, select
 from sqlalchemy import delete as deletion
 from sqlalchemy import insert as insertion
 
@@ -57,6 +57,12 @@ def locked(conn: Connection, id: int) -> Server | None:
 def by_ids(conn: Connection, ids: Sequence[int], sight: Sight = EVERYTHING) -> list[Server]:
     """Deleted ones too, so that history keeps their names."""
     return rows.by_ids(conn, Server, ids, *sight.of(servers.c.id))
+
+
+def at(conn: Connection, host: str, port: int) -> list[Server]:
+    """Those at this address, whatever the case of the host's name."""
+    query = select(servers).where(func.lower(servers.c.host) == host.lower(), servers.c.port == port, KEPT)
+    return rows.all_of(conn, query.order_by(servers.c.id), Server)
 
 
 def by_name(conn: Connection, name: str) -> Server | None:

@@ -92,6 +92,14 @@ class Stream(StrEnum):
     STDERR = "stderr"
 
 
+class LegacyAlgorithm(StrEnum):
+    """Old SSH algorithms that an admin may allow for one server. The list is closed."""
+
+    SSH_RSA_SHA1 = "ssh-rsa-sha1"
+    DIFFIE_HELLMAN_GROUP14_SHA1 = "diffie-hellman-group14-sha1"
+    AES_CBC = "aes-cbc"
+
+
 class CredentialKind(StrEnum):
     """How a server is signed in to."""
 
@@ -164,6 +172,7 @@ class AuditKind(StrEnum):
     SERVER_CREATED = "server-created"
     SERVER_UPDATED = "server-updated"
     SERVER_DELETED = "server-deleted"
+    SERVER_KEYS_SCANNED = "server-keys-scanned"
     TASK_CREATED = "task-created"
     TASK_UPDATED = "task-updated"
     TASK_PAUSED = "task-paused"

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from db import audit as table
 from db.audit import START, AuditFilter, Entry
-from db.models import AuditEvent
+from db.audit_models import AuditEvent
 from db.values import AuditKind, ObjectKind, Role
 from resolvers import paging
 from resolvers.context import Context, Service

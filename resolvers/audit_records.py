@@ -12,6 +12,8 @@ SERVER = (
     "port",
     "username",
     "host_keys",
+    "host_key_alias",
+    "legacy_algorithms",
     "credential_kind",
     "credential",
     "tags",
@@ -23,6 +25,7 @@ SERVER = (
 TASK = (
     "name",
     "command",
+    "shell",
     "server_id",
     "cron_expr",
     "timezone",

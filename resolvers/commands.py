@@ -28,22 +28,25 @@ class Draft:
     task_id: int | None = None
 
 
-def refuse_denied(found: Ruling, command: str) -> None:
-    """Raise CommandRefused when the policy denies the command."""
+def refuse_denied(found: Ruling, subject: Subject) -> None:
+    """Raise CommandRefused when the policy denies the command, or one of its variables, which is named then."""
     worst = found.worst
-    if worst is not None:
-        raise CommandRefused(
-            found.verdict.findings,
-            en=f"The command policy refuses this ({worst.rule}): {worst.message_en}",
-            zh=f"命令策略拒绝此命令（{worst.rule}）：{worst.message_zh}",
-            command=command,
-        )
+    if worst is None:
+        return
+    variable = worst.variable
+    raise CommandRefused(
+        found.verdict.findings,
+        en=f"The command policy refuses {variable or 'this'} ({worst.rule}): {worst.message_en}",
+        zh=f"命令策略拒绝{' ' + variable + ' ' if variable else '此命令'}（{worst.rule}）：{worst.message_zh}",
+        field=("command",) if variable is None else ("env" if variable in subject.env else "secret_env", variable),
+        command=subject.command,
+    )
 
 
 async def check(ctx: Context, subject: Subject) -> Ruling:
     """The ruling that lets it run, by the rules as they stand now; else CommandRefused."""
     found = await judged(ctx, subject)
-    refuse_denied(found, subject.command)
+    refuse_denied(found, subject)
     return found
 
 
@@ -58,8 +61,10 @@ async def check_command(ctx: Context, draft: Draft) -> Verdict:
     task = await task_of(ctx, draft)
     env = rules.env(draft.env) if draft.env is not None else task.env if task is not None else {}
     own_folder = None if task is None else task.working_dir
+    command = rules.command(draft.command)
     subject = Subject(
-        command=rules.command(draft.command),
+        command=command,
+        shell=rules.shell(command),
         env=env,
         working_dir=own_folder if draft.working_dir is None else rules.working_dir(draft.working_dir),
         server_id=await server_of(ctx, draft, task),

@@ -19,6 +19,7 @@ from resolvers.tokens import TokenIssuer
 from resolvers.watchers import Watchers
 from runner.bus import Bus
 from runner.policy import Policy
+from runner.reach import USUAL, Reach
 from runner.vault import Vault
 
 
@@ -59,6 +60,7 @@ class Service:
     watchers: Watchers = field(default_factory=Watchers)
     rates: Rates = field(default_factory=Rates)
     provider: Provider | None = None
+    reach: Reach = USUAL
 
 
 @dataclass(frozen=True, slots=True)

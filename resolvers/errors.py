@@ -100,8 +100,10 @@ class CommandRefused(ServiceError):
     code = "COMMAND_REFUSED"
     zh = "命令策略拒绝此命令。"
 
-    def __init__(self, findings: Sequence[Any], *, en: str, zh: str, field: str = "command", command: str = "") -> None:
-        super().__init__(en, zh, field=(field,))
+    def __init__(
+        self, findings: Sequence[Any], *, en: str, zh: str, field: Sequence[str] = ("command",), command: str = ""
+    ) -> None:
+        super().__init__(en, zh, field=field)
         self.findings = tuple(findings)
         self.command = command
 
@@ -118,6 +120,13 @@ class TooLarge(ServiceError):
 
     code = "TOO_LARGE"
     zh = "请求超过大小限制。"
+
+
+class Unreachable(ServiceError):
+    """The server could not be reached, or did not answer as an SSH server."""
+
+    code = "UNREACHABLE"
+    zh = "无法连接服务器，或其未以 SSH 服务器应答。"
 
 
 class RateLimited(ServiceError):
@@ -170,3 +179,21 @@ class AnswerIncomplete(OutcomeUnknown):
     """This was done, but part of the answer could not be read: read that part anew, and do not repeat the change."""
 
     zh = "操作已完成，但部分结果无法读取：请重新读取该部分，不要重复此操作。"
+
+
+class SignInUnknown(OutcomeUnknown):
+    """The database went away before it said whether you are signed in: sign in again, which does no harm."""
+
+    zh = "数据库在确认之前中断，无法得知您是否已登录：请重新登录，不会有任何影响。"
+
+
+class RefreshUnknown(OutcomeUnknown):
+    """The database went away before it said whether this was done: repeat within 10 s, or sign in again."""
+
+    zh = "数据库在确认之前中断，无法得知令牌是否已刷新：请在 10 秒内重试，或重新登录。"
+
+
+class SignOutUnknown(OutcomeUnknown):
+    """The database went away before it said whether you are signed out: sign out again; if refused, you are."""
+
+    zh = "数据库在确认之前中断，无法得知您是否已退出：请再次退出；若令牌被拒绝，则表示已退出。"

@@ -91,6 +91,7 @@ async def run_command(ctx: Context, wanted: RunCommand) -> TaskExecution:
         "env": rules.env(wanted.env),
         "working_dir": rules.working_dir(wanted.working_dir),
     }
+    values["shell"] = rules.shell(values["command"])
     values["secret_env"], own = secret_env.of_new(wanted.secret_env, wanted.env)
     await rights.check(ctx, right, wanted.server_id, missing(wanted.server_id))
     values |= commands.bounded(ctx.service.limits, wanted.timeout_seconds, wanted.output_limit)

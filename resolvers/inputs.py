@@ -36,6 +36,8 @@ class NewServer:
     port: int = 22
     username: str
     host_keys: Sequence[str]
+    host_key_alias: str | None = None
+    legacy_algorithms: Sequence[str] = ()
     credential: NewCredential
     tags: Sequence[str] = ()
     max_parallel: int = 10
@@ -51,6 +53,9 @@ class ServerChange:
     port: int | Missing = UNSET
     username: str | Missing = UNSET
     host_keys: Sequence[str] | Missing = UNSET
+    accept_fingerprints: Sequence[str] | Missing = UNSET
+    host_key_alias: str | None | Missing = UNSET
+    legacy_algorithms: Sequence[str] | Missing = UNSET
     credential: NewCredential | Missing = UNSET
     tags: Sequence[str] | Missing = UNSET
     max_parallel: int | Missing = UNSET

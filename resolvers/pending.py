@@ -42,6 +42,7 @@ def of_task(conn: Connection, task: Task, asked: Asked) -> Made:
         "task_id": task.id,
         "server_id": task.server_id,
         "command": task.command,
+        "shell": task.shell,
         "env": task.env,
         "secret_env": task.secret_env,
         "sealed_env": task.sealed_env or None,
@@ -86,8 +87,11 @@ def known(conn: Connection, right: Right, key: str | None, wanted: Mapping[str, 
 
 
 def the_same(conn: Connection, found: TaskExecution | None, right: Right, wanted: Mapping[str, Any]) -> TaskExecution:
-    """A task may have been changed since: it is the same run of it. A command is the same in everything."""
-    names = ("task_id",) if wanted["task_id"] is not None else tuple(wanted)
+    """A task may have been changed since: it is the same run of it. A command is the same in everything.
+
+    But for its shell: the command says which, and runs of before there was a choice have none.
+    """
+    names = ("task_id",) if wanted["task_id"] is not None else tuple(wanted.keys() - {"shell"})
     if found is not None and all(getattr(found, name) == wanted[name] for name in names):
         right.on(conn, found.server_id, NotFound.named("execution", found.id))
         return found

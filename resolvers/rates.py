@@ -62,12 +62,13 @@ def buckets(per_second: float, burst_seconds: float = BURST_SECONDS) -> Buckets:
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """Requests and changes of a user, refusals of a user, and requests of nobody in particular by address."""
+    """Requests, changes, refusals and scans of a user, and requests of nobody in particular by address."""
 
     requests: Buckets = field(default_factory=lambda: buckets(500))
     changes: Buckets = field(default_factory=lambda: buckets(300))
     strangers: Buckets = field(default_factory=lambda: buckets(200))
     refusals: Buckets = field(default_factory=lambda: buckets(10, BURST_SECONDS_OF_REFUSALS))
+    scans: Buckets = field(default_factory=lambda: Buckets(Rate(1, 10)))
 
     def request(self, user_id: int) -> None:
         """RateLimited when this user has asked too often."""
@@ -95,6 +96,12 @@ class Rates:
         if (wait := self.refusals.take(who)) > 0:
             en = "Too much that you asked for was refused: wait, then try again."
             raise RateLimited(math.ceil(wait), en, "被拒绝的请求过多，请稍后再试。")
+
+    def scan(self, user_id: int) -> None:
+        """RateLimited when this user has had too many servers asked for their host keys: it is no port scanner."""
+        if (wait := self.scans.take(user_id)) > 0:
+            en = "Too many scans of host keys in a short time: wait, then try again."
+            raise RateLimited(math.ceil(wait), en, "短时间内获取主机密钥过于频繁，请稍后再试。")
 
 
 def checked(wait: float) -> None:

@@ -6,16 +6,17 @@ from datetime import UTC, datetime
 from typing import Any
 
 from resolvers.errors import Invalid, TooLarge
+from runner import shebang
 from runner.cron_clock import zones
+from runner.shebang import ShebangRefused
 
 MAX_ID = 2**63 - 1
 MAX_COMMAND_BYTES = 65_536
 LONGEST_KEY = 128
 LONGEST_NAME = 100
 LONGEST_ENV_NAME = 128
-ENV_NAME = re.compile(r"[A-Z_][A-Z0-9_]*\Z")
-HOST = re.compile(r"[A-Za-z0-9_:.][A-Za-z0-9_:.%-]*\Z")
-USERNAME = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.@\\$-]*\Z")
+ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+LINE_END = re.compile(r"\r+(?=\n|\Z)")
 TAG = re.compile(r"[\w.:/-]{1,64}\Z")
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -52,6 +53,8 @@ def identifier(field: str, value: int) -> int:
 
 
 def command(value: str, field: str = "command") -> str:
+    """The text with its line ends as newlines: what was pasted from Windows or an old Mac runs as it reads."""
+    value = with_newlines(value)
     if "\0" in value:
         raise Invalid(field, "must not hold a NUL character.", "不能包含 NUL 字符。")
     size = len(encodable(field, value).encode())
@@ -66,22 +69,18 @@ def command(value: str, field: str = "command") -> str:
     return value
 
 
-def host(value: str) -> str:
-    if len(value) > 255 or not HOST.match(value):
-        raise Invalid(
-            "host",
-            "must be a host name or an IP address of at most 255 characters.",
-            "必须是主机名或 IP 地址，最多 255 个字符。",
-        )
-    return value
+def with_newlines(text: str) -> str:
+    if "\r" not in text:
+        return text
+    return LINE_END.sub("", text) if "\n" in text else text.replace("\r", "\n")
 
 
-def username(value: str) -> str:
-    if len(value) > 64 or not USERNAME.match(value):
-        raise Invalid(
-            "username", "must be a login name of at most 64 characters.", "必须是登录用户名，最多 64 个字符。"
-        )
-    return value
+def shell(command: str) -> str | None:
+    """The shell that the command's first line chooses, with its options; None where it chooses none."""
+    try:
+        return shebang.chosen(command)
+    except ShebangRefused as error:
+        raise Invalid("command", error.en, error.zh) from None
 
 
 def one_of(field: str, value: str, allowed: Iterable[str]) -> str:
@@ -108,13 +107,13 @@ def tags(value: Sequence[str]) -> list[str]:
 
 
 def env(value: Mapping[str, str], field: str = "env") -> dict[str, str]:
-    """Names as POSIX environment names in capitals; the policy refuses the dangerous ones."""
+    """Names as POSIX has them; the policy refuses the dangerous ones."""
     for name, content in value.items():
         if not ENV_NAME.match(name) or len(name) > LONGEST_ENV_NAME:
             raise Invalid(
                 (field, shown(name)),
-                "is not an environment name: use A-Z, 0-9 and _.",
-                "不是环境变量名：请用 A-Z、0-9 和 _。",
+                "is not an environment name: use letters, digits and _, and no digit first.",
+                "不是环境变量名：请用英文字母、数字和 _，且不以数字开头。",
             )
         if "\0" in content or len(encodable(field, content)) > 32_768:
             raise Invalid((field, name), "must be at most 32768 characters without NUL.", "最多 32768 字符且不含 NUL。")

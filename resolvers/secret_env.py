@@ -82,6 +82,7 @@ def subject(values: Mapping[str, Any], task_id: int | None = None) -> Subject:
     """What the command policy looks at: of secret variables their names."""
     return Subject(
         command=values["command"],
+        shell=values["shell"],
         env=values["env"],
         secrets=values[FIELD],
         working_dir=values["working_dir"],

@@ -7,7 +7,7 @@ Servers are added and deleted by those whose own role is admin.
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any, Literal
 
 import orjson
@@ -18,29 +18,47 @@ from db import servers as table
 from db.models import Server
 from db.servers import ServerFilter
 from db.values import AuditKind, Mode, ObjectKind, Role
-from resolvers import audit, audit_records, filters, paging, rights, rules, schedules
+from resolvers import (
+    audit,
+    audit_records,
+    filters,
+    host_keys,
+    host_names,
+    paging,
+    pins,
+    reachable,
+    rights,
+    rules,
+    schedules,
+    user_names,
+)
 from resolvers.audit import Act, Deed
 from resolvers.context import Context, Viewer
 from resolvers.errors import Conflict, Forbidden, Invalid, NotFound
 from resolvers.inputs import NewCredential, NewServer, ServerChange, given
 from resolvers.paging import Page, PageRequest
 from resolvers.rights import Right
-from runner.ssh import BadCredential, BadHostKey, Credential, check_credential, check_host_key
+from runner.ssh import BadCredential, Credential, check_credential
 from runner.vault import Vault
 
 LISTING: paging.Listing[Server, ServerFilter] = paging.Listing(
     page=table.page, count=table.count, orders=("id", "name", "created_at")
 )
 # What an admin by a grant changes with a new credential only.
-ADDRESS = ("host", "port", "username", "host_keys")
+ADDRESS = (
+    *("host", "port", "username", "host_keys", "host_key_alias", "legacy_algorithms"),
+    "accept_fingerprints",
+)
 LONGEST_PASSWORD = 1024
 LONGEST_KEY = 65_536
 RULES = {
     "name": lambda value: rules.text("name", value, longest=100),
-    "host": rules.host,
+    "host": host_names.host,
     "port": lambda value: rules.between("port", value, 1, 65_535),
-    "username": rules.username,
-    "host_keys": lambda value: host_keys(value),
+    "username": user_names.username,
+    "accept_fingerprints": host_keys.fingerprints,
+    "host_key_alias": pins.alias,
+    "legacy_algorithms": pins.legacy_algorithms,
     "tags": rules.tags,
     "max_parallel": lambda value: rules.between("max_parallel", value, 1, 1000),
     "run_mode": lambda value: rules.one_of("run_mode", value, Mode),
@@ -69,6 +87,8 @@ async def page(ctx: Context, filter: ServerFilter, request: PageRequest) -> Page
 async def create(ctx: Context, new: NewServer) -> Server:
     viewer = ctx.need(Role.ADMIN)
     values = rules.apply(given(new), RULES)
+    values["host_keys"] = pins.pin(values)
+    await reachable.check(ctx.service.reach, values)
     credential = await checked_off_the_loop(values.pop("credential"))
     now = ctx.service.clock()
     values |= {"created_by": viewer.user_id, "created_at": now, "updated_at": now}
@@ -82,14 +102,21 @@ async def create(ctx: Context, new: NewServer) -> Server:
 async def update(ctx: Context, id: int, change: ServerChange) -> Server:
     right = await rights.need(ctx, Role.ADMIN)
     await rights.check(ctx, right, rules.identifier("id", id), NotFound.named("server", id))
-    await get(ctx, id)
+    before = await get(ctx, id)
     values = rules.apply(given(change), RULES)
     check_own(right.viewer, values)
+    seen = before if "accept_fingerprints" in values else None
+    if seen is not None:
+        values = await host_keys.accept(ctx, seen, values)
+    if "host_keys" in values:
+        address = {name: getattr(before, name) for name in ("host", "port", "host_key_alias")}
+        values["host_keys"] = pins.pin(address | values)
+    await reachable.check(ctx.service.reach, values, port=before.port)
     if "credential" in values:
         values |= sealed(ctx.service.vault, id, await checked_off_the_loop(values["credential"]))
     values["updated_at"] = ctx.service.clock()
     try:
-        found = await ctx.service.store.run(change_row, id, values, right, audit.act(ctx))
+        found = await ctx.service.store.run(change_row, id, values, right, audit.act(ctx), seen)
     except IntegrityError as error:
         raise name_taken(str(values.get("name"))) from error
     if found is None:
@@ -156,15 +183,21 @@ def insert(conn: Connection, values: dict[str, Any], vault: Vault, credential: C
     return row
 
 
-def change_row(conn: Connection, id: int, values: dict[str, Any], right: Right, act: Act) -> Server | None:
-    """The changed row; None if it is not there."""
+def change_row(
+    conn: Connection, id: int, values: dict[str, Any], right: Right, act: Act, seen: Server | None = None
+) -> Server | None:
+    """The changed row; None if it is not there. `seen`: as it was when the keys that are now accepted were fetched."""
     right.on(conn, id, NotFound.named("server", id))
     before = table.locked(conn, id)
+    if before is not None and seen is not None:
+        host_keys.check_as_seen(before, seen)
     table.update(conn, id, values)
     after = table.by_id(conn, id)
     if before is None or after is None:
         return None
     old, new = audit_records.difference(before, after, audit_records.SERVER)
+    if seen is not None:
+        old["fingerprints"], new["fingerprints"] = host_keys.shown(before.host_keys), host_keys.shown(after.host_keys)
     audit.record(conn, act, Deed(AuditKind.SERVER_UPDATED, ObjectKind.SERVER, id, old, new))
     return after
 
@@ -199,6 +232,7 @@ def checked_credential(new: NewCredential) -> Credential:
     """The credential as the SSH client takes it; Invalid names the field that is wrong."""
     if (new.password is None) == (new.private_key is None):
         raise Invalid("credential", "needs either password or privateKey.", "须提供 password 或 privateKey 之一。")
+    new = replace(new, passphrase=new.passphrase or None)  # forms send an empty one where there is none
     for item in fields(new):
         sized(item.name, getattr(new, item.name))
     if new.password is not None:
@@ -214,7 +248,7 @@ def checked_credential(new: NewCredential) -> Credential:
     try:
         check_credential(credential)
     except BadCredential as error:
-        raise Invalid(("credential", error.field), error.message, "无法使用：请检查私钥、口令或证书。") from error
+        raise Invalid(("credential", error.field), error.message, error.zh) from error
     return credential
 
 
@@ -225,21 +259,6 @@ def sized(name: str, value: str | None) -> None:
     if not 1 <= len(value) <= longest:
         raise Invalid(("credential", name), f"must be 1 to {longest} characters.", f"长度须为 1 到 {longest} 个字符。")
     rules.encodable(("credential", name), value)
-
-
-def host_keys(lines: Sequence[str]) -> list[str]:
-    if not 1 <= len(lines) <= 16:
-        raise Invalid(
-            "host_keys",
-            'needs 1 to 16 pinned keys as "TYPE BASE64" (see `sshcast server add --scan`).',
-            "须提供 1 到 16 个主机公钥（“类型 BASE64”，可用 `sshcast server add --scan` 获取）。",
-        )
-    try:
-        for line in lines:
-            check_host_key(line)
-    except BadHostKey as error:
-        raise Invalid("host_keys", str(error), "包含无法识别的公钥，格式应为“类型 BASE64”。") from error
-    return [" ".join(line.split()[:2]) for line in lines]
 
 
 def name_taken(name: str) -> Conflict:

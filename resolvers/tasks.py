@@ -46,7 +46,7 @@ OF_SERVERS: paging.ListingEach[Task, TaskFilter] = paging.ListingEach(
     page=table.page_of_servers, count=table.count_of_servers, orders=LISTING.orders
 )
 # What the command policy looks at.
-CHECKED = ("command", "env", "secret_env", "working_dir", "server_id")
+CHECKED = ("command", "shell", "env", "secret_env", "working_dir", "server_id")
 # What the rest of a change is worked out from.
 BASIS = (*CHECKED, "sealed_env", "cron_expr", "timezone", "enabled", "terms", "timeout_seconds", "output_limit")
 MOST_TRIES = 10
@@ -113,6 +113,7 @@ async def create(ctx: Context, new: NewTask) -> TaskCreated:
     values["terms"] = terms.changed({}, new.terms)
     schedule = schedules.checked(new.cron_expr, values["timezone"], limits, now=now, dst=Terms.of(values["terms"]).dst)
     values |= commands.bounded(limits, new.timeout_seconds, new.output_limit)
+    values["shell"] = rules.shell(values["command"])
     values["secret_env"], own = secret_env.of_new(new.secret_env, new.env)
     found = await commands.check(ctx, secret_env.subject(values))
     values |= {"created_by": user_id, "updated_by": user_id, "created_at": now, "updated_at": now}
@@ -141,6 +142,8 @@ async def update(ctx: Context, id: int, change: TaskChange) -> Task:
     """What is given. What follows from it and from the rest of the task is worked out on the task as it then is."""
     right = await rights.need(ctx, Role.OPERATOR)
     given_values = rules.apply(given(change), RULES)
+    if "command" in given_values:
+        given_values["shell"] = rules.shell(given_values["command"])
     if "server_id" in given_values:  # before its policy has a say
         await rights.check(ctx, right, given_values["server_id"], missing(given_values["server_id"]))
     for _ in range(MOST_TRIES):

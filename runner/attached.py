@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from db.values import Mode, Reason, Stream
-from runner import quoting
+from runner import quoting, shebang
 from runner.connection import ConnectFailed, Exit, Process, Shell, Shells
 from runner.execution import ABANDONED, Drive
 from runner.outcome import Outcome, Stopped, after_look, ended, failed, lost
@@ -54,6 +54,7 @@ def send(drive: Drive, shell: Shell, mark: str, wire: Wire) -> bool:
     run = Run(
         spool=mark,
         script=quoting.script(row.command, row.working_dir),
+        shell=shebang.words(row.shell),
         env=row.env | drive.secrets.variables,
         output_limit=row.output_limit,
     )

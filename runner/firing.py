@@ -196,6 +196,7 @@ def run_of(task: Task, slot: datetime, now: datetime) -> dict[str, Any]:
         "task_id": task.id,
         "server_id": task.server_id,
         "command": task.command,
+        "shell": task.shell,
         "env": task.env,
         "secret_env": task.secret_env,
         "sealed_env": task.sealed_env or None,

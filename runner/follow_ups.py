@@ -154,7 +154,7 @@ class Following:
 
 
 REPEATED = (
-    *("task_id", "server_id", "command", "env", "working_dir", "timeout_seconds", "output_limit", "slot"),
+    *("task_id", "server_id", "command", "shell", "env", "working_dir", "timeout_seconds", "output_limit", "slot"),
     *("created_by", "policy_version", "server_policy_id", "task_policy_id", "findings"),
 )
 

@@ -31,6 +31,7 @@ class Subject:
     server_id: int | None = None
     task_id: int | None = None
     secrets: Mapping[str, str | None] = field(default_factory=dict)
+    shell: str | None = None
 
     @classmethod
     def of_task(cls, task: Task) -> "Subject":
@@ -41,6 +42,7 @@ class Subject:
             server_id=task.server_id,
             task_id=task.id,
             secrets=task.secret_env,
+            shell=task.shell,
         )
 
     @classmethod
@@ -52,12 +54,16 @@ class Subject:
             server_id=row.server_id,
             task_id=row.task_id,
             secrets=row.secret_env,
+            shell=row.shell,
         )
 
     @property
     def digest(self) -> str:
         """Of all that decides what a run does: what an admin allows a task is bound to it."""
-        parts = (self.command, dict(self.env), dict(self.secrets), self.working_dir, self.server_id)
+        parts: tuple[Any, ...] = (
+            *(self.command, dict(self.env), dict(self.secrets), self.working_dir, self.server_id),
+            *((self.shell,) if self.shell else ()),  # what was allowed before there was a choice stays allowed
+        )
         return hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
@@ -91,7 +97,9 @@ class Ruling:
     @property
     def refusal(self) -> str | None:
         worst = self.worst
-        return None if worst is None else f"{worst.rule}: {worst.message_en}"
+        if worst is None:
+            return None
+        return f"{worst.rule}: {worst.variable + ': ' if worst.variable else ''}{worst.message_en}"
 
     def record(self) -> dict[str, Any]:
         """As columns of `task_executions`."""

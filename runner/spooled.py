@@ -4,7 +4,7 @@ import secrets
 from dataclasses import dataclass
 
 from db.values import Mode, Reason, Stream
-from runner import quoting
+from runner import quoting, shebang
 from runner.connection import ConnectFailed, Shells
 from runner.execution import Drive
 from runner.remote import program
@@ -54,6 +54,7 @@ class Spooled:
         run = Run(
             spool=remote["spool"],
             script=quoting.script(row.command, row.working_dir),
+            shell=shebang.words(row.shell),
             env=row.env | drive.secrets.variables,
             output_limit=row.output_limit,
         )

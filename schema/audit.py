@@ -32,6 +32,7 @@ described(
         "SERVER_CREATED": "A server was registered.",
         "SERVER_UPDATED": "A server was changed.",
         "SERVER_DELETED": "A server was deleted.",
+        "SERVER_KEYS_SCANNED": "Somebody had a connection made to an address, to see its host keys.",
         "TASK_CREATED": "A task was created; `after` names the run that `@once` has started.",
         "TASK_UPDATED": "A task was changed.",
         "TASK_PAUSED": "A task's schedule was paused.",

@@ -20,6 +20,7 @@ from schema.user_errors import (
     ObjectConflict,
     ObjectNotFound,
     ScheduleInvalid,
+    ServerUnreachable,
     SignInRefused,
 )
 
@@ -38,6 +39,7 @@ def build_schema() -> strawberry.Schema:
             InputInvalid,
             ObjectNotFound,
             ObjectConflict,
+            ServerUnreachable,
             SignInRefused,
             ScheduleInvalid,
             CommandRefused,

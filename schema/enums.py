@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import strawberry
 
-from db.values import CredentialKind, Mode, Reason, Role, State, Stream, Trigger
+from db.values import CredentialKind, LegacyAlgorithm, Mode, Reason, Role, State, Stream, Trigger
 
 # Annotations take the database's words from here, so that they are GraphQL enums by then.
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Direction",
     "ErrorCode",
     "ExecutionOrderField",
+    "LegacyAlgorithm",
     "Mode",
     "Reason",
     "Role",
@@ -34,6 +35,7 @@ class ErrorCode(StrEnum):
     CONFLICT = "CONFLICT"
     TOO_LARGE = "TOO_LARGE"
     UNAUTHENTICATED = "UNAUTHENTICATED"
+    UNREACHABLE = "UNREACHABLE"
 
 
 class Severity(StrEnum):
@@ -86,6 +88,7 @@ described(
         "CONFLICT": "It clashes with what is there already.",
         "TOO_LARGE": "A value is larger than its limit.",
         "UNAUTHENTICATED": "The name and password, or the refresh token, are not right.",
+        "UNREACHABLE": "The server could not be reached, or did not answer as an SSH server.",
     },
 )
 described(
@@ -193,6 +196,16 @@ described(
     {
         "DURABLE": "From a spool on the server: a lost connection or a restart of the service does not end it.",
         "ATTACHED": "Attached to one SSH channel: when that is lost, so is the run.",
+    },
+)
+described(
+    LegacyAlgorithm,
+    "LegacyAlgorithm",
+    "An old SSH algorithm that an admin may allow a server that has no safe one. There are no others.",
+    {
+        "SSH_RSA_SHA1": "`ssh-rsa`: RSA signatures with SHA-1, of its host key and to sign in.",
+        "DIFFIE_HELLMAN_GROUP14_SHA1": "`diffie-hellman-group14-sha1`, a key exchange with SHA-1.",
+        "AES_CBC": "`aes128-cbc`, `aes192-cbc` and `aes256-cbc`.",
     },
 )
 described(

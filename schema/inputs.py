@@ -12,96 +12,23 @@ from resolvers.errors import Invalid
 from schema.enums import Mode
 from schema.ids import number
 from schema.scalars import Long
-from schema.schedule_inputs import BlackoutInput, TermsInput
+from schema.schedule_inputs import TermsInput
 from schema.secret_variables import SecretVariableInput
 
 ABSENT: Any = strawberry.UNSET
-NULLABLE = frozenset({"timeout_seconds", "output_limit", "working_dir", "run_mode"})
+NULLABLE = frozenset({"timeout_seconds", "output_limit", "working_dir", "run_mode", "host_key_alias"})
 
 
 @strawberry.input(description="An environment variable of a command.")
 class EnvironmentVariable:
-    name: str = strawberry.field(description="Capital letters, digits and _.")
+    name: str = strawberry.field(description="Letters, digits and _, no digit first.")
     value: str = strawberry.field(description="The value; it cannot be read again.")
-
-
-@strawberry.input(
-    description="How to sign in: a password, or a private key with what belongs to it. It cannot be read again."
-)
-class CredentialInput:
-    password: str | None = strawberry.field(default=None, description="The account's password.")
-    private_key: str | None = strawberry.field(default=None, description="An OpenSSH or PEM private key, as text.")
-    passphrase: str | None = strawberry.field(default=None, description="What opens the private key.")
-    certificate: str | None = strawberry.field(default=None, description="The private key's OpenSSH certificate.")
-
-    def wanted(self) -> inputs.NewCredential:
-        return inputs.NewCredential(
-            password=self.password,
-            private_key=self.private_key,
-            passphrase=self.passphrase,
-            certificate=self.certificate,
-        )
-
-
-@strawberry.input(description="A server to register.")
-class CreateServerInput:
-    name: str = strawberry.field(description="1 to 100 characters, unlike any other server's.")
-    host: str = strawberry.field(description="The host name or IP address.")
-    port: int = strawberry.field(default=22, description="The SSH port.")
-    username: str = strawberry.field(description="The account that commands run as.")
-    host_keys: list[str] = strawberry.field(
-        description='The public keys to expect, 1 to 16, each as "TYPE BASE64"; `sshcast server add --scan` shows them.'
-    )
-    credential: CredentialInput = strawberry.field(description="How to sign in.")
-    tags: list[str] = strawberry.field(default_factory=list, description="Words to find it by, at most 32.")
-    max_parallel: int = strawberry.field(default=10, description="How many commands may run at once, 1 to 1000.")
-    run_mode: Mode = strawberry.field(default=Mode.DURABLE, description="How runs on it are driven.")
-    blackouts: list[BlackoutInput] = strawberry.field(
-        default_factory=list, description="Windows in which its schedules start nothing, at most 32."
-    )
-    enabled: bool = strawberry.field(default=True, description="Nothing starts on a disabled server.")
-
-    def wanted(self) -> inputs.NewServer:
-        return inputs.NewServer(
-            name=self.name,
-            host=self.host,
-            port=self.port,
-            username=self.username,
-            host_keys=self.host_keys,
-            credential=self.credential.wanted(),
-            tags=self.tags,
-            max_parallel=self.max_parallel,
-            run_mode=self.run_mode,
-            blackouts=[window.wanted() for window in self.blackouts],
-            enabled=self.enabled,
-        )
-
-
-@strawberry.input(description="What to change about a server. What is absent stays as it is.")
-class UpdateServerInput:
-    id: ID = strawberry.field(description="The server's id.")
-    name: str | None = strawberry.field(default=ABSENT, description="1 to 100 characters, unlike any other server's.")
-    host: str | None = strawberry.field(default=ABSENT, description="The host name or IP address.")
-    port: int | None = strawberry.field(default=ABSENT, description="The SSH port.")
-    username: str | None = strawberry.field(default=ABSENT, description="The account that commands run as.")
-    host_keys: list[str] | None = strawberry.field(default=ABSENT, description="The public keys to expect, 1 to 16.")
-    credential: CredentialInput | None = strawberry.field(default=ABSENT, description="How to sign in.")
-    tags: list[str] | None = strawberry.field(default=ABSENT, description="Words to find it by, at most 32.")
-    max_parallel: int | None = strawberry.field(default=ABSENT, description="How many commands may run at once.")
-    run_mode: Mode | None = strawberry.field(default=ABSENT, description="How runs on it are driven.")
-    blackouts: list[BlackoutInput] | None = strawberry.field(
-        default=ABSENT, description="Windows in which its schedules start nothing, in place of those of before."
-    )
-    enabled: bool | None = strawberry.field(default=ABSENT, description="Nothing starts on a disabled server.")
-
-    def wanted(self) -> inputs.ServerChange:
-        return inputs.ServerChange(**named(self, inputs.ServerChange))
 
 
 @strawberry.input(description="A task to create.")
 class CreateTaskInput:
     name: str = strawberry.field(description="1 to 100 characters.")
-    command: str = strawberry.field(description="The command, as shell text of 1 to 65,536 bytes.")
+    command: str = strawberry.field(description="Shell text, 1 to 65,536 bytes; a first line #!/bin/bash chooses bash.")
     server_id: ID = strawberry.field(description="The server to run it on.")
     cron_expr: str = strawberry.field(
         description="When to run it: a cron expression of 5 or 6 fields, `@daily` and the like, `@once` (now, and "
@@ -207,7 +134,7 @@ class RunTaskInput:
 @strawberry.input(description="A command to run once, without a task.")
 class RunCommandInput:
     server_id: ID = strawberry.field(description="The server to run it on.")
-    command: str = strawberry.field(description="The command, as shell text of 1 to 65,536 bytes.")
+    command: str = strawberry.field(description="Shell text, 1 to 65,536 bytes; a first line #!/bin/bash chooses bash.")
     timeout_seconds: int | None = strawberry.field(default=None, description="Its time limit.")
     output_limit: Long | None = strawberry.field(
         default=None, name="outputLimitBytes", description="How much of its output to keep."

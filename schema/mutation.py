@@ -7,10 +7,23 @@ from typing import Any, TypeVar, cast
 
 import strawberry
 
-from resolvers import executions, grants, pauses, personal_tokens, policies, secrets, servers, sign_in, tasks, users
+from resolvers import (
+    executions,
+    grants,
+    host_keys,
+    pauses,
+    personal_tokens,
+    policies,
+    secrets,
+    servers,
+    sign_in,
+    tasks,
+    users,
+)
 from resolvers.errors import NotFound, ServiceError, Unauthenticated
 from runner.secret import Secret
-from schema import inputs, payloads, schedule_inputs
+from schema import host_keys as host_key_inputs
+from schema import inputs, payloads, schedule_inputs, server_inputs
 from schema import personal_tokens as token_inputs
 from schema import policies as policy_inputs
 from schema import secrets as secret_inputs
@@ -128,14 +141,22 @@ class Mutation:
         return user_inputs.RevokeGrantPayload(grant=grant)
 
     @answering(payloads.CreateServerPayload, "Register a server. For admins.")
-    async def create_server(self, info: Info, input: inputs.CreateServerInput) -> Any:
+    async def create_server(self, info: Info, input: server_inputs.CreateServerInput) -> Any:
         server: Any = await servers.create(info.context.ctx, input.wanted())
         return payloads.CreateServerPayload(server=server)
 
     @answering(payloads.UpdateServerPayload, "Change a server. For admins, by a grant too: see docs/security.md.")
-    async def update_server(self, info: Info, input: inputs.UpdateServerInput) -> Any:
+    async def update_server(self, info: Info, input: server_inputs.UpdateServerInput) -> Any:
         server: Any = await servers.update(info.context.ctx, number("id", input.id), input.wanted())
         return payloads.UpdateServerPayload(server=server)
+
+    @answering(
+        host_key_inputs.ScanHostKeysPayload,
+        "Have a runner connect to an address and show its host keys. For admins, by a grant too where their server is.",
+    )
+    async def scan_host_keys(self, info: Info, input: host_key_inputs.ScanHostKeysInput) -> Any:
+        offered: Any = await host_keys.scan(info.context.ctx, input.wanted())
+        return host_key_inputs.ScanHostKeysPayload(host_keys=offered)
 
     @answering(
         payloads.DeleteServerPayload,

@@ -13,7 +13,7 @@ from resolvers import schedules
 from runner.permission import in_name_of
 from runner.terms import Terms
 from schema.connection import After, Before, Connection, ExecutionsBy, First, Last, Place, SlotsBy, TasksBy
-from schema.enums import CredentialKind, Mode, Reason, Role, State, Trigger
+from schema.enums import CredentialKind, LegacyAlgorithm, Mode, Reason, Role, State, Trigger
 from schema.fields import resolved
 from schema.filters import Executions, Slots, Tasks, execution_filter, slot_filter, task_filter
 from schema.operation import Info
@@ -47,7 +47,11 @@ class Server:
     host: str = strawberry.field(description="The host name or IP address.")
     port: int = strawberry.field(description="The SSH port.")
     username: str = strawberry.field(description="The account that commands run as.")
-    host_keys: list[str] = strawberry.field(description='The pinned public keys, each as "TYPE BASE64".')
+    host_keys: list[str] = strawberry.field(
+        description='What is pinned: "TYPE BASE64", "@cert-authority * TYPE BASE64", "@revoked * TYPE BASE64".'
+    )
+    host_key_alias: str | None = strawberry.field(description="Another name that its host certificate may be for.")
+    legacy_algorithms: list[LegacyAlgorithm] = strawberry.field(description="Old algorithms that it is allowed.")
     credential_kind: CredentialKind = strawberry.field(description="How it is signed in to.")
     tags: list[str] = strawberry.field(description="Words to find it by.")
     max_parallel: int = strawberry.field(description="How many commands may run on it at once.")
@@ -115,6 +119,7 @@ class Task:
     id: ID = strawberry.field(description="The id.")
     name: str = strawberry.field(description="The name.")
     command: str = strawberry.field(description="The command, as shell text.")
+    shell: str | None = strawberry.field(description="The shell that its first line chooses; null for /bin/sh.")
     server_id: ID = strawberry.field(description="The id of the server it runs on.")
     cron_expr: str = strawberry.field(description="When it runs: a cron expression, `@once`, `@manual` and the like.")
     timezone: str = strawberry.field(description="The IANA time zone of the schedule.")
@@ -209,6 +214,7 @@ class Execution:
     task_id: ID | None = strawberry.field(description="The id of its task; null for an ad-hoc run.")
     server_id: ID = strawberry.field(description="The id of the server it runs on.")
     command: str = strawberry.field(description="The command as it was when it was asked for.")
+    shell: str | None = strawberry.field(description="The shell that its first line chooses; null for /bin/sh.")
     working_dir: str | None = strawberry.field(description="Where it runs; the account's home if there is none.")
     timeout_seconds: int = strawberry.field(description="Its time limit.")
     output_limit: Long = strawberry.field(name="outputLimitBytes", description="How much of its output is kept.")

@@ -22,7 +22,7 @@ def secret_variables(sources: Mapping[str, str | None]) -> list[SecretVariable]:
 
 @strawberry.input(description="An environment variable whose value is kept sealed, never shown, and hidden in output.")
 class SecretVariableInput:
-    name: str = strawberry.field(description="Capital letters, digits and _; unlike those in `env`.")
+    name: str = strawberry.field(description="Letters, digits and _, no digit first; unlike those in `env`.")
     value: str | None = strawberry.field(
         default=None, description="The value, 6 to 32,768 characters; it cannot be read again."
     )

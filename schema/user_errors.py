@@ -39,6 +39,11 @@ class SignInRefused(UserError):
     pass
 
 
+@strawberry.type(description="The server could not be reached, or did not answer as an SSH server.")
+class ServerUnreachable(UserError):
+    pass
+
+
 @strawberry.type(description="The schedule cannot be read, or would never fire.")
 class ScheduleInvalid(UserError):
     position: int = strawberry.field(description="Where it goes wrong: characters from the start, from 0.")
@@ -67,6 +72,7 @@ KINDS: dict[type[ServiceError], type[UserError]] = {
     errors.NotFound: ObjectNotFound,
     errors.Conflict: ObjectConflict,
     errors.Unauthenticated: SignInRefused,
+    errors.Unreachable: ServerUnreachable,
     errors.ScheduleInvalid: ScheduleInvalid,
     errors.CommandRefused: CommandRefused,
 }

@@ -78,6 +78,7 @@ async def opened(settings: Settings, provider: Provider | None = None) -> AsyncI
             watchers=Watchers(settings.streams_per_user, settings.streams),
             rates=rates(settings),
             provider=provider,
+            reach=reach(settings),
         )
 
 

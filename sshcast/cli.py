@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from db.values import LegacyAlgorithm
 from sshcast import commands
 
 app = typer.Typer(
@@ -152,7 +153,13 @@ def server_add(
     certificate: Annotated[Path | None, typer.Option(help="The key's OpenSSH certificate.")] = None,
     passphrase_stdin: Annotated[bool, typer.Option(help="Read the key's passphrase from standard input.")] = False,
     password_stdin: PasswordStdin = False,
-    host_key: Annotated[list[str] | None, typer.Option(help='A pinned key, "TYPE BASE64"; may be repeated.')] = None,
+    host_key: Annotated[
+        list[str] | None, typer.Option(help='A pinned key, "TYPE BASE64", or a line of known_hosts; may be repeated.')
+    ] = None,
+    host_key_alias: Annotated[str | None, typer.Option(help="Another name of its host certificate.")] = None,
+    allow_algorithm: Annotated[
+        list[LegacyAlgorithm] | None, typer.Option(help="An old algorithm to allow it; may be repeated.")
+    ] = None,
     scan: Annotated[bool, typer.Option("--scan", help="Ask the server for its keys, show them, and ask you.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="With --scan: take the keys without asking.")] = False,
     run_as: As = None,
@@ -169,10 +176,27 @@ def server_add(
         passphrase=first_line() if passphrase_stdin else None,
         password=first_line() if password_stdin else None,
         host_keys=tuple(host_key or ()),
+        host_key_alias=host_key_alias,
+        allowed=tuple(allow_algorithm or ()),
         scan=scan,
         yes=yes,
     )
     run(commands.enrol.enrol(settings(data=data), given, run_as))
+
+
+@server_app.command("rescan")
+def server_rescan(
+    server: Annotated[str, typer.Argument(help="Its name or id.")],
+    accept: Annotated[
+        list[str] | None, typer.Option(help="The fingerprint of a key to pin, without asking; may be repeated.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Pin all that it offers without asking.")] = False,
+    run_as: As = None,
+    data: Data = None,
+) -> None:
+    """Ask a server for its host keys again, show them beside the pinned ones, and pin those that you accept."""
+    given = commands.rescan.Rescan(server, tuple(accept or ()), yes)
+    run(commands.rescan.rescan(settings(data=data), given, run_as))
 
 
 @app.command("run")

@@ -16,6 +16,7 @@ from runner.connecting import Patience
 from runner.dispatcher import Cancels, Dispatcher
 from runner.durable import durable
 from runner.follow_ups import FollowUps
+from runner.host_key_scans import HostKeyScans
 from runner.leases import Leases
 from runner.output import OutputWriter
 from runner.parts import Parts
@@ -68,6 +69,7 @@ def runtime(service: Service, settings: Settings) -> Runtime:
         scheduler=Scheduler(bus=service.bus, store=service.store, policy=service.policy, clock=clock),
         follow_ups=FollowUps(bus=service.bus, store=service.store, clock=clock),
         upkeep=Upkeep(bus=service.bus, store=service.store, keep=keep(settings), clock=clock),
+        host_key_scans=HostKeyScans(bus=service.bus, within=reach(settings)),
         leases=leases(service, dispatcher),
         drain_seconds=settings.drain_seconds,
     )

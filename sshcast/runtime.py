@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from resolvers.context import Service
 from runner.dispatcher import Cancels, Dispatcher
 from runner.follow_ups import FollowUps
+from runner.host_key_scans import HostKeyScans
 from runner.leases import Leases
 from runner.output import OutputWriter
 from runner.pool import Pool
@@ -26,6 +27,7 @@ class Runtime:
     scheduler: Scheduler
     follow_ups: FollowUps
     upkeep: Upkeep
+    host_key_scans: HostKeyScans
     leases: Leases | None
     drain_seconds: float
 
@@ -52,4 +54,6 @@ async def running(runtime: Runtime) -> AsyncIterator[Runtime]:
         for loop in (runtime.scheduler, runtime.follow_ups, runtime.upkeep):
             loop.start()
             stack.push_async_callback(loop.stop)
+        await runtime.host_key_scans.start()
+        stack.push_async_callback(runtime.host_key_scans.stop)
         yield runtime

@@ -6,6 +6,7 @@ import pytest
 
 # What takes longest, first: begun last, one of these would be waited for at the end by all other workers.
 LONG = (
+    "flows/test_accounts.py",
     "sshcast/test_cli.py",
     "sshcast/test_demo.py",
     "flows/test_story.py",

@@ -47,6 +47,11 @@ class World:
                 return {"refreshToken": self.seen["10_login"]["login"]["tokens"]["refreshToken"]}
             case "17_grant_role":
                 return {"userId": self.seen["16_create_user"]["createUser"]["user"]["id"]}
+            case "28_scan_host_keys":
+                return {"port": self.service.server.port}
+            case "29_accept_host_keys":
+                offered = self.seen["28_scan_host_keys"]["scanHostKeys"]["hostKeys"]
+                return {"fingerprints": [key["fingerprint"] for key in offered]}
             case "36_tasks_by_creator":
                 return {"userId": str(self.service.users["admin"].id)}
             case "53_cancel_execution":
@@ -152,6 +157,10 @@ EXPECTED: dict[str, Callable[[Any], Any]] = {
     "25_set_server_policy": lambda data: data["setServerPolicy"]["policy"]["allow"][0] == "system.crontab-remove",
     "26_policy_history": lambda data: len(data["commandPolicies"]["nodes"]) == 1,
     "27_policy_rules": lambda data: data["policyRules"][-1]["id"] == "site.no-restarts",
+    "28_scan_host_keys": lambda data: (
+        [(key["type"], key["status"]) for key in data["scanHostKeys"]["hostKeys"]] == [("ssh-ed25519", "PINNED")]
+    ),
+    "29_accept_host_keys": lambda data: data["updateServer"]["server"]["hostKeys"][0].startswith("ssh-ed25519 "),
     "30_tasks_by_page": lambda data: len(names(data["tasks"])) == data["tasks"]["totalCount"] == len(SAMPLES),
     "31_tasks_by_cursor": lambda data: data["tasks"]["pageInfo"]["hasNextPage"] and len(data["tasks"]["edges"]) == 2,
     "32_tasks_of_server": lambda data: data["tasks"]["totalCount"] == len(SAMPLES),

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from db import access_models, policy_models, secret_models, task_key_models  # noqa: F401 - so that their tables are known
+from db import access_models, audit_models, policy_models, secret_models, task_key_models  # noqa: F401 - for their tables
 from db.models import User
 from db.rows import table_of
 

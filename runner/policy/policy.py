@@ -5,7 +5,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from runner.policy import marks
+from runner.policy import look_alikes, marks
 from runner.policy.grammar.source import LONGEST, Budget, SyntaxFault, TooComplex
 from runner.policy.hit import Hit
 from runner.policy.machine import Machine
@@ -14,7 +14,7 @@ from runner.policy.rules import environment
 from runner.policy.rules.book import Book
 from runner.policy.rules.when import RuleFault
 from runner.policy.tuning import Tuning, extended
-from runner.policy.verdict import Finding, Mode, Severity, Verdict
+from runner.policy.verdict import ENVIRONMENT, Finding, Mode, Severity, Verdict
 
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u0080-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 LONGEST_SHOWN = 200
@@ -130,7 +130,7 @@ def found(asked: Asked, book: Book) -> Iterator[Hit]:
     """Every rule that is broken, and where."""
     for name in asked.env:
         if environment.is_refused(name):
-            yield Hit("dynamic.environment", (0, 0), (f"env {name}",))
+            yield Hit(ENVIRONMENT, (0, 0), (f"env {name}",))
     if len(asked.command.encode("utf-8", "replace")) > LONGEST:
         yield Hit("syntax.too-complex", (0, len(asked.command)), ())
         return
@@ -138,6 +138,7 @@ def found(asked: Asked, book: Book) -> Iterator[Hit]:
     if reserved is not None:
         yield Hit("syntax.control-character", reserved.span(), ())
         return
+    yield from look_alikes.found(asked.command)
     yield from followed(asked, book)
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+ENVIRONMENT = "dynamic.environment"
 Severity = Literal["deny", "warn"]
 Mode = Literal["standard", "strict", "audit"]
 """`standard` refuses what is known to be dangerous, `strict` also what cannot be known, `audit` nothing."""
@@ -25,6 +26,12 @@ class Finding:
     column: int
     text: str
     via: tuple[str, ...] = ()
+
+    @property
+    def variable(self) -> str | None:
+        """The variable that is found fault with, where that is one of the environment and stands in no text."""
+        kind, _, name = self.via[0].partition(" ") if self.via else ("", "", "")
+        return name if name and kind == "env" and self.rule == ENVIRONMENT and not self.end else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

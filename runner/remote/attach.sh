@@ -1,8 +1,9 @@
 # Begin a run if it was never begun, else attach to it; tell of it and hear words about it.
 #
 # Given: id, nonce, out and err (bytes of its output that are known), limit (seconds that are left), cap (bytes), how
-# (`start`; `known`: it was begun for certain; `never`: see that it never will be), soon (hundredths
-# of a second in which it may still begin), exports and script, and the texts spool, ending, supervisor and watcher.
+# (`start`; `known`: it was begun for certain; `never`: see that it never will be), soon (hundredths of a second in
+# which it may still begin), exports, argv (the command, as quoted words), and the texts spool, ending, supervisor and
+# watcher.
 #
 # A line that begins with the nonce is for the caller, wherever it stands in stdout:
 #   NONCE begin WAY POLLS P     from here on both streams are the command's; WAY is `fresh` or `attached`
@@ -96,8 +97,9 @@ begin() {
 supervise() {
     export SSHCAST_EXPORTS="umask $mask
 $exports"
+    eval "set -- $argv"
     exec ${session:+"$session"} /bin/sh -c "$spool$supervisor" sshcast "$p" "$id" "$nonce" "$now" "$cap" "$session" \
-        "$script" </dev/null >&5 3<&- 5>&-
+        "$@" </dev/null >&5 3<&- 5>&-
 }
 guard() {
     identified

@@ -1,4 +1,4 @@
-# Run a command on this channel. Given: the nonce and the script as $1 and $2, and the command's variables.
+# Run a command on this channel. Given: the nonce and the command's words as arguments, and its variables.
 #
 # A line that begins with the nonce is for the caller, as in attach.sh:
 #   NONCE begin direct      from here on both streams are the command's, and the channel's exit is the command's
@@ -10,10 +10,11 @@ printf '%s begin\n' "$1" >&2
 case $sshcast_parent in
     sshd | sshd-session | dropbear | tinysshd)
         printf '%s begin direct\n' "$1"
-        exec /bin/sh -c "$2" </dev/null
+        shift
+        exec "$@" </dev/null
         ;;
 esac
 printf '%s begin watched\n' "$1"
-/bin/sh -c "$2" </dev/null
+(shift; exec "$@") </dev/null
 printf '%s end %s 0 0 -\n' "$1" "$?"
 exit

@@ -17,12 +17,21 @@ How = Literal["start", "known", "never"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One durable run as its target knows it. `spool` begins the names of its files, and marks its processes."""
+    """One run as its target knows it. `spool` begins the names of its files, and marks its processes.
+
+    `shell` is the program that reads the script, with its options.
+    """
 
     spool: str
     script: str
     env: Mapping[str, str]
     output_limit: int
+    shell: tuple[str, ...] = ("/bin/sh",)
+
+    @property
+    def argv(self) -> tuple[str, ...]:
+        """What is to be run for the script."""
+        return (*self.shell, "-c", self.script)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +59,7 @@ def attach(run: Run, want: Want) -> bytes:
         "soon": str(round(want.soon * 100)),
         "cap": str(run.output_limit),
         "how": want.how,
-        "script": run.script,
+        "argv": " ".join(map(quote, run.argv)),
         "exports": exports(run.env),
     }
     texts = {name: text(file) for name, file in PARTS.items()}
@@ -74,7 +83,7 @@ def attached(run: Run, nonce: str) -> bytes:
     It uses no variables that the command could have: one that the account exports would be changed for it.
     """
     variables = exports({**run.env, "SSHCAST_SPOOL": run.spool})
-    return f"{variables}set -- {quote(nonce)} {quote(run.script)}\n{text('attached.sh')}".encode()
+    return f"{variables}set -- {quote(nonce)} {' '.join(map(quote, run.argv))}\n{text('attached.sh')}".encode()
 
 
 async def run(shell: Shell, text: bytes) -> Exit:

@@ -1,7 +1,8 @@
 # Runs the command in a session of its own, whether or not anybody watches, and records how it ended.
-# Arguments: p, id, nonce, boot id, output cap in bytes, setsid, script. Stdin is /dev/null; stdout and 4 are
-# the two outputs of the channel that began it, for as long as there is one.
-p=$1 id=$2 nonce=$3 boot=$4 cap=$5 session=$6 script=$7
+# Arguments: p, id, nonce, boot id, output cap in bytes, setsid, and the command's words. Stdin is /dev/null;
+# stdout and 4 are the two outputs of the channel that began it, for as long as there is one.
+p=$1 id=$2 nonce=$3 boot=$4 cap=$5 session=$6
+shift 6
 exports=$SSHCAST_EXPORTS
 unset SSHCAST_EXPORTS
 say() { printf '%s %s\n' "$nonce" "$*"; }
@@ -110,9 +111,12 @@ exec 5<"${p}out" 7<"${p}err"
     exec >&6 2>&8 3>&- 4>&- 5<&- 6>&- 7<&- 8>&- 9>&-
     trap - PIPE
     [ -z "$session" ] || trap - HUP
+    # From here on the variables are the command's: one of its own may be named as one of ours.
+    set -- "$id" ${session:+"$session"} "$@"
     eval "$exports"
-    export SSHCAST_SPOOL="$id"
-    exec ${session:+"$session"} /bin/sh -c "$script"
+    export SSHCAST_SPOOL="$1"
+    shift
+    exec "$@"
 )
 status=$?
 exec 6>&- 8>&-

@@ -1,13 +1,14 @@
 """`sshcast server add`: a server with its credential and its pinned host keys."""
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from resolvers import servers
+from resolvers import host_names, servers
 from resolvers.inputs import NewCredential, NewServer
 from runner.reach import Reach
-from runner.ssh import ConnectFailed, fingerprint, scan_host_keys
+from runner.ssh import ConnectFailed, fingerprint
+from runner.ssh_scan import Scan, scan_host_keys
 from sshcast.app import opened, reach
 from sshcast.commands import local
 from sshcast.commands.errors import CommandFailed
@@ -16,7 +17,10 @@ from sshcast.settings import Settings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Enrolment:
-    """What the command line named. `scan` asks the server for its keys instead of taking `host_keys`."""
+    """What the command line named. `scan` asks the server for its keys instead of taking `host_keys`.
+
+    `allowed`: old algorithms, words of `db.values.LegacyAlgorithm`.
+    """
 
     name: str
     host: str
@@ -27,6 +31,8 @@ class Enrolment:
     passphrase: str | None
     password: str | None
     host_keys: tuple[str, ...]
+    host_key_alias: str | None
+    allowed: tuple[str, ...]
     scan: bool
     yes: bool
 
@@ -36,6 +42,7 @@ async def enrol(settings: Settings, given: Enrolment, run_as: str | None) -> int
         raise CommandFailed("give either --key FILE or --password-stdin")
     if given.scan == bool(given.host_keys):
         raise CommandFailed('give either --host-key "TYPE BASE64" or --scan')
+    given = replace(given, host=host_names.host(given.host))  # before anything is asked of it
     keys = await scanned(given, reach(settings)) if given.scan else given.host_keys
     credential = NewCredential(
         password=given.password,
@@ -49,6 +56,8 @@ async def enrol(settings: Settings, given: Enrolment, run_as: str | None) -> int
         port=given.port,
         username=given.username,
         host_keys=keys,
+        host_key_alias=given.host_key_alias,
+        legacy_algorithms=given.allowed,
         credential=credential,
     )
     async with opened(settings) as service:
@@ -59,8 +68,9 @@ async def enrol(settings: Settings, given: Enrolment, run_as: str | None) -> int
 
 async def scanned(given: Enrolment, within: Reach) -> tuple[str, ...]:
     """The keys that the server offers, once a person has compared their fingerprints."""
+    scan = Scan(legacy=given.allowed, within=within, on_wait=_say)
     try:
-        keys = tuple(await scan_host_keys(given.host, given.port, within=within))
+        keys = tuple(await scan_host_keys(given.host, given.port, scan))
     except ConnectFailed as error:
         raise CommandFailed(error.detail) from error
     for key in keys:
@@ -69,6 +79,10 @@ async def scanned(given: Enrolment, within: Reach) -> tuple[str, ...]:
     if not given.yes and not agreed(question):
         raise CommandFailed("the host keys were not accepted, so nothing was added")
     return keys
+
+
+def _say(sentence: str) -> None:
+    print(sentence, file=sys.stderr, flush=True)
 
 
 def agreed(question: str) -> bool:

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from db import audit
 from db.audit import START, AuditFilter, Entry
-from db.models import AuditEvent
+from db.audit_models import AuditEvent
 from db.page import Window
 from db.store import Store
 from db.values import AuditKind, ObjectKind

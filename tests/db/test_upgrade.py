@@ -72,6 +72,7 @@ async def test_a_database_of_the_first_release_keeps_all_that_it_has(empty: str)
     assert server is not None
     assert task is not None
     assert (server.tags, server.created_at) == (["web", "eu", "web"], NOON)
+    assert (server.host_keys, server.legacy_algorithms, server.host_key_alias) == (["ssh-ed25519 AAAA"], [], None)
     assert (task.command, task.env, task.secret_env, task.sealed_env, task.updated_by) == (
         "df -h",
         {"A": "1"},
@@ -82,6 +83,7 @@ async def test_a_database_of_the_first_release_keeps_all_that_it_has(empty: str)
     assert await store.read(output.before, 1, 3, 9) == {Stream.STDOUT: b"out", Stream.STDERR: b""}
     (run,) = await store.run(claims.claim, runner_id="runner", at=NOON, limit=10)
     assert (run.command, run.secret_env, run.sealed_env, run.findings) == ("df -h", {}, None, None)
+    assert (task.shell, run.shell) == (None, None)
     await store.close()
 
 

@@ -69,6 +69,8 @@ SERVER = {
     "port": ints,
     "username": texts,
     "host_keys": st.lists(texts, max_size=3),
+    "host_key_alias": st.none() | texts,
+    "legacy_algorithms": st.lists(texts, max_size=3),
     "tags": st.lists(texts, max_size=3),
     "max_parallel": ints,
     "run_mode": texts,

@@ -10,11 +10,12 @@ import pytest
 
 from db import audit as table
 from db import servers
-from db.models import AuditEvent
+from db.audit_models import AuditEvent
 from resolvers import audit, executions, tasks, users
 from resolvers.audit import Walk
 from resolvers.errors import CommandRefused, Forbidden, NotFound
 from resolvers.inputs import RunCommand, RunTask, TaskChange
+from runner import host_key_scans
 from schema.build import build_schema
 from tests.schema.keys import PLAIN
 from tests.schema.rows import add_executions, add_tasks
@@ -47,6 +48,9 @@ CASES: dict[str, Case] = {
         "admin",
         {"name": "new", "host": "h.example", "username": "u", "hostKeys": "KEYS", "credential": {"password": SECRET}},
         after={"name": "new", "host": "h.example", "credential_kind": "password"},
+    ),
+    "scanHostKeys": Case(
+        "server-keys-scanned", "admin", {"host": "127.0.0.1", "port": 1}, after={"host": "127.0.0.1", "port": 1}
     ),
     "updateServer": Case(
         "server-updated",
@@ -161,9 +165,15 @@ def test_every_mutation_has_its_event() -> None:
     assert set(SCHEMA.mutation_type.fields) - UNRECORDED == set(CASES)
 
 
+async def offer_no_key(request: dict[str, Any]) -> dict[str, Any]:
+    """What a runner answers to a scan."""
+    return {"keys": []}
+
+
 async def test_a_mutation_leaves_one_event_that_says_who_did_what_from_where(both: Running) -> None:
     for name, case in CASES.items():
-        event = await event_of(both, name, case)
+        async with both.service.bus.answering(host_key_scans.ADDRESS, offer_no_key):
+            event = await event_of(both, name, case)
         user = both.users[case.role]
         assert (event.kind, event.actor_id, event.actor) == (case.kind, user.id, user.name), name
         assert event.address == "127.0.0.1"

@@ -59,7 +59,7 @@ BAD: list[tuple[dict[str, Any], str, type[ServiceError]]] = [
     ({"command": "x" * 65_537}, "command", TooLarge),
     ({"timeout_seconds": 0}, "timeout_seconds", Invalid),
     ({"output_limit": -1}, "output_limit", Invalid),
-    ({"env": {"a": "x"}}, "env", Invalid),
+    ({"env": {"a-b": "x"}}, "env", Invalid),
     ({"working_dir": "x"}, "working_dir", Invalid),
     ({"idempotency_key": ""}, "idempotency_key", Invalid),
     ({"idempotency_key": "x" * 129}, "idempotency_key", Invalid),

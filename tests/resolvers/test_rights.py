@@ -148,7 +148,13 @@ async def test_an_admin_by_a_grant_changes_the_server_but_not_whom_it_trusts(gra
     ctx, credential = granting.ctx, NewCredential(password="another")
     await granting.grant(Role.ADMIN, granting.here)
     assert (await servers.update(ctx, 1, ServerChange(max_parallel=3, enabled=False))).max_parallel == 3
-    for change in (ServerChange(tags=["web"]), ServerChange(host="elsewhere"), ServerChange(username="other")):
+    for change in (
+        ServerChange(tags=["web"]),
+        ServerChange(host="elsewhere"),
+        ServerChange(username="other"),
+        ServerChange(host_key_alias="elsewhere"),
+        ServerChange(legacy_algorithms=["aes-cbc"]),
+    ):
         with pytest.raises(Forbidden):
             await servers.update(ctx, 1, change)
     assert (await servers.update(ctx, 1, ServerChange(host="elsewhere", credential=credential))).host == "elsewhere"

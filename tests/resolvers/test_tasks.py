@@ -139,7 +139,7 @@ BAD: list[tuple[dict[str, Any], str, type[ServiceError]]] = [
     ({"timeout_seconds": 2**70}, "timeout_seconds", Invalid),
     ({"output_limit": 0}, "output_limit", Invalid),
     ({"output_limit": 2**70}, "output_limit", Invalid),
-    ({"env": {"lower": "x"}}, "env.lower", Invalid),
+    ({"env": {"lo-wer": "x"}}, "env.lo-wer", Invalid),
     ({"env": {"": "x"}}, "env.", Invalid),
     ({"env": {"A=B": "x"}}, "env.A=B", Invalid),
     ({"env": {"\ud800": "x"}}, "env.?", Invalid),

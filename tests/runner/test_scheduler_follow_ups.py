@@ -260,6 +260,17 @@ async def test_a_retry_runs_what_ran_even_if_the_task_was_changed(ledger: Ledger
     assert [run.command for run in await ledger.runs(task)] == ["true", "true"]
 
 
+async def test_the_runs_of_a_schedule_and_their_retries_have_the_tasks_shell(ledger: Ledger) -> None:
+    task = await ledger.task("* * * * *", RETRYING, next_run=at(60), shell="/bin/bash -e")
+    await ledger.fire(60)
+    (run,) = await ledger.runs(task)
+    await ledger.change(task, shell=None)
+    await ledger.end(run.id, **UNREACHABLE)
+    await ledger.follow(61)
+    await ledger.follow(60 + 31)
+    assert [each.shell for each in await ledger.runs(task)] == ["/bin/bash -e", "/bin/bash -e"]
+
+
 async def test_a_retry_takes_the_secrets_that_the_task_has_by_then(ledger: Ledger) -> None:
     task = await failed_run(ledger)
     new = {"secret_env": {"A": None, "B": "taken"}, "sealed_env": {"A": "c2VhbGVk"}}

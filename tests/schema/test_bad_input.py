@@ -20,7 +20,7 @@ SCHEMA = build_schema()._schema
 QUERY = """mutation($input: {kind}!) {{ {name}(input: $input) {{
   errors {{ __typename code message field ... on ScheduleInvalid {{ position example }} }} }} }}"""
 # What cannot be wrong in a way that its type does not say, and the pair that is wrong together or not at all.
-WORDS_ONLY = {"scope", "enabled", "runMode", "role", "disabled", "mode"}
+WORDS_ONLY = {"scope", "legacyAlgorithms", "enabled", "runMode", "role", "disabled", "mode"}
 TOGETHER = {("login", "username"), ("login", "password"), ("grantRole", "tag")}
 
 LONG = "x" * 101
@@ -35,7 +35,7 @@ ENVS = [
     [{"name": f"A{n}", "value": "1"} for n in range(101)],
     [{"name": f"A{n}", "value": "x" * 30_000} for n in range(3)],
 ]
-ENV_NAMES = ["", "a", "1A", "A-B", "A=B", "A\n", "A" * 129]
+ENV_NAMES = ["", "1A", "\u00c4", "A-B", "A=B", "A\n", "A" * 129]
 DIRS = ["", "relative", "a\0b", "/" + "x" * 4096, "/a\nb"]
 SECRET_ENVS = [
     [{"name": f"A{n}", "value": "a secret"} for n in range(101)],
@@ -70,8 +70,9 @@ SERVER: dict[str, list[Any]] = {
     "name": NAMES,
     "host": HOSTS,
     "port": [0, -1, 65_536],
-    "username": ["", "-x", "a b", "x" * 65],
-    "hostKeys": [[], ["nonsense"], ["ssh-ed25519 AAAA"], [""], ["ssh-ed25519 \n"], "MANY"],
+    "username": ["", "-x", "a\tb", "x" * 65],
+    "hostKeys": [[], ["nonsense"], ["ssh-ed25519 AAAA"], [""], ["ssh-ed25519 \n"], "MANY", "FOREIGN", ["# none"]],
+    "hostKeyAlias": ["", "a b", "x" * 256, "*"],
     "credential": [{}, {"password": "a", "privateKey": KEY}],
     "credential.password": [{"password": ""}, {"password": "x" * 1025}, {"password": "a", "passphrase": "b"}],
     "credential.privateKey": [{"privateKey": ""}, {"privateKey": "nonsense"}, {"privateKey": KEY}],
@@ -104,7 +105,9 @@ TABLE: dict[str, dict[str, list[Any]]] = {
     "createServer": SERVER,
     "updateServer": {"id": BAD_IDS}
     | {name: [*values, None] for name, values in SERVER.items() if "." not in name}
-    | {name: values for name, values in SERVER.items() if "." in name},
+    | {name: values for name, values in SERVER.items() if "." in name}
+    | {"acceptFingerprints": [None, [], [""], ["SHA256:short"], [f"SHA256:{n:043}" for n in range(17)]]},
+    "scanHostKeys": {"host": HOSTS, "port": SERVER["port"]},
     "deleteServer": {"id": BAD_IDS},
     "createSecret": {"name": NAMES, "value": VALUES, "serverId": BAD_IDS},
     "updateSecret": {"id": BAD_IDS, "value": VALUES},
@@ -131,7 +134,7 @@ TABLE: dict[str, dict[str, list[Any]]] = {
     "refresh": {"refreshToken": ["", "nonsense", "a.b.c", "x" * 5000]},
 }
 # Null stands for the service's default here.
-NULLABLE = {"timeoutSeconds", "outputLimitBytes", "workingDir"}
+NULLABLE = {"hostKeyAlias", "timeoutSeconds", "outputLimitBytes", "workingDir"}
 
 
 def cases() -> list[Any]:
@@ -157,6 +160,7 @@ async def good(api: Running, name: str) -> dict[str, Any]:
             "hostKeys": api.server.host_keys,
             "credential": {"password": "x"},
         },
+        "scanHostKeys": {"host": "127.0.0.1"},
         "createTask": {"name": "a task", "command": "df -h", "serverId": server, "cronExpr": "@manual"},
         "createSecret": {"name": "a secret", "value": "a secret"},
         "updateSecret": target | {"value": "a secret"},
@@ -176,6 +180,8 @@ async def good(api: Running, name: str) -> dict[str, Any]:
 
 def meant(api: Running, value: Any) -> Any:
     """Values that only exist while the service runs."""
+    if value == "FOREIGN":
+        return [f"elsewhere {api.server.host_keys[0]}"]
     if value == "MANY":
         return api.server.host_keys * 17
     if isinstance(value, dict):

@@ -14,7 +14,7 @@ import pytest
 
 from sshcast import commands as modules
 from tests.commands import Commands
-from tests.targets import Target, free_port, make_key, openssh
+from tests.targets import Target, free_port, make_key, openssh, running_sshd
 
 __all__ = ["openssh"]
 
@@ -106,10 +106,27 @@ def test_scan_shows_the_fingerprint_and_adds_only_what_a_person_accepts(commands
     assert re.fullmatch(rb"\d+\n", accepted.stdout)
 
 
+def test_a_scan_tells_a_server_with_old_algorithms_only_and_takes_it_when_they_are_allowed(
+    commands: Commands, tmp_path: Path
+) -> None:
+    with running_sshd(tmp_path, "Ciphers aes128-cbc") as old:
+        refused = commands.within(*adding("old", old, "--scan", "--yes"))
+        assert (refused.returncode, refused.stdout) == (1, b"")
+        assert b"Cipher: it offers aes128-cbc; sshcast accepts aes128-gcm@openssh.com," in refused.stderr
+        assert b"an admin may allow it aes-cbc (AES_CBC)" in refused.stderr
+        unknown = commands.within(*adding("old", old, "--scan", "--yes", "--allow-algorithm", "3des-cbc"))
+        assert unknown.returncode == 2
+        allowed = commands.within(*adding("old", old, "--scan", "--yes", "--allow-algorithm", "aes-cbc"))
+        assert allowed.returncode == 0
+        assert commands.within("run", "old", "--", "exit 7").returncode == 7
+
+
 @pytest.mark.parametrize(
     ("more", "says"),
     [
         ([], "give either --host-key"),
+        (["--host-key", "elsewhere ssh-ed25519 AAAA"], "not a key in base64"),
+        (["--host-key", "# nothing"], "needs 1 to 16"),
         (["--scan", "--host-key", "ssh-ed25519 AAAA"], "give either --host-key"),
         (["--host-key", "ssh-dss AAAA"], "not an accepted host key type"),
         (["--password-stdin", "--scan"], "give either --key FILE or --password-stdin"),

@@ -27,10 +27,14 @@ class TooComplex(Exception):
 
 @dataclass(slots=True)
 class Budget:
-    """Steps that are left for a whole check, nested texts included."""
+    """Steps that are left for a whole check, nested texts included.
+
+    With `unquoted` given, reading notes there what stands outside of quotes, by its offset.
+    """
 
     steps: int = MOST_STEPS
     depth: int = 0
+    unquoted: dict[int, str] | None = None
 
     def spend(self, steps: int = 1) -> None:
         self.steps -= steps

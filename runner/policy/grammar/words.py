@@ -35,6 +35,8 @@ def piece(source: Source) -> list[Part] | None:
     if char in META:
         return process(source) if char in "<>" else None
     if text := source.match(PLAIN):
+        if source.budget.unquoted is not None:
+            source.budget.unquoted[source.at - len(text)] = text
         return [Literal(text)]
     return PIECES[char](source)
 

@@ -6,7 +6,8 @@ from runner.policy import marks
 
 REFUSED = re.compile(
     r"LD_\w+|DYLD_\w+|BASH_ENV|ENV|IFS|PS4|SHELLOPTS|BASHOPTS|PROMPT_COMMAND|PATH|GLIBC_TUNABLES|BASH_FUNC_.*|CDPATH"
-    r"|GLOBIGNORE|GCONV_PATH|PERL5OPT|PERL5DB|PYTHONSTARTUP|RUBYOPT"
+    r"|GLOBIGNORE|GCONV_PATH|PERL5OPT|PERL5DB|PYTHONSTARTUP|RUBYOPT",
+    re.IGNORECASE,
 )
 TEXTS = re.compile(
     r"PS[0-4]|PROMPT_COMMAND|(?:GIT_|MAN|SYSTEMD_)?PAGER|(?:GIT_|SUDO_|SYSTEMD_|KUBE_)?EDITOR|VISUAL|GIT_SSH_COMMAND|GIT_SSH"
@@ -23,7 +24,7 @@ FILE = re.compile(f"[/.~{marks.HOME}]")
 
 
 def is_refused(name: str) -> bool:
-    """Whether a task's environment must not hold the name."""
+    """Whether a task's environment must not hold the name, in whatever case: some programs read theirs in either."""
     return REFUSED.fullmatch(name) is not None
 
 

@@ -113,7 +113,7 @@ class Shell:
         id, how = self.values["id"], self.values["how"]
         if id in self.target.spools or how == "known":
             return self.target.spools.get(id)
-        named = PROGRAM.search(self.values["script"])
+        named = PROGRAM.search(self.values["argv"])
         assert named is not None
         self.fresh = how == "start"
         program = self.target.programs[int(named[1])] if self.fresh else None

@@ -1,0 +1,100 @@
+"""The host of a server, as people paste it: read where it can mean one thing only, else told what belongs elsewhere."""
+
+import ipaddress
+import re
+
+from resolvers.errors import Invalid
+from resolvers.rules import encodable
+
+LONGEST = 255
+NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})(?:\.[A-Za-z0-9_-]{1,63})*\.?")
+ZONE = re.compile(r"[A-Za-z0-9_.-]{1,32}")
+URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+PORT = re.compile(r":[0-9]*")
+DOTS = str.maketrans("\u3002\uff0e\uff61", "...")
+# Another name by the older rules for names than by the newer ones: which machine is meant must be said.
+AMBIGUOUS = re.compile("[\u00df\u03c2\u200c\u200d\u1e9e]")
+
+
+def host(value: str) -> str:
+    """A host name in ASCII (a name in another script as its `xn--` form), or an IP address without brackets."""
+    text = encodable("host", value).strip()
+    if not text or len(text) > LONGEST:
+        raise _is_no_host()
+    _check_alone(text)
+    if text.startswith("["):
+        text = _without_brackets(text)
+    if text.count(":") > 1:
+        return _ipv6(text)
+    if ":" in text:
+        raise _with_port(text.partition(":")[2])
+    name = text if text.isascii() else _in_ascii(text)
+    if not NAME.fullmatch(name) or len(name) > LONGEST:
+        raise _is_no_host()
+    return name
+
+
+def _check_alone(text: str) -> None:
+    """Invalid for what holds more than a host, with the field that the rest belongs in."""
+    if URL.match(text):
+        raise Invalid(
+            "host",
+            "is a URL: give the host alone; its user goes in `username` and its port in `port`.",
+            "是一个网址：请只填主机，用户名填入 username，端口填入 port。",
+        )
+    if "@" in text:
+        raise Invalid(
+            "host",
+            "holds a user and an @: give the host alone, and put what is before the @ in `username`.",
+            "包含用户名和 @：请只填主机，并把 @ 之前的部分填入 username。",
+        )
+
+
+def _without_brackets(text: str) -> str:
+    inner, bracket, rest = text[1:].partition("]")
+    if rest and PORT.fullmatch(rest):
+        raise _with_port(rest[1:])
+    if not bracket or rest or inner.count(":") < 2:
+        raise _is_no_host()
+    return inner
+
+
+def _with_port(port: str) -> Invalid:
+    shown = port if port.isascii() and port.isdigit() and len(port) < 6 else "it"
+    return Invalid(
+        "host",
+        f"holds a port after a colon: give the host alone, and put {shown} in `port`.",
+        f"包含冒号和端口：请只填主机，并把{'端口' if shown == 'it' else ' ' + shown + ' '}填入 port。",
+    )
+
+
+def _ipv6(text: str) -> str:
+    address, percent, zone = text.partition("%")
+    try:
+        ipaddress.IPv6Address(address)
+    except ValueError:
+        raise _is_no_host() from None
+    if percent and not ZONE.fullmatch(zone):
+        raise _is_no_host()
+    return text
+
+
+def _in_ascii(text: str) -> str:
+    if AMBIGUOUS.search(text):
+        raise Invalid(
+            "host",
+            "holds a letter that older and newer rules for host names write in different ways: give its xn-- form.",
+            "包含新旧域名规则写法不同的字符：请填写其 xn-- 形式。",
+        )
+    try:
+        return text.translate(DOTS).encode("idna").decode()
+    except UnicodeError:
+        raise _is_no_host() from None
+
+
+def _is_no_host() -> Invalid:
+    return Invalid(
+        "host",
+        "must be a host name or an IP address of at most 255 characters, without a port, a path or blanks.",
+        "必须是主机名或 IP 地址，最多 255 个字符，不含端口、路径或空白。",
+    )

@@ -1,0 +1,33 @@
+"""The account's name at a server: whatever SSH can carry, so that what real systems call their users is taken."""
+
+import unicodedata
+
+from resolvers.errors import Invalid
+from runner.usernames import BadUsername, carried
+
+LONGEST = 64
+
+
+def username(value: str) -> str:
+    """The name as it is sent: without blanks around it, and in the one spelling that its characters have."""
+    try:
+        name = carried(value.strip())
+    except BadUsername as error:
+        raise _cannot_hold(error.char) from None
+    if not 1 <= len(name) <= LONGEST:
+        raise Invalid("username", f"must be 1 to {LONGEST} characters.", f"长度须为 1 到 {LONGEST} 个字符。")
+    if name.startswith("-"):
+        raise Invalid("username", "must not begin with -.", "不能以 - 开头。")
+    return name
+
+
+def _cannot_hold(char: str | None) -> Invalid:
+    if char is None:
+        return Invalid(
+            "username",
+            "mixes scripts of both writing directions in a way that SSH cannot carry.",
+            "混用了 SSH 无法传送的两种书写方向的文字。",
+        )
+    code = f"U+{ord(char):04X}"
+    known = f"{code} ({unicodedata.name(char, 'a control character').lower()})"
+    return Invalid("username", f"holds {known}, which SSH cannot carry.", f"包含 SSH 无法传送的字符 {code}。")

@@ -1,0 +1,101 @@
+"""`sshcast server rescan`: what a server offers as its host keys now, beside what is pinned, and pinned if accepted."""
+
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.table import Table
+
+from db.models import Server
+from db.values import Role
+from resolvers import host_keys, rights, servers
+from resolvers.context import Context, Service
+from resolvers.errors import NotFound
+from resolvers.host_keys import KeyStatus, OfferedKey
+from resolvers.inputs import ServerChange
+from runner.host_key_scans import HostKeyScans, ScanRequest
+from sshcast.app import opened, reach
+from sshcast.commands import local
+from sshcast.commands.enrol import agreed
+from sshcast.commands.errors import CommandFailed
+from sshcast.commands.execute import found
+from sshcast.settings import Settings
+
+# A fingerprint is to be compared at a glance, so that a row is never folded where nobody looks at a terminal.
+LEAST_WIDTH = 100
+QUESTION = "Compare what it offers with its own keys (ssh-keygen -lf on it). Pin these in place of the old? [y/N] "
+
+
+@dataclass(frozen=True, slots=True)
+class Rescan:
+    """What the command line named: the server, the fingerprints to accept, and whether to accept all unasked."""
+
+    server: str
+    accept: tuple[str, ...]
+    yes: bool
+
+
+async def rescan(settings: Settings, given: Rescan, run_as: str | None) -> int:
+    if given.accept and given.yes:
+        raise CommandFailed("give either --accept FINGERPRINT or --yes")
+    async with scanning(settings) as service:
+        ctx = await local.viewer(service, run_as)
+        server = await to_change(ctx, await found(ctx, given.server))
+        offered = await fetch(ctx, server)
+        show(server, offered)
+        if not given.accept and all(key.status is KeyStatus.PINNED for key in offered):
+            print("All that it offers is pinned: nothing was changed.", file=sys.stderr)
+            return 0
+        if not given.accept and not given.yes and not agreed(QUESTION):
+            raise CommandFailed("the host keys were not accepted, so nothing was changed")
+        accepted = given.accept or [key.fingerprint for key in offered]
+        await servers.update(ctx, server.id, ServerChange(accept_fingerprints=accepted))
+    print(f"pinned {len(accepted)} host key{'s' if len(accepted) > 1 else ''} of {server.name}", file=sys.stderr)
+    return 0
+
+
+@asynccontextmanager
+async def scanning(settings: Settings) -> AsyncIterator[Service]:
+    """The service with what scans alone: here too, a scan and its acceptance go the way that they go over the API."""
+    async with opened(settings) as service:
+        scans = HostKeyScans(bus=service.bus, within=reach(settings), on_wait=_say)
+        await scans.start()
+        try:
+            yield service
+        finally:
+            await scans.stop()
+
+
+async def to_change(ctx: Context, id: int) -> Server:
+    right = await rights.need(ctx, Role.ADMIN)
+    await rights.check(ctx, right, id, NotFound.named("server", id))
+    return await servers.get(ctx, id)
+
+
+async def fetch(ctx: Context, server: Server) -> list[OfferedKey]:
+    """What it offers, as it is to this server alone: others may be at the same address."""
+    wanted = ScanRequest(host=server.host, port=server.port, legacy=tuple(server.legacy_algorithms))
+    return host_keys.compare(await host_keys.fetch(ctx, wanted, server.id), [server.host_keys])
+
+
+def show(server: Server, offered: Sequence[OfferedKey]) -> None:
+    """A row for each key: those on offer with what they are to us, then those that are only pinned."""
+    console = Console(markup=False, highlight=False)
+    console.width = max(console.width, LEAST_WIDTH)
+    table = Table(title=f"{server.name}: {server.host} port {server.port}", title_justify="left")
+    for name in ("host key", "pinned", "offered"):
+        table.add_column(name, no_wrap=True)
+    for key in offered:
+        pinned = "yes" if key.status is KeyStatus.PINNED else "no"
+        table.add_row(f"{key.type} {key.fingerprint}", pinned, f"yes, {key.status}")
+    here = {f"{key.type} {key.fingerprint}" for key in offered}
+    for text in host_keys.shown(server.host_keys):
+        if text not in here:
+            table.add_row(text, "yes", "no")
+    console.print(table)
+
+
+def _say(sentence: str) -> None:
+    print(sentence, file=sys.stderr, flush=True)
