@@ -77,7 +77,7 @@ async def run_task(ctx: Context, wanted: RunTask) -> TaskExecution:
         task = await read(runnable, wanted.task_id, right)
         found = await commands.check(ctx, Subject.of_task(task))
         asked = asking(ctx, right, found, given or outcome.make_key())
-        row = await stored(ctx, asked, start_task, task.id)
+        row = await _stored(ctx, asked, start_task, task.id)
     return await announced(ctx, row, wait)
 
 
@@ -101,7 +101,7 @@ async def run_command(ctx: Context, wanted: RunCommand) -> TaskExecution:
     if (row := await ctx.service.store.read(pending.known, right, given, values)) is None:
         found = await commands.check(ctx, secret_env.subject(values))
         asked = asking(ctx, right, found, given or outcome.make_key(), Trigger.API)
-        row = await stored(ctx, asked, start_command, Draft(values, ctx.service.vault, own))
+        row = await _stored(ctx, asked, start_command, Draft(values, ctx.service.vault, own))
     return await announced(ctx, row, wait)
 
 
@@ -121,7 +121,7 @@ async def cancel(ctx: Context, id: int) -> TaskExecution:
     return stopping
 
 
-async def stored(
+async def _stored(
     ctx: Context, asked: pending.Asked, start: Callable[[Connection, T, pending.Asked, Act], TaskExecution], what: T
 ) -> TaskExecution:
     """The committed row. A repeat finds it under the key in `asked` if the first try was committed after all."""
@@ -192,11 +192,11 @@ async def announced(ctx: Context, row: TaskExecution, wait: float) -> TaskExecut
         while not State(row.state).final and (left := until - loop.time()) > 0:
             await watch.wait(min(left, POLL_SECONDS))
             watch.clear()
-            row = await newest(ctx, row, until + POLL_SECONDS)
+            row = await _newest(ctx, row, until + POLL_SECONDS)
     return row
 
 
-async def newest(ctx: Context, row: TaskExecution, until: float) -> TaskExecution:
+async def _newest(ctx: Context, row: TaskExecution, until: float) -> TaskExecution:
     """The row as it is now. It is committed: whatever fails from then on, the one in hand is an answer."""
     with suppress(StoreUnavailable, TimeoutError):
         async with asyncio.timeout_at(until):

@@ -122,12 +122,12 @@ async def create(ctx: Context, new: NewTask) -> TaskCreated:
     once = pending.Asked(right, Trigger.MANUAL, found, now, limits.queue) if starts else None
     draft = Draft(values, ctx.service.vault, own)
     make = partial(insert, draft=draft, once=once, right=right, limits=limits, act=audit.act(ctx))
-    created = await stored(ctx, key, right, make)
+    created = await _stored(ctx, key, right, make)
     ctx.service.bus.hint(bus.SCHEDULE, *((bus.PENDING, bus.EXECUTIONS, bus.SLOTS) if once else ()))
     return created
 
 
-async def stored(
+async def _stored(
     ctx: Context, key: task_keys.Key | None, right: Right, make: Callable[[Connection], TaskCreated]
 ) -> TaskCreated:
     """The committed task. Only under a key may it be tried again where nobody knows whether it was committed."""

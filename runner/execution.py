@@ -54,8 +54,8 @@ class Drive:
     """One execution being driven; `cancelled` asks it to stop. Cancelling `run` leaves the command and its row alone.
 
     `refused`: what the policy says of it by now, if that is no. `begun`: the command may have been started. `reached`:
-    its server gave a channel. `ending`: how it ended is known. `afterwards` is done once that is recorded by us;
-    `held` is let go in any case. `offsets`: how much of each stream need not be read again.
+    its server gave a channel; `connected`: we have one now. `ending`: how it ended is known. `afterwards` is done once
+    that is recorded by us; `held` is let go in any case. `offsets`: how much of each stream need not be read again.
     """
 
     parts: Parts
@@ -69,6 +69,7 @@ class Drive:
     when_reached: Callable[[], object] | None = None
     stopping: bool = False
     reached: bool = False
+    connected: bool = False
     ending: bool = False
     target: Endpoint | None = None
     refused: Ruling | None = None
@@ -124,7 +125,7 @@ class Drive:
         self.stopping = not self.cancelled.is_set()
         self.cancelled.set()
 
-    async def note(self, values: dict[str, Any]) -> bool:
+    async def note(self, values: dict[str, Any]) -> None:
         """Record something about the running execution. `remote` must be noted before anything is started there.
 
         With it goes what the run takes of secrets. Raises TakenOver when another runner drives it by now.
@@ -134,12 +135,9 @@ class Drive:
         self.begun = self.begun or begins
         self.mode = values.get("mode", self.mode)
         kept = {"mode": self.mode} | values | sealed
-        noted = await insist(
-            lambda: self.parts.store.run(transitions.update_claimed, self.row.id, self.row.fence, kept)
-        )
-        if not noted:
+        update = partial(self.parts.store.run, transitions.update_claimed, self.row.id, self.row.fence, kept)
+        if not await insist(update):
             raise TakenOver
-        return noted
 
     @asynccontextmanager
     async def channel(self) -> AsyncIterator[Shells]:
@@ -148,7 +146,9 @@ class Drive:
         Raises ConnectFailed; before the start, also CancelRequested.
         """
         async with AsyncExitStack() as held:
+            self.connected = False
             shells = await self._reach(held)
+            self.connected = True
             if self.when_reached is not None:
                 self.when_reached()
             self.reached = True
@@ -219,7 +219,8 @@ class Drive:
             return Stopped(Reason.CANCELLED, None).outcome(self.row.timeout_seconds)
         except Overdue:
             if self.mode == Mode.DURABLE:
-                return lost("its server told nothing of the run for too long after its time limit")
+                silent = "told nothing of the run" if self.connected else "could not be reached again"
+                return lost(f"its server {silent} for too long after its time limit")
             return Stopped(Reason.TIMEOUT, None).outcome(self.row.timeout_seconds)
 
     async def _refusal(self, seen: Look) -> Outcome | None:
@@ -259,9 +260,9 @@ class Drive:
             return lost(f"{ABANDONED}, and what is left of it could not be ended ({error.detail})")
         if self.cancelled.is_set():
             return Stopped(Reason.CANCELLED, None).outcome(self.row.timeout_seconds)
-        away = error.reason == Reason.UNREACHABLE
-        what = "could not be reached again" if away else "let nobody ask for the run again"
-        return lost(f"its server {what} ({error.detail})")
+        if error.reason == Reason.UNREACHABLE:
+            return lost(f"its server could not be reached again ({error.detail})")
+        return lost(f"its server let nobody ask for the run again ({error.detail})")
 
     async def _finish(self, outcome: Outcome) -> bool:
         """Whether it is our record that stands: else another runner goes on with what is on the target."""

@@ -18,6 +18,8 @@ LONG = (
     "runner/test_leases.py",
 )
 MOST_WORKERS = 8
+WAITING = ("test_bare_targets.py", "test_left_behind.py", "test_removed_spools.py")
+FURTHER_SHELLS = ("bash", "busybox")
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -25,8 +27,19 @@ def pytest_xdist_auto_num_workers() -> int:
     return min((os.cpu_count() or 1) * 3 // 2, MOST_WORKERS)
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest leaves out what is marked
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if is_of_a_further_shell(item):
+            item.add_marker(pytest.mark.faults)
     items.sort(key=place)
+
+
+def is_of_a_further_shell(item: pytest.Item) -> bool:
+    """Whether a test that waits much is tried here with a shell besides the first: those are among the slow ones."""
+    if item.path.name not in WAITING or not isinstance(item, pytest.Function):
+        return False
+    return item.callspec.params.get("bin") in FURTHER_SHELLS
 
 
 def place(item: pytest.Item) -> int:

@@ -238,7 +238,7 @@ main() {
         put run 'never - - -'
         begin attached
     else
-        begin fresh
+        begin fresh || exit
         supervise | hear
         exit
     fi

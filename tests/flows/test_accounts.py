@@ -14,6 +14,10 @@ from tests.flows.accounts import Account, Accounts, accounts, needs_accounts
 from tests.flows.rigs import MODES, patient_rig
 from tests.runner.rig import FINAL, Rig
 
+# Of login files there are many: two of three are tried among the slow tests.
+LOGIN_FILES = [name for name in SETUPS if name.startswith(".")]
+RARE = set(LOGIN_FILES) - set(LOGIN_FILES[::3])
+NAMES = [pytest.param(name, marks=pytest.mark.faults) if name in RARE else name for name in SETUPS]
 # All accounts are tried for the first test that asks for one.
 pytestmark = [needs_accounts, pytest.mark.timeout(400)]
 
@@ -124,7 +128,7 @@ def _asked_for(items: Sequence[pytest.Item]) -> list[str]:
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("name", SETUPS)
+@pytest.mark.parametrize("name", NAMES)
 def test_every_account_gives_a_run_its_true_end(tried: dict[str, Tried], name: str, mode: Mode) -> None:
     setup = SETUPS[name]
     ran = _tried(tried, name).runs[mode]
@@ -160,7 +164,7 @@ def _did_not_start(setup: Setup, ran: Ran) -> None:
     assert setup.prints.encode() in ran.stdout + ran.stderr
 
 
-@pytest.mark.parametrize("name", SETUPS)
+@pytest.mark.parametrize("name", NAMES)
 def test_nothing_of_a_run_is_left_or_was_told_to_another_program(tried: dict[str, Tried], name: str) -> None:
     """What is left is at most what the account keeps by its own will, where SSH gives nobody a way to end it."""
     setup, came = SETUPS[name], _tried(tried, name)

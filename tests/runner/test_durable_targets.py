@@ -194,6 +194,18 @@ async def test_a_run_that_does_not_come_to_its_beginning_has_started_nothing(
     assert not (tmp_path / "ran").exists()
 
 
+@pytest.mark.parametrize("mode", [Mode.DURABLE, Mode.ATTACHED])
+async def test_a_shell_that_cannot_say_that_it_begins_does_not_begin(
+    rig: Rig, sshd: Sshd, tmp_path: Path, mode: Mode
+) -> None:
+    """dash with six descriptors loses its stdout in a redirection, and goes on."""
+    target = sshd(tmp_path / "home", 'ForceCommand ulimit -n 6; eval "$SSH_ORIGINAL_COMMAND"')
+    row = await rig.ran(await rig.server(target, run_mode=mode), f"echo ran >>{tmp_path}/ran")
+    ran = (tmp_path / "ran").exists()
+    assert row.state == (State.SUCCESS if ran else State.FAILED), row.message
+    assert ran == (row.reason == Reason.EXIT_STATUS)
+
+
 @pytest.mark.parametrize("line", ["exec 2>&1", "exec 2>/dev/null", "exec 2>>$HOME/log"])
 async def test_where_stderr_leads_elsewhere_it_runs_attached_and_says_so(
     rig: Rig, sshd: Sshd, tmp_path: Path, line: str

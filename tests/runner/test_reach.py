@@ -140,7 +140,9 @@ def test_the_settings_decide(tmp_path: Path) -> None:
 
 
 async def test_a_run_on_a_server_out_of_reach_says_what_to_do(tmp_path: Path) -> None:
-    async with running(tmp_path, drive=True, denied_networks=["127.0.0.0/8"]) as service:
+    """A server that was registered before its network was denied."""
+    registering = {"reach": USUAL}
+    async with running(tmp_path, drive=True, denied_networks=["127.0.0.0/8"], parts=registering) as service:
         query = """mutation($id: ID!) { runCommand(input: {serverId: $id, command: "true", wait: 60}) {
           execution { state reason message } } }"""
         found = (await service.data(query, id=str(service.server.id)))["runCommand"]["execution"]
