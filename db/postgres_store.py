@@ -97,6 +97,12 @@ class PostgresStore:
                 raise Refused() from error
             raise
 
+    def _forget(self, task: asyncio.Task[Any]) -> None:
+        """How a unit failed is for its caller alone: where that one has gone away, asyncio would complain of it."""
+        self._units.discard(task)
+        if not task.cancelled():
+            task.exception()
+
     async def _whole(self, work: Coroutine[Any, Any, T]) -> T:
         """The unit runs to its end even if its caller goes away: a transaction is never cut half way."""
         if self._closed:
@@ -104,7 +110,7 @@ class PostgresStore:
             raise StoreUnavailable("the store is closed")
         task = asyncio.create_task(work, name="unit of work")
         self._units.add(task)
-        task.add_done_callback(self._units.discard)
+        task.add_done_callback(self._forget)
         return await asyncio.shield(task)
 
 

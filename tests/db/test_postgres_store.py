@@ -1,6 +1,7 @@
 """What is PostgreSQL's own: a server that is away, comes back, or ends a connection in the middle."""
 
 import asyncio
+import gc
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -149,3 +150,18 @@ async def test_of_two_units_that_wait_for_each_other_one_may_try_again(store: St
     pairs = [("ada", "grace"), ("grace", "ada")]
     answers = await asyncio.gather(*(store.run(locked, *pair) for pair in pairs), return_exceptions=True)
     assert {type(answer) for answer in answers} == {StoreUnavailable, type(None)}
+
+
+async def test_the_failure_of_a_unit_whose_caller_went_away_is_nobodys(port: int) -> None:
+    """asyncio complains of an exception that nobody has looked at."""
+    complaints: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: complaints.append(context))
+    away = await open_store(f"postgresql://nobody@127.0.0.1:{port}/nothing")
+    caller = asyncio.create_task(away.run(names), name="caller")
+    await asyncio.sleep(0)
+    caller.cancel()
+    await asyncio.wait([caller])
+    del caller
+    await away.close()
+    gc.collect()
+    assert complaints == []

@@ -16,7 +16,7 @@ from tests.commands import Commands, free_port
 from tests.targets import Target
 
 T = TypeVar("T")
-PATIENCE_SECONDS = 300.0
+PATIENCE_SECONDS = 900.0
 
 
 class NotNow(Exception):
