@@ -51,8 +51,12 @@ class Found:
 
     @property
     def unreached(self) -> bool:
-        """It never started, and is told to have failed for want of a connection: a truth as well."""
-        return self.times == 0 and "[sshcast] UNREACHABLE" in self.log["error"]
+        """It never started, and is told to have failed for want of a connection or of a shell: a truth as well.
+
+        A network that swallows everything for a minute may look like either.
+        """
+        is_told = any(f"[sshcast] {reason}" in self.log["error"] for reason in ("UNREACHABLE", "START_FAILED"))
+        return self.times == 0 and is_told
 
     @property
     def faults(self) -> list[str]:
