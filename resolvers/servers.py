@@ -45,10 +45,7 @@ LISTING: paging.Listing[Server, ServerFilter] = paging.Listing(
     page=table.page, count=table.count, orders=("id", "name", "created_at")
 )
 # What an admin by a grant changes with a new credential only.
-ADDRESS = (
-    *("host", "port", "username", "host_keys", "host_key_alias", "legacy_algorithms"),
-    "accept_fingerprints",
-)
+ADDRESS = ("host", "port", "username", "host_keys", "host_key_alias", "legacy_algorithms")
 LONGEST_PASSWORD = 1024
 LONGEST_KEY = 65_536
 RULES = {

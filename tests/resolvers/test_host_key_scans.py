@@ -21,7 +21,7 @@ from resolvers import grants, host_keys, servers
 from resolvers.context import Context
 from resolvers.errors import Conflict, Forbidden, Invalid, RateLimited, Unauthenticated, Unavailable, Unreachable
 from resolvers.host_keys import KeyStatus
-from resolvers.inputs import NewCredential, ServerChange
+from resolvers.inputs import ServerChange
 from resolvers.rates import Buckets, Rate, Rates
 from runner.host_key_scans import HostKeyScans, ScanRequest
 from runner.reach import Reach
@@ -262,13 +262,16 @@ async def test_an_admin_by_a_grant_scans_where_their_server_is_and_nowhere_else(
         await host_keys.scan(ctx, at(world.sshd))
 
 
-async def test_an_admin_by_a_grant_accepts_keys_with_a_new_credential_only(world: World) -> None:
+async def test_an_admin_by_a_grant_accepts_keys_where_the_server_is_and_nowhere_else(world: World) -> None:
     ctx, user = world.desk.as_a(Role.NONE), world.desk.users[Role.NONE]
     await grants.give(world.desk.admin, user.id, world.server.id, None, Role.ADMIN)
     with pytest.raises(Forbidden):
-        await world.accept(world.rsa, ctx=ctx)
-    await world.accept(world.rsa, ctx=ctx, credential=NewCredential(password="theirs"))
+        await world.accept(world.rsa, ctx=ctx, host="localhost")
+    await world.accept(world.rsa, ctx=ctx)
     assert await world.pinned() == [world.rsa]
+    await grants.give(world.desk.admin, user.id, world.server.id, None, Role.OPERATOR)
+    with pytest.raises(Forbidden):
+        await world.accept(world.rsa, ctx=ctx)
 
 
 async def test_a_denied_network_is_refused_by_the_service_and_by_the_runner(world: World) -> None:
