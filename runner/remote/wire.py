@@ -147,6 +147,9 @@ class Wire:
 
     def feed(self, name: str, data: bytes) -> None:
         stream = Stream(name)
+        if self.is_direct and stream in self._begun and not self._held[stream]:
+            self._output(stream, data)  # nothing more is for us
+            return
         whole = self._held[stream] + data
         self._held[stream] = b""
         key = self.nonce.encode()
