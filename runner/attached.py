@@ -6,12 +6,11 @@ from contextlib import suppress
 from dataclasses import replace
 
 from db.values import Mode, Reason, Stream
-from runner import quoting, shebang
+from runner import target_run
 from runner.connection import ConnectFailed, Exit, Process, Shell, Shells
 from runner.execution import ABANDONED, Drive
 from runner.outcome import Outcome, Stopped, after_look, ended, failed, lost
 from runner.remote import program, verify
-from runner.remote.program import Run
 from runner.remote.wire import Wire
 from runner.sink import Valve
 from runner.stopping import until_ended
@@ -34,35 +33,30 @@ async def attached(drive: Drive, shells: Shells) -> Outcome:
     try:
         await drive.note({"mode": Mode.ATTACHED, "remote": {"mark": mark}})
         drive.sink.valve = Valve(process.pause, process.resume)
-        if not send(drive, shell, mark, wire):
+        if not send(shell, program.attached(target_run.describe(drive, mark), wire.nonce)):
             return failed(Reason.START_FAILED, NOT_BEGUN)
         reason = await until_ended(
             ending, cancelled=drive.cancelled, sink=drive.sink, seconds=drive.row.timeout_seconds
         )
         if reason is None:
             return finish(drive, ending.result(), wire)
-        return await stop(drive, shells, shell, ending, reason, mark=mark)
+        outcome = await stop(drive, shells, shell, ending, reason, mark=mark)
+        wire.flush()
+        return outcome
     finally:
         ending.cancel()
         await asyncio.wait([ending])
         await process.close()
 
 
-def send(drive: Drive, shell: Shell, mark: str, wire: Wire) -> bool:
-    """Have the shell run the command. False when it is gone, so that nothing was sent."""
-    row = drive.row
-    run = Run(
-        spool=mark,
-        script=quoting.script(row.command, row.working_dir),
-        shell=shebang.words(row.shell),
-        env=row.env | drive.secrets.variables,
-        output_limit=row.output_limit,
-    )
+def send(shell: Shell, text: bytes) -> bool:
+    """Have the shell run a program. False when the shell is gone, so that nothing was sent."""
     try:
-        shell.process.write(program.attached(run, wire.nonce))
-        shell.process.write_eof()
+        shell.process.write(text)
     except OSError:
         return False
+    with suppress(OSError):  # the program is on its way by now
+        shell.process.write_eof()
     return True
 
 

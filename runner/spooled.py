@@ -4,7 +4,7 @@ import secrets
 from dataclasses import dataclass
 
 from db.values import Mode, Reason, Stream
-from runner import quoting, shebang
+from runner import target_run
 from runner.connection import ConnectFailed, Shells
 from runner.execution import Drive
 from runner.remote import program
@@ -51,13 +51,7 @@ class Spooled:
         if remote is None:
             remote = {"spool": f"{row.id}-{secrets.token_hex(8)}.", "at": drive.parts.clock().timestamp()}
             await drive.note({"mode": Mode.DURABLE, "remote": remote})
-        run = Run(
-            spool=remote["spool"],
-            script=quoting.script(row.command, row.working_dir),
-            shell=shebang.words(row.shell),
-            env=row.env | drive.secrets.variables,
-            output_limit=row.output_limit,
-        )
+        run = target_run.describe(drive, remote["spool"])
         received = dict(drive.offsets)
         spooled = cls(drive, run, remote["at"], "known" in remote, fresh, received, remote.get("prefix"))
         drive.held.push_async_callback(spooled.let_go)
