@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 from runner.backoff import backoff
 from runner.connection import ConnectFailed, Endpoint, Shells
-from runner.handshake import unanswered
-from runner.pool import Pool
+from runner.pool import Lease, Pool
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +60,7 @@ async def attempts(
     `since`: when it was asked for, by the loop's clock.
     """
     failures = 0
+    lease: Lease | None = None
     last = ConnectFailed("UNREACHABLE", f"{endpoint.host} gave no connection within {patience.seconds:g} s (timeout).")
     try:
         async with unless(cancelled, seconds=patience.seconds):
@@ -68,18 +68,19 @@ async def attempts(
                 try:
                     async with AsyncExitStack() as attempt:
                         lease = await attempt.enter_async_context(pool.channel(endpoint))
-                        last = unanswered(pool.start_seconds)
                         await lease.prepare(since)
                         held.push_async_callback(attempt.pop_all().aclose)
                         return lease
                 except ConnectFailed as error:
                     failures += 1
+                    lease = None
                     last = tried(error, failures)
                     if not patience.bears(error) or failures == patience.attempts:
                         raise last from None
                 await asyncio.sleep(patience.pause(failures))
     except Overdue:
-        raise last from None
+        unfinished = None if lease is None else lease.unfinished
+        raise unfinished or last from None
 
 
 def tried(error: ConnectFailed, times: int) -> ConnectFailed:

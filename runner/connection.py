@@ -166,6 +166,9 @@ class Connection(Protocol):
         have been, the process is returned and its exit is `lost`.
         """
 
+    async def probe(self) -> None:
+        """Ask the server for a sign of life, and wait until it gives one or the connection is lost."""
+
     async def close(self) -> None: ...
 
 

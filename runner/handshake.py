@@ -18,6 +18,8 @@ PID = re.compile(rb"sshcast (\d+) $")
 HALF_BYTES = 8
 MOST_PRINTED = 1 << 20
 KEPT_PRINTED = 1 << 16
+PROBE_AT = 0.8
+"""When the server is asked for a sign of life, as a part of the time that the shell has to answer."""
 
 
 class NoAnswer(ConnectFailed):
@@ -74,6 +76,7 @@ class AnsweredShell:
         self._stdout = MarkerReader(self._second + self._first, self._pass_stdout)
         self._stderr = bytearray()
         self._settled = asyncio.Event()
+        self._probe: asyncio.Task[None] | None = None
         self._release = on_closed
         self._on_output: OnOutput | None = None
         self._on_closed: OnClosed | None = None
@@ -109,19 +112,35 @@ class AnsweredShell:
     async def begin(self, connection: Connection, seconds: float) -> None:
         """Ask for it, and wait for its answer. Raises ConnectFailed; ChannelRefused: another connection may do."""
         line = f"{LINE} {self._first} {self._second}"
+        probing = asyncio.get_running_loop().call_later(seconds * PROBE_AT, self._ask_for_life, connection)
         try:
             async with asyncio.timeout(seconds):
                 self._process = await connection.start(line, on_output=self._feed, on_closed=self._close)
                 await self._settled.wait()
         except TimeoutError:
             self._give_up()
-            raise unanswered(seconds, self.printed) from None
+            raise self.explain_silence(seconds) from None
         except BaseException:
             self._give_up()
             raise
+        finally:
+            probing.cancel()
+            if self._probe is not None:
+                self._probe.cancel()
         if not self.is_answered:
             self._give_up()
             raise self._failure(connection)
+
+    def explain_silence(self, seconds: float) -> ConnectFailed:
+        """Why there is no shell after so long: the server is silent altogether, or only its account's shell is."""
+        if self._probe is not None and (not self._probe.done() or self._probe.cancelled()):
+            return NoAnswer("UNREACHABLE", _silent(seconds), passing=True, printed=self.printed)
+        if self._process is None:
+            return NoAnswer("START_FAILED", _no_channel(seconds), printed=self.printed)
+        return unanswered(seconds, self.printed)
+
+    def _ask_for_life(self, connection: Connection) -> None:
+        self._probe = asyncio.create_task(connection.probe(), name="ask for a sign of life")
 
     def _feed(self, stream: str, data: bytes) -> None:
         if stream == "stdout":
@@ -169,6 +188,20 @@ class AnsweredShell:
 
 def unanswered(seconds: float, printed: Printed = ()) -> ConnectFailed:
     return NoAnswer("START_FAILED", _no_answer(f"no shell answered within {round(seconds, 1):g} s"), printed=printed)
+
+
+def _silent(seconds: float) -> str:
+    return (
+        f"The server stopped answering on a connection that it had accepted: nothing came back within "
+        f"{round(seconds, 1):g} s, so nothing was started. Check the network between, and the server's load."
+    )
+
+
+def _no_channel(seconds: float) -> str:
+    return (
+        f"Nothing was started: the server opened no session for the command within {round(seconds, 1):g} s. "
+        "Look at its load and its log."
+    )
 
 
 def _no_answer(what: str) -> str:

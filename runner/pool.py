@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager, suppress
 from functools import partial
 
 from runner.connection import ChannelRefused, ConnectFailed, Connection, Endpoint, Exit, OnClosed, OnOutput
-from runner.handshake import AnsweredShell, NoAnswer
+from runner.handshake import AnsweredShell, NoAnswer, unanswered
 from runner.pooled import Group, Pooled, Slot
 from runner.session_gate import SessionGate
 
@@ -170,6 +170,7 @@ class Lease:
     """See `runner.connection.Shells`. While its own channel is taken, each further shell gets one of its own.
 
     A shell that did not answer is asked for on another connection, where that may help: a stale one is never noticed.
+    `unfinished`: what can be said of a shell that was waited for when the wait was broken off.
     """
 
     def __init__(self, pool: Pool, endpoint: Endpoint, slot: Slot) -> None:
@@ -178,6 +179,7 @@ class Lease:
         self._spare: Slot | None = slot
         self._ready: AnsweredShell | None = None
         self._over = False
+        self.unfinished: ConnectFailed | None = None
 
     async def prepare(self, since: float = math.inf) -> None:
         """Have the next shell at hand; it was wanted `since` then, by the loop's clock. Raises ConnectFailed."""
@@ -219,13 +221,18 @@ class Lease:
 
     async def _begin(self, slot: Slot, since: float) -> AnsweredShell:
         loop, gate = asyncio.get_running_loop(), self._pool.gate(self._endpoint)
-        deadline = loop.time() + self._pool.start_seconds
+        asked = loop.time()
+        deadline = asked + self._pool.start_seconds
+        self.unfinished = unanswered(self._pool.start_seconds)
         opening = await gate.enter(self._pool.start_seconds, since)
         shell = AnsweredShell(partial(self._ended, slot))
         try:
             await shell.begin(slot.pooled.connection, deadline - loop.time())
         except NoAnswer as error:
             gate.fail(error)
+            raise
+        except asyncio.CancelledError:
+            self.unfinished = shell.explain_silence(loop.time() - asked)
             raise
         finally:
             gate.settle(opening, answered=shell.is_answered)

@@ -120,6 +120,11 @@ class SSHConnection:
                 process.write_eof()
         return process
 
+    async def probe(self) -> None:
+        """As asyncssh's own keepalive does, which offers no public call: any answer, a refusal too, is one."""
+        with suppress(asyncssh.Error, OSError):
+            await self._link._make_global_request(b"keepalive@openssh.com")
+
     async def close(self) -> None:
         self._link.close()
         try:

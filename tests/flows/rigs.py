@@ -7,6 +7,7 @@ from pathlib import Path
 from db.store import open_store
 from db.values import Mode
 from runner.attached import attached
+from runner.connecting import Patience
 from runner.connection import ConnectTimeouts
 from runner.durable import durable
 from runner.execution import Way
@@ -25,12 +26,19 @@ async def patient_connect(endpoint: Endpoint) -> Connection:
 
 
 @asynccontextmanager
-async def patient_rig(folder: Path, *, start_seconds: float) -> AsyncIterator[Rig]:
-    """On a SQLite database in `folder`."""
+async def patient_rig(folder: Path, *, start_seconds: float, attempts: int = 2) -> AsyncIterator[Rig]:
+    """On a SQLite database in `folder`. `attempts`: how often a server that cannot be reached is tried."""
     lay_database(folder)
     store = await open_store(f"sqlite:///{folder / 'sshcast.db'}")
     await rows.user(store)  # once, before many want one at the same time
-    wanted = Wanted(store=store, connect=patient_connect, slots=100, ways=WAYS, start_seconds=start_seconds)
+    wanted = Wanted(
+        store=store,
+        connect=patient_connect,
+        slots=100,
+        ways=WAYS,
+        start_seconds=start_seconds,
+        patience=Patience(attempts=attempts, first_pause=0.02),
+    )
     try:
         async with running(Rig(wanted)) as rig:
             yield rig
