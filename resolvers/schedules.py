@@ -14,7 +14,7 @@ from resolvers.errors import Invalid, NotFound, ScheduleInvalid
 from resolvers.inputs import PreviewSchedule
 from runner import blackout
 from runner.cron import YEARS, Dst, Due, Note, Schedule, ScheduleError, parse, stored
-from runner.cron_text import Words, described
+from runner.cron_text import Words, describe
 from runner.slots import is_paused
 from runner.terms import Terms
 
@@ -50,11 +50,24 @@ def checked(expr: str, timezone: str, limits: Limits, *, now: datetime, dst: Dst
     """The schedule, or ScheduleInvalid that names the part that is wrong."""
     rules.timezone(timezone)
     with refused():
-        schedule = parse(expr, timezone=timezone, floor_seconds=limits.cron_floor_seconds, dst=dst)
-        if schedule.at is not None and schedule.at <= now:
-            example = f"@at {now + timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}"
-            raise ScheduleError("time", 4, "lies in the past", "已经过去", example)
+        try:
+            schedule = parse(expr, timezone=timezone, floor_seconds=limits.cron_floor_seconds, dst=dst)
+        except ScheduleError as error:
+            if error.example.startswith("@at") and _is_past(parse(error.example), now):
+                raise error.with_example(_tomorrow(now)) from error
+            raise
+        if _is_past(schedule, now):
+            position = len(expr) - len(expr.split(maxsplit=1)[1])
+            raise ScheduleError("time", position, "lies in the past", "已经过去", _tomorrow(now))
         return schedule
+
+
+def _is_past(schedule: Schedule, now: datetime) -> bool:
+    return schedule.at is not None and schedule.at <= now
+
+
+def _tomorrow(now: datetime) -> str:
+    return f"@at {now + timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def kept(expr: str, timezone: str, dst: Dst) -> Schedule:
@@ -100,7 +113,7 @@ async def preview(ctx: Context, wanted: PreviewSchedule) -> Preview:
     schedule = checked(wanted.cron_expr, zone, limits, now=min(start, now), dst=Dst(wanted.dst))
     windows = await blackouts_of(ctx, wanted.server_id)
     count = rules.between("count", wanted.count, 1, MOST_RUNS)
-    return Preview(described(schedule), coming(schedule, start, count, windows=windows))
+    return Preview(describe(schedule), coming(schedule, start, count, windows=windows))
 
 
 async def blackouts_of(ctx: Context, server_id: int | None) -> Sequence[Mapping[str, Any]]:
@@ -161,7 +174,7 @@ def shown(schedule: Schedule, due: Due, offset: timedelta, windows: Sequence[Map
 def meaning(task: Task) -> Words:
     """A task's schedule in words; as it is written if this version cannot read it."""
     try:
-        return described(stored(task.cron_expr, task.timezone, Dst.VIXIE))
+        return describe(stored(task.cron_expr, task.timezone, Dst.VIXIE))
     except ScheduleError:
         return Words(task.cron_expr, task.cron_expr)
 

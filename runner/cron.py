@@ -4,7 +4,6 @@ Clock changes follow the task's choice, by default Vixie cron's: a job at a fixe
 runs right after the gap, once, and in a repeated hour runs once; one with `*` in its minute or hour runs through both.
 """
 
-import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -13,16 +12,16 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from runner.cron_clock import SECOND, change_between, offset_at, repeated_until, wall, zones
-from runner.cron_grammar import LONGEST, NICKNAMES, Fields, ScheduleError, check_fields, check_text
+from runner.cron_grammar import LONGEST, Fields, check_fields, check_text
+from runner.cron_interval import LONGEST_SECONDS, guess_duration, read_duration, write_duration
+from runner.cron_parts import NICKNAMES, NeverFires, ScheduleError, TooOften
+from runner.cron_rewrites import refuse
 from runner.cron_times import Times
 
 __all__ = ["LONGEST", "YEARS", "Dst", "Due", "Note", "Schedule", "ScheduleError", "parse", "stored"]
 
 Kind = Literal["cron", "every", "once", "manual", "at"]
 
-EVERY = re.compile(r"@every (\d{1,9})(s|m|h|d)\Z", re.ASCII)
-UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-LONGEST_SECONDS = 366 * 86_400
 YEARS = range(1970, 2200)
 
 
@@ -140,22 +139,18 @@ def parse(expr: str, *, timezone: str = "UTC", floor_seconds: int = 1, dst: Dst 
     if timezone not in zones():
         raise ScheduleError("timezone", 0, "is not an IANA time zone", "不是 IANA 时区", "Asia/Shanghai")
     zone = ZoneInfo(timezone)
-    check_text(expr)
-    text = expr.strip()
-    name = text.split(" ")[0].lower()
-    if name in ("@once", "@manual") and name == text.lower():
-        return Schedule("once" if name == "@once" else "manual", zone)
-    if name == "@every":
-        return Schedule("every", zone, seconds=interval(text, floor_seconds))
-    if name == "@at":
-        return Schedule("at", zone, at=moment_of(text))
-    if text.startswith("@") and text.lower() not in NICKNAMES:
-        names = ", ".join((*NICKNAMES, "@every 90s", "@once", "@manual", "@at TIME"))
-        raise ScheduleError("schedule", 0, f"is none of {names}", f"不是以下之一：{names}", "@hourly")
-    fields = check_fields(NICKNAMES.get(text.lower(), expr))
-    times = Times.of(fields)
-    check_floor(times, floor_seconds)
-    return Schedule("cron", zone, dst, fields, times)
+
+    def check(text: str) -> ScheduleError | None:
+        try:
+            _read(text, zone, floor_seconds, dst)
+        except ScheduleError as error:
+            return error
+        return None
+
+    try:
+        return _read(expr, zone, floor_seconds, dst)
+    except ScheduleError as error:
+        raise refuse(error, expr, check, floor_seconds) from error
 
 
 @lru_cache(maxsize=8192)
@@ -164,43 +159,82 @@ def stored(expr: str, timezone: str, dst: Dst) -> Schedule:
     return parse(expr, timezone=timezone, dst=dst)
 
 
-def interval(text: str, floor_seconds: int) -> int:
-    match = EVERY.match(text.lower())
-    seconds = int(match[1]) * UNIT_SECONDS[match[2]] if match else 0
-    if not max(1, floor_seconds) <= seconds <= LONGEST_SECONDS:
-        raise ScheduleError(
-            "interval",
-            7,
-            f"must be a number and s, m, h or d, from {floor_seconds} s to 366 d",
-            f"须为数字加 s、m、h 或 d，范围 {floor_seconds} 秒到 366 天",
-            "@every 90s",
+def _read(expr: str, zone: ZoneInfo, floor_seconds: int, dst: Dst) -> Schedule:
+    check_text(expr)
+    text = " ".join(expr.split()).lower()
+    name, _, rest = text.partition(" ")
+    start = len(expr) - len(expr.lstrip())
+    if text in ("@once", "@manual"):
+        return Schedule("once" if text == "@once" else "manual", zone)
+    if name == "@every":
+        return Schedule("every", zone, seconds=_interval(rest, start + len(name) + 1, floor_seconds))
+    if name == "@at":
+        return Schedule("at", zone, at=_moment(expr.split(maxsplit=1)[1:], start + len(name) + 1, zone))
+    if text.startswith("@") and text not in NICKNAMES:
+        raise _unknown(name, start)
+    fields = check_fields(NICKNAMES.get(text, expr))
+    times = Times.of(fields)
+    _check_floor(times, floor_seconds)
+    return Schedule("cron", zone, dst, fields, times)
+
+
+def _unknown(name: str, position: int) -> ScheduleError:
+    if name == "@reboot":
+        return ScheduleError(
+            "schedule",
+            position,
+            "@reboot is not known here, since no server tells when it starts: put it into that server's own crontab",
+            "不支持 @reboot，因为服务器启动时不会通知本服务：请写入该服务器自己的 crontab",
+            "@hourly",
         )
-    return seconds
+    names = ", ".join((*NICKNAMES, "@every 90s", "@once", "@manual", "@at TIME"))
+    return ScheduleError("schedule", position, f"is none of {names}", f"不是以下之一：{names}", "@hourly")
 
 
-def moment_of(text: str) -> datetime:
+def _interval(text: str, position: int, floor_seconds: int) -> int:
+    floor = max(1, floor_seconds)
+    seconds = read_duration(text)
+    if seconds is not None and floor <= seconds <= LONGEST_SECONDS:
+        return seconds
+    error = ScheduleError(
+        "interval",
+        position,
+        f"must be numbers with s, m, h or d such as 1h30m, in whole seconds, from {floor} s to 366 d",
+        f"须为数字加 s、m、h 或 d（如 1h30m），为整秒，范围 {floor} 秒到 366 天",
+        "@every 90s",
+    )
+    meant = guess_duration(text)
+    if meant is None:
+        raise error
+    raise error.with_rewrite(f"@every {write_duration(min(max(meant, floor), LONGEST_SECONDS))}")
+
+
+def _moment(rest: list[str], position: int, zone: ZoneInfo) -> datetime:
     try:
-        found = datetime.fromisoformat(text[3:].strip())
+        found = datetime.fromisoformat(rest[0].strip().upper()) if rest else None
     except ValueError:
         found = None
-    if found is None or found.tzinfo is None or found.year not in YEARS:
-        raise ScheduleError(
-            "time",
-            4,
-            "must be RFC 3339 with its offset",
-            "须为带时区偏移的 RFC 3339 时间",
-            "@at 2026-12-01T10:00:00+08:00",
-        )
-    return found.astimezone(UTC)
+    if found is not None and found.tzinfo is not None and found.year in YEARS:
+        return found.astimezone(UTC)
+    error = ScheduleError(
+        "time",
+        position,
+        "must be RFC 3339 with its offset",
+        "须为带时区偏移的 RFC 3339 时间",
+        "@at 2030-12-01T10:00:00+08:00",
+    )
+    if found is None or found.tzinfo is not None or found.year not in YEARS:
+        raise error
+    raise error.with_rewrite(f"@at {found.replace(tzinfo=zone).isoformat()}")
 
 
-def check_floor(times: Times, floor_seconds: int) -> None:
+def _check_floor(times: Times, floor_seconds: int) -> None:
     """It fires at all, and no two of its wall times are closer than the floor."""
     if not times.comes_round():
-        raise ScheduleError("schedule", 0, "never fires, or not for many years", "永远不会触发，或多年才触发一次")
+        raise NeverFires("schedule", 0, "never fires, or not for many years", "永远不会触发，或多年才触发一次")
     closest = times.closer_than(floor_seconds)
     if closest is not None:
-        raise ScheduleError(
+        raise TooOften(
             "schedule",
             0,
             f"fires every {closest:.0f} s, and the least interval allowed is {floor_seconds} s",

@@ -7,12 +7,30 @@ from pathlib import Path
 import pytest
 
 from db.values import Missed, Overlap, SlotOutcome
-from runner.cron import Dst
+from runner.cron import Dst, ScheduleError, parse
 from runner.terms import Terms
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "docs" / "schedules.md").read_text()
 NAMED = sorted(set(re.findall(r"`(test_\w+)`", TEXT)))
+
+
+ROWS = [[re.findall(r"`([^`]+)`", cell) for cell in line.split("|")[1:-1]] for line in TEXT.splitlines() if "|" in line]
+SHOWN = [
+    pair
+    for row in ROWS
+    if len(row) == 2
+    for pair in zip(*row, strict=False)
+    if len(row[0]) == len(row[1]) and len(pair[1].split()) in (1, 2, 5, 6) and re.match(r"[@*\d]\S* |@", pair[1])
+]
+
+
+@pytest.mark.parametrize(("brought", "shown"), SHOWN)
+def test_what_the_table_says_is_shown_instead_is_shown(brought: str, shown: str) -> None:
+    assert len(SHOWN) >= 15
+    with pytest.raises(ScheduleError) as refused:
+        parse(brought)
+    assert refused.value.example == shown
 
 
 def written() -> set[str]:

@@ -24,9 +24,15 @@ ELSEWHERE = {
     "bus": "its errors are caught by their kind",
     "cron": "says what is wrong with a schedule to who sets it, with an example",
     "cron_days": "describes schedules",
+    "cron_foreign": "as cron",
     "cron_grammar": "as cron",
+    "cron_items": "as cron",
+    "cron_parts": "as cron",
+    "cron_rewrites": "as cron",
     "cron_text": "describes schedules",
     "persistence": "goes into the log",
+    "scheduler": "goes into the log",
+    "secret_forms": "names of forms that docs/security.md has",
     "server_words": "looks for words of servers",
     "shebang": "says what is wrong with a command to who sets it",
     "vault": "what is raised is told in the words of execution and run_secrets",
@@ -35,8 +41,8 @@ ELSEWHERE = {
 OTHERS = (
     *(f"resolvers/{name}" for name in ("identities", "queue", "rates", "sign_in", "throttle", "watchers")),
     *("sshcast/hosts", "sshcast/graphql/sockets"),
-    *("sshcast/data_folder", "sshcast/master_key_check", "sshcast/commands/serve"),
-    *("db/transitions", "db/unavailable"),
+    *("sshcast/data_folder", "sshcast/environment", "sshcast/master_key_check", "sshcast/commands/serve"),
+    *("db/migration_refusals", "db/server_problems", "db/sqlite_refusals", "db/transitions", "db/unavailable"),
 )
 # Calls whose texts people are not shown: names of tasks and threads, patterns, errors of programmers. `Invalid` begins
 # with the field and says what it may be.

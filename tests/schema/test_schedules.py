@@ -169,6 +169,32 @@ async def test_a_preview_of_what_never_runs_by_itself_is_empty(api: Running) -> 
         assert (found["runs"], found["errors"], found["descriptionEn"]) == ([], [], words)
 
 
+@pytest.mark.parametrize(
+    ("expr", "example"),
+    [
+        ("TZ=Asia/Shanghai 0 9 * * *", "0 9 * * *"),
+        ("0 0 31 2 *", "0 0 L 2 *"),
+        ("＊/5　＊ ＊ ＊ ＊", "*/5 * * * *"),
+        ("@at 2020-01-01T10:00:00", None),
+        ("@at 2020-01-01T10:00:00Z", None),
+        ("  @at   2020-01-01T10:00:00Z", None),
+        ("TZ=UTC @at 2020-01-01T10:00:00Z", None),
+        ("@at soon", None),
+    ],
+)
+async def test_what_a_refusal_shows_can_be_pasted(api: Running, expr: str, example: str | None) -> None:
+    (error,) = (await preview(api, expr, zone="Asia/Shanghai"))["errors"]
+    assert example in (None, error["example"])
+    assert error["example"] in error["message"]
+    assert (await preview(api, error["example"], zone="Asia/Shanghai"))["errors"] == []
+
+
+async def test_days_of_both_fields_are_described_as_they_run(api: Running) -> None:
+    found = await preview(api, "0 0 1-31 * 1", count=3, **{"from": "2026-11-26T12:00:00Z"})
+    assert (found["descriptionEn"], found["descriptionZh"]) == ("At 00:00 every day", "每天 00:00")
+    assert [run["at"][:10] for run in found["runs"]] == ["2026-11-27", "2026-11-28", "2026-11-29"]
+
+
 async def test_a_moment_in_the_past_is_refused_for_a_new_task(timed: Timed) -> None:
     past = f"@at {shown(timed.at(-1))}"
     new = {"name": "a", "command": "df", "serverId": str(timed.api.server.id), "cronExpr": past}
