@@ -1,7 +1,5 @@
 """The wiring of the faces: the HTTP application around a service."""
 
-from urllib.parse import urlsplit
-
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
@@ -11,6 +9,7 @@ from sshcast import health
 from sshcast.graphql import graphql_routes
 from sshcast.graphql.seats import Seats
 from sshcast.hosts import HostGuard
+from sshcast.landing import landing_routes
 from sshcast.oidc.wiring import doorway
 from sshcast.page import Playground
 from sshcast.rest import face
@@ -19,8 +18,9 @@ from sshcast.settings import Settings
 
 def build_app(service: Service, settings: Settings) -> Starlette:
     playground = Playground() if settings.playground else None
-    hosts = [*settings.allowed_hosts, *filter(None, [urlsplit(settings.public_url or "").hostname])]
-    guard = Middleware(HostGuard, hosts=hosts, origins=settings.allowed_origins)
+    guard = Middleware(
+        HostGuard, hosts=settings.allowed_hosts, origins=settings.allowed_origins, site=settings.public_url
+    )
     seats = Seats(settings.sockets_per_user)
     app = Starlette(
         routes=[
@@ -32,9 +32,10 @@ def build_app(service: Service, settings: Settings) -> Starlette:
                 playground=playground,
             ),
             *(playground.routes() if playground else ()),
+            *landing_routes(playground=playground is not None),
             *face.ROUTES,
             *doorway(settings).routes(),
-            *health.ROUTES,
+            *health.routes(service),
         ],
         middleware=[guard],
         exception_handlers=face.HANDLERS,

@@ -1,5 +1,6 @@
 """The playground: GraphiQL where `sshcast web fetch` has brought it, else our own small query runner. No CDN."""
 
+import hashlib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -88,9 +89,17 @@ def example(path: Path) -> dict[str, Any]:
 def answered(request: Request, path: Path, policy: str) -> Response:
     """The file, or 304 where the browser has it already."""
     found = FileResponse(path, media_type=TYPES[path.suffix], headers=headers(policy), stat_result=path.stat())
+    found.headers["etag"] = f'"{_digest(path, path.stat().st_mtime_ns, path.stat().st_size)}"'
     if request.headers.get("if-none-match") == found.headers["etag"]:
         return NotModifiedResponse(Headers(raw=found.raw_headers))
     return found
+
+
+@cache
+def _digest(path: Path, changed_ns: int, size: int) -> str:
+    """Of what is in it: packages and images may give the files of every release the same time, so that time and size
+    would leave browsers with scripts of two releases. Read once for each state of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:32]
 
 
 def headers(policy: str) -> dict[str, str]:

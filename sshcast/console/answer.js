@@ -6,11 +6,12 @@ const STATES = ["PENDING", "RUNNING", "SUCCESS", "FAILED", "TIMEOUT", "CANCELLED
 const HIDDEN = /[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g;
 const MOST_COLOURED = 300_000;
 
-export const plain = (value) =>
-  (JSON.stringify(value, null, 2) ?? "").replace(
-    HIDDEN,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
+const numbered = (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+
+export const plain = (value) => (JSON.stringify(value, null, 2) ?? "").replace(HIDDEN, numbered);
+
+// Words for people, of several lines maybe: what would act or hide shows as its number, all else as it is.
+export const legible = (text) => String(text).replace(HIDDEN, numbered).replace(/[\x00-\x08\x0b-\x1f]/g, numbered);
 
 export function coloured(value) {
   const text = plain(value);

@@ -1,6 +1,6 @@
 // GraphQL over HTTP for queries and mutations, and graphql-transport-ws for subscriptions.
 
-import { bearer, renew } from "/playground/session.js";
+import { bearer, call, renew } from "/playground/session.js";
 import { spoken } from "/playground/words.js";
 
 const RETRIES = 6;
@@ -17,7 +17,7 @@ export async function request(document, headers = {}) {
 }
 
 async function send(document, headers) {
-  const answer = await fetch("/graphql", {
+  const answer = await call("/graphql", {
     method: "POST",
     headers: {
       "Content-Type": "application/json",
@@ -28,7 +28,10 @@ async function send(document, headers) {
     },
     body: JSON.stringify(document),
   });
-  return { status: answer.status, body: await answer.json() };
+  const { data, errors, message, error: code } = answer.body;
+  // Refused before it came to GraphQL (the host, the origin): told in the same form.
+  const isForeign = data === undefined && errors === undefined && message !== undefined;
+  return isForeign ? { ...answer, body: { errors: [{ message, extensions: { code } }] } } : answer;
 }
 
 // Calls `onEvent` for each event, `onState` with "live" or "reconnecting", and `onEnd` with the reason when there are
@@ -46,6 +49,7 @@ export function subscribe(document, { onEvent, onState = () => {}, onEnd }) {
     const expired = NOT_ALLOWED.includes(event.code);
     const resumable = run.cursor === null ? !run.acknowledged && expired : /\$after\b/.test(document.query);
     if (!resumable || ++run.tries > RETRIES) {
+      if (expired) await renew().catch(() => {}); // nobody is in any more where that is refused, too
       end(`closed ${event.code} ${event.reason}`);
       return;
     }

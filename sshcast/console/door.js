@@ -1,23 +1,29 @@
 // The header and the sign-in form that both pages have: who is in, the language, out again.
 
-import { session, signIn, signInByLink, signOut } from "/playground/session.js";
-import { switchLanguage, translate, word } from "/playground/words.js";
+import { showNotice } from "/playground/notice.js";
+import { Refused, session, signIn, signInByLink, signOut } from "/playground/session.js";
+import { switchLanguage, translate, word, worded } from "/playground/words.js";
 
 const REFUSALS = ["expired", "denied", "invalid", "no_role", "disabled", "busy", "unavailable"];
 let elsewhere = null; // the identity provider's name, and where to begin
 let refusal = null; // why it did not let somebody in
+let owner = null; // whose work the page shows
 
 const byId = (id) => document.getElementById(id);
 
 // Shows the form or the work, whichever the session calls for.
 export function show() {
   const current = session.read();
+  byId("starting").hidden = true;
   byId("sign-in").hidden = current !== null;
   byId("work").hidden = current === null;
   byId("sign-out").hidden = current === null;
   byId("who").hidden = current === null;
   byId("who").textContent = current ? `${current.user.username} · ${current.user.role}` : "";
-  if (current === null) byId("sign-in").username.focus();
+  if (current !== null) return;
+  const error = byId("sign-in-error");
+  if (owner !== null && !error.textContent) error.append(worded("session_over")); // somebody was in, and did not leave
+  byId("sign-in").username.focus();
 }
 
 // What came after the # of the address, once: browsers send that to nobody, and it leaves the address bar at once.
@@ -42,40 +48,64 @@ async function findElsewhere() {
   showElsewhere();
 }
 
+// What went wrong stands in the form, or under the header while somebody is in.
+function tell(text) {
+  byId("sign-in-error").textContent = text;
+  const current = session.read();
+  if (current && text) showNotice(`${text} ${word("still_in").replace("{name}", current.user.username)}`);
+}
+
 async function guarded(work) {
   byId("sign-in-error").textContent = "";
   try {
     await work();
   } catch (error) {
-    byId("sign-in-error").textContent = error.message;
+    tell(error.message);
+  }
+}
+
+async function followLink(code) {
+  try {
+    await signInByLink(code);
+  } catch (error) {
+    throw error instanceof Refused ? new Error(`${error.message} ${word("link_advice")}`) : error;
   }
 }
 
 // A one-time link, or what became of signing in with the identity provider.
 async function useHandedOver() {
   const { code, refused } = handedOver();
+  if (code === null && refused === null) return;
   refusal = refused;
-  showRefusal();
-  if (code) await guarded(() => signInByLink(code));
+  if (code) await guarded(() => followLink(code));
+  else showRefusal();
 }
 
 function showRefusal() {
-  if (refusal) byId("sign-in-error").textContent = word(REFUSALS.includes(refusal) ? `refused_${refusal}` : "refused_failed");
+  if (refusal) tell(word(REFUSALS.includes(refusal) ? `refused_${refusal}` : "refused_failed"));
+}
+
+// What one user was shown is not for the next one who signs in in this tab.
+function enter(onIn) {
+  const current = session.read();
+  if (current && owner !== null && owner !== current.user.id) {
+    location.reload();
+    return;
+  }
+  owner = current?.user.id ?? owner;
+  show();
+  if (current) onIn();
 }
 
 // Calls `onIn` whenever somebody is signed in, `onLanguage` when the language changes.
 export async function openDoor({ onIn, onLanguage = () => {} }) {
-  const enter = () => {
-    show();
-    if (session.read()) onIn();
-  };
   byId("sign-in").onsubmit = async (event) => {
     event.preventDefault();
     refusal = null;
     const form = new FormData(event.target);
     await guarded(() => signIn(form.get("username"), form.get("password")));
     event.target.password.value = "";
-    enter();
+    enter(onIn);
   };
   byId("sign-out").onclick = async () => {
     await guarded(signOut);
@@ -84,11 +114,18 @@ export async function openDoor({ onIn, onLanguage = () => {} }) {
   byId("language").onclick = () => {
     switchLanguage();
     showElsewhere();
-    showRefusal();
+    if (session.read() === null) showRefusal();
     onLanguage();
   };
   translate();
-  await useHandedOver();
-  enter();
+  let handing = Promise.resolve();
+  const takeOver = () => {
+    handing = handing.then(useHandedOver).then(() => enter(onIn));
+    return handing;
+  };
+  addEventListener("hashchange", () => {
+    if (/[#&](code|refused)=/.test(location.hash)) takeOver(); // a link that was opened in this tab: nothing is loaded anew
+  });
+  await takeOver();
   await findElsewhere();
 }

@@ -64,6 +64,14 @@ export class Examples {
     this.onChoose({ ...example, variables }, byHand);
   }
 
+  // The example of this name, with these variables.
+  open(name, variables) {
+    Object.assign(this.made, variables);
+    this.search.value = "";
+    this.show();
+    this.choose(this.examples.find((example) => example.name === name));
+  }
+
   // Later examples are filled with the ids that mutations answered with: of servers, tasks and executions.
   remember(query, data) {
     if (kindOf(query) !== "mutation") return;

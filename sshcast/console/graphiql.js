@@ -3,7 +3,9 @@
 import { request, subscribe } from "/playground/client.js";
 import { openDoor, show as showDoor } from "/playground/door.js";
 import { kindOf } from "/playground/examples.js";
+import { showNotice } from "/playground/notice.js";
 import { session } from "/playground/session.js";
+import { worded } from "/playground/words.js";
 
 const OPENED_FIRST = "12_me";
 const WORKERS = { json: "json", graphql: "graphql" };
@@ -50,7 +52,8 @@ function watch(asked) {
     onEvent: add,
     onEnd(reason) {
       over = true;
-      if (reason.startsWith("closed")) add({ errors: [{ message: reason }] });
+      if (!["complete", "error", "stopped"].includes(reason)) add({ errors: [{ message: reason }] });
+      if (!session.read()) showDoor();
       wake();
     },
   });
@@ -63,6 +66,7 @@ function watch(asked) {
       return waiting.length ? { done: false, value: waiting.shift() } : { done: true, value: undefined };
     },
     async return() {
+      if (!over) showNotice(worded("stopped"), worded(/\bexecutionOutput\b/.test(asked.query) ? "run_goes_on" : "runs_go_on"));
       stop();
       return { done: true, value: undefined };
     },
@@ -83,6 +87,16 @@ let opened = false;
 async function open() {
   if (opened) return;
   opened = true;
+  try {
+    await render();
+  } catch {
+    opened = false;
+    document.getElementById("work").replaceChildren();
+    showNotice(worded("not_loaded"));
+  }
+}
+
+async function render() {
   const [defaultTabs] = await Promise.all([tabs(), loadScript("/playground/yoga-graphiql.js")]);
   self.YogaGraphiQL.renderYogaGraphiQL(document.getElementById("work"), {
     fetcher,

@@ -1,23 +1,27 @@
 // The page: choose an example or write a document, run it, watch a subscription.
 
-import { chip, coloured, plain } from "/playground/answer.js";
+import { chip, coloured, legible, plain } from "/playground/answer.js";
 import { request, subscribe } from "/playground/client.js";
 import { openDoor, show as showDoor } from "/playground/door.js";
 import { Editor } from "/playground/editor.js";
 import { Examples, kindOf } from "/playground/examples.js";
+import { showNotice } from "/playground/notice.js";
 import { session } from "/playground/session.js";
 import { Terminal } from "/playground/terminal.js";
-import { word } from "/playground/words.js";
+import { word, worded } from "/playground/words.js";
 
 const MOST_EVENTS = 300;
 const MOST_RECORDED = 1_000_000;
 const OPENED_FIRST = "20_servers";
+const CANCEL = "53_cancel_execution";
+const RUN_WATCHED = /executionOutput\s*\([^)]*executionId:\s*(?:\$(\w+)|"?(\d+))/;
 const NARROW = matchMedia("(max-width: 60rem)");
 const byId = (id) => document.getElementById(id);
 const terminal = new Terminal(byId("output"));
 const editor = new Editor({ area: byId("query"), paint: byId("paint") });
 const examples = new Examples({ list: byId("examples"), search: byId("search"), onChoose: load });
 let stop = null;
+let left = null; // the id of the run that goes on after its watcher stopped
 let status = ["", ""];
 let recorded = 0; // characters of the events that are shown
 
@@ -44,6 +48,8 @@ function say(name, ...more) {
 }
 
 function busy(working) {
+  left = null;
+  byId("cancel").hidden = true;
   byId("run").disabled = working;
   byId("stop").disabled = !working || stop === null;
 }
@@ -79,7 +85,7 @@ async function run() {
     await ask(document);
   } catch (error) {
     choose("events");
-    byId("events").append(error instanceof TypeError ? word("unreachable") : error.message);
+    byId("events").append(error.message);
     finish("failed");
   }
 }
@@ -93,32 +99,74 @@ async function ask(document) {
   examples.remember(document.query, answer.data);
   byId("events").replaceChildren(coloured(answer));
   byId("events").scrollTop = 0;
-  finish(troubled(answer) ? "failed" : "done", ` · ${Math.round(performance.now() - since)} ms`);
+  showOutcome(answer);
+  finish(errorsOf(answer).length ? "failed" : "done", ` · ${Math.round(performance.now() - since)} ms`);
 }
 
-// Errors of the request, or the ones that a mutation's payload has.
-const troubled = (answer) =>
-  Boolean(answer.errors) || Object.values(answer.data ?? {}).some((payload) => payload?.errors?.length);
+// Errors of the request, and the ones that a mutation's payload has.
+const errorsOf = ({ errors, data }) => [
+  ...(errors ?? []),
+  ...Object.values(data ?? {}).flatMap((payload) => payload?.errors ?? []),
+];
+
+// Why nothing ran, or how a run that was waited for ended, stands in the Output pane too.
+function showOutcome(answer) {
+  showErrors(errorsOf(answer));
+  for (const payload of Object.values(answer.data ?? {})) {
+    const run = payload?.execution ?? payload;
+    if (typeof run?.state === "string") showState(run);
+  }
+}
+
+function showErrors(errors) {
+  for (const [index, error] of errors.entries()) {
+    const code = error.code ?? error.extensions?.code ?? "";
+    const findings = (error.findings ?? []).map((found) => `${found.rule ?? ""} ${found.message ?? ""}`.trim());
+    terminal.note(`error ${index}`, chip(legible(code)), why([error.message, ...findings].join("\n")));
+  }
+}
+
+function why(text) {
+  const element = document.createElement("span");
+  element.className = "why";
+  element.textContent = legible(text);
+  return element;
+}
 
 function watch(document) {
   let last = [];
+  let failed = false;
   choose("events");
   const onEvent = (payload) => {
     record(payload);
+    failed = errorsOf(payload).length > 0;
     last = shownLive(payload) ?? last;
   };
   const onEnd = (reason) => {
-    if (reason === "error") finish("failed");
+    if (reason === "error" || (reason === "complete" && failed)) finish("failed");
     else if (reason === "complete") finish("ended", ...last);
-    else if (reason === "stopped") finish("stopped");
+    else if (reason === "stopped") finishStopped(runOf(document));
     else {
       record({ closed: reason });
+      terminal.note("closed", worded("closed"), ` · ${legible(reason)}`);
       finish("closed");
     }
   };
   say("running");
   stop = subscribe(document, { onEvent, onState: (state) => say(state), onEnd });
   busy(true);
+}
+
+function runOf({ query, variables }) {
+  const [, name, id] = RUN_WATCHED.exec(query) ?? [];
+  return id ?? variables[name] ?? null;
+}
+
+// Only the watcher stopped: the run is cancelled by a mutation, which is one click away.
+function finishStopped(id) {
+  finish("stopped", worded(id === null ? "runs_go_on" : "run_goes_on"));
+  left = id;
+  byId("cancel").hidden = id === null;
 }
 
 function record(payload) {
@@ -138,6 +186,7 @@ function record(payload) {
 
 // Output and changes of state go to the terminal too. Returns what the status line should end with, if that changed.
 function shownLive(payload) {
+  showErrors(payload.errors ?? []);
   const event = Object.values(payload.data ?? {})[0];
   if (typeof event?.text !== "string" && typeof event?.state !== "string") return null;
   if (byId("output").childElementCount === 0) choose("output");
@@ -145,8 +194,13 @@ function shownLive(payload) {
     terminal.write(event.stream ?? "stdout", event.text);
     return null;
   }
+  return showState(event);
+}
+
+function showState(event) {
   const facts = factsOf(event);
-  terminal.note(`${event.id ?? ""} ${event.state}`, chip(event.state), facts);
+  const message = event.message ? [why(event.message)] : [];
+  terminal.note(`${event.id ?? ""} ${event.state}`, chip(event.state), facts, ...message);
   return [" ", chip(event.state), facts];
 }
 
@@ -185,9 +239,13 @@ function relabel() {
 
 byId("run").onclick = run;
 byId("stop").onclick = () => stop?.();
+byId("cancel").onclick = () => examples.open(CANCEL, { executionId: left });
 byId("copy").onclick = copy;
 for (const name of ["output", "events"]) byId(`${name}-tab`).onclick = () => choose(name);
 document.addEventListener("keydown", onKey);
 byId("copy").hidden = !navigator.clipboard;
 byId("graphiql").hidden = !new URLSearchParams(location.search).has("plain");
-await openDoor({ onIn: () => examples.load(editor.text ? null : OPENED_FIRST), onLanguage: relabel });
+await openDoor({
+  onIn: () => examples.load(editor.text ? null : OPENED_FIRST).catch(() => showNotice(worded("not_loaded"))),
+  onLanguage: relabel,
+});

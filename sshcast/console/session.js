@@ -1,11 +1,12 @@
 // Who is signed in: tokens live in this tab only, and an access token that ran out is renewed once.
 
-import { spoken } from "/playground/words.js";
+import { spoken, word } from "/playground/words.js";
 
 const KEY = "sshcast.session";
+const REFUSALS = [400, 401, 403];
 let renewal = null;
 
-// The service answered, and said no.
+// The service answered, and said no. What is only for now (too many requests, no database) is an ordinary error.
 export class Refused extends Error {}
 
 export const session = {
@@ -20,14 +21,25 @@ export const session = {
 
 export const bearer = () => `Bearer ${session.read()?.access_token ?? ""}`;
 
+// The status and body of the service's answer. Its error says so where there is none, or where a proxy answered for it.
+export async function call(path, options) {
+  const answer = await fetch(path, options).catch(() => {
+    throw new Error(word("unreachable"));
+  });
+  try {
+    return { status: answer.status, body: await answer.json() };
+  } catch {
+    throw new Error(word("no_answer").replace("{status}", answer.status));
+  }
+}
+
 async function post(path, body) {
-  const answer = await fetch(path, {
+  const { status, body: found } = await call(path, {
     method: "POST",
     headers: { "Content-Type": "application/json", "Accept-Language": spoken() },
     body: JSON.stringify(body),
   });
-  const found = await answer.json();
-  if (!answer.ok) throw new Refused(found.message ?? `HTTP ${answer.status}`);
+  if (status !== 200) throw new (REFUSALS.includes(status) ? Refused : Error)(found.message ?? `HTTP ${status}`);
   session.write(found.data);
 }
 

@@ -26,7 +26,10 @@ const WORDS = {
     query: "Query",
     variables: "Variables (JSON)",
     run: "Run",
-    stop: "Stop",
+    stop: "Stop watching",
+    stop_about: "Stops watching only: the run on the server goes on",
+    cancel_run: "Cancel the run …",
+    close: "Close",
     output: "Output",
     events: "Answer",
     copy: "Copy",
@@ -37,13 +40,20 @@ const WORDS = {
     live: "Live",
     reconnecting: "Connection lost: resuming …",
     ended: "Ended",
-    stopped: "Stopped",
+    stopped: "You stopped watching",
+    run_goes_on: "; the run goes on",
+    runs_go_on: "; what runs goes on",
     done: "Done",
     failed: "Failed",
     closed: "The server closed the connection",
     left_out: "… earlier output is left out here; the record has it all",
     bad_variables: "The variables are not JSON",
-    unreachable: "The service cannot be reached",
+    unreachable: "The service cannot be reached: look whether it runs, then try again.",
+    no_answer: "HTTP {status}, and not from the service: a proxy answered for it. Look whether the service runs, then try again.",
+    link_advice: "Ask for a new link, or sign in with your name and password.",
+    session_over: "Your session has ended: sign in again.",
+    still_in: "You are still signed in as {name}.",
+    not_loaded: "A part of the page could not be loaded: load the page again, or use the plain runner.",
     loading: "Loading GraphiQL …",
     group_1: "Sign in",
     group_2: "Servers",
@@ -79,7 +89,10 @@ const WORDS = {
     query: "查询语句",
     variables: "变量（JSON）",
     run: "运行",
-    stop: "停止",
+    stop: "停止查看",
+    stop_about: "仅停止查看，服务器上的执行不受影响",
+    cancel_run: "取消执行……",
+    close: "关闭",
     output: "输出",
     events: "结果",
     copy: "复制",
@@ -90,13 +103,20 @@ const WORDS = {
     live: "实时",
     reconnecting: "连接中断，正在续接……",
     ended: "已结束",
-    stopped: "已停止",
+    stopped: "您已停止查看",
+    run_goes_on: "；执行仍在继续",
+    runs_go_on: "；正在执行的不受影响",
     done: "完成",
     failed: "失败",
     closed: "服务器关闭了连接",
     left_out: "……此处省略较早的输出，完整内容已存档",
     bad_variables: "变量不是合法的 JSON",
-    unreachable: "无法连接服务",
+    unreachable: "无法连接服务：请确认服务正在运行，然后重试。",
+    no_answer: "HTTP {status}，应答来自代理而不是本服务。请确认服务正在运行，然后重试。",
+    link_advice: "请索取新的链接，或用用户名和密码登录。",
+    session_over: "您的会话已结束，请重新登录。",
+    still_in: "您仍以 {name} 的身份登录。",
+    not_loaded: "页面的一部分未能加载：请重新加载页面，或使用简洁版。",
     loading: "正在加载 GraphiQL……",
     group_1: "登录",
     group_2: "服务器",
@@ -114,6 +134,14 @@ let language = localStorage.getItem(KEY) ?? (navigator.language.startsWith("zh")
 
 export const spoken = () => language;
 export const word = (name) => WORDS[language][name] ?? name;
+
+// An element that shows this word, and goes on showing it in whichever language is chosen.
+export function worded(name) {
+  const element = document.createElement("span");
+  element.dataset.word = name;
+  element.textContent = word(name);
+  return element;
+}
 
 export function switchLanguage() {
   language = language === "zh" ? "en" : "zh";

@@ -23,6 +23,8 @@ def checked(url: str) -> str:
         raise ValueError("must be https: http is taken on this machine only")
     if found.query or found.fragment or found.username or found.password:
         raise ValueError("must have no query, fragment or user name")
+    if found.port == 0:  # reading it refuses what is no port
+        raise ValueError("must have a port from 1 to 65535, or none")
     if len(url) > LONGEST_ADDRESS:
         raise ValueError(f"must be at most {LONGEST_ADDRESS} characters")
     return url

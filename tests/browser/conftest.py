@@ -7,11 +7,12 @@ import pytest
 from playwright.async_api import Browser, async_playwright
 
 from sshcast import web
+from tests.browser.proxy import NAME
 from tests.browser.visit import Visit, visiting
 from tests.service import Running, running
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-# Nothing but the service resolves, and the browser asks for nothing by itself.
+# Nothing but the service resolves, and the name that a proxy gives it, and the browser asks for nothing by itself.
 FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -19,7 +20,7 @@ FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+    f"--host-resolver-rules=MAP {NAME} 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )
 
 

@@ -64,6 +64,23 @@ async def test_a_subscription_shows_events_while_the_command_runs(
     await expect(visit.find(".graphiql-response")).to_contain_text('"exitCode": 4')
 
 
+async def test_stopping_a_subscription_says_that_the_run_goes_on(
+    visit: Visit, service: Running, tmp_path: Path
+) -> None:
+    gate = Gate(tmp_path / "gate")
+    id = await started(service, f"echo early; {gate.closed}")
+    await enter(visit)
+    await tab(visit, "WatchOutput").click()
+    await expect(visit.find(".graphiql-query-editor .view-lines")).to_contain_text("executionOutput")
+    await set_variables(visit, f'{{"executionId": "{id}"}}')
+    await visit.page.click(".graphiql-execute-button")
+    await expect(visit.find(".graphiql-response")).to_contain_text("early")
+    await expect(visit.find("#notice")).to_be_hidden()
+    await visit.page.click(".graphiql-execute-button")
+    await expect(visit.find("#notice")).to_contain_text("You stopped watching; the run goes on")
+    gate.open()
+
+
 async def test_hostile_output_is_text_here_too(visit: Visit, service: Running) -> None:
     id = await started(service, """echo '<img src=x onerror="hacked=1"><script>hacked=1</script>' >&2""", wait=10)
     await enter(visit)

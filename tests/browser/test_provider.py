@@ -73,5 +73,4 @@ async def test_who_is_not_let_in_reads_why_in_their_language(browser: Browser, t
         await expect(page.locator("#sign-in-error")).to_have_text("您所在的组在此没有任何角色，请联系管理员。")
         await expect(page.locator("#sign-in-elsewhere")).to_have_text("使用 Example 登录")
         await page.goto(f"{url}/graphql#refused=<b>anything</b>")
-        await page.reload()
         await expect(page.locator("#sign-in-error")).to_have_text("登录失败，请重试。")

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from playwright.async_api import Browser, expect
@@ -20,6 +21,24 @@ HOSTILE = (
     r"""printf '\033]0;hacked\007\033]8;;http://198.51.100.1/\007link\033]8;;\007\033[2J\033[1;1H\033c"""
     r"""\302\233\063\061m\b\r\nrtl \342\200\256gnp.exe\342\200\254 end\n'"""
 )
+
+SERVER = """mutation($name: String!, $key: String!) {
+  createServer(input: {name: $name, host: "127.0.0.1", port: 1, username: "nobody", hostKeys: [$key],
+    credential: {password: "never asked for"}}) { server { id } errors { message } }
+}"""
+RUN_THERE = """mutation RunThere($server: ID!) {
+  runCommand(input: {serverId: $server, command: "echo", wait: 30}) {
+    execution { id state reason message } errors { code message }
+  }
+}"""
+
+
+async def silent_server(service: Running) -> str:
+    """The id of a new server at a port that nothing listens on."""
+    name = f"silent-{uuid4().hex[:8]}"
+    found = await service.data(SERVER, "admin", name=name, key=service.server.host_keys[0])
+    assert found["createServer"]["errors"] == []
+    return str(found["createServer"]["server"]["id"])
 
 
 async def test_every_example_is_listed_and_an_answer_is_shown(visit: Visit) -> None:
@@ -80,6 +99,83 @@ async def test_stop_ends_a_watch_and_another_can_begin(visit: Visit) -> None:
     await visit.status("stopped")
     await visit.page.click("#run")
     await visit.status("live")
+
+
+async def test_stop_says_that_it_stops_watching_and_offers_to_cancel_the_run(
+    visit: Visit, service: Running, tmp_path: Path
+) -> None:
+    gate = Gate(tmp_path / "gate")
+    id = await started(service, f"echo here; {gate.closed}")
+    await visit.inside()
+    await expect(visit.find("#stop")).to_contain_text("Stop watching")
+    await expect(visit.find("#stop")).to_have_attribute("title", re.compile("the run on the server goes on"))
+    await visit.run("70_watch_output", executionId=id)
+    await expect(visit.find("#output")).to_contain_text("here")
+    await visit.page.click("#stop")
+    await expect(visit.find("#status")).to_have_text("You stopped watching; the run goes on")
+    await visit.page.click("#language")
+    await expect(visit.find("#status")).to_have_text("您已停止查看；执行仍在继续")
+    await visit.page.click("#language")
+    await visit.page.click("#cancel")
+    await expect(visit.find("#query")).to_have_value(re.compile("cancelExecution"))
+    await expect(visit.find("#variables")).to_have_value(re.compile(f'"executionId": "{id}"'))
+    await expect(visit.find("#run")).to_be_focused()
+    await visit.page.click("#run")
+    await visit.status("done")
+    await expect(visit.find("#cancel")).to_be_hidden()
+    await visit.run("70_watch_output", executionId=id)
+    await visit.status("ended")
+    await expect(visit.find("#status")).to_contain_text("CANCELLED")
+
+
+async def test_a_watch_of_no_single_run_says_that_what_runs_goes_on(visit: Visit) -> None:
+    await visit.inside()
+    await visit.run("72_watch_executions")
+    await visit.status("live")
+    await visit.page.click("#stop")
+    await expect(visit.find("#status")).to_have_text("You stopped watching; what runs goes on")
+    await expect(visit.find("#cancel")).to_be_hidden()
+
+
+async def test_the_output_pane_says_why_a_run_could_not_start(visit: Visit, service: Running) -> None:
+    server = await silent_server(service)
+    found = await service.data(RUN_THERE, "admin", server=server)
+    execution = found["runCommand"]["execution"]
+    assert (execution["state"], execution["reason"]) == ("FAILED", "UNREACHABLE")
+    await visit.inside()
+    for example in ("70_watch_output", "71_watch_output_after"):
+        await visit.choose(example)
+        await visit.page.fill("#variables", f'{{"executionId": "{execution["id"]}"}}')
+        await visit.page.click("#run")
+        await visit.status("ended")
+        await expect(visit.find("#output .chip.failed")).to_have_count(1)
+        await expect(visit.find("#output")).to_contain_text("UNREACHABLE")
+        await expect(visit.find("#output .why")).to_have_text(execution["message"])
+
+
+async def test_the_output_pane_says_why_a_run_that_was_waited_for_failed(visit: Visit, service: Running) -> None:
+    server = await silent_server(service)
+    await visit.inside(name="the.admin")
+    await visit.page.fill("#query", RUN_THERE)
+    await visit.page.fill("#variables", f'{{"server": "{server}"}}')
+    await visit.page.click("#run")
+    await visit.status("done")
+    await visit.page.click("#output-tab")
+    await expect(visit.find("#output")).to_contain_text("UNREACHABLE")
+    await expect(visit.find("#output .why")).not_to_be_empty()
+
+
+async def test_the_output_pane_says_why_nothing_was_run(visit: Visit) -> None:
+    await visit.inside()
+    await visit.run("52_run_command", serverId="1", command="rm -rf /")
+    await visit.status("failed")
+    await visit.page.click("#output-tab")
+    await expect(visit.find("#output .chip")).to_have_text("COMMAND_REFUSED")
+    await expect(visit.find("#output .why")).to_contain_text("fs.remove-protected")
+    await visit.run("70_watch_output", executionId="987654")
+    await visit.status("failed")
+    await visit.page.click("#output-tab")
+    await expect(visit.find("#output .chip")).to_have_text("NOT_FOUND")
 
 
 async def test_changes_of_executions_are_shown_as_they_happen(visit: Visit, service: Running) -> None:

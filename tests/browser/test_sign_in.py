@@ -49,6 +49,78 @@ async def test_a_one_time_link_signs_in_once_and_leaves_no_code_in_the_address(
         second.complaints.clear()
 
 
+def link_of(service: Running, role: str, path: str) -> str:
+    return f"{path}#code={service.service.links.issue(service.users[role].id)}"
+
+
+@both_pages
+async def test_a_link_that_is_opened_where_the_form_is_open_signs_in_without_loading_anything_anew(
+    visit: Visit, service: Running, path: str
+) -> None:
+    await visit.open(path)
+    await expect(visit.find("#sign-in")).to_be_visible()
+    await visit.page.evaluate("document.documentElement.dataset.same = 'page'")
+    await visit.open(link_of(service, "admin", path))
+    await expect(visit.find("#who")).to_have_text("the.admin · admin")
+    await expect(visit.find("#work")).to_be_visible()
+    await expect(visit.find("html")).to_have_attribute("data-same", "page")
+    assert visit.page.url == visit.url + path
+
+
+@both_pages
+async def test_a_link_of_another_user_in_an_open_tab_leaves_nothing_of_the_one_before(
+    visit: Visit, service: Running, path: str
+) -> None:
+    await visit.inside(path)
+    await visit.page.evaluate("document.documentElement.dataset.same = 'page'")
+    await visit.open(link_of(service, "admin", path))
+    await expect(visit.find("#who")).to_have_text("the.admin · admin")
+    await expect(visit.find("html[data-same]")).to_have_count(0)
+    await expect(visit.find("#work")).to_be_visible()
+
+
+async def test_a_link_in_another_tab_leaves_the_first_one_to_its_user(visit: Visit, service: Running) -> None:
+    await visit.inside()
+    second = await visit.page.context.new_page()
+    await second.goto(visit.url + link_of(service, "admin", "/graphql?plain"))
+    await expect(second.locator("#who")).to_have_text("the.admin · admin")
+    await visit.run("12_me")
+    await visit.status("done")
+    await expect(visit.find("#events")).to_contain_text('"the.operator"')
+
+
+@both_pages
+async def test_a_used_link_in_an_open_tab_says_so_and_what_to_do(visit: Visit, service: Running, path: str) -> None:
+    link = link_of(service, "admin", path)
+    await visit.open(link)
+    await expect(visit.find("#who")).to_have_text("the.admin · admin")
+    await visit.open(link)
+    await expect(visit.find("#notice")).to_contain_text("This sign-in link was used already or is too old.")
+    await expect(visit.find("#notice")).to_contain_text("Ask for a new link")
+    await expect(visit.find("#notice")).to_contain_text("You are still signed in as the.admin.")
+    await expect(visit.find("#who")).to_have_text("the.admin · admin")
+    assert visit.page.url == visit.url + path
+    await visit.page.click("#notice-close")
+    await expect(visit.find("#notice")).to_be_hidden()
+    await visit.page.click("#sign-out")
+    await expect(visit.find("#sign-in")).to_be_visible()
+    await visit.open(link)
+    await expect(visit.find("#sign-in-error")).to_contain_text("used already or is too old. Ask for a new link")
+    visit.complaints.clear()  # the browser tells of the 401s
+
+
+async def test_who_signs_in_after_a_session_has_ended_sees_nothing_of_the_user_before(visit: Visit) -> None:
+    await visit.inside()
+    await keep(visit, {**(await session(visit)), "access_token": "old", "refresh_token": "old"})
+    await visit.run("12_me")
+    await expect(visit.find("#sign-in")).to_be_visible()
+    await visit.page.evaluate("document.documentElement.dataset.same = 'page'")
+    await visit.sign_in("the.viewer")
+    await expect(visit.find("#who")).to_have_text("the.viewer · viewer")
+    await expect(visit.find("html[data-same]")).to_have_count(0)
+    visit.complaints.clear()
+
+
 async def test_signing_out_ends_the_session_here_and_on_the_service(visit: Visit, service: Running) -> None:
     await visit.inside()
     token = await session(visit)
@@ -75,7 +147,19 @@ async def test_when_the_session_cannot_be_renewed_the_form_is_shown_again(visit:
     await keep(visit, {**(await session(visit)), "access_token": "old", "refresh_token": "old"})
     await visit.run("12_me")
     await expect(visit.find("#sign-in")).to_be_visible()
+    await expect(visit.find("#sign-in-error")).to_have_text("Your session has ended: sign in again.")
     assert await visit.page.evaluate("sessionStorage.getItem('sshcast.session')") is None
+    visit.complaints.clear()
+
+
+async def test_a_watch_whose_session_ended_leads_to_the_form_with_the_reason(visit: Visit, service: Running) -> None:
+    await visit.inside()
+    await visit.run("72_watch_executions")
+    await visit.status("live")
+    token = (await session(visit))["access_token"]
+    await service.http.post("/api/auth/logout", headers={"Authorization": f"Bearer {token}"})
+    await expect(visit.find("#sign-in")).to_be_visible(timeout=15_000)
+    await expect(visit.find("#sign-in-error")).to_have_text("Your session has ended: sign in again.")
     visit.complaints.clear()
 
 

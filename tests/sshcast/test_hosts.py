@@ -99,6 +99,8 @@ ORIGINS = [
     ("http://console.example.org", False),
     ("https://console.example.org:444", False),
     ("https://console.example.org https://evil.example", False),
+    ("http://[::zz]", False),
+    ("https://[", False),
 ]
 
 
@@ -152,8 +154,69 @@ async def test_a_socket_by_a_name_that_is_not_ours_is_refused(port: int) -> None
     assert refused.value.response.status_code == 403
 
 
-async def test_the_refusal_speaks_chinese_too(port: int) -> None:
+REFUSED = [
+    ({"Host": "evil.example"}, "en", "such as https://evil.example, with the port that the browser shows"),
+    ({"Host": "evil.example"}, "zh", "请设置 SSHCAST_PUBLIC_URL，例如 https://evil.example（带上浏览器显示的端口）"),
+    ({"Host": "<script>"}, "en", "such as https://sshcast.example.com, "),
+    ({"Origin": "https://a.example:8443"}, "en", "set SSHCAST_PUBLIC_URL=https://a.example:8443 and start"),
+    ({"Origin": "https://a.example:8443"}, "zh", "请设置 SSHCAST_PUBLIC_URL=https://a.example:8443 并重启服务"),
+    ({"Origin": "http://127.0.0.1:1"}, "en", "set SSHCAST_PUBLIC_URL=http://127.0.0.1:1 and start"),
+    ({"Origin": "http://a.example:8080"}, "en", "pass the Host header on as it came, with its port"),
+    ({"Origin": "http://a.example:8080"}, "zh", "让代理原样传递 Host 头，包括端口"),
+    ({"Origin": "https://<b>"}, "en", "pass the Host header on as it came"),
+]
+
+
+@pytest.mark.parametrize(("headers", "language", "told"), REFUSED)
+async def test_a_refusal_says_what_to_set_and_repeats_nothing_but_names(
+    port: int, headers: dict[str, str], language: str, told: str
+) -> None:
     async with httpx2.AsyncClient(verify=False) as client:
-        headers = {"Host": "evil.example", "Accept-Language": "zh"}
-        answer = await client.get(f"http://127.0.0.1:{port}/", headers=headers)
-    assert answer.json()["message"] == "不服务此主机名；可将其加入 SSHCAST_ALLOWED_HOSTS。"
+        answer = await client.get(f"http://127.0.0.1:{port}/", headers=headers | {"Accept-Language": language})
+    assert answer.status_code == 403
+    assert told in answer.json()["message"]
+    assert "<" not in answer.json()["message"]
+
+
+# Where browsers find the service; what proxies pass on as Host, "" for the service's own address; what browsers send.
+SITES = [
+    ("https://sshcast.example:8443", "sshcast.example:8443", "https://sshcast.example:8443", True),
+    ("https://sshcast.example:8443", "sshcast.example", "https://sshcast.example:8443", True),
+    ("https://sshcast.example:8443", "", "https://sshcast.example:8443", True),
+    ("https://sshcast.example", "sshcast.example", "https://sshcast.example", True),
+    ("https://sshcast.example", "sshcast.example:443", "https://sshcast.example", True),
+    ("https://sshcast.example:443", "", "https://sshcast.example", True),
+    ("https://SSHcast.Example/", "", "https://sshcast.example", True),
+    ("https://[2001:DB8::1]:8443", "[2001:db8::1]:8443", "https://[2001:db8::1]:8443", True),
+    ("https://[2001:db8::1]:8443", "", "https://[2001:db8::1]:8443", True),
+    ("https://bücher.example", "xn--bcher-kva.example", "https://xn--bcher-kva.example", True),
+    ("https://bücher.example", "", "https://xn--bcher-kva.example", True),
+    (None, "localhost:443", "https://localhost", True),
+    (None, "localhost:80", "http://localhost", True),
+    (None, "localhost:443", "http://localhost", False),
+    (None, "localhost:80", "https://localhost", False),
+    (None, "", "https://sshcast.example:8443", False),
+    ("https://sshcast.example:8443", "", "https://sshcast.example", False),
+    ("https://sshcast.example:8443", "", "https://sshcast.example:8444", False),
+    ("https://sshcast.example:8443", "", "http://sshcast.example:8443", False),
+    ("https://sshcast.example:8443", "evil.example", "https://sshcast.example:8443", False),
+    ("https://sshcast.example:8443", "", "https://evil.example:8443", False),
+]
+
+
+@pytest.mark.parametrize(("site", "host", "origin", "served"), SITES)
+async def test_the_public_address_is_ours_whatever_host_a_proxy_passes_on(
+    site: str | None, host: str, origin: str, served: bool
+) -> None:
+    guarded = HostGuard(Starlette(routes=[Route("/", hello)]), hosts=[], origins=[], site=site)
+    headers = {"Origin": origin} | ({"Host": host} if host else {})
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(guarded), base_url="http://127.0.0.1:8000") as client:
+        answer = await client.get("/", headers=headers)
+    assert answer.status_code == (200 if served else 403)
+
+
+@pytest.mark.parametrize("written", ["https://Console.example.org/", "https://console.example.org:443"])
+async def test_an_allowed_origin_may_be_written_as_an_address(written: str) -> None:
+    guarded = HostGuard(Starlette(routes=[Route("/", hello)]), hosts=[], origins=[written])
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(guarded), base_url="http://127.0.0.1") as client:
+        assert (await client.get("/", headers={"Origin": "https://console.example.org"})).status_code == 200

@@ -35,6 +35,9 @@ def test_an_issuer_with_what_it_needs_is_taken() -> None:
         ({"public_url": "https://example.com/sshcast"}, "PUBLIC_URL"),
         ({"public_url": "http://sshcast.example.com"}, "PUBLIC_URL"),
         ({"public_url": None}, "PUBLIC_URL"),
+        ({"public_url": "https://sshcast.example.com:99999"}, "PUBLIC_URL"),
+        ({"public_url": "https://sshcast.example.com:port"}, "PUBLIC_URL"),
+        ({"public_url": "https://sshcast.example.com:0"}, "PUBLIC_URL"),
         ({"oidc_client_id": None}, "CLIENT_ID"),
         ({"oidc_scopes": "profile"}, "OIDC_SCOPES"),
         ({"oidc_role_map": "ops"}, "OIDC_ROLE_MAP"),
@@ -45,7 +48,7 @@ def test_an_issuer_with_what_it_needs_is_taken() -> None:
     ],
 )
 def test_what_cannot_be_right_is_refused_by_name(changes: dict[str, Any], name: str) -> None:
-    with pytest.raises(SettingsInvalid, match=name):
+    with pytest.raises(SettingsInvalid, match=f"^SSHCAST_.*{name}"):
         load(**GOOD | changes)
 
 

@@ -1,5 +1,6 @@
 """The playground's pages and files, over HTTP: what is served, under which policy, and what is not."""
 
+import os
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Route
 
+from sshcast import page
 from sshcast.page import CONSOLE, CSP, GRAPHIQL_CSP, Playground
 
 pytestmark = pytest.mark.anyio
@@ -83,6 +85,31 @@ async def test_what_a_browser_has_already_is_not_sent_again(plain: httpx2.AsyncC
     assert (again.status_code, again.content) == (304, b"")
     changed = await plain.get("/playground/playground.js", headers={"If-None-Match": '"another"'})
     assert changed.content == first.content
+
+
+async def test_another_file_of_the_same_size_and_time_is_sent_again(
+    fetched: httpx2.AsyncClient, tmp_path: Path
+) -> None:
+    """As after an upgrade by a package whose files all have one time, with the old service's process gone."""
+    first = await fetched.get("/playground/yoga-graphiql.js")
+    file, before = tmp_path / "yoga-graphiql.js", (tmp_path / "yoga-graphiql.js").stat()
+    file.write_text("// graphiql")
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    page._digest.cache_clear()
+    again = await fetched.get("/playground/yoga-graphiql.js", headers={"If-None-Match": first.headers["etag"]})
+    assert (again.status_code, again.text) == (200, "// graphiql")
+
+
+@pytest.mark.parametrize("path", sorted(CONSOLE.glob("*.html")), ids=lambda path: path.name)
+def test_a_page_says_what_to_look_at_before_any_script_runs(path: Path) -> None:
+    text = path.read_text()
+    starting = text[text.index('<section id="starting"') : text.index("</section>")]
+    assert "hidden" not in starting.partition(">")[0]
+    assert "SSHCAST_PUBLIC_URL" in starting
+    assert "<noscript>" in starting
+    assert re.search(r"[一-鿿]", starting)
+    # A module has an Origin, which is what may be refused: the script that tells of it must be none, and come first.
+    assert text.index('<script src="/playground/startup.js">') < text.index('<script type="module"')
 
 
 async def test_the_examples_come_in_their_order_with_their_purpose_in_both_languages(
