@@ -105,13 +105,13 @@ async def read(ctx: Context, execution_id: int, after: str | None, max_bytes: in
     return execution, [after_position(row, position) for row in look.rows]
 
 
-async def lead(ctx: Context, execution_id: int, after: str | None) -> dict[Stream, bytes]:
+async def lead(ctx: Context, execution_id: int, after: str | None, *, field: str = "after") -> dict[Stream, bytes]:
     """The few bytes of each stream before the cursor: it may stand in the middle of a character."""
     sight = ctx.sight
     rules.identifier("execution_id", execution_id)
-    position = cursor.decode(after)
+    position = cursor.decode(after, field)
     look = await ctx.service.store.read(look_after, execution_id, position, sight, 1)
-    existing(look, execution_id, position)
+    existing(look, execution_id, position, field)
     if position == cursor.START:
         return {}
     return await ctx.service.store.read(output.before, execution_id, position, LEAD_BYTES)

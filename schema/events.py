@@ -3,12 +3,13 @@
 import base64
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import datetime
 
 import strawberry
 
 from resolvers import output
-from schema.decoding import Decoders
+from resolvers.decoding import Decoders
 from schema.enums import Reason, State, Stream
 from schema.fields import resolved
 from schema.scalars import Long
@@ -60,9 +61,10 @@ async def told(
                 yield chunk(event, decoders.text(event.stream, event.data))
                 continue
             if event.state.final:
-                for stream, text in decoders.rest().items():
-                    yield OutputChunk(cursor=event.cursor, at=event.at, stream=stream, text=text, data=b"")
-            yield end(event) if isinstance(event, output.End) else state_change(event)
+                for rest in decoders.flush_rests(event.cursor):
+                    yield OutputChunk(cursor=rest.cursor, at=event.at, stream=rest.stream, text=rest.text, data=b"")
+            placed = replace(event, cursor=decoders.move_past_rests(event.cursor))
+            yield end(placed) if isinstance(placed, output.End) else state_change(placed)
 
 
 def chunk(event: output.Chunk, text: str) -> OutputChunk:

@@ -5,9 +5,9 @@ from typing import Annotated, Any
 import strawberry
 from strawberry import ID
 
-from resolvers import audit, output, slots, updates
+from resolvers import audit, cursor, output, slots, updates
+from resolvers.decoding import Decoders
 from schema.audit import AfterId, AuditEvent
-from schema.decoding import Decoders
 from schema.events import OutputEvent, told
 from schema.fields import watched
 from schema.filters import Executions, Slots, execution_filter, slot_filter
@@ -31,7 +31,7 @@ class Subscription:
     async def execution_output(self, info: Info, execution_id: ExecutionId, after: AfterEvent = None) -> Any:
         ctx = info.context.ctx
         id = number("execution_id", execution_id)
-        decoders = Decoders(await output.lead(ctx, id, after))
+        decoders = Decoders(await output.lead(ctx, id, after), cursor.count_rests_told(after) or 0)
         return told(while_standing(ctx, output.follow(ctx, id, after)), decoders)
 
     @watched(Execution, "Executions, each time one comes into being or changes its state, from now on.")

@@ -36,6 +36,8 @@ async def answer(request: Request, service: Service, engine: Engine) -> Response
     """One request to its end; what goes wrong before it is executed is an answer too."""
     ctx = asking.stranger(request, service)
     transport = streams.accepted(request.headers.get("accept", ""))
+    if transport is streams.EVENTS and streams.has_seen_the_end(request.headers):
+        return streams.answer_nothing_more()
     try:
         asked = await asking.asked(request, streaming=transport is not None)
         ctx, asked = await asking.signed_in(request, ctx, asked)

@@ -10,7 +10,6 @@ import orjson
 from graphql import GraphQLError
 from starlette.websockets import WebSocket, WebSocketState
 from strawberry.asgi import ASGIWebSocketAdapter
-from strawberry.exceptions import ConnectionRejectionError
 from strawberry.http.exceptions import WebSocketDisconnected
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
@@ -31,6 +30,16 @@ from schema.engine import ALL_KINDS, Answer, Asked, Engine
 from schema.errors import TooManyOperations, shown
 from schema.operation import Operation
 from sshcast.graphql.asking import check_extent, checked
+from sshcast.graphql.close_reasons import (
+    FORBIDDEN,
+    TRY_AGAIN_LATER,
+    UNAUTHORIZED,
+    BadToken,
+    NotBegun,
+    NoToken,
+    fit,
+    turn_away,
+)
 from sshcast.graphql.http import refusal
 from sshcast.graphql.seats import Seat, Seats, seated
 from sshcast.rest.answers import language_in, language_of
@@ -40,9 +49,6 @@ INIT_WAIT = timedelta(seconds=5)
 MOST_OPERATIONS = 20
 LONGEST_ID = 128
 MESSAGES = Rate(1000, 2000)
-TRY_AGAIN_LATER = 1013
-FORBIDDEN = 4403
-UNACCEPTABLE = 4406
 
 
 @dataclass(slots=True)
@@ -82,11 +88,20 @@ class Caller:
             self.token = bearer(given) or ""
         if languages := words_of(self.connection_params, "accept-language"):
             self.language = language_in(languages[0])
-        ctx = await self.context()
+        ctx = await self._admit()
         if not self.seat.become(ctx.signed_in().user_id):
             raise RateLimited(
                 1, "You have too many connections open: close one first.", "您打开的连接过多，请先关闭一个。"
             )
+
+    async def _admit(self) -> Context:
+        """As `context`, with words for somebody who has yet to get it right."""
+        if not self.token:
+            raise NoToken()
+        try:
+            return await self.context()
+        except Unauthenticated as error:
+            raise (error if str(error) != Unauthenticated.__doc__ else BadToken()) from None
 
 
 class SocketView:
@@ -99,10 +114,7 @@ class SocketView:
         return orjson.dumps(data).decode()
 
     async def on_ws_connect(self, caller: Caller) -> Any:
-        try:
-            await caller.introduce()
-        except Unauthenticated as error:
-            raise ConnectionRejectionError() from error
+        await caller.introduce()
         return UNSET
 
 
@@ -124,11 +136,13 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
             await super().handle_message(message)
         except (StoreUnavailable, Unavailable) as error:
             told = error if isinstance(error, Unavailable) else Unavailable()
-            await self.websocket.close(TRY_AGAIN_LATER, told.text(self.context.language))
+            await self._close(TRY_AGAIN_LATER, told.text(self.context.language))
 
     async def handle_connection_init(self, message: ConnectionInitMessage) -> None:
         try:
-            await super().handle_connection_init(message)
+            await super().handle_connection_init({**message, "payload": message.get("payload") or {}})
+        except Unauthenticated as error:
+            await self._close(UNAUTHORIZED, error.text(self.context.language))
         except RateLimited as error:
             await self._later(error)
 
@@ -148,7 +162,10 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
             await self.send_message({"type": "pong", "payload": {"tokenExpiresAt": viewer.expires_at.isoformat()}})
 
     async def handle_subscribe(self, message: SubscribeMessage) -> None:
-        if self.connection_acknowledged and len(self.operations) >= MOST_OPERATIONS:
+        if not self.connection_acknowledged:
+            await self._close(UNAUTHORIZED, NotBegun().text(self.context.language))
+            return
+        if len(self.operations) >= MOST_OPERATIONS:
             error = shown(GraphQLError("", original_error=TooManyOperations()), self.context.language)
             await self.send_message({"id": message["id"], "type": "error", "payload": [error.formatted]})
             return
@@ -196,29 +213,31 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
         await operation.send_initial_errors(answer.errors)
 
     async def _later(self, error: RateLimited) -> None:
-        await self.websocket.close(TRY_AGAIN_LATER, error.text(self.context.language))
+        await self._close(TRY_AGAIN_LATER, error.text(self.context.language))
 
     async def _forbid(self, reason: str) -> None:
         """The caller may not go on: the socket ends, and every operation on it."""
         adapter: Any = self.websocket
         if adapter.ws.application_state is not WebSocketState.DISCONNECTED:
-            await self.websocket.close(FORBIDDEN, reason)
+            await self._close(FORBIDDEN, reason)
+
+    async def _close(self, code: int, reason: str) -> None:
+        await self.websocket.close(code, fit(reason))
 
 
 async def serve(socket: WebSocket, service: Service, engine: Engine, seats: Seats) -> None:
     """One WebSocket to its end."""
-    offered = GRAPHQL_TRANSPORT_WS_PROTOCOL in socket.scope["subprotocols"]
-    await socket.accept(GRAPHQL_TRANSPORT_WS_PROTOCOL if offered else None)
-    if not offered:
-        await socket.close(UNACCEPTABLE, "Subprotocol not acceptable")
+    if GRAPHQL_TRANSPORT_WS_PROTOCOL not in socket.scope["subprotocols"]:
+        await turn_away(socket)
         return
+    await socket.accept(GRAPHQL_TRANSPORT_WS_PROTOCOL)
     address = socket.client.host if socket.client else ""
     try:
         with seated(seats, address) as seat:
             service.rates.stranger(address)
             await handler_of(socket, engine, caller_of(socket, service, address, seat)).handle()
     except RateLimited as error:
-        await socket.close(TRY_AGAIN_LATER, error.text(language_of(socket)))
+        await socket.close(TRY_AGAIN_LATER, fit(error.text(language_of(socket))))
 
 
 def handler_of(socket: WebSocket, engine: Engine, caller: Caller) -> SocketHandler:

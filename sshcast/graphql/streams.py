@@ -1,6 +1,6 @@
 """Answers as they come, in the two forms that HTTP clients read: server-sent events and multipart."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Protocol
@@ -13,6 +13,7 @@ from schema.engine import Answer
 from sshcast.rest.stream import STREAM_HEADERS, LiveAnswer
 
 HEARTBEAT_SECONDS = 12.0
+COMPLETE_ID = "complete"
 
 
 class Transport(Protocol):
@@ -36,7 +37,7 @@ class Events:
     media_type: str = "text/event-stream"
     start: bytes = b""
     heartbeat: bytes = b":\n\n"
-    end: bytes = b"event: complete\ndata: \n\n"
+    end: bytes = b"id: complete\nevent: complete\ndata: \n\n"
 
     def encode(self, answer: Answer) -> bytes:
         return b"event: next\ndata: %b\n\n" % orjson.dumps(answer.body())
@@ -69,6 +70,16 @@ def accepted(accept: str) -> Transport | None:
         if media_type == "multipart/mixed" and any(item.startswith("subscriptionspec=") for item in parameters):
             return MULTIPART
     return None
+
+
+def has_seen_the_end(headers: Mapping[str, str]) -> bool:
+    """Whether an EventSource has come back after `complete`, as it does after every end of an answer."""
+    return headers.get("last-event-id") == COMPLETE_ID
+
+
+def answer_nothing_more() -> Response:
+    """What tells an EventSource to stay away."""
+    return Response(status_code=204, headers=STREAM_HEADERS)
 
 
 def live(answers: AsyncGenerator[Answer, None], transport: Transport) -> Response:

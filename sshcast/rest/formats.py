@@ -1,17 +1,18 @@
 """The forms in which a log is streamed: raw bytes, server-sent events, NDJSON.
 
-A text is decoded on across the chunks of its stream, so a character that two chunks share comes with the second. What
-is sent as `base64` is exact.
+A text is decoded on across the chunks of its stream, so a character that two chunks share comes with the second, also
+where the reader was cut off in between. What is sent as `base64` is exact.
 """
 
 import base64
-import codecs
 from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar, Protocol
 
 import orjson
 
 from db.values import Stream
+from resolvers import cursor as cursors
+from resolvers.decoding import Decoders
 from resolvers.errors import Language, ServiceError
 from resolvers.output import Chunk, End, OutputEvent, StateChange
 from sshcast.rest import shapes
@@ -39,28 +40,25 @@ class Raw:
     media_type: ClassVar[str] = "application/octet-stream"
     heartbeat: ClassVar[bytes] = b""
 
-    def __init__(self, only: Stream | None = None) -> None:
-        self._only = only
-
     def encode(self, event: OutputEvent) -> bytes:
-        return event.data if isinstance(event, Chunk) and self._only in (None, event.stream) else b""
+        return event.data if isinstance(event, Chunk) else b""
 
     def failure(self, error: ServiceError, language: Language) -> bytes:
         return b""
 
 
 class EventStream:
-    """Server-sent events. The `id` of each is the cursor after it."""
+    """Server-sent events. The `id` of each is the cursor after it, that of the end one that comes back for nothing."""
 
     media_type: ClassVar[str] = "text/event-stream"
     heartbeat: ClassVar[bytes] = b": heartbeat\n\n"
 
-    def __init__(self, only: Stream | None = None) -> None:
-        self._described = Described(only)
+    def __init__(self, decoders: Decoders) -> None:
+        self._described = Described(decoders)
 
     def encode(self, event: OutputEvent) -> bytes:
         return b"".join(
-            b"event: %b\nid: %b\ndata: %b\n\n" % (name.encode(), event.cursor.encode(), one_line(body))
+            b"event: %b\nid: %b\ndata: %b\n\n" % (name.encode(), _event_id(name, body).encode(), one_line(body))
             for name, body in self._described(event)
         )
 
@@ -74,8 +72,8 @@ class Ndjson:
     media_type: ClassVar[str] = "application/x-ndjson"
     heartbeat: ClassVar[bytes] = b'{"event":"heartbeat"}\n'
 
-    def __init__(self, only: Stream | None = None) -> None:
-        self._described = Described(only)
+    def __init__(self, decoders: Decoders) -> None:
+        self._described = Described(decoders)
 
     def encode(self, event: OutputEvent) -> bytes:
         return lines({"event": name} | body for name, body in self._described(event))
@@ -96,34 +94,36 @@ def one_line(body: dict[str, Any]) -> bytes:
     return data
 
 
-class Described:
-    """Events as a name and its fields; chunks of `only` one stream, if it is given."""
+def _event_id(name: str, body: dict[str, Any]) -> str:
+    """What EventSource sends as Last-Event-ID when it comes back, as it does after every end of an answer."""
+    cursor: str = body["cursor"]
+    return cursors.encode_end(cursor) if name == "end" else cursor
 
-    def __init__(self, only: Stream | None) -> None:
-        self._only = only
-        self._decoders = {stream: codecs.getincrementaldecoder("utf-8")("replace") for stream in Stream}
+
+class Described:
+    """Events as a name and its fields."""
+
+    def __init__(self, decoders: Decoders) -> None:
+        self._decoders = decoders
 
     def __call__(self, event: OutputEvent) -> Iterator[Named]:
         body: dict[str, Any] = {"cursor": event.cursor, "at": shapes.time(event.at)}
         if isinstance(event, Chunk):
-            if self._only in (None, event.stream):
-                yield "chunk", body | self._chunk(event.stream, event.data)
+            text = self._decoders.text(event.stream, event.data)
+            yield "chunk", body | _output(event.stream, text, event.data)
             return
+        if event.state.final:
+            for rest in self._decoders.flush_rests(event.cursor):
+                yield "chunk", body | {"cursor": rest.cursor} | _output(rest.stream, rest.text, b"")
+            body["cursor"] = self._decoders.move_past_rests(event.cursor)
         if isinstance(event, StateChange):
-            if event.state.final:
-                yield from (("chunk", body | rest) for rest in self._unfinished())
             yield "state", body | {"state": event.state, "reason": event.reason}
-            return
-        yield "end", body | ending(event)
+        else:
+            yield "end", body | ending(event)
 
-    def _chunk(self, stream: Stream, data: bytes, *, final: bool = False) -> dict[str, Any]:
-        text = self._decoders[stream].decode(data, final)
-        return {"stream": stream, "text": text, "base64": base64.b64encode(data).decode()}
 
-    def _unfinished(self) -> list[dict[str, Any]]:
-        """What stands for a character whose rest never came."""
-        rests = [self._chunk(stream, b"", final=True) for stream in Stream]
-        return [rest for rest in rests if rest["text"]]
+def _output(stream: Stream, text: str, data: bytes) -> dict[str, Any]:
+    return {"stream": stream, "text": text, "base64": base64.b64encode(data).decode()}
 
 
 def ending(event: End) -> dict[str, Any]:

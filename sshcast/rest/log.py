@@ -1,32 +1,36 @@
 """The log route: one execution's output at once, as a long poll, as raw bytes, as server-sent events or as NDJSON."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from db.values import Stream
+from db.values import State, Stream
 from resolvers import cursor as cursors
 from resolvers import output
 from resolvers.context import Context
+from resolvers.decoding import Decoders
 from sshcast.rest import asked, formats, log_page, stream
 from sshcast.rest.answers import guarded
 from sshcast.rest.formats import Format
+from sshcast.rest.log_page import LogRequest
 from sshcast.rest.stream import LiveAnswer, Pace
 
 PARAMETERS = ("follow", "wait", "cursor", "stream", "encoding")
 LONGEST_WAIT = 60
 
 
+LiveForm = Callable[[Decoders], Format]
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which part of the log, and how. `live`: the format of a stream; None for one JSON answer."""
+    """Which part of the log, and how. `live`: the form of a stream; None for one JSON answer."""
 
-    after: str | None
-    live: Format | None
-    wait_seconds: int
-    exact: bool
+    page: LogRequest
+    live: LiveForm | None
 
 
 def wanted(request: Request) -> Wanted:
@@ -35,21 +39,22 @@ def wanted(request: Request) -> Wanted:
     after = request.headers.get("last-event-id") or found.get("cursor")
     cursors.decode(after, "cursor")
     only = asked.choice(found, "stream", tuple(Stream))
-    return Wanted(
+    page = LogRequest(
         after=after,
-        live=live_format(request, asked.flag(found, "follow"), None if only is None else Stream(only)),
+        only=None if only is None else Stream(only),
         wait_seconds=asked.optional_integer(found, "wait", 0, LONGEST_WAIT) or 0,
         exact=asked.choice(found, "encoding", ("utf-8", "base64")) == "base64",
     )
+    return Wanted(page, live_form(request, asked.flag(found, "follow")))
 
 
-def live_format(request: Request, follow: bool, only: Stream | None) -> Format | None:
+def live_form(request: Request, follow: bool) -> LiveForm | None:
     accept = request.headers.get("accept", "").lower()
     if formats.EventStream.media_type in accept:
-        return formats.EventStream(only)
+        return formats.EventStream
     if formats.Ndjson.media_type in accept:
-        return formats.Ndjson(only)
-    return formats.Raw(only) if follow else None
+        return formats.Ndjson
+    return (lambda _: formats.Raw()) if follow else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +66,25 @@ class LogRoute:
         id = asked.path_id(request)
         found = wanted(request)
         if found.live is None:
-            return await log_page.answer(ctx, id, found.after, wait_seconds=found.wait_seconds, exact=found.exact)
-        return await self._live(ctx, id, found.after, found.live)
+            return await log_page.answer(ctx, id, found.page)
+        if found.live is formats.EventStream and await _has_seen_the_end(ctx, id, found.page.after):
+            return Response(status_code=204, headers=stream.STREAM_HEADERS)
+        return await self._live(ctx, id, found.page, found.live)
 
-    async def _live(self, ctx: Context, id: int, after: str | None, live: Format) -> Response:
+    async def _live(self, ctx: Context, id: int, page: LogRequest, form: LiveForm) -> Response:
         """The first event is there before the answer starts, so that what is wrong with the request is still told."""
-        events = output.follow(ctx, id, after, field="cursor")
+        live = form(await log_page.load_decoders(ctx, id, page))
+        events = stream.filter_events(output.follow(ctx, id, page.after, field="cursor"), page.only)
         first = await anext(events)
         return LiveAnswer(stream.parts(ctx, first, events, live, self.pace), events, live.media_type)
+
+
+async def _has_seen_the_end(ctx: Context, id: int, after: str | None) -> bool:
+    """Whether an EventSource has come back after the last event: a 204 tells it that there is nothing more."""
+    if not cursors.is_end(after):
+        return False
+    row, chunks = await output.read(ctx, id, after, 1)
+    return State(row.state).final and not chunks
 
 
 def routes(pace: Pace) -> list[Route]:

@@ -12,6 +12,7 @@ from db.values import State, Stream
 from resolvers import cursor as cursors
 from resolvers import output, sign_in
 from resolvers.context import Context
+from resolvers.decoding import Decoders
 from resolvers.output import Chunk
 from runner import bus
 from sshcast.rest import shapes
@@ -22,14 +23,25 @@ READ_BYTES = 1024 * 1024
 POLL_SECONDS = 1.0
 
 
+@dataclass(frozen=True, slots=True)
+class LogRequest:
+    """What is asked for: what comes after a cursor, of one stream or both, at once or within `wait_seconds`."""
+
+    after: str | None = None
+    only: Stream | None = None
+    wait_seconds: int = 0
+    exact: bool = False
+
+
 @dataclass(slots=True)
 class Collected:
-    """The bytes of both streams up to `position`.
+    """The bytes of both streams, or of `only` one, up to `position`.
 
     `same`: how many bytes at the end are of one stream. `more`: whether more is stored already, or may come.
     """
 
     position: int
+    only: Stream | None = None
     kept: dict[Stream, bytearray] = field(default_factory=lambda: {stream: bytearray() for stream in Stream})
     last: Stream = Stream.STDOUT
     same: int = 0
@@ -40,7 +52,8 @@ class Collected:
         return sum(map(len, self.kept.values()))
 
     def add(self, chunk: Chunk) -> None:
-        self.kept[chunk.stream] += chunk.data
+        if self.only in (None, chunk.stream):
+            self.kept[chunk.stream] += chunk.data
         self.same = len(chunk.data) + (self.same if chunk.stream is self.last else 0)
         self.last = chunk.stream
         self.position = cursors.decode(chunk.cursor)
@@ -53,27 +66,42 @@ class Collected:
             del data[-count:]
             self.position -= count
 
+    def encode(self) -> dict[str, str]:
+        """The exact bytes."""
+        out, err = (base64.b64encode(self.kept[stream]).decode() for stream in Stream)
+        return {"output_base64": out, "error_base64": err}
 
-async def answer(ctx: Context, id: int, after: str | None, *, wait_seconds: int, exact: bool) -> Response:
-    """With `wait_seconds`, held back until there is more after the cursor, or the run is final."""
+
+async def answer(ctx: Context, id: int, page: LogRequest) -> Response:
+    """With `wait_seconds`, held back until there is more of what is asked for, or the run is final."""
     loop = asyncio.get_running_loop()
-    start, until = cursors.decode(after, "cursor"), loop.time() + wait_seconds
+    start, until = cursors.decode(page.after, "cursor"), loop.time() + page.wait_seconds
+    decoded = await load_decoders(ctx, id, page)
     with ctx.service.bus.watch(bus.execution_address(id)) as watch:
         while True:
             watch.clear()
-            row, found = await collected(ctx, id, start)
+            row, found = await collected(ctx, id, Collected(start, page.only))
             left = until - loop.time()
-            if left <= 0 or found.position > start or State(row.state).final:
+            if left <= 0 or found.size or State(row.state).final:
                 break
+            start = found.position
             await watch.wait(min(left, POLL_SECONDS))
-    if wait_seconds:
+    if page.wait_seconds:
         await sign_in.check_standing(ctx)
-    return json_answer(body(row, found, exact=exact), headers={"X-Accel-Buffering": "no"})
+    return json_answer(body(row, found, decoded, page), headers={"X-Accel-Buffering": "no"})
 
 
-async def collected(ctx: Context, id: int, start: int) -> tuple[TaskExecution, Collected]:
-    """All that is stored after `start`, unless it is very much: then the cursor says where to go on."""
-    found = Collected(start)
+async def load_decoders(ctx: Context, id: int, page: LogRequest) -> Decoders:
+    """They know how a character began that the cursor cuts in two."""
+    if page.after is None:
+        return Decoders({})
+    lead = await output.lead(ctx, id, page.after, field="cursor")
+    wanted = {stream: data for stream, data in lead.items() if page.only in (None, stream)}
+    return Decoders(wanted, cursors.count_rests_told(page.after) or 0)
+
+
+async def collected(ctx: Context, id: int, found: Collected) -> tuple[TaskExecution, Collected]:
+    """All that is stored from its position on, unless it is very much: then the cursor says where to go on."""
     while True:
         row, chunks = await output.read(ctx, id, cursors.encode(found.position), READ_BYTES)
         for chunk in chunks:
@@ -86,13 +114,17 @@ async def collected(ctx: Context, id: int, start: int) -> tuple[TaskExecution, C
     return row, found
 
 
-def body(row: TaskExecution, found: Collected, *, exact: bool) -> dict[str, Any]:
+def body(row: TaskExecution, found: Collected, decoded: Decoders, page: LogRequest) -> dict[str, Any]:
     """The last page's `error` also has the reason, where it is ours. `exact` adds the bytes of both as base64."""
-    out, err = (bytes(found.kept[stream]) for stream in Stream)
-    error = text(err)
-    error += "" if found.more else shapes.reason_line(row, error)
-    shown = shapes.log(row, text(out), error, cursors.encode(found.position))
-    return shown | ({"output_base64": encoded(out), "error_base64": encoded(err)} if exact else {})
+    texts = {stream: decoded.text(stream, bytes(found.kept[stream])) for stream in Stream}
+    cursor = cursors.encode(found.position, 0 if decoded.is_pending() and found.more else None)
+    if not found.more:
+        untold = found.size or cursors.count_rests_told(page.after) is not None
+        for rest in decoded.flush_rests(cursor) if untold else ():
+            texts[rest.stream] += rest.text
+        texts[Stream.STDERR] += shapes.reason_line(row, texts[Stream.STDERR])
+    shown = shapes.log(row, texts[Stream.STDOUT], texts[Stream.STDERR], cursor)
+    return shown | (found.encode() if page.exact else {})
 
 
 def unfinished(data: bytes | bytearray) -> int:
@@ -104,11 +136,3 @@ def unfinished(data: bytes | bytearray) -> int:
         if byte < 0x80:
             break
     return 0
-
-
-def text(data: bytes) -> str:
-    return data.decode("utf-8", "replace")
-
-
-def encoded(data: bytes) -> str:
-    return base64.b64encode(data).decode()

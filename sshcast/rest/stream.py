@@ -9,9 +9,10 @@ from typing import Any
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from db.values import Stream
 from resolvers import sign_in
 from resolvers.context import Context
-from resolvers.output import OutputEvent
+from resolvers.output import Chunk, OutputEvent
 from sshcast.rest.answers import HEADERS, known
 from sshcast.rest.formats import Format
 
@@ -69,6 +70,16 @@ class LiveAnswer(Response):
 async def left(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
+
+
+async def filter_events(
+    events: AsyncGenerator[OutputEvent, None], only: Stream | None
+) -> AsyncGenerator[OutputEvent, None]:
+    """The events without the other stream's chunks: what is not sent must not count as a sign of life either."""
+    async with aclosing(events):
+        async for event in events:
+            if only is None or not isinstance(event, Chunk) or event.stream is only:
+                yield event
 
 
 async def parts(

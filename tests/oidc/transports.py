@@ -37,7 +37,7 @@ async def over_socket(api: Running, headers: dict[str, str]) -> str | None:
             async for payload in socket.follow(ME):
                 return str(payload["data"]["me"]["name"])
         except ConnectionClosed:
-            assert (await socket.closed())[0] == 4403
+            assert (await socket.closed())[0] == 4401
     return None
 
 

@@ -114,6 +114,20 @@ async def test_a_watcher_that_begins_inside_a_character_sees_it_whole(api: Runni
         assert exact(events[: number + 1]) + exact(rest) == data
 
 
+async def test_the_rests_of_characters_at_the_end_are_told_once_wherever_the_watcher_goes_on(api: Running) -> None:
+    run = await api.run()
+    await run.write(b"a\xe7\x9b")
+    await run.write(b"\xf0\x9f", Stream.STDERR)
+    await run.end()
+    events = await watched(api, run.id)
+    assert (text(events), text(events, Stream.STDERR)) == ("a\ufffd", "\ufffd")
+    for number, event in enumerate(events[:-2], 1):
+        rest = await watched(api, run.id, event["cursor"])
+        assert rest == events[number:]
+    for event in events[-2:]:  # the state and the end
+        assert text(await watched(api, run.id, event["cursor"])) == ""
+
+
 async def test_bytes_that_are_no_text_are_exact_in_base64(api: Running) -> None:
     run = await api.run()
     await run.write(EVERY_BYTE)

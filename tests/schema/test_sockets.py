@@ -59,17 +59,17 @@ async def test_too_complex_a_document_is_refused_over_a_socket_too(api: Running)
 @pytest.mark.parametrize(
     "payload", [{}, {"authorization": "nonsense"}, {"Authorization": "Bearer nonsense"}, {"authorization": 5}]
 )
-async def test_a_socket_without_a_good_token_is_closed_with_4403(api: Running, payload: dict[str, Any]) -> None:
+async def test_a_socket_without_a_good_token_is_closed_with_4401(api: Running, payload: dict[str, Any]) -> None:
     async with api.socket(None) as socket:
         await socket.send(type="connection_init", payload=payload)
-        assert (await ended(socket))[0] == 4403
+        assert (await ended(socket))[0] == 4401
 
 
 async def test_an_expired_token_does_not_open_a_socket(api: Running) -> None:
     stale = api.service.tokens.access(api.users["viewer"], seconds=-60)
     async with api.socket(None) as socket:
         await socket.send(type="connection_init", payload={"authorization": f"Bearer {stale}"})
-        assert (await ended(socket))[0] == 4403
+        assert (await ended(socket))[0] == 4401
 
 
 @pytest.mark.parametrize("name", ["authorization", "Authorization", "AUTHORIZATION"])

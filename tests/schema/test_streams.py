@@ -63,6 +63,27 @@ async def test_a_subscription_may_be_asked_for_by_get(api: Running) -> None:
         assert [name async for name, _ in events(answer)] == ["next", "next", "next", "complete"]
 
 
+@pytest.mark.parametrize("query", ["{ me { name } }", OUTPUT], ids=["query", "subscription"])
+async def test_who_comes_back_after_complete_is_sent_away(api: Running, query: str) -> None:
+    """EventSource asks again after every end of an answer, unless that is a 204."""
+    variables = {"id": await finished_run(api)} if query is OUTPUT else {}
+    async with stream(api, query, SSE, **variables) as answer:
+        lines = [line async for line in answer.aiter_lines()]
+    (id,) = [line.removeprefix("id: ") for line in lines if line.startswith("id: ")]
+    for method in ("GET", "POST"):
+        given = {"params": {"query": query}} if method == "GET" else {"json": {"query": query}}
+        headers = api.as_user("viewer") | SSE | {"Last-Event-ID": id}
+        done = await api.http.request(method, "/graphql", headers=headers, **given)
+        assert (done.status_code, done.content) == (204, b"")
+
+
+async def test_other_forms_and_other_ids_are_served_as_ever(api: Running) -> None:
+    for headers in (SSE | {"Last-Event-ID": "7"}, MULTIPART | {"Last-Event-ID": "complete"}):
+        async with stream(api, "{ me { name } }", headers) as answer:
+            assert answer.status_code == 200
+            assert b"the.viewer" in await answer.aread()
+
+
 async def test_a_query_over_events_is_one_next_and_complete(api: Running) -> None:
     async with stream(api, "{ me { name } }", SSE) as answer:
         found = [event async for event in events(answer)]

@@ -150,9 +150,9 @@ async def test_a_token_that_is_not_good_is_refused_alike_everywhere(service: Run
     if sendable(token):
         for ask in HTTP:
             assert await ask(service, [("Authorization", value)]) == "401 UNAUTHENTICATED", ask.__name__
-        assert await over_socket(service, [("Authorization", value)]) == "4403"
+        assert await over_socket(service, [("Authorization", value)]) == "4401"
     # What is no text at all is no message.
-    assert await over_socket(service, [], {"Authorization": value}) == ("4400" if "\ud800" in token else "4403")
+    assert await over_socket(service, [], {"Authorization": value}) == ("4400" if "\ud800" in token else "4401")
     assert not log.holds(token)
 
 
@@ -177,7 +177,7 @@ FORMS: dict[str, Headers] = {
 async def test_a_good_token_opens_nothing_from_anywhere_else(service: Running, log: Log, name: str) -> None:
     for ask in HTTP:
         assert await ask(service, FORMS[name]) == "401 UNAUTHENTICATED", ask.__name__
-    assert await over_socket(service, FORMS[name]) == "4403"
+    assert await over_socket(service, FORMS[name]) == "4401"
     assert not log.holds(GOOD)
 
 
@@ -186,7 +186,7 @@ async def test_a_token_in_the_address_opens_nothing(service: Running, log: Log) 
     assert await over_rest(service, [], "/api/tasks" + query) == "401 UNAUTHENTICATED"
     assert await over_graphql(service, [], "/graphql" + query) == "401 UNAUTHENTICATED"
     assert await over_events(service, [], "/graphql" + query) == "401 UNAUTHENTICATED"
-    assert await over_socket(service, [], {}, "/graphql" + query) == "4403"
+    assert await over_socket(service, [], {}, "/graphql" + query) == "4401"
     assert not log.holds(GOOD)
 
 
@@ -204,7 +204,7 @@ async def test_a_token_in_the_address_opens_nothing(service: Running, log: Log) 
     ids=str,
 )
 async def test_connection_init_has_one_place_for_it(service: Running, payload: Any) -> None:
-    assert await over_socket(service, [], payload) == "4403"
+    assert await over_socket(service, [], payload) == "4401"
 
 
 async def test_a_token_as_a_protocol_opens_no_socket(service: Running) -> None:
@@ -213,7 +213,7 @@ async def test_a_token_as_a_protocol_opens_no_socket(service: Running) -> None:
     try:
         async with connect(address, additional_headers=headers, proxy=None) as connection:
             await Socket(connection).send(type="connection_init", payload={})
-            assert (await Socket(connection).closed())[0] == 4403
+            assert (await Socket(connection).closed())[0] == 4401
     except InvalidHandshake:
         pass  # the client did not ask for a protocol itself, so it takes none
 

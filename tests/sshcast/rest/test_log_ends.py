@@ -60,6 +60,26 @@ async def test_a_silent_stream_has_heartbeats(quick: Face, accept: str, heartbea
             rest = await anext(coming)
 
 
+@pytest.mark.parametrize("accept", [SSE, NDJSON])
+async def test_what_is_not_asked_for_does_not_keep_the_heartbeats_away(quick: Face, accept: str) -> None:
+    run, got = await quick.run(), b""
+
+    async def chatter() -> None:
+        while True:
+            await run.write(b"x")
+
+    async with following(quick, run, accept, stream="stderr") as answer:
+        talking = asyncio.create_task(chatter())
+        async with asyncio.timeout(10):
+            async for part in answer.aiter_raw():
+                got += part
+                if got.count(b"heartbeat") == 3:
+                    break
+        talking.cancel()
+        await asyncio.wait([talking])
+    assert b"chunk" not in got
+
+
 async def test_a_silent_raw_stream_sends_nothing_but_the_output(quick: Face) -> None:
     run = await quick.run()
     async with following(quick, run, follow="true") as answer:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from db.values import Stream
-from schema.decoding import Decoders
+from resolvers.decoding import Decoders
 
 BYTES = st.lists(st.one_of(st.binary(max_size=4), st.text(max_size=3).map(str.encode)), max_size=8).map(b"".join)
 WHOLE = "héllo 世界 🏃"
