@@ -20,7 +20,8 @@ class Refused(Exception):
 class ConnectionQueue:
     """At most `size` holders at a time. Where the server allows fewer, it learns how many, and asks for more later.
 
-    `seconds` bounds a whole wait: for a turn, and for a connection when the turn has come. TimeoutError beyond.
+    `seconds` bounds a whole wait: for a turn, and for a connection when the turn has come. TimeoutError beyond, or the
+    server's last refusal where that is why.
     """
 
     def __init__(self, size: int, seconds: float) -> None:
@@ -30,6 +31,7 @@ class ConnectionQueue:
         self._tickets = itertools.count()
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
         self._refused_at = 0.0
+        self._refusal: Refused | None = None
 
     def reserve(self) -> None:
         """One of the connections is held beside the queue from now on."""
@@ -39,8 +41,14 @@ class ConnectionQueue:
     @asynccontextmanager
     async def turn(self, connect: Callable[[], Awaitable[T]]) -> AsyncIterator[T]:
         """What `connect` gives. When it raises Refused, another holder's end is waited for, at the old place."""
-        async with asyncio.timeout(self._seconds):
-            made = await self._connect(next(self._tickets), connect)
+        try:
+            async with asyncio.timeout(self._seconds):
+                made = await self._connect(next(self._tickets), connect)
+        except TimeoutError:
+            if self._refusal is not None:
+                raise self._refusal from self._refusal.__cause__
+            raise
+        self._refusal = None
         try:
             yield made
         finally:
@@ -51,7 +59,8 @@ class ConnectionQueue:
             await self._enter(ticket)
             try:
                 return await connect()
-            except Refused:
+            except Refused as refusal:
+                self._refusal = refusal
                 alone = self._shrink()
             except BaseException:
                 self._leave()

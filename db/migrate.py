@@ -10,6 +10,9 @@ from types import ModuleType
 
 from sqlalchemy import Connection, inspect, text
 
+from db.migration_refusals import explained, refuse_unknown
+from db.server_check import check_server
+from db.sqlite_refusals import check_is_ours
 from db.store import Store
 
 VERSIONS = Path(__file__).parent / "migrations" / "versions"
@@ -20,13 +23,22 @@ async def migrate(store: Store) -> list[str]:
     """Apply what is missing, in one transaction. Returns the revisions applied, oldest first.
 
     The look before keeps others from waiting for the lock while Alembic is imported, or where all is there.
+    StoreUnusable as for `pending`, or when the role may not make tables, or others are in their place.
     """
-    return await store.run(upgrade) if await pending(store) else []
+    if not await pending(store):
+        return []
+    with explained():
+        return await store.run(upgrade)
 
 
 async def pending(store: Store) -> list[str]:
-    """Revisions that this version has and the database lacks, oldest first."""
-    return await store.read(missing)
+    """Revisions that this version has and the database lacks, oldest first.
+
+    StoreUnusable when it is newer than this version, another program's, or on a server that we cannot work with.
+    """
+    await check_server(store)
+    with explained():
+        return await store.read(missing)
 
 
 def upgrade(conn: Connection) -> list[str]:
@@ -42,6 +54,8 @@ def missing(conn: Connection) -> list[str]:
     """Oldest first."""
     if current(conn) == newest():
         return []
+    check_is_ours(conn)
+    refuse_unknown(current(conn), known())
     found: list[str] = revisions().missing(conn)
     return found
 
@@ -55,7 +69,12 @@ def current(conn: Connection) -> str | None:
 
 def newest() -> str:
     """A revision's file is named by its number first."""
-    return max(path.name for path in VERSIONS.glob("[0-9]*.py")).partition("_")[0]
+    return known()[-1]
+
+
+def known() -> list[str]:
+    """All revisions of this version, oldest first."""
+    return sorted(path.name.partition("_")[0] for path in VERSIONS.glob("[0-9]*.py"))
 
 
 def revisions() -> ModuleType:

@@ -3,12 +3,16 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import URL, Connection
+from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncTransaction, create_async_engine
 
+from db.connection_failures import describe_failure
 from db.connection_queue import ConnectionQueue, Refused
+from db.database_url import DatabaseUrl
+from db.postgres_connect import connect
 from db.session_lock import SessionLock
 from db.unavailable import (
     StoreOutcomeUnknown,
@@ -22,7 +26,6 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 CONNECTIONS = 10
-CONNECT_SECONDS = 10.0
 QUEUE_SECONDS = 30.0
 READING: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 
@@ -32,18 +35,19 @@ class PostgresStore:
 
     dialect = "postgresql"
 
-    def __init__(self, url: URL, connections: int = CONNECTIONS) -> None:
+    def __init__(self, url: DatabaseUrl, connections: int = CONNECTIONS) -> None:
         self._closed = False
+        self.url = url
         self._queue = ConnectionQueue(connections, QUEUE_SECONDS)
         self._engine = create_async_engine(
-            url,
+            "postgresql+asyncpg://",
             # Commands, output and sealed secrets are parameters: no error shows them.
             hide_parameters=True,
             pool_size=connections,
             max_overflow=0,
             pool_timeout=QUEUE_SECONDS,
             pool_pre_ping=True,
-            connect_args={"timeout": CONNECT_SECONDS},
+            connect_args={"async_creator_fn": partial(connect, url)},
         )
         self._units: set[asyncio.Task[Any]] = set()
 
@@ -67,6 +71,10 @@ class PostgresStore:
         self._queue.reserve()
         return SessionLock(self._engine, id)
 
+    async def release(self) -> None:
+        """Give up the connections that nobody uses now."""
+        await self._engine.dispose()
+
     async def close(self) -> None:
         self._closed = True
         if self._units:
@@ -80,7 +88,7 @@ class PostgresStore:
             try:
                 conn = await stack.enter_async_context(self._queue.turn(self._connect))
             except Exception as error:
-                raise StoreUnavailable() from error
+                raise StoreUnavailable(describe_failure(error, self.url)) from error
             stack.push_async_callback(hang_up, conn)
             try:
                 yield conn

@@ -2,8 +2,11 @@
 
 import sqlite3
 import time
+from pathlib import Path
 
 from sqlalchemy import URL, Engine, QueuePool, create_engine, event
+
+from db.sqlite_refusals import LOCKED, StoreUnusable, no_shared_memory
 
 BUSY_MS = 5000
 PAUSE_SECONDS = 0.01
@@ -26,26 +29,30 @@ def engine(url: URL, *, connections: int, read_only: bool = False) -> Engine:
         max_overflow=0,
         connect_args={"check_same_thread": False, "isolation_level": None, "timeout": BUSY_MS / 1000},
     )
-    event.listen(made, "connect", lambda connection, record: prepare(connection, read_only))
+    path = Path(url.database or "")
+    event.listen(made, "connect", lambda connection, record: prepare(connection, path, read_only))
     return made
 
 
-def prepare(connection: sqlite3.Connection, read_only: bool) -> None:
+def prepare(connection: sqlite3.Connection, path: Path, read_only: bool) -> None:
     for pragma in PRAGMAS:
         connection.execute(pragma)
-    enter_wal(connection)
+    enter_wal(connection, path)
     if read_only:
         connection.execute("PRAGMA query_only=ON")
 
 
-def enter_wal(connection: sqlite3.Connection) -> None:
+def enter_wal(connection: sqlite3.Connection, path: Path) -> None:
     """Two processes that open a new database at once both make the switch, and for that SQLite waits for no lock."""
     until = time.monotonic() + BUSY_MS / 1000
     while True:
         try:
-            connection.execute("PRAGMA journal_mode=WAL")
-            return
-        except sqlite3.OperationalError:
-            if time.monotonic() > until:
+            (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF not in LOCKED or time.monotonic() > until:
                 raise
-        time.sleep(PAUSE_SECONDS)
+            time.sleep(PAUSE_SECONDS)
+        else:
+            if mode != "wal":
+                raise StoreUnusable(no_shared_memory(path))
+            return

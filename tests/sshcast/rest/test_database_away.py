@@ -36,7 +36,7 @@ async def test_every_route_answers_503_while_it_is_away_and_works_again_after(
 ) -> None:
     running, face = cluster
     id = (await face.create())["id"]
-    signed, port = face.as_user("operator"), int(face.service.store._engine.url.port)  # type: ignore[attr-defined]
+    signed, port = face.as_user("operator"), face.service.store.url.ports[0]  # type: ignore[attr-defined]
     wanted = {"name": "a", "command": "df", "server_id": face.server.id, "cron_expr": "@once"}
     requests = [
         ("GET", "/api/tasks", None),

@@ -1,0 +1,66 @@
+"""Whether the PostgreSQL that answers is one that sshcast can work with: looked at before a command begins."""
+
+from functools import partial
+
+from sqlalchemy import Connection, text
+
+from db.pooler_probe import shares_sessions
+from db.postgres_connect import connect
+from db.postgres_store import PostgresStore
+from db.server_problems import ALONE, POOLED, ServerFacts, find_problem
+from db.sqlite_refusals import StoreUnusable
+from db.store import Store
+from db.unavailable import sqlstate
+
+# What statements get that end up in another session than they were prepared in, or in none: a connection that ends, a
+# name that is not there, or is there already.
+MIXED_UP = ("08", "26", "42P05")
+FACTS = text(
+    "SELECT pg_backend_pid() AS pid, current_setting('server_version_num')::int / 10000 AS version,"
+    " current_setting('server_version') AS version_name, current_setting('server_encoding') AS encoding,"
+    " pg_is_in_recovery() AS standby, current_setting('default_transaction_read_only') = 'on' AS read_only,"
+    " current_schema() AS schema, current_setting('search_path') AS search_path,"
+    " current_user AS role, current_database() AS database"
+)
+
+
+async def check_server(store: Store) -> None:
+    """StoreUnusable says what is wrong with it. SQLite needs no look."""
+    if not isinstance(store, PostgresStore):
+        return
+    try:
+        facts = await store.read(read_facts)
+    except Exception as error:
+        if sqlstate(error.__cause__ or error).startswith(MIXED_UP) and await _fails_by_a_pooler(store):
+            raise StoreUnusable(POOLED) from error
+        raise
+    if facts.pooler:
+        await _refuse_shared_sessions(store)
+    problem = find_problem(facts)
+    if problem is not None:
+        raise StoreUnusable(problem)
+
+
+def read_facts(conn: Connection) -> ServerFacts:
+    row = conn.execute(FACTS).one()._asdict()
+    # A pooler makes up the process id that it tells a client when that connects.
+    told = conn.connection.driver_connection.get_server_pid()  # type: ignore[union-attr]
+    return ServerFacts(pooler=row.pop("pid") != told, **row)
+
+
+async def _fails_by_a_pooler(store: PostgresStore) -> bool:
+    """Statements that got mixed up fail in many ways. What does not even connect is not for us to explain."""
+    try:
+        return await shares_sessions(partial(connect, store.url))
+    except Exception:
+        return False
+
+
+async def _refuse_shared_sessions(store: PostgresStore) -> None:
+    await store.release()  # the pooler may have no more than our own
+    try:
+        shared = await shares_sessions(partial(connect, store.url))
+    except TimeoutError as error:
+        raise StoreUnusable(ALONE) from error
+    if shared:
+        raise StoreUnusable(POOLED)

@@ -1,0 +1,131 @@
+"""What hinders SQLite from its file, in a sentence that names the path and what to do.
+
+SQLite's own words ("unable to open database file", "disk I/O error") leave it open which of a dozen things it was: so
+the file and its folder are looked at.
+"""
+
+import os
+import pwd
+import sqlite3
+from pathlib import Path
+
+from sqlalchemy import Connection, inspect
+from sqlalchemy.exc import DBAPIError
+
+BROKEN = frozenset({sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT})
+LOCKED = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+BESIDE = ("", "-wal", "-shm")
+OUR_TABLE = "task_executions"
+MOST_NAMED = 3
+
+
+class StoreUnusable(Exception):
+    """The database is damaged, another program's or not one to work with; the message says what to do."""
+
+
+def explain(error: BaseException, path: Path) -> str | None:
+    """A sentence for an error of SQLite's on the file at `path`. None for one that has nothing to do with the file."""
+    code = _code(error)
+    if code == sqlite3.SQLITE_NOTADB:
+        return (
+            f"{path} is not a database of sshcast: it is another kind of file, cut off or encrypted. Restore it from "
+            "the backup, move it away to begin anew, or choose another --data"
+        )
+    if code == sqlite3.SQLITE_CORRUPT:
+        return (
+            f"{path} is damaged: stop every sshcast that uses it and restore it from the backup, or save what can be "
+            f"read with `sqlite3 {path} .recover`"
+        )
+    if code in LOCKED:
+        return f"another program keeps {path} locked: end what has it open, such as a backup or the sqlite3 shell"
+    if code == sqlite3.SQLITE_FULL:
+        return _full(path)
+    if code == sqlite3.SQLITE_PROTOCOL:
+        return no_shared_memory(path)
+    if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_PERM):
+        return obstacle(path) or f"the disk that {path} is on fails: look at the system's log (dmesg, journalctl -k)"
+    return None
+
+
+def is_broken(error: BaseException) -> bool:
+    """Whether waiting changes nothing: the file itself is wrong."""
+    return _code(error) in BROKEN
+
+
+def check_is_ours(conn: Connection) -> None:
+    """StoreUnusable for a file with another program's tables: ours are not put beside them."""
+    if conn.dialect.name != "sqlite":
+        return
+    tables = {*inspect(conn).get_table_names()} - {"alembic_version"}
+    if tables and OUR_TABLE not in tables:
+        some = ", ".join(sorted(tables)[:MOST_NAMED])
+        raise StoreUnusable(
+            f"{conn.engine.url.database} is the database of another program (it has {some}), so nothing was changed "
+            "in it: move it away, or choose another --data"
+        )
+
+
+def no_shared_memory(path: Path) -> str:
+    return (
+        f"the file system that {path} is on cannot be used for SQLite, as is so of most network file systems: choose "
+        "another --data on a local disk, or use PostgreSQL (SSHCAST_DATABASE_URL)"
+    )
+
+
+def obstacle(path: Path) -> str | None:
+    """What is in the way of opening and writing the file, as far as one can see."""
+    folder = path.parent
+    if not os.path.isdir(folder):
+        return f"{folder} is not there or may not be looked into: make that folder, or choose another --data"
+    for file in (Path(f"{path}{end}") for end in BESIDE):
+        if os.path.isdir(file):
+            return f"{file} is a folder, where sshcast keeps its database: move it away, or choose another --data"
+        if os.path.islink(file) and not os.path.exists(file):
+            return f"{file} is a link to {os.readlink(file)}, which is not there: bring that back, or remove the link"
+        if os.path.exists(file) and (told := not_writable(file)):
+            return told
+    return not_writable(folder) or (_full(path) if is_full(folder) else None)
+
+
+def not_writable(path: Path) -> str | None:
+    """Why this user may not write a file, or in a folder."""
+    if os.statvfs(path).f_flag & os.ST_RDONLY:
+        return f"the file system that {path} is on is read-only: mount it for writing, or choose another --data"
+    if os.access(path, os.R_OK | os.W_OK | (os.X_OK if path.is_dir() else 0)):
+        return None
+    found = path.stat()
+    return (
+        f"{_user(os.geteuid())} may not write {path}, which belongs to {_user(found.st_uid)} (mode "
+        f"{found.st_mode & 0o7777:04o}): run sshcast as that user, or give it to this one with chown"
+    )
+
+
+def lack_of_room(path: Path, least: int) -> str | None:
+    """Why the open file at `path` cannot grow by `least` bytes."""
+    if not path.exists():
+        return f"{path} is gone, and what is written now with it: restore it and start again"
+    return _full(path) if is_full(path.parent, least) else None
+
+
+def is_full(folder: Path, least: int = 1) -> bool:
+    """Whether fewer than `least` bytes, or no further file, fit in there."""
+    found = os.statvfs(folder)
+    blocks, files = (found.f_bfree, found.f_ffree) if os.geteuid() == 0 else (found.f_bavail, found.f_favail)
+    return blocks * found.f_frsize < least or (files == 0 and found.f_files > 0)
+
+
+def _full(path: Path) -> str:
+    return f"the disk that {path} is on is full: make room there"
+
+
+def _code(error: BaseException) -> int | None:
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    code: int | None = getattr(cause, "sqlite_errorcode", None)
+    return None if code is None else code & 0xFF
+
+
+def _user(number: int) -> str:
+    try:
+        return f"the user {pwd.getpwuid(number).pw_name}"
+    except KeyError:
+        return f"the user {number}"
