@@ -36,6 +36,12 @@ class WeakKey(ValueError):
         super().__init__(self.__doc__)
 
 
+def check_key(key: bytes) -> None:
+    """WeakKey for one that is too short, or too much of one byte."""
+    if len(key) < KEY_BYTES or len(set(key)) < LEAST_DISTINCT:
+        raise WeakKey()
+
+
 @dataclass(frozen=True, slots=True)
 class Claims:
     """What a valid token says. The database decides whether it still holds. Session 0: none (`sshcast token`)."""
@@ -65,8 +71,7 @@ class TokenIssuer:
         refresh_seconds: int = 604_800,
         session_seconds: int = 2_592_000,
     ) -> None:
-        if len(key) < KEY_BYTES or len(set(key)) < LEAST_DISTINCT:
-            raise WeakKey()
+        check_key(key)
         self._key = OctKey.import_key(key)
         self._clock = clock
         self.access_seconds = access_seconds

@@ -1,17 +1,20 @@
 """The settings: one frozen object, read once, from the environment (SSHCAST_*) and the command line."""
 
 import os
-from ipaddress import ip_network
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_origin
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
-from sqlalchemy import URL, make_url
+from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from db.database_url import DatabaseUrl, read_database_url
 from db.values import Role
-from runner.cron_clock import zones
-from sshcast.oidc import addresses, role_map
+from sshcast import environment, setting_errors, setting_forms
+from sshcast.oidc import role_map
+
+MOST_SECONDS = 3_153_600_000  # a hundred years: moments that far away can still be written
+MOST_TIMEOUT = 2**31 - 1
+MOST_OUTPUT = 2**50
 
 
 class SettingsInvalid(Exception):
@@ -21,11 +24,16 @@ class SettingsInvalid(Exception):
 def default_data() -> Path:
     """$XDG_DATA_HOME/sshcast, or ~/.local/share/sshcast."""
     base = os.environ.get("XDG_DATA_HOME")
-    return (Path(base) if base else Path.home() / ".local" / "share") / "sshcast"
+    try:
+        return (Path(base) if base else Path.home() / ".local" / "share") / "sshcast"
+    except RuntimeError:  # a user id that nobody has, as containers are often given one
+        raise SettingsInvalid(
+            "SSHCAST_DATA: is not set, and this user has no home folder: set it to a folder that this user can write to"
+        ) from None
 
 
 class Settings(BaseSettings):
-    """Each field is SSHCAST_ and its name in capitals. Lists are JSON."""
+    """Each field is SSHCAST_ and its name in capitals; `environment.py` says how their values are read."""
 
     model_config = SettingsConfigDict(env_prefix="SSHCAST_", frozen=True, extra="forbid")
 
@@ -49,15 +57,24 @@ class Settings(BaseSettings):
     secret_key_before: SecretStr | None = Field(
         None, description="The master key before, while `sshcast secrets rotate` has not gone over all."
     )
-    access_seconds: int = Field(3600, ge=60, description="Life of an access token.")
-    refresh_seconds: int = Field(604_800, ge=60, description="Life of a refresh token.")
+    access_seconds: int = Field(3600, ge=60, le=MOST_SECONDS, description="Life of an access token.")
+    refresh_seconds: int = Field(604_800, ge=60, le=MOST_SECONDS, description="Life of a refresh token.")
     session_seconds: int = Field(
-        2_592_000, ge=60, description="Longest life of a session, however often it is refreshed: then, sign in anew."
+        2_592_000,
+        ge=60,
+        le=MOST_SECONDS,
+        description="Longest life of a session, however often it is refreshed: then, sign in anew.",
     )
-    default_timeout: int = Field(300, ge=1, description="Time limit of a run, in seconds, where none is given.")
-    max_timeout: int = Field(86_400, ge=1, description="The longest time limit that may be asked for.")
-    default_output_limit: int = Field(10_485_760, ge=1, description="Output cap of a run, in bytes, if none is given.")
-    max_output_limit: int = Field(1_073_741_824, ge=1, description="The largest output cap that may be asked for.")
+    default_timeout: int = Field(
+        300, ge=1, le=MOST_TIMEOUT, description="Time limit of a run, in seconds, where none is given."
+    )
+    max_timeout: int = Field(86_400, ge=1, le=MOST_TIMEOUT, description="The longest time limit that may be asked for.")
+    default_output_limit: int = Field(
+        10_485_760, ge=1, le=MOST_OUTPUT, description="Output cap of a run, in bytes, if none is given."
+    )
+    max_output_limit: int = Field(
+        1_073_741_824, ge=1, le=MOST_OUTPUT, description="The largest output cap that may be asked for."
+    )
     allowed_networks: list[str] = Field([], description="Networks in which servers may be whatever is denied.")
     denied_networks: list[str] = Field([], description="Networks in which no server may be, besides cloud metadata.")
     allowed_ports: list[int] = Field([], description="Ports that servers may have; none named: any.")
@@ -115,29 +132,77 @@ class Settings(BaseSettings):
     introspection: bool = Field(True, description="Let those who have signed in read the schema.")
     playground: bool = Field(True, description="Serve the playground page at /graphql.")
 
+    strict: bool = Field(False, description="Refuse to start when there are SSHCAST_* variables that are no settings.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What is given by name, then our own reading of the environment."""
+        return init_settings, InitSettingsSource(settings_cls, environment.values(os.environ, cls.lists()))
+
+    @classmethod
+    def lists(cls) -> dict[str, bool]:
+        """Each setting, and whether it is a list."""
+        return {name: get_origin(field.annotation) is list for name, field in cls.model_fields.items()}
+
+    @field_validator("data")
+    @classmethod
+    def is_a_folder(cls, value: Path) -> Path:
+        return setting_forms.folder(value)
+
+    @field_validator("host")
+    @classmethod
+    def is_a_host(cls, value: str) -> str:
+        return setting_forms.host(value)
+
+    @field_validator("database_url")
+    @classmethod
+    def is_a_database(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            read_database_url(value.get_secret_value())
+        return value
+
     @field_validator("timezone")
     @classmethod
     def is_a_zone(cls, value: str) -> str:
-        if value != "UTC" and value not in zones():
-            raise ValueError("must be an IANA time zone such as Asia/Shanghai")
-        return value
+        return setting_forms.zone(value)
 
     @field_validator("allowed_networks", "denied_networks")
     @classmethod
     def are_networks(cls, value: list[str]) -> list[str]:
-        for each in value:
-            ip_network(each, strict=False)
+        return setting_forms.networks(value)
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def are_proxies(cls, value: list[str]) -> list[str]:
+        return setting_forms.proxies(value)
+
+    @field_validator("allowed_ports")
+    @classmethod
+    def are_ports(cls, value: list[int]) -> list[int]:
+        return setting_forms.ports(value)
+
+    @field_validator("signing_key")
+    @classmethod
+    def is_random(cls, value: SecretStr | None) -> SecretStr | None:
+        setting_forms.check_signing_key(value)
         return value
 
     @field_validator("public_url")
     @classmethod
     def is_a_site(cls, value: str | None) -> str | None:
-        return None if value is None else addresses.site(value)
+        return None if value is None else setting_forms.site(value)
 
     @field_validator("oidc_issuer")
     @classmethod
     def is_an_issuer(cls, value: str | None) -> str | None:
-        return None if value is None else addresses.checked(value)
+        return None if value is None else setting_forms.address(value)
 
     @field_validator("oidc_role_map")
     @classmethod
@@ -154,49 +219,61 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def an_issuer_has_what_it_needs(self) -> "Settings":
-        if self.oidc_issuer and not (self.oidc_client_id and self.public_url):
-            raise ValueError("OIDC_ISSUER needs OIDC_CLIENT_ID and PUBLIC_URL")
+        needed = {"SSHCAST_OIDC_CLIENT_ID": self.oidc_client_id, "SSHCAST_PUBLIC_URL": self.public_url}
+        absent = [name for name, value in needed.items() if not value]
+        if self.oidc_issuer and absent:
+            raise ValueError(f"SSHCAST_OIDC_ISSUER: needs {' and '.join(absent)} too: set that as well")
         if self.oidc_token_type == "JWT" and self.oidc_audience and self.oidc_audience == self.oidc_client_id:  # noqa: S105
-            raise ValueError("OIDC_AUDIENCE must not be OIDC_CLIENT_ID, or ID tokens would pass for access tokens")
+            raise ValueError(
+                "SSHCAST_OIDC_AUDIENCE: must not be what SSHCAST_OIDC_CLIENT_ID is, or ID tokens would pass for access "
+                "tokens: have the provider make its access tokens for an audience of their own"
+            )
         return self
 
     @model_validator(mode="after")
     def a_key_before_has_one_after_it(self) -> "Settings":
         if self.secret_key_before and self.secret_key is None:
             raise ValueError(
-                "SECRET_KEY_BEFORE is for use with SECRET_KEY, which is not set: give both, or have both keys in the "
-                "data folder's secret.key, a line each, the current one first"
+                "SSHCAST_SECRET_KEY_BEFORE: is for use with SSHCAST_SECRET_KEY, which is not set: give both, or have "
+                "both keys in the data folder's secret.key, a line each, the current one first"
             )
         return self
 
     @model_validator(mode="after")
     def defaults_are_within_the_limits(self) -> "Settings":
-        if self.default_timeout > self.max_timeout or self.default_output_limit > self.max_output_limit:
-            raise ValueError("a default (DEFAULT_TIMEOUT, DEFAULT_OUTPUT_LIMIT) is above its maximum")
+        for default, most in (("default_timeout", "max_timeout"), ("default_output_limit", "max_output_limit")):
+            if getattr(self, default) > getattr(self, most):
+                raise ValueError(
+                    f"{environment.variable_of(default)}: is {getattr(self, default)}, and must be at most "
+                    f"{environment.variable_of(most)}, which is {getattr(self, most)}"
+                )
         return self
 
     @property
-    def url(self) -> URL:
-        """The database's URL; shown without its password."""
+    def url(self) -> DatabaseUrl:
+        """Where the database is; shown without its password."""
         if self.database_url is not None:
-            return make_url(self.database_url.get_secret_value())
-        return URL.create("sqlite", database=str(self.data.absolute() / "sshcast.db"))
+            return read_database_url(self.database_url.get_secret_value())
+        return DatabaseUrl(dialect="sqlite", database=str(self.data.absolute() / "sshcast.db"))
 
     @property
     def sqlite(self) -> bool:
-        return self.url.get_backend_name() == "sqlite"
+        return self.url.dialect == "sqlite"
 
 
 def load(**given: Any) -> Settings:
     """From the environment, and `given` over it. SettingsInvalid names what is wrong without its value."""
+    strangers = unknown()
     try:
-        return Settings(**given)
+        made = Settings(**given)
     except ValidationError as error:
-        found = error.errors(include_input=False, include_url=False, include_context=False)
-        raise SettingsInvalid("; ".join(f"{variable(each['loc'])}: {each['msg']}" for each in found)) from None
-    except SettingsError as error:
-        raise SettingsInvalid(f'{error}: lists are JSON, such as ["a", "b"]') from None
+        found = setting_errors.explain(error, Settings.model_fields, given)
+        raise SettingsInvalid("; ".join(filter(None, [found, strangers]))) from None
+    if made.strict and strangers:
+        raise SettingsInvalid(f"{strangers}; correct or unset that, or unset SSHCAST_STRICT to be only warned")
+    return made
 
 
-def variable(place: tuple[int | str, ...]) -> str:
-    return "_".join(["SSHCAST", *map(str, place)]).upper()
+def unknown() -> str | None:
+    """A sentence for the SSHCAST_* variables that are no settings."""
+    return environment.unknown(os.environ, Settings.model_fields)

@@ -1,15 +1,15 @@
 """What a command that failed tells who ran it."""
 
-from rich.console import Console
-
+from db.sqlite_refusals import StoreUnusable
 from db.unavailable import StoreUnavailable
 from resolvers.errors import ServiceError
 from resolvers.tokens import WeakKey
 from runner.vault import VaultError
 from sshcast.app import DatabaseOlder
 from sshcast.commands.errors import CommandFailed
-from sshcast.data_folder import FolderBusy, FolderUnsafe
+from sshcast.data_folder import FolderBusy, FolderUnsafe, FolderUnusable
 from sshcast.master_key_check import MasterKeyRefused
+from sshcast.notes import Notes
 from sshcast.settings import SettingsInvalid
 
 EXPECTED = (
@@ -18,7 +18,9 @@ EXPECTED = (
     DatabaseOlder,
     FolderBusy,
     FolderUnsafe,
+    FolderUnusable,
     MasterKeyRefused,
+    StoreUnusable,
     VaultError,
     WeakKey,
 )
@@ -30,8 +32,16 @@ def told(error: Exception) -> int:
     if isinstance(error, ServiceError):
         status, text = 2, f"{'.'.join(error.field)}: {error.en}" if error.field else error.en
     elif isinstance(error, StoreUnavailable):
-        text = f"{error}: {error.__cause__}" if error.__cause__ else str(error)
+        text = away(error)
+    elif isinstance(error, OSError) and error.filename and error.strerror:
+        text = f"{error.filename} cannot be used: {error.strerror}"
     elif not isinstance(error, EXPECTED):
         raise error
-    Console(stderr=True).print(f"sshcast: {text}", style="red", highlight=False, markup=False, soft_wrap=True)
+    Notes().say(f"sshcast: {text}", "red")
     return status
+
+
+def away(error: StoreUnavailable) -> str:
+    """Where it says no more than that the database is away, the driver's first line says why."""
+    why = str(error.__cause__ or "").strip().splitlines()
+    return f"{error}: {why[0]}" if why and str(error) == str(StoreUnavailable()) else str(error)

@@ -5,7 +5,8 @@ import logging
 import sys
 from typing import Any
 
-from sshcast.settings import Settings, load
+from sshcast.notes import Notes
+from sshcast.settings import Settings, load, unknown
 
 __all__ = ["Settings", "settings"]
 
@@ -15,4 +16,12 @@ def settings(**given: Any) -> Settings:
     # The command's own module is imported by now: without structlog it logs nothing, and starts a seventh sooner.
     if "structlog" in sys.modules:
         importlib.import_module("sshcast.logs").configure(level=logging.WARNING)
-    return load(**{name: value for name, value in given.items() if value is not None})
+    made = load(**{name: value for name, value in given.items() if value is not None})
+    warn_of_unknown()
+    return made
+
+
+def warn_of_unknown() -> None:
+    """A line on stderr when there are SSHCAST_* variables that are no settings."""
+    if strangers := unknown():
+        Notes().say(f"sshcast: {strangers}", "yellow")

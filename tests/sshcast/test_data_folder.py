@@ -1,5 +1,7 @@
 """The data folder: for its owner only, keys made once, one process at a time."""
 
+import os
+import resource
 import stat
 import subprocess
 import sys
@@ -8,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sshcast import data_folder
-from sshcast.data_folder import FolderBusy, FolderUnsafe
+from sshcast.data_folder import FolderBusy, FolderUnsafe, FolderUnusable
 
 
 def mode(path: Path) -> int:
@@ -29,6 +31,30 @@ def test_a_key_is_made_once_for_its_owner_only(tmp_path: Path) -> None:
     assert data_folder.key(tmp_path, "signing.key") == first
     assert mode(tmp_path / "signing.key") == 0o600
     assert [path.name for path in tmp_path.iterdir()] == ["signing.key"]
+
+
+def test_what_a_killed_process_of_the_same_number_left_behind_is_in_nobodys_way(tmp_path: Path) -> None:
+    """In a container each start has the same process number."""
+    (tmp_path / f".signing.key.{os.getpid()}").write_bytes(b"half a")
+    assert len(data_folder.key(tmp_path, "signing.key")) == 32
+
+
+def test_a_key_that_cannot_be_written_leaves_no_file(tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (16, before[1]))
+    try:
+        with pytest.raises(FolderUnusable, match=r"signing\.key.* cannot be used \(File too large\)"):
+            data_folder.key(tmp_path, "signing.key")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_closed_already_is_not_touched(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    before = tmp_path.stat().st_ctime_ns
+    data_folder.prepare(tmp_path)
+    assert tmp_path.stat().st_ctime_ns == before
 
 
 def test_of_many_starters_one_makes_the_key_and_all_take_it(tmp_path: Path) -> None:

@@ -165,7 +165,7 @@ async def face_of(
 def app_of(service: Service, pace: Pace | None, more: tuple[Route, ...]) -> Starlette:
     """The REST part of the service's app, with a pace for its streams, and with more routes."""
     made = Starlette(
-        routes=[*more, *face.routes(pace or Pace()), *health.ROUTES],
+        routes=[*more, *face.routes(pace or Pace()), *health.routes(service)],
         middleware=[Middleware(HostGuard, hosts=[], origins=[])],
         exception_handlers=face.HANDLERS,
     )

@@ -1,0 +1,91 @@
+"""The SSHCAST_* variables: read as people and orchestrators write them, and those that are no settings told apart."""
+
+import json
+import re
+from collections.abc import Collection, Iterator, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+PREFIX = "SSHCAST_"
+# Ours, and no settings: whom a command acts as, how much the tests try, and what a command finds that sshcast runs.
+OTHERS = frozenset({"SSHCAST_AS", "SSHCAST_SUITE", "SSHCAST_SPOOL"})
+# Their empty values are refused by what reads them: something of our own making in their place would go unnoticed.
+NEVER_UNSET = frozenset({"database_url", "signing_key", "secret_key"})
+# Has its own words for blanks and quotes.
+AS_IT_STANDS = frozenset({"database_url"})
+# What Kubernetes gives every container for a Service called `sshcast`, or `sshcast-` and more.
+SERVICE_LINK = re.compile(
+    r"SSHCAST(_[A-Z0-9_]+)?_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)"
+)
+PORT_LINK = re.compile(r"SSHCAST_([A-Z0-9_]+_)?PORT")
+LINKED = ("tcp://", "udp://", "sctp://")
+MOST_TOLD = 10
+LIKENESS = 0.6
+
+
+def values(environ: Mapping[str, str], lists: Mapping[str, bool]) -> dict[str, Any]:
+    """What is given for each setting in `lists`, which says whether it is a list. An empty value is as if unset.
+
+    Capitals or not is the same; where both are there, capitals win.
+    """
+    given = {name.upper(): text for name, text in sorted(_ours(environ), key=lambda pair: pair[0].isupper())}
+    found = {
+        name: _read(name, given[variable], lists[name]) for name in lists if (variable := variable_of(name)) in given
+    }
+    return {name: value for name, value in found.items() if value != "" or name in NEVER_UNSET}
+
+
+def unknown(environ: Mapping[str, str], names: Collection[str]) -> str | None:
+    """A sentence for all SSHCAST_* variables that are none of the settings `names`, with the nearest that are."""
+    known = {variable_of(name) for name in names} | OTHERS
+    strangers = sorted(name for name, _ in _ours(environ) if name.upper() not in known)
+    told = [f"{name} is not a setting{_nearest(name.upper(), known)}" for name in strangers[:MOST_TOLD]]
+    if len(strangers) > MOST_TOLD:
+        told.append(f"nor are {len(strangers) - MOST_TOLD} others")
+    return "; ".join(told) or None
+
+
+def variable_of(name: str) -> str:
+    return f"{PREFIX}{name.upper()}"
+
+
+def _ours(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """All but what Kubernetes has put there."""
+    return (pair for pair in environ.items() if pair[0].upper().startswith(PREFIX) and not _is_link(*pair))
+
+
+def _is_link(name: str, text: str) -> bool:
+    if SERVICE_LINK.fullmatch(name):
+        return True
+    return PORT_LINK.fullmatch(name) is not None and text.startswith(LINKED)
+
+
+def _read(name: str, text: str, is_list: bool) -> Any:
+    if name in AS_IT_STANDS:
+        return text
+    text = _unquoted(text)
+    return _items(text) if is_list and text else text
+
+
+def _unquoted(text: str) -> str:
+    """`docker --env-file` and systemd's tools leave in the quotes that a shell would take away."""
+    text = text.strip()
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'" and text[0] not in text[1:-1]:
+        return text[1:-1].strip()
+    return text
+
+
+def _items(text: str) -> Any:
+    """JSON, or items with commas between. The text itself when it can be neither."""
+    if not text.startswith(("[", "{")):
+        return [item for each in text.split(",") if (item := _unquoted(each))]
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _nearest(name: str, known: Collection[str]) -> str:
+    ends = {each.removeprefix(PREFIX): each for each in known}
+    near = get_close_matches(name.removeprefix(PREFIX), ends, n=1, cutoff=LIKENESS)
+    return f": did you mean {ends[near[0]]}?" if near else ""
