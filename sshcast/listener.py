@@ -91,7 +91,7 @@ class BoundedProtocol(H11Protocol):
         super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:
-        """uvicorn's answer to what is not HTTP, in the documented shape."""
+        """uvicorn's answer to what is not HTTP, in the shape of every other answer."""
         message = f"This is not a valid HTTP request, or its headers are over {self.bounds.header_bytes} bytes."
         body = orjson.dumps({"code": 400, "message": message, "error": "INVALID"})
         fixed = {"Content-Type": "application/json", "Content-Length": str(len(body)), "Connection": "close"}

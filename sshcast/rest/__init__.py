@@ -1,1 +1,1 @@
-"""The documented REST routes, mapped onto the same resolvers as the GraphQL face."""
+"""The REST routes, mapped onto the same resolvers as the GraphQL face."""

@@ -55,7 +55,7 @@ def json_answer(body: Any, status: int = 200, headers: dict[str, str] | None = N
 
 
 def done(request: Request, en: str, zh: str, data: Any, **beside: Any) -> Response:
-    """200 with the documented envelope; `beside` stands next to `data`."""
+    """200 with the envelope; `beside` stands next to `data`."""
     message = zh if language_of(request) == "zh" else en
     return json_answer({"code": 200, "message": message, "data": data, **beside})
 
@@ -124,7 +124,7 @@ def known(error: Exception, path: str) -> ServiceError:
 
 
 def guarded(handler: Handler) -> Handler:
-    """The handler, with every error turned into its documented answer."""
+    """The handler, with every error turned into its answer."""
 
     async def answer(request: Request) -> Response:
         try:

@@ -20,7 +20,7 @@ class MethodNotAllowed(ServiceError):
 
 
 async def not_served(request: Request, error: Exception) -> Response:
-    """Starlette's own 404 and 405, in the documented shape."""
+    """Starlette's own 404 and 405, in the shape of every other answer."""
     if isinstance(error, HTTPException) and error.status_code == 405:
         answer = refused(request, MethodNotAllowed())
         answer.headers.update(error.headers or {})
