@@ -28,6 +28,7 @@ from runner.bus import user_address
 
 NOT_IN_A_NAME = re.compile(r"[^\w.@-]+")
 LONGEST_NAME = 64
+BY_GROUPS = ("no_role", "unknown")
 # What is left of the rights of somebody whose groups give none.
 LEAST = min(Role, key=lambda role: role.rank)
 # Two API processes may meet the same newcomer at once: the database lets one of them in, the other one looks again.
@@ -72,6 +73,7 @@ async def admit(service: Service, provider: Provider, told: Told, act: Act) -> K
     outcome = await recorded(service, visit)
     if outcome.ended:
         service.bus.hint(user_address(outcome.ended))
+    _log_groups(visit, outcome)
     if outcome.known is None:
         raise outcome.refused or Conflict()
     return outcome.known
@@ -84,16 +86,38 @@ async def viewer_of(service: Service, provider: Provider, token: str, address: s
     """
     told = await provider_tokens.of_access(provider, token, service.clock())
     known = await service.store.read(known_by, provider.issuer, told.subject)
+    act = Act(service.clock(), address=address)
     if known is None and told.groups is None:
-        raise refusal("unknown")
+        raise await _refuse_unknown(service, Visit(provider.issuer, told, None, bool(provider.roles), act))
     if known is None or decides_anew(provider, told, known):
         if provider.role(told.groups or ()) is None:
             service.rates.refusal((provider.issuer, told.subject))
-        known = await admit(service, provider, told, Act(service.clock(), address=address))
+        known = await admit(service, provider, told, act)
     user = known.user
     if user.disabled:
         raise refusal("disabled")
     return Viewer(user.id, user.name, Role(user.role), told.until, user.token_version, vouched=True)
+
+
+async def _refuse_unknown(service: Service, visit: Visit) -> SignInRefused:
+    service.rates.refusal((visit.issuer, visit.told.subject))
+    error = await service.store.run(recorded_refusal, visit, "unknown", None)
+    _log_groups(visit, Outcome(refused=error))
+    return error
+
+
+def _log_groups(visit: Visit, outcome: Outcome) -> None:
+    finding, refused = visit.told.groups_finding, outcome.refused
+    if finding is not None and refused is not None and refused.reason in BY_GROUPS:
+        finding.log(visit.issuer, visit.told.subject, role=None)
+    elif finding is not None and outcome.known is not None and visit.decides:
+        finding.log(visit.issuer, visit.told.subject, role=outcome.known.user.role)
+
+
+def _groups_of(visit: Visit) -> dict[str, Any]:
+    """For the audit: what was wrong with the groups, where they decide and do not give the role."""
+    finding = visit.told.groups_finding
+    return {} if finding is None or (visit.role is not None and not visit.decides) else {"groups": finding.record()}
 
 
 def decides_anew(provider: Provider, told: Told, known: Known) -> bool:
@@ -141,7 +165,7 @@ def settled(conn: Connection, known: Known, visit: Visit) -> tuple[User, bool]:
     after = users.by_id(conn, user.id) or user
     if user.role != role:
         old, new = audit_records.difference(user, after, audit_records.USER)
-        new |= told_of(known.identity)
+        new |= told_of(known.identity) | _groups_of(visit)
         audit.record(conn, visit.act, Deed(AuditKind.USER_UPDATED, ObjectKind.USER, user.id, old, new))
     return after, True
 
@@ -160,7 +184,7 @@ def newcomer(conn: Connection, visit: Visit, *, crowded: bool) -> Outcome:
     identity = table.insert(
         conn, issuer=visit.issuer, subject=told.subject, user_id=user.id, told_at=told.at, at=act.at
     )
-    after = audit_records.user(user) | told_of(identity)
+    after = audit_records.user(user) | told_of(identity) | _groups_of(visit)
     audit.record(conn, act, Deed(AuditKind.USER_ADDED, ObjectKind.USER, user.id, after=after))
     return Outcome(Known(identity, user))
 
@@ -177,7 +201,8 @@ def names(issuer: str, told: Told, *, numbered: bool) -> Iterator[str]:
 
 def recorded_refusal(conn: Connection, visit: Visit, reason: str, user: User | None) -> SignInRefused:
     act = visit.act if user is None else Act(visit.act.at, user.id, user.name, visit.act.address)
-    after = {"by": "oidc", "issuer": visit.issuer, "subject": visit.told.subject, "reason": reason}
+    after: dict[str, Any] = {"by": "oidc", "issuer": visit.issuer, "subject": visit.told.subject, "reason": reason}
+    after |= _groups_of(visit) if reason in BY_GROUPS else {}
     id = None if user is None else user.id
     audit.record(conn, act, Deed(AuditKind.SIGN_IN_FAILED, ObjectKind.USER, id, after=after))
     return refusal(reason)

@@ -17,8 +17,10 @@ from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
 
+from resolvers import provider_groups
 from resolvers.errors import Unauthenticated
 from resolvers.provider import Flow, Provider, Redeemed
+from resolvers.provider_groups import GroupsFinding
 
 # The key type that each algorithm takes, and no other.
 ALGORITHMS: Mapping[str, type[Key]] = {
@@ -45,13 +47,17 @@ UNREADABLE = (JoseError, ValueError, TypeError, KeyError, AttributeError, Overfl
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What the provider says of somebody. `groups` is None where it says nothing of groups."""
+    """What the provider says of somebody. `groups` is None where it says nothing of groups.
+
+    `groups_finding`: why these give no role of the map.
+    """
 
     subject: str
     name: str
     groups: tuple[str, ...] | None
     at: datetime
     until: datetime
+    groups_finding: GroupsFinding | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,4 +220,5 @@ def told(provider: Provider, claims: Claims) -> Told:
         groups=provider.groups(claims),
         at=datetime.fromtimestamp(claims["iat"], UTC),
         until=datetime.fromtimestamp(claims["exp"], UTC),
+        groups_finding=provider_groups.find_problem(provider, claims),
     )

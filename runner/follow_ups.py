@@ -9,11 +9,11 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from db import due, executions, slots
+from db import due, executions, slots, transitions
 from db.models import ScheduleSlot, Task, TaskExecution
 from db.store import Store
 from db.values import Overlap, Reason, SlotOutcome, State, Trigger
-from runner import blackout
+from runner import blackout, launching
 from runner.bus import EXECUTIONS, PENDING, SLOTS, Bus, execution_address
 from runner.firing import joined, run_of
 from runner.loop import Loop
@@ -24,6 +24,7 @@ from runner.terms import NEVER_STARTED, Terms
 
 BATCH = 200
 COALESCE_SECONDS = 0.05
+GONE = "the task was {} before it could start"
 
 
 class FollowUps(Loop):
@@ -101,7 +102,7 @@ class Following:
         """Why nothing of the task may start now."""
         if task.deleted_at is not None or not task.enabled:
             gone = "deleted" if task.deleted_at is not None else "disabled"
-            return SlotOutcome.MISSED, f"the task was {gone} before it could start"
+            return SlotOutcome.MISSED, GONE.format(gone)
         if is_paused(task, self.now):
             return SlotOutcome.SKIPPED_PAUSED, "the task was paused before it could start"
         if (window := self._window(task)) is not None:
@@ -151,6 +152,16 @@ class Following:
         values |= {"secret_env": task.secret_env, "sealed_env": task.sealed_env or None}
         values["mode"] = task.run_mode  # that of the run is how it went in the end
         self._start(line, values, retries_left=line.retries_left - 1)
+
+
+def end_waiting(conn: Connection, task_id: int, at: datetime) -> list[int]:
+    """Nothing of a task that is being deleted is to start any more. Returns the executions that ended with it."""
+    ended = transitions.cancel_pending_of_task(conn, task_id, at, launching.DELETED)
+    for line in slots.reread(conn, slots.waiting(conn, [task_id]).get(task_id, [])):
+        reason = joined(line.reason, GONE.format("deleted"))
+        values = {"outcome": SlotOutcome.MISSED, "reason": reason, "open": False, "decided_at": at}
+        slots.update_open(conn, line.id, values)
+    return ended
 
 
 REPEATED = (

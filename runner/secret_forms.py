@@ -1,19 +1,17 @@
 """The forms in which a secret may stand in output: as it is, encoded and escaped; without line ends, in pieces."""
 
 import base64
-import html
-import json
 import re
-from collections.abc import Iterator
-from urllib.parse import quote, quote_plus
+from collections.abc import Callable, Iterator, Mapping
+
+from runner import secret_escapes
+from runner.secret_escapes import Escaped, encoded
 
 SHORTEST = 6
 LONGEST_PIECE = 128
 LINE_ENDS = b"\r\n"
 PEM_BORDER = re.compile(r"-----[^\r\n]*-----\s*\Z")
-ESCAPED = re.compile(r"%[0-9A-F]{2}")
-FOR_HTML = {char: f"\\u{ord(char):04x}" for char in "<>&"}
-IN_QUOTES = re.compile(r'([$`"\\])')
+NEVER_ESCAPED = re.compile(r"\w+", re.ASCII)
 
 
 def pieces(secret: str) -> Iterator[bytes]:
@@ -31,33 +29,52 @@ def parts(secret: str) -> set[str]:
 
 
 def forms(part: str) -> Iterator[bytes]:
-    plain = encoded(part)
-    yield plain
-    yield plain.hex().encode()
-    yield plain.hex().upper().encode()
-    for text in {*urls(plain), *literals(part)}:
-        yield encoded(text)
+    for family in FAMILIES.values():
+        for form in family(part):
+            yield form if isinstance(form, bytes) else encoded(form)
+
+
+def as_it_is(part: str) -> Iterator[str]:
+    yield part
+
+
+def in_hexadecimal(part: str) -> Iterator[str]:
+    digits = encoded(part).hex()
+    yield from (digits, digits.upper())
+
+
+def in_base64(part: str) -> Iterator[bytes]:
+    """Wherever it begins in what was encoded."""
     for before in range(3):
-        yield from base64_forms(plain, before)
+        yield from base64_forms(encoded(part), before)
 
 
-def urls(plain: bytes) -> Iterator[str]:
-    """As different programs escape it; some write their hexadecimal digits small."""
-    for text in (quote_plus(plain), *(quote(plain, safe=safe) for safe in ("", "/", "!'()*"))):
-        yield text
-        yield ESCAPED.sub(lambda found: found[0].lower(), text)
+def escaped_by(escapes: Callable[[str], Escaped]) -> Callable[[str], Escaped]:
+    """The same for texts that have something to escape."""
+
+    def found(part: str) -> Escaped:
+        return iter(()) if NEVER_ESCAPED.fullmatch(part) else escapes(part)
+
+    return found
 
 
-def literals(part: str) -> Iterator[str]:
-    """Within JSON, HTML, and the quotes of a shell."""
-    for text in (json.dumps(part)[1:-1], json.dumps(part, ensure_ascii=False)[1:-1]):
-        yield text
-        yield text.replace("/", "\\/")
-        yield "".join(FOR_HTML.get(char, char) for char in text)
-    yield html.escape(part)
-    yield part.replace("'", "'\\''")
-    yield part.replace("'", "'\"'\"'")
-    yield IN_QUOTES.sub(r"\\\1", part)
+FAMILIES: Mapping[str, Callable[[str], Escaped]] = {
+    "plain": as_it_is,
+    "hexadecimal": in_hexadecimal,
+    "base64": in_base64,
+    "URL": escaped_by(secret_escapes.in_urls),
+    "JSON": escaped_by(secret_escapes.in_json),
+    "JSON within JSON": escaped_by(secret_escapes.in_json_within_json),
+    "XML and HTML": escaped_by(secret_escapes.in_xml),
+    "shell, single quotes": escaped_by(secret_escapes.in_single_quotes),
+    "shell, double quotes": escaped_by(secret_escapes.in_double_quotes),
+    "shell, $'...'": escaped_by(secret_escapes.in_dollar_quotes),
+    "shell, backslashes": escaped_by(secret_escapes.after_backslashes),
+    "shell, in pieces": escaped_by(secret_escapes.in_pieces),
+    "string literals": escaped_by(secret_escapes.in_strings),
+    "SQL and CSV": escaped_by(secret_escapes.in_sql),
+}
+"""By what docs/security.md calls them."""
 
 
 def base64_forms(plain: bytes, before: int) -> Iterator[bytes]:
@@ -72,7 +89,3 @@ def cut(form: bytes) -> Iterator[bytes]:
     if len(form) >= SHORTEST:
         yield from (form[at : at + LONGEST_PIECE] for at in range(0, len(form) - LONGEST_PIECE, LONGEST_PIECE))
         yield form[-LONGEST_PIECE:]
-
-
-def encoded(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")

@@ -1,7 +1,7 @@
 """What is to come of a task's due slots: decided from the task, its terms and the time alone, without the database."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,7 +17,7 @@ MOST_AT_ONCE = 500
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """One slot's outcome, and why. `waits`: it is a missed slot that takes its turn behind others of its task."""
+    """One slot's outcome, and why. `waits`: it takes its turn behind others of its task, as missed slots do."""
 
     slot: datetime
     outcome: SlotOutcome
@@ -64,7 +64,33 @@ class Subject:
         decisions = [
             self._decision(due, latest=at_present and due is dues[-1], kept=due.at >= kept_from) for due in dues
         ]
+        if self.terms.missed == Missed.ALL and len(decisions) > 1:
+            decisions = self._in_turn(decisions, has_latest=at_present)
         return Plan(decisions, None if following is None else following.at + self.offset)
+
+    def _in_turn(self, decisions: list[Decision], *, has_latest: bool) -> list[Decision]:
+        """Where missed slots all run and runs must not overlap, the newest slot is not given up for older ones."""
+        if self.terms.overlap == Overlap.SKIP and (present := self._present(decisions[-1].slot)) is not None:
+            return [give_way(decision, present) for decision in decisions]
+        if self.terms.overlap in (Overlap.SKIP, Overlap.QUEUE) and has_latest:
+            behind_others = any(decision.outcome.ran for decision in decisions[:-1])
+            return [*decisions[:-1], replace(decisions[-1], waits=behind_others)]
+        return decisions
+
+    def _present(self, known: datetime) -> datetime | None:
+        """The slot that is on time now and is to run: the one that is `known` to be a slot, or one after it."""
+        latest, since = None, self.now - self.offset - ON_TIME
+        due: Due | None = Due(known) if known >= since else self._first_since(since, known)
+        while due is not None and due.at + self.offset <= self.now:
+            latest, due = due, self.schedule.next_after(due.at)
+        return None if latest is None or not self._decision(latest, latest=True, kept=True).outcome.ran else latest.at
+
+    def _first_since(self, since: datetime, known: datetime) -> Due | None:
+        """The first slot at or after `since`, which comes after the `known` one."""
+        if self.schedule.kind == "every":
+            step = timedelta(seconds=self.schedule.seconds)
+            return Due(known - step * ((known - since) // step))
+        return self.schedule.next_after(since - timedelta.resolution)
 
     def _due(self, first: datetime) -> tuple[list[Due], Due | None]:
         dues: list[Due] = []
@@ -132,6 +158,13 @@ class Subject:
             f"of this task's missed slots the newest {self.terms.missed_cap} of the last "
             f"{self.terms.missed_window_seconds} s are run"
         )
+
+
+def give_way(decision: Decision, present: datetime) -> Decision:
+    if decision.outcome != SlotOutcome.CAUGHT_UP or decision.slot >= present:
+        return decision
+    why = f"it gives way to the slot of {present:%Y-%m-%d %H:%M:%S} UTC, which is on time"
+    return replace(decision, outcome=SlotOutcome.SKIPPED_OVERLAP, reason=f"{decision.reason}; {why}")
 
 
 def is_paused(task: Task, now: datetime) -> bool:

@@ -15,7 +15,10 @@ const provider = new Provider(given.issuer, {
   scopes: ["openid", "profile", "groups"],
   claims: { openid: ["sub"], profile: ["preferred_username"], groups: ["groups"] },
   findAccount: (ctx, id) => ({ accountId: id, claims: () => ({ sub: id, ...user(id) }) }),
-  extraTokenClaims: (ctx, token) => ({ groups: user(token.accountId).groups }),
+  extraTokenClaims: (ctx, token) => {
+    const { groups, hasgroups } = user(token.accountId);
+    return { groups, hasgroups };
+  },
   features: {
     devInteractions: { enabled: true },
     resourceIndicators: {

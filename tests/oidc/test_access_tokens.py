@@ -147,7 +147,9 @@ async def test_what_is_refused_of_a_person_is_in_the_audit(api: Running, forger:
     assert await who(api, forger.access(sub="s8", groups=["others"]), "rest") is None
     events = await api.service.store.read(audit_table.later, 0, 10_000)
     found = [json.loads(event.after) for event in events if '"s8"' in (event.after or "")]
+    (groups,) = [event.pop("groups") for event in found]
     assert found == [{"by": "oidc", "issuer": forger.issuer, "subject": "s8", "reason": "no_role"}]
+    assert (groups["problem"], groups["seen"]) == ("unmapped", ["others"])
 
 
 async def test_without_an_audience_none_is_taken(api: Running, forger: Forger) -> None:

@@ -1,5 +1,6 @@
 """Signing in with identity providers that others have written: what is right for us is right for them too."""
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -9,10 +10,11 @@ from typing import Any
 import pytest
 from authlib.integrations.httpx_client import AsyncOAuth2Client
 
+from db import audit as audit_table
 from tests.npm.installed import node_modules
 from tests.oidc.forger import AUDIENCE
 from tests.oidc.real import BACK, PROGRAM, PROGRAM_BACK, Real, from_npm, from_pypi
-from tests.oidc.transports import everywhere
+from tests.oidc.transports import everywhere, who
 from tests.oidc.visitor import BROWSER, CALLBACK, Visitor, visiting
 from tests.service import Running, running
 
@@ -76,6 +78,47 @@ async def test_a_person_signs_in_and_their_role_follows_their_groups(either: Tog
     async with visiting(either.api.url) as visitor:
         query = await either.provider.sign_in(await sent(visitor), "ada")
         assert await visitor.come_back(**query) == "/graphql#refused=no_role"
+
+
+async def test_a_path_where_a_name_is_mapped_is_told_in_the_audit(either: Together) -> None:
+    await either.provider.tell("carl", preferred_username="carl", groups=["/ops", "others"])
+    async with visiting(either.api.url) as visitor:
+        query = await either.provider.sign_in(await sent(visitor), "carl")
+        assert await visitor.come_back(**query) == "/graphql#refused=no_role"
+    groups = await told_of_groups(either, "carl")
+    assert (groups["problem"], groups["seen"]) == ("unmapped", ["/ops", "others"])
+    assert "/ops is told where ops is mapped: map /ops" in groups["hint"]
+
+
+async def told_of_groups(both: Together, subject: str) -> dict[str, Any]:
+    """What the audit's last event of that subject says of groups."""
+    events = await both.api.service.store.read(audit_table.later, 0, 10_000)
+    last = [json.loads(event.after) for event in events if f'"{subject}"' in (event.after or "")][-1]
+    found: dict[str, Any] = last["groups"]
+    return found
+
+
+async def test_groups_that_a_provider_does_not_give_are_told_to_be_missing_or_elsewhere(npm: Together) -> None:
+    """In its ID token and userinfo, and in an access token. Entra ID's `_claim_names` and `hasgroups` say that there
+    would be groups.
+    """
+    await npm.provider.tell("dora", preferred_username="dora")
+    async with visiting(npm.api.url) as visitor:
+        query = await npm.provider.sign_in(await sent(visitor), "dora")
+        assert await visitor.come_back(**query) == "/graphql#refused=no_role"
+    page = await told_of_groups(npm, "dora")
+    assert (page["problem"], "preferred_username" in page["claims"]) == ("missing", True)
+    elsewhere = {"_claim_names": {"groups": "src1"}, "_claim_sources": {"src1": {"endpoint": "https://graph.example"}}}
+    await npm.provider.tell("finn", preferred_username="finn", **elsewhere)
+    async with visiting(npm.api.url) as visitor:
+        query = await npm.provider.sign_in(await sent(visitor), "finn")
+        assert await visitor.come_back(**query) == "/graphql#refused=no_role"
+    assert (await told_of_groups(npm, "finn"))["problem"] == "overage"
+    for subject, more, problem in (("elsa", {"hasgroups": True}, "overage"), ("gus", {}, "missing")):
+        await npm.provider.tell(subject, **more)
+        found = await tokens_for(npm, subject, resource=AUDIENCE)
+        assert await who(npm.api, found["access_token"], "rest") is None
+        assert (await told_of_groups(npm, subject))["problem"] == problem
 
 
 async def test_an_answer_is_good_once_even_with_the_cookie_that_belongs_to_it(either: Together) -> None:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from runner.masking import LOOKBACK, Masker
 from runner.secret import Secret
+from runner.secret_forms import forms
 from runner.veil import Veil
 
 SECRET = "pa55/w+rd <é'$"
@@ -112,9 +113,19 @@ def test_where_the_output_is_cut_off_the_beginning_of_a_secret_is_hidden() -> No
         assert masker.feed(b"the secr\net-") + masker.finish(cut=cut) == shown
 
 
-ALPHABET = "ab/+ é\n"
+ALPHABET = "ab/+ é\n'\"\\$"
 TEXTS = st.text(ALPHABET, min_size=6, max_size=9).filter(lambda text: len(text.strip()) >= 6)
 PIECES = st.lists(st.binary(max_size=12) | st.text(ALPHABET, max_size=12).map(str.encode), max_size=12)
+
+
+def forms_of(secret: bytes) -> st.SearchStrategy[bytes]:
+    """As any program may have written it."""
+    return st.sampled_from(known_forms(secret.decode()))
+
+
+@cache
+def known_forms(secret: str) -> list[bytes]:
+    return sorted(set(forms(secret)))
 
 
 @st.composite
@@ -122,7 +133,7 @@ def outputs(draw: st.DrawFn) -> tuple[list[str], list[bytes]]:
     """Secrets, and pieces of an output in which they and parts of them are frequent, also broken into lines."""
     secrets = draw(st.lists(TEXTS, min_size=1, max_size=3)) + draw(st.lists(st.just(PEM), max_size=1))
     source = st.sampled_from(secrets).map(str.encode)
-    encoded = source.map(lambda text: base64.b64encode(b"-" + text))
+    encoded = source.map(lambda text: base64.b64encode(b"-" + text)) | source.flatmap(forms_of)
     broken = st.builds(lambda text, at, end: text[:at] + end + text[at:], source | encoded, st.integers(0, 90), ENDS)
     part = st.builds(lambda text, at: text[:at], source | encoded, st.integers(0, 200))
     return secrets, draw(st.lists(source | encoded | broken | part | PIECES.map(b"".join), max_size=10))

@@ -3,9 +3,11 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
+from typing import Any
 
 import pytest
 from sqlalchemy import text
+from structlog.testing import capture_logs
 
 from db.store import open_store
 from db.values import Overlap, State
@@ -95,6 +97,55 @@ async def test_a_clock_that_is_set_forward_while_it_sleeps_is_seen(
             clock.now = at(3600)
             await until(lambda: watch.is_set)
     assert await ledger.outcomes(task) == [(3600, "fired")]
+
+
+class Steady:
+    """Counts the seconds that really pass, as nobody can set it."""
+
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+async def told_of_steps(ledger: Ledger, wall: list[float]) -> list[dict[str, Any]]:
+    """The log's lines of a scheduler that looks each 10 s, at which the clock shows `wall` (seconds after noon)."""
+    clock, steady = Clock(), Steady()
+    loop = Scheduler(bus=Bus(), store=ledger.store, policy=Policy.load(), clock=clock, monotonic=steady)
+    with capture_logs() as logs:
+        for seconds in wall:
+            steady.seconds += 10
+            clock.now = at(seconds)
+            while await loop.tick() == 0.0:
+                pass
+    return [dict(line) for line in logs if "the clock was set" in line["event"]]
+
+
+async def test_a_clock_that_is_set_forward_and_back_leaves_a_line_each_time(ledger: Ledger) -> None:
+    task = await ledger.task("*/5 * * * *", next_run=at(300))
+    forward, back = await told_of_steps(ledger, [10, 20, 3630, 3640, 50, 60, 70])
+    assert (forward["event"], forward["seconds"]) == ("the clock was set forward, or the machine slept", 3600.0)
+    assert (forward["expected"], forward["now"]) == (at(30).isoformat(), at(3630).isoformat())
+    assert "count as missed" in forward["effect"]
+    assert (back["event"], back["seconds"]) == ("the clock was set back", 3600.0)
+    assert (back["expected"], back["now"]) == (at(3650).isoformat(), at(50).isoformat())
+    assert "no slot runs twice" in back["effect"]
+    assert await ledger.outcomes(task) == [*((slot, "missed") for slot in range(300, 3600, 300)), (3600, "fired")]
+
+
+@pytest.mark.parametrize("wall", [[10, 20, 30], [14.9, 24.9, 30.1], [10.1, 20.2, 30.3, 40.4]])
+async def test_a_clock_that_goes_right_or_is_set_by_little_leaves_no_line(ledger: Ledger, wall: list[float]) -> None:
+    assert await told_of_steps(ledger, wall) == []
+
+
+async def test_each_of_many_steps_is_told(ledger: Ledger) -> None:
+    found = await told_of_steps(ledger, [15, 20, 30, 34])
+    assert [(line["event"], line["seconds"]) for line in found] == [
+        ("the clock was set forward, or the machine slept", 5.0),
+        ("the clock was set back", 5.0),
+        ("the clock was set back", 6.0),
+    ]
 
 
 async def test_a_task_that_another_transaction_holds_is_left_to_it_without_spinning(

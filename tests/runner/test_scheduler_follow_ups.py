@@ -80,16 +80,15 @@ async def test_replace_takes_the_place_of_a_slot_that_waits(ledger: Ledger) -> N
 async def test_missed_slots_that_are_all_run_take_turns_where_runs_must_not_overlap(
     ledger: Ledger, overlap: Overlap
 ) -> None:
-    task = await ledger.task("* * * * *", Terms(overlap=overlap, missed=Missed.ALL), next_run=at(60))
-    await ledger.fire(215)
-    assert [outcome for _, outcome in await ledger.outcomes(task)][:2] == ["caught-up", "waiting"]
+    task = await ledger.task("*/2 * * * *", Terms(overlap=overlap, missed=Missed.ALL), next_run=at(120))
+    await ledger.fire(360 + 61)
+    assert [outcome for _, outcome in await ledger.outcomes(task)] == ["caught-up", "waiting", "waiting"]
     while unfinished := [run for run in await ledger.runs(task) if run.state == State.PENDING]:
         assert len(unfinished) == 1
         await ledger.end(unfinished[0].id, **DONE)
-        await ledger.follow(216)
-    outcomes = [outcome for _, outcome in await ledger.outcomes(task)]
-    assert outcomes == ["caught-up", "caught-up", "skipped-overlap"]
-    assert [run.slot for run in await ledger.runs(task)] == [at(60), at(120)]
+        await ledger.follow(422)
+    assert [outcome for _, outcome in await ledger.outcomes(task)] == ["caught-up"] * 3
+    assert [run.slot for run in await ledger.runs(task)] == [at(120), at(240), at(360)]
 
 
 async def test_replace_runs_only_the_latest_of_missed_slots(ledger: Ledger) -> None:
