@@ -57,12 +57,6 @@ def every(conn: Connection) -> list[User]:
     return rows.all_of(conn, select(users).order_by(users.c.id), User)
 
 
-def first_admin(conn: Connection) -> User | None:
-    """The enabled admin with the lowest id."""
-    query = select(users).where(users.c.role == Role.ADMIN, not_(users.c.disabled)).order_by(users.c.id).limit(1)
-    return next(iter(rows.all_of(conn, query, User)), None)
-
-
 def admins_held(conn: Connection) -> list[int]:
     """The ids of the enabled admins, none of whom stops being one until the transaction ends."""
     query = select(users.c.id).where(users.c.role == Role.ADMIN, not_(users.c.disabled)).order_by(users.c.id)

@@ -30,12 +30,19 @@ Resolver = TypeVar("Resolver", bound=Callable[..., Coroutine[Any, Any, Any]])
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """Who does something, from where and when. Without an actor: a command on the machine itself, or a stranger."""
+    """Who does something, from where and when. Without an actor: a command on the machine itself, or a stranger.
+
+    `os_user`: for a command on the machine: the user of the operating system who gave it.
+    """
 
     at: datetime
     actor_id: int | None = None
     actor: str | None = None
     address: str = ""
+    os_user: str | None = None
+
+    def with_os_user(self, after: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+        return after if self.os_user is None else {**(after or {}), "os_user": self.os_user}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +72,9 @@ class Walk:
 def act(ctx: Context) -> Act:
     """What the viewer does now."""
     viewer, now = ctx.viewer, ctx.service.clock()
-    return Act(now, address=ctx.address) if viewer is None else Act(now, viewer.user_id, viewer.name, ctx.address)
+    if viewer is None:
+        return Act(now, address=ctx.address)
+    return Act(now, viewer.user_id, viewer.name, ctx.address, ctx.os_user)
 
 
 def record(conn: Connection, act: Act, deed: Deed) -> None:
@@ -79,7 +88,7 @@ def record(conn: Connection, act: Act, deed: Deed) -> None:
         object_kind=deed.object_kind,
         object_id=deed.object_id,
         before=deed.before,
-        after=deed.after,
+        after=act.with_os_user(deed.after),
     )
     table.append(conn, entry)
 
@@ -136,7 +145,7 @@ def refusal(
         address=act.address,
         object_kind=kind,
         object_id=object_id if object_id is not None and 1 <= object_id <= MAX_ID else None,
-        after=after,
+        after=act.with_os_user(after),
     )
 
 

@@ -21,7 +21,7 @@ from runner.bus import user_address
 
 LISTING: paging.Listing[User, UserFilter] = paging.Listing(page=table.page, count=table.count_of, orders=("id", "name"))
 NAME = re.compile(r"[\w.@-]{1,64}\Z")
-SHORTEST_PASSWORD = 8
+SHORTEST_PASSWORD, LONGEST_PASSWORD = 8, 1024
 # Where a change comes from that no network address can have made.
 MACHINE = "machine"
 
@@ -144,7 +144,7 @@ def change_row(conn: Connection, user_id: int, values: dict[str, Any], act: Act)
 
 def on_the_machine(service: Service) -> Act:
     """What a command on the machine itself does: it needs no user of ours."""
-    return Act(service.clock(), address=MACHINE)
+    return Act(service.clock(), address=MACHINE, os_user=service.os_user)
 
 
 def insert(conn: Connection, name: str, phc: str, role: Role, act: Act) -> User:
@@ -155,6 +155,6 @@ def insert(conn: Connection, name: str, phc: str, role: Role, act: Act) -> User:
 
 def checked_password(password: str) -> str:
     rules.encodable("password", password)
-    if not SHORTEST_PASSWORD <= len(password) <= 1024:
+    if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
         raise Invalid("password", "must be 8 to 1024 characters.", "长度须为 8 到 1024 个字符。")
     return password

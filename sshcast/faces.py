@@ -40,6 +40,6 @@ def build_app(service: Service, settings: Settings) -> Starlette:
         middleware=[guard],
         exception_handlers=face.HANDLERS,
     )
-    app.router.redirect_slashes = False  # a redirect would leave the documented answers, and name our host
+    app.router.redirect_slashes = False  # a redirect would leave the usual answers, and name our host
     app.state.service = service
     return app

@@ -1,49 +1,72 @@
 """Showing one execution's events on a terminal or a pipe."""
 
+import asyncio
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from rich.console import Console
-
 from db.values import State, Stream
 from resolvers.output import Chunk, End, OutputEvent
-from sshcast.terminal import Sanitiser
+from sshcast.commands.errors import CommandFailed, ReaderGone
+from sshcast.notes import Notes
+from sshcast.terminal import Sanitiser, takes_colours, takes_sequences
 
 COLOURS = {State.SUCCESS: "green", State.FAILED: "red", State.TIMEOUT: "yellow", State.CANCELLED: "yellow"}
 UNKNOWN_STATUS = 255
 
 
 @dataclass(slots=True)
-class Tail:
-    """stdout to stdout, stderr to stderr: byte for byte with `raw`, else without anything a terminal would obey."""
+class Display:
+    """stdout to stdout, stderr to stderr: to a terminal without what it should not obey, to all else byte for byte.
+
+    With `raw` byte for byte to a terminal too. `lost`: why the output cannot be written any more; then only notes are.
+    """
 
     raw: bool
-    notes: Console
+    notes: Notes
+    lost: Exception | None = None
     _sanitisers: dict[Stream, Sanitiser] = field(default_factory=dict)
 
     def show(self, event: OutputEvent) -> None:
         if isinstance(event, Chunk):
-            self._write(event.stream, event.data)
+            self._pass_on(event.stream, event.data)
         elif isinstance(event, End):
-            self._flush()
-            self.notes.print(summary(event), style=COLOURS[event.state], highlight=False)
+            self._finish()
+            self.notes.say(summary(event), COLOURS[event.state])
 
-    def _write(self, stream: Stream, data: bytes, *, final: bool = False) -> None:
-        target = binary(stream)
-        if not self.raw:
-            sanitiser = self._sanitisers.setdefault(stream, Sanitiser(colours=target.isatty()))
-            data = sanitiser.feed(data, final=final).encode()
-        target.write(data)
-        target.flush()
+    def _pass_on(self, stream: Stream, data: bytes, *, final: bool = False) -> None:
+        self._write(stream, self._prepare(stream, data, final=final))
 
-    def _flush(self) -> None:
+    def _write(self, stream: Stream, data: bytes) -> None:
+        if self.lost is not None or not data:
+            return
+        try:
+            _binary(stream).write(data)
+            _binary(stream).flush()
+        except BrokenPipeError:
+            self.lost = ReaderGone()
+        except OSError as error:
+            self.lost = CommandFailed(f"what is to be written to {stream} cannot be: {error.strerror or error}")
+
+    def _prepare(self, stream: Stream, data: bytes, *, final: bool) -> bytes:
+        target = _binary(stream)
+        if self.raw or not target.isatty():
+            return data
+        sequences, colours = takes_sequences(target), takes_colours(target)
+        made = Sanitiser(colours=colours, moves=True, erases=sequences)
+        text = self._sanitisers.setdefault(stream, made).feed(data, final=final)
+        return self.notes.screen.place(text).encode()
+
+    def _finish(self) -> None:
+        """What is held of a character or a sequence, and the terminal's own colours again."""
         for stream in self._sanitisers:
-            self._write(stream, b"", final=True)
+            self._pass_on(stream, b"", final=True)
+            self._write(stream, self.notes.screen.reset().encode())
 
 
-def binary(stream: Stream) -> BinaryIO:
+def _binary(stream: Stream) -> BinaryIO:
     return sys.stdout.buffer if stream is Stream.STDOUT else sys.stderr.buffer
 
 
@@ -60,11 +83,24 @@ def summary(end: End) -> str:
     return "[" + "; ".join(parts) + f"] cursor {end.cursor}"
 
 
-async def follow(events: AsyncIterator[OutputEvent], tail: Tail) -> int:
-    """Show every event; the command's exit status, or 255 when it has none."""
+async def follow(
+    events: AsyncGenerator[OutputEvent, None], display: Display, on_lost: Callable[[], None] | None = None
+) -> int:
+    """Show every event; the command's exit status, or 255 when it has none.
+
+    When the output cannot be written any more: `on_lost`, and on to the end; without it at once. Then `lost` is raised.
+    """
     status = UNKNOWN_STATUS
-    async for event in events:
-        tail.show(event)
-        if isinstance(event, End) and event.exit_code is not None:
-            status = event.exit_code
+    async with aclosing(events):
+        async for event in events:
+            before = display.lost
+            await asyncio.to_thread(display.show, event)  # who reads slowly holds up nothing but this
+            if isinstance(event, End) and event.exit_code is not None:
+                status = event.exit_code
+            if display.lost is not before and on_lost is None:
+                break
+            if display.lost is not before and on_lost is not None:
+                on_lost()
+    if display.lost is not None:
+        raise display.lost
     return status

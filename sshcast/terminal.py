@@ -1,8 +1,10 @@
-"""A command's output made safe for a terminal: text and, where wanted, colours; nothing that moves, writes or asks."""
+"""A command's output made safe for a terminal: text, colours where wanted, moves within a line; nothing that asks."""
 
 import codecs
+import os
 import re
 from dataclasses import dataclass, field
+from typing import Protocol
 
 # Complete control strings and sequences (ECMA-48): OSC, DCS, SOS, PM and APC run up to their terminator, CSI up to
 # its final byte, and any other escape is two or three characters. What could begin another string ends a string that
@@ -14,16 +16,44 @@ ESCAPE = r"\x1b[ -/]*[0-OQ-WYZ\\`-~]"
 CONTROLS = r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u200e\u200f\u061c]"
 HOSTILE = re.compile(f"{STRINGS}|{CSI}|{ESCAPE}|{CONTROLS}")
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+RESET = "\x1b[0m"
+RESETS = ("\x1b[m", "\x1b[0m", "\x1b[00m")
+# To the line's start, one place back, and the line (or its rest) erased: how programs show progress in one line.
+MOVES = ("\r", "\b")
+ERASES = ("\x1b[K", "\x1b[0K", "\x1b[1K", "\x1b[2K")
 # What may be the beginning of a sequence whose end has not come yet.
 UNFINISHED = re.compile(rf"(?:{STRING}\x1b?|\x1b(?:\[[0-?]*[ -/]*|[ -/]*)?|\x9b[0-?]*[ -/]*)\Z")
 LONGEST_HELD = 4096
+STEPS = re.compile(r"[\b]|\r|\n|[^\b\r\n]+")
+DUMB = ("", "dumb", "unknown")
+
+
+class Stream(Protocol):
+    """What can say whether it is a terminal."""
+
+    def isatty(self) -> bool: ...
+
+
+def takes_sequences(stream: Stream) -> bool:
+    """Whether it is a terminal that obeys escape sequences (TERM)."""
+    return stream.isatty() and os.environ.get("TERM", "") not in DUMB
+
+
+def takes_colours(stream: Stream) -> bool:
+    """As `takes_sequences`, and nobody has asked for none (https://no-color.org)."""
+    return takes_sequences(stream) and not os.environ.get("NO_COLOR")
 
 
 @dataclass(slots=True)
 class Sanitiser:
-    """One stream's bytes as safe text, piece by piece; a character or sequence split between pieces stays whole."""
+    """One stream's bytes as safe text, piece by piece; a character or sequence split between pieces stays whole.
+
+    `moves`: what moves within the current line is kept; `erases`: and what erases in it.
+    """
 
     colours: bool
+    moves: bool = False
+    erases: bool = False
     _decoder: codecs.IncrementalDecoder = field(
         default_factory=lambda: codecs.getincrementaldecoder("utf-8")("replace")
     )
@@ -35,7 +65,59 @@ class Sanitiser:
         begun = None if final else UNFINISHED.search(text)
         if begun is not None and len(text) - begun.start() <= LONGEST_HELD:
             self._held, text = text[begun.start() :], text[: begun.start()]
-        return HOSTILE.sub(self._kept, text)
+        return HOSTILE.sub(self._keep, text)
 
-    def _kept(self, match: "re.Match[str]") -> str:
-        return match[0] if self.colours and COLOUR.fullmatch(match[0]) else ""
+    def _keep(self, match: "re.Match[str]") -> str:
+        found = match[0]
+        kept = (
+            (self.moves and found in MOVES)
+            or (self.erases and found in ERASES)
+            or (self.colours and COLOUR.fullmatch(found) is not None)
+        )
+        return found if kept else ""
+
+
+@dataclass(slots=True)
+class Screen:
+    """Where safe text has left a terminal: so that no step goes back beyond its own line, and ours begin a new one."""
+
+    _open: bool = False
+    _column: int = 0
+    _coloured: bool = False
+
+    def place(self, text: str) -> str:
+        """The text as it may be written now: a step back from a line's start would be one into the line before it."""
+        if colours := COLOUR.findall(text):
+            self._coloured = colours[-1] not in RESETS
+        if "\b" in text:
+            return "".join(self._step(step) for step in STEPS.findall(text))
+        last = text[text.rfind("\n") + 1 :]
+        if len(last) < len(text):
+            self._step("\n")
+        for step in STEPS.findall(last):
+            self._step(step)
+        return text
+
+    def _step(self, step: str) -> str:
+        if step == "\b" and self._column == 0:
+            return ""
+        if step == "\n":
+            self._open, self._column = False, 0
+        elif step == "\r":
+            self._column = 0
+        elif step == "\b":
+            self._column -= 1
+        elif step:
+            self._open = True
+            self._column += len(step) if step.isascii() else 2 * len(step)
+        return step
+
+    def reset(self) -> str:
+        """What gives the terminal its own colours back: text may have been made invisible by those of the output."""
+        given, self._coloured = self._coloured, False
+        return RESET if given else ""
+
+    def end_line(self) -> str:
+        """What a line of our own begins with."""
+        opened, self._open, self._column = self._open, False, 0
+        return self.reset() + ("\n" if opened else "")

@@ -25,14 +25,14 @@ START_SECONDS = 90.0
 
 @dataclass(frozen=True, slots=True)
 class Commands:
-    """Runs commands on one data folder."""
+    """Runs commands on one data folder, as the user alice where a command is anybody's."""
 
     data: Path
     variables: dict[str, str] = field(default_factory=dict)
 
     def environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("SSHCAST_")}
-        return kept | {"SSHCAST_DATA": str(self.data), "NO_COLOR": "1"} | self.variables
+        return kept | {"SSHCAST_DATA": str(self.data), "SSHCAST_AS": "alice", "NO_COLOR": "1"} | self.variables
 
     def start(self, *args: str, **streams: int) -> "subprocess.Popen[bytes]":
         command = [sys.executable, "-m", "sshcast", *args]
@@ -50,7 +50,7 @@ class Commands:
 
         Not for what signals, the environment's libraries or the end of a process have a part in.
         """
-        given = io.TextIOWrapper(io.BytesIO(stdin.encode()))
+        given = io.TextIOWrapper(io.BytesIO(stdin.encode(errors="surrogateescape")))
         out, err = (io.TextIOWrapper(io.BytesIO(), write_through=True) for _ in range(2))
         with (
             pytest.MonkeyPatch.context() as patch,

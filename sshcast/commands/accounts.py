@@ -9,13 +9,13 @@ from db.models import User
 from resolvers import grants
 from resolvers import users as user_resolver
 from resolvers.context import Service
-from sshcast.app import opened
+from sshcast.commands import local
 from sshcast.commands.errors import CommandFailed
 from sshcast.settings import Settings
 
 
 async def add(settings: Settings, name: str, role: str, password: str) -> int:
-    async with opened(settings) as service:
+    async with local.opened_here(settings) as service:
         user = await user_resolver.add(service, name=name, role=role, password=password)
         print(user.id)
     return 0
@@ -25,14 +25,14 @@ async def change(settings: Settings, name: str, role: str | None, disabled: bool
     """Their sessions end: a running service sees it with their next request, in open streams within 10 seconds."""
     if role is None and disabled is None:
         raise CommandFailed("give --role, --disable or --enable")
-    async with opened(settings) as service:
+    async with local.opened_here(settings) as service:
         user = await named(service, name)
         await user_resolver.change(service, user.id, role=role, disabled=disabled)
     return 0
 
 
 async def set_password(settings: Settings, name: str, password: str) -> int:
-    async with opened(settings) as service:
+    async with local.opened_here(settings) as service:
         user = await named(service, name)
         await user_resolver.set_password(service, user.id, password)
     return 0
@@ -40,14 +40,14 @@ async def set_password(settings: Settings, name: str, password: str) -> int:
 
 async def grant(settings: Settings, name: str, server: str | None, tag: str | None, role: str) -> int:
     """It holds at once, for a running service too."""
-    async with opened(settings) as service:
+    async with local.opened_here(settings) as service:
         user, server_id = await named(service, name), await server_named(service, server)
         await grants.give_on_the_machine(service, user.id, server_id, tag, role)
     return 0
 
 
 async def ungrant(settings: Settings, name: str, server: str | None, tag: str | None) -> int:
-    async with opened(settings) as service:
+    async with local.opened_here(settings) as service:
         user, server_id = await named(service, name), await server_named(service, server)
         if not await grants.revoke_on_the_machine(service, user.id, server_id, tag):
             raise CommandFailed(f"{name} has no such grant: see `sshcast user list`")
@@ -56,7 +56,7 @@ async def ungrant(settings: Settings, name: str, server: str | None, tag: str | 
 
 async def listed(settings: Settings) -> int:
     """A line for each user: id, name, role, whether they are disabled, and what is granted to them."""
-    async with opened(settings) as service:
+    async with local.opened_here(settings) as service:
         for user, granted in await service.store.read(users_with_grants):
             words = [str(user.id), user.name, user.role, *(["disabled"] if user.disabled else []), *granted]
             print("\t".join(words))
@@ -95,7 +95,7 @@ async def server_named(service: Service, name: str | None) -> int | None:
 
 
 async def token(settings: Settings, name: str, ttl: int) -> int:
-    async with opened(settings) as service:
+    async with local.opened_here(settings) as service:
         user = await service.store.read(users.by_name, name)
         if user is None or user.disabled:
             raise CommandFailed(f"there is no enabled user {name}")

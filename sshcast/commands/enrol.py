@@ -43,14 +43,22 @@ async def enrol(settings: Settings, given: Enrolment, run_as: str | None) -> int
     if given.scan == bool(given.host_keys):
         raise CommandFailed('give either --host-key "TYPE BASE64" or --scan')
     given = replace(given, host=host_names.host(given.host))  # before anything is asked of it
-    keys = await scanned(given, reach(settings)) if given.scan else given.host_keys
     credential = NewCredential(
         password=given.password,
         private_key=read(given.key),
         passphrase=given.passphrase,
         certificate=read(given.certificate),
     )
-    new = NewServer(
+    async with opened(settings) as service:
+        ctx = await local.viewer(service, run_as)  # before a person is asked about keys
+        keys = await scanned(given, reach(settings)) if given.scan else given.host_keys
+        server = await servers.create(ctx, _new_server(given, credential, keys))
+    print(server.id)
+    return 0
+
+
+def _new_server(given: Enrolment, credential: NewCredential, keys: tuple[str, ...]) -> NewServer:
+    return NewServer(
         name=given.name,
         host=given.host,
         port=given.port,
@@ -60,10 +68,6 @@ async def enrol(settings: Settings, given: Enrolment, run_as: str | None) -> int
         legacy_algorithms=given.allowed,
         credential=credential,
     )
-    async with opened(settings) as service:
-        server = await servers.create(await local.viewer(service, run_as), new)
-    print(server.id)
-    return 0
 
 
 async def scanned(given: Enrolment, within: Reach) -> tuple[str, ...]:

@@ -1,5 +1,9 @@
-"""The one error of the command line."""
+"""The errors of the command line."""
 
 
 class CommandFailed(Exception):
     """A command could not do what it was asked; the message says what to do."""
+
+
+class ReaderGone(Exception):
+    """Nobody reads the output any more."""

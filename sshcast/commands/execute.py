@@ -5,47 +5,102 @@ import shlex
 import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
-
-from rich.console import Console
+from dataclasses import dataclass, field
 
 from db import servers as server_table
-from resolvers import executions, output
+from resolvers import executions, output, rules
 from resolvers.context import Context, Service
-from resolvers.errors import ServiceError
+from resolvers.errors import ServiceError, TooLarge
 from resolvers.inputs import RunCommand
+from sshcast import standard_streams
 from sshcast import tail as tails
 from sshcast.app import opened
 from sshcast.commands import local
 from sshcast.commands.errors import CommandFailed
 from sshcast.data_folder import FolderBusy
 from sshcast.driving import driven
+from sshcast.notes import Notes
 from sshcast.settings import Settings
+
+INTERRUPTED = 130
+UNREAD = "stdin has bytes that were not passed on: use --stdin to pass them to the command, or </dev/null"
 
 
 @dataclass(frozen=True, slots=True)
-class How:
-    """The time limit (seconds, None: the default), on whose behalf, and whether output goes out byte for byte."""
+class RunOptions:
+    """The time limit (seconds, None: the default), on whose behalf, whether output goes to a terminal byte for byte
+    too, whether without notes, and what the command gets as its standard input, if anything."""
 
     timeout: int | None
     run_as: str | None
     raw: bool
+    quiet: bool
+    stdin: bytes | None = field(repr=False)
 
 
-async def run(settings: Settings, server: str, command: list[str], how: How) -> int:
+@dataclass(slots=True)
+class Stopper:
+    """Cancels the run: at the first interrupt. At the second one, its watcher leaves; a third one ends the process."""
+
+    ctx: Context
+    execution_id: int
+    notes: Notes
+    left: bool = False
+    _cancel: "asyncio.Task[None] | None" = None
+
+    def interrupt(self, watcher: "asyncio.Task[int]") -> None:
+        if self._cancel is None:
+            self.notes.say("cancelling; Ctrl-C once more leaves at once", "yellow")
+            return self.cancel()
+        asyncio.get_running_loop().remove_signal_handler(signal.SIGINT)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        self.notes.say(f"left; how it went on: sshcast tail {self.execution_id}")
+        self.left = watcher.cancel()
+        return None
+
+    def cancel(self) -> None:
+        if self._cancel is None:
+            self._cancel = asyncio.create_task(_cancel(self.ctx, self.execution_id), name="cancel")
+
+    async def settle(self) -> None:
+        if self._cancel is not None:
+            await self._cancel
+
+
+async def run(settings: Settings, server: str, command: list[str], options: RunOptions) -> int:
     """Run it and show its output. An interrupt cancels the run and shows how that went."""
+    notes = Notes(quiet=options.quiet)
+    unread = options.stdin is None and standard_streams.has_unread()
     async with service_that_runs(settings) as service:
-        ctx = await local.viewer(service, how.run_as)
+        ctx = await local.viewer(service, options.run_as)
         server_id = await found(ctx, server)
-        wanted = RunCommand(server_id=server_id, command=shell_text(command), timeout_seconds=how.timeout)
+        wanted = RunCommand(
+            server_id=server_id, command=shell_text(command), timeout_seconds=options.timeout, stdin=options.stdin
+        )
         row = await executions.run_command(ctx, wanted)
-        notes = Console(stderr=True)
-        notes.print(f"execution {row.id}", style="dim", highlight=False)
-        cancels: set[asyncio.Task[None]] = set()
-        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, cancel_soon, ctx, row.id, cancels)
-        status = await tails.follow(output.follow(ctx, row.id), tails.Tail(raw=how.raw, notes=notes))
-        await asyncio.gather(*cancels)
-        return status
+        notes.say(f"execution {row.id}", "dim")
+        if unread:
+            notes.say(UNREAD, "yellow")
+        status = await _watch(ctx, row.id, tails.Display(raw=options.raw, notes=notes))
+    if options.stdin is None and not unread and standard_streams.has_unread():
+        notes.say(UNREAD, "yellow")
+    return status
+
+
+async def _watch(ctx: Context, execution_id: int, display: tails.Display) -> int:
+    """Show the run to its end, and cancel it when nobody reads its output any more."""
+    stopper = Stopper(ctx, execution_id, display.notes)
+    watching = tails.follow(output.follow(ctx, execution_id), display, stopper.cancel)
+    watcher = asyncio.create_task(watching, name=f"watch {execution_id}")
+    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, stopper.interrupt, watcher)
+    try:
+        return await watcher
+    except asyncio.CancelledError:
+        if not stopper.left:
+            raise
+        return INTERRUPTED
+    finally:
+        await stopper.settle()
 
 
 @asynccontextmanager
@@ -57,11 +112,7 @@ async def service_that_runs(settings: Settings) -> AsyncIterator[Service]:
         yield service
 
 
-def cancel_soon(ctx: Context, execution_id: int, cancels: "set[asyncio.Task[None]]") -> None:
-    cancels.add(asyncio.create_task(cancel(ctx, execution_id), name="cancel"))
-
-
-async def cancel(ctx: Context, execution_id: int) -> None:
+async def _cancel(ctx: Context, execution_id: int) -> None:
     with suppress(ServiceError):
         await executions.cancel(ctx, execution_id)
 
@@ -74,6 +125,18 @@ async def found(ctx: Context, server: str) -> int:
     if server.isascii() and server.isdigit():
         return int(server)
     raise CommandFailed(f"there is no server {server}: see `sshcast server add`")
+
+
+def read_stdin() -> bytes:
+    """All of standard input, for the command. Refused where it is too long: nothing has been asked of anything yet."""
+    data = standard_streams.read_all(rules.MAX_STDIN_BYTES)
+    if len(data) > rules.MAX_STDIN_BYTES:
+        raise TooLarge(
+            f"there is more than {rules.MAX_STDIN_BYTES} bytes of it: put it into a file on the server",
+            f"超过 {rules.MAX_STDIN_BYTES} 字节：请放入服务器上的文件。",
+            field=("stdin",),
+        )
+    return data
 
 
 def shell_text(words: list[str]) -> str:

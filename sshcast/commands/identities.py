@@ -2,13 +2,13 @@
 
 from db import users
 from resolvers import identities
-from sshcast.app import opened
+from sshcast.commands import local
 from sshcast.commands.errors import CommandFailed
 from sshcast.settings import Settings
 
 
 async def link(settings: Settings, name: str, subject: str) -> int:
-    async with opened(settings) as service:
+    async with local.opened_here(settings) as service:
         user = await service.store.read(users.by_name, name)
         if user is None:
             raise CommandFailed(f"there is no user {name}")
@@ -17,7 +17,7 @@ async def link(settings: Settings, name: str, subject: str) -> int:
 
 
 async def unlink(settings: Settings, name: str) -> int:
-    async with opened(settings) as service:
+    async with local.opened_here(settings) as service:
         user = await service.store.read(users.by_name, name)
         if user is None or not await identities.unlink(service, issuer_of(settings), user.id):
             raise CommandFailed(f"there is no user {name} whom the identity provider knows")

@@ -1,5 +1,10 @@
 """A service opened by a command on the machine itself: no HTTP, the data folder's owner is trusted."""
 
+import os
+import pwd
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from db import users
@@ -7,21 +12,57 @@ from db.models import User
 from db.values import Role
 from resolvers.context import Context, Service, Viewer
 from resolvers.users import MACHINE
+from sshcast.app import opened
 from sshcast.commands.errors import CommandFailed
+from sshcast.settings import Settings
 
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+VARIABLE = "SSHCAST_AS"
+NAMES_SHOWN = 5
+
+
+@asynccontextmanager
+async def opened_here(settings: Settings) -> AsyncIterator[Service]:
+    """The service for what needs no user of ours; the audit names the operating system's."""
+    async with opened(settings) as service:
+        yield replace(service, os_user=os_user())
 
 
 async def viewer(service: Service, name: str | None) -> Context:
-    """A context for the user called `name`, or for the first enabled admin."""
-    found = await service.store.read(users.by_name, name) if name else await service.store.read(users.first_admin)
-    if found is None or found.disabled:
-        raise CommandFailed(
-            f"there is no enabled user {name}" if name else "there is no admin yet: sshcast user add NAME --role admin"
-        )
-    return context(service, found)
+    """A context for the user called `name`; else the one that SSHCAST_AS names; else the one named as the OS user."""
+    given = os.environ.get(VARIABLE)
+    if name is not None:
+        return context(service, await _enabled(service, name, f"there is no enabled user {name!r} (--as)"))
+    if given:
+        return context(service, await _enabled(service, given, f"there is no enabled user {given!r} ({VARIABLE})"))
+    own = os_user()
+    return context(service, await _enabled(service, own, f"no enabled user is called {own}, as the OS user is"))
 
 
 def context(service: Service, user: User) -> Context:
     viewer = Viewer(user.id, user.name, Role(user.role), NEVER, user.token_version)
-    return Context(service=service, viewer=viewer, address=MACHINE)
+    return Context(service=service, viewer=viewer, address=MACHINE, os_user=os_user())
+
+
+def os_user() -> str:
+    """The name of the user whom this process acts as; under sudo that is root."""
+    number = os.geteuid()
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:  # as in a container that is run as any number
+        return f"uid {number}"
+
+
+async def _enabled(service: Service, name: str, fault: str) -> User:
+    found = await service.store.read(users.by_name, name)
+    if found is None or found.disabled:
+        raise CommandFailed(f"{fault}: {_what_to_do(await service.store.read(users.every))}")
+    return found
+
+
+def _what_to_do(every: list[User]) -> str:
+    names = [user.name for user in every if not user.disabled]
+    if not names:
+        return "there is none yet, so add one first with `sshcast user add NAME --role admin`"
+    more = ", …" if len(names) > NAMES_SHOWN else ""
+    return f"say who runs this with --as NAME or {VARIABLE}=NAME (users: {', '.join(names[:NAMES_SHOWN])}{more})"

@@ -24,7 +24,7 @@ from sshcast.commands.execute import found
 from sshcast.settings import Settings
 
 # A fingerprint is to be compared at a glance, so that a row is never folded where nobody looks at a terminal.
-LEAST_WIDTH = 100
+LEAST_WIDTH, WIDTH_OF_NO_TERMINAL = 100, 10_000
 QUESTION = "Compare what it offers with its own keys (ssh-keygen -lf on it). Pin these in place of the old? [y/N] "
 
 
@@ -83,7 +83,7 @@ async def fetch(ctx: Context, server: Server) -> list[OfferedKey]:
 def show(server: Server, offered: Sequence[OfferedKey]) -> None:
     """A row for each key: those on offer with what they are to us, then those that are only pinned."""
     console = Console(markup=False, highlight=False)
-    console.width = max(console.width, LEAST_WIDTH)
+    console.width = max(console.width, LEAST_WIDTH) if console.is_terminal else WIDTH_OF_NO_TERMINAL
     table = Table(title=f"{server.name}: {server.host} port {server.port}", title_justify="left")
     for name in ("host key", "pinned", "offered"):
         table.add_column(name, no_wrap=True)
@@ -94,7 +94,9 @@ def show(server: Server, offered: Sequence[OfferedKey]) -> None:
     for text in host_keys.shown(server.host_keys):
         if text not in here:
             table.add_row(text, "yes", "no")
-    console.print(table)
+    with console.capture() as shown:
+        console.print(table)
+    print(shown.get(), end="", flush=True)
 
 
 def _say(sentence: str) -> None:

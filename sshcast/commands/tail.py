@@ -1,16 +1,27 @@
 """`sshcast tail`."""
 
-from rich.console import Console
+from dataclasses import dataclass
 
 from resolvers import output
 from sshcast import tail as tails
 from sshcast.app import opened
 from sshcast.commands import local
+from sshcast.notes import Notes
 from sshcast.settings import Settings
 
 
-async def tail(settings: Settings, execution_id: int, after: str | None, *, run_as: str | None, raw: bool) -> int:
+@dataclass(frozen=True, slots=True)
+class TailOptions:
+    """After which cursor, on whose behalf, whether byte for byte on a terminal too, and whether without notes."""
+
+    after: str | None
+    run_as: str | None
+    raw: bool
+    quiet: bool
+
+
+async def tail(settings: Settings, execution_id: int, options: TailOptions) -> int:
     async with opened(settings) as service:
-        ctx = await local.viewer(service, run_as)
-        shown = tails.Tail(raw=raw, notes=Console(stderr=True))
-        return await tails.follow(output.follow(ctx, execution_id, after), shown)
+        ctx = await local.viewer(service, options.run_as)
+        display = tails.Display(raw=options.raw, notes=Notes(quiet=options.quiet))
+        return await tails.follow(output.follow(ctx, execution_id, options.after), display)

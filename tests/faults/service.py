@@ -87,4 +87,4 @@ def enrol(commands: Commands, target: Target, *, port: int | None = None) -> Non
     commands.output("user", "add", "admin", "--role", "admin", "--password-stdin", stdin="correct horse battery\n")
     where = ["--host", target.host, "--port", str(port or target.port), "--user", target.username]
     key = ["--key", str(target.folder / "user"), "--host-key", target.host_key]
-    commands.output("server", "add", "target", *where, *key)
+    commands.output("server", "add", "target", *where, *key, "--as", "admin")

@@ -169,12 +169,6 @@ def test_run_on_an_unknown_server_says_what_to_do(commands: Commands) -> None:
     assert b"there is no server nowhere: see `sshcast server add`" in done.stderr
 
 
-def test_what_a_terminal_would_obey_is_left_out_unless_raw(commands: Commands, server: str) -> None:
-    command = r"printf 'a\033]0;title\007b\033[2Jc'"
-    assert commands.within("run", "web", "--", command).stdout == b"abc"
-    assert commands.within("run", "web", "--raw", "--", command).stdout == b"a\x1b]0;title\x07b\x1b[2Jc"
-
-
 def test_a_time_limit_ends_the_run_and_the_exit_status_is_255(commands: Commands, server: str) -> None:
     done = commands.within("run", "web", "--timeout", "1", "--", "echo begun; sleep 60")
     assert done.returncode == 255

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from sshcast.terminal import Sanitiser
+from sshcast.terminal import Sanitiser, Screen
 
 STRINGS = "\x1b]0;title\x07a\x1b]8;;http://x\x1b\\b\x1bPq\x1b\\c\x9d0;t\x9cd"
 HOSTILE = ["\x1b]", "\x1bP\x1b", "\x9d", "\x1b[", "\x9b", "\x1b[1;", "\x1b ", "\x1b]x", "\x1b"]
@@ -44,3 +44,18 @@ def test_a_sequence_that_is_split_anywhere_stays_whole(seed: int) -> None:
 def test_text_made_of_beginnings_without_an_end_is_read_once(piece: str) -> None:
     """Reading it again from every beginning would take hours."""
     assert "\x1b" not in safe(piece * 500_000, colours=False)
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("piece", ["\b", "a\b", "\r", "a\rb\n", "a", "\x1b[31m"])
+def test_text_made_of_moves_is_placed_at_the_cost_of_one_reading(piece: str) -> None:
+    screen, text = Screen(), piece * 300_000
+    assert screen.place(text) in (text, "")
+
+
+def test_no_step_goes_back_beyond_where_its_own_line_began() -> None:
+    screen = Screen()
+    assert screen.place("above\n\b\bab\b\b\b\b\rc\b\b") == "above\nab\b\b\rc\b"
+    assert screen.end_line() == "\n"
+    assert screen.place("\b") == ""
+    assert screen.end_line() == ""

@@ -1,0 +1,33 @@
+"""The options that several commands take, and how each command is run."""
+
+import asyncio
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from sshcast import commands
+
+Data = Annotated[Path | None, typer.Option(help="The data folder (SSHCAST_DATA).")]
+Port = Annotated[int | None, typer.Option(min=0, max=65_535, help="The port (SSHCAST_PORT).")]
+Host = Annotated[str | None, typer.Option(help="The address to listen on (SSHCAST_HOST).")]
+PasswordStdin = Annotated[bool, typer.Option(help="Read the password from the first line of standard input.")]
+As = Annotated[
+    str | None,
+    typer.Option("--as", help="The user on whose behalf; else SSHCAST_AS, else the user named as your OS user."),
+]
+OnServer = Annotated[str | None, typer.Option("--server", help="A server's name or id.")]
+OnTag = Annotated[str | None, typer.Option("--tag", help="A tag: every server that has it, now or later.")]
+Raw = Annotated[bool, typer.Option("--raw", help="Pass the output on byte for byte to a terminal too, as always else.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="On stderr nothing but the command's own.")]
+Stdin = Annotated[bool, typer.Option("--stdin", help="Pass standard input on to the command, 1 MiB at most.")]
+
+
+def settings(**given: Any) -> "commands.start.Settings":
+    return commands.start.settings(**given)
+
+
+def run(work: Coroutine[Any, Any, int | None]) -> None:
+    """Run it to its end, and exit with the status it returns."""
+    raise typer.Exit(asyncio.run(work) or 0)

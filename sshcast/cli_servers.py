@@ -1,0 +1,69 @@
+"""`sshcast server …`: each command here reads its options and hands over to `sshcast/commands/`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from db.values import LegacyAlgorithm
+from sshcast import commands
+from sshcast.cli_options import As, Data, PasswordStdin, run, settings
+from sshcast.standard_streams import read_first_line
+
+app = typer.Typer(help="Servers.", no_args_is_help=True)
+
+
+@app.command("add")
+def server_add(
+    name: str,
+    host: Annotated[str, typer.Option()],
+    user: Annotated[str, typer.Option()],
+    port: Annotated[int, typer.Option()] = 22,
+    key: Annotated[Path | None, typer.Option(help="A private key file.")] = None,
+    certificate: Annotated[Path | None, typer.Option(help="The key's OpenSSH certificate.")] = None,
+    passphrase_stdin: Annotated[bool, typer.Option(help="Read the key's passphrase from standard input.")] = False,
+    password_stdin: PasswordStdin = False,
+    host_key: Annotated[
+        list[str] | None, typer.Option(help='A pinned key, "TYPE BASE64", or a line of known_hosts; may be repeated.')
+    ] = None,
+    host_key_alias: Annotated[str | None, typer.Option(help="Another name of its host certificate.")] = None,
+    allow_algorithm: Annotated[
+        list[LegacyAlgorithm] | None, typer.Option(help="An old algorithm to allow it; may be repeated.")
+    ] = None,
+    scan: Annotated[bool, typer.Option("--scan", help="Ask the server for its keys, show them, and ask you.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --scan: take the keys without asking.")] = False,
+    run_as: As = None,
+    data: Data = None,
+) -> None:
+    """Register a server. Prints its id."""
+    given = commands.enrol.Enrolment(
+        name=name,
+        host=host,
+        port=port,
+        username=user,
+        key=key,
+        certificate=certificate,
+        passphrase=read_first_line() if passphrase_stdin else None,
+        password=read_first_line() if password_stdin else None,
+        host_keys=tuple(host_key or ()),
+        host_key_alias=host_key_alias,
+        allowed=tuple(allow_algorithm or ()),
+        scan=scan,
+        yes=yes,
+    )
+    run(commands.enrol.enrol(settings(data=data), given, run_as))
+
+
+@app.command("rescan")
+def server_rescan(
+    server: Annotated[str, typer.Argument(help="Its name or id.")],
+    accept: Annotated[
+        list[str] | None, typer.Option(help="The fingerprint of a key to pin, without asking; may be repeated.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Pin all that it offers without asking.")] = False,
+    run_as: As = None,
+    data: Data = None,
+) -> None:
+    """Ask a server for its host keys again, show them beside the pinned ones, and pin those that you accept."""
+    given = commands.rescan.Rescan(server, tuple(accept or ()), yes)
+    run(commands.rescan.rescan(settings(data=data), given, run_as))

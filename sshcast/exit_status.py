@@ -1,0 +1,74 @@
+"""How the command line ends: with which exit status, and what it says on stderr. docs/command-line.md lists them."""
+
+import errno
+import sys
+
+import typer
+from typer.exceptions import Abort, TyperException
+
+from sshcast import commands, standard_streams
+from sshcast.commands.errors import ReaderGone
+from sshcast.notes import Notes
+
+FAILED = 1
+INTERRUPTED = 130
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+READER_GONE = 141  # as of who dies of SIGPIPE
+
+
+def run(app: typer.Typer) -> int:
+    """Run what the command line says; the exit status. An error that nobody expects is raised again."""
+    outputs = (sys.stdout, sys.stderr)  # typer may put others in their place
+    if not sys.stdout.isatty() or not sys.stderr.isatty():
+        app.rich_markup_mode = None  # no boxes, no colours, and nothing folded
+    try:
+        status = int(app(prog_name="sshcast", standalone_mode=False) or 0)
+    except BaseException as error:
+        status = _tell(error, outputs)
+    return _check_written(status, outputs)
+
+
+def _tell(error: BaseException, outputs: standard_streams.Outputs) -> int:
+    if isinstance(error, KeyboardInterrupt):
+        return INTERRUPTED
+    if isinstance(error, TyperException):
+        return _tell_usage(error)
+    if isinstance(error, Abort):
+        Notes().say("sshcast: the input ended before all was answered, so nothing was done", "red")
+        return FAILED
+    cause = error.__context__ if isinstance(error, SystemExit) else error  # typer ends so at any EPIPE
+    if isinstance(cause, ReaderGone) or (isinstance(cause, BrokenPipeError) and standard_streams.are_unread(outputs)):
+        return READER_GONE
+    if isinstance(cause, OSError) and cause.errno in NO_SPACE:
+        return _tell_no_space(cause)
+    if not isinstance(cause, Exception):
+        raise error
+    return commands.failure.told(cause)
+
+
+def _tell_no_space(error: OSError) -> int:
+    Notes().say(f"sshcast: what is to be written cannot be: {error.strerror}", "red")
+    return FAILED
+
+
+def _tell_usage(error: TyperException) -> int:
+    """In one line; but who has given no command at all is shown those that there are."""
+    context = getattr(error, "ctx", None)
+    text = error.format_message()
+    if text.startswith("Usage: "):
+        print(text, file=sys.stderr)
+    elif text:
+        hint = f": see `{context.command_path} --help`" if context is not None else ""
+        Notes().say(f"sshcast: {' '.join(text.split()).rstrip('.')}{hint}", "red")
+    return error.exit_code
+
+
+def _check_written(status: int, outputs: standard_streams.Outputs) -> int:
+    """The last of the output leaves here. Where it cannot, that is what is told: the reader is gone, the disk full …"""
+    lost = standard_streams.flush(outputs)
+    standard_streams.discard(outputs)
+    if isinstance(lost, BrokenPipeError):
+        return READER_GONE
+    if lost is not None and status == 0:
+        return _tell_no_space(lost)
+    return status
