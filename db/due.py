@@ -36,6 +36,12 @@ def held(conn: Connection, ids: Sequence[int]) -> list[Task]:
     return rows.all_of(conn, query, Task) if ids else []
 
 
+def standing(conn: Connection, id: int) -> bool | None:
+    """Whether a task is enabled; None if it is deleted."""
+    found: bool | None = conn.scalar(select(tasks.c.enabled).where(tasks.c.id == id, tasks.c.deleted_at.is_(None)))
+    return found
+
+
 def next_due(conn: Connection) -> datetime | None:
     query = select(tasks.c.next_run).where(*SCHEDULED).order_by(tasks.c.next_run).limit(1)
     found: datetime | None = conn.scalar(query)

@@ -136,7 +136,7 @@ class TaskExecution(SQLModel, table=True):
     """One run of a command. The row is the job: who claims it drives it, and a driver's every write names its fence.
 
     `shell`, `secret_env` and `sealed_env` are as in its task, `sealed_run` what its start made of the secret ones; both
-    sealed ones go when it ends.
+    sealed ones go when it ends. What it reads on its standard input is in `execution_stdin`, its size and SHA-256 here.
     """
 
     __tablename__ = "task_executions"
@@ -188,6 +188,8 @@ class TaskExecution(SQLModel, table=True):
     secret_env: dict[str, str | None] = Field(sa_column=json_column(dict, "{}"))
     sealed_env: dict[str, str] | None = Field(sa_column=Column(JsonText))
     sealed_run: bytes | None = Field(sa_column=Column(LargeBinary))
+    stdin_bytes: int | None = Field(sa_column=Column(BigInteger))
+    stdin_sha256: str | None = Field(sa_column=Column(String(64)))
     working_dir: str | None = Field(sa_column=Column(String(4096)))
     timeout_seconds: int = Field(sa_column=Column(Integer, nullable=False))
     output_limit: int = Field(sa_column=big_column())

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, exists, select
 
-from db import rows
+from db import rows, stdin
 from db.models import OutputChunk, ScheduleSlot, TaskExecution
 
 chunks = rows.table_of(OutputChunk)
@@ -29,6 +29,7 @@ def prune(conn: Connection, before: datetime, limit: int) -> int:
         .with_for_update(skip_locked=True)
     )
     ids = list(few((row.id, row.size) for row in conn.execute(old)))
+    stdin.remove(conn, ids)
     conn.execute(delete(chunks).where(chunks.c.execution_id.in_(ids)))
     return conn.execute(delete(executions).where(executions.c.id.in_(ids))).rowcount
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, and_, not_, or_, select, true, update
 
-from db import rows
+from db import rows, stdin
 from db.models import TaskExecution
 from db.values import Reason, State
 
@@ -47,10 +47,28 @@ def request_cancel(conn: Connection, id: int, at: datetime) -> Cancelled:
         "sealed_env": None,
     }
     if rows.change(conn, TaskExecution, values, executions.c.id == id, executions.c.state == State.PENDING):
+        stdin.remove(conn, [id])
         return "cancelled"
     running = and_(executions.c.id == id, executions.c.state == State.RUNNING)
     rows.change(conn, TaskExecution, {"cancel_at": at}, running, executions.c.cancel_at.is_(None))
     return "requested" if conn.scalar(select(executions.c.id).where(running)) is not None else "final"
+
+
+def cancel_pending_of_task(conn: Connection, task_id: int, at: datetime, message: str) -> list[int]:
+    """Cancel what waits to start of a task. Returns the ids."""
+    values = {
+        "state": State.CANCELLED,
+        "reason": Reason.CANCELLED,
+        "message": message,
+        "cancel_at": at,
+        "end_time": at,
+        "duration_ms": 0,
+        "sealed_env": None,
+    }
+    waiting = (executions.c.task_id == task_id, executions.c.state == State.PENDING)
+    ended = list(conn.scalars(update(executions).where(*waiting).values(**values).returning(executions.c.id)))
+    stdin.remove(conn, ended)
+    return ended
 
 
 def cancel_requested(conn: Connection, runner_id: str) -> list[int]:

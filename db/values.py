@@ -70,12 +70,13 @@ class Reason(StrEnum):
 
 
 class Trigger(StrEnum):
-    """What made an execution: a person, the schedule, a retry, or a program through `runCommand`."""
+    """What made an execution: a person, the schedule, a retry, a program through `runCommand`, or `sshcast run`."""
 
     MANUAL = "manual"
     SCHEDULE = "schedule"
     RETRY = "retry"
     API = "api"
+    CLI = "cli"
 
 
 class Mode(StrEnum):

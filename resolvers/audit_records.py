@@ -43,7 +43,7 @@ TASK = (
 )
 EXECUTION = (
     *("task_id", "server_id", "command", "env", "secret_env", "working_dir", "timeout_seconds", "output_limit"),
-    "trigger",
+    *("trigger", "stdin_bytes", "stdin_sha256"),
 )
 USER = ("name", "role", "disabled")
 POLICY = ("mode", "allow", "commands", "extra")

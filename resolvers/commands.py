@@ -1,7 +1,7 @@
 """What is to run, checked: the command against the policy, its limits against the service's."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from db import servers, tasks
@@ -16,7 +16,7 @@ from runner.ruling import Ruling, Subject
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """A command that somebody wants judged, and where it would run.
+    """A command that somebody wants judged, and where it would run. What it would read is unknown if `stdin` is None.
 
     With a task, what it is allowed counts too, and what is not given is the task's.
     """
@@ -26,6 +26,7 @@ class Draft:
     working_dir: str | None = None
     server_id: int | None = None
     task_id: int | None = None
+    stdin: bytes | None = field(default=None, repr=False)
 
 
 def refuse_denied(found: Ruling, subject: Subject) -> None:
@@ -69,6 +70,7 @@ async def check_command(ctx: Context, draft: Draft) -> Verdict:
         working_dir=own_folder if draft.working_dir is None else rules.working_dir(draft.working_dir),
         server_id=await server_of(ctx, draft, task),
         task_id=draft.task_id,
+        stdin=rules.stdin(draft.stdin),
         secrets={} if task is None else {name: at for name, at in task.secret_env.items() if name not in env},
     )
     return (await judged(ctx, subject)).verdict

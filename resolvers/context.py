@@ -45,7 +45,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """The parts, put together once by `sshcast/app.py`."""
+    """The parts, put together once by `sshcast/app.py`. `os_user`: who gave the command that opened it, if one did."""
 
     store: Store
     bus: Bus
@@ -61,6 +61,7 @@ class Service:
     rates: Rates = field(default_factory=Rates)
     provider: Provider | None = None
     reach: Reach = USUAL
+    os_user: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +104,14 @@ class Renewal:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One request, one operation on a socket, or one command line."""
+    """One request, one operation on a socket, or one command line: then `os_user` is whom the machine knows it as."""
 
     service: Service
     viewer: Viewer | None = None
     language: Language = "en"
     address: str = ""
     renewal: Renewal | None = None
+    os_user: str | None = None
 
     def renewed(self) -> "Context":
         """The same as of now, for what goes on for long."""

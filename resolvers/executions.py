@@ -1,6 +1,7 @@
 """Executions: read by whoever sees their server, started and cancelled by operators on it. SSH is not awaited here."""
 
 import asyncio
+import hashlib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -8,6 +9,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection
 
 from db import executions as table
+from db import stdin as stdins
 from db import tasks, transitions
 from db.executions import ExecutionFilter
 from db.models import Task, TaskExecution
@@ -24,6 +26,7 @@ from resolvers.secret_env import Draft
 from resolvers.servers import missing, require_usable
 from runner import bus
 from runner.ruling import Ruling, Subject
+from runner.run_secrets import place_of_stdin
 
 T = TypeVar("T")
 
@@ -92,6 +95,9 @@ async def run_command(ctx: Context, wanted: RunCommand) -> TaskExecution:
         "working_dir": rules.working_dir(wanted.working_dir),
     }
     values["shell"] = rules.shell(values["command"])
+    stdin = rules.stdin(wanted.stdin)
+    values["stdin_bytes"] = None if stdin is None else len(stdin)
+    values["stdin_sha256"] = None if stdin is None else hashlib.sha256(stdin).hexdigest()
     values["secret_env"], own = secret_env.of_new(wanted.secret_env, wanted.env)
     await rights.check(ctx, right, wanted.server_id, missing(wanted.server_id))
     values |= commands.bounded(ctx.service.limits, wanted.timeout_seconds, wanted.output_limit)
@@ -99,9 +105,10 @@ async def run_command(ctx: Context, wanted: RunCommand) -> TaskExecution:
     given = rules.idempotency_key(wanted.idempotency_key)
     values["task_id"] = None
     if (row := await ctx.service.store.read(pending.known, right, given, values)) is None:
-        found = await commands.check(ctx, secret_env.subject(values))
-        asked = asking(ctx, right, found, given or outcome.make_key(), Trigger.API)
-        row = await _stored(ctx, asked, start_command, Draft(values, ctx.service.vault, own))
+        found = await commands.check(ctx, secret_env.subject(values, stdin=stdin))
+        trigger = Trigger.API if ctx.os_user is None else Trigger.CLI
+        asked = asking(ctx, right, found, given or outcome.make_key(), trigger)
+        row = await _stored(ctx, asked, start_command, Draft(values, ctx.service.vault, own, stdin))
     return await announced(ctx, row, wait)
 
 
@@ -161,6 +168,8 @@ def start_command(conn: Connection, draft: Draft, asked: pending.Asked, act: Act
     made = pending.insert(conn, values, asked)
     if made.new and draft.own:
         table.seal(conn, made.row.id, {"sealed_env": draft.sealed("task_executions", made.row.id)})
+    if made.new and draft.stdin:
+        stdins.keep(conn, made.row.id, draft.vault.seal(draft.stdin, **place_of_stdin(made.row.id)))
     return started(conn, made, act)
 
 

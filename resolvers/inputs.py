@@ -158,7 +158,7 @@ class RunTask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunCommand:
-    """Run a command without a task."""
+    """Run a command without a task. `stdin`: what it reads; None and nothing at all are the same to it."""
 
     server_id: int
     command: str
@@ -167,6 +167,7 @@ class RunCommand:
     env: Mapping[str, str] = field(default_factory=dict)
     secret_env: Sequence[SecretVariable] = ()
     working_dir: str | None = None
+    stdin: bytes | None = field(default=None, repr=False)
     idempotency_key: str | None = None
     wait_seconds: float = 0
 

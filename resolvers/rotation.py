@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from db import executions, master_key_check, secrets, servers, tasks
+from db import executions, master_key_check, secrets, servers, stdin, tasks
 from db.models import Server, Task, TaskExecution
 from db.secret_models import RegisteredSecret
 from resolvers.context import Service
@@ -121,6 +121,12 @@ def rewrap_execution(conn: Connection, row: TaskExecution, vault: Vault) -> int:
     return sealed
 
 
+def rewrap_stdin(conn: Connection, row: Any, vault: Vault) -> int:
+    """One whose run has ended meanwhile is gone."""
+    new = rewrapped(vault, row.sealed, run_secrets.place_of_stdin(row.id))
+    return 0 if new is None else stdin.replace_sealed(conn, row.id, row.sealed, new)
+
+
 def rewrapped(vault: Vault, blob: bytes, place: Place) -> bytes | None:
     """None if the current key seals it already. VaultError, which names its place, if no key at hand opens it."""
     try:
@@ -159,6 +165,10 @@ def held_by_execution(row: TaskExecution) -> Iterator[Sealed]:
         yield row.sealed_run, run_secrets.place_of_run(row.id)
 
 
+def held_by_stdin(row: Any) -> Iterator[Sealed]:
+    yield row.sealed, run_secrets.place_of_stdin(row.id)
+
+
 def held_values(values: Mapping[str, str], table: str, id: int) -> Iterator[Sealed]:
     for name, blob in values.items():
         yield base64.b64decode(blob), run_secrets.place_of_value(table, id, name)
@@ -179,4 +189,5 @@ KINDS = (
     Kind(secrets.sealed_after, held_by_registered, rewrap_registered),
     Kind(tasks.sealed_after, held_by_task, rewrap_task),
     Kind(executions.sealed_after, held_by_execution, rewrap_execution),
+    Kind(stdin.sealed_after, held_by_stdin, rewrap_stdin),
 )

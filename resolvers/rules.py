@@ -12,6 +12,7 @@ from runner.shebang import ShebangRefused
 
 MAX_ID = 2**63 - 1
 MAX_COMMAND_BYTES = 65_536
+MAX_STDIN_BYTES = 1_048_576
 LONGEST_KEY = 128
 LONGEST_NAME = 100
 LONGEST_ENV_NAME = 128
@@ -66,6 +67,16 @@ def command(value: str, field: str = "command") -> str:
         )
     if not value.strip():
         raise Invalid(field, f"must be 1 to {MAX_COMMAND_BYTES} bytes.", f"长度须为 1 到 {MAX_COMMAND_BYTES} 字节。")
+    return value
+
+
+def stdin(value: bytes | None) -> bytes | None:
+    if value is not None and len(value) > MAX_STDIN_BYTES:
+        raise TooLarge(
+            f"stdin is {len(value)} bytes; the most is {MAX_STDIN_BYTES}: put more into a file on the server.",
+            f"stdin 为 {len(value)} 字节，上限为 {MAX_STDIN_BYTES} 字节：更多内容请放入服务器上的文件。",
+            field=("stdin",),
+        )
     return value
 
 

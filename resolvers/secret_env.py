@@ -31,11 +31,12 @@ Sources = dict[str, str | None]
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A row that is not written yet, and the secret values that are sealed once it has an id."""
+    """A row that is not written yet, and the secret values and the input that are sealed once it has an id."""
 
     values: dict[str, Any]
     vault: Vault
     own: Mapping[str, Secret] = field(default_factory=dict)
+    stdin: bytes | None = field(default=None, repr=False)
 
     def sealed(self, table: str, id: int) -> dict[str, str]:
         return sealed(self.vault, table, id, self.own)
@@ -78,7 +79,7 @@ def changed(task: Task, variables: Sequence[SecretVariable], env: Mapping[str, s
     return {FIELD: found, "sealed_env": blobs | sealed(vault, "tasks", task.id, given_values(variables))}
 
 
-def subject(values: Mapping[str, Any], task_id: int | None = None) -> Subject:
+def subject(values: Mapping[str, Any], task_id: int | None = None, stdin: bytes | None = None) -> Subject:
     """What the command policy looks at: of secret variables their names."""
     return Subject(
         command=values["command"],
@@ -88,6 +89,7 @@ def subject(values: Mapping[str, Any], task_id: int | None = None) -> Subject:
         working_dir=values["working_dir"],
         server_id=values["server_id"],
         task_id=task_id,
+        stdin=stdin,
     )
 
 

@@ -35,7 +35,7 @@ from resolvers.paging import Page, PageRequest
 from resolvers.rights import Right
 from resolvers.secret_env import Draft
 from resolvers.servers import missing, require, require_usable
-from runner import bus, firing, ruling
+from runner import bus, firing, follow_ups, ruling
 from runner.ruling import Judge
 from runner.terms import Terms
 
@@ -169,12 +169,13 @@ async def set_enabled(ctx: Context, id: int, enabled: bool) -> Task:
 
 @audit.refusals_of(ObjectKind.TASK)
 async def delete(ctx: Context, id: int) -> Task:
-    """Hide the task and stop its schedule. Its executions stay."""
+    """Hide the task and stop its schedule. Its executions stay; those that wait to start are cancelled."""
     right = await rights.need(ctx, Role.OPERATOR)
     task = await changeable(ctx, right, id)
-    if not await ctx.service.store.run(hide, id, right, audit.act(ctx)):
+    ended = await ctx.service.store.run(hide, id, right, audit.act(ctx))
+    if ended is None:
         raise NotFound.named("task", id)
-    ctx.service.bus.hint(bus.SCHEDULE)
+    ctx.service.bus.hint(bus.SCHEDULE, bus.EXECUTIONS, bus.SLOTS, *map(bus.execution_address, ended))
     return task
 
 
@@ -246,15 +247,17 @@ def change_row(
     return changed
 
 
-def hide(conn: Connection, id: int, right: Right, act: Act) -> bool:
-    """Whether it was there."""
+def hide(conn: Connection, id: int, right: Right, act: Act) -> list[int] | None:
+    """The executions that were cancelled with it; None if it was not there."""
     before = table.locked(conn, id)
     if before is None:
-        return False
+        return None
     right.on(conn, before.server_id, NotFound.named("task", id))
     table.delete(conn, id, act.at)
-    audit.record(conn, act, Deed(AuditKind.TASK_DELETED, ObjectKind.TASK, id, audit_records.task(before)))
-    return True
+    ended = follow_ups.end_waiting(conn, id, act.at)
+    after = {"cancelled_executions": ended} if ended else None
+    audit.record(conn, act, Deed(AuditKind.TASK_DELETED, ObjectKind.TASK, id, audit_records.task(before), after))
+    return ended
 
 
 def changed_secrets(ctx: Context, current: Task, values: dict[str, Any]) -> dict[str, Any]:

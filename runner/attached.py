@@ -28,12 +28,14 @@ async def attached(drive: Drive, shells: Shells) -> Outcome:
     wire = Wire(drive.sink.write, dict.fromkeys(Stream, 0))
     shell = await shells.open_shell(on_output=wire.feed)
     mark = f"{drive.row.id}-{secrets.token_hex(8)}."
+    run = target_run.describe(drive, mark)
     process = shell.process
     ending = asyncio.create_task(process.wait(), name=f"exit of execution {drive.row.id}")
+    feeding = asyncio.create_task(feed(process, wire, run.stdin), name=f"input of execution {drive.row.id}")
     try:
         await drive.note({"mode": Mode.ATTACHED, "remote": {"mark": mark}})
         drive.sink.valve = Valve(process.pause, process.resume)
-        if not send(shell, program.attached(target_run.describe(drive, mark), wire.nonce)):
+        if not send(shell, program.attached(run, wire.nonce), more=bool(run.stdin)):
             return failed(Reason.START_FAILED, NOT_BEGUN)
         reason = await until_ended(
             ending, cancelled=drive.cancelled, sink=drive.sink, seconds=drive.row.timeout_seconds
@@ -45,19 +47,33 @@ async def attached(drive: Drive, shells: Shells) -> Outcome:
         return outcome
     finally:
         ending.cancel()
-        await asyncio.wait([ending])
+        feeding.cancel()
+        await asyncio.wait([ending, feeding])
         await process.close()
 
 
-def send(shell: Shell, text: bytes) -> bool:
-    """Have the shell run a program. False when the shell is gone, so that nothing was sent."""
+def send(shell: Shell, text: bytes, *, more: bool) -> bool:
+    """Have the shell run a program, after which `more` is to come. False when the shell is gone: nothing was sent."""
     try:
         shell.process.write(text)
     except OSError:
         return False
-    with suppress(OSError):  # the program is on its way by now
-        shell.process.write_eof()
+    if not more:
+        with suppress(OSError):  # the program is on its way by now
+            shell.process.write_eof()
     return True
+
+
+async def feed(process: Process, wire: Wire, stdin: bytes) -> None:
+    """What the command is to read, once it has begun: before that, the shell that starts it might take some of it."""
+    if not stdin:
+        return
+    while not wire.has_begun:
+        wire.changed.clear()
+        await wire.changed.wait()
+    with suppress(OSError):  # a command that has ended reads no more
+        process.write(stdin)
+        process.write_eof()
 
 
 def finish(drive: Drive, exit: Exit, wire: Wire) -> Outcome:

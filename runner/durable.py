@@ -19,7 +19,7 @@ from runner.outcome import Outcome, Stopped, after_look, ended, failed, lost
 from runner.remote import program
 from runner.remote.attachment import STOP_SECONDS, Attachment
 from runner.remote.verify import Look
-from runner.remote.wire import STDERR, Record, Wire
+from runner.remote.wire import STDERR, STDIN, Record, Wire
 from runner.sink import Valve
 from runner.spooled import Spooled
 from runner.stopping import until_ended
@@ -41,6 +41,10 @@ NO_SHELL = "ran attached to its connection: the target's shell ended before it c
 NO_START = (
     "Nothing was started: a shell answered, but the run could not begin there. "
     "Look whether the account may start processes, and whether its home can be used."
+)
+NO_INPUT = (
+    "Nothing was started: the target could not keep the {size} bytes that the command is to read. "
+    "Make room in the account's home there, or raise its quota or file size limit, and run it again."
 )
 NO_PROGRAM = "ran attached to its connection: the target has no {names}"
 NO_STDERR = "ran attached to its connection: the account's login files lead stderr elsewhere"
@@ -103,6 +107,8 @@ async def outcome_of(spooled: Spooled, attachment: Attachment, shells: Shells) -
     await spooled.learn(wire, following=False)
     if wire.refusal == "never":
         return never_started() if spooled.drive.cancelled.is_set() else not_begun(spooled, wire)
+    if STDIN in wire.lacks:
+        return failed(Reason.START_FAILED, NO_INPUT.format(size=len(spooled.run.stdin)))
     if wire.refusal == "none" or spooled.is_dumb(wire):
         return await fallen_back(spooled, shells, no_spool(wire) if wire.refusal == "none" else NO_SHELL)
     if spooled.fails_to_start(wire):

@@ -13,14 +13,13 @@ from typing import Any, Protocol
 
 import structlog
 
-from db import transitions
 from db.models import TaskExecution
 from db.values import Mode, Reason, State, Stream
 from runner import endpoint, launching, run_secrets
 from runner.bus import EXECUTIONS, PENDING, execution_address
 from runner.connecting import CancelRequested, Overdue, Patience, attempts, unless
 from runner.connection import ConnectFailed, Endpoint, Printed, Shells
-from runner.launching import Look
+from runner.launching import Look, TaskStopped
 from runner.outcome import Outcome, Stopped, failed, lost
 from runner.parts import Parts
 from runner.permission import NOT_ALLOWED
@@ -128,14 +127,14 @@ class Drive:
     async def note(self, values: dict[str, Any]) -> None:
         """Record something about the running execution. `remote` must be noted before anything is started there.
 
-        With it goes what the run takes of secrets. Raises TakenOver when another runner drives it by now.
+        With it goes what the run takes of secrets. Raises TakenOver when another runner drives it by now, TaskStopped.
         """
         begins = not self.begun and values.get("remote") is not None
         sealed = run_secrets.sealed(self.row.id, self.secrets, self.parts.vault) if begins else {}
         self.begun = self.begun or begins
         self.mode = values.get("mode", self.mode)
         kept = {"mode": self.mode} | values | sealed
-        update = partial(self.parts.store.run, transitions.update_claimed, self.row.id, self.row.fence, kept)
+        update = partial(self.parts.store.run, launching.note, self.row, kept, begins=begins)
         if not await insist(update):
             raise TakenOver
 
@@ -173,6 +172,8 @@ class Drive:
                 reason=Reason.CANCELLED,
                 message="cancelled before it started",
             )
+        except TaskStopped as error:
+            outcome = error.outcome
         except ConnectFailed as error:
             outcome = self._unreached(error)
         except TakenOver:
@@ -198,7 +199,7 @@ class Drive:
             why = "the server's credential cannot be opened with the keys at hand"
             return lost(why) if self.begun else failed(Reason.START_FAILED, why)
         try:
-            self.secrets = run_secrets.of(self.row, seen.secrets, self.parts.vault, begun=self.begun)
+            self.secrets = run_secrets.of(self.row, seen.secrets, self.parts.vault, begun=self.begun, stdin=seen.stdin)
         except SecretMissing as error:
             return lost(str(error)) if self.begun else failed(Reason.START_FAILED, str(error))
         self.offsets = self.sink.hide(veil_of(self.secrets.hidden) if self.secrets.hidden else None)
@@ -229,7 +230,7 @@ class Drive:
             return failed(Reason.NOT_ALLOWED, f"the user in whose name it was to run {NOT_ALLOWED}")
         if seen.server is None or not seen.server.enabled:
             return failed(Reason.START_FAILED, "the server was deleted or disabled before the command could start")
-        found = launching.judged(self.parts.policy, self.row, seen)
+        found = launching.judged(self.parts.policy, self.parts.vault, self.row, seen)
         if found.refusal is not None:
             self.refused = found
             return failed(Reason.REFUSED_BY_POLICY, found.refusal)

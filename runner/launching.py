@@ -6,41 +6,84 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from db import audit, secrets, servers, transitions
+from db import audit, due, secrets, servers, stdin, transitions
 from db.audit import Entry
 from db.models import Server, TaskExecution
 from db.secret_models import RegisteredSecret
-from db.values import AuditKind, ObjectKind
-from runner import ruling
+from db.values import AuditKind, ObjectKind, Reason, State, Trigger
+from runner import ruling, run_secrets
+from runner.outcome import Outcome
 from runner.permission import may_run
 from runner.policy import Policy
 from runner.ruling import Kept, Ruling, Subject
+from runner.run_secrets import SecretMissing
+from runner.vault import Vault
+
+DELETED = "its task was deleted before it could start"
+DISABLED = "its task was disabled before it could start"
+
+
+class TaskStopped(Exception):
+    """The run is not to start any more, because of what became of its task. The message is for people."""
+
+    @property
+    def outcome(self) -> Outcome:
+        return Outcome(state=State.CANCELLED, reason=Reason.CANCELLED, message=str(self))
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
     """Where it is to start, whether the user in whose name it is may run something there, and the policies there.
 
-    `secrets` are those that are registered for the runs of that server.
+    `secrets` are those that are registered for the runs of that server, `stdin` is what it reads, sealed.
     """
 
     server: Server | None
     allowed: bool
     kept: Kept
     secrets: list[RegisteredSecret]
+    stdin: bytes | None
 
 
 def look(conn: Connection, row: TaskExecution) -> Look:
+    """Raises TaskStopped if it has not begun, and is not to."""
+    if row.remote is None:
+        require_task(conn, row)
     return Look(
         servers.by_id(conn, row.server_id),
         may_run(conn, row.created_by, row.server_id),
         ruling.kept(conn, [Subject.of_run(row)]),
         secrets.in_scope(conn, row.server_id),
+        stdin.sealed(conn, row.id) if row.stdin_bytes else None,
     )
 
 
-def judged(policy: Policy, row: TaskExecution, seen: Look) -> Ruling:
-    return ruling.ruled(policy, Subject.of_run(row), seen.kept)
+def require_task(conn: Connection, row: TaskExecution) -> None:
+    """Raises TaskStopped. A task that is disabled may still be run by hand."""
+    standing = None if row.task_id is None else due.standing(conn, row.task_id)
+    if row.task_id is not None and standing is None:
+        raise TaskStopped(DELETED)
+    if standing is False and row.trigger in (Trigger.SCHEDULE, Trigger.RETRY):
+        raise TaskStopped(DISABLED)
+
+
+def note(conn: Connection, row: TaskExecution, values: dict[str, Any], *, begins: bool) -> bool:
+    """Note something about the running execution; False when it is another runner's by now.
+
+    `begins`: right after this the command is started. Raises TaskStopped if it is not to be.
+    """
+    if begins:
+        require_task(conn, row)
+    return transitions.update_claimed(conn, row.id, row.fence, values)
+
+
+def judged(policy: Policy, vault: Vault, row: TaskExecution, seen: Look) -> Ruling:
+    """What it reads is what it was asked for with; where that does not open, the run does not start either way."""
+    try:
+        given = run_secrets.opened_stdin(row, seen.stdin, vault)
+    except SecretMissing:
+        given = None
+    return ruling.ruled(policy, Subject.of_run(row, given), seen.kept)
 
 
 def news(row: TaskExecution, found: Ruling) -> dict[str, Any]:
@@ -51,6 +94,8 @@ def news(row: TaskExecution, found: Ruling) -> dict[str, Any]:
 def finish(conn: Connection, row: TaskExecution, values: dict[str, Any], refused: Ruling | None, at: datetime) -> bool:
     """RUNNING to the final state in `values`; a refusal is in the audit, in the same transaction."""
     done = transitions.finish(conn, row.id, row.fence, values)
+    if done and row.stdin_bytes:
+        stdin.remove(conn, [row.id])
     if done and refused is not None:
         audit.append(conn, entry(row, refused, at))
     return done

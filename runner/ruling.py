@@ -22,7 +22,8 @@ MODES: Mapping[str, Mode] = {mode: mode for mode in STRICTNESS}
 class Subject:
     """What is to run and where. Without a server only the service's own policy counts; an ad-hoc run has no task.
 
-    `secrets` names its secret variables, each with the registered secret that it takes, if any.
+    `secrets` names its secret variables, each with the registered secret that it takes, if any. `stdin` is what it
+    reads, None where that is not known.
     """
 
     command: str
@@ -32,6 +33,7 @@ class Subject:
     task_id: int | None = None
     secrets: Mapping[str, str | None] = field(default_factory=dict)
     shell: str | None = None
+    stdin: bytes | None = field(default=None, repr=False)
 
     @classmethod
     def of_task(cls, task: Task) -> "Subject":
@@ -46,7 +48,7 @@ class Subject:
         )
 
     @classmethod
-    def of_run(cls, row: TaskExecution) -> "Subject":
+    def of_run(cls, row: TaskExecution, stdin: bytes | None = None) -> "Subject":
         return cls(
             command=row.command,
             env=row.env,
@@ -55,6 +57,7 @@ class Subject:
             task_id=row.task_id,
             secrets=row.secret_env,
             shell=row.shell,
+            stdin=stdin,
         )
 
     @property
@@ -131,6 +134,7 @@ def ruled(policy: Policy, subject: Subject, kept: Kept) -> Ruling:
         subject.command,
         env=subject.env,
         working_dir=subject.working_dir or HOME,
+        stdin=subject.stdin,
         secrets=subject.secrets,
         mode=mode_of(policy.mode, server, task),
         tuning=tuning_of(server, task, subject),

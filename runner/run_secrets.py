@@ -1,4 +1,4 @@
-"""What of a run is secret: the variables that its command gets, and what its output must not show.
+"""What of a run is secret: the variables and the input that its command gets, and what its output must not show.
 
 A run takes its secrets when it starts, and keeps them in its row, sealed, until it has ended: whoever takes it over
 needs the same, whatever became of the task and of the registered secrets meanwhile.
@@ -7,7 +7,7 @@ needs the same, whatever became of the task and of the registered secrets meanwh
 import base64
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from db.models import TaskExecution
 from db.secret_models import RegisteredSecret
@@ -17,6 +17,8 @@ from runner.vault import Vault, VaultError
 from runner.veil import veil_of
 
 UNOPENED = "a secret of this run cannot be opened with the keys at hand"
+STDIN_UNOPENED = "the run's standard input cannot be opened with the keys at hand"
+STDIN_GONE = "the run's standard input is not kept any more"
 RUN = "sealed_run"
 MOST_BYTES = 120_000
 """Linux takes no longer text than 128 KiB as one variable, in which they go to a durable run's supervisor."""
@@ -31,10 +33,11 @@ class SecretMissing(Exception):
 
 @dataclass(frozen=True, slots=True)
 class RunSecrets:
-    """`env` goes to the command; `hidden` are those, and what is registered for its server."""
+    """`env` and `stdin` go to the command; `hidden` are the former, and what is registered for its server."""
 
     env: Mapping[str, Secret] = field(default_factory=dict)
     hidden: frozenset[Secret] = frozenset()
+    stdin: bytes = field(default=b"", repr=False)
 
     @property
     def variables(self) -> dict[str, str]:
@@ -48,9 +51,17 @@ class RunSecrets:
         return veil_of(self.hidden).hidden(text.encode("utf-8", "replace")).decode("utf-8", "replace")
 
 
-def of(row: TaskExecution, registered: Iterable[RegisteredSecret], vault: Vault, *, begun: bool) -> RunSecrets:
-    """Raises SecretMissing: rather no run than one whose output shows what it must not."""
-    return (kept if begun else taken)(row, registered, vault)
+def of(
+    row: TaskExecution,
+    registered: Iterable[RegisteredSecret],
+    vault: Vault,
+    *,
+    begun: bool,
+    stdin: bytes | None = None,
+) -> RunSecrets:
+    """Raises SecretMissing: rather no run than one whose output shows what it must not. `stdin` is sealed."""
+    found = (kept if begun else taken)(row, registered, vault)
+    return replace(found, stdin=opened_stdin(row, stdin, vault) or b"")
 
 
 def taken(row: TaskExecution, registered: Iterable[RegisteredSecret], vault: Vault) -> RunSecrets:
@@ -102,6 +113,18 @@ def own_value(row: TaskExecution, name: str, blob: str, vault: Vault) -> Secret:
     return Secret(vault.open(base64.b64decode(blob), **place).decode())
 
 
+def opened_stdin(row: TaskExecution, sealed: bytes | None, vault: Vault) -> bytes | None:
+    """What the run reads, None if nothing was given. Raises SecretMissing."""
+    if not row.stdin_bytes:
+        return None if row.stdin_bytes is None else b""
+    if sealed is None:
+        raise SecretMissing(STDIN_GONE)
+    try:
+        return vault.open(sealed, **place_of_stdin(row.id))
+    except VaultError:
+        raise SecretMissing(STDIN_UNOPENED) from None
+
+
 def place_of_registered(id: int) -> dict[str, str]:
     """Where a sealed value is bound to: see `runner.vault`."""
     return {"table": "secrets", "row": str(id), "field": "value"}
@@ -114,3 +137,7 @@ def place_of_value(table: str, id: int, name: str) -> dict[str, str]:
 
 def place_of_run(id: int) -> dict[str, str]:
     return {"table": EXECUTIONS, "row": str(id), "field": RUN}
+
+
+def place_of_stdin(id: int) -> dict[str, str]:
+    return {"table": "execution_stdin", "row": str(id), "field": "sealed"}

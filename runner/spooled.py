@@ -99,7 +99,8 @@ class Spooled:
             soon=self.drive.parts.pool.start_seconds / 4,
             limit=self.drive.row.timeout_seconds if self.is_first else max(1, round(self.seconds_left)),
         )
-        self.attachment = await Attachment.open(shells, program.attach(self.run, want), wire)
+        text = program.attach(self.run, want)
+        self.attachment = await Attachment.open(shells, text, wire, stdin=self.run.stdin)
         self.attachment.begin_seconds = self.drive.parts.pool.start_seconds / 2
         self.sent = True
         return self.attachment

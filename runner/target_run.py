@@ -14,4 +14,5 @@ def describe(drive: Drive, spool: str) -> Run:
         shell=shebang.words(row.shell),
         env=row.env | drive.secrets.variables,
         output_limit=row.output_limit,
+        stdin=drive.secrets.stdin,
     )

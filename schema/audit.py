@@ -71,7 +71,9 @@ class AuditEvent:
     actor: str | None = strawberry.field(
         description="Their name at the time; null for a stranger, and for a command on the machine itself."
     )
-    address: str = strawberry.field(description="The address it came from; `machine` for a command on the machine.")
+    address: str = strawberry.field(
+        description="The address it came from; `machine` for a command on the machine, by `os_user` in `after`."
+    )
     object_kind: ObjectKind | None = strawberry.field(description="What it was done to.")
     object_id: ID | None = strawberry.field(description="The id of that.")
     before: str | None = strawberry.field(description="What was before, as JSON; of a change, what it changed.")

@@ -24,6 +24,12 @@ ItsEnvironment = Annotated[
 ItsFolder = Annotated[
     str | None, strawberry.argument(description="Where it is to run; the account's home if nothing says so.")
 ]
+ItsStdin = Annotated[
+    str | None,
+    strawberry.argument(
+        description="What it is to read, as base64, as `runCommand` takes it; unknown if it is not given."
+    ),
+]
 
 
 @strawberry.type(description="What the command policy says of a command. It is a guard rail, not a sandbox.")

@@ -187,6 +187,7 @@ described(
         "SCHEDULE": "The task was due.",
         "RETRY": "An earlier execution is tried again.",
         "API": "`runCommand`: no task.",
+        "CLI": "`sshcast run`, on the machine itself: no task.",
     },
 )
 described(

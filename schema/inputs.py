@@ -14,6 +14,7 @@ from schema.ids import number
 from schema.scalars import Long
 from schema.schedule_inputs import TermsInput
 from schema.secret_variables import SecretVariableInput
+from schema.stdin import decode
 
 ABSENT: Any = strawberry.UNSET
 NULLABLE = frozenset({"timeout_seconds", "output_limit", "working_dir", "run_mode", "host_key_alias"})
@@ -148,6 +149,12 @@ class RunCommandInput:
     working_dir: str | None = strawberry.field(
         default=None, description="An absolute path, or one that starts with `~/`; else the account's home."
     )
+    stdin: str | None = strawberry.field(
+        default=None,
+        description="What it reads on its standard input, at most 1 MiB, as base64 of the standard alphabet with its "
+        "padding; line breaks in it are skipped. Kept sealed until the run has ended, and never shown. Without it the "
+        "command reads nothing.",
+    )
     idempotency_key: str | None = strawberry.field(
         default=None,
         description="A repeat with the same key (1 to 128 characters) finds the same run. OUTCOME_UNKNOWN names it.",
@@ -165,6 +172,7 @@ class RunCommandInput:
             env=environment(self.env),
             secret_env=[variable.wanted() for variable in self.secret_env],
             working_dir=self.working_dir,
+            stdin=decode(self.stdin),
             idempotency_key=self.idempotency_key,
             wait_seconds=self.wait,
         )

@@ -240,6 +240,8 @@ class Execution:
     stdout_bytes: Long = strawberry.field(description="How much of its standard output is stored.")
     stderr_bytes: Long = strawberry.field(description="How much of its standard error is stored.")
     truncated: bool = strawberry.field(description="Whether there was more output than the limit.")
+    stdin_bytes: Long | None = strawberry.field(description="The size of its standard input; null if it has none.")
+    stdin_sha256: str | None = strawberry.field(description="The SHA-256 of that, in hexadecimal digits.")
     policy_version: str | None = strawberry.field(description="The command policy that it was checked against last.")
 
     @resolved(list[CommandPolicy], "What admins had changed of that: the server's version and the task's, if any.")

@@ -28,6 +28,7 @@ from schema.commands import (
     CommandVerdict,
     ItsEnvironment,
     ItsFolder,
+    ItsStdin,
     TheCommand,
     WhereItRuns,
     WhoseItIs,
@@ -68,6 +69,7 @@ from schema.policies import told as told_rule
 from schema.schedule_words import Dst
 from schema.schedules import Count, SchedulePreview, scheduled
 from schema.secrets import ForServer, RegisteredSecret
+from schema.stdin import decode
 from schema.user_errors import user_error
 from schema.users import Users, user_filter
 
@@ -253,6 +255,7 @@ class Query:
         task_id: WhoseItIs = None,
         env: ItsEnvironment = None,
         working_dir: ItsFolder = None,
+        stdin: ItsStdin = None,
     ) -> CommandVerdict:
         ctx = info.context.ctx
         try:
@@ -262,6 +265,7 @@ class Query:
                 working_dir=working_dir,
                 server_id=optional_number("server_id", server_id),
                 task_id=optional_number("task_id", task_id),
+                stdin=decode(stdin),
             )
             verdict = await commands.check_command(ctx, draft)
         except (Invalid, NotFound, TooLarge) as error:

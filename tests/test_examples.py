@@ -194,6 +194,9 @@ EXPECTED: dict[str, Callable[[Any], Any]] = {
         [each["secret"] for each in data["runCommand"]["execution"]["secretEnv"]] == [None, "prod-db"]
         and data["runCommand"]["execution"]["state"] == "SUCCESS"
     ),
+    "57_run_with_stdin": lambda data: (
+        (data["runCommand"]["execution"]["stdinBytes"], data["runCommand"]["execution"]["stdoutBytes"]) == (23, 24)
+    ),
     "60_execution": lambda data: data["execution"]["stderrBytes"] == len("all done\n"),
     "61_executions": lambda data: data["executions"]["totalCount"] > 3,
     "62_executions_filtered": lambda data: [

@@ -2,7 +2,14 @@
 
 from alembic import context
 
-from db import access_models, audit_models, policy_models, secret_models, task_key_models  # noqa: F401 - for their tables
+from db import (  # noqa: F401 - for their tables
+    access_models,
+    audit_models,
+    policy_models,
+    secret_models,
+    stdin_models,
+    task_key_models,
+)
 from db.models import User
 from db.rows import table_of
 

@@ -70,11 +70,11 @@ class Machine:
     def hit(self, rule: str) -> None:
         self.hits.setdefault(Hit(rule, self.span, self.via))
 
-    def set_out(self, *, variables: dict[str, Values], stdin: str | None, working_dir: str | None) -> None:
+    def set_out(self, *, variables: dict[str, Values], stdin: Values | None, working_dir: str | None) -> None:
         """What is known before the text begins."""
         self.state.variables.update(variables)
         if stdin is not None:
-            self.stdin = (stdin,)
+            self.stdin = stdin
         if working_dir is not None:
             self.state.cwd = marks.HOME + working_dir[1:] if working_dir.startswith("~") else working_dir
 

@@ -16,6 +16,8 @@ SOCKET = "\U000f000b"
 """What the other end of a connection sends."""
 DECODED = "\U000f0004"
 """What a decoder made of text that is not known, or a change that is not followed here made of text that is."""
+UNREAD = "\U000f000c"
+"""Standard input that is no text, or too long to be followed."""
 HOME = "\U000f0005"
 """The home directory of the user that runs the command."""
 USER = "\U000f000a"
@@ -30,11 +32,11 @@ GLOBS = {"*": STAR, "?": QUERY, "[": BRACKET}
 PLAIN = {ord(mark): char for char, mark in GLOBS.items()}
 ACTIVE = {ord(char): mark for char, mark in GLOBS.items()}
 
-TEXT = re.compile(f"[{UNKNOWN}{OUTPUT}{REMOTE}{SOCKET}{DECODED}{FOUND}]")
+TEXT = re.compile(f"[{UNKNOWN}{OUTPUT}{REMOTE}{SOCKET}{DECODED}{UNREAD}{FOUND}]")
 """Any mark that may stand for text of any length."""
 WILD = re.compile(f"[{STAR}{QUERY}{BRACKET}]")
 RESERVED = re.compile("[\U000f0000-\U000ffffd]")
-UNKNOWNS = frozenset({UNKNOWN, OUTPUT, REMOTE, SOCKET, DECODED, FOUND})
+UNKNOWNS = frozenset({UNKNOWN, OUTPUT, REMOTE, SOCKET, DECODED, UNREAD, FOUND})
 
 
 def cleaned(text: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from runner.policy import look_alikes, marks
+from runner.policy.following.state import Values
 from runner.policy.grammar.source import LONGEST, Budget, SyntaxFault, TooComplex
 from runner.policy.hit import Hit
 from runner.policy.machine import Machine
@@ -27,13 +28,13 @@ HOME = "~"
 class Asked:
     """A command, and what is known of where it runs. `working_dir` and `stdin` are None if they are not known.
 
-    A value of `env` is a mark where it is not known.
+    `stdin` is all that it may be. A value of `env` is a mark where it is not known.
     """
 
     command: str
     env: Mapping[str, str]
     working_dir: str | None = None
-    stdin: str | None = None
+    stdin: Values | None = None
 
     @property
     def is_plain(self) -> bool:
@@ -64,25 +65,41 @@ class Policy:
         env: Mapping[str, str] | None = None,
         mode: Mode | None = None,
         working_dir: str | None = None,
-        stdin: str | None = None,
+        stdin: bytes | None = None,
         secrets: Collection[str] = (),
         tuning: Tuning = PLAIN,
     ) -> Verdict:
         """What the policy says of a command that /bin/sh runs with these variables. Costs no more than its bounds.
 
         `working_dir` is where it starts (`~` is the home directory); relative paths are not judged where it is None.
-        `secrets` are the names of variables that it has too, whose values are not to be known here.
+        `stdin` is what it reads, None where that is not known. `secrets` are the names of variables that it has too,
+        whose values are not to be known here.
         """
         mode = mode or self.mode
         book, readable = tuned(self.book, tuning)
         known = dict.fromkeys(secrets, marks.UNKNOWN) | {
             name: marks.cleaned(text) for name, text in (env or {}).items()
         }
-        asked = Asked(command=command, env=known, working_dir=working_dir, stdin=stdin)
+        asked = Asked(command=command, env=known, working_dir=working_dir, stdin=texts_of(stdin))
         hits = {(hit.rule, hit.span): hit for hit in (*readable, *found(asked, book))}
         ordered = sorted(hits.values(), key=lambda hit: (hit.span, hit.rule))
         findings = tuple(finding(command, hit, severity(book, hit.rule, mode, asked, tuning), book) for hit in ordered)
         return Verdict(findings=findings, version=version(book, mode, tuning), mode=mode)
+
+
+def texts_of(stdin: bytes | None) -> Values | None:
+    """What a command reads, as texts to be followed; a mark for what is none, or too long for it.
+
+    Bytes of another encoding are characters like any other to a shell. What it does with a NUL is its own affair:
+    it leaves it out, or takes it for an end of a word or a line.
+    """
+    if stdin is None:
+        return None
+    text = stdin.decode(errors="replace")
+    if len(text) > LONGEST or ("\0" in text and "\ufffd" in text):
+        return (marks.UNREAD,)
+    text = marks.cleaned(text)
+    return tuple(dict.fromkeys(text.replace("\0", instead) for instead in ("", "\n")))
 
 
 def tuned(book: Book, tuning: Tuning) -> tuple[Book, tuple[Hit, ...]]:
@@ -148,7 +165,7 @@ def followed(asked: Asked, book: Book) -> Iterator[Hit]:
     machine = Machine(command, Budget(), book)
     machine.set_out(
         variables={name: (value,) for name, value in asked.env.items()},
-        stdin=None if asked.stdin is None else marks.cleaned(asked.stdin),
+        stdin=asked.stdin,
         working_dir=asked.working_dir,
     )
     try:

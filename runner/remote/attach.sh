@@ -2,13 +2,14 @@
 #
 # Given: id, nonce, out and err (bytes of its output that are known), limit (seconds that are left), cap (bytes), how
 # (`start`; `known`: it was begun for certain; `never`: see that it never will be), soon (hundredths of a second in
-# which it may still begin), exports, argv (the command, as quoted words), and the texts spool, ending, supervisor and
-# watcher.
+# which it may still begin), stdin (bytes that the command is to read, else nothing), exports, argv (the command, as quoted
+# words), and the texts spool, ending, supervisor and watcher. With bytes to read, stdin.sh stands before this.
 #
 # A line that begins with the nonce is for the caller, wherever it stands in stdout:
 #   NONCE begin WAY POLLS P     from here on both streams are the command's; WAY is `fresh` or `attached`
 #   NONCE none NAMES            nothing was begun: these programs are missing, or stderr leads elsewhere; without NAMES
-#                               no folder can be written
+#                               no folder can be written; `stdin`: what the command is to read could not be kept
+#   NONCE want | got            all that the command is to read is to come now; it is here, and `start` is to come
 #   NONCE never                 it was not begun, and never will be
 #   NONCE again                 somebody else begins it right now: attach again
 #   NONCE is PID START BOOT CHILD
@@ -18,6 +19,7 @@
 #   NONCE lost WHY
 #   NONCE alive PIDS | unsure   after `stop` and `finish`
 # Words of the caller, a line each:
+#   start         begin, after `got`; any other word instead: never
 #   follow        send output as it comes (of a fresh run; else it is sent anyhow)
 #   guard         see that somebody watches the time limit (also done when the caller goes away, or attaches)
 #   look          send what is new, where output has to be polled, and tell whether the run has ended
@@ -57,9 +59,10 @@ equipped() {
     count=
     [ -r /proc/self/fdinfo/0 ] || count=wc
     lacks=
-    for name in cat tail rm sleep mkdir $count ${polls:+dd}; do
+    for name in cat tail rm sleep mkdir $count ${polls:+dd} ${stdin:+wc}; do
         command -v "$name" >/dev/null || lacks="$lacks $name"
     done
+    [ -z "$stdin" ] || can_receive || lacks="$lacks head"
     [ -z "$lacks" ]
 }
 # A login file may have tied stderr to something else: what we send there would not come, or come as stdout.
@@ -70,7 +73,7 @@ apart() {
 # Who waits for a beginning that does not come holds the run for one that never began.
 timely() {
     clock
-    [ -z "$since" ] || [ $((up - since)) -lt "$soon" ]
+    [ -z "$asked" ] || [ $((up - asked)) -lt "$soon" ]
 }
 # The command gets the mask that the account has; our own files are for nobody else, and for us in any case.
 mask_files() {
@@ -98,8 +101,9 @@ supervise() {
     export SSHCAST_EXPORTS="umask $mask
 $exports"
     eval "set -- $argv"
+    [ -n "$stdin" ] || exec 8</dev/null
     exec ${session:+"$session"} /bin/sh -c "$spool$supervisor" sshcast "$p" "$id" "$nonce" "$now" "$cap" "$session" \
-        "$@" </dev/null >&5 3<&- 5>&-
+        "$@" <&8 >&5 3<&- 5>&- 8<&-
 }
 guard() {
     identified
@@ -216,7 +220,7 @@ main() {
     now=-
     read -r now </proc/sys/kernel/random/boot_id
     clock
-    since=$up
+    since=$up asked=$up
     mask_files
     me=${LOGNAME:-${USER:-me}}
     placed tail
@@ -237,9 +241,11 @@ main() {
     elif [ "$how" = never ] && took go; then
         put run 'never - - -'
         begin attached
+    elif [ -n "$stdin" ] && ! receive; then
+        exit
     else
         begin fresh || exit
-        supervise | hear
+        supervise | { exec 8<&-; hear; }
         exit
     fi
     hear

@@ -1,4 +1,5 @@
 # Run a command on this channel. Given: the nonce and the command's words as arguments, and its variables.
+# For a command that is to read what comes on this channel, program.py leaves the two `</dev/null` out.
 #
 # A line that begins with the nonce is for the caller, as in attach.sh:
 # What cannot be said is not begun: a shell with hardly any descriptors loses its stdout and goes on.

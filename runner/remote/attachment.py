@@ -17,6 +17,8 @@ QUIET_SECONDS = 0.5
 QUIETLY_SECONDS = 15.0
 STOP_SECONDS = 15.0
 CLEAR_SECONDS = 10.0
+SLOWEST = 16_384
+"""Bytes a second at which what a command reads has to come to its target."""
 
 
 @dataclass(slots=True)
@@ -43,11 +45,14 @@ class Attachment:
     """A short run is over before it is worth while to be `following` it, or to have its time limit `guarded`.
 
     `held`: we take no output for now, and do again since `resumed`. `since` is when it was opened, by the loop's clock.
+    `stdin` is what the command is to read, and `answered` how far we are in handing it over.
     """
 
     wire: Wire
     process: Process
     begin_seconds: float = BEGIN_SECONDS
+    stdin: bytes = field(default=b"", repr=False)
+    answered: str | None = None
     following: bool = False
     guarded: bool = False
     held: bool = False
@@ -56,7 +61,7 @@ class Attachment:
     pace: Pace = field(default_factory=Pace)
 
     @classmethod
-    async def open(cls, shells: Shells, text: bytes, wire: Wire) -> "Attachment":
+    async def open(cls, shells: Shells, text: bytes, wire: Wire, *, stdin: bytes = b"") -> "Attachment":
         """Raises ConnectFailed when nothing was sent."""
 
         def closed(exit: Exit) -> None:
@@ -64,7 +69,7 @@ class Attachment:
             wire.changed.set()
 
         shell = await shells.open_shell(on_output=wire.feed, on_closed=closed)
-        attachment = cls(wire, shell.process)
+        attachment = cls(wire, shell.process, stdin=stdin)
         attachment.write(text)
         return attachment
 
@@ -73,6 +78,7 @@ class Attachment:
         while not self._is_done():
             self.wire.changed.clear()
             await learn(self.wire, self.following)
+            self._hand_over()
             word, seconds = self._next()
             missing = self.wire.missing
             if await self.wire.news(seconds):
@@ -95,6 +101,14 @@ class Attachment:
             self.resumed = asyncio.get_running_loop().time()
         self.held = False
         self.process.resume()
+
+    def _hand_over(self) -> None:
+        """What the command is to read, when the target wants it; once it has all of that, the word to begin."""
+        asked, self.answered = self.answered, self.wire.input
+        if self.wire.input == "want" != asked:
+            self.write(self.stdin)
+        elif self.wire.input == "got" != asked:
+            self.say("start")
 
     async def stop(self, why: str) -> None:
         """End the run, and wait until what is left of it is known; what has not come up yet gets time to."""
@@ -152,7 +166,8 @@ class Attachment:
         if wire.refusal is not None:
             return None, QUIET_SECONDS
         if place is None:
-            return None, self.begin_seconds
+            sending = len(self.stdin) / SLOWEST if wire.input == "want" else 0.0
+            return None, self.begin_seconds + sending
         if wire.identity is None and (place.fresh or waited > IDENTITY_SECONDS):
             return None, IDENTITY_SECONDS if place.fresh else QUIET_SECONDS
         if wire.record is not None and (not place.polls or self.pace.is_slow):

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from typing import Literal
@@ -11,6 +11,7 @@ from runner.connection import Exit, Shell
 from runner.quoting import quote
 
 PARTS = {"spool": "spool.sh", "ending": "ending.sh", "supervisor": "supervise.sh", "watcher": "watch.sh"}
+NO_INPUT = " </dev/null"
 
 How = Literal["start", "known", "never"]
 
@@ -19,7 +20,7 @@ How = Literal["start", "known", "never"]
 class Run:
     """One run as its target knows it. `spool` begins the names of its files, and marks its processes.
 
-    `shell` is the program that reads the script, with its options.
+    `shell` is the program that reads the script, with its options; `stdin` what the script is to read.
     """
 
     spool: str
@@ -27,6 +28,7 @@ class Run:
     env: Mapping[str, str]
     output_limit: int
     shell: tuple[str, ...] = ("/bin/sh",)
+    stdin: bytes = field(default=b"", repr=False)
 
     @property
     def argv(self) -> tuple[str, ...]:
@@ -59,11 +61,12 @@ def attach(run: Run, want: Want) -> bytes:
         "soon": str(round(want.soon * 100)),
         "cap": str(run.output_limit),
         "how": want.how,
+        "stdin": str(len(run.stdin) or ""),
         "argv": " ".join(map(quote, run.argv)),
         "exports": exports(run.env),
     }
     texts = {name: text(file) for name, file in PARTS.items()}
-    return f"{assigned(values | texts)}{text('attach.sh')}".encode()
+    return f"{assigned(values | texts)}{text('stdin.sh') if run.stdin else ''}{text('attach.sh')}".encode()
 
 
 def finish(mark: str, nonce: str, pid: str = "-") -> bytes:
@@ -80,10 +83,12 @@ def clear(prefix: str, *, keep: bool) -> bytes:
 def attached(run: Run, nonce: str) -> bytes:
     """Run the command here, after a line on each stream that says so. What was cut short starts nothing.
 
-    It uses no variables that the command could have: one that the account exports would be changed for it.
+    It uses no variables that the command could have: one that the account exports would be changed for it. What the
+    command is to read follows it once the command has begun; so it is one compound that is read as a whole before.
     """
     variables = exports({**run.env, "SSHCAST_SPOOL": run.spool})
-    return f"{variables}set -- {quote(nonce)} {' '.join(map(quote, run.argv))}\n{text('attached.sh')}".encode()
+    main = f"{{\n{text('attached.sh').replace(NO_INPUT, '')}}}\n" if run.stdin else text("attached.sh")
+    return f"{variables}set -- {quote(nonce)} {' '.join(map(quote, run.argv))}\n{main}".encode()
 
 
 async def run(shell: Shell, text: bytes) -> Exit:

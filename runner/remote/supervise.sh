@@ -1,5 +1,5 @@
 # Runs the command in a session of its own, whether or not anybody watches, and records how it ended.
-# Arguments: p, id, nonce, boot id, output cap in bytes, setsid, and the command's words. Stdin is /dev/null;
+# Arguments: p, id, nonce, boot id, output cap in bytes, setsid, and the command's words. Stdin is the command's;
 # stdout and 4 are the two outputs of the channel that began it, for as long as there is one.
 p=$1 id=$2 nonce=$3 boot=$4 cap=$5 session=$6
 shift 6

@@ -17,7 +17,8 @@ from runner.remote.verify import Look, look_of
 Write = Callable[[str, bytes], None]
 LONGEST_LINE = 8192
 STDERR = "stderr"
-NEEDED = {"cat", "dd", "mkdir", "mkfifo", "rm", "sleep", "tail", "wc", STDERR}
+STDIN = "stdin"
+NEEDED = {"cat", "dd", "head", "mkdir", "mkfifo", "rm", "sleep", "tail", "wc", STDERR, STDIN}
 
 
 class Garbled(Exception):
@@ -66,8 +67,8 @@ class Wire:
     """One attachment's reading. `changed` is set at every line for us, and when the last byte has come.
 
     `refusal` is `none`, `never`, `again` or `lost`, as in attach.sh; `lost` says why, and `lacks` names programs
-    that are missing, or STDERR. `over` is how the channel ended. `is_direct`: its exit is the command's, see
-    attached.sh.
+    that are missing, or STDERR or STDIN. `over` is how the channel ended. `is_direct`: its exit is the command's, see
+    attached.sh. `input` is how far the target is with what the command is to read: `want` or `got`.
     """
 
     write: Write
@@ -83,6 +84,7 @@ class Wire:
     lacks: tuple[str, ...] = ()
     over: Exit | None = None
     is_direct: bool = False
+    input: str | None = None
     _before: dict[Stream, bytearray] = field(default_factory=lambda: {stream: bytearray() for stream in Stream})
     _begun: set[Stream] = field(default_factory=set)
     _held: dict[Stream, bytes] = field(default_factory=lambda: {Stream.STDOUT: b"", Stream.STDERR: b""})
@@ -198,6 +200,8 @@ class Wire:
                 self.look = look_of(line)
             case "none":
                 self.refusal, self.lacks = word, tuple(name for name in rest.split() if name in NEEDED)
+            case "want" | "got":
+                self.input = word
             case "never" | "again" | "lost":
                 self.refusal, self.lost = word, rest
             case _:

@@ -46,25 +46,26 @@ def check_headers(request: Request) -> None:
         raise Invalid("Content-Encoding", "is not accepted: send the body as it is.", "不受支持：请直接发送请求体。")
 
 
-async def raw(request: Request) -> bytes:
-    """The body, counted as it comes in, so that one without a length is bounded too."""
+async def raw(request: Request, *, most: int = MAX_BYTES) -> bytes:
+    """The body of at most so many bytes, counted as it comes in, so that one without a length is bounded too."""
+    most_read = most - MAX_BYTES + MOST_READ
     declared = request.headers.get("content-length", "0")
-    if int(declared) > MOST_READ:
-        raise too_large()
+    if int(declared) > most_read:
+        raise too_large(most)
     data, size = bytearray(), 0
     async for part in request.stream():
         size += len(part)
-        if size > MOST_READ:
-            raise too_large()
-        if size <= MAX_BYTES:
+        if size > most_read:
+            raise too_large(most)
+        if size <= most:
             data += part
-    if size > MAX_BYTES:
-        raise too_large()
+    if size > most:
+        raise too_large(most)
     return bytes(data)
 
 
-def too_large() -> TooLarge:
-    return TooLarge(f"The body is larger than {MAX_BYTES} bytes.", f"请求体超过 {MAX_BYTES} 字节。")
+def too_large(most: int = MAX_BYTES) -> TooLarge:
+    return TooLarge(f"The body is larger than {most} bytes.", f"请求体超过 {most} 字节。")
 
 
 def parsed(data: bytes) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import pytest
 from alembic.command import upgrade
 from sqlalchemy import Connection, MetaData, insert, text
 
-from db import claims, output, servers, tasks
+from db import claims, output, servers, stdin, tasks
 from db.migrate import migrate
 from db.revisions import configuration
 from db.store import open_store
@@ -84,6 +84,7 @@ async def test_a_database_of_the_first_release_keeps_all_that_it_has(empty: str)
     (run,) = await store.run(claims.claim, runner_id="runner", at=NOON, limit=10)
     assert (run.command, run.secret_env, run.sealed_env, run.findings) == ("df -h", {}, None, None)
     assert (task.shell, run.shell) == (None, None)
+    assert (run.stdin_bytes, run.stdin_sha256, await store.read(stdin.sealed, run.id)) == (None, None, None)
     await store.close()
 
 

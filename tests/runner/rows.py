@@ -3,12 +3,14 @@
 from base64 import b64encode
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any
 
 import orjson
 from sqlalchemy import Connection
 
 from db import claims, executions, output, servers, users
+from db import stdin as stdins
 from db.models import TaskExecution
 from db.store import Store
 from db.values import Mode, Role, Trigger
@@ -64,7 +66,8 @@ async def server(store: Store, target: Target, *, vault: Vault = VAULT, **change
 async def pending(
     store: Store, server_id: int, command: str = "true", own: Mapping[str, str] | None = None, **changes: Any
 ) -> int:
-    """The id of a new pending execution, with these secret variables of its own."""
+    """The id of a new pending execution, with these secret variables of its own, and `stdin` if that is given."""
+    stdin: bytes | None = changes.pop("stdin", None)
     values = {
         "task_id": None,
         "server_id": server_id,
@@ -77,11 +80,15 @@ async def pending(
         "created_at": now(),
         "created_by": await user(store),
     }
-    return await store.run(inserted, values | changes, own or {})
+    if stdin is not None:
+        values |= {"stdin_bytes": len(stdin), "stdin_sha256": sha256(stdin).hexdigest()}
+    return await store.run(inserted, values | changes, own or {}, stdin or b"")
 
 
-def inserted(conn: Connection, values: dict[str, Any], own: Mapping[str, str]) -> int:
+def inserted(conn: Connection, values: dict[str, Any], own: Mapping[str, str], stdin: bytes) -> int:
     row = executions.insert(conn, values)
+    if stdin:
+        stdins.keep(conn, row.id, VAULT.seal(stdin, **run_secrets.place_of_stdin(row.id)))
     places = {name: run_secrets.place_of_value("task_executions", row.id, name) for name in own}
     sealed = {name: b64encode(VAULT.seal(own[name].encode(), **places[name])).decode() for name in own}
     assert not own or executions.seal(conn, row.id, {"sealed_env": sealed})

@@ -9,6 +9,7 @@ import pytest
 from db import claims, executions, master_key_check, transitions
 from db import secrets as secret_table
 from db import servers as table
+from db import stdin as stdins
 from db.models import TaskExecution
 from db.store import open_store
 from db.values import Role
@@ -190,7 +191,9 @@ async def with_secrets(service: Service) -> list[int]:
     task = NewTask(name="t", command="df", server_id=1, cron_expr="@manual", secret_env=variables)
     await tasks.create(ctx, task)
     made = [await runs.run_task(ctx, RunTask(task_id=1)) for _ in range(2)]
-    made.append(await runs.run_command(ctx, RunCommand(server_id=1, command="df", secret_env=variables)))
+    made.append(
+        await runs.run_command(ctx, RunCommand(server_id=1, command="df", secret_env=variables, stdin=b"to read"))
+    )
     (running,) = await service.store.run(claims.claim, runner_id="x", at=service.clock(), limit=1)
     sealed = run_secrets.sealed(running.id, await secrets_of(service, running), service.vault)
     assert await service.store.run(transitions.update_claimed, running.id, running.fence, {"remote": {}} | sealed)
@@ -199,7 +202,8 @@ async def with_secrets(service: Service) -> list[int]:
 
 async def secrets_of(service: Service, row: TaskExecution) -> RunSecrets:
     kept = await service.store.read(secret_table.in_scope, row.server_id)
-    return run_secrets.of(row, kept, service.vault, begun=row.remote is not None)
+    stdin = await service.store.read(stdins.sealed, row.id)
+    return run_secrets.of(row, kept, service.vault, begun=row.remote is not None, stdin=stdin)
 
 
 async def test_whatever_is_sealed_is_looked_at_before_a_key_is_believed(settings: Settings) -> None:
@@ -208,9 +212,10 @@ async def test_whatever_is_sealed_is_looked_at_before_a_key_is_believed(settings
         assert await service.store.read(rotation.count_opened, foreign) == Opened(0, 0)
         await add(service, 0)
         await with_secrets(service)
-        # A credential, a registered secret, a task's value, three executions' values, and what one that runs has taken.
-        assert await service.store.read(rotation.count_opened, service.vault) == Opened(7, 0)
-        assert await service.store.read(rotation.count_opened, foreign) == Opened(7, 7)
+        # A credential, a registered secret, a task's value, three executions' values, what one reads, and what one that
+        # runs has taken.
+        assert await service.store.read(rotation.count_opened, service.vault) == Opened(8, 0)
+        assert await service.store.read(rotation.count_opened, foreign) == Opened(8, 8)
 
 
 async def test_secrets_of_tasks_of_executions_and_registered_ones_are_sealed_anew(settings: Settings) -> None:
@@ -224,6 +229,7 @@ async def test_secrets_of_tasks_of_executions_and_registered_ones_are_sealed_ane
         assert [(await secrets_of(service, row)).variables for row in rows] == [
             {"A": "swordfish", "B": "herring-0815"} for _ in ids
         ]
+        assert [(await secrets_of(service, row)).stdin for row in rows] == [b"", b"", b"to read"]
         assert [each.sealed async for each in rotation.rewrap(service)][-1] == 0
         keeper = local.context(service, (await users.add(service, name="k2", role=Role.ADMIN, password="long enough")))
         later = await runs.run_task(keeper, RunTask(task_id=1))

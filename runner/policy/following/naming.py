@@ -7,6 +7,7 @@ UNKNOWN_TEXT = {
     marks.DECODED: "dynamic.hidden-code",
     marks.REMOTE: "remote.pipe-to-shell",
     marks.SOCKET: "network.reverse-shell",
+    marks.UNREAD: "dynamic.unread-input",
 }
 """The rule for a text that is not known and is run as code, by its mark; `dynamic.code` for the others."""
 

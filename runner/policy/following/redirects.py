@@ -7,6 +7,7 @@ from typing import Protocol
 from runner.policy import marks
 from runner.policy.following.expand import Expander
 from runner.policy.following.shell import Shell
+from runner.policy.following.shell import content as content_at
 from runner.policy.following.state import NOTHING, Values, merged
 from runner.policy.grammar.syntax import Command, Redirect
 from runner.policy.rules import paths
@@ -49,7 +50,7 @@ def enter(shell: Following, redirects: Iterable[Redirect]) -> None:
 
 
 def content(shell: Following, target: str) -> Values:
-    return shell.state.content(key(target, shell))
+    return content_at(shell, key(target, shell))
 
 
 def note_socket(shell: Following, redirect: Redirect) -> None:

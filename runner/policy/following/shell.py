@@ -47,10 +47,18 @@ class Shell(Protocol):
         ...
 
 
+STANDARD_INPUT = frozenset({"/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"})
+
+
+def content(shell: Shell, path: str) -> Values:
+    """What a file holds, by its resolved path."""
+    return shell.stdin if path in STANDARD_INPUT else shell.state.content(path)
+
+
 def mark_of(values: Values) -> str:
     """The mark for what a program makes of `values`: what is worse comes first."""
     text = "".join(values)
-    for mark in (marks.DECODED, marks.SOCKET, marks.REMOTE):
+    for mark in (marks.DECODED, marks.SOCKET, marks.REMOTE, marks.UNREAD):
         if mark in text:
             return mark
     return marks.OUTPUT

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 
 from runner.policy import marks
-from runner.policy.following.shell import Argv, Shell, mark_of, name_of
+from runner.policy.following.shell import Argv, Shell, content, mark_of, name_of
 from runner.policy.following.state import Values, joined, merged
 from runner.policy.grammar.ansi import unescape
 from runner.policy.programs.changing import changed
@@ -23,13 +23,12 @@ def cat(shell: Shell, argv: Argv) -> Values:
         return shell.stdin
     found: Values = NOTHING
     for name in files:
-        content = shell.stdin if name == "-" else content_of(shell, name)
-        found = joined(found, content)
+        found = joined(found, shell.stdin if name == "-" else content_of(shell, name))
     return found
 
 
 def content_of(shell: Shell, name: str) -> Values:
-    return shell.state.content(paths.resolved(marks.plain(name), shell.state.cwd))
+    return content(shell, paths.resolved(marks.plain(name), shell.state.cwd))
 
 
 def through(shell: Shell, argv: Argv) -> Values:
@@ -165,8 +164,8 @@ def copied(shell: Shell, argv: Argv) -> Values:
     if len(rest) != 2:
         return NOTHING
     source, target = (paths.resolved(word, shell.state.cwd) for word in rest)
-    if (content := shell.state.files.get(source)) is not None:
-        shell.state.files[target] = content
+    if (written := shell.state.files.get(source)) is not None:
+        shell.state.files[target] = written
     elif PROGRAM.fullmatch(source):
         shell.state.files[target] = (f'{source} "$@"\n',)
     return NOTHING

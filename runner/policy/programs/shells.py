@@ -4,7 +4,7 @@ from collections.abc import Callable
 from itertools import pairwise
 
 from runner.policy import marks
-from runner.policy.following.shell import Argv, Shell, name_of
+from runner.policy.following.shell import STANDARD_INPUT, Argv, Shell, name_of
 from runner.policy.following.state import Values, merged
 from runner.policy.programs.options import Takes, leading
 from runner.policy.rules import paths
@@ -58,7 +58,7 @@ def with_arguments(shell: Shell, rest: Argv, via: str) -> Values:
 def script(shell: Shell, rest: Argv, via: str, *, apart: bool = True) -> Values:
     """A file; known if the text at hand wrote it."""
     path = rest[0]
-    if path in ("/dev/stdin", "/dev/fd/0", "/proc/self/fd/0", "-"):
+    if path == "-" or path in STANDARD_INPUT:
         return from_input(shell, via, rest[1:])
     written = shell.state.files.get(paths.resolved(marks.plain(path), shell.state.cwd))
     if written is None:

@@ -1,6 +1,6 @@
 """Programs that run the command in their arguments."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -116,10 +116,9 @@ def xargs(shell: Shell, argv: Argv) -> Values:
         return shell.stdin
     place = found.value("I", "--replace") or ("{}" if found.has("i", "--replace") else "")
     for text in shell.stdin:
-        words = given(text)
         if not place:
-            shell.invoke((*found.rest, *words), "xargs")
-        for word in few(words) if place else ():
+            shell.invoke((*found.rest, *given(text.split(), text)), "xargs")
+        for word in few(given(text.split("\n"), text)) if place else ():
             shell.invoke(tuple(part.replace(place, word) for part in found.rest), "xargs")
     return (marks.OUTPUT,)
 
@@ -130,9 +129,9 @@ def few(words: Argv) -> Argv:
     return words
 
 
-def given(text: str) -> Argv:
-    """The words of standard input; the paths that `find` prints keep their mark."""
-    words = tuple(text.translate(DEQUOTE).split())
+def given(pieces: Iterable[str], text: str) -> Argv:
+    """The words or lines of standard input; the paths that `find` prints keep their mark."""
+    words = tuple(piece for each in pieces if (piece := each.translate(DEQUOTE).strip()))
     found = tuple(word for word in words if marks.known(word) or word.endswith(marks.FOUND))
     return found if found and len(found) == len(words) else (*found, mark_of((text,)))
 

@@ -215,6 +215,7 @@ class Watched:
     target: LocalTarget
     command: str
     env: dict[str, str] = field(default_factory=dict)
+    stdin: bytes = b""
     cap: int = 10_000_000
     limit: int = 60
     spool: str = "7-0011223344556677."
@@ -224,9 +225,9 @@ class Watched:
 
     async def attach(self, how: How = "start") -> Attachment:
         wire = Wire(self.keep, self.received)
-        run = Run(spool=self.spool, script=self.command, env=self.env, output_limit=self.cap)
+        run = Run(spool=self.spool, script=self.command, env=self.env, output_limit=self.cap, stdin=self.stdin)
         want = Want(how=how, nonce=wire.nonce, out=len(self.out), err=len(self.err), limit=self.limit)
-        return await Attachment.open(self.target, program.attach(run, want), wire)
+        return await Attachment.open(self.target, program.attach(run, want), wire, stdin=self.stdin)
 
     def keep(self, stream: str, data: bytes) -> None:
         (self.out if stream == "stdout" else self.err).extend(data)

@@ -1,0 +1,39 @@
+"""Queries on `execution_stdin`."""
+
+from collections.abc import Collection
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, insert, select
+
+from db import rows
+from db.stdin_models import ExecutionStdin
+
+stdins = rows.table_of(ExecutionStdin)
+MOST_AT_ONCE = 8
+"""Rows that are read at once: each may be of a MiB."""
+
+
+def keep(conn: Connection, execution_id: int, sealed: bytes) -> None:
+    conn.execute(insert(stdins), {"execution_id": execution_id, "sealed": sealed})
+
+
+def sealed(conn: Connection, execution_id: int) -> bytes | None:
+    found: bytes | None = conn.scalar(select(stdins.c.sealed).where(stdins.c.execution_id == execution_id))
+    return found
+
+
+def remove(conn: Connection, execution_ids: Collection[int]) -> None:
+    conn.execute(delete(stdins).where(stdins.c.execution_id.in_(execution_ids)))
+
+
+def sealed_after(conn: Connection, id: int, limit: int) -> list[Row[Any]]:
+    """Those of executions beyond `id`, in order, a few at a time: the execution's `id`, and what is `sealed`."""
+    query = select(stdins.c.execution_id.label("id"), stdins.c.sealed).where(stdins.c.execution_id > id)
+    return list(conn.execute(query.order_by(stdins.c.execution_id).limit(min(limit, MOST_AT_ONCE))))
+
+
+def replace_sealed(conn: Connection, execution_id: int, old: bytes, new: bytes) -> bool:
+    """False when it is gone, or another one by now."""
+    return rows.change(
+        conn, ExecutionStdin, {"sealed": new}, stdins.c.execution_id == execution_id, stdins.c.sealed == old
+    )
