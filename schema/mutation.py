@@ -231,7 +231,9 @@ class Mutation:
         task: Any = await pauses.resume(info.context.ctx, number("id", input.id))
         return payloads.ResumeTaskPayload(task=task)
 
-    @answering(payloads.DeleteTaskPayload, "Delete a task. Its executions stay; waiting ones are cancelled. For operators.")
+    @answering(
+        payloads.DeleteTaskPayload, "Delete a task. Its executions stay; waiting ones are cancelled. For operators."
+    )
     async def delete_task(self, info: Info, input: inputs.DeleteTaskInput) -> Any:
         task: Any = await tasks.delete(info.context.ctx, number("id", input.id))
         return payloads.DeleteTaskPayload(task=task)
