@@ -46,7 +46,7 @@ def times(path: Path) -> int:
     return path.read_text().count("ran") if path.exists() else 0
 
 
-@pytest.mark.parametrize("unit", ["claim", "look", "update_claimed", "append", "finish"])
+@pytest.mark.parametrize("unit", ["claim", "look", "note", "append", "finish"])
 async def test_a_database_that_refuses_a_step_for_a_while_changes_nothing_of_the_result(
     unruly: Unruly, demo_target: Target, tmp_path: Path, unit: str
 ) -> None:
@@ -61,7 +61,7 @@ async def test_a_database_that_refuses_a_step_for_a_while_changes_nothing_of_the
     assert unruly.calls.count(unit) >= 3
 
 
-@pytest.mark.parametrize("unit", ["claim", "update_claimed", "append", "finish"])
+@pytest.mark.parametrize("unit", ["claim", "note", "append", "finish"])
 async def test_an_answer_lost_after_the_commit_changes_nothing_of_the_result(
     unruly: Unruly, demo_target: Target, tmp_path: Path, unit: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -112,7 +112,7 @@ async def test_a_run_taken_over_before_its_start_is_not_started(
     unruly: Unruly, demo_target: Target, tmp_path: Path
 ) -> None:
     async def take_over(unit: str) -> None:
-        if unit == "update_claimed":
+        if unit == "note":
             await unruly.real.run(transitions.adopt, runner_id="runner-2")
 
     rig = Rig(Wanted(store=unruly))
@@ -120,7 +120,7 @@ async def test_a_run_taken_over_before_its_start_is_not_started(
     id = await watcher.pending(await watcher.server(demo_target), counted(tmp_path / "runs"))
     unruly.obstacle = take_over
     async with running(rig):
-        await until(lambda: "update_claimed" in unruly.calls and not rig.dispatcher.drives)
+        await until(lambda: "note" in unruly.calls and not rig.dispatcher.drives)
         assert (await watcher.row(id)).state == State.RUNNING
     assert times(tmp_path / "runs") == 0
 
