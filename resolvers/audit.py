@@ -98,12 +98,15 @@ def first_number(*given: Any, **named: Any) -> int | None:
     return given[0] if given and isinstance(given[0], int) else None
 
 
-def refusals_of(kind: ObjectKind, id_of: Callable[..., int | None] = first_number) -> Callable[[Resolver], Resolver]:
-    """For a resolver: what it refuses is recorded, with the id of the object that `id_of` finds in its arguments."""
+def refusals_of(
+    action: str, kind: ObjectKind, id_of: Callable[..., int | None] = first_number
+) -> Callable[[Resolver], Resolver]:
+    """For a resolver: what it refuses is recorded, with the id of the object that `id_of` finds in its arguments.
+
+    `action` is stored: once released, it keeps its name whatever the resolver is called.
+    """
 
     def decorated(resolve: Resolver) -> Resolver:
-        action = f"{resolve.__module__.rpartition('.')[2]}.{resolve.__name__}"
-
         @wraps(resolve)
         async def resolved(ctx: Context, *args: Any, **kwargs: Any) -> Any:
             async with refusals(ctx, action, kind, id_of(*args, **kwargs)):

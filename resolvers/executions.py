@@ -68,7 +68,7 @@ async def pages_of_tasks(
     return await paging.fetch_each(ctx.service.store, OF_TASKS, task_ids, filters.checked(ctx, filter), request)
 
 
-@audit.refusals_of(ObjectKind.TASK, lambda wanted: wanted.task_id)
+@audit.refusals_of("executions.run_task", ObjectKind.TASK, lambda wanted: wanted.task_id)
 async def run_task(ctx: Context, wanted: RunTask) -> TaskExecution:
     """A pending execution of the task, as the task stands now; under a key of before, the execution of before."""
     right = await rights.need(ctx, Role.OPERATOR)
@@ -84,7 +84,7 @@ async def run_task(ctx: Context, wanted: RunTask) -> TaskExecution:
     return await announced(ctx, row, wait)
 
 
-@audit.refusals_of(ObjectKind.SERVER, lambda wanted: wanted.server_id)
+@audit.refusals_of("executions.run_command", ObjectKind.SERVER, lambda wanted: wanted.server_id)
 async def run_command(ctx: Context, wanted: RunCommand) -> TaskExecution:
     """A pending execution of a command that is no task's."""
     right = await rights.need(ctx, Role.OPERATOR)
@@ -112,7 +112,7 @@ async def run_command(ctx: Context, wanted: RunCommand) -> TaskExecution:
     return await announced(ctx, row, wait)
 
 
-@audit.refusals_of(ObjectKind.EXECUTION)
+@audit.refusals_of("executions.cancel", ObjectKind.EXECUTION)
 async def cancel(ctx: Context, id: int) -> TaskExecution:
     """Ask that it stop; returns at once. The stream and `verifiedGone` tell the outcome."""
     right = await rights.need(ctx, Role.OPERATOR)

@@ -46,7 +46,7 @@ def place(server_id: int | None, tag: str | None) -> Place:
     return Place(server_id=rules.identifier("server_id", server_id or 0))
 
 
-@audit.refusals_of(ObjectKind.USER, lambda user_id, *rest: user_id)
+@audit.refusals_of("grants.give", ObjectKind.USER, lambda user_id, *rest: user_id)
 async def give(ctx: Context, user_id: int, server_id: int | None, tag: str | None, role: str) -> Grant:
     """The user has that role there from now on, instead of the one that they were granted there before."""
     ctx.need(Role.ADMIN)
@@ -55,7 +55,7 @@ async def give(ctx: Context, user_id: int, server_id: int | None, tag: str | Non
     return found
 
 
-@audit.refusals_of(ObjectKind.USER, lambda id: None)
+@audit.refusals_of("grants.revoke", ObjectKind.USER, lambda id: None)
 async def revoke(ctx: Context, id: int) -> Grant:
     """It holds no more, for what is open too."""
     ctx.need(Role.ADMIN)

@@ -60,7 +60,7 @@ class OfferedKey:
         return fingerprint(self.line)
 
 
-@audit.refusals_of(ObjectKind.SERVER)
+@audit.refusals_of("host_keys.scan", ObjectKind.SERVER)
 async def scan(ctx: Context, wanted: ScanRequest) -> list[OfferedKey]:
     """What is offered at an address: for admins, and for admins by a grant on a server that is there."""
     right = await rights.need(ctx, Role.ADMIN)

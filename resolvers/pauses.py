@@ -18,7 +18,7 @@ from runner import bus, firing, ruling
 from runner.ruling import Judge
 
 
-@audit.refusals_of(ObjectKind.TASK)
+@audit.refusals_of("pauses.pause", ObjectKind.TASK)
 async def pause(ctx: Context, id: int, until: datetime | None = None) -> Task:
     """From now on, to `until` or until it is resumed. One that is paused already stays so, with the new end."""
     right = await rights.need(ctx, Role.OPERATOR)
@@ -29,7 +29,7 @@ async def pause(ctx: Context, id: int, until: datetime | None = None) -> Task:
     return await changed(ctx, right, id, {"paused_at": now, "paused_until": end}, now)
 
 
-@audit.refusals_of(ObjectKind.TASK)
+@audit.refusals_of("pauses.resume", ObjectKind.TASK)
 async def resume(ctx: Context, id: int) -> Task:
     """What was due during the pause stays skipped."""
     right = await rights.need(ctx, Role.OPERATOR)

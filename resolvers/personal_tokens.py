@@ -41,7 +41,7 @@ class Bearer:
     user: User
 
 
-@audit.refusals_of(ObjectKind.USER)
+@audit.refusals_of("personal_tokens.create", ObjectKind.USER)
 async def create(ctx: Context, name: str, scope: str, days: int) -> Created:
     viewer = ctx.signed_in()
     if viewer.token_id or viewer.vouched:

@@ -44,12 +44,12 @@ class PolicyChange:
     extra: str = ""
 
 
-@audit.refusals_of(ObjectKind.SERVER)
+@audit.refusals_of("policies.set_of_server", ObjectKind.SERVER)
 async def set_of_server(ctx: Context, id: int, change: PolicyChange) -> PolicyVersion:
     return await kept(ctx, "server", id, change)
 
 
-@audit.refusals_of(ObjectKind.TASK)
+@audit.refusals_of("policies.set_of_task", ObjectKind.TASK)
 async def set_of_task(ctx: Context, id: int, change: PolicyChange) -> PolicyVersion:
     """What it allows is bound to the task as it is now; the server's extra rules may be named too."""
     return await kept(ctx, "task", id, change)

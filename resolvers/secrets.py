@@ -34,7 +34,7 @@ async def page(ctx: Context, filter: SecretFilter, request: PageRequest) -> Page
     return await paging.fetch(ctx.service.store, LISTING, replace(filter, sight=ctx.sight), request)
 
 
-@audit.refusals_of(ObjectKind.SECRET)
+@audit.refusals_of("secrets.create", ObjectKind.SECRET)
 async def create(ctx: Context, new: NewSecret) -> RegisteredSecret:
     viewer = ctx.need(Role.ADMIN)
     now = ctx.service.clock()
@@ -53,7 +53,7 @@ async def create(ctx: Context, new: NewSecret) -> RegisteredSecret:
         raise name_taken(new.name) from error
 
 
-@audit.refusals_of(ObjectKind.SECRET)
+@audit.refusals_of("secrets.change", ObjectKind.SECRET)
 async def change(ctx: Context, id: int, value: Secret) -> RegisteredSecret:
     """Runs that start from now on take this value."""
     ctx.need(Role.ADMIN)
@@ -66,7 +66,7 @@ async def change(ctx: Context, id: int, value: Secret) -> RegisteredSecret:
     )
 
 
-@audit.refusals_of(ObjectKind.SECRET)
+@audit.refusals_of("secrets.delete", ObjectKind.SECRET)
 async def delete(ctx: Context, id: int) -> RegisteredSecret:
     """Remove it for good. What is to take it fails from now on, before anything is started."""
     ctx.need(Role.ADMIN)

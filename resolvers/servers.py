@@ -80,7 +80,7 @@ async def page(ctx: Context, filter: ServerFilter, request: PageRequest) -> Page
     return await paging.fetch(ctx.service.store, LISTING, filters.checked(ctx, filter), request)
 
 
-@audit.refusals_of(ObjectKind.SERVER)
+@audit.refusals_of("servers.create", ObjectKind.SERVER)
 async def create(ctx: Context, new: NewServer) -> Server:
     viewer = ctx.need(Role.ADMIN)
     values = rules.apply(given(new), RULES)
@@ -95,7 +95,7 @@ async def create(ctx: Context, new: NewServer) -> Server:
         raise name_taken(values["name"]) from error
 
 
-@audit.refusals_of(ObjectKind.SERVER)
+@audit.refusals_of("servers.update", ObjectKind.SERVER)
 async def update(ctx: Context, id: int, change: ServerChange) -> Server:
     right = await rights.need(ctx, Role.ADMIN)
     await rights.check(ctx, right, rules.identifier("id", id), NotFound.named("server", id))
@@ -121,7 +121,7 @@ async def update(ctx: Context, id: int, change: ServerChange) -> Server:
     return found
 
 
-@audit.refusals_of(ObjectKind.SERVER)
+@audit.refusals_of("servers.delete", ObjectKind.SERVER)
 async def delete(ctx: Context, id: int) -> Server:
     """Hide it. Its tasks and its history stay; its tasks no longer run."""
     ctx.need(Role.ADMIN)

@@ -98,7 +98,7 @@ async def changeable(ctx: Context, right: Right, id: int) -> Task:
     return found
 
 
-@audit.refusals_of(ObjectKind.TASK)
+@audit.refusals_of("tasks.create", ObjectKind.TASK)
 async def create(ctx: Context, new: NewTask) -> TaskCreated:
     """Keep the task; `@once` starts one execution in the same transaction. Under a key of before, that of before."""
     right = await rights.need(ctx, Role.OPERATOR)
@@ -137,7 +137,7 @@ async def _stored(
     return TaskCreated(*await outcome.settle(lambda: run(task_keys.make_once, key, right, make), key.text))
 
 
-@audit.refusals_of(ObjectKind.TASK)
+@audit.refusals_of("tasks.update", ObjectKind.TASK)
 async def update(ctx: Context, id: int, change: TaskChange) -> Task:
     """What is given. What follows from it and from the rest of the task is worked out on the task as it then is."""
     right = await rights.need(ctx, Role.OPERATOR)
@@ -167,7 +167,7 @@ async def set_enabled(ctx: Context, id: int, enabled: bool) -> Task:
     return await update(ctx, id, TaskChange(enabled=enabled))
 
 
-@audit.refusals_of(ObjectKind.TASK)
+@audit.refusals_of("tasks.delete", ObjectKind.TASK)
 async def delete(ctx: Context, id: int) -> Task:
     """Hide the task and stop its schedule. Its executions stay; those that wait to start are cancelled."""
     right = await rights.need(ctx, Role.OPERATOR)

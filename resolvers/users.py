@@ -57,13 +57,13 @@ async def get(ctx: Context, id: int) -> User:
     return found
 
 
-@audit.refusals_of(ObjectKind.USER, lambda *given: None)
+@audit.refusals_of("users.create", ObjectKind.USER, lambda *given: None)
 async def create(ctx: Context, name: str, role: str, password: str) -> User:
     ctx.need(Role.ADMIN)
     return await added(ctx.service, name, role, password, audit.act(ctx))
 
 
-@audit.refusals_of(ObjectKind.USER)
+@audit.refusals_of("users.update", ObjectKind.USER)
 async def update(
     ctx: Context, id: int, *, role: str | None = None, disabled: bool | None = None, password: str | None = None
 ) -> User:
