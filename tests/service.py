@@ -17,6 +17,7 @@ import httpx2
 import websockets
 from websockets.asyncio.client import ClientConnection, connect
 
+from db import servers as server_table
 from db import users as user_table
 from db.models import Server, User
 from db.values import Role
@@ -142,6 +143,22 @@ async def running(
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         await stack.enter_async_context(serving(build_app(service, made), listener))
         http = await stack.enter_async_context(client(url))
+        yield Running(service=service, url=url, http=http, users=users, server=server, settings=made)
+
+
+@asynccontextmanager
+async def reopened(made: Settings) -> AsyncIterator[Running]:
+    """The service on a database that `running` made, as it stands, without a runner."""
+    async with AsyncExitStack() as stack:
+        service = await stack.enter_async_context(opened(made))
+        listener = socket.create_server(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        await stack.enter_async_context(serving(build_app(service, made), listener))
+        http = await stack.enter_async_context(client(url))
+        found = {str(role): await service.store.read(user_table.by_name, f"the.{role}") for role in Role}
+        users = {role: user for role, user in found.items() if user is not None}
+        server = await service.store.read(server_table.by_id, 1)
+        assert server is not None
         yield Running(service=service, url=url, http=http, users=users, server=server, settings=made)
 
 
