@@ -42,7 +42,9 @@ def explain(error: BaseException, path: Path) -> str | None:
         return _full(path)
     if code == sqlite3.SQLITE_PROTOCOL:
         return no_shared_memory(path)
-    if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_PERM):
+    if code == sqlite3.SQLITE_READONLY:  # it may also be that only this connection reads
+        return obstacle(path)
+    if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_PERM):
         return obstacle(path) or f"the disk that {path} is on fails: look at the system's log (dmesg, journalctl -k)"
     return None
 

@@ -44,6 +44,7 @@ class Dispatcher(Loop):
         self._tasks: dict[Drive, asyncio.Task[None]] = {}
         self._reached: dict[int, float] = {}
         self._strays_due = 0.0
+        self._draining = False
         self.leased_until = math.inf
 
     async def adopt(self) -> int:
@@ -54,6 +55,8 @@ class Dispatcher(Loop):
 
     async def take_over(self) -> int:
         """Take over what dead runners left running, where there are several runners. Returns how many."""
+        if self._draining:
+            return 0
         rows = await self.parts.store.run(runners.take_over, self.runner_id)
         self._drive_all(rows)
         return len(rows)
@@ -88,8 +91,10 @@ class Dispatcher(Loop):
     async def drain(self, seconds: float) -> None:
         """Stop claiming; give attached runs `seconds` to end, then end them. Durable ones are left as they are.
 
-        What is left is RUNNING in its row and nobody's: the next runner takes it over.
+        What is left is RUNNING in its row and nobody's: the next runner takes it over. So is what is given to us from now
+        on: whoever drove it would find the connections closed, and call a run lost that goes on.
         """
+        self._draining = True
         await self.stop()
         for drive, task in self._tasks.items():
             if drive.may_leave:
@@ -128,6 +133,8 @@ class Dispatcher(Loop):
         self._reached[server_id] = asyncio.get_running_loop().time()
 
     def _drive_all(self, rows: list[TaskExecution]) -> None:
+        if self._draining:
+            return
         for row in rows:
             self._drive(row)
         if rows:

@@ -162,6 +162,23 @@ async def test_a_runner_that_left_is_followed_at_once(url: str, demo_target: Tar
         assert (await second.rig.ended(id)).exit_code == 7
 
 
+async def test_a_runner_that_drains_leaves_what_it_could_take_over_to_others(url: str, demo_target: Target) -> None:
+    """Its connections are closed soon: it would call a run lost that goes on."""
+    async with member(url, "third", ways=WAYS) as third, member(url, "second", ways=WAYS) as second:
+        async with member(url, "first", ways=WAYS) as first:
+            await third.freeze()
+            await second.freeze()
+            id = await first.rig.pending(await first.rig.server(demo_target, run_mode=Mode.DURABLE), "true")
+            await first.rig.noted(id)
+        await second.rig.dispatcher.drain(0.0)
+        assert await second.rig.dispatcher.take_over() == 0
+        assert second.rig.dispatcher.drives == {}
+        assert (await second.rig.row(id)).state == State.RUNNING
+        third.leases.start()
+        third.rig.dispatcher.start()
+        assert (await third.rig.ended(id)).exit_code == 7
+
+
 async def test_a_runner_whose_beats_do_not_get_through_claims_nothing(url: str, demo_target: Target) -> None:
     async with member(url, "first") as first:
         await first.leases.stop()

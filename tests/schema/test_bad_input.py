@@ -121,7 +121,7 @@ TABLE: dict[str, dict[str, list[Any]]] = {
     "setTaskEnabled": {"id": BAD_IDS},
     "deleteTask": {"id": BAD_IDS},
     "runTask": {"taskId": BAD_IDS} | ONCE,
-    "runCommand": RUN | ONCE,
+    "runCommand": RUN | ONCE | {"stdin": ["%%%", "aGVsbG8", "-_-_", "aGk= aGk="]},
     "cancelExecution": {"id": BAD_IDS},
     "createPersonalToken": {"name": NAMES, "expiresInDays": [0, -1, 367]},
     "revokePersonalToken": {"id": BAD_IDS},

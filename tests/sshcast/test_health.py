@@ -40,7 +40,7 @@ async def asking(store: Any) -> AsyncIterator[Get]:
     app = Starlette(routes=health.routes(SimpleNamespace(store=store)))  # type: ignore[arg-type]
     listener = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    async with serving(app, listener), httpx2.AsyncClient(base_url=url, verify=False) as client:
+    async with serving(app, listener), httpx2.AsyncClient(timeout=60, base_url=url, verify=False) as client:
         yield client.get
 
 

@@ -272,6 +272,7 @@ def test_every_column_that_holds_bytes_or_is_called_sealed_is_known() -> None:
         "task_executions.sealed_run",
         "master_key_check.sealed",
         "output_chunks.data",
+        "execution_stdin.sealed",
     }
 
 
