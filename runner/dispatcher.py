@@ -91,8 +91,8 @@ class Dispatcher(Loop):
     async def drain(self, seconds: float) -> None:
         """Stop claiming; give attached runs `seconds` to end, then end them. Durable ones are left as they are.
 
-        What is left is RUNNING in its row and nobody's: the next runner takes it over. So is what is given to us from now
-        on: whoever drove it would find the connections closed, and call a run lost that goes on.
+        What is left is RUNNING in its row and nobody's: the next runner takes it over. So is what is given to us from
+        now on: whoever drove it would find the connections closed, and call a run lost that goes on.
         """
         self._draining = True
         await self.stop()
