@@ -22,8 +22,8 @@ from db import audit
 from db.audit import START, Entry
 from db.store import Store
 from db.values import AuditKind, ObjectKind
-from tests.db import rows
-from tests.postgres import running
+from tests.support import rows
+from tests.support.postgres import running
 
 CALLERS = 64
 EACH = 40
@@ -72,8 +72,8 @@ async def rate(store: Store, unit: Any, *ids: int) -> tuple[float, float]:
 
 async def walk(store: Store) -> tuple[int, float]:
     started, last, hash = time.perf_counter(), 0, START
-    while batch := await store.read(audit.later, last, 500):
-        assert audit.first_broken(batch, (last, hash)) is None
+    while batch := await store.read(audit.list_after, last, 500):
+        assert audit.find_first_broken(batch, (last, hash)) is None
         last, hash = batch[-1].id, batch[-1].hash
     return last, last / (time.perf_counter() - started)
 

@@ -11,15 +11,15 @@ from functools import cache
 from pathlib import Path
 
 from db.values import Stream
-from runner.connection import OnClosed, OnOutput
-from runner.handshake import AnsweredShell
 from runner.remote import program
 from runner.remote.attachment import Attachment
-from runner.remote.program import Run, Want
-from runner.remote.wire import Wire
-from runner.ssh import Connection, connect
-from tests.faults.sshd import Sshd
-from tests.targets import Target, running_sshd
+from runner.remote.program import AttachRequest, TargetRun
+from runner.remote.wire import RunStream
+from runner.ssh.client import ServerConnection, connect
+from runner.ssh.handshake import AnsweredShell
+from runner.ssh.protocol import OnClosed, OnOutput
+from tests.support.faults.sshd import Sshd
+from tests.support.targets import Target, running_sshd
 
 MEGABYTES = 400
 NAMESPACE = ("unshare", "-m", "-p", "-f", "--mount-proc", "--kill-child")
@@ -46,9 +46,9 @@ class Watch:
 
 @dataclass(frozen=True, slots=True)
 class OneConnection:
-    """See `runner.connection.Shells`: all on one connection, without a pool."""
+    """See `runner.ssh.protocol.ShellSource`: all on one connection, without a pool."""
 
-    connection: Connection
+    connection: ServerConnection
 
     async def open_shell(self, *, on_output: OnOutput, on_closed: OnClosed | None = None) -> AnsweredShell:
         shell = AnsweredShell(lambda exit: None)
@@ -57,34 +57,34 @@ class OneConnection:
         return shell
 
 
-Way = Callable[[Connection, str], Awaitable[Watch]]
+Way = Callable[[ServerConnection, str], Awaitable[Watch]]
 
 
-async def attached(connection: Connection, command: str) -> Watch:
+async def attached(connection: ServerConnection, command: str) -> Watch:
     watch = Watch()
-    wire = Wire(watch.take, dict.fromkeys(Stream, 0))
-    run = Run(spool=f"1-{secrets.token_hex(8)}.", script=command, env={}, output_limit=10**10)
+    wire = RunStream(watch.take, dict.fromkeys(Stream, 0))
+    run = TargetRun(spool=f"1-{secrets.token_hex(8)}.", script=command, env={}, output_limit=10**10)
     shell = await OneConnection(connection).open_shell(on_output=wire.feed)
-    await program.run(shell, program.attached(run, wire.nonce))
+    await program.run(shell, program.build_attached(run, wire.nonce))
     return watch.stop()
 
 
-async def durable(connection: Connection, command: str) -> Watch:
-    """As `runner.durable` does it, clean-up included; the watch stops when all has come."""
+async def durable(connection: ServerConnection, command: str) -> Watch:
+    """As `runner.execution.durable` does it, clean-up included; the watch stops when all has come."""
     watch = Watch()
-    wire = Wire(watch.take, dict.fromkeys(Stream, 0))
-    run = Run(spool=f"1-{secrets.token_hex(8)}.", script=command, env={}, output_limit=10**10)
-    want = Want(how="start", nonce=wire.nonce, out=0, err=0, limit=300)
-    attachment = await Attachment.open(OneConnection(connection), program.attach(run, want), wire)
+    wire = RunStream(watch.take, dict.fromkeys(Stream, 0))
+    run = TargetRun(spool=f"1-{secrets.token_hex(8)}.", script=command, env={}, output_limit=10**10)
+    want = AttachRequest(how="start", nonce=wire.nonce, out=0, err=0, limit=300)
+    attachment = await Attachment.open(OneConnection(connection), program.build_attach(run, want), wire)
     await attachment.read(learn)
-    assert wire.complete
+    assert wire.is_complete
     watch.stop()
     assert await attachment.clear(keep=False)
     await attachment.close()
     return watch
 
 
-async def learn(wire: Wire, following: bool) -> None:
+async def learn(wire: RunStream, following: bool) -> None:
     """Where a runner would keep who the supervisor is."""
 
 
@@ -139,7 +139,7 @@ async def processes(target: Target, way: Way, runs: int) -> dict[str, float]:
     return {"SSH alone: processes on the target a short run": made / runs}
 
 
-async def last_pid(connection: Connection) -> int:
+async def last_pid(connection: ServerConnection) -> int:
     taken = bytearray()
     process = await connection.start(
         "cat /proc/sys/kernel/ns_last_pid", on_output=lambda stream, data: taken.extend(data), stdin=b""

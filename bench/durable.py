@@ -19,14 +19,14 @@ from bench import channel
 from db.migrate import migrate
 from db.store import open_store
 from db.values import Mode
-from runner.attached import attached
-from runner.durable import durable
-from tests.runner.rig import Rig, Wanted, running
-from tests.targets import running_sshd
+from runner.execution.attached import run_attached
+from runner.execution.durable import run_durable
+from tests.support.rig import Rig, Wanted, running
+from tests.support.targets import running_sshd
 
 RUNS = int(sys.argv[1]) if len(sys.argv) > 1 else 100
 MEGABYTES = 200
-WAYS = {Mode.DURABLE: durable, Mode.ATTACHED: attached}
+WAYS = {Mode.DURABLE: run_durable, Mode.ATTACHED: run_attached}
 CHANNELS = {Mode.ATTACHED: channel.attached, Mode.DURABLE: channel.durable}
 Figures = dict[str, float]
 

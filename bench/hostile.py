@@ -17,10 +17,10 @@ from typing import Any
 
 import httpx2
 
-from sshcast.commands.serve import settle
-from sshcast.graphql.asking import JSON
-from tests.hostile import CASES, Hostile
-from tests.service import client, running
+from sshcast.commands.serve import freeze_heap
+from sshcast.graphql.requests import JSON
+from tests.support.hostile import CASES, Hostile
+from tests.support.service import client, running
 
 BOUND_MS = 250
 AT_ONCE = 20
@@ -36,7 +36,7 @@ def serve(pipe: Connection) -> None:
         with tempfile.TemporaryDirectory() as folder:
             generous = {"requests_per_second": 10**6, "changes_per_second": 10**6, "strangers_per_second": 10**6}
             async with running(Path(folder), **generous) as found:
-                settle()
+                freeze_heap()
                 loop.add_reader(pipe.fileno(), stop.set)
                 pipe.send((found.url, found.as_user("operator"), found.as_user("viewer")))
                 await stop.wait()

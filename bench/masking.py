@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from db.values import Stream
-from runner.secret import Secret
-from runner.sink import Budget, Sink
-from runner.veil import Veil
+from runner.output.buffer import MemoryBudget, OutputBuffer
+from runner.output.matcher import SecretMatcher
+from runner.secrets.secret import Secret
 
 ROUNDS = 7
 PIECE = 32_768
@@ -41,19 +41,19 @@ def with_hits(plain: bytes, hidden: list[Secret]) -> bytes:
     return b"".join(part + hidden[n % len(hidden)].reveal().encode() for n, part in enumerate(parts))
 
 
-def passed(data: bytes, veil: Veil | None) -> float:
+def passed(data: bytes, veil: SecretMatcher | None) -> float:
     """Seconds of CPU to take all of it through a sink."""
     start = datetime.now(UTC)
-    sink = Sink(
+    sink = OutputBuffer(
         execution_id=1,
         fence=1,
         limit=len(data),
         clock=lambda: start,
         offsets=dict.fromkeys(Stream, 0),
-        budget=Budget(),
+        budget=MemoryBudget(),
         wake=lambda sink: None,
     )
-    sink.hide(veil)
+    sink.start_masking(veil)
     began = time.process_time()
     for at in range(0, len(data), PIECE):
         sink.write("stdout", data[at : at + PIECE])
@@ -62,7 +62,7 @@ def passed(data: bytes, veil: Veil | None) -> float:
     return time.process_time() - began
 
 
-def speeds(data: bytes, veils: dict[str, Veil | None]) -> Iterator[tuple[str, float]]:
+def speeds(data: bytes, veils: dict[str, SecretMatcher | None]) -> Iterator[tuple[str, float]]:
     """MB/s of each, the median of rounds in which they take turns."""
     taken: dict[str, list[float]] = {name: [] for name in veils}
     for _ in range(ROUNDS):
@@ -72,16 +72,16 @@ def speeds(data: bytes, veils: dict[str, Veil | None]) -> Iterator[tuple[str, fl
         yield name, len(data) / statistics.median(seconds) / 1e6
 
 
-def report(title: str, data: bytes, veils: dict[str, Veil | None]) -> None:
+def report(title: str, data: bytes, veils: dict[str, SecretMatcher | None]) -> None:
     print(f"## {title}")
     found = dict(speeds(data, {"no secret": None} | veils))
     for name, speed in found.items():
         print(f"{name:>28}: {speed:7.0f} MB/s, {found['no secret'] / speed:5.1f} times the CPU of no secret")
 
 
-def made(hidden: list[Secret]) -> tuple[Veil, float]:
+def made(hidden: list[Secret]) -> tuple[SecretMatcher, float]:
     began = time.process_time()
-    veil = Veil(hidden)
+    veil = SecretMatcher(hidden)
     return veil, (time.process_time() - began) * 1000
 
 
@@ -95,7 +95,7 @@ async def main() -> None:
             costs.append(f"{count}: {cost:.1f} ms")
         report(f"secrets of {length} characters (made in {', '.join(costs)})", plain, dict(veils))
     hidden = secrets(20, 24, rng)
-    report("20 of 24 characters, one in each 10 KB", with_hits(plain, hidden), {"20, found": Veil(hidden)})
+    report("20 of 24 characters, one in each 10 KB", with_hits(plain, hidden), {"20, found": SecretMatcher(hidden)})
 
 
 if __name__ == "__main__":

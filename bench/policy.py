@@ -8,13 +8,11 @@ import gc
 import statistics
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 from runner.policy import Policy
-from tests.runner.policy.cases import read
+from tests.support.policy_cases import HERE, read
 
 ROUNDS = 5
-CASES = Path(__file__).parents[1] / "tests/runner/policy"
 LONG = 64_000
 
 HOSTILE: dict[str, Callable[[], str]] = {
@@ -45,7 +43,7 @@ HOSTILE: dict[str, Callable[[], str]] = {
 
 def main() -> None:
     policy = Policy.load()
-    for name in sorted(path.name for path in CASES.glob("*.jsonl")):
+    for name in sorted(path.name for path in HERE.glob("*.jsonl")):
         report(name, sorted(timed(policy, [case.command for case in read(name)])))
     print(f"{'hostile text':40} {'characters':>10} {'ms':>8}")
     for name, made in HOSTILE.items():

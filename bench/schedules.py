@@ -22,16 +22,16 @@ from sqlalchemy import Connection, insert, select, update
 
 from db.migrate import migrate
 from db.models import ScheduleSlot, Task
-from db.rows import table_of
+from db.rows import get_table
 from db.store import Store, open_store
 from runner.bus import Bus
-from runner.firing import fire_due
-from runner.follow_ups import FollowUps
 from runner.policy import Policy
-from runner.scheduler import Scheduler
-from tests.db import rows
-from tests.postgres import running
-from tests.runner.ledger import NOON, allowed, at
+from runner.scheduling.firing import fire_due
+from runner.scheduling.follow_ups import FollowUps
+from runner.scheduling.scheduler import Scheduler
+from tests.support import rows
+from tests.support.ledger import NOON, allowed, at
+from tests.support.postgres import running
 
 FAR = NOON + timedelta(days=300)
 DUE = 1000
@@ -62,17 +62,17 @@ async def migrated(url: str) -> AsyncIterator[Store]:
 def add(conn: Connection, count: int) -> None:
     """`count` enabled tasks, none due for long."""
     made = rows.task(conn, cron_expr="* * * * *", next_run=FAR, working_dir=None)
-    values = {name: getattr(made, name) for name in table_of(Task).c.keys() if name != "id"}  # noqa: SIM118
+    values = {name: getattr(made, name) for name in get_table(Task).c.keys() if name != "id"}  # noqa: SIM118
     for start in range(1, count, 1000):
         batch = [
             values | {"next_run": FAR + timedelta(seconds=n), "cron_expr": EXPRESSIONS[n % len(EXPRESSIONS)]}
             for n in range(start, min(start + 1000, count))
         ]
-        conn.execute(insert(table_of(Task)), batch)
+        conn.execute(insert(get_table(Task)), batch)
 
 
 def make_due(conn: Connection, count: int, moment: datetime) -> None:
-    table = table_of(Task)
+    table = get_table(Task)
     some = select(table.c.id).order_by(table.c.id).limit(count)
     conn.execute(update(table).where(table.c.id.in_(some)).values(next_run=moment))
 
@@ -141,7 +141,7 @@ def now() -> datetime:
 
 
 def lines(conn: Connection) -> list[Any]:
-    return list(conn.execute(select(table_of(ScheduleSlot).c.id)))
+    return list(conn.execute(select(get_table(ScheduleSlot).c.id)))
 
 
 class Timed:

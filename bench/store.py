@@ -30,9 +30,9 @@ from db.models import TaskExecution
 from db.page import Window
 from db.store import Store, open_store
 from db.values import State
-from tests.db import rows
-from tests.db.costs import undone
-from tests.postgres import running
+from tests.support import rows
+from tests.support.costs import undone
+from tests.support.postgres import running
 
 SECONDS = 3.0
 CALLERS = (1, 16, 256)
@@ -84,7 +84,7 @@ async def fill(store: Store, count: int, state: State) -> None:
     del usual["id"]
     for start in range(0, count, PART):
         part = [made(usual, n) for n in range(start, min(count, start + PART))]
-        await store.run(lambda conn, part=part: conn.execute(insert(tables.table_of(TaskExecution)), part).close())
+        await store.run(lambda conn, part=part: conn.execute(insert(tables.get_table(TaskExecution)), part).close())
     if store.dialect == "postgresql":
         await store.run(lambda conn: conn.execute(text("ANALYZE")).close())
 
@@ -106,7 +106,7 @@ def timed(conn: Connection, fn: Callable[..., Any], *args: Any, **kwargs: Any) -
 
 
 async def costs(store: Store) -> dict[str, float]:
-    newest = await store.read(executions.newest_id)
+    newest = await store.read(executions.find_newest_id)
     middle = Window(limit=20, order="created_at", after=(rows.at(-100_000 + newest // 2), newest // 2))
     return {
         "claim of 10": await store.run(timed, claims.claim, runner_id="bench", at=rows.NOON, limit=10),
@@ -116,7 +116,7 @@ async def costs(store: Store) -> dict[str, float]:
 
 
 def pending_within_limits(conn: Connection) -> None:
-    executions.pending_at_least(conn, 1_000_000)
+    executions.has_pending_at_least(conn, 1_000_000)
     rows.pending(conn, server_id=1)
 
 

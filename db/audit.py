@@ -15,7 +15,7 @@ from db.audit_models import AuditEvent
 from db.page import Window
 from db.values import AuditKind, ObjectKind
 
-audit_events = rows.table_of(AuditEvent)
+audit_events = rows.get_table(AuditEvent)
 CHAIN = 0x55C2
 START = "0" * 64
 COLUMNS = tuple(column.name for column in audit_events.c if column.name != "hash")
@@ -67,7 +67,7 @@ def append(conn: Connection, entry: Entry) -> Link:
     """
     if conn.dialect.name == "postgresql":
         conn.execute(LOCK, {"chain": CHAIN})
-    last = head(conn) or Link(0, START)
+    last = find_head(conn) or Link(0, START)
     values: dict[str, Any] = {
         "id": last.id + 1,
         "at": entry.at,
@@ -77,60 +77,62 @@ def append(conn: Connection, entry: Entry) -> Link:
         "address": entry.address,
         "object_kind": entry.object_kind,
         "object_id": entry.object_id,
-        "before": written(entry.before),
-        "after": written(entry.after),
+        "before": _encode_json(entry.before),
+        "after": _encode_json(entry.after),
         "previous": last.hash,
     }
-    made = Link(values["id"], digest(values))
+    made = Link(values["id"], _hash_event(values))
     conn.execute(INSERT, values | {"hash": made.hash})
     return made
 
 
-def written(value: Mapping[str, Any] | None) -> str | None:
-    return None if value is None else json.dumps(value, ensure_ascii=False, sort_keys=True, default=shown)
+def _encode_json(value: Mapping[str, Any] | None) -> str | None:
+    return None if value is None else json.dumps(value, ensure_ascii=False, sort_keys=True, default=_encode_value)
 
 
-def shown(value: Any) -> str:
+def _encode_value(value: Any) -> str:
     return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else str(value)
 
 
-def digest(values: Mapping[str, Any]) -> str:
+def _hash_event(values: Mapping[str, Any]) -> str:
     """SHA-256, in hex, of every column but the hash itself, as a JSON list in the table's order."""
-    listed = [shown(value) if isinstance(value, datetime) else value for value in (values[name] for name in COLUMNS)]
+    listed = [
+        _encode_value(value) if isinstance(value, datetime) else value for value in (values[name] for name in COLUMNS)
+    ]
     return hashlib.sha256(json.dumps(listed, ensure_ascii=True).encode()).hexdigest()
 
 
-def head(conn: Connection) -> Link | None:
+def find_head(conn: Connection) -> Link | None:
     """The newest event's place."""
     row = conn.execute(HEAD).first()
     return None if row is None else Link(row.id, row.hash)
 
 
-def later(conn: Connection, id: int, limit: int) -> list[AuditEvent]:
+def list_after(conn: Connection, id: int, limit: int) -> list[AuditEvent]:
     """Events beyond `id`, in order."""
     query = select(audit_events).where(audit_events.c.id > id).order_by(audit_events.c.id).limit(limit)
-    return rows.all_of(conn, query, AuditEvent)
+    return rows.load_all(conn, query, AuditEvent)
 
 
-def first_broken(found: Iterable[AuditEvent], before: tuple[int, str]) -> int | None:
+def find_first_broken(found: Iterable[AuditEvent], before: tuple[int, str]) -> int | None:
     """The id of the first event that does not follow from the one before it (an id and a hash): changed, or a gap."""
     id, hash = before
     for event in found:
-        if event.id != id + 1 or event.previous != hash or digest(event._mapping) != event.hash:  # type: ignore[attr-defined]
+        if event.id != id + 1 or event.previous != hash or _hash_event(event._mapping) != event.hash:  # type: ignore[attr-defined]
             return id + 1
         id, hash = event.id, event.hash
     return None
 
 
 def page(conn: Connection, filter: AuditFilter, window: Window) -> list[AuditEvent]:
-    return pages.page(conn, AuditEvent, conditions(filter), window)
+    return pages.page(conn, AuditEvent, _build_conditions(filter), window)
 
 
 def count(conn: Connection, filter: AuditFilter) -> int:
-    return pages.count(conn, AuditEvent, conditions(filter))
+    return pages.count(conn, AuditEvent, _build_conditions(filter))
 
 
-def conditions(filter: AuditFilter) -> list[ColumnElement[bool]]:
+def _build_conditions(filter: AuditFilter) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
     if filter.kinds is not None:
         found.append(audit_events.c.kind.in_(filter.kinds))

@@ -32,8 +32,8 @@ from db import rows
 from db.models import Server, TaskExecution
 from db.values import State
 
-executions = rows.table_of(TaskExecution)
-servers = rows.table_of(Server)
+executions = rows.get_table(TaskExecution)
+servers = rows.get_table(Server)
 LOCK = 0x55C0
 EACH = 16
 
@@ -48,42 +48,42 @@ def claim(
     postgres = conn.dialect.name == "postgresql"
     if postgres:
         conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
-    ids: list[int] = list(conn.scalars(claimable(postgres), {"most": limit, "skip": list(skip)}))
+    ids: list[int] = list(conn.scalars(_build_claim_query(postgres), {"most": limit, "skip": list(skip)}))
     if not ids:
         return []
     values = {"state": State.RUNNING, "runner_id": runner_id, "start_time": at, "fence": executions.c.fence + 1}
     # In a form that no index knows: PostgreSQL, whose statistics lag behind, would rather read all that waits.
     still_pending = executions.c.state.concat("") == State.PENDING
     taken = update(executions).where(executions.c.id.in_(ids), still_pending).values(**values).returning(*executions.c)
-    return sorted(rows.all_of(conn, taken, TaskExecution), key=lambda row: ids.index(row.id))
+    return sorted(rows.load_all(conn, taken, TaskExecution), key=lambda row: ids.index(row.id))
 
 
 @cache
-def claimable(postgres: bool) -> Select[Any]:
+def _build_claim_query(postgres: bool) -> Select[Any]:
     """The query, put together once: that costs more than running it."""
-    return Claimable(postgres).next()
+    return ClaimQuery(postgres).build()
 
 
 @dataclass(frozen=True, slots=True)
-class Claimable:
+class ClaimQuery:
     """The query for what may be claimed, in the words of one of the databases: at most `most`, no server in `skip`."""
 
     postgres: bool
 
-    def next(self) -> Select[Any]:
+    def build(self) -> Select[Any]:
         """Ids: each server's n-th run before any server's n+1-th, and within a server the same between its users."""
-        each = self.firsts(self.pairs())
+        each = self.select_first_runs(self.select_pairs())
         turn = func.row_number().over(partition_by=each.c.server_id, order_by=(each.c.nth, each.c.id)).label("turn")
         ranked = select(each.c.id, turn, each.c.room).subquery()
         within = select(ranked.c.id).where(ranked.c.turn <= ranked.c.room)
         return within.order_by(ranked.c.turn, ranked.c.id).limit(bindparam("most", type_=Integer))
 
-    def pairs(self) -> CTE:
+    def select_pairs(self) -> CTE:
         """Each (server_id, created_by) that has something pending, once."""
         columns = (executions.c.id, executions.c.server_id, executions.c.created_by)
         other = executions.alias()
         in_order = (other.c.server_id, other.c.created_by, other.c.id)
-        first = select(other.c.id).where(self.stands(other, State.PENDING)).order_by(*in_order).limit(1)
+        first = select(other.c.id).where(self.match_state(other, State.PENDING)).order_by(*in_order).limit(1)
         pairs = select(*columns).where(executions.c.id == first.scalar_subquery()).cte("pairs", recursive=True)
         # Two hops and no comparison of (server, user) as one: SQLite would walk through the rest of the server's queue.
         next_user = first.where(other.c.server_id == pairs.c.server_id, other.c.created_by > pairs.c.created_by)
@@ -91,12 +91,12 @@ class Claimable:
         following = func.coalesce(next_user.scalar_subquery(), next_server.scalar_subquery())
         return pairs.union_all(select(*columns).join(pairs, executions.c.id == following))
 
-    def firsts(self, pairs: CTE) -> Subquery:
+    def select_first_runs(self, pairs: CTE) -> Subquery:
         """The first EACH executions of each pair whose server has `room`; `nth` counts within the pair."""
-        open_pairs = self.open(pairs)
+        open_pairs = self.select_open_pairs(pairs)
         mine = executions.alias()
         of_pair = and_(
-            self.stands(mine, State.PENDING),
+            self.match_state(mine, State.PENDING),
             mine.c.server_id == open_pairs.c.server_id,
             mine.c.created_by == open_pairs.c.created_by,
         )
@@ -108,11 +108,11 @@ class Claimable:
         wanted = select(found.c.id, open_pairs.c.server_id, open_pairs.c.room, nth).join_from(open_pairs, found, on)
         return wanted.where(open_pairs.c.room > 0).subquery()
 
-    def open(self, pairs: CTE) -> Subquery:
+    def select_open_pairs(self, pairs: CTE) -> Subquery:
         """The pairs of servers that are wanted, with how many more each server may run."""
         busy = (
             select(executions.c.server_id, func.count().label("running"))
-            .where(self.stands(executions, State.RUNNING))
+            .where(self.match_state(executions, State.RUNNING))
             .group_by(executions.c.server_id)
             .subquery()
         )
@@ -125,7 +125,7 @@ class Claimable:
             .subquery()
         )
 
-    def stands(self, table: FromClause, state: State) -> ColumnElement[bool]:
+    def match_state(self, table: FromClause, state: State) -> ColumnElement[bool]:
         """Whether a row is in `state`, in a form that lets the index of just that state be used.
 
         The state is written out, since a bound one is not known when the plan is made; and SQLite, which keeps no

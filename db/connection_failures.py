@@ -6,7 +6,7 @@ import ssl
 
 from sqlalchemy.exc import DBAPIError
 
-from db.connection_queue import Refused
+from db.connection_queue import TooManyConnections
 from db.database_url import DatabaseUrl, DatabaseUrlInvalid
 from db.url_parameters import SSL_MODES
 
@@ -58,7 +58,7 @@ def describe_failure(error: BaseException, url: DatabaseUrl) -> str:
 
 def _cause_of(error: BaseException) -> BaseException:
     """The driver's own error, which SQLAlchemy and the queue hold in theirs."""
-    if isinstance(error, Refused) and error.__cause__ is not None:
+    if isinstance(error, TooManyConnections) and error.__cause__ is not None:
         return _cause_of(error.__cause__)
     if isinstance(error, DBAPIError) and error.orig is not None:
         return error.orig.__cause__ or error.orig

@@ -13,7 +13,7 @@ RETRY_SECONDS = 0.25
 GROW_SECONDS = 10.0
 
 
-class Refused(Exception):
+class TooManyConnections(Exception):
     """The server gives this role no further connection now."""
 
 
@@ -31,7 +31,7 @@ class ConnectionQueue:
         self._tickets = itertools.count()
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
         self._refused_at = 0.0
-        self._refusal: Refused | None = None
+        self._refusal: TooManyConnections | None = None
 
     def reserve(self) -> None:
         """One of the connections is held beside the queue from now on."""
@@ -39,8 +39,8 @@ class ConnectionQueue:
         self._allowed = min(self._allowed, self._size)
 
     @asynccontextmanager
-    async def turn(self, connect: Callable[[], Awaitable[T]]) -> AsyncIterator[T]:
-        """What `connect` gives. When it raises Refused, another holder's end is waited for, at the old place."""
+    async def acquire(self, connect: Callable[[], Awaitable[T]]) -> AsyncIterator[T]:
+        """What `connect` gives. At TooManyConnections another holder's end is waited for, at the old place."""
         try:
             async with asyncio.timeout(self._seconds):
                 made = await self._connect(next(self._tickets), connect)
@@ -59,7 +59,7 @@ class ConnectionQueue:
             await self._enter(ticket)
             try:
                 return await connect()
-            except Refused as refusal:
+            except TooManyConnections as refusal:
                 self._refusal = refusal
                 alone = self._shrink()
             except BaseException:

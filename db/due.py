@@ -9,31 +9,31 @@ from sqlalchemy import ColumnElement, Connection, bindparam, select, text, updat
 from db import rows
 from db.models import Server, Task
 
-tasks = rows.table_of(Task)
-servers = rows.table_of(Server)
+tasks = rows.get_table(Task)
+servers = rows.get_table(Server)
 # Written as in `ix_tasks_due`: SQLite takes a partial index only for its very words.
 SCHEDULED = (text("tasks.enabled"), tasks.c.deleted_at.is_(None), tasks.c.next_run.is_not(None))
 LEAST_LATE = 20
 
 
-def due(conn: Connection, now: datetime, limit: int, *, late: datetime) -> list[Task]:
+def lock_due(conn: Connection, now: datetime, limit: int, *, late: datetime) -> list[Task]:
     """Enabled tasks whose `next_run` has come, at most about `limit`; rows that another scheduler holds are left to it.
 
     Those due after `late` come first, so that a long backlog of some keeps nobody else waiting.
     """
-    fresh = locked(conn, limit, tasks.c.next_run > late, tasks.c.next_run <= now)
-    return fresh + locked(conn, max(LEAST_LATE, limit - len(fresh)), tasks.c.next_run <= late)
+    fresh = _lock_scheduled(conn, limit, tasks.c.next_run > late, tasks.c.next_run <= now)
+    return fresh + _lock_scheduled(conn, max(LEAST_LATE, limit - len(fresh)), tasks.c.next_run <= late)
 
 
-def locked(conn: Connection, limit: int, *where: ColumnElement[bool]) -> list[Task]:
+def _lock_scheduled(conn: Connection, limit: int, *where: ColumnElement[bool]) -> list[Task]:
     query = select(tasks).where(*SCHEDULED, *where).order_by(tasks.c.next_run).limit(limit)
-    return rows.all_of(conn, query.with_for_update(skip_locked=True), Task)
+    return rows.load_all(conn, query.with_for_update(skip_locked=True), Task)
 
 
-def held(conn: Connection, ids: Sequence[int]) -> list[Task]:
+def lock_available(conn: Connection, ids: Sequence[int]) -> list[Task]:
     """These tasks, held until the transaction ends; those that another transaction holds are left out."""
     query = select(tasks).where(tasks.c.id.in_(ids)).order_by(tasks.c.id).with_for_update(skip_locked=True)
-    return rows.all_of(conn, query, Task) if ids else []
+    return rows.load_all(conn, query, Task) if ids else []
 
 
 def standing(conn: Connection, id: int) -> bool | None:
@@ -42,7 +42,7 @@ def standing(conn: Connection, id: int) -> bool | None:
     return found
 
 
-def next_due(conn: Connection) -> datetime | None:
+def find_next_due(conn: Connection) -> datetime | None:
     query = select(tasks.c.next_run).where(*SCHEDULED).order_by(tasks.c.next_run).limit(1)
     found: datetime | None = conn.scalar(query)
     return found
@@ -55,13 +55,13 @@ def advance(conn: Connection, runs: Sequence[Mapping[str, Any]]) -> None:
         conn.execute(moved.values(next_run=bindparam("next"), last_run=bindparam("last")), list(runs))
 
 
-def usable(conn: Connection, server_ids: Sequence[int]) -> set[int]:
+def list_usable_servers(conn: Connection, server_ids: Sequence[int]) -> set[int]:
     """Those servers on which something may start: neither deleted nor disabled."""
     query = select(servers.c.id).where(servers.c.id.in_(set(server_ids)), servers.c.deleted_at.is_(None))
     return set(conn.scalars(query.where(servers.c.enabled)))
 
 
-def blackouts(conn: Connection, server_ids: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
+def load_blackouts(conn: Connection, server_ids: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
     """The blackout windows of those servers that have any."""
     query = select(servers.c.id, servers.c.blackouts).where(servers.c.id.in_(sorted(set(server_ids))))
     return {row.id: row.blackouts for row in conn.execute(query) if row.blackouts}

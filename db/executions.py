@@ -12,12 +12,12 @@ from db import page as pages
 from db import rows
 from db.models import Server, Task, TaskExecution
 from db.page import Owners, Window
-from db.sight import EVERYTHING, Sight
 from db.values import State
+from db.visibility import EVERYTHING, VisibilityScope
 
-executions = rows.table_of(TaskExecution)
-tasks = rows.table_of(Task)
-servers = rows.table_of(Server)
+executions = rows.get_table(TaskExecution)
+tasks = rows.get_table(Task)
+servers = rows.get_table(Server)
 OPEN = (State.PENDING, State.RUNNING)
 KEY = ("created_by", "idempotency_key")
 LIGHT = [
@@ -25,6 +25,8 @@ LIGHT = [
     for name in ("id", "state", "cancel_at", "created_at", "created_by", "server_id", "task_id", "trigger", "findings")
 ]
 MANY = 10_000_000
+FORGOTTEN = {"sealed_env": None, "sealed_run": None}
+"""The columns that hold secrets, of an execution that has ended."""
 DEFAULTS: dict[str, Any] = {"state": State.PENDING, "attempt": 1, "fence": 0}
 
 # Statements of the way in, built once: building one takes longer than running it.
@@ -42,13 +44,13 @@ FIRST_WAITING = (
     .limit(1)
 )
 
-Standing = tuple[str, bool]
+RunStatus = tuple[str, bool]
 """A state, and whether the execution was asked to stop."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExecutionFilter:
-    """None: any. The range of creation times is inclusive. Only what `sight` shows; of a task, if it shows the task."""
+    """None: any. Creation times are inclusive. Only what `visibility` shows; of a task, if it shows the task."""
 
     states: tuple[str, ...] | None = None
     server_id: int | None = None
@@ -58,7 +60,7 @@ class ExecutionFilter:
     created_to: datetime | None = None
     created_by: int | None = None
     has_findings: bool | None = None
-    sight: Sight = EVERYTHING
+    visibility: VisibilityScope = EVERYTHING
 
 
 def insert(conn: Connection, values: Mapping[str, Any]) -> TaskExecution:
@@ -71,16 +73,16 @@ def insert_once(conn: Connection, values: Mapping[str, Any]) -> TaskExecution | 
     return cast("TaskExecution | None", made)
 
 
-def seal(conn: Connection, id: int, values: Mapping[str, Any]) -> bool:
+def store_sealed(conn: Connection, id: int, values: Mapping[str, Any]) -> bool:
     """Give an execution that has not ended what is sealed for it. Its state is not touched."""
     return rows.change(conn, TaskExecution, values, executions.c.id == id, executions.c.state.in_(OPEN))
 
 
-def sealed_after(conn: Connection, id: int, limit: int) -> list[TaskExecution]:
+def list_sealed_after(conn: Connection, id: int, limit: int) -> list[TaskExecution]:
     """Executions beyond `id` for which something is sealed, in order: none of them has ended."""
     holds = or_(executions.c.sealed_env.is_not(None), executions.c.sealed_run.is_not(None))
     found = (executions.c.id > id, executions.c.state.in_(OPEN), holds)
-    return rows.all_of(conn, select(executions).where(*found).order_by(executions.c.id).limit(limit), TaskExecution)
+    return rows.load_all(conn, select(executions).where(*found).order_by(executions.c.id).limit(limit), TaskExecution)
 
 
 def replace_sealed(conn: Connection, id: int, column: str, old: Any, new: Any) -> bool:
@@ -88,49 +90,57 @@ def replace_sealed(conn: Connection, id: int, column: str, old: Any, new: Any) -
     return rows.change(conn, TaskExecution, {column: new}, executions.c.id == id, executions.c[column] == old)
 
 
-def by_id(conn: Connection, id: int, sight: Sight = EVERYTHING) -> TaskExecution | None:
-    return rows.first(conn, TaskExecution, executions.c.id == id, *sight.of(executions.c.server_id))
+def by_id(conn: Connection, id: int, visibility: VisibilityScope = EVERYTHING) -> TaskExecution | None:
+    return rows.find_first(conn, TaskExecution, executions.c.id == id, *visibility.restrict(executions.c.server_id))
 
 
-def by_ids(conn: Connection, ids: Sequence[int], sight: Sight = EVERYTHING) -> list[TaskExecution]:
-    return rows.by_ids(conn, TaskExecution, ids, *sight.of(executions.c.server_id))
+def by_ids(conn: Connection, ids: Sequence[int], visibility: VisibilityScope = EVERYTHING) -> list[TaskExecution]:
+    return rows.by_ids(conn, TaskExecution, ids, *visibility.restrict(executions.c.server_id))
 
 
 def by_idempotency_key(conn: Connection, user_id: int, key: str) -> TaskExecution | None:
-    return rows.first(conn, TaskExecution, executions.c.created_by == user_id, executions.c.idempotency_key == key)
+    return rows.find_first(conn, TaskExecution, executions.c.created_by == user_id, executions.c.idempotency_key == key)
 
 
-def latest_of_tasks(conn: Connection, task_ids: Sequence[int], sight: Sight = EVERYTHING) -> list[TaskExecution]:
+def list_latest_of_tasks(
+    conn: Connection, task_ids: Sequence[int], visibility: VisibilityScope = EVERYTHING
+) -> list[TaskExecution]:
     """The newest execution of each task that has one: a seek a task, however long its history is."""
     newest = select(func.max(executions.c.id)).where(executions.c.task_id == tasks.c.id).scalar_subquery()
     query = select(executions).where(executions.c.id.in_(select(newest).where(tasks.c.id.in_(task_ids))))
-    return rows.all_of(conn, query.where(*sight.of(executions.c.server_id)), TaskExecution)
+    return rows.load_all(conn, query.where(*visibility.restrict(executions.c.server_id)), TaskExecution)
 
 
 def page(conn: Connection, filter: ExecutionFilter, window: Window) -> list[TaskExecution]:
     """What is seen by grants is looked for server by server: others' executions cost nothing."""
-    if narrow(filter):
-        return pages.page(conn, TaskExecution, [*conditions(filter), *seen(filter)], window)
-    among = Owners(executions.c.server_id, filter.sight.servers(), seen(filter))
-    return pages.page_among(conn, TaskExecution, among, conditions(filter), window)
+    if _is_narrow(filter):
+        return pages.page(
+            conn, TaskExecution, [*_build_conditions(filter), *_build_visibility_conditions(filter)], window
+        )
+    among = Owners(executions.c.server_id, filter.visibility.select_servers(), _build_visibility_conditions(filter))
+    return pages.page_among(conn, TaskExecution, among, _build_conditions(filter), window)
 
 
 def count(conn: Connection, filter: ExecutionFilter) -> int:
-    if narrow(filter):
-        return pages.count(conn, TaskExecution, [*conditions(filter), *seen(filter)])
-    return pages.count(conn, TaskExecution, [*conditions(filter), executions.c.server_id.in_(filter.sight.servers())])
+    if _is_narrow(filter):
+        return pages.count(conn, TaskExecution, [*_build_conditions(filter), *_build_visibility_conditions(filter)])
+    return pages.count(
+        conn,
+        TaskExecution,
+        [*_build_conditions(filter), executions.c.server_id.in_(filter.visibility.select_servers())],
+    )
 
 
-def narrow(filter: ExecutionFilter) -> bool:
+def _is_narrow(filter: ExecutionFilter) -> bool:
     """Whether there is no need to look server by server."""
-    return filter.sight.whole or filter.server_id is not None or filter.task_id is not None
+    return filter.visibility.is_unrestricted or filter.server_id is not None or filter.task_id is not None
 
 
-def seen(filter: ExecutionFilter, columns: Any = executions.c) -> list[ColumnElement[bool]]:
+def _build_visibility_conditions(filter: ExecutionFilter, columns: Any = executions.c) -> list[ColumnElement[bool]]:
     """By their servers. A task that is not seen is asked about once, and not for each execution of its history."""
-    found = filter.sight.of(columns.server_id)
+    found = filter.visibility.restrict(columns.server_id)
     if found and filter.task_id is not None:
-        task = select(tasks.c.id).where(tasks.c.id == filter.task_id, *filter.sight.of(tasks.c.server_id))
+        task = select(tasks.c.id).where(tasks.c.id == filter.task_id, *filter.visibility.restrict(tasks.c.server_id))
         found.append(columns.task_id == task.scalar_subquery())
     return found
 
@@ -139,22 +149,35 @@ def page_of_tasks(
     conn: Connection, task_ids: Sequence[int], filter: ExecutionFilter, window: Window
 ) -> dict[int, list[TaskExecution]]:
     return pages.page_each(
-        conn, TaskExecution, executions.c.task_id, task_ids, [*conditions(filter), *seen(filter)], window
+        conn,
+        TaskExecution,
+        executions.c.task_id,
+        task_ids,
+        [*_build_conditions(filter), *_build_visibility_conditions(filter)],
+        window,
     )
 
 
 def count_of_tasks(conn: Connection, task_ids: Sequence[int], filter: ExecutionFilter) -> dict[int, int]:
-    return pages.count_each(conn, TaskExecution, executions.c.task_id, task_ids, [*conditions(filter), *seen(filter)])
+    return pages.count_each(
+        conn,
+        TaskExecution,
+        executions.c.task_id,
+        task_ids,
+        [*_build_conditions(filter), *_build_visibility_conditions(filter)],
+    )
 
 
-def pending_span(conn: Connection) -> int:
+def estimate_pending(conn: Connection) -> int:
     """How many could wait at most: the ids from the first that waits to the newest. One seek."""
     first = conn.execute(FIRST_WAITING).first()
     return 0 if first is None or first.state != State.PENDING else first.newest - first.id + 1
 
 
-def pending_at_least(conn: Connection, most: int, *, user_id: int | None = None, server_id: int | None = None) -> bool:
-    """Whether `most` executions wait: in all, of a user, or for a server. Counted: ask `pending_span` first.
+def has_pending_at_least(
+    conn: Connection, most: int, *, user_id: int | None = None, server_id: int | None = None
+) -> bool:
+    """Whether `most` executions wait: in all, of a user, or for a server. Counted: ask `estimate_pending` first.
 
     A user's are looked for server by server, as `ix_executions_pending` holds them.
     """
@@ -168,24 +191,24 @@ def pending_at_least(conn: Connection, most: int, *, user_id: int | None = None,
     return int(conn.scalar(select(func.count()).select_from(found)) or 0) >= most
 
 
-def newest_id(conn: Connection) -> int:
+def find_newest_id(conn: Connection) -> int:
     """The highest execution id; 0 without any."""
     return int(conn.scalar(select(func.max(executions.c.id))) or 0)
 
 
-def standings(conn: Connection, filter: ExecutionFilter, newest: int) -> dict[int, Standing]:
+def load_statuses(conn: Connection, filter: ExecutionFilter, newest: int) -> dict[int, RunStatus]:
     """How those stand that are open, or newer than `newest`. The states of the filter are not looked at."""
-    found: dict[int, Standing] = {}
+    found: dict[int, RunStatus] = {}
     for part in (executions.c.state.in_(OPEN), executions.c.id > newest):
         # A limit, so that the filter does not lead SQLite through all that the server or the task ever ran.
         few = select(*LIGHT).where(part).limit(MANY).subquery()
-        among = [*conditions(replace(filter, states=None), few.c), *seen(filter, few.c)]
+        among = [*_build_conditions(replace(filter, states=None), few.c), *_build_visibility_conditions(filter, few.c)]
         for row in conn.execute(select(few.c.id, few.c.state, few.c.cancel_at).where(*among)):
             found[row.id] = (row.state, row.cancel_at is not None)
     return found
 
 
-def conditions(filter: ExecutionFilter, columns: Any = executions.c) -> list[ColumnElement[bool]]:
+def _build_conditions(filter: ExecutionFilter, columns: Any = executions.c) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
     if filter.states is not None:
         found.append(columns.state.in_(filter.states))

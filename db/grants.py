@@ -12,16 +12,16 @@ from db.access_models import Grant, ServerTag
 from db.models import User
 from db.values import Role
 
-grants = rows.table_of(Grant)
-server_tags = rows.table_of(ServerTag)
-users = rows.table_of(User)
+grants = rows.get_table(Grant)
+server_tags = rows.get_table(ServerTag)
+users = rows.get_table(User)
 
 Pair = tuple[int, int]
 """A user's id and a server's."""
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class GrantTarget:
     """Where a grant holds: on a server, or on every server with a tag. One of the two."""
 
     server_id: int | None = None
@@ -33,14 +33,14 @@ def insert(conn: Connection, values: Mapping[str, Any]) -> Grant:
 
 
 def by_id(conn: Connection, id: int) -> Grant | None:
-    return rows.first(conn, Grant, grants.c.id == id)
+    return rows.find_first(conn, Grant, grants.c.id == id)
 
 
-def at(conn: Connection, user_id: int, place: Place) -> Grant | None:
+def lock_by_target(conn: Connection, user_id: int, target: GrantTarget) -> Grant | None:
     """The user's grant there, held until the transaction ends."""
-    there = grants.c.tag == place.tag if place.server_id is None else grants.c.server_id == place.server_id
+    there = grants.c.tag == target.tag if target.server_id is None else grants.c.server_id == target.server_id
     query = select(grants).where(grants.c.user_id == user_id, there).with_for_update()
-    return next(iter(rows.all_of(conn, query, Grant)), None)
+    return next(iter(rows.load_all(conn, query, Grant)), None)
 
 
 def change(conn: Connection, id: int, values: Mapping[str, Any]) -> bool:
@@ -52,11 +52,11 @@ def remove(conn: Connection, id: int) -> bool:
     return conn.execute(delete(grants).where(grants.c.id == id)).rowcount == 1
 
 
-def of_users(conn: Connection, user_ids: Sequence[int]) -> dict[int, list[Grant]]:
+def by_users(conn: Connection, user_ids: Sequence[int]) -> dict[int, list[Grant]]:
     """Each user's grants, the oldest first."""
     query = select(grants).where(grants.c.user_id.in_(user_ids)).order_by(grants.c.id)
     found: dict[int, list[Grant]] = {id: [] for id in user_ids}
-    for row in rows.all_of(conn, query, Grant):
+    for row in rows.load_all(conn, query, Grant):
         found[row.user_id].append(row)
     return found
 
@@ -65,31 +65,31 @@ def count(conn: Connection, user_id: int) -> int:
     return pages.count(conn, Grant, [grants.c.user_id == user_id])
 
 
-def somewhere(conn: Connection, user_id: int, role: Role) -> bool:
+def has_role_somewhere(conn: Connection, user_id: int, role: Role) -> bool:
     """Whether the user is granted `role` or more on anything."""
-    return rows.first(conn, Grant, grants.c.user_id == user_id, grants.c.role.in_(role.and_above)) is not None
+    return rows.find_first(conn, Grant, grants.c.user_id == user_id, grants.c.role.in_(role.and_above)) is not None
 
 
-def holding(conn: Connection, pairs: Collection[Pair], role: Role) -> set[Pair]:
+def filter_by_role(conn: Connection, pairs: Collection[Pair], role: Role) -> set[Pair]:
     """Those pairs whose user is not disabled and has `role` or more on the server, of their own or by a grant."""
     query = select(users.c.id, users.c.role).where(users.c.id.in_({pair[0] for pair in pairs}), not_(users.c.disabled))
     own = {row.id: Role(row.role) for row in conn.execute(query)} if pairs else {}
     found = {pair for pair in pairs if pair[0] in own and own[pair[0]].rank >= role.rank}
-    granted = roles_on(conn, [pair for pair in pairs if pair[0] in own and pair not in found])
+    granted = load_roles(conn, [pair for pair in pairs if pair[0] in own and pair not in found])
     return found | {pair for pair, held in granted.items() if held.rank >= role.rank}
 
 
-def roles_on(conn: Connection, pairs: Collection[Pair]) -> dict[Pair, Role]:
+def load_roles(conn: Connection, pairs: Collection[Pair]) -> dict[Pair, Role]:
     """The highest role that is granted to each user on each server; pairs without a grant are left out."""
     found: dict[Pair, Role] = {}
-    for user_id, server_id, role in granted(conn, pairs) if pairs else ():
+    for user_id, server_id, role in _list_role_rows(conn, pairs) if pairs else ():
         found[user_id, server_id] = max(
             Role(role), found.get((user_id, server_id), Role.NONE), key=lambda each: each.rank
         )
     return found
 
 
-def granted(conn: Connection, pairs: Collection[Pair]) -> list[Any]:
+def _list_role_rows(conn: Connection, pairs: Collection[Pair]) -> list[Any]:
     """(user, server, role) of every grant that holds for one of the pairs."""
     own = select(grants.c.user_id, grants.c.server_id, grants.c.role).where(
         tuple_(grants.c.user_id, grants.c.server_id).in_(pairs)

@@ -7,8 +7,8 @@ from sqlalchemy import Connection, and_, delete, select
 from db import rows
 from db.access_models import Identity, SignInCode
 
-identities = rows.table_of(Identity)
-codes = rows.table_of(SignInCode)
+identities = rows.get_table(Identity)
+codes = rows.get_table(SignInCode)
 
 
 def insert(conn: Connection, *, issuer: str, subject: str, user_id: int, told_at: datetime, at: datetime) -> Identity:
@@ -16,20 +16,20 @@ def insert(conn: Connection, *, issuer: str, subject: str, user_id: int, told_at
     return rows.add(conn, Identity, names | {"told_at": told_at, "created_at": at})
 
 
-def by_id(conn: Connection, id: int) -> Identity | None:
-    return rows.first(conn, Identity, identities.c.id == id)
+def _by_id(conn: Connection, id: int) -> Identity | None:
+    return rows.find_first(conn, Identity, identities.c.id == id)
 
 
 def by_subject(conn: Connection, issuer: str, subject: str) -> Identity | None:
-    return rows.first(conn, Identity, identities.c.issuer == issuer, identities.c.subject == subject)
+    return rows.find_first(conn, Identity, identities.c.issuer == issuer, identities.c.subject == subject)
 
 
-def tell(conn: Connection, id: int, at: datetime) -> bool:
+def record_role_decision(conn: Connection, id: int, at: datetime) -> bool:
     """A token of this time has decided the user's role. False if a newer one has by now."""
     return rows.change(conn, Identity, {"told_at": at}, identities.c.id == id, identities.c.told_at <= at)
 
 
-def move(conn: Connection, id: int, user_id: int) -> bool:
+def reassign(conn: Connection, id: int, user_id: int) -> bool:
     """From now on it is this user."""
     return rows.change(conn, Identity, {"user_id": user_id}, identities.c.id == id)
 
@@ -47,7 +47,7 @@ def insert_code(conn: Connection, hash: str, identity_id: int, at: datetime, unt
     rows.add(conn, SignInCode, {"hash": hash, "identity_id": identity_id, "expires_at": until})
 
 
-def take_code(conn: Connection, hash: str, at: datetime) -> Identity | None:
+def consume_code(conn: Connection, hash: str, at: datetime) -> Identity | None:
     """Whom it is for, the first time and in time; else None."""
     taken = conn.execute(delete(codes).where(codes.c.hash == hash).returning(*codes.c)).first()
-    return None if taken is None or at >= taken.expires_at else by_id(conn, taken.identity_id)
+    return None if taken is None or at >= taken.expires_at else _by_id(conn, taken.identity_id)

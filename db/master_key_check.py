@@ -6,7 +6,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from db import rows
 from db.secret_models import MasterKeyCheck
 
-checks = rows.table_of(MasterKeyCheck)
+checks = rows.get_table(MasterKeyCheck)
 
 ID = 1
 FIRST = {
@@ -15,13 +15,13 @@ FIRST = {
 }
 
 
-def sealed(conn: Connection) -> bytes | None:
+def load_value(conn: Connection) -> bytes | None:
     """The sealed value; None in a database whose master key nothing has told yet."""
     found: bytes | None = conn.scalar(select(checks.c.sealed))
     return found
 
 
-def keep_first(conn: Connection, new: bytes) -> bytes:
+def insert_if_absent(conn: Connection, new: bytes) -> bytes:
     """Keep it if there is none. Returns what is kept by then: of two services that start at once, one's value."""
     conn.execute(FIRST[conn.dialect.name], {"id": ID, "sealed": new})
     found: bytes = conn.execute(select(checks.c.sealed)).scalar_one()

@@ -25,49 +25,49 @@ async def migrate(store: Store) -> list[str]:
     The look before keeps others from waiting for the lock while Alembic is imported, or where all is there.
     StoreUnusable as for `pending`, or when the role may not make tables, or others are in their place.
     """
-    if not await pending(store):
+    if not await list_pending(store):
         return []
     with explained():
         return await store.run(upgrade)
 
 
-async def pending(store: Store) -> list[str]:
+async def list_pending(store: Store) -> list[str]:
     """Revisions that this version has and the database lacks, oldest first.
 
     StoreUnusable when it is newer than this version, another program's, or on a server that we cannot work with.
     """
     await check_server(store)
     with explained():
-        return await store.read(missing)
+        return await store.read(_list_missing)
 
 
 def upgrade(conn: Connection) -> list[str]:
     if conn.dialect.name == "postgresql":
         conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
-    found = missing(conn)
+    found = _list_missing(conn)
     if found:
-        revisions().upgrade(conn)
+        _import_revisions().upgrade(conn)
     return found
 
 
-def missing(conn: Connection) -> list[str]:
+def _list_missing(conn: Connection) -> list[str]:
     """Oldest first."""
-    if current(conn) == newest():
+    if _find_current_revision(conn) == find_newest_revision():
         return []
     check_is_ours(conn)
-    refuse_unknown(current(conn), known())
-    found: list[str] = revisions().missing(conn)
+    refuse_unknown(_find_current_revision(conn), known())
+    found: list[str] = _import_revisions().list_missing(conn)
     return found
 
 
-def current(conn: Connection) -> str | None:
+def _find_current_revision(conn: Connection) -> str | None:
     if not inspect(conn).has_table("alembic_version"):
         return None
     found: str | None = conn.scalar(text("SELECT version_num FROM alembic_version"))
     return found
 
 
-def newest() -> str:
+def find_newest_revision() -> str:
     """A revision's file is named by its number first."""
     return known()[-1]
 
@@ -77,5 +77,5 @@ def known() -> list[str]:
     return sorted(path.name.partition("_")[0] for path in VERSIONS.glob("[0-9]*.py"))
 
 
-def revisions() -> ModuleType:
+def _import_revisions() -> ModuleType:
     return importlib.import_module("db.revisions")

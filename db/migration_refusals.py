@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from sqlalchemy.exc import DBAPIError
 
 from db.sqlite_refusals import StoreUnusable
-from db.unavailable import sqlstate
+from db.unavailable import find_sqlstate
 
 INSUFFICIENT_PRIVILEGE = "42501"
 DUPLICATE_TABLE = "42P07"
@@ -42,12 +42,12 @@ def explained() -> Iterator[None]:
 def _explain(error: DBAPIError) -> StoreUnusable | None:
     """What the database refused, where its owner can do something about it."""
     said = str(error.orig).splitlines()[0].rpartition(">: ")[2]
-    if sqlstate(error) == INSUFFICIENT_PRIVILEGE:
+    if find_sqlstate(error) == INSUFFICIENT_PRIVILEGE:
         return StoreUnusable(
             f"the role may not do what this needs ({said}): let it own the database, or GRANT USAGE, CREATE ON SCHEMA, "
             "and ALL ON ALL TABLES and ALL SEQUENCES IN SCHEMA, to it"
         )
-    if sqlstate(error) == DUPLICATE_TABLE or said.endswith(ALREADY):
+    if find_sqlstate(error) == DUPLICATE_TABLE or said.endswith(ALREADY):
         return StoreUnusable(
             f"the database has tables in it that are not from a migration ({said}), so nothing was changed in it: give "
             "sshcast a database of its own, or restore it from the backup"

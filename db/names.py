@@ -6,16 +6,16 @@ from typing import Any
 from sqlalchemy import ColumnElement
 
 
-def fold(text: str) -> str:
+def _fold(text: str) -> str:
     """Equal for texts that differ in case only."""
     return text.casefold()
 
 
-def searchable(values: Mapping[str, Any]) -> dict[str, Any]:
+def add_folded_name(values: Mapping[str, Any]) -> dict[str, Any]:
     """The values of a row, with the folded name beside a name."""
-    return {**values, "name_folded": fold(values["name"])} if "name" in values else dict(values)
+    return {**values, "name_folded": _fold(values["name"])} if "name" in values else dict(values)
 
 
-def contains(folded: ColumnElement[str], text: str) -> ColumnElement[bool]:
+def match_substring(folded: ColumnElement[str], text: str) -> ColumnElement[bool]:
     """A substring of a name in any case; `%` and `_` stand for themselves."""
-    return folded.contains(fold(text), autoescape=True)
+    return folded.contains(_fold(text), autoescape=True)

@@ -11,8 +11,8 @@ from db import rows
 from db.models import OutputChunk, TaskExecution
 from db.values import State, Stream
 
-chunks = rows.table_of(OutputChunk)
-executions = rows.table_of(TaskExecution)
+chunks = rows.get_table(OutputChunk)
+executions = rows.get_table(TaskExecution)
 GROW = (
     update(executions)
     .where(executions.c.id == bindparam("execution"))
@@ -33,12 +33,12 @@ class NewChunk:
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StreamEnds:
     """How many bytes of each stream an execution has: where the next ones go."""
 
     ends: dict[Stream, int]
 
-    def take(self, chunk: NewChunk) -> dict[str, Any] | None:
+    def accept(self, chunk: NewChunk) -> dict[str, Any] | None:
         """The row for what of the chunk is not stored yet, if any of it is; it counts as stored from then on."""
         end = self.ends[chunk.stream]
         start = max(chunk.stream_offset, end)
@@ -67,9 +67,9 @@ def append(conn: Connection, new: Sequence[NewChunk]) -> set[int]:
     Returns the ids of executions whose fence has moved on: nothing of those was written.
     """
     fences = {chunk.execution_id: chunk.fence for chunk in new}
-    held = holders(conn, fences)
+    held = _lock_running(conn, fences)
     ours = (chunk for chunk in new if chunk.execution_id in held and chunk.fence == fences[chunk.execution_id])
-    kept = [row for chunk in ours if (row := held[chunk.execution_id].take(chunk)) is not None]
+    kept = [row for chunk in ours if (row := held[chunk.execution_id].accept(chunk)) is not None]
     if kept:
         conn.execute(insert(chunks), kept)
         grown = {row["execution_id"] for row in kept}
@@ -77,7 +77,7 @@ def append(conn: Connection, new: Sequence[NewChunk]) -> set[int]:
     return fences.keys() - held
 
 
-def holders(conn: Connection, fences: dict[int, int]) -> dict[int, Stored]:
+def _lock_running(conn: Connection, fences: dict[int, int]) -> dict[int, StreamEnds]:
     """Those of these executions that are running under these fences; locked until the commit."""
     wanted = (
         executions.c.id,
@@ -89,13 +89,13 @@ def holders(conn: Connection, fences: dict[int, int]) -> dict[int, Stored]:
     # By id alone: with the state beside it, PostgreSQL may read all that runs instead (its statistics lag behind).
     query = select(*wanted).where(executions.c.id.in_(fences)).order_by(executions.c.id).with_for_update()
     return {
-        row.id: Stored({Stream.STDOUT: row.stdout_bytes, Stream.STDERR: row.stderr_bytes})
+        row.id: StreamEnds({Stream.STDOUT: row.stdout_bytes, Stream.STDERR: row.stderr_bytes})
         for row in conn.execute(query)
         if row.state == State.RUNNING and row.fence == fences[row.id]
     }
 
 
-def after(
+def list_after(
     conn: Connection, execution_id: int, position: int, *, max_bytes: int = 262_144, most: int = 256
 ) -> list[OutputChunk]:
     """Chunks in order from the one that holds `position` on: at least one, then no more than about `max_bytes`."""
@@ -112,10 +112,10 @@ def after(
     summed = select(few.c.position, sizes_before.label("size_before")).subquery()
     last = select(func.max(summed.c.position)).where(summed.c.size_before < max_bytes).scalar_subquery()
     query = select(chunks).where(*beyond, chunks.c.position <= last).order_by(chunks.c.position)
-    return rows.all_of(conn, query, OutputChunk)
+    return rows.load_all(conn, query, OutputChunk)
 
 
-def before(conn: Connection, execution_id: int, position: int, most: int) -> dict[Stream, bytes]:
+def load_tail(conn: Connection, execution_id: int, position: int, most: int) -> dict[Stream, bytes]:
     """The last bytes of each stream before `position`, up to `most`."""
     found: dict[Stream, bytes] = {}
     for stream in Stream:
@@ -125,12 +125,12 @@ def before(conn: Connection, execution_id: int, position: int, most: int) -> dic
             .order_by(chunks.c.position.desc())
             .limit(most)
         )
-        parts = [bytes(row.data)[: position - row.position] for row in rows.all_of(conn, query, OutputChunk)]
+        parts = [bytes(row.data)[: position - row.position] for row in rows.load_all(conn, query, OutputChunk)]
         found[stream] = b"".join(parts[::-1])[-most:]
     return found
 
 
-def totals(conn: Connection, execution_id: int) -> tuple[int, int]:
+def load_totals(conn: Connection, execution_id: int) -> tuple[int, int]:
     """Stored bytes of stdout and of stderr."""
     query = select(executions.c.stdout_bytes, executions.c.stderr_bytes).where(executions.c.id == execution_id)
     found = conn.execute(query).first()

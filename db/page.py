@@ -20,12 +20,12 @@ from sqlalchemy import (
     tuple_,
 )
 
-from db.rows import Model, all_of, table_of
+from db.rows import Model, get_table, load_all
 
 # How many times a page's rows are looked at before it is looked for owner by owner.
 NEAR = 4
 
-Key = tuple[Any, int]
+PageKey = tuple[Any, int]
 Conditions: TypeAlias = list[ColumnElement[bool]]
 
 
@@ -40,8 +40,8 @@ class Window:
     limit: int
     order: str = "id"
     descending: bool = False
-    after: Key | None = None
-    before: Key | None = None
+    after: PageKey | None = None
+    before: PageKey | None = None
     backward: bool = False
     offset: int = 0
 
@@ -50,10 +50,10 @@ def page(conn: Connection, model: type[Model], where: Conditions, window: Window
     """Up to limit + 1 rows in display order; the one too many says that there is more, and comes first if backward."""
     found: list[Model] = []
     offset = window.offset
-    for piece in pieces(table_of(model), window):
+    for piece in _split_into_ranges(get_table(model), window):
         inside = [*where, *piece.where]
-        query = select(table_of(model)).where(*inside).order_by(*piece.order)
-        part = all_of(conn, query.limit(window.limit + 1 - len(found)).offset(offset), model)
+        query = select(get_table(model)).where(*inside).order_by(*piece.order)
+        part = load_all(conn, query.limit(window.limit + 1 - len(found)).offset(offset), model)
         found += part
         if len(found) > window.limit:
             break
@@ -62,45 +62,47 @@ def page(conn: Connection, model: type[Model], where: Conditions, window: Window
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class IndexRange:
     """A part of a list that is one range of an index: the rows with a value to order by, or those without."""
 
     where: Conditions
     order: list[Any]
 
 
-def pieces(table: FromClause, window: Window) -> list[Piece]:
+def _split_into_ranges(table: FromClause, window: Window) -> list[IndexRange]:
     """What the window may take rows from, in the order in which it takes them."""
     column, id = table.c[window.order], table.c.id
     after, before = window.after, window.before
     if column is id:
-        return [piece((id,), window, after, before)]
-    found: list[Piece] = []
+        return [_build_range((id,), window, after, before)]
+    found: list[IndexRange] = []
     if after is None or after[0] is not None:
         until = None if before is None or before[0] is None else before
-        found.append(piece((column, id), window, after, until, *([column.is_not(None)] if column.nullable else [])))
+        found.append(
+            _build_range((column, id), window, after, until, *([column.is_not(None)] if column.nullable else []))
+        )
     if column.nullable and (before is None or before[0] is None):
         since = None if after is None or after[0] is not None else after
-        found.append(piece((id,), window, since, before, column.is_(None)))
+        found.append(_build_range((id,), window, since, before, column.is_(None)))
     return found[::-1] if window.backward else found
 
 
-def piece(
+def _build_range(
     columns: Sequence[ColumnElement[Any]],
     window: Window,
-    after: Key | None,
-    before: Key | None,
+    after: PageKey | None,
+    before: PageKey | None,
     *where: ColumnElement[bool],
-) -> Piece:
+) -> IndexRange:
     conditions = list(where)
     for key, forward in ((after, not window.descending), (before, window.descending)):
         if key is not None:
-            conditions.append(past(columns, key, forward))
+            conditions.append(_build_key_condition(columns, key, forward))
     upwards = window.descending == window.backward
-    return Piece(conditions, [each.asc() if upwards else each.desc() for each in columns])
+    return IndexRange(conditions, [each.asc() if upwards else each.desc() for each in columns])
 
 
-def past(columns: Sequence[ColumnElement[Any]], key: Key, forward: bool) -> ColumnElement[bool]:
+def _build_key_condition(columns: Sequence[ColumnElement[Any]], key: PageKey, forward: bool) -> ColumnElement[bool]:
     """Rows beyond a key, compared as one value, so that an index is entered there and not read up to there."""
     place = tuple_(*(literal(value, each.type) for each, value in zip(columns, key[-len(columns) :], strict=True)))
     return tuple_(*columns) > place if forward else tuple_(*columns) < place
@@ -113,18 +115,18 @@ def page_each(
 
     Each page is a seek of its own in the index: what it costs does not grow with the rows that are not shown.
     """
-    table, owners = table_of(model), next(iter(owner.foreign_keys)).column.table
-    inner = select(table.c.id).where(owner == owners.c.id, *where).order_by(*ordering(table, window))
-    of_one = limited(inner, table, window).correlate(owners)
+    table, owners = get_table(model), next(iter(owner.foreign_keys)).column.table
+    inner = select(table.c.id).where(owner == owners.c.id, *where).order_by(*_build_ordering(table, window))
+    of_one = _limit_to_window(inner, table, window).correlate(owners)
     shown = table.alias()
-    query = select(shown).where(owners.c.id.in_(ids)).order_by(*ordering(shown, window))
+    query = select(shown).where(owners.c.id.in_(ids)).order_by(*_build_ordering(shown, window))
     if conn.dialect.name == "postgresql":
         part = of_one.lateral()
         query = query.select_from(owners.join(part, true()).join(shown, shown.c.id == part.c.id))
     else:
         query = query.select_from(owners.join(shown, shown.c.id.in_(of_one)))
     found: dict[int, list[Model]] = {id: [] for id in ids}
-    for row in all_of(conn, query, model):
+    for row in load_all(conn, query, model):
         found[getattr(row, owner.name)].append(row)
     return {id: rows[::-1] if window.backward else rows for id, rows in found.items()}
 
@@ -144,54 +146,65 @@ def page_among(conn: Connection, model: type[Model], among: Owners, where: Condi
     Where nearly all are theirs, the next few rows hold the page. Else each owner's part is a seek of its own, and the
     first of all parts are the page.
     """
-    found = nearby(conn, model, [*where, *among.hold], window)
+    found = _find_nearby(conn, model, [*where, *among.hold], window)
     if len(found) <= window.limit:
-        found = part_by_part(conn, model, among, where, window)
+        found = _page_by_owner(conn, model, among, where, window)
     return found[::-1] if window.backward else found
 
 
-def nearby(conn: Connection, model: type[Model], where: Conditions, window: Window) -> list[Model]:
+def _find_nearby(conn: Connection, model: type[Model], where: Conditions, window: Window) -> list[Model]:
     """Of the next few rows, those that match; nothing where they are not found by one index."""
-    table = table_of(model)
+    table = get_table(model)
     if window.offset or table.c[window.order].nullable:
         return []
-    (part,) = pieces(table, window)
+    (part,) = _split_into_ranges(table, window)
     few = select(table.c.id).where(*part.where).order_by(*part.order).limit(NEAR * (window.limit + 1))
     query = select(table).where(table.c.id.in_(few.subquery().select()), *where).order_by(*part.order)
-    return all_of(conn, query.limit(window.limit + 1), model)
+    return load_all(conn, query.limit(window.limit + 1), model)
 
 
-def part_by_part(conn: Connection, model: type[Model], among: Owners, where: Conditions, window: Window) -> list[Model]:
-    owner, table = among.column, table_of(model)
+def _page_by_owner(
+    conn: Connection, model: type[Model], among: Owners, where: Conditions, window: Window
+) -> list[Model]:
+    owner, table = among.column, get_table(model)
     owners = next(iter(owner.foreign_keys)).column.table
     mine, order = owners.c.id.in_(among.ids), table.c[window.order]
     wanted = (table.c.id,) if order is table.c.id else (table.c.id, order)
     reach = replace(window, limit=window.limit + window.offset, offset=0)
-    inner = select(*wanted).where(owner == owners.c.id, *where).order_by(*ordering(table, window))
+    inner = select(*wanted).where(owner == owners.c.id, *where).order_by(*_build_ordering(table, window))
     if conn.dialect.name == "postgresql":
-        part = limited(inner, table, reach).correlate(owners).lateral()
-        firsts = select(part.c.id).select_from(owners.join(part, true())).where(mine).order_by(*ordering(part, window))
+        part = _limit_to_window(inner, table, reach).correlate(owners).lateral()
+        firsts = (
+            select(part.c.id)
+            .select_from(owners.join(part, true()))
+            .where(mine)
+            .order_by(*_build_ordering(part, window))
+        )
         # Limited within, so that PostgreSQL knows how few rows it is to fetch.
         few = firsts.limit(window.limit + 1).offset(window.offset).subquery()
-        query = select(table).where(table.c.id.in_(few.select())).order_by(*ordering(table, window))
-        return all_of(conn, query, model)
+        query = select(table).where(table.c.id.in_(few.select())).order_by(*_build_ordering(table, window))
+        return load_all(conn, query, model)
     shown = table.alias()
-    of_one = limited(inner.with_only_columns(table.c.id), table, reach).correlate(owners)
+    of_one = _limit_to_window(inner.with_only_columns(table.c.id), table, reach).correlate(owners)
     query = select(shown).select_from(owners.join(shown, shown.c.id.in_(of_one))).where(mine)
-    query = query.order_by(*ordering(shown, window)).limit(window.limit + 1).offset(window.offset)
-    return all_of(conn, query, model)
+    query = query.order_by(*_build_ordering(shown, window)).limit(window.limit + 1).offset(window.offset)
+    return load_all(conn, query, model)
 
 
-def limited(query: Select[Any], table: FromClause, window: Window) -> Select[Any]:
+def _limit_to_window(query: Select[Any], table: FromClause, window: Window) -> Select[Any]:
     column, id = table.c[window.order], table.c.id
     if window.after is not None:
-        query = query.where(beyond(column, id, window.after, forward=not window.descending, nulls_follow=True))
+        query = query.where(
+            _build_nullable_key_condition(column, id, window.after, forward=not window.descending, nulls_follow=True)
+        )
     if window.before is not None:
-        query = query.where(beyond(column, id, window.before, forward=window.descending, nulls_follow=False))
+        query = query.where(
+            _build_nullable_key_condition(column, id, window.before, forward=window.descending, nulls_follow=False)
+        )
     return query.limit(window.limit + 1).offset(window.offset)
 
 
-def ordering(table: FromClause, window: Window) -> list[Any]:
+def _build_ordering(table: FromClause, window: Window) -> list[Any]:
     """Rows nearest to the edge that the page starts from come first."""
     column, id = table.c[window.order], table.c.id
     upwards = window.descending == window.backward
@@ -202,8 +215,8 @@ def ordering(table: FromClause, window: Window) -> list[Any]:
     return found
 
 
-def beyond(
-    column: ColumnElement[Any], id: ColumnElement[int], key: Key, *, forward: bool, nulls_follow: bool
+def _build_nullable_key_condition(
+    column: ColumnElement[Any], id: ColumnElement[int], key: PageKey, *, forward: bool, nulls_follow: bool
 ) -> ColumnElement[bool]:
     """Rows past the key: higher when `forward`; rows without a value come after every value (`nulls_follow`)."""
     value, key_id = key
@@ -219,13 +232,13 @@ def beyond(
 
 
 def count(conn: Connection, model: type[Model], where: Conditions) -> int:
-    return int(conn.scalar(select(func.count()).select_from(table_of(model)).where(*where)) or 0)
+    return int(conn.scalar(select(func.count()).select_from(get_table(model)).where(*where)) or 0)
 
 
 def count_each(
     conn: Connection, model: type[Model], owner: Column[Any], ids: Sequence[int], where: Conditions
 ) -> dict[int, int]:
     """How many rows each of `ids` has."""
-    query = select(owner, func.count()).select_from(table_of(model)).where(owner.in_(ids), *where).group_by(owner)
+    query = select(owner, func.count()).select_from(get_table(model)).where(owner.in_(ids), *where).group_by(owner)
     found = {row[0]: row[1] for row in conn.execute(query)}
     return {id: found.get(id, 0) for id in ids}

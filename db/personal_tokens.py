@@ -9,8 +9,8 @@ from sqlalchemy import Connection, select
 from db import page, rows
 from db.access_models import PersonalToken
 
-tokens = rows.table_of(PersonalToken)
-KEPT = tokens.c.revoked_at.is_(None)
+tokens = rows.get_table(PersonalToken)
+NOT_REVOKED = tokens.c.revoked_at.is_(None)
 
 
 def insert(conn: Connection, values: Mapping[str, Any]) -> PersonalToken:
@@ -18,24 +18,26 @@ def insert(conn: Connection, values: Mapping[str, Any]) -> PersonalToken:
 
 
 def by_hash(conn: Connection, hash: str) -> PersonalToken | None:
-    return rows.first(conn, PersonalToken, tokens.c.hash == hash, KEPT)
+    return rows.find_first(conn, PersonalToken, tokens.c.hash == hash, NOT_REVOKED)
 
 
 def by_id(conn: Connection, id: int, user_id: int) -> PersonalToken | None:
     """One of this user's that was not revoked."""
-    return rows.first(conn, PersonalToken, tokens.c.id == id, tokens.c.user_id == user_id, KEPT)
+    return rows.find_first(conn, PersonalToken, tokens.c.id == id, tokens.c.user_id == user_id, NOT_REVOKED)
 
 
-def of_user(conn: Connection, user_id: int) -> list[PersonalToken]:
+def by_user(conn: Connection, user_id: int) -> list[PersonalToken]:
     """Those that were not revoked, the newest first."""
-    query = select(tokens).where(tokens.c.user_id == user_id, KEPT).order_by(tokens.c.id.desc())
-    return rows.all_of(conn, query, PersonalToken)
+    query = select(tokens).where(tokens.c.user_id == user_id, NOT_REVOKED).order_by(tokens.c.id.desc())
+    return rows.load_all(conn, query, PersonalToken)
 
 
 def count(conn: Connection, user_id: int) -> int:
-    return page.count(conn, PersonalToken, [tokens.c.user_id == user_id, KEPT])
+    return page.count(conn, PersonalToken, [tokens.c.user_id == user_id, NOT_REVOKED])
 
 
 def revoke(conn: Connection, id: int, user_id: int, at: datetime) -> bool:
     """Whether there was one of this user's to revoke."""
-    return rows.change(conn, PersonalToken, {"revoked_at": at}, tokens.c.id == id, tokens.c.user_id == user_id, KEPT)
+    return rows.change(
+        conn, PersonalToken, {"revoked_at": at}, tokens.c.id == id, tokens.c.user_id == user_id, NOT_REVOKED
+    )

@@ -11,7 +11,7 @@ from db import rows
 from db.page import Window
 from db.policy_models import PolicyVersion
 
-versions = rows.table_of(PolicyVersion)
+versions = rows.get_table(PolicyVersion)
 # Built once: it is asked before every run.
 OWNED = or_(
     versions.c.server_id.in_(bindparam("servers", expanding=True)),
@@ -33,7 +33,7 @@ def insert(conn: Connection, values: Mapping[str, Any]) -> PolicyVersion:
     return rows.add(conn, PolicyVersion, values)
 
 
-def current(conn: Connection, server_ids: Sequence[int], task_ids: Sequence[int]) -> list[PolicyVersion]:
+def list_current(conn: Connection, server_ids: Sequence[int], task_ids: Sequence[int]) -> list[PolicyVersion]:
     """The newest of each of these servers and tasks that has any."""
     found = conn.execute(CURRENT, {"servers": list(server_ids), "tasks": list(task_ids)})
     return cast("list[PolicyVersion]", list(found.all()))
@@ -44,14 +44,14 @@ def by_ids(conn: Connection, ids: Sequence[int]) -> list[PolicyVersion]:
 
 
 def page(conn: Connection, filter: PolicyFilter, window: Window) -> list[PolicyVersion]:
-    return pages.page(conn, PolicyVersion, conditions(filter), window)
+    return pages.page(conn, PolicyVersion, _build_conditions(filter), window)
 
 
 def count(conn: Connection, filter: PolicyFilter) -> int:
-    return pages.count(conn, PolicyVersion, conditions(filter))
+    return pages.count(conn, PolicyVersion, _build_conditions(filter))
 
 
-def conditions(filter: PolicyFilter) -> list[ColumnElement[bool]]:
+def _build_conditions(filter: PolicyFilter) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
     if filter.server_id is not None:
         found.append(versions.c.server_id == filter.server_id)

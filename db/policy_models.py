@@ -7,7 +7,7 @@ from sqlmodel import Field, SQLModel
 
 from db.columns import JsonText, id_column, reference, time_column
 from db.models import TaskExecution
-from db.rows import table_of
+from db.rows import get_table
 
 
 class PolicyVersion(SQLModel, table=True):
@@ -35,5 +35,5 @@ class PolicyVersion(SQLModel, table=True):
 
 
 FOUND = text("findings IS NOT NULL")
-Index("ix_executions_findings", table_of(TaskExecution).c.id, sqlite_where=FOUND, postgresql_where=FOUND)
+Index("ix_executions_findings", get_table(TaskExecution).c.id, sqlite_where=FOUND, postgresql_where=FOUND)
 """Executions of which the policy found something."""

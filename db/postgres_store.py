@@ -10,16 +10,16 @@ from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncTransaction, create_async_engine
 
 from db.connection_failures import describe_failure
-from db.connection_queue import ConnectionQueue, Refused
+from db.connection_queue import ConnectionQueue, TooManyConnections
 from db.database_url import DatabaseUrl
 from db.postgres_connect import connect
 from db.session_lock import SessionLock
 from db.unavailable import (
     StoreOutcomeUnknown,
     StoreUnavailable,
-    postgres_away,
-    postgres_commit_unanswered,
-    postgres_full,
+    is_postgres_commit_unknown,
+    is_postgres_full,
+    is_postgres_unavailable,
 )
 
 P = ParamSpec("P")
@@ -53,18 +53,18 @@ class PostgresStore:
 
     async def run(self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         async def unit() -> T:
-            async with self._connection() as conn, committed(await conn.begin()):
+            async with self._borrow_connection() as conn, _commit_or_roll_back(await conn.begin()):
                 return await conn.run_sync(fn, *args, **kwargs)
 
-        return await self._whole(unit())
+        return await self._run_to_end(unit())
 
     async def read(self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         async def unit() -> T:
-            async with self._connection() as conn:
+            async with self._borrow_connection() as conn:
                 await conn.execution_options(**READING)
                 return await conn.run_sync(fn, *args, **kwargs)
 
-        return await self._whole(unit())
+        return await self._run_to_end(unit())
 
     def session_lock(self, id: str) -> SessionLock:
         """A lock of the runner `id`, not held yet. It keeps one of the connections for itself."""
@@ -82,18 +82,18 @@ class PostgresStore:
         await self._engine.dispose()
 
     @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[AsyncConnection]:
+    async def _borrow_connection(self) -> AsyncIterator[AsyncConnection]:
         """A connection. StoreUnavailable when there is none to be had, or when it is lost on the way."""
         async with AsyncExitStack() as stack:
             try:
-                conn = await stack.enter_async_context(self._queue.turn(self._connect))
+                conn = await stack.enter_async_context(self._queue.acquire(self._connect))
             except Exception as error:
                 raise StoreUnavailable(describe_failure(error, self.url)) from error
-            stack.push_async_callback(hang_up, conn)
+            stack.push_async_callback(_release_connection, conn)
             try:
                 yield conn
             except Exception as error:
-                if postgres_away(error):
+                if is_postgres_unavailable(error):
                     raise StoreUnavailable() from error
                 raise
 
@@ -101,8 +101,8 @@ class PostgresStore:
         try:
             return await self._engine.connect()
         except Exception as error:
-            if postgres_full(error):
-                raise Refused() from error
+            if is_postgres_full(error):
+                raise TooManyConnections() from error
             raise
 
     def _forget(self, task: asyncio.Task[Any]) -> None:
@@ -111,7 +111,7 @@ class PostgresStore:
         if not task.cancelled():
             task.exception()
 
-    async def _whole(self, work: Coroutine[Any, Any, T]) -> T:
+    async def _run_to_end(self, work: Coroutine[Any, Any, T]) -> T:
         """The unit runs to its end even if its caller goes away: a transaction is never cut half way."""
         if self._closed:
             work.close()
@@ -123,34 +123,34 @@ class PostgresStore:
 
 
 @asynccontextmanager
-async def committed(transaction: AsyncTransaction) -> AsyncIterator[None]:
+async def _commit_or_roll_back(transaction: AsyncTransaction) -> AsyncIterator[None]:
     """Commit at the end, or roll back. StoreOutcomeUnknown when the commit may have been carried out."""
     try:
         yield
     except BaseException:
-        await roll_back(transaction)
+        await _roll_back(transaction)
         raise
     try:
         await transaction.commit()
     except Exception as error:
-        if postgres_commit_unanswered(error):
+        if is_postgres_commit_unknown(error):
             raise StoreOutcomeUnknown() from error
         raise
 
 
-async def roll_back(transaction: AsyncTransaction) -> None:
+async def _roll_back(transaction: AsyncTransaction) -> None:
     """On a lost connection there is nothing left to roll back: the error of before is the one to tell."""
     try:
         await transaction.rollback()
     except Exception as error:
-        if not postgres_away(error):
+        if not is_postgres_unavailable(error):
             raise
 
 
-async def hang_up(conn: AsyncConnection) -> None:
+async def _release_connection(conn: AsyncConnection) -> None:
     """Give it back. What was asked of it is over by now: one that is lost only here spoils no answer."""
     try:
         await conn.close()
     except Exception as error:
-        if not postgres_away(error):
+        if not is_postgres_unavailable(error):
             raise

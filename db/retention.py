@@ -8,9 +8,9 @@ from sqlalchemy import Connection, delete, exists, select
 from db import rows, stdin
 from db.models import OutputChunk, ScheduleSlot, TaskExecution
 
-chunks = rows.table_of(OutputChunk)
-executions = rows.table_of(TaskExecution)
-slots = rows.table_of(ScheduleSlot)
+chunks = rows.get_table(OutputChunk)
+executions = rows.get_table(TaskExecution)
+slots = rows.get_table(ScheduleSlot)
 MOST_BYTES = 64 * 1024 * 1024
 
 
@@ -28,13 +28,13 @@ def prune(conn: Connection, before: datetime, limit: int) -> int:
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
-    ids = list(few((row.id, row.size) for row in conn.execute(old)))
+    ids = list(_limit_by_size((row.id, row.size) for row in conn.execute(old)))
     stdin.remove(conn, ids)
     conn.execute(delete(chunks).where(chunks.c.execution_id.in_(ids)))
     return conn.execute(delete(executions).where(executions.c.id.in_(ids))).rowcount
 
 
-def few(found: Iterable[tuple[int, int]]) -> Iterator[int]:
+def _limit_by_size(found: Iterable[tuple[int, int]]) -> Iterator[int]:
     """The ids of the first ones, so that a transaction stays short."""
     room = MOST_BYTES
     for id, size in found:

@@ -11,20 +11,20 @@ from sqlalchemy import Connection
 SCRIPTS = Path(__file__).parent / "migrations"
 
 
-def missing(conn: Connection) -> list[str]:
+def list_missing(conn: Connection) -> list[str]:
     """Revisions that the database lacks, oldest first."""
-    scripts = ScriptDirectory.from_config(configuration())
+    scripts = ScriptDirectory.from_config(build_config())
     current = MigrationContext.configure(conn).get_current_revision()
     return [script.revision for script in scripts.iterate_revisions("head", current)][::-1]
 
 
 def upgrade(conn: Connection) -> None:
-    config = configuration()
+    config = build_config()
     config.attributes["connection"] = conn
     command.upgrade(config, "head")
 
 
-def configuration() -> Config:
+def build_config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(SCRIPTS))
     config.set_main_option("path_separator", "os")

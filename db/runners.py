@@ -12,8 +12,8 @@ from db import rows
 from db.models import Runner, TaskExecution
 from db.values import State
 
-executions = rows.table_of(TaskExecution)
-runners = rows.table_of(Runner)
+executions = rows.get_table(TaskExecution)
+runners = rows.get_table(Runner)
 
 LEASE_SECONDS = 10
 MISSED_SECONDS = 4
@@ -22,16 +22,16 @@ SESSION_LOCKS = 0x55C3
 NOW: ColumnElement[Any] = func.clock_timestamp()
 
 
-def beat(conn: Connection, id: str) -> bool:
+def heartbeat(conn: Connection, id: str) -> bool:
     """Hold the lease for LEASE_SECONDS from now. False when there was none: it had ended, or this is the first."""
-    until = {"lease_until": NOW + seconds(LEASE_SECONDS)}
+    until = {"lease_until": NOW + _build_interval(LEASE_SECONDS)}
     if rows.change(conn, Runner, until, runners.c.id == id):
         return True
     conn.execute(postgresql.insert(runners).values(id=id, started_at=NOW, **until).on_conflict_do_nothing())
     return False
 
 
-def leave(conn: Connection, id: str) -> None:
+def release_lease(conn: Connection, id: str) -> None:
     """Give the lease up: what still runs is anybody's."""
     conn.execute(delete(runners).where(runners.c.id == id))
 
@@ -40,7 +40,7 @@ def take_over(conn: Connection, id: str) -> list[TaskExecution]:
     """Bury the dead, and own what runs and is nobody's, with a new fence. One runner at a time does this."""
     if not conn.scalar(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": TAKE_OVER_LOCK}):
         return []
-    conn.execute(delete(runners).where(runners.c.id != id, dead()))
+    conn.execute(delete(runners).where(runners.c.id != id, _build_dead_condition()))
     nobodys = not_(exists().where(runners.c.id == executions.c.runner_id))
     taken = (
         update(executions)
@@ -48,26 +48,28 @@ def take_over(conn: Connection, id: str) -> list[TaskExecution]:
         .values(runner_id=id, fence=executions.c.fence + 1)
         .returning(*executions.c)
     )
-    return rows.all_of(conn, taken, TaskExecution)
+    return rows.load_all(conn, taken, TaskExecution)
 
 
-def held(conn: Connection, id: str) -> set[int]:
+def list_execution_ids(conn: Connection, id: str) -> set[int]:
     """Ids of the running executions that are this runner's."""
-    return set(conn.scalars(select(executions.c.id).where(executions.c.state == State.RUNNING, mine(id))))
+    return set(
+        conn.scalars(select(executions.c.id).where(executions.c.state == State.RUNNING, _build_owner_condition(id)))
+    )
 
 
-def mine(id: str) -> ColumnElement[bool]:
+def _build_owner_condition(id: str) -> ColumnElement[bool]:
     return executions.c.runner_id == id
 
 
-def dead() -> ColumnElement[bool]:
+def _build_dead_condition() -> ColumnElement[bool]:
     """The lease has ended; or beats were missed and the session is gone too, which alone proves nothing: a restart of
     the database ends every session."""
-    missed = runners.c.lease_until < NOW + seconds(LEASE_SECONDS - MISSED_SECONDS)
-    return (runners.c.lease_until < NOW) | (missed & not_(in_session()))
+    missed = runners.c.lease_until < NOW + _build_interval(LEASE_SECONDS - MISSED_SECONDS)
+    return (runners.c.lease_until < NOW) | (missed & not_(_build_session_condition()))
 
 
-def in_session() -> ColumnElement[bool]:
+def _build_session_condition() -> ColumnElement[bool]:
     """Whether some session holds the runner's lock, see `db.session_lock`."""
     condition: ColumnElement[bool] = literal_column(
         "EXISTS (SELECT 1 FROM pg_locks l JOIN pg_database d ON d.oid = l.database"
@@ -77,5 +79,5 @@ def in_session() -> ColumnElement[bool]:
     return condition.is_(True)
 
 
-def seconds(number: int) -> ColumnElement[Any]:
+def _build_interval(number: int) -> ColumnElement[Any]:
     return literal_column(f"interval '{number} seconds'")

@@ -26,7 +26,7 @@ class RegisteredSecret(SQLModel, table=True):
 class MasterKeyCheck(SQLModel, table=True):
     """The one row with a value that the master key has sealed: a key that does not open it belongs to another database.
 
-    It is bound to its place like every sealed value: see `runner.vault`.
+    It is bound to its place like every sealed value: see `runner.secrets.vault`.
     """
 
     __tablename__ = "master_key_check"

@@ -10,9 +10,9 @@ from db import page as pages
 from db import rows
 from db.page import Window
 from db.secret_models import RegisteredSecret
-from db.sight import EVERYTHING, Sight
+from db.visibility import EVERYTHING, VisibilityScope
 
-secrets = rows.table_of(RegisteredSecret)
+secrets = rows.get_table(RegisteredSecret)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class SecretFilter:
     """`server_id`: those for the runs of this server. Those of one server are seen by who sees it."""
 
     server_id: int | None = None
-    sight: Sight = EVERYTHING
+    visibility: VisibilityScope = EVERYTHING
 
 
 def insert(conn: Connection, values: Mapping[str, Any]) -> RegisteredSecret:
@@ -28,18 +28,20 @@ def insert(conn: Connection, values: Mapping[str, Any]) -> RegisteredSecret:
 
 
 def by_id(conn: Connection, id: int) -> RegisteredSecret | None:
-    return rows.first(conn, RegisteredSecret, secrets.c.id == id)
+    return rows.find_first(conn, RegisteredSecret, secrets.c.id == id)
 
 
-def in_scope(conn: Connection, server_id: int) -> list[RegisteredSecret]:
+def list_in_scope(conn: Connection, server_id: int) -> list[RegisteredSecret]:
     """Those for the runs of this server, in the order of their ids."""
-    query = select(secrets).where(reaches(server_id)).order_by(secrets.c.id)
-    return rows.all_of(conn, query, RegisteredSecret)
+    query = select(secrets).where(_build_server_condition(server_id)).order_by(secrets.c.id)
+    return rows.load_all(conn, query, RegisteredSecret)
 
 
-def names_in_scope(conn: Connection, server_id: int, names: Sequence[str]) -> set[str]:
+def list_names_in_scope(conn: Connection, server_id: int, names: Sequence[str]) -> set[str]:
     """Which of these are the names of secrets for the runs of this server."""
-    return set(conn.scalars(select(secrets.c.name).where(reaches(server_id), secrets.c.name.in_(names))))
+    return set(
+        conn.scalars(select(secrets.c.name).where(_build_server_condition(server_id), secrets.c.name.in_(names)))
+    )
 
 
 def update(conn: Connection, id: int, values: Mapping[str, Any]) -> bool:
@@ -50,10 +52,10 @@ def remove(conn: Connection, id: int) -> bool:
     return conn.execute(delete(secrets).where(secrets.c.id == id)).rowcount == 1
 
 
-def sealed_after(conn: Connection, id: int, limit: int) -> list[RegisteredSecret]:
+def list_sealed_after(conn: Connection, id: int, limit: int) -> list[RegisteredSecret]:
     """Secrets beyond `id`, in order."""
     query = select(secrets).where(secrets.c.id > id).order_by(secrets.c.id).limit(limit)
-    return rows.all_of(conn, query, RegisteredSecret)
+    return rows.load_all(conn, query, RegisteredSecret)
 
 
 def replace_value(conn: Connection, id: int, old: bytes, new: bytes) -> bool:
@@ -62,17 +64,19 @@ def replace_value(conn: Connection, id: int, old: bytes, new: bytes) -> bool:
 
 
 def page(conn: Connection, filter: SecretFilter, window: Window) -> list[RegisteredSecret]:
-    return pages.page(conn, RegisteredSecret, conditions(filter), window)
+    return pages.page(conn, RegisteredSecret, _build_conditions(filter), window)
 
 
 def count(conn: Connection, filter: SecretFilter) -> int:
-    return pages.count(conn, RegisteredSecret, conditions(filter))
+    return pages.count(conn, RegisteredSecret, _build_conditions(filter))
 
 
-def conditions(filter: SecretFilter) -> list[ColumnElement[bool]]:
-    found = [] if filter.server_id is None else [reaches(filter.server_id)]
-    return found + [or_(secrets.c.server_id.is_(None), seen) for seen in filter.sight.of(secrets.c.server_id)]
+def _build_conditions(filter: SecretFilter) -> list[ColumnElement[bool]]:
+    found = [] if filter.server_id is None else [_build_server_condition(filter.server_id)]
+    return found + [
+        or_(secrets.c.server_id.is_(None), seen) for seen in filter.visibility.restrict(secrets.c.server_id)
+    ]
 
 
-def reaches(server_id: int) -> ColumnElement[bool]:
+def _build_server_condition(server_id: int) -> ColumnElement[bool]:
     return or_(secrets.c.server_id.is_(None), secrets.c.server_id == server_id)

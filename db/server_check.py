@@ -10,7 +10,7 @@ from db.postgres_store import PostgresStore
 from db.server_problems import ALONE, POOLED, ServerFacts, find_problem
 from db.sqlite_refusals import StoreUnusable
 from db.store import Store
-from db.unavailable import sqlstate
+from db.unavailable import find_sqlstate
 
 # What statements get that end up in another session than they were prepared in, or in none: a connection that ends, a
 # name that is not there, or is there already.
@@ -29,9 +29,9 @@ async def check_server(store: Store) -> None:
     if not isinstance(store, PostgresStore):
         return
     try:
-        facts = await store.read(read_facts)
+        facts = await store.read(_read_facts)
     except Exception as error:
-        if sqlstate(error.__cause__ or error).startswith(MIXED_UP) and await _fails_by_a_pooler(store):
+        if find_sqlstate(error.__cause__ or error).startswith(MIXED_UP) and await _fails_by_a_pooler(store):
             raise StoreUnusable(POOLED) from error
         raise
     if facts.pooler:
@@ -41,7 +41,7 @@ async def check_server(store: Store) -> None:
         raise StoreUnusable(problem)
 
 
-def read_facts(conn: Connection) -> ServerFacts:
+def _read_facts(conn: Connection) -> ServerFacts:
     row = conn.execute(FACTS).one()._asdict()
     # A pooler makes up the process id that it tells a client when that connects.
     told = conn.connection.driver_connection.get_server_pid()  # type: ignore[union-attr]

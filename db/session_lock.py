@@ -23,7 +23,7 @@ class SessionLock:
     async def hold(self) -> None:
         """Take the lock unless we have it. Raises what the driver raises when the database is away."""
         try:
-            conn = await self._session()
+            conn = await self._open_session()
             if not await conn.scalar(HOLDS, self._key):
                 await conn.execute(HOLD, self._key)
         except BaseException:
@@ -37,7 +37,7 @@ class SessionLock:
             await conn.invalidate()
             await conn.close()
 
-    async def _session(self) -> AsyncConnection:
+    async def _open_session(self) -> AsyncConnection:
         if self._connection is None:
             conn = await self._engine.connect()
             self._connection = await conn.execution_options(isolation_level="AUTOCOMMIT")

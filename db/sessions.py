@@ -7,7 +7,7 @@ from sqlalchemy import Connection, delete, select
 from db import rows
 from db.access_models import Session
 
-sessions = rows.table_of(Session)
+sessions = rows.get_table(Session)
 OPEN = sessions.c.ended_at.is_(None)
 
 
@@ -32,10 +32,10 @@ def is_open(conn: Connection, id: int, user_id: int) -> bool:
     return conn.execute(query).first() is not None
 
 
-def locked(conn: Connection, id: int, user_id: int) -> Session | None:
+def lock_open(conn: Connection, id: int, user_id: int) -> Session | None:
     """An open session of this user, held until the transaction ends."""
     query = select(sessions).where(sessions.c.id == id, sessions.c.user_id == user_id, OPEN).with_for_update()
-    return next(iter(rows.all_of(conn, query, Session)), None)
+    return next(iter(rows.load_all(conn, query, Session)), None)
 
 
 def rotate(conn: Connection, session: Session, refresh_id: str, at: datetime, until: datetime) -> None:
@@ -52,6 +52,6 @@ def end_all(conn: Connection, user_id: int, at: datetime) -> None:
     rows.change(conn, Session, {"ended_at": at}, sessions.c.user_id == user_id, OPEN)
 
 
-def forget(conn: Connection, user_id: int, at: datetime) -> None:
+def prune(conn: Connection, user_id: int, at: datetime) -> None:
     """Drop the user's sessions whose last token had expired by then."""
     conn.execute(delete(sessions).where(sessions.c.user_id == user_id, sessions.c.expires_at < at))

@@ -25,59 +25,63 @@ from db import page as pages
 from db import rows
 from db.models import ScheduleSlot, Task, TaskExecution
 from db.page import Owners, Window
-from db.sight import EVERYTHING, Sight
 from db.values import SlotOutcome, State
+from db.visibility import EVERYTHING, VisibilityScope
 
-slots = rows.table_of(ScheduleSlot)
-tasks = rows.table_of(Task)
-executions = rows.table_of(TaskExecution)
+slots = rows.get_table(ScheduleSlot)
+tasks = rows.get_table(Task)
+executions = rows.get_table(TaskExecution)
 # Written as in the partial indexes: SQLite takes one only for its very words.
 OPEN = text("schedule_slots.open")
 UNFINISHED = text("task_executions.state IN ('PENDING', 'RUNNING')")
 
-Key = tuple[int, datetime]
+SlotKey = tuple[int, datetime]
 """A task's id and a slot."""
 
 
 @dataclass(frozen=True, slots=True)
 class SlotFilter:
-    """None: any. The range of slots is inclusive. Only what `sight` shows, by the server that the task is on now."""
+    """None: any. The range of slots is inclusive. Only what `visibility` shows, by the server that the task is on."""
 
     task_id: int | None = None
     server_id: int | None = None
     outcomes: tuple[str, ...] | None = None
     slot_from: datetime | None = None
     slot_to: datetime | None = None
-    sight: Sight = EVERYTHING
+    visibility: VisibilityScope = EVERYTHING
 
 
-def by_id(conn: Connection, id: int) -> ScheduleSlot | None:
-    return rows.first(conn, ScheduleSlot, slots.c.id == id)
+def _by_id(conn: Connection, id: int) -> ScheduleSlot | None:
+    return rows.find_first(conn, ScheduleSlot, slots.c.id == id)
 
 
 def page(conn: Connection, filter: SlotFilter, window: Window) -> list[ScheduleSlot]:
     """What is seen by grants is looked for task by task: others' slots cost nothing."""
-    if filter.sight.whole or filter.task_id is not None:
-        return pages.page(conn, ScheduleSlot, [*conditions(filter), *seen(filter)], window)
-    among = Owners(slots.c.task_id, tasks_seen(filter), seen(filter))
-    return pages.page_among(conn, ScheduleSlot, among, conditions(filter), window)
+    if filter.visibility.is_unrestricted or filter.task_id is not None:
+        return pages.page(
+            conn, ScheduleSlot, [*_build_conditions(filter), *_build_visibility_conditions(filter)], window
+        )
+    among = Owners(slots.c.task_id, _select_visible_tasks(filter), _build_visibility_conditions(filter))
+    return pages.page_among(conn, ScheduleSlot, among, _build_conditions(filter), window)
 
 
 def count(conn: Connection, filter: SlotFilter) -> int:
-    if filter.sight.whole or filter.task_id is not None:
-        return pages.count(conn, ScheduleSlot, [*conditions(filter), *seen(filter)])
-    return pages.count(conn, ScheduleSlot, [*conditions(filter), slots.c.task_id.in_(tasks_seen(filter))])
+    if filter.visibility.is_unrestricted or filter.task_id is not None:
+        return pages.count(conn, ScheduleSlot, [*_build_conditions(filter), *_build_visibility_conditions(filter)])
+    return pages.count(
+        conn, ScheduleSlot, [*_build_conditions(filter), slots.c.task_id.in_(_select_visible_tasks(filter))]
+    )
 
 
-def tasks_seen(filter: SlotFilter) -> Select[Any]:
+def _select_visible_tasks(filter: SlotFilter) -> Select[Any]:
     """The ids of the tasks that are seen by grants."""
-    query = select(tasks.c.id).where(tasks.c.server_id.in_(filter.sight.servers()))
+    query = select(tasks.c.id).where(tasks.c.server_id.in_(filter.visibility.select_servers()))
     return query if filter.server_id is None else query.where(tasks.c.server_id == filter.server_id)
 
 
-def seen(filter: SlotFilter) -> list[ColumnElement[bool]]:
+def _build_visibility_conditions(filter: SlotFilter) -> list[ColumnElement[bool]]:
     """A task that is not seen is asked about once, and not for each of its slots."""
-    by_server = filter.sight.of(tasks.c.server_id)
+    by_server = filter.visibility.restrict(tasks.c.server_id)
     if not by_server:
         return []
     if filter.task_id is None:
@@ -88,21 +92,34 @@ def seen(filter: SlotFilter) -> list[ColumnElement[bool]]:
 def page_of_tasks(
     conn: Connection, task_ids: Sequence[int], filter: SlotFilter, window: Window
 ) -> dict[int, list[ScheduleSlot]]:
-    return pages.page_each(conn, ScheduleSlot, slots.c.task_id, task_ids, [*conditions(filter), *seen(filter)], window)
+    return pages.page_each(
+        conn,
+        ScheduleSlot,
+        slots.c.task_id,
+        task_ids,
+        [*_build_conditions(filter), *_build_visibility_conditions(filter)],
+        window,
+    )
 
 
 def count_of_tasks(conn: Connection, task_ids: Sequence[int], filter: SlotFilter) -> dict[int, int]:
-    return pages.count_each(conn, ScheduleSlot, slots.c.task_id, task_ids, [*conditions(filter), *seen(filter)])
+    return pages.count_each(
+        conn,
+        ScheduleSlot,
+        slots.c.task_id,
+        task_ids,
+        [*_build_conditions(filter), *_build_visibility_conditions(filter)],
+    )
 
 
-def latest(conn: Connection, task_ids: Iterable[int]) -> dict[int, datetime]:
+def load_latest(conn: Connection, task_ids: Iterable[int]) -> dict[int, datetime]:
     """Each task's latest slot in the ledger: one seek a task, however long its ledger is."""
     newest = select(slots.c.slot).where(slots.c.task_id == tasks.c.id).order_by(slots.c.slot.desc()).limit(1)
     query = select(tasks.c.id, newest.scalar_subquery().label("slot")).where(tasks.c.id.in_(set(task_ids)))
     return {row.id: row.slot for row in conn.execute(query) if row.slot is not None}
 
 
-def between(conn: Connection, task_id: int, first: datetime, last: datetime) -> set[Key]:
+def list_between(conn: Connection, task_id: int, first: datetime, last: datetime) -> set[SlotKey]:
     """A task's slots from `first` to `last` that are in the ledger."""
     query = select(slots.c.slot).where(slots.c.task_id == task_id, slots.c.slot.between(first, last))
     return {(task_id, slot) for slot in conn.scalars(query)}
@@ -114,7 +131,7 @@ def record(conn: Connection, decided: Sequence[Mapping[str, Any]]) -> None:
         conn.execute(insert(slots), list(decided))
 
 
-def start(conn: Connection, pending: Sequence[Mapping[str, Any]]) -> dict[Key, int]:
+def insert_executions(conn: Connection, pending: Sequence[Mapping[str, Any]]) -> dict[SlotKey, int]:
     """New pending executions of slots; their ids."""
     if not pending:
         return {}
@@ -128,29 +145,29 @@ def update_open(conn: Connection, id: int, values: Mapping[str, Any]) -> bool:
     return rows.change(conn, ScheduleSlot, values, slots.c.id == id, slots.c.open)
 
 
-def unfinished(conn: Connection, task_ids: Iterable[int]) -> dict[int, list[int]]:
+def list_open_executions(conn: Connection, task_ids: Iterable[int]) -> dict[int, list[int]]:
     """The ids of each task's pending and running executions, whatever started them."""
     theirs = executions.c.task_id.in_(set(task_ids))
     query = select(executions.c.task_id, executions.c.id).where(UNFINISHED, theirs)
-    return grouped(conn.execute(query.order_by(executions.c.id)))
+    return _group_by_owner(conn.execute(query.order_by(executions.c.id)))
 
 
-def waiting(conn: Connection, task_ids: Iterable[int]) -> dict[int, list[int]]:
+def list_waiting(conn: Connection, task_ids: Iterable[int]) -> dict[int, list[int]]:
     """The ids of each task's waiting slots, the earliest first."""
     query = select(slots.c.task_id, slots.c.id).where(
         OPEN, slots.c.task_id.in_(set(task_ids)), slots.c.outcome == SlotOutcome.WAITING
     )
-    return grouped(conn.execute(query.order_by(slots.c.slot)))
+    return _group_by_owner(conn.execute(query.order_by(slots.c.slot)))
 
 
-def grouped(pairs: Iterable[Any]) -> dict[int, list[int]]:
+def _group_by_owner(pairs: Iterable[Any]) -> dict[int, list[int]]:
     found: dict[int, list[int]] = {}
     for owner, id in pairs:
         found.setdefault(owner, []).append(id)
     return found
 
 
-def actionable(conn: Connection, now: datetime, limit: int) -> list[ScheduleSlot]:
+def list_actionable(conn: Connection, now: datetime, limit: int) -> list[ScheduleSlot]:
     """Open slots for which there is something to do: a run may start, has ended, or is past its start deadline.
 
     In no order: by one, SQLite would take the index of that order and walk through the whole ledger.
@@ -175,24 +192,24 @@ def actionable(conn: Connection, now: datetime, limit: int) -> list[ScheduleSlot
         )
         .limit(limit)
     )
-    return rows.all_of(conn, query, ScheduleSlot)
+    return rows.load_all(conn, query, ScheduleSlot)
 
 
-def reread(conn: Connection, ids: Sequence[int]) -> list[ScheduleSlot]:
+def reload_open(conn: Connection, ids: Sequence[int]) -> list[ScheduleSlot]:
     """These lines as they are now, if still open, the earliest slot first."""
     query = select(slots).where(slots.c.id.in_(ids), slots.c.open).order_by(slots.c.slot, slots.c.id)
-    return rows.all_of(conn, query, ScheduleSlot) if ids else []
+    return rows.load_all(conn, query, ScheduleSlot) if ids else []
 
 
-def changed(conn: Connection, filter: SlotFilter, newest: int, known: Collection[int]) -> list[ScheduleSlot]:
+def list_changes(conn: Connection, filter: SlotFilter, newest: int, known: Collection[int]) -> list[ScheduleSlot]:
     """What matches and is newer than `newest`, or one of `known`, in the order of ids."""
-    wanted = [*conditions(filter), *seen(filter)]
+    wanted = [*_build_conditions(filter), *_build_visibility_conditions(filter)]
     newer = select(slots).where(slots.c.id > newest, *wanted).order_by(slots.c.id)
     again = select(slots).where(slots.c.id.in_(known), slots.c.id <= newest, *wanted).order_by(slots.c.id)
-    return [*(rows.all_of(conn, again, ScheduleSlot) if known else ()), *rows.all_of(conn, newer, ScheduleSlot)]
+    return [*(rows.load_all(conn, again, ScheduleSlot) if known else ()), *rows.load_all(conn, newer, ScheduleSlot)]
 
 
-def newest_id(conn: Connection) -> int:
+def find_newest_id(conn: Connection) -> int:
     return int(conn.scalar(select(func.max(slots.c.id))) or 0)
 
 
@@ -210,7 +227,7 @@ def prune(conn: Connection, before: datetime, limit: int) -> int:
     return conn.execute(delete(slots).where(slots.c.id.in_(old))).rowcount
 
 
-def conditions(filter: SlotFilter) -> list[ColumnElement[bool]]:
+def _build_conditions(filter: SlotFilter) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
     if filter.task_id is not None:
         found.append(slots.c.task_id == filter.task_id)

@@ -18,7 +18,7 @@ PRAGMAS = (
 )
 
 
-def engine(url: URL, *, connections: int, read_only: bool = False) -> Engine:
+def build_engine(url: URL, *, connections: int, read_only: bool = False) -> Engine:
     """An engine whose transactions begin only where we say. `read_only`: statements that write are refused."""
     made = create_engine(
         url.set(drivername="sqlite+pysqlite"),
@@ -30,19 +30,19 @@ def engine(url: URL, *, connections: int, read_only: bool = False) -> Engine:
         connect_args={"check_same_thread": False, "isolation_level": None, "timeout": BUSY_MS / 1000},
     )
     path = Path(url.database or "")
-    event.listen(made, "connect", lambda connection, record: prepare(connection, path, read_only))
+    event.listen(made, "connect", lambda connection, record: _prepare_connection(connection, path, read_only))
     return made
 
 
-def prepare(connection: sqlite3.Connection, path: Path, read_only: bool) -> None:
+def _prepare_connection(connection: sqlite3.Connection, path: Path, read_only: bool) -> None:
     for pragma in PRAGMAS:
         connection.execute(pragma)
-    enter_wal(connection, path)
+    _enter_wal(connection, path)
     if read_only:
         connection.execute("PRAGMA query_only=ON")
 
 
-def enter_wal(connection: sqlite3.Connection, path: Path) -> None:
+def _enter_wal(connection: sqlite3.Connection, path: Path) -> None:
     """Two processes that open a new database at once both make the switch, and for that SQLite waits for no lock."""
     until = time.monotonic() + BUSY_MS / 1000
     while True:

@@ -86,7 +86,7 @@ def obstacle(path: Path) -> str | None:
             return f"{file} is a link to {os.readlink(file)}, which is not there: bring that back, or remove the link"
         if os.path.exists(file) and (told := not_writable(file)):
             return told
-    return not_writable(folder) or (_full(path) if is_full(folder) else None)
+    return not_writable(folder) or (_full(path) if _is_full(folder) else None)
 
 
 def not_writable(path: Path) -> str | None:
@@ -106,10 +106,10 @@ def lack_of_room(path: Path, least: int) -> str | None:
     """Why the open file at `path` cannot grow by `least` bytes."""
     if not path.exists():
         return f"{path} is gone, and what is written now with it: restore it and start again"
-    return _full(path) if is_full(path.parent, least) else None
+    return _full(path) if _is_full(path.parent, least) else None
 
 
-def is_full(folder: Path, least: int = 1) -> bool:
+def _is_full(folder: Path, least: int = 1) -> bool:
     """Whether fewer than `least` bytes, or no further file, fit in there."""
     found = os.statvfs(folder)
     blocks, files = (found.f_bfree, found.f_ffree) if os.geteuid() == 0 else (found.f_bavail, found.f_favail)

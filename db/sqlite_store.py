@@ -12,9 +12,9 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from sqlalchemy import URL, Connection
 
-from db.sqlite_engine import engine
+from db.sqlite_engine import build_engine
 from db.sqlite_refusals import StoreUnusable, explain, is_broken
-from db.unavailable import StoreOutcomeUnknown, StoreUnavailable, sqlite_away, sqlite_commit_unanswered
+from db.unavailable import StoreOutcomeUnknown, StoreUnavailable, is_sqlite_commit_unknown, is_sqlite_unavailable
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -44,8 +44,8 @@ class SqliteStore:
     def __init__(self, url: URL) -> None:
         self._closed = False
         self._path = Path(url.database or "")
-        self._writing = engine(url, connections=1)
-        self._reading = engine(url, connections=READERS, read_only=True)
+        self._writing = build_engine(url, connections=1)
+        self._reading = build_engine(url, connections=READERS, read_only=True)
         self._units: queue.SimpleQueue[Unit | None] = queue.SimpleQueue()
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="sqlite reader")
         self._writer = threading.Thread(target=self._write, name="sqlite writer", daemon=True)
@@ -82,7 +82,7 @@ class SqliteStore:
                 conn.exec_driver_sql("BEGIN")
                 return work(conn)
         except Exception as error:
-            found = told(error, self._path)
+            found = _translate_error(error, self._path)
             if found is error:
                 raise
             raise found from error
@@ -103,26 +103,26 @@ class SqliteStore:
         try:
             with self._writing.connect() as conn:
                 conn.exec_driver_sql("BEGIN IMMEDIATE")
-                answers = [attempt(conn, unit, self._path) for unit in group]
+                answers = [_run_in_savepoint(conn, unit, self._path) for unit in group]
                 commit(conn, self._path)
         except BaseException as error:
-            answers = [partial(unit.future.set_exception, told(error, self._path)) for unit in group]
+            answers = [partial(unit.future.set_exception, _translate_error(error, self._path)) for unit in group]
         for give in answers:
             give()
 
 
-def attempt(conn: Connection, unit: Unit, path: Path) -> Callable[[], None]:
+def _run_in_savepoint(conn: Connection, unit: Unit, path: Path) -> Callable[[], None]:
     """Run one unit in a savepoint; what to tell its caller once the group is committed."""
-    execute = driver(conn).execute
+    execute = _get_driver_connection(conn).execute
     execute("SAVEPOINT unit")
     try:
         result = unit.work(conn)
     except BaseException as error:
-        if sqlite_away(error):  # SQLite may have rolled back all of the transaction: the group fails as one
+        if is_sqlite_unavailable(error):  # SQLite may have rolled back all of the transaction: the group fails as one
             raise
         execute("ROLLBACK TO unit")
         execute("RELEASE unit")
-        return partial(unit.future.set_exception, told(error, path))
+        return partial(unit.future.set_exception, _translate_error(error, path))
     execute("RELEASE unit")
     return partial(unit.future.set_result, result)
 
@@ -131,19 +131,19 @@ def commit(conn: Connection, path: Path) -> None:
     try:
         conn.commit()
     except Exception as error:
-        if sqlite_commit_unanswered(error):
+        if is_sqlite_commit_unknown(error):
             raise StoreOutcomeUnknown(f"the disk failed at a COMMIT: {explain(error, path)}") from error
         raise
 
 
-def driver(conn: Connection) -> sqlite3.Connection:
+def _get_driver_connection(conn: Connection) -> sqlite3.Connection:
     """SQLAlchemy's way to it costs ten times what a savepoint does."""
     return cast(sqlite3.Connection, conn.connection.driver_connection)
 
 
-def told(error: BaseException, path: Path) -> BaseException:
+def _translate_error(error: BaseException, path: Path) -> BaseException:
     """What a caller is told of an error: of one that lies with the file, which file it is and what to do."""
-    if sqlite_away(error):
+    if is_sqlite_unavailable(error):
         words = explain(error, path)
         found: Exception = StoreUnavailable(words) if words else StoreUnavailable()
     elif is_broken(error):

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row, delete, insert, select
 from db import rows
 from db.stdin_models import ExecutionStdin
 
-stdins = rows.table_of(ExecutionStdin)
+stdins = rows.get_table(ExecutionStdin)
 MOST_AT_ONCE = 8
 """Rows that are read at once: each may be of a MiB."""
 

@@ -6,7 +6,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from db import rows
 from db.task_key_models import TaskKey
 
-task_keys = rows.table_of(TaskKey)
+task_keys = rows.get_table(TaskKey)
 ONCE = {
     name: dialect.insert(task_keys).on_conflict_do_nothing(index_elements=("created_by", "key"))
     for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
@@ -19,11 +19,11 @@ def claim(conn: Connection, user_id: int, key: str, digest: str) -> bool:
     return conn.execute(ONCE[conn.dialect.name], values).rowcount == 1
 
 
-def keep(conn: Connection, user_id: int, key: str, task_id: int, execution_id: int | None) -> None:
+def record_result(conn: Connection, user_id: int, key: str, task_id: int, execution_id: int | None) -> None:
     """What was made under a key claimed in this transaction."""
     values = {"task_id": task_id, "execution_id": execution_id}
     rows.change(conn, TaskKey, values, task_keys.c.created_by == user_id, task_keys.c.key == key)
 
 
 def by_key(conn: Connection, user_id: int, key: str) -> TaskKey | None:
-    return rows.first(conn, TaskKey, task_keys.c.created_by == user_id, task_keys.c.key == key)
+    return rows.find_first(conn, TaskKey, task_keys.c.created_by == user_id, task_keys.c.key == key)

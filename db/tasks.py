@@ -11,15 +11,15 @@ from db import names, rows
 from db import page as pages
 from db.models import Task
 from db.page import Owners, Window
-from db.sight import EVERYTHING, Sight
+from db.visibility import EVERYTHING, VisibilityScope
 
-tasks = rows.table_of(Task)
-KEPT = tasks.c.deleted_at.is_(None)
+tasks = rows.get_table(Task)
+NOT_DELETED = tasks.c.deleted_at.is_(None)
 
 
 @dataclass(frozen=True, slots=True)
 class TaskFilter:
-    """None: any. The range of last runs is inclusive. Only what `sight` shows."""
+    """None: any. The range of last runs is inclusive. Only what `visibility` shows."""
 
     server_id: int | None = None
     enabled: bool | None = None
@@ -27,48 +27,48 @@ class TaskFilter:
     last_run_from: datetime | None = None
     last_run_to: datetime | None = None
     created_by: int | None = None
-    sight: Sight = EVERYTHING
+    visibility: VisibilityScope = EVERYTHING
 
 
 def insert(conn: Connection, values: Mapping[str, Any]) -> Task:
-    return rows.add(conn, Task, names.searchable(values))
+    return rows.add(conn, Task, names.add_folded_name(values))
 
 
-def by_id(conn: Connection, id: int, sight: Sight = EVERYTHING) -> Task | None:
-    return rows.first(conn, Task, tasks.c.id == id, KEPT, *sight.of(tasks.c.server_id))
+def by_id(conn: Connection, id: int, visibility: VisibilityScope = EVERYTHING) -> Task | None:
+    return rows.find_first(conn, Task, tasks.c.id == id, NOT_DELETED, *visibility.restrict(tasks.c.server_id))
 
 
-def of_user_at_least(conn: Connection, user_id: int, most: int) -> bool:
+def user_has_at_least(conn: Connection, user_id: int, most: int) -> bool:
     """Whether the user made `most` tasks that are kept. They are only counted when there can be so many."""
     if (conn.scalar(select(func.max(tasks.c.id))) or 0) < most:
         return False
-    found = select(tasks.c.id).where(tasks.c.created_by == user_id, KEPT).limit(most).subquery()
+    found = select(tasks.c.id).where(tasks.c.created_by == user_id, NOT_DELETED).limit(most).subquery()
     return int(conn.scalar(select(func.count()).select_from(found)) or 0) >= most
 
 
-def locked(conn: Connection, id: int) -> Task | None:
+def lock_by_id(conn: Connection, id: int) -> Task | None:
     """The same, held until the transaction ends."""
-    query = select(tasks).where(tasks.c.id == id, KEPT).with_for_update()
-    return next(iter(rows.all_of(conn, query, Task)), None)
+    query = select(tasks).where(tasks.c.id == id, NOT_DELETED).with_for_update()
+    return next(iter(rows.load_all(conn, query, Task)), None)
 
 
-def by_ids(conn: Connection, ids: Sequence[int], sight: Sight = EVERYTHING) -> list[Task]:
+def by_ids(conn: Connection, ids: Sequence[int], visibility: VisibilityScope = EVERYTHING) -> list[Task]:
     """Deleted ones too, so that history keeps their names."""
-    return rows.by_ids(conn, Task, ids, *sight.of(tasks.c.server_id))
+    return rows.by_ids(conn, Task, ids, *visibility.restrict(tasks.c.server_id))
 
 
 def update(conn: Connection, id: int, values: Mapping[str, Any]) -> bool:
-    return rows.change(conn, Task, names.searchable(values), tasks.c.id == id, KEPT)
+    return rows.change(conn, Task, names.add_folded_name(values), tasks.c.id == id, NOT_DELETED)
 
 
 def delete(conn: Connection, id: int, at: datetime) -> bool:
     return update(conn, id, {"deleted_at": at, "updated_at": at, "next_run": None})
 
 
-def sealed_after(conn: Connection, id: int, limit: int) -> list[Task]:
+def list_sealed_after(conn: Connection, id: int, limit: int) -> list[Task]:
     """Tasks beyond `id` that hold sealed values, in order, deleted ones too."""
     query = select(tasks).where(tasks.c.id > id, tasks.c.sealed_env != {}).order_by(tasks.c.id).limit(limit)
-    return rows.all_of(conn, query, Task)
+    return rows.load_all(conn, query, Task)
 
 
 def replace_sealed(conn: Connection, id: int, old: dict[str, str], new: dict[str, str]) -> bool:
@@ -78,40 +78,51 @@ def replace_sealed(conn: Connection, id: int, old: dict[str, str], new: dict[str
 
 def page(conn: Connection, filter: TaskFilter, window: Window) -> list[Task]:
     """What is seen by grants is looked for server by server: others' tasks cost nothing."""
-    if filter.sight.whole or filter.server_id is not None:
-        return pages.page(conn, Task, [*conditions(filter), *seen(filter)], window)
-    among = Owners(tasks.c.server_id, filter.sight.servers(), seen(filter))
-    return pages.page_among(conn, Task, among, conditions(filter), window)
+    if filter.visibility.is_unrestricted or filter.server_id is not None:
+        return pages.page(conn, Task, [*_build_conditions(filter), *_build_visibility_conditions(filter)], window)
+    among = Owners(tasks.c.server_id, filter.visibility.select_servers(), _build_visibility_conditions(filter))
+    return pages.page_among(conn, Task, among, _build_conditions(filter), window)
 
 
 def count(conn: Connection, filter: TaskFilter) -> int:
-    if filter.sight.whole or filter.server_id is not None:
-        return pages.count(conn, Task, [*conditions(filter), *seen(filter)])
-    return pages.count(conn, Task, [*conditions(filter), tasks.c.server_id.in_(filter.sight.servers())])
+    if filter.visibility.is_unrestricted or filter.server_id is not None:
+        return pages.count(conn, Task, [*_build_conditions(filter), *_build_visibility_conditions(filter)])
+    return pages.count(
+        conn, Task, [*_build_conditions(filter), tasks.c.server_id.in_(filter.visibility.select_servers())]
+    )
 
 
 def page_of_servers(
     conn: Connection, server_ids: Sequence[int], filter: TaskFilter, window: Window
 ) -> dict[int, list[Task]]:
-    return pages.page_each(conn, Task, tasks.c.server_id, server_ids, [*conditions(filter), *seen(filter)], window)
+    return pages.page_each(
+        conn,
+        Task,
+        tasks.c.server_id,
+        server_ids,
+        [*_build_conditions(filter), *_build_visibility_conditions(filter)],
+        window,
+    )
 
 
 def count_of_servers(conn: Connection, server_ids: Sequence[int], filter: TaskFilter) -> dict[int, int]:
-    return pages.count_each(conn, Task, tasks.c.server_id, server_ids, [*conditions(filter), *seen(filter)])
+    return pages.count_each(
+        conn, Task, tasks.c.server_id, server_ids, [*_build_conditions(filter), *_build_visibility_conditions(filter)]
+    )
 
 
-def seen(filter: TaskFilter) -> list[ColumnElement[bool]]:
-    return filter.sight.of(tasks.c.server_id)
+def _build_visibility_conditions(filter: TaskFilter) -> list[ColumnElement[bool]]:
+    return filter.visibility.restrict(tasks.c.server_id)
 
 
-def conditions(filter: TaskFilter) -> list[ColumnElement[bool]]:
-    found: list[ColumnElement[bool]] = [KEPT]
+def _build_conditions(filter: TaskFilter) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = [NOT_DELETED]
     if filter.server_id is not None:
         found.append(tasks.c.server_id == filter.server_id)
     if filter.enabled is not None:
         found.append(tasks.c.enabled.is_(filter.enabled))
     if filter.name_contains is not None:
-        found.append(names.contains(tasks.c.name_folded, filter.name_contains))
+        found.append(names.match_substring(tasks.c.name_folded, filter.name_contains))
     if filter.last_run_from is not None:
         found.append(tasks.c.last_run >= filter.last_run_from)
     if filter.last_run_to is not None:

@@ -13,9 +13,9 @@ from db import rows, stdin
 from db.models import TaskExecution
 from db.values import Reason, State
 
-executions = rows.table_of(TaskExecution)
+executions = rows.get_table(TaskExecution)
 
-Cancelled = Literal["cancelled", "requested", "final"]
+CancelResult = Literal["cancelled", "requested", "final"]
 
 
 def update_claimed(conn: Connection, id: int, fence: int, values: Mapping[str, Any]) -> bool:
@@ -35,7 +35,7 @@ def finish(conn: Connection, id: int, fence: int, values: Mapping[str, Any]) -> 
     return update_claimed(conn, id, fence, values)
 
 
-def request_cancel(conn: Connection, id: int, at: datetime) -> Cancelled:
+def request_cancel(conn: Connection, id: int, at: datetime) -> CancelResult:
     """A pending execution is cancelled at once; a running one is asked to stop, once."""
     values = {
         "state": State.CANCELLED,
@@ -71,7 +71,7 @@ def cancel_pending_of_task(conn: Connection, task_id: int, at: datetime, message
     return ended
 
 
-def cancel_requested(conn: Connection, runner_id: str) -> list[int]:
+def list_cancel_requests(conn: Connection, runner_id: str) -> list[int]:
     """Ids of this runner's running executions that are to stop."""
     query = select(executions.c.id).where(
         executions.c.state == State.RUNNING,
@@ -92,10 +92,12 @@ def adopt(conn: Connection, *, runner_id: str) -> list[TaskExecution]:
         .values(runner_id=runner_id, fence=executions.c.fence + 1)
         .returning(*executions.c)
     )
-    return rows.all_of(conn, taken, TaskExecution)
+    return rows.load_all(conn, taken, TaskExecution)
 
 
-def strays(conn: Connection, *, runner_id: str, driven: Collection[int], sole: bool = False) -> list[TaskExecution]:
+def adopt_strays(
+    conn: Connection, *, runner_id: str, driven: Collection[int], sole: bool = False
+) -> list[TaskExecution]:
     """This runner's running executions that it does not drive, with a new fence: a claim whose answer got lost.
 
     `sole`: there is no other runner, so what runs under another's name is a stray too.
@@ -107,4 +109,4 @@ def strays(conn: Connection, *, runner_id: str, driven: Collection[int], sole: b
         .values(runner_id=runner_id, fence=executions.c.fence + 1)
         .returning(*executions.c)
     )
-    return rows.all_of(conn, taken, TaskExecution)
+    return rows.load_all(conn, taken, TaskExecution)

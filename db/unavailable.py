@@ -39,40 +39,40 @@ class StoreOutcomeUnknown(StoreUnavailable):
         super().__init__(why)
 
 
-def sqlite_away(error: BaseException) -> bool:
+def is_sqlite_unavailable(error: BaseException) -> bool:
     """A lock held by another process, a full disk, a folder that is gone: nothing that the statement got wrong."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     code = getattr(cause, "sqlite_errorcode", None)
     return code is not None and code & 0xFF in SQLITE_AWAY
 
 
-def postgres_away(error: BaseException) -> bool:
+def is_postgres_unavailable(error: BaseException) -> bool:
     """A lost connection, or a server that is stopping, full or busy."""
     if not isinstance(error, DBAPIError):
         return isinstance(error, OSError)
-    return error.connection_invalidated or sqlstate(error).startswith(POSTGRES_AWAY)
+    return error.connection_invalidated or find_sqlstate(error).startswith(POSTGRES_AWAY)
 
 
-def postgres_commit_unanswered(error: BaseException) -> bool:
+def is_postgres_commit_unknown(error: BaseException) -> bool:
     """Whether a COMMIT that ended with this may have been carried out: false where the server itself says no."""
-    state = sqlstate(error)
+    state = find_sqlstate(error)
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True
     return isinstance(error, DBAPIError | OSError) and (not state or state.startswith(POSTGRES_CUT))
 
 
-def postgres_full(error: BaseException) -> bool:
+def is_postgres_full(error: BaseException) -> bool:
     """The server has no further connection for us."""
-    return sqlstate(error) in POSTGRES_FULL
+    return find_sqlstate(error) in POSTGRES_FULL
 
 
-def sqlstate(error: BaseException) -> str:
+def find_sqlstate(error: BaseException) -> str:
     """The driver raises its own errors while it connects, and SQLAlchemy's later."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     return getattr(cause, "sqlstate", None) or ""
 
 
-def sqlite_commit_unanswered(error: BaseException) -> bool:
+def is_sqlite_commit_unknown(error: BaseException) -> bool:
     """An I/O error at COMMIT: what reached the disk before it may come back as committed after a crash."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     code = getattr(cause, "sqlite_errorcode", None)

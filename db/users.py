@@ -13,7 +13,7 @@ from db.models import User
 from db.page import Window
 from db.values import Role
 
-users = rows.table_of(User)
+users = rows.get_table(User)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,23 +41,23 @@ def insert(conn: Connection, *, name: str, password_hash: str, role: Role, at: d
 
 
 def by_id(conn: Connection, id: int) -> User | None:
-    return rows.first(conn, User, users.c.id == id)
+    return rows.find_first(conn, User, users.c.id == id)
 
 
 def by_name(conn: Connection, name: str) -> User | None:
-    return rows.first(conn, User, users.c.name == name)
+    return rows.find_first(conn, User, users.c.name == name)
 
 
 def by_ids(conn: Connection, ids: Sequence[int]) -> list[User]:
     return rows.by_ids(conn, User, ids)
 
 
-def every(conn: Connection) -> list[User]:
+def list_all(conn: Connection) -> list[User]:
     """In the order of their ids."""
-    return rows.all_of(conn, select(users).order_by(users.c.id), User)
+    return rows.load_all(conn, select(users).order_by(users.c.id), User)
 
 
-def admins_held(conn: Connection) -> list[int]:
+def lock_admins(conn: Connection) -> list[int]:
     """The ids of the enabled admins, none of whom stops being one until the transaction ends."""
     query = select(users.c.id).where(users.c.role == Role.ADMIN, not_(users.c.disabled)).order_by(users.c.id)
     return list(conn.scalars(query.with_for_update()))
@@ -67,7 +67,7 @@ def update(conn: Connection, id: int, values: Mapping[str, Any]) -> bool:
     return rows.change(conn, User, values, users.c.id == id)
 
 
-def end_sessions(conn: Connection, id: int) -> bool:
+def revoke_tokens(conn: Connection, id: int) -> bool:
     """Every token that the user holds stops working."""
     return rows.change(conn, User, {"token_version": users.c.token_version + 1}, users.c.id == id)
 
@@ -77,14 +77,14 @@ def count(conn: Connection) -> int:
 
 
 def page(conn: Connection, filter: UserFilter, window: Window) -> list[User]:
-    return pages.page(conn, User, conditions(filter), window)
+    return pages.page(conn, User, _build_conditions(filter), window)
 
 
-def count_of(conn: Connection, filter: UserFilter) -> int:
-    return pages.count(conn, User, conditions(filter))
+def count_matching(conn: Connection, filter: UserFilter) -> int:
+    return pages.count(conn, User, _build_conditions(filter))
 
 
-def conditions(filter: UserFilter) -> list[ColumnElement[bool]]:
+def _build_conditions(filter: UserFilter) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
     if filter.role is not None:
         found.append(users.c.role == filter.role)

@@ -46,7 +46,7 @@ class State(StrEnum):
     CANCELLED = "CANCELLED"
 
     @property
-    def final(self) -> bool:
+    def is_final(self) -> bool:
         return self not in (State.PENDING, State.RUNNING)
 
 
@@ -127,7 +127,7 @@ class SlotOutcome(StrEnum):
     UNREADABLE = "unreadable"
 
     @property
-    def ran(self) -> bool:
+    def has_run(self) -> bool:
         return self in (SlotOutcome.FIRED, SlotOutcome.CAUGHT_UP, SlotOutcome.MOVED_BY_DST)
 
 

@@ -7,19 +7,19 @@ from resolvers.context import Context
 from resolvers.errors import Unauthenticated, Unavailable
 
 
-async def admitted(stranger: Context, token: str | None) -> Context:
+async def authenticate(stranger: Context, token: str | None) -> Context:
     """One request's caller: signed in, or nobody without a token.
 
     Unauthenticated when the token is not good, Unavailable when that cannot be found out, RateLimited when they (or,
     without a good token, their address) asked too often.
     """
     if token is None:
-        stranger.service.rates.stranger(stranger.address)
+        stranger.service.rates.check_stranger(stranger.address)
         return stranger
     try:
-        viewer = await sign_in.authenticate(stranger.service, token, stranger.address)
+        viewer = await sign_in.authenticate_token(stranger.service, token, stranger.address)
     except (Unauthenticated, Unavailable):
-        stranger.service.rates.stranger(stranger.address)
+        stranger.service.rates.check_stranger(stranger.address)
         raise
-    stranger.service.rates.request(viewer.user_id)
+    stranger.service.rates.check_request(viewer.user_id)
     return replace(stranger, viewer=viewer)

@@ -53,35 +53,35 @@ SEALED = ("credential", "sealed_env")
 Record = dict[str, Any]
 
 
-def server(row: Server) -> Record:
+def describe_server(row: Server) -> Record:
     return {name: getattr(row, name) for name in SERVER if name not in SEALED}
 
 
-def task(row: Task) -> Record:
-    return {name: shown(name, getattr(row, name)) for name in TASK if name not in SEALED}
+def describe_task(row: Task) -> Record:
+    return {name: _redact_value(name, getattr(row, name)) for name in TASK if name not in SEALED}
 
 
-def execution(row: TaskExecution) -> Record:
-    return {name: shown(name, getattr(row, name)) for name in EXECUTION}
+def describe_execution(row: TaskExecution) -> Record:
+    return {name: _redact_value(name, getattr(row, name)) for name in EXECUTION}
 
 
-def secret(row: RegisteredSecret) -> Record:
+def describe_secret(row: RegisteredSecret) -> Record:
     return {name: getattr(row, name) for name in SECRET}
 
 
-def user(row: User) -> Record:
+def describe_user(row: User) -> Record:
     return {name: getattr(row, name) for name in USER}
 
 
-def policy(row: PolicyVersion) -> Record:
+def describe_policy(row: PolicyVersion) -> Record:
     return {"version": row.id} | {name: getattr(row, name) for name in POLICY}
 
 
-def difference(before: Any, after: Any, names: tuple[str, ...]) -> tuple[Record, Record]:
+def diff_columns(before: Any, after: Any, names: tuple[str, ...]) -> tuple[Record, Record]:
     """The columns that a change made different, as they were and as they are."""
     changed = [name for name in names if getattr(before, name) != getattr(after, name)]
-    old = {name: shown(name, getattr(before, name)) for name in changed if name not in SEALED}
-    new = {name: shown(name, getattr(after, name)) for name in changed if name not in SEALED}
+    old = {name: _redact_value(name, getattr(before, name)) for name in changed if name not in SEALED}
+    new = {name: _redact_value(name, getattr(after, name)) for name in changed if name not in SEALED}
     if "credential" in changed:
         new["credential"] = "replaced"
     for values in {"env", "sealed_env"} & set(changed):
@@ -90,6 +90,6 @@ def difference(before: Any, after: Any, names: tuple[str, ...]) -> tuple[Record,
     return old, new
 
 
-def shown(name: str, value: Any) -> Any:
+def _redact_value(name: str, value: Any) -> Any:
     """Of the environment the names only: a value may be a secret."""
     return sorted(value) if name == "env" else value

@@ -6,16 +6,16 @@ from typing import Any
 
 from db import servers, tasks
 from db.models import Task
-from resolvers import rules
+from resolvers import validation
 from resolvers.context import Context, Limits
 from resolvers.errors import CommandRefused, NotFound
-from runner import ruling
+from runner.admission import decision
+from runner.admission.decision import PolicyDecision, PolicySubject
 from runner.policy import Verdict
-from runner.ruling import Ruling, Subject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
+class CommandDraft:
     """A command that somebody wants judged, and where it would run. What it would read is unknown if `stdin` is None.
 
     With a task, what it is allowed counts too, and what is not given is the task's.
@@ -29,7 +29,7 @@ class Draft:
     stdin: bytes | None = field(default=None, repr=False)
 
 
-def refuse_denied(found: Ruling, subject: Subject) -> None:
+def _refuse_denied(found: PolicyDecision, subject: PolicySubject) -> None:
     """Raise CommandRefused when the policy denies the command, or one of its variables, which is named then."""
     worst = found.worst
     if worst is None:
@@ -44,62 +44,62 @@ def refuse_denied(found: Ruling, subject: Subject) -> None:
     )
 
 
-async def check(ctx: Context, subject: Subject) -> Ruling:
+async def check(ctx: Context, subject: PolicySubject) -> PolicyDecision:
     """The ruling that lets it run, by the rules as they stand now; else CommandRefused."""
-    found = await judged(ctx, subject)
-    refuse_denied(found, subject)
+    found = await _decide(ctx, subject)
+    _refuse_denied(found, subject)
     return found
 
 
-async def judged(ctx: Context, subject: Subject) -> Ruling:
-    kept = await ctx.service.store.read(ruling.kept, [subject])
-    return ruling.ruled(ctx.service.policy, subject, kept)
+async def _decide(ctx: Context, subject: PolicySubject) -> PolicyDecision:
+    kept = await ctx.service.store.read(decision.load_policies, [subject])
+    return decision.decide(ctx.service.policy, subject, kept)
 
 
-async def check_command(ctx: Context, draft: Draft) -> Verdict:
+async def check_command(ctx: Context, draft: CommandDraft) -> Verdict:
     """What the policy says of a command, on a server if one is named. Nothing is stored and nothing runs."""
-    ctx.signed_in()
-    task = await task_of(ctx, draft)
-    env = rules.env(draft.env) if draft.env is not None else task.env if task is not None else {}
+    ctx.require_viewer()
+    task = await _load_task(ctx, draft)
+    env = validation.check_env(draft.env) if draft.env is not None else task.env if task is not None else {}
     own_folder = None if task is None else task.working_dir
-    command = rules.command(draft.command)
-    subject = Subject(
+    command = validation.check_command_text(draft.command)
+    subject = PolicySubject(
         command=command,
-        shell=rules.shell(command),
+        shell=validation.find_shell(command),
         env=env,
-        working_dir=own_folder if draft.working_dir is None else rules.working_dir(draft.working_dir),
-        server_id=await server_of(ctx, draft, task),
+        working_dir=own_folder if draft.working_dir is None else validation.check_working_dir(draft.working_dir),
+        server_id=await _resolve_server_id(ctx, draft, task),
         task_id=draft.task_id,
-        stdin=rules.stdin(draft.stdin),
+        stdin=validation.stdin(draft.stdin),
         secrets={} if task is None else {name: at for name, at in task.secret_env.items() if name not in env},
     )
-    return (await judged(ctx, subject)).verdict
+    return (await _decide(ctx, subject)).verdict
 
 
-async def task_of(ctx: Context, draft: Draft) -> Task | None:
+async def _load_task(ctx: Context, draft: CommandDraft) -> Task | None:
     if draft.task_id is None:
         return None
-    found = await ctx.service.store.read(tasks.by_id, rules.identifier("task_id", draft.task_id), ctx.sight)
+    found = await ctx.service.store.read(tasks.by_id, validation.check_id("task_id", draft.task_id), ctx.visibility)
     if found is None:
-        raise NotFound.named("task", draft.task_id).at("task_id")
+        raise NotFound.for_object("task", draft.task_id).with_field("task_id")
     return found
 
 
-async def server_of(ctx: Context, draft: Draft, task: Task | None) -> int | None:
+async def _resolve_server_id(ctx: Context, draft: CommandDraft, task: Task | None) -> int | None:
     """Of the draft, or its task's. NotFound when there is no such server."""
     if draft.server_id is None:
         return None if task is None else task.server_id
-    id = rules.identifier("server_id", draft.server_id)
-    if await ctx.service.store.read(servers.by_id, id, ctx.sight) is None:
-        raise NotFound.named("server", id).at("server_id")
+    id = validation.check_id("server_id", draft.server_id)
+    if await ctx.service.store.read(servers.by_id, id, ctx.visibility) is None:
+        raise NotFound.for_object("server", id).with_field("server_id")
     return id
 
 
-def bounded(limits: Limits, timeout_seconds: int | None, output_limit: int | None) -> dict[str, Any]:
+def apply_limits(limits: Limits, timeout_seconds: int | None, output_limit: int | None) -> dict[str, Any]:
     """The time limit (seconds) and output cap (bytes): the service's defaults where None."""
     seconds = limits.default_timeout_seconds if timeout_seconds is None else timeout_seconds
     cap = limits.default_output_limit if output_limit is None else output_limit
     return {
-        "timeout_seconds": rules.between("timeout_seconds", seconds, 1, limits.max_timeout_seconds),
-        "output_limit": rules.between("output_limit", cap, 1, limits.max_output_limit),
+        "timeout_seconds": validation.check_between("timeout_seconds", seconds, 1, limits.max_timeout_seconds),
+        "output_limit": validation.check_between("output_limit", cap, 1, limits.max_output_limit),
     }

@@ -5,22 +5,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from db.sight import EVERYTHING, Sight
 from db.store import Store
 from db.values import Role
+from db.visibility import EVERYTHING, VisibilityScope
 from resolvers.errors import Forbidden, Language, Unauthenticated
 from resolvers.passwords import Passwords
 from resolvers.provider import Provider
-from resolvers.queue import Queue
-from resolvers.rates import Rates
+from resolvers.queue import QueueLimits
+from resolvers.rates import RateLimiter
 from resolvers.sign_in_links import SignInLinks
-from resolvers.throttle import Throttle
+from resolvers.throttle import LoginThrottle
 from resolvers.tokens import TokenIssuer
-from resolvers.watchers import Watchers
+from resolvers.watchers import StreamLimiter
 from runner.bus import Bus
 from runner.policy import Policy
-from runner.reach import USUAL, Reach
-from runner.vault import Vault
+from runner.secrets.vault import Vault
+from runner.ssh.networks import DEFAULT_POLICY, NetworkPolicy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +39,10 @@ class Limits:
     timezone: str = "UTC"
 
     @property
-    def queue(self) -> Queue:
-        return Queue(all=self.max_pending, of_user=self.max_pending_per_user, of_server=self.max_pending_per_server)
+    def queue(self) -> QueueLimits:
+        return QueueLimits(
+            all=self.max_pending, of_user=self.max_pending_per_user, of_server=self.max_pending_per_server
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,13 +56,13 @@ class Service:
     passwords: Passwords
     tokens: TokenIssuer
     links: SignInLinks
-    throttle: Throttle
+    throttle: LoginThrottle
     limits: Limits
     clock: Callable[[], datetime]
-    watchers: Watchers = field(default_factory=Watchers)
-    rates: Rates = field(default_factory=Rates)
+    watchers: StreamLimiter = field(default_factory=StreamLimiter)
+    rates: RateLimiter = field(default_factory=RateLimiter)
     provider: Provider | None = None
-    reach: Reach = USUAL
+    reach: NetworkPolicy = DEFAULT_POLICY
     os_user: str | None = None
 
 
@@ -83,15 +85,15 @@ class Viewer:
     vouched: bool = False
 
     @property
-    def sight(self) -> Sight:
-        return EVERYTHING if self.role.rank >= Role.VIEWER.rank else Sight(self.user_id)
+    def visibility(self) -> VisibilityScope:
+        return EVERYTHING if self.role.rank >= Role.VIEWER.rank else VisibilityScope(self.user_id)
 
     def with_grant(self, granted: Role) -> Role:
         """The role that they have where `granted` is theirs beside their own."""
-        return max(self.role, min(granted, self.ceiling, key=rank), key=rank)
+        return max(self.role, min(granted, self.ceiling, key=_get_rank), key=_get_rank)
 
 
-def rank(role: Role) -> int:
+def _get_rank(role: Role) -> int:
     return role.rank
 
 
@@ -113,31 +115,31 @@ class Context:
     renewal: Renewal | None = None
     os_user: str | None = None
 
-    def renewed(self) -> "Context":
+    def with_current_viewer(self) -> "Context":
         """The same as of now, for what goes on for long."""
         return self if self.renewal is None else replace(self, viewer=self.renewal.viewer)
 
-    def signed_in(self) -> Viewer:
-        """The viewer; Unauthenticated if there is none. What they see is up to `sight`."""
+    def require_viewer(self) -> Viewer:
+        """The viewer; Unauthenticated if there is none. What they see is up to `visibility`."""
         if self.viewer is None:
             raise Unauthenticated()
         return self.viewer
 
     @property
-    def sight(self) -> Sight:
+    def visibility(self) -> VisibilityScope:
         """What the viewer may see; Unauthenticated if there is none."""
-        return self.signed_in().sight
+        return self.require_viewer().visibility
 
-    def need(self, role: Role) -> Viewer:
+    def require_role(self, role: Role) -> Viewer:
         """The viewer, if `role` or more is their own, which holds everywhere; else Unauthenticated or Forbidden."""
-        viewer = self.signed_in()
+        viewer = self.require_viewer()
         if viewer.role.rank < role.rank:
             raise Forbidden.role(role, viewer.role)
         return viewer
 
     @contextmanager
-    def watching(self) -> Iterator[Viewer]:
+    def reserve_stream(self) -> Iterator[Viewer]:
         """The viewer, with a place for one open stream while the block runs; else Unauthenticated or RateLimited."""
-        viewer = self.signed_in()
-        with self.service.watchers.place(viewer.user_id):
+        viewer = self.require_viewer()
+        with self.service.watchers.reserve(viewer.user_id):
             yield viewer

@@ -32,7 +32,7 @@ class Decoders:
         for stream, data in lead.items():
             self._decoders[stream].decode(data)
 
-    def text(self, stream: Stream, data: bytes) -> str:
+    def decode(self, stream: Stream, data: bytes) -> str:
         return self._decoders[stream].decode(data)
 
     def is_pending(self) -> bool:

@@ -61,12 +61,12 @@ class NotFound(ServiceError):
     zh = "对象不存在，或您无权查看。"
 
     @classmethod
-    def named(cls, kind: Literal["server", "task", "execution", "user", "secret"], id: int) -> "NotFound":
+    def for_object(cls, kind: Literal["server", "task", "execution", "user", "secret"], id: int) -> "NotFound":
         words = {"server": "服务器", "task": "任务", "execution": "执行记录", "user": "用户", "secret": "机密"}
         chinese = words[kind]
         return cls(f"There is no {kind} {id}, or you may not see it.", f"{chinese} {id} 不存在，或您无权查看。")
 
-    def at(self, field: str) -> "NotFound":
+    def with_field(self, field: str) -> "NotFound":
         """The same, of the input's field that named it."""
         return NotFound(self.en, self.chinese, field=(field,))
 
@@ -158,11 +158,11 @@ class OutcomeUnknown(ServiceError):
     zh = "数据库在确认之前中断，无法得知此操作是否已完成：重复之前请先查看是否已完成。"
 
     def __init__(self, key: str | None = None) -> None:
-        super().__init__(*(() if key is None else self.with_key(key)))
+        super().__init__(*(() if key is None else self.build_messages(key)))
         self.idempotency_key = key
 
     @staticmethod
-    def with_key(key: str) -> tuple[str, str]:
+    def build_messages(key: str) -> tuple[str, str]:
         return (
             "The database went away before it said whether this was done: repeat with this idempotency key"
             f" ({key}), and it is done once.",

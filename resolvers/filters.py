@@ -9,35 +9,35 @@ from db.servers import ServerFilter
 from db.slots import SlotFilter
 from db.tasks import TaskFilter
 from db.values import State, Trigger
-from resolvers import rules
+from resolvers import validation
 from resolvers.context import Context
 
 Filter = TypeVar("Filter", TaskFilter, ExecutionFilter, ServerFilter, SlotFilter)
 Rule = Callable[[str, Any], Any]
 
 
-def states(field: str, value: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(rules.one_of(field, state, State) for state in value)
+def _check_states(field: str, value: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(validation.check_one_of(field, state, State) for state in value)
 
 
 RULES: Mapping[str, Rule] = {
-    "server_id": rules.identifier,
-    "task_id": rules.identifier,
-    "created_by": rules.identifier,
-    "name_contains": rules.part_of_name,
-    "tag": rules.part_of_name,
-    "states": states,
-    "trigger": lambda field, value: rules.one_of(field, value, Trigger),
-    "last_run_from": rules.moment,
-    "last_run_to": rules.moment,
-    "created_from": rules.moment,
-    "created_to": rules.moment,
+    "server_id": validation.check_id,
+    "task_id": validation.check_id,
+    "created_by": validation.check_id,
+    "name_contains": validation.check_name_part,
+    "tag": validation.check_name_part,
+    "states": _check_states,
+    "trigger": lambda field, value: validation.check_one_of(field, value, Trigger),
+    "last_run_from": validation.check_time,
+    "last_run_to": validation.check_time,
+    "created_from": validation.check_time,
+    "created_to": validation.check_time,
 }
 
 
-def checked(ctx: Context, filter: Filter) -> Filter:
+def check(ctx: Context, filter: Filter) -> Filter:
     """The same filter, for what the viewer may see; Invalid names the part that no row could ever match."""
-    sight = ctx.sight
+    visibility = ctx.visibility
     given = {item.name: getattr(filter, item.name) for item in fields(filter)}
     kept = {name: RULES[name](name, value) for name, value in given.items() if value is not None and name in RULES}
-    return replace(filter, **kept, sight=sight)
+    return replace(filter, **kept, visibility=visibility)

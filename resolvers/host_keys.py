@@ -14,16 +14,16 @@ from sqlalchemy import Connection
 from db import servers as table
 from db.models import Server
 from db.values import AuditKind, ObjectKind, Role
-from resolvers import audit, host_names, pins, reachable, rights, rules
-from resolvers.audit import Deed
+from resolvers import audit, host_names, pins, reachable, rights, validation
+from resolvers.audit import AuditedChange
 from resolvers.context import Context
 from resolvers.errors import Conflict, Forbidden, Invalid, Unavailable, Unreachable
-from resolvers.rights import Right
+from resolvers.rights import RoleRequirement
 from runner.bus import Unanswered
-from runner.connection import BadHostKey, ConnectFailed
-from runner.host_key_scans import ScanRequest, request_scan
-from runner.known_hosts import REVOKED, HostKeyLine, parse_line
-from runner.ssh_keys import fingerprint
+from runner.ssh.keys.keys import fingerprint
+from runner.ssh.keys.known_hosts import REVOKED, HostKeyLine, parse_line
+from runner.ssh.protocol import BadHostKey, ConnectFailed
+from runner.ssh.scan_requests import ScanRequest, request_scan
 
 FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
 # What must be as it was when the keys were fetched for them to be pinned.
@@ -60,19 +60,19 @@ class OfferedKey:
         return fingerprint(self.line)
 
 
-@audit.refusals_of("host_keys.scan", ObjectKind.SERVER)
+@audit.record_refusals_of("host_keys.scan", ObjectKind.SERVER)
 async def scan(ctx: Context, wanted: ScanRequest) -> list[OfferedKey]:
     """What is offered at an address: for admins, and for admins by a grant on a server that is there."""
-    right = await rights.need(ctx, Role.ADMIN)
-    host, port = host_names.host(wanted.host), rules.between("port", wanted.port, 1, 65_535)
-    allowed = set(pins.legacy_algorithms(wanted.legacy))
-    servers = await ctx.service.store.read(administered, right, host, port)
-    if not servers and not right.everywhere:
+    right = await rights.require_role(ctx, Role.ADMIN)
+    host, port = host_names.check_host(wanted.host), validation.check_between("port", wanted.port, 1, 65_535)
+    allowed = set(pins.check_legacy_algorithms(wanted.legacy))
+    servers = await ctx.service.store.read(_list_manageable_servers, right, host, port)
+    if not servers and not right.holds_everywhere:
         raise Forbidden.role(Role.ADMIN, right.viewer.role)
     legacy = sorted(allowed.union(*(server.legacy_algorithms for server in servers)))
     request = ScanRequest(host=host, port=port, legacy=tuple(legacy))
-    lines = await fetch(ctx, request, servers[0].id if len(servers) == 1 else None)
-    return compare(lines, [server.host_keys for server in servers])
+    lines = await fetch_keys(ctx, request, servers[0].id if len(servers) == 1 else None)
+    return compare_keys(lines, [server.host_keys for server in servers])
 
 
 async def accept(ctx: Context, server: Server, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -83,46 +83,46 @@ async def accept(ctx: Context, server: Server, values: Mapping[str, Any]) -> dic
     wanted = changed.pop("accept_fingerprints")
     legacy = tuple(changed.get("legacy_algorithms", server.legacy_algorithms))
     host, port = changed.get("host", server.host), changed.get("port", server.port)
-    offered = await fetch(ctx, ScanRequest(host=host, port=port, legacy=legacy), server.id, "accept_fingerprints")
-    return changed | {"host_keys": replace_pins(server.host_keys, offered, wanted)}
+    offered = await fetch_keys(ctx, ScanRequest(host=host, port=port, legacy=legacy), server.id, "accept_fingerprints")
+    return changed | {"host_keys": _replace_pins(server.host_keys, offered, wanted)}
 
 
-async def fetch(ctx: Context, wanted: ScanRequest, server_id: int | None, field: str = "host") -> list[str]:
+async def fetch_keys(ctx: Context, wanted: ScanRequest, server_id: int | None, field: str = "host") -> list[str]:
     """The lines of the keys that are on offer now. It is in the audit before anything is connected to."""
-    ctx.service.rates.scan(ctx.signed_in().user_id)
+    ctx.service.rates.check_scan(ctx.require_viewer().user_id)
     address = {"host": wanted.host, "port": wanted.port}
     await reachable.check(ctx.service.reach, address)
-    deed = Deed(AuditKind.SERVER_KEYS_SCANNED, ObjectKind.SERVER, server_id, after=address)
-    await ctx.service.store.run(audit.record, audit.act(ctx), deed)
+    change = AuditedChange(AuditKind.SERVER_KEYS_SCANNED, ObjectKind.SERVER, server_id, after=address)
+    await ctx.service.store.run(audit.record, audit.build_actor(ctx), change)
     try:
         return await request_scan(ctx.service.bus, wanted)
     except ConnectFailed as error:
         raise Unreachable(error.detail, f"无法获取主机密钥：{error.detail}", field=(field,)) from None
     except Unanswered as error:
-        raise _no_runner(error) from None
+        raise _build_no_runner_error(error) from None
 
 
-def administered(conn: Connection, right: Right, host: str, port: int) -> list[Server]:
+def _list_manageable_servers(conn: Connection, right: RoleRequirement, host: str, port: int) -> list[Server]:
     """The servers at this address on which the right holds."""
-    found = table.at(conn, host, port)
-    if right.everywhere:
+    found = table.by_address(conn, host, port)
+    if right.holds_everywhere:
         return found
-    roles = rights.roles_on(conn, right.viewer, [server.id for server in found])
+    roles = rights.load_roles(conn, right.viewer, [server.id for server in found])
     return [server for server, role in zip(found, roles, strict=True) if role.rank >= right.role.rank]
 
 
-def compare(offered: Sequence[str], servers: Sequence[Sequence[str]]) -> list[OfferedKey]:
+def compare_keys(offered: Sequence[str], servers: Sequence[Sequence[str]]) -> list[OfferedKey]:
     """Each offered key, and what it is to servers that have these lines pinned."""
-    return [OfferedKey(line, worst(line, servers)) for line in offered]
+    return [OfferedKey(line, _find_worst_status(line, servers)) for line in offered]
 
 
-def worst(line: str, servers: Sequence[Sequence[str]]) -> KeyStatus:
-    found = [status_of(line, pinned) for pinned in servers]
+def _find_worst_status(line: str, servers: Sequence[Sequence[str]]) -> KeyStatus:
+    found = [_decide_status(line, pinned) for pinned in servers]
     return max(found, key=lambda status: status.rank, default=KeyStatus.NEW)
 
 
-def status_of(line: str, pinned: Sequence[str]) -> KeyStatus:
-    own, known = fingerprint(line), readable(pinned)
+def _decide_status(line: str, pinned: Sequence[str]) -> KeyStatus:
+    own, known = fingerprint(line), _parse_readable_lines(pinned)
     if own in {fingerprint(each.key) for each in known if each.marker == REVOKED}:
         return KeyStatus.REVOKED
     plain = [each.key for each in known if not each.marker]
@@ -131,7 +131,7 @@ def status_of(line: str, pinned: Sequence[str]) -> KeyStatus:
     return KeyStatus.CHANGED if line.split()[0] in {key.split()[0] for key in plain} else KeyStatus.NEW
 
 
-def readable(pinned: Sequence[str]) -> list[HostKeyLine]:
+def _parse_readable_lines(pinned: Sequence[str]) -> list[HostKeyLine]:
     """One that cannot be read pins nothing: a run on that server says so."""
     found = []
     for text in pinned:
@@ -144,7 +144,7 @@ def readable(pinned: Sequence[str]) -> list[HostKeyLine]:
     return found
 
 
-def fingerprints(value: Sequence[str]) -> list[str]:
+def check_fingerprints(value: Sequence[str]) -> list[str]:
     """As somebody accepted them, each once."""
     found = list(dict.fromkeys(text.strip() for text in value))
     if not 1 <= len(found) <= pins.MOST_KEYS or not all(map(FINGERPRINT.fullmatch, found)):
@@ -156,22 +156,22 @@ def fingerprints(value: Sequence[str]) -> list[str]:
     return found
 
 
-def replace_pins(pinned: Sequence[str], offered: Sequence[str], wanted: Sequence[str]) -> list[str]:
+def _replace_pins(pinned: Sequence[str], offered: Sequence[str], wanted: Sequence[str]) -> list[str]:
     """The accepted keys in place of the plain ones of every type on offer. Lines with a marker stay.
 
     Conflict when one is not on offer now, or is revoked here.
     """
     by_print = {fingerprint(line): line for line in offered}
     if missing := [each for each in wanted if each not in by_print]:
-        raise _not_offered(missing, offered)
+        raise _build_not_offered_error(missing, offered)
     accepted = [by_print[each] for each in wanted]
-    if revoked := [line for line in accepted if status_of(line, pinned) is KeyStatus.REVOKED]:
-        raise _revoked(revoked)
+    if revoked := [line for line in accepted if _decide_status(line, pinned) is KeyStatus.REVOKED]:
+        raise _build_revoked_key_error(revoked)
     types = {line.split()[0] for line in offered}
     return [*accepted, *(line for line in pinned if line.split()[0] not in types)]
 
 
-def check_as_seen(now: Server, seen: Server) -> None:
+def check_unchanged(now: Server, seen: Server) -> None:
     """Conflict when the server is elsewhere, or pinned anew, since its keys were fetched."""
     if any(getattr(now, name) != getattr(seen, name) for name in SEEN):
         raise Conflict(
@@ -181,17 +181,17 @@ def check_as_seen(now: Server, seen: Server) -> None:
         )
 
 
-def shown(pinned: Sequence[str]) -> list[str]:
+def format_keys(pinned: Sequence[str]) -> list[str]:
     """For people, and the audit: marker, type and fingerprint of each."""
-    return [f"{each.marker} {_typed(each.key)}".strip() for each in readable(pinned)]
+    return [f"{each.marker} {_format_key(each.key)}".strip() for each in _parse_readable_lines(pinned)]
 
 
-def _typed(line: str) -> str:
+def _format_key(line: str) -> str:
     return f"{line.split()[0]} {fingerprint(line)}"
 
 
-def _not_offered(missing: Sequence[str], offered: Sequence[str]) -> Conflict:
-    lacking, now = ", ".join(missing), ", ".join(map(_typed, offered))
+def _build_not_offered_error(missing: Sequence[str], offered: Sequence[str]) -> Conflict:
+    lacking, now = ", ".join(missing), ", ".join(map(_format_key, offered))
     return Conflict(
         f"The server does not offer {lacking} now. It offers {now}. Nothing was pinned: compare these with its own.",
         f"服务器当前未提供 {lacking}，而是提供 {now}。未固定任何密钥：请与服务器自身的密钥核对。",
@@ -199,8 +199,8 @@ def _not_offered(missing: Sequence[str], offered: Sequence[str]) -> Conflict:
     )
 
 
-def _revoked(lines: Sequence[str]) -> Conflict:
-    named = ", ".join(map(_typed, lines))
+def _build_revoked_key_error(lines: Sequence[str]) -> Conflict:
+    named = ", ".join(map(_format_key, lines))
     return Conflict(
         f"{named} is revoked for this server (@revoked): give the server another key.",
         f"{named} 已对此服务器吊销（@revoked）：请为服务器更换密钥。",
@@ -208,7 +208,7 @@ def _revoked(lines: Sequence[str]) -> Conflict:
     )
 
 
-def _no_runner(error: Unanswered) -> Unavailable:
+def _build_no_runner_error(error: Unanswered) -> Unavailable:
     if error.is_late:
         return Unavailable(
             "The runner had no time for this: try again shortly.", "运行器暂时无法处理此请求，请稍后再试。"

@@ -4,7 +4,7 @@ import ipaddress
 import re
 
 from resolvers.errors import Invalid
-from resolvers.rules import encodable
+from resolvers.validation import check_encodable
 
 LONGEST = 255
 NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})(?:\.[A-Za-z0-9_-]{1,63})*\.?")
@@ -16,21 +16,21 @@ DOTS = str.maketrans("\u3002\uff0e\uff61", "...")
 AMBIGUOUS = re.compile("[\u00df\u03c2\u200c\u200d\u1e9e]")
 
 
-def host(value: str) -> str:
+def check_host(value: str) -> str:
     """A host name in ASCII (a name in another script as its `xn--` form), or an IP address without brackets."""
-    text = encodable("host", value).strip()
+    text = check_encodable("host", value).strip()
     if not text or len(text) > LONGEST:
-        raise _is_no_host()
+        raise _build_host_error()
     _check_alone(text)
     if text.startswith("["):
-        text = _without_brackets(text)
+        text = _strip_brackets(text)
     if text.count(":") > 1:
-        return _ipv6(text)
+        return _check_ipv6(text)
     if ":" in text:
-        raise _with_port(text.partition(":")[2])
-    name = text if text.isascii() else _in_ascii(text)
+        raise _build_port_error(text.partition(":")[2])
+    name = text if text.isascii() else _encode_idna(text)
     if not NAME.fullmatch(name) or len(name) > LONGEST:
-        raise _is_no_host()
+        raise _build_host_error()
     return name
 
 
@@ -50,16 +50,16 @@ def _check_alone(text: str) -> None:
         )
 
 
-def _without_brackets(text: str) -> str:
+def _strip_brackets(text: str) -> str:
     inner, bracket, rest = text[1:].partition("]")
     if rest and PORT.fullmatch(rest):
-        raise _with_port(rest[1:])
+        raise _build_port_error(rest[1:])
     if not bracket or rest or inner.count(":") < 2:
-        raise _is_no_host()
+        raise _build_host_error()
     return inner
 
 
-def _with_port(port: str) -> Invalid:
+def _build_port_error(port: str) -> Invalid:
     shown = port if port.isascii() and port.isdigit() and len(port) < 6 else "it"
     return Invalid(
         "host",
@@ -68,18 +68,18 @@ def _with_port(port: str) -> Invalid:
     )
 
 
-def _ipv6(text: str) -> str:
+def _check_ipv6(text: str) -> str:
     address, percent, zone = text.partition("%")
     try:
         ipaddress.IPv6Address(address)
     except ValueError:
-        raise _is_no_host() from None
+        raise _build_host_error() from None
     if percent and not ZONE.fullmatch(zone):
-        raise _is_no_host()
+        raise _build_host_error()
     return text
 
 
-def _in_ascii(text: str) -> str:
+def _encode_idna(text: str) -> str:
     if AMBIGUOUS.search(text):
         raise Invalid(
             "host",
@@ -89,10 +89,10 @@ def _in_ascii(text: str) -> str:
     try:
         return text.translate(DOTS).encode("idna").decode()
     except UnicodeError:
-        raise _is_no_host() from None
+        raise _build_host_error() from None
 
 
-def _is_no_host() -> Invalid:
+def _build_host_error() -> Invalid:
     return Invalid(
         "host",
         "must be a host name or an IP address of at most 255 characters, without a port, a path or blanks.",

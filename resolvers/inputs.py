@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any, Final, Literal, TypeAlias
 
-from runner.secret import Secret
+from runner.secrets.secret import Secret
 
 
 class Unset(Enum):
@@ -172,7 +172,7 @@ class RunCommand:
     wait_seconds: float = 0
 
 
-def given(change: Any) -> dict[str, Any]:
+def collect_values(change: Any) -> dict[str, Any]:
     """The fields of a change that the caller named."""
     found = {item.name: getattr(change, item.name) for item in fields(change)}
     return {name: value for name, value in found.items() if value is not UNSET}

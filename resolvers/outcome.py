@@ -15,12 +15,12 @@ SECONDS = 5.0
 PAUSE_SECONDS = 0.1
 
 
-def make_key() -> str:
+def generate_key() -> str:
     """An idempotency key for those who gave none."""
     return f"made-{uuid4().hex}"
 
 
-async def settle(unit: Callable[[], Awaitable[T]], key: str | None) -> T:
+async def run_until_known(unit: Callable[[], Awaitable[T]], key: str | None) -> T:
     """Run a unit that its idempotency key makes repeatable, and again for up to 5 s while nobody knows whether it is
     committed: it then finds what it made before, or makes it. OutcomeUnknown, with the key to repeat, beyond.
     """
@@ -30,11 +30,11 @@ async def settle(unit: Callable[[], Awaitable[T]], key: str | None) -> T:
         unanswered = error
     with suppress(TimeoutError, ServiceError):  # a refusal now says nothing of what was committed before
         async with asyncio.timeout(SECONDS):
-            return await repeat(unit)
+            return await _retry_until_available(unit)
     raise OutcomeUnknown(key) from unanswered
 
 
-async def repeat(unit: Callable[[], Awaitable[T]]) -> T:
+async def _retry_until_available(unit: Callable[[], Awaitable[T]]) -> T:
     while True:
         try:
             return await unit()
@@ -43,7 +43,7 @@ async def repeat(unit: Callable[[], Awaitable[T]]) -> T:
 
 
 @contextmanager
-def told_as(error: type[OutcomeUnknown]) -> Iterator[None]:
+def raise_unknown_as(error: type[OutcomeUnknown]) -> Iterator[None]:
     """Where it is known what the caller is to do after a COMMIT without an answer, this error says it."""
     try:
         yield

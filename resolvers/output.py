@@ -12,9 +12,9 @@ from sqlalchemy import Connection
 
 from db import executions, output
 from db.models import OutputChunk, TaskExecution
-from db.sight import Sight
 from db.values import State, Stream
-from resolvers import cursor, rules
+from db.visibility import VisibilityScope
+from resolvers import cursor, validation
 from resolvers.context import Context
 from resolvers.errors import Invalid, NotFound
 from runner import bus
@@ -61,7 +61,7 @@ OutputEvent = Chunk | StateChange | End
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class OutputSnapshot:
     """One read: the execution as it stood, and the rows after a place."""
 
     execution: TaskExecution | None
@@ -72,75 +72,83 @@ async def follow(
     ctx: Context, execution_id: int, after: str | None = None, *, field: str = "after"
 ) -> AsyncGenerator[OutputEvent, None]:
     """Every event after the cursor `after` (None: from the beginning), live until the end. `field` is its name."""
-    rules.identifier("execution_id", execution_id)
+    validation.check_id("execution_id", execution_id)
     position, told = cursor.decode(after, field), None
-    with ctx.watching() as viewer, ctx.service.bus.watch(bus.execution_address(execution_id)) as watch:
+    with ctx.reserve_stream() as viewer, ctx.service.bus.watch(bus.execution_address(execution_id)) as watch:
         while True:
             watch.clear()
-            look = await ctx.service.store.read(look_after, execution_id, position, viewer.sight)
-            execution = existing(look, execution_id, position, field)
-            if execution.state != told and not State(execution.state).final:
+            snapshot = await ctx.service.store.read(_load_after, execution_id, position, viewer.visibility)
+            execution = _require_execution(snapshot, execution_id, position, field)
+            if execution.state != told and not State(execution.state).is_final:
                 told = execution.state
-                yield state_change(execution, position)
-            for row in look.rows:
-                chunk = after_position(row, position)
+                yield _build_state_change(execution, position)
+            for row in snapshot.rows:
+                chunk = _build_chunk(row, position)
                 position = row.position + row.size
                 yield chunk
-            if look.rows:
+            if snapshot.rows:
                 continue
-            if State(execution.state).final:
+            if State(execution.state).is_final:
                 break
             await watch.wait(POLL_SECONDS)
-    yield state_change(execution, position)
-    yield end(execution, position)
+    yield _build_state_change(execution, position)
+    yield _build_end(execution, position)
 
 
 async def read(ctx: Context, execution_id: int, after: str | None, max_bytes: int) -> tuple[TaskExecution, list[Chunk]]:
     """What there is now after the cursor, at most about `max_bytes`."""
-    sight = ctx.sight
-    rules.identifier("execution_id", execution_id)
+    visibility = ctx.visibility
+    validation.check_id("execution_id", execution_id)
     position = cursor.decode(after, "cursor")
-    look = await ctx.service.store.read(look_after, execution_id, position, sight, max_bytes)
-    execution = existing(look, execution_id, position, field="cursor")
-    return execution, [after_position(row, position) for row in look.rows]
+    snapshot = await ctx.service.store.read(_load_after, execution_id, position, visibility, max_bytes)
+    execution = _require_execution(snapshot, execution_id, position, field="cursor")
+    return execution, [_build_chunk(row, position) for row in snapshot.rows]
 
 
-async def lead(ctx: Context, execution_id: int, after: str | None, *, field: str = "after") -> dict[Stream, bytes]:
+async def load_lead_bytes(
+    ctx: Context, execution_id: int, after: str | None, *, field: str = "after"
+) -> dict[Stream, bytes]:
     """The few bytes of each stream before the cursor: it may stand in the middle of a character."""
-    sight = ctx.sight
-    rules.identifier("execution_id", execution_id)
+    visibility = ctx.visibility
+    validation.check_id("execution_id", execution_id)
     position = cursor.decode(after, field)
-    look = await ctx.service.store.read(look_after, execution_id, position, sight, 1)
-    existing(look, execution_id, position, field)
+    snapshot = await ctx.service.store.read(_load_after, execution_id, position, visibility, 1)
+    _require_execution(snapshot, execution_id, position, field)
     if position == cursor.START:
         return {}
-    return await ctx.service.store.read(output.before, execution_id, position, LEAD_BYTES)
+    return await ctx.service.store.read(output.load_tail, execution_id, position, LEAD_BYTES)
 
 
-def look_after(conn: Connection, execution_id: int, position: int, sight: Sight, max_bytes: int = READ_BYTES) -> Look:
-    execution = executions.by_id(conn, execution_id, sight)
-    return Look(execution, output.after(conn, execution_id, position, max_bytes=max_bytes) if execution else [])
+def _load_after(
+    conn: Connection, execution_id: int, position: int, visibility: VisibilityScope, max_bytes: int = READ_BYTES
+) -> OutputSnapshot:
+    execution = executions.by_id(conn, execution_id, visibility)
+    return OutputSnapshot(
+        execution, output.list_after(conn, execution_id, position, max_bytes=max_bytes) if execution else []
+    )
 
 
-def existing(look: Look, execution_id: int, position: int, field: str = "after") -> TaskExecution:
-    if look.execution is None:
-        raise NotFound.named("execution", execution_id)
-    if position > look.execution.stdout_bytes + look.execution.stderr_bytes:
+def _require_execution(
+    snapshot: OutputSnapshot, execution_id: int, position: int, field: str = "after"
+) -> TaskExecution:
+    if snapshot.execution is None:
+        raise NotFound.for_object("execution", execution_id)
+    if position > snapshot.execution.stdout_bytes + snapshot.execution.stderr_bytes:
         raise Invalid(field, "is beyond this execution's output: it is another one's.", "超出此执行的输出范围。")
-    return look.execution
+    return snapshot.execution
 
 
-def after_position(row: OutputChunk, position: int) -> Chunk:
+def _build_chunk(row: OutputChunk, position: int) -> Chunk:
     data = bytes(row.data)[max(0, position - row.position) :]
     return Chunk(Stream(row.stream), data, cursor.encode(row.position + row.size), row.at)
 
 
-def state_change(execution: TaskExecution, position: int) -> StateChange:
+def _build_state_change(execution: TaskExecution, position: int) -> StateChange:
     at = execution.end_time or execution.start_time or execution.created_at
     return StateChange(State(execution.state), execution.reason, at, cursor.encode(position))
 
 
-def end(execution: TaskExecution, position: int) -> End:
+def _build_end(execution: TaskExecution, position: int) -> End:
     return End(
         state=State(execution.state),
         reason=execution.reason,

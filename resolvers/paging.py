@@ -12,10 +12,10 @@ from typing import Any, Generic, Protocol, TypeVar
 import orjson
 from sqlalchemy import Connection
 
-from db.page import Key, Window
+from db.page import PageKey, Window
 from db.store import Store
 from resolvers.errors import Invalid
-from resolvers.rules import CONTROL, MAX_ID, between
+from resolvers.validation import CONTROL, MAX_ID, check_between
 
 MOST = 100
 MOST_PAGES = 1_000_000
@@ -76,20 +76,20 @@ class ListingEach(Generic[Row, Filter]):
     orders: tuple[str, ...]
 
 
-async def fetch(store: Store, listing: Listing[Row, Filter], filter: Filter, request: PageRequest) -> Page[Row]:
-    window = window_of(request, listing.orders)
+async def load_page(store: Store, listing: Listing[Row, Filter], filter: Filter, request: PageRequest) -> Page[Row]:
+    window = build_window(request, listing.orders)
     found = await store.read(listing.page, filter, window)
-    return shown(found, window, request, lambda: store.read(listing.count, filter))
+    return _build_page(found, window, request, lambda: store.read(listing.count, filter))
 
 
-async def fetch_each(
+async def load_pages(
     store: Store, listing: ListingEach[Row, Filter], owners: Sequence[int], filter: Filter, request: PageRequest
 ) -> list[Page[Row]]:
     """A page for each owner, in their order, in one read; their totals are one more, if any is asked for."""
-    window = window_of(request, listing.orders)
+    window = build_window(request, listing.orders)
     found = await store.read(listing.page, owners, filter, window)
     totals = Totals(lambda: store.read(listing.count, owners, filter))
-    return [shown(found[owner], window, request, partial(totals.of, owner)) for owner in owners]
+    return [_build_page(found[owner], window, request, partial(totals.count_for, owner)) for owner in owners]
 
 
 class Totals:
@@ -99,18 +99,20 @@ class Totals:
         self._count = count
         self._counting: asyncio.Task[dict[int, int]] | None = None
 
-    async def of(self, owner: int) -> int:
+    async def count_for(self, owner: int) -> int:
         if self._counting is None:
             self._counting = asyncio.create_task(self._count(), name="totals of several lists")
         return (await asyncio.shield(self._counting))[owner]
 
 
-def shown(found: list[Row], window: Window, request: PageRequest, count: Callable[[], Awaitable[int]]) -> Page[Row]:
+def _build_page(
+    found: list[Row], window: Window, request: PageRequest, count: Callable[[], Awaitable[int]]
+) -> Page[Row]:
     more = len(found) > window.limit
     rows = (found[1:] if window.backward else found[: window.limit]) if more else found
     return Page(
         rows=rows,
-        cursors=[encode(getattr(row, request.order), row.id, request) for row in rows],
+        cursors=[_encode_cursor(getattr(row, request.order), row.id, request) for row in rows],
         has_next=window.before is not None if window.backward else more,
         has_previous=more if window.backward else window.after is not None or window.offset > 0,
         page=request.page,
@@ -119,61 +121,63 @@ def shown(found: list[Row], window: Window, request: PageRequest, count: Callabl
     )
 
 
-def window_of(request: PageRequest, orders: Sequence[str]) -> Window:
+def build_window(request: PageRequest, orders: Sequence[str]) -> Window:
     """The request as a range of rows; Invalid names what is out of bounds."""
     if request.order not in orders:
         raise Invalid("order_by", f"must be one of {', '.join(orders)}.", f"必须是以下之一：{', '.join(orders)}。")
     limit, offset = (
-        (edge_limit(request), 0) if request.page is None and request.page_size is None else numbered(request)
+        (_check_edge_limit(request), 0)
+        if request.page is None and request.page_size is None
+        else _check_page_number(request)
     )
     return Window(
         limit=limit,
         order=request.order,
         descending=request.descending,
-        after=decode("after", request.after, request),
-        before=decode("before", request.before, request),
+        after=decode_cursor("after", request.after, request),
+        before=decode_cursor("before", request.before, request),
         backward=request.last is not None,
         offset=offset,
     )
 
 
-def numbered(request: PageRequest) -> tuple[int, int]:
+def _check_page_number(request: PageRequest) -> tuple[int, int]:
     if any(item is not None for item in (request.first, request.after, request.last, request.before)):
         raise Invalid("page", "cannot be combined with first, after, last or before.", "不能与游标参数同时使用。")
-    page = between("page", 1 if request.page is None else request.page, 1, MOST_PAGES)
-    size = between("page_size", 10 if request.page_size is None else request.page_size, 1, MOST)
+    page = check_between("page", 1 if request.page is None else request.page, 1, MOST_PAGES)
+    size = check_between("page_size", 10 if request.page_size is None else request.page_size, 1, MOST)
     return size, (page - 1) * size
 
 
-def edge_limit(request: PageRequest) -> int:
+def _check_edge_limit(request: PageRequest) -> int:
     if request.first is not None and request.last is not None:
         raise Invalid("first", "cannot be combined with last.", "不能与 last 同时使用。")
     if request.last is not None:
-        return between("last", request.last, 1, MOST)
-    return between("first", 20 if request.first is None else request.first, 1, MOST)
+        return check_between("last", request.last, 1, MOST)
+    return check_between("first", 20 if request.first is None else request.first, 1, MOST)
 
 
-def encode(value: Any, id: int, request: PageRequest) -> str:
+def _encode_cursor(value: Any, id: int, request: PageRequest) -> str:
     """An opaque place in one order: a cursor of another order is refused, not misread."""
     shown = value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value
     kind = "t" if isinstance(value, datetime) else "v"
-    packed = orjson.dumps([direction(request), kind, shown, id])
+    packed = orjson.dumps([_encode_order(request), kind, shown, id])
     return base64.urlsafe_b64encode(packed).decode().rstrip("=")
 
 
-def direction(request: PageRequest) -> str:
+def _encode_order(request: PageRequest) -> str:
     return ("-" if request.descending else "") + request.order
 
 
-def decode(field: str, cursor: str | None, request: PageRequest) -> Key | None:
+def decode_cursor(field: str, cursor: str | None, request: PageRequest) -> PageKey | None:
     if cursor is None:
         return None
     try:
         packed = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         order, kind, value, id = orjson.loads(packed)
-        if order != direction(request) or type(id) is not int or not 1 <= id <= MAX_ID:
+        if order != _encode_order(request) or type(id) is not int or not 1 <= id <= MAX_ID:
             raise ValueError(order)
-        return order_value(request.order, kind, value, id), id
+        return _parse_order_value(request.order, kind, value, id), id
     except (ValueError, TypeError, OverflowError, binascii.Error):
         raise Invalid(
             field,
@@ -182,7 +186,7 @@ def decode(field: str, cursor: str | None, request: PageRequest) -> Key | None:
         ) from None
 
 
-def order_value(order: str, kind: Any, value: Any, id: int) -> Any:
+def _parse_order_value(order: str, kind: Any, value: Any, id: int) -> Any:
     """A row's value in the order, as a cursor holds it; ValueError if no row could have it."""
     if order == "id":
         plain = kind == "v" and value == id

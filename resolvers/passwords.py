@@ -25,7 +25,7 @@ class Passwords:
 
     async def hash(self, password: str) -> str:
         async with self._turns:
-            return await asyncio.to_thread(hashed, password)
+            return await asyncio.to_thread(hash_password, password)
 
     async def matches(self, password: str, phc: str | None) -> bool:
         """Whether the password is the one that was hashed. None (no such user) takes as long and is False.
@@ -36,11 +36,11 @@ class Passwords:
         if self._nobody is None:
             self._nobody = await self.hash(os.urandom(16).hex())
         async with self._turns:
-            found = await asyncio.to_thread(verified, password, phc or self._nobody)
+            found = await asyncio.to_thread(verify_password, password, phc or self._nobody)
         return found and phc is not None
 
 
-def hashed(password: str) -> str:
+def hash_password(password: str) -> str:
     kdf = Argon2id(
         salt=os.urandom(SALT_BYTES),
         length=HASH_BYTES,
@@ -51,7 +51,7 @@ def hashed(password: str) -> str:
     return kdf.derive_phc_encoded(password.encode())
 
 
-def verified(password: str, phc: str) -> bool:
+def verify_password(password: str, phc: str) -> bool:
     try:
         Argon2id.verify_phc_encoded(password.encode(), phc)
     except InvalidKey:

@@ -11,33 +11,33 @@ from db import executions
 from db.models import Task, TaskExecution
 from db.values import State, Trigger
 from resolvers.errors import Conflict, NotFound, RateLimited
-from resolvers.queue import Queue
-from resolvers.rights import Right
-from runner.ruling import Ruling
+from resolvers.queue import QueueLimits
+from resolvers.rights import RoleRequirement
+from runner.admission.decision import PolicyDecision
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RunRequest:
     """Who asked for a run by which right, why, what the policy says of it, when, in which queue, and the key that makes
     a repeat find the same run."""
 
-    right: Right
+    right: RoleRequirement
     trigger: Trigger
-    ruling: Ruling
+    ruling: PolicyDecision
     at: datetime
-    queue: Queue
+    queue: QueueLimits
     idempotency_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class CreatedRun:
     """An execution, and whether it is new."""
 
     row: TaskExecution
     new: bool
 
 
-def of_task(conn: Connection, task: Task, asked: Asked) -> Made:
+def insert_for_task(conn: Connection, task: Task, request: RunRequest) -> CreatedRun:
     wanted = {
         "task_id": task.id,
         "server_id": task.server_id,
@@ -51,49 +51,53 @@ def of_task(conn: Connection, task: Task, asked: Asked) -> Made:
         "output_limit": task.output_limit,
         "mode": task.run_mode,
     }
-    return insert(conn, wanted, asked)
+    return insert(conn, wanted, request)
 
 
-def insert(conn: Connection, wanted: dict[str, Any], asked: Asked) -> Made:
+def insert(conn: Connection, wanted: dict[str, Any], request: RunRequest) -> CreatedRun:
     """The pending row; the one of before when the same user asked for the same under the same key meanwhile."""
-    user_id = asked.right.viewer.user_id
+    user_id = request.right.viewer.user_id
     try:
-        asked.queue.check(conn, user_id, wanted["server_id"])
+        request.queue.check(conn, user_id, wanted["server_id"])
     except RateLimited:  # one that is there already takes no further place
-        if (found := known(conn, asked.right, asked.idempotency_key, wanted)) is None:
+        if (found := find_run_by_key(conn, request.right, request.idempotency_key, wanted)) is None:
             raise
-        return Made(found, new=False)
+        return CreatedRun(found, new=False)
     row = {
-        "trigger": asked.trigger,
+        "trigger": request.trigger,
         "state": State.PENDING,
-        "created_at": asked.at,
+        "created_at": request.at,
         "created_by": user_id,
-        "idempotency_key": asked.idempotency_key,
+        "idempotency_key": request.idempotency_key,
     }
-    made = executions.insert_once(conn, wanted | row | asked.ruling.record())
+    made = executions.insert_once(conn, wanted | row | request.ruling.build_columns())
     if made is not None:
-        return Made(made, new=True)
-    found = executions.by_idempotency_key(conn, user_id, str(asked.idempotency_key))
-    return Made(the_same(conn, found, asked.right, wanted), new=False)
+        return CreatedRun(made, new=True)
+    found = executions.by_idempotency_key(conn, user_id, str(request.idempotency_key))
+    return CreatedRun(_check_same_run(conn, found, request.right, wanted), new=False)
 
 
-def known(conn: Connection, right: Right, key: str | None, wanted: Mapping[str, Any]) -> TaskExecution | None:
+def find_run_by_key(
+    conn: Connection, right: RoleRequirement, key: str | None, wanted: Mapping[str, Any]
+) -> TaskExecution | None:
     """The run that this key made before, if any; Conflict when it was made for something else.
 
     Who may not run anything on its server any more is answered as if the server were not there.
     """
     found = None if key is None else executions.by_idempotency_key(conn, right.viewer.user_id, key)
-    return None if found is None else the_same(conn, found, right, wanted)
+    return None if found is None else _check_same_run(conn, found, right, wanted)
 
 
-def the_same(conn: Connection, found: TaskExecution | None, right: Right, wanted: Mapping[str, Any]) -> TaskExecution:
+def _check_same_run(
+    conn: Connection, found: TaskExecution | None, right: RoleRequirement, wanted: Mapping[str, Any]
+) -> TaskExecution:
     """A task may have been changed since: it is the same run of it. A command is the same in everything.
 
     But for its shell: the command says which, and runs of before there was a choice have none.
     """
     names = ("task_id",) if wanted["task_id"] is not None else tuple(wanted.keys() - {"shell"})
     if found is not None and all(getattr(found, name) == wanted[name] for name in names):
-        right.on(conn, found.server_id, NotFound.named("execution", found.id))
+        right.enforce(conn, found.server_id, NotFound.for_object("execution", found.id))
         return found
     raise Conflict(
         "This idempotency key was used for an execution of something else: use a new key.",

@@ -13,8 +13,8 @@ from db import users
 from db.access_models import PersonalToken
 from db.models import User
 from db.values import AuditKind, ObjectKind, Role, TokenScope
-from resolvers import audit, rules
-from resolvers.audit import Act, Deed
+from resolvers import audit, validation
+from resolvers.audit import Actor, AuditedChange
 from resolvers.context import Context, Service, Viewer
 from resolvers.errors import Conflict, Forbidden, NotFound, Unauthenticated
 from runner.bus import user_address
@@ -26,7 +26,7 @@ MOST = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Created:
+class CreatedToken:
     """A new token; `token` is told this once and is not kept."""
 
     row: PersonalToken
@@ -34,16 +34,16 @@ class Created:
 
 
 @dataclass(frozen=True, slots=True)
-class Bearer:
+class ActiveToken:
     """A token that is good, and whose it is."""
 
     row: PersonalToken
     user: User
 
 
-@audit.refusals_of("personal_tokens.create", ObjectKind.USER)
-async def create(ctx: Context, name: str, scope: str, days: int) -> Created:
-    viewer = ctx.signed_in()
+@audit.record_refusals_of("personal_tokens.create", ObjectKind.USER)
+async def create(ctx: Context, name: str, scope: str, days: int) -> CreatedToken:
+    viewer = ctx.require_viewer()
     if viewer.token_id or viewer.vouched:
         raise Forbidden(
             "A personal access token makes no other, nor does one of the identity provider: sign in yourself.",
@@ -52,33 +52,35 @@ async def create(ctx: Context, name: str, scope: str, days: int) -> Created:
     token, now = PREFIX + secrets.token_urlsafe(RANDOM_BYTES), ctx.service.clock()
     values = {
         "user_id": viewer.user_id,
-        "name": rules.text("name", name, longest=100),
-        "hash": digest(token),
-        "scope": TokenScope(rules.one_of("scope", scope, TokenScope)),
+        "name": validation.check_text("name", name, longest=100),
+        "hash": _hash_token(token),
+        "scope": TokenScope(validation.check_one_of("scope", scope, TokenScope)),
         "created_at": now,
-        "expires_at": now + timedelta(days=rules.between("expires_in_days", days, 1, LONGEST_DAYS)),
+        "expires_at": now + timedelta(days=validation.check_between("expires_in_days", days, 1, LONGEST_DAYS)),
     }
-    return Created(await ctx.service.store.run(insert, values, audit.act(ctx)), token)
+    return CreatedToken(await ctx.service.store.run(_insert, values, audit.build_actor(ctx)), token)
 
 
-async def mine(ctx: Context) -> list[PersonalToken]:
+async def list_own(ctx: Context) -> list[PersonalToken]:
     """The viewer's own, the newest first; at most 50."""
-    return await ctx.service.store.read(table.of_user, ctx.signed_in().user_id)
+    return await ctx.service.store.read(table.by_user, ctx.require_viewer().user_id)
 
 
 async def revoke(ctx: Context, id: int) -> PersonalToken:
     """It stops working at once, and what it has open ends."""
-    viewer = ctx.signed_in()
-    found = await ctx.service.store.run(end, rules.identifier("id", id), viewer.user_id, audit.act(ctx))
+    viewer = ctx.require_viewer()
+    found = await ctx.service.store.run(
+        _write_revocation, validation.check_id("id", id), viewer.user_id, audit.build_actor(ctx)
+    )
     if found is None:
         raise NotFound("You have no such token.", "您没有此令牌。")
     ctx.service.bus.hint(user_address(viewer.user_id))
     return found
 
 
-async def viewer_of(service: Service, token: str) -> Viewer:
+async def load_viewer(service: Service, token: str) -> Viewer:
     """Whom a token speaks for; Unauthenticated if it is not good."""
-    found = await service.store.read(bearer, digest(token), service.clock())
+    found = await service.store.read(_find_active_token, _hash_token(token), service.clock())
     if found is None:
         raise Unauthenticated()
     user, row = found.user, found.row
@@ -87,34 +89,38 @@ async def viewer_of(service: Service, token: str) -> Viewer:
     return Viewer(user.id, user.name, role, row.expires_at, user.token_version, token_id=row.id, ceiling=most)
 
 
-def insert(conn: Connection, values: dict[str, Any], act: Act) -> PersonalToken:
+def _insert(conn: Connection, values: dict[str, Any], actor: Actor) -> PersonalToken:
     if table.count(conn, values["user_id"]) >= MOST:
         raise Conflict(f"You have {MOST} tokens already: revoke one first.", f"您已有 {MOST} 个令牌，请先撤销一个。")
     row = table.insert(conn, values)
-    audit.record(conn, act, Deed(AuditKind.TOKEN_CREATED, ObjectKind.USER, row.user_id, after=told(row)))
+    audit.record(
+        conn, actor, AuditedChange(AuditKind.TOKEN_CREATED, ObjectKind.USER, row.user_id, after=_describe_token(row))
+    )
     return row
 
 
-def end(conn: Connection, id: int, user_id: int, act: Act) -> PersonalToken | None:
+def _write_revocation(conn: Connection, id: int, user_id: int, actor: Actor) -> PersonalToken | None:
     row = table.by_id(conn, id, user_id)
-    if row is None or not table.revoke(conn, id, user_id, act.at):
+    if row is None or not table.revoke(conn, id, user_id, actor.at):
         return None
-    audit.record(conn, act, Deed(AuditKind.TOKEN_REVOKED, ObjectKind.USER, user_id, before=told(row)))
+    audit.record(
+        conn, actor, AuditedChange(AuditKind.TOKEN_REVOKED, ObjectKind.USER, user_id, before=_describe_token(row))
+    )
     return row
 
 
-def told(row: PersonalToken) -> dict[str, Any]:
+def _describe_token(row: PersonalToken) -> dict[str, Any]:
     """What the audit keeps of it."""
     return {"token_id": row.id, "name": row.name, "scope": row.scope, "expires_at": row.expires_at}
 
 
-def bearer(conn: Connection, hash: str, now: datetime) -> Bearer | None:
+def _find_active_token(conn: Connection, hash: str, now: datetime) -> ActiveToken | None:
     row = table.by_hash(conn, hash)
     user = None if row is None or now >= row.expires_at else users.by_id(conn, row.user_id)
-    return None if row is None or user is None or user.disabled else Bearer(row, user)
+    return None if row is None or user is None or user.disabled else ActiveToken(row, user)
 
 
-def stands(conn: Connection, viewer: Viewer) -> bool:
+def is_token_valid(conn: Connection, viewer: Viewer) -> bool:
     """Whether the token has not been revoked, nor its user disabled or given a lower role."""
     user = users.by_id(conn, viewer.user_id)
     if user is None or user.disabled or Role(user.role).rank < viewer.role.rank:
@@ -122,6 +128,6 @@ def stands(conn: Connection, viewer: Viewer) -> bool:
     return table.by_id(conn, viewer.token_id, user.id) is not None
 
 
-def digest(token: str) -> str:
+def _hash_token(token: str) -> str:
     """What is kept of it. 256 random bits need no slow hash."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()

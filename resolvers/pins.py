@@ -5,17 +5,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from db.values import LegacyAlgorithm
-from resolvers import rules
+from resolvers import validation
 from resolvers.errors import Invalid
-from runner.connection import BadHostKey
-from runner.known_hosts import REVOKED, HostKeyLine, is_for, parse_line
+from runner.ssh.keys.known_hosts import REVOKED, HostKeyLine, is_for, parse_line
+from runner.ssh.protocol import BadHostKey
 
 MOST_KEYS = 16
 MOST_LINES = 256  # of a file that is pasted with its comments
 ALIAS = re.compile(r"[A-Za-z0-9_.:-]{1,255}")
 
 
-def alias(value: str | None) -> str | None:
+def check_alias(value: str | None) -> str | None:
     if value is not None and not ALIAS.fullmatch(value):
         raise Invalid(
             "host_key_alias",
@@ -25,31 +25,31 @@ def alias(value: str | None) -> str | None:
     return value
 
 
-def legacy_algorithms(value: Sequence[str]) -> list[str]:
+def check_legacy_algorithms(value: Sequence[str]) -> list[str]:
     """In one order, each once, so that the audit shows what was changed and no more."""
     for name in value:
-        rules.one_of("legacy_algorithms", name, LegacyAlgorithm)
+        validation.check_one_of("legacy_algorithms", name, LegacyAlgorithm)
     return [each.value for each in LegacyAlgorithm if each in value]
 
 
-def pin(server: Mapping[str, Any]) -> list[str]:
+def check_host_keys(server: Mapping[str, Any]) -> list[str]:
     """The lines of `server["host_keys"]` as they are pinned for its host, port and alias."""
     if not 1 <= len(server["host_keys"]) <= MOST_LINES:
-        raise _wrong_count()
+        raise _build_count_error()
     found: list[HostKeyLine] = []
     for number, text in enumerate(server["host_keys"], 1):
-        line = _parse(text)
+        line = _parse_line(text)
         if line is None:
             continue
         if not is_for(line, server["host"], server["port"], server["host_key_alias"]):
-            raise _foreign(number, line, server)
+            raise _build_foreign_line_error(number, line, server)
         found.append(line)
     if not len(found) <= MOST_KEYS or all(line.marker == REVOKED for line in found):
-        raise _wrong_count()
+        raise _build_count_error()
     return [str(line) for line in found]
 
 
-def _parse(text: str) -> HostKeyLine | None:
+def _parse_line(text: str) -> HostKeyLine | None:
     try:
         return parse_line(text)
     except BadHostKey as error:
@@ -58,7 +58,7 @@ def _parse(text: str) -> HostKeyLine | None:
         ) from error
 
 
-def _wrong_count() -> Invalid:
+def _build_count_error() -> Invalid:
     return Invalid(
         "host_keys",
         'needs 1 to 16 pinned keys as "TYPE BASE64" or lines of known_hosts, not all of them revoked '
@@ -68,7 +68,7 @@ def _wrong_count() -> Invalid:
     )
 
 
-def _foreign(number: int, line: HostKeyLine, server: Mapping[str, Any]) -> Invalid:
+def _build_foreign_line_error(number: int, line: HostKeyLine, server: Mapping[str, Any]) -> Invalid:
     hosts = "a hashed name" if line.hosts and line.hosts.startswith("|") else repr((line.hosts or "")[:100])
     alias = server["host_key_alias"]
     name = f"{server['host']} port {server['port']}" + (f" or {alias}" if alias else "")

@@ -23,18 +23,18 @@ class Flow:
 
 
 @dataclass(frozen=True, slots=True)
-class Redeemed:
+class ProviderTokens:
     """What the provider gives for a code."""
 
     id_token: str = field(repr=False)
     access_token: str = field(repr=False)
 
 
-class NotRedeemed(Exception):
+class CodeRejected(Exception):
     """The provider does not take the code: it was used before, is too old, or was made for somebody else."""
 
 
-class Line(Protocol):
+class ProviderClient(Protocol):
     """Speaks with the provider. Unavailable when it cannot be reached, or does not answer as it should."""
 
     async def keys(self) -> Sequence[Key]:
@@ -46,8 +46,8 @@ class Line(Protocol):
     async def address(self, flow: Flow) -> str:
         """Where the browser is sent to sign in."""
 
-    async def redeem(self, code: str, verifier: str) -> Redeemed:
-        """What a code is good for; NotRedeemed when it is good for nothing."""
+    async def redeem(self, code: str, verifier: str) -> ProviderTokens:
+        """What a code is good for; CodeRejected when it is good for nothing."""
 
     async def more_claims(self, access_token: str) -> Mapping[str, Any]:
         """What it tells of the user beside the ID token; nothing if it has no such place."""
@@ -68,11 +68,11 @@ class Provider:
     groups_claim: str
     roles: Mapping[str, Role]
     default_role: Role | None
-    line: Line
+    client: ProviderClient
 
     def groups(self, claims: Mapping[str, Any]) -> tuple[str, ...] | None:
         """The groups that a token names; None where it does not speak of groups."""
-        found = at_path(claims, self.groups_claim)
+        found = _find_claim(claims, self.groups_claim)
         if isinstance(found, str):
             return (found,)
         return tuple(map(str, found)) if isinstance(found, list) else None
@@ -91,7 +91,7 @@ class SignInRefused(Unauthenticated):
         self.reason = reason
 
 
-def at_path(claims: Mapping[str, Any], path: str) -> Any:
+def _find_claim(claims: Mapping[str, Any], path: str) -> Any:
     """The claim of this name, or what is at "realm_access.roles" within one another."""
     if path in claims:
         return claims[path]

@@ -11,12 +11,12 @@ from sqlalchemy import Connection
 from db import identities as table
 from db.values import AuditKind, ObjectKind
 from resolvers import audit, identities, provider_tokens
-from resolvers.audit import Act, Deed
+from resolvers.audit import Actor, AuditedChange
 from resolvers.context import Context
 from resolvers.errors import NotFound, Unauthenticated
-from resolvers.identities import Known
-from resolvers.provider import Flow, NotRedeemed, Provider, Redeemed, SignInRefused
-from resolvers.provider_tokens import Told
+from resolvers.identities import UserIdentity
+from resolvers.provider import CodeRejected, Flow, Provider, ProviderTokens, SignInRefused
+from resolvers.provider_tokens import ProviderClaims
 
 FLOW_LIFE = timedelta(minutes=10)
 CODE_LIFE = timedelta(minutes=1)
@@ -24,7 +24,7 @@ LONGEST_CODE = 4096
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
+class StartedSignIn:
     """`address` is where the browser goes; the flow stays with it until it comes back."""
 
     address: str = field(repr=False)
@@ -32,22 +32,22 @@ class Begun:
 
 
 @dataclass(frozen=True, slots=True)
-class OneTime:
+class OneTimeCode:
     """A code for `sign_in.exchange_link`, and the other half of it, which never stands in an address."""
 
     code: str = field(repr=False)
     half: str = field(repr=False)
 
 
-def provider_of(ctx: Context) -> Provider:
+def _require_provider(ctx: Context) -> Provider:
     if ctx.service.provider is None:
         raise NotFound("No identity provider is set up here.", "此处未配置身份提供方。")
     return ctx.service.provider
 
 
-async def begin(ctx: Context, return_path: str) -> Begun:
+async def begin(ctx: Context, return_path: str) -> StartedSignIn:
     """A new sign-in; Unavailable when the provider cannot be reached."""
-    provider = provider_of(ctx)
+    provider = _require_provider(ctx)
     flow = Flow(
         state=secrets.token_urlsafe(32),
         nonce=secrets.token_urlsafe(32),
@@ -55,75 +55,75 @@ async def begin(ctx: Context, return_path: str) -> Begun:
         return_path=return_path,
         expires_at=ctx.service.clock() + FLOW_LIFE,
     )
-    return Begun(await provider.line.address(flow), flow)
+    return StartedSignIn(await provider.client.address(flow), flow)
 
 
-async def finish(ctx: Context, flow: Flow | None, answer: Mapping[str, str]) -> OneTime:
+async def finish(ctx: Context, flow: Flow | None, answer: Mapping[str, str]) -> OneTimeCode:
     """A one-time code for whom the provider vouches for; SignInRefused, Unavailable or RateLimited.
 
     `answer` is the query that the browser came back with.
     """
-    provider = provider_of(ctx)
+    provider = _require_provider(ctx)
     if flow is None or ctx.service.clock() >= flow.expires_at:
-        raise identities.refusal("expired")
+        raise identities.build_refusal("expired")
     throttle = ctx.service.throttle
     throttle.begin(flow.state, ctx.address)
     try:
-        known = await identified(ctx, provider, flow, answer)
+        known = await _identify(ctx, provider, flow, answer)
     except Unauthenticated:
         raise
     except BaseException:
-        throttle.undecided(flow.state, ctx.address)
+        throttle.discard_try(flow.state, ctx.address)
         raise
-    throttle.succeeded(flow.state, ctx.address)
-    return await code_for(ctx, known)
+    throttle.record_success(flow.state, ctx.address)
+    return await _issue_code(ctx, known)
 
 
-async def identified(ctx: Context, provider: Provider, flow: Flow, answer: Mapping[str, str]) -> Known:
+async def _identify(ctx: Context, provider: Provider, flow: Flow, answer: Mapping[str, str]) -> UserIdentity:
     """What is refused before it is known who it is about is recorded here, the rest by `identities`."""
     try:
-        told = await vouched(ctx, provider, flow, answer)
+        claims = await _verify_answer(ctx, provider, flow, answer)
     except SignInRefused as error:
         after = {"by": "oidc", "issuer": provider.issuer, "reason": error.reason}
-        deed = Deed(AuditKind.SIGN_IN_FAILED, ObjectKind.USER, None, after=after)
-        await ctx.service.store.run(audit.record, stranger(ctx), deed)
+        change = AuditedChange(AuditKind.SIGN_IN_FAILED, ObjectKind.USER, None, after=after)
+        await ctx.service.store.run(audit.record, _build_anonymous_actor(ctx), change)
         raise
-    return await identities.admit(ctx.service, provider, told, stranger(ctx))
+    return await identities.admit(ctx.service, provider, claims, _build_anonymous_actor(ctx))
 
 
-async def vouched(ctx: Context, provider: Provider, flow: Flow, answer: Mapping[str, str]) -> Told:
-    redeemed = await redeem(provider, flow, answer)
+async def _verify_answer(ctx: Context, provider: Provider, flow: Flow, answer: Mapping[str, str]) -> ProviderClaims:
+    redeemed = await _redeem_code(provider, flow, answer)
     try:
-        return await provider_tokens.of_sign_in(provider, flow, redeemed, ctx.service.clock())
+        return await provider_tokens.verify_id_token(provider, flow, redeemed, ctx.service.clock())
     except Unauthenticated:
-        raise identities.refusal("invalid") from None
+        raise identities.build_refusal("invalid") from None
 
 
-async def redeem(provider: Provider, flow: Flow, answer: Mapping[str, str]) -> Redeemed:
+async def _redeem_code(provider: Provider, flow: Flow, answer: Mapping[str, str]) -> ProviderTokens:
     """What the code in the answer is good for, if the answer is one to this flow and from this provider (RFC 9207)."""
     if not hmac.compare_digest(answer.get("state", "").encode(), flow.state.encode()):
-        raise identities.refusal("expired")
+        raise identities.build_refusal("expired")
     if answer.get("iss", provider.issuer) != provider.issuer:
-        raise identities.refusal("invalid")
+        raise identities.build_refusal("invalid")
     code = answer.get("code", "")
     if "error" in answer or not 1 <= len(code) <= LONGEST_CODE:
-        raise identities.refusal("denied")
+        raise identities.build_refusal("denied")
     try:
-        return await provider.line.redeem(code, flow.verifier)
-    except NotRedeemed:
-        raise identities.refusal("denied") from None
+        return await provider.client.redeem(code, flow.verifier)
+    except CodeRejected:
+        raise identities.build_refusal("denied") from None
 
 
-async def code_for(ctx: Context, known: Known) -> OneTime:
-    made = OneTime(secrets.token_urlsafe(16), secrets.token_urlsafe(16))
-    digest, now = identities.digest_of(made.code, made.half), ctx.service.clock()
-    await ctx.service.store.run(keep, digest, known.identity.id, now)
+async def _issue_code(ctx: Context, known: UserIdentity) -> OneTimeCode:
+    made = OneTimeCode(secrets.token_urlsafe(16), secrets.token_urlsafe(16))
+    digest, now = identities.hash_code_pair(made.code, made.half), ctx.service.clock()
+    await ctx.service.store.run(_store_code, digest, known.identity.id, now)
     return made
 
 
-def keep(conn: Connection, digest: str, identity_id: int, now: datetime) -> None:
+def _store_code(conn: Connection, digest: str, identity_id: int, now: datetime) -> None:
     table.insert_code(conn, digest, identity_id, now, now + CODE_LIFE)
 
 
-def stranger(ctx: Context) -> Act:
-    return Act(ctx.service.clock(), address=ctx.address)
+def _build_anonymous_actor(ctx: Context) -> Actor:
+    return Actor(ctx.service.clock(), address=ctx.address)

@@ -19,7 +19,7 @@ from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
 
 from resolvers import provider_groups
 from resolvers.errors import Unauthenticated
-from resolvers.provider import Flow, Provider, Redeemed
+from resolvers.provider import Flow, Provider, ProviderTokens
 from resolvers.provider_groups import GroupsFinding
 
 # The key type that each algorithm takes, and no other.
@@ -41,12 +41,12 @@ LONGEST_SUBJECT = 255
 # What only other kinds of token have: of ID tokens, and of the ones that end a session.
 NOT_OF_ACCESS = ("nonce", "at_hash", "c_hash", "events")
 
-Claims = Mapping[str, Any]
+RawClaims = Mapping[str, Any]
 UNREADABLE = (JoseError, ValueError, TypeError, KeyError, AttributeError, OverflowError, OSError)
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ProviderClaims:
     """What the provider says of somebody. `groups` is None where it says nothing of groups.
 
     `groups_finding`: why these give no role of the map.
@@ -61,14 +61,14 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class Signed:
+class SignedToken:
     """A token's header and claims, of which the signature is good."""
 
     header: Mapping[str, Any]
     claims: dict[str, Any]
 
 
-def is_providers(token: str) -> bool:
+def is_provider_token(token: str) -> bool:
     """Whether its header asks to be read by the provider's keys. Nothing is believed of it yet."""
     try:
         return jws.extract_compact(token.encode()).headers().get("alg") in ALGORITHMS
@@ -76,86 +76,86 @@ def is_providers(token: str) -> bool:
         return False
 
 
-async def of_sign_in(provider: Provider, flow: Flow, redeemed: Redeemed, now: datetime) -> Told:
+async def verify_id_token(provider: Provider, flow: Flow, redeemed: ProviderTokens, now: datetime) -> ProviderClaims:
     """Whom an ID token is about, and what else the provider tells of them; Unauthenticated if it is not good."""
-    signed = await signature_checked(provider, redeemed.id_token)
+    signed = await _verify_signature(provider, redeemed.id_token)
     try:
-        check_id_token(provider, flow, redeemed, signed, now)
+        _check_id_token(provider, flow, redeemed, signed, now)
     except UNREADABLE:
         raise Unauthenticated() from None
     claims = signed.claims
     if provider.groups(claims) is None and redeemed.access_token:
-        more = await provider.line.more_claims(redeemed.access_token)
+        more = await provider.client.more_claims(redeemed.access_token)
         claims = {**more, **claims} if more.get("sub") == claims["sub"] else claims
-    return told(provider, claims)
+    return _build_claims(provider, claims)
 
 
-async def of_access(provider: Provider, token: str, now: datetime) -> Told:
+async def verify_access_token(provider: Provider, token: str, now: datetime) -> ProviderClaims:
     """Whom an access token (RFC 9068) speaks for; Unauthenticated if it is not good, or not made for this service."""
     if provider.audience is None:
         raise Unauthenticated()
-    signed = await signature_checked(provider, token)
+    signed = await _verify_signature(provider, token)
     try:
-        check_access_token(provider, signed, now)
+        _check_access_token(provider, signed, now)
     except UNREADABLE:
         raise Unauthenticated() from None
-    return told(provider, signed.claims)
+    return _build_claims(provider, signed.claims)
 
 
-async def signature_checked(provider: Provider, token: str) -> Signed:
+async def _verify_signature(provider: Provider, token: str) -> SignedToken:
     """The token as one of the provider's keys has signed it. A key that is not known is asked for, now and then."""
     try:
         if len(token) > MOST_BYTES:
             raise ValueError("too long")
         found = jws.extract_compact(token.encode())
         header = found.headers()
-        check_header(header)
+        _check_header(header)
     except UNREADABLE:
         raise Unauthenticated() from None
-    key = fitting(await provider.line.keys(), header) or fitting(await provider.line.newer_keys(), header)
-    algorithm = named(header["alg"])
+    key = _find_key(await provider.client.keys(), header) or _find_key(await provider.client.newer_keys(), header)
+    algorithm = _normalize_algorithm(header["alg"])
     found.protected = {"alg": algorithm}
     try:
         if key is None or not jws.validate_compact(found, key, algorithms=[algorithm]):
             raise ValueError("signature")
         claims = orjson.loads(found.payload)
-        check_claims(provider, claims)
+        _check_claims(provider, claims)
     except UNREADABLE:
         raise Unauthenticated() from None
-    return Signed(header, claims)
+    return SignedToken(header, claims)
 
 
-def check_header(header: Mapping[str, Any]) -> None:
+def _check_header(header: Mapping[str, Any]) -> None:
     if header["alg"] not in ALGORITHMS or REFUSED_HEADERS & header.keys():
         raise ValueError("header")
     if type(header.get("kid", "")) is not str or type(header.get("typ", "")) is not str:
         raise ValueError("header")
 
 
-def fitting(keys: Sequence[Key], header: Mapping[str, Any]) -> Key | None:
+def _find_key(keys: Sequence[Key], header: Mapping[str, Any]) -> Key | None:
     """The key that the header names; without a name, the only one that fits the algorithm."""
-    found = [key for key in keys if fits(key, header)]
+    found = [key for key in keys if is_key_usable(key, header)]
     return found[0] if len(found) == 1 else None
 
 
-def fits(key: Key, header: Mapping[str, Any]) -> bool:
+def is_key_usable(key: Key, header: Mapping[str, Any]) -> bool:
     """Of the algorithm's type, meant for it and for signatures, and of the header's name."""
-    algorithm, operations = named(header["alg"]), key.get("key_ops")
+    algorithm, operations = _normalize_algorithm(header["alg"]), key.get("key_ops")
     return (
         isinstance(key, ALGORITHMS[algorithm])
         and ("kid" not in header or key.get("kid") == header["kid"])
         and key.get("use") in (None, "sig")
-        and named(key.get("alg") or algorithm) == algorithm
+        and _normalize_algorithm(key.get("alg") or algorithm) == algorithm
         and (operations is None or "verify" in operations)
         and not (isinstance(key, RSAKey) and key.raw_value.key_size < LEAST_RSA_BITS)
     )
 
 
-def named(algorithm: Any) -> Any:
+def _normalize_algorithm(algorithm: Any) -> Any:
     return OLDER_NAMES.get(algorithm, algorithm)
 
 
-def check_claims(provider: Provider, claims: Any) -> None:
+def _check_claims(provider: Provider, claims: Any) -> None:
     """What every token of the provider has, each of its type."""
     if not isinstance(claims, dict) or claims["iss"] != provider.issuer:
         raise ValueError("issuer")
@@ -164,57 +164,61 @@ def check_claims(provider: Provider, claims: Any) -> None:
     subject = claims["sub"]
     if type(subject) is not str or not 1 <= len(subject) <= LONGEST_SUBJECT or "\0" in subject:
         raise ValueError("subject")
-    if not all(type(each) is str for each in audiences(claims)):
+    if not all(type(each) is str for each in _list_audiences(claims)):
         raise ValueError("audience")
 
 
-def audiences(claims: Claims) -> list[Any]:
+def _list_audiences(claims: RawClaims) -> list[Any]:
     found = claims["aud"]
     return found if isinstance(found, list) else [found]
 
 
-def check_id_token(provider: Provider, flow: Flow, redeemed: Redeemed, signed: Signed, now: datetime) -> None:
+def _check_id_token(
+    provider: Provider, flow: Flow, redeemed: ProviderTokens, signed: SignedToken, now: datetime
+) -> None:
     """Made for us, now, for this flow and together with this access token (OpenID Connect Core 3.1.3.7)."""
     claims, party = signed.claims, signed.claims.get("azp")
-    if provider.client_id not in audiences(claims) or party not in (None, provider.client_id):
+    if provider.client_id not in _list_audiences(claims) or party not in (None, provider.client_id):
         raise ValueError("audience")
-    if len(audiences(claims)) > 1 and party is None:
+    if len(_list_audiences(claims)) > 1 and party is None:
         raise ValueError("party")
-    check_times(claims, now, LEEWAY_SECONDS)
+    _check_times(claims, now, LEEWAY_SECONDS)
     if not hmac.compare_digest(claims["nonce"], flow.nonce):
         raise ValueError("nonce")
-    if "at_hash" in claims and not hmac.compare_digest(claims["at_hash"], half_hash(redeemed.access_token, signed)):
+    if "at_hash" in claims and not hmac.compare_digest(
+        claims["at_hash"], _hash_left_half(redeemed.access_token, signed)
+    ):
         raise ValueError("access token")
 
 
-def half_hash(text: str, signed: Signed) -> str:
+def _hash_left_half(text: str, signed: SignedToken) -> str:
     """The left half of its hash, by the hash of the algorithm that signs."""
-    ed25519 = named(signed.header["alg"]) == "Ed25519"
+    ed25519 = _normalize_algorithm(signed.header["alg"]) == "Ed25519"
     digest = (hashlib.sha512 if ed25519 else hashlib.sha256)(text.encode()).digest()
     return base64.urlsafe_b64encode(digest[: len(digest) // 2]).decode().rstrip("=")
 
 
-def check_times(claims: Claims, now: datetime, leeway: int) -> None:
+def _check_times(claims: RawClaims, now: datetime, leeway: int) -> None:
     """Clocks differ; `leeway` is how many seconds a token may be over."""
     begins, seconds = max(claims["iat"], claims.get("nbf", 0)), now.timestamp()
     if not begins - LEEWAY_SECONDS <= seconds < claims["exp"] + leeway:
         raise ValueError("time")
 
 
-def check_access_token(provider: Provider, signed: Signed, now: datetime) -> None:
+def _check_access_token(provider: Provider, signed: SignedToken, now: datetime) -> None:
     """An access token, made for this service, now."""
     claims = signed.claims
     kind = signed.header.get("typ", "JWT").lower().removeprefix("application/")
     if kind not in provider.token_types or any(name in claims for name in NOT_OF_ACCESS):
         raise ValueError("kind")
-    if provider.audience not in audiences(claims):
+    if provider.audience not in _list_audiences(claims):
         raise ValueError("audience")
-    check_times(claims, now, 0)
+    _check_times(claims, now, 0)
 
 
-def told(provider: Provider, claims: Claims) -> Told:
+def _build_claims(provider: Provider, claims: RawClaims) -> ProviderClaims:
     names = (claims.get(name) for name in ("preferred_username", "email", "sub"))
-    return Told(
+    return ProviderClaims(
         subject=claims["sub"],
         name=next(name for name in names if isinstance(name, str) and name),
         groups=provider.groups(claims),

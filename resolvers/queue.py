@@ -9,7 +9,7 @@ from resolvers.errors import RateLimited
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Queue:
+class QueueLimits:
     """How many executions may wait: in all, of one user, and for one server."""
 
     all: int
@@ -18,16 +18,16 @@ class Queue:
 
     def check(self, conn: Connection, user_id: int, server_id: int) -> None:
         """RateLimited when one more may not wait."""
-        span = executions.pending_span(conn)
-        if span >= self.all and executions.pending_at_least(conn, self.all):
-            raise full(f"{self.all} executions wait", f"已有 {self.all} 个执行在排队")
-        if span >= self.of_user and executions.pending_at_least(conn, self.of_user, user_id=user_id):
-            raise full(f"{self.of_user} executions of yours wait", f"您已有 {self.of_user} 个执行在排队")
-        if span >= self.of_server and executions.pending_at_least(conn, self.of_server, server_id=server_id):
-            raise full(
+        span = executions.estimate_pending(conn)
+        if span >= self.all and executions.has_pending_at_least(conn, self.all):
+            raise _build_full_error(f"{self.all} executions wait", f"已有 {self.all} 个执行在排队")
+        if span >= self.of_user and executions.has_pending_at_least(conn, self.of_user, user_id=user_id):
+            raise _build_full_error(f"{self.of_user} executions of yours wait", f"您已有 {self.of_user} 个执行在排队")
+        if span >= self.of_server and executions.has_pending_at_least(conn, self.of_server, server_id=server_id):
+            raise _build_full_error(
                 f"{self.of_server} executions wait for this server", f"此服务器已有 {self.of_server} 个执行在排队"
             )
 
 
-def full(en: str, zh: str) -> RateLimited:
+def _build_full_error(en: str, zh: str) -> RateLimited:
     return RateLimited(10, f"{en} already: try again shortly.", f"{zh}，请稍后再试。")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 
 from resolvers.errors import RateLimited
-from resolvers.throttle import group_of
+from resolvers.throttle import group_address
 
 MOST_KEYS = 10_000
 # Seconds of its rate that a bucket holds: what may come at once.
@@ -48,7 +48,7 @@ class Buckets:
             self._full_at.popitem(last=False)
         return 0.0
 
-    def owe(self, key: Hashable, count: float) -> None:
+    def charge(self, key: Hashable, count: float) -> None:
         """Take what is used up already, however little is left."""
         self._full_at[key] = max(self._clock(), self._full_at.get(key, 0.0)) + count * self._each
 
@@ -56,54 +56,54 @@ class Buckets:
         return len(self._full_at)
 
 
-def buckets(per_second: float, burst_seconds: float = BURST_SECONDS) -> Buckets:
+def build_buckets(per_second: float, burst_seconds: float = BURST_SECONDS) -> Buckets:
     return Buckets(Rate(per_second, per_second * burst_seconds))
 
 
 @dataclass(frozen=True, slots=True)
-class Rates:
+class RateLimiter:
     """Requests, changes, refusals and scans of a user, and requests of nobody in particular by address."""
 
-    requests: Buckets = field(default_factory=lambda: buckets(500))
-    changes: Buckets = field(default_factory=lambda: buckets(300))
-    strangers: Buckets = field(default_factory=lambda: buckets(200))
-    refusals: Buckets = field(default_factory=lambda: buckets(10, BURST_SECONDS_OF_REFUSALS))
+    requests: Buckets = field(default_factory=lambda: build_buckets(500))
+    changes: Buckets = field(default_factory=lambda: build_buckets(300))
+    strangers: Buckets = field(default_factory=lambda: build_buckets(200))
+    refusals: Buckets = field(default_factory=lambda: build_buckets(10, BURST_SECONDS_OF_REFUSALS))
     scans: Buckets = field(default_factory=lambda: Buckets(Rate(1, 10)))
 
-    def request(self, user_id: int) -> None:
+    def check_request(self, user_id: int) -> None:
         """RateLimited when this user has asked too often."""
-        checked(self.requests.take(user_id))
+        _check_wait(self.requests.take(user_id))
 
-    def change(self, user_id: int, count: int = 1) -> None:
+    def check_change(self, user_id: int, count: int = 1) -> None:
         """RateLimited when this user has asked for too many changes and runs."""
         if (wait := self.changes.take(user_id, count)) > 0:
             en = "Too many changes and runs in a short time: wait, then try again."
             raise RateLimited(math.ceil(wait), en, "短时间内变更或执行过多，请稍后再试。")
 
-    def stranger(self, address: str) -> None:
+    def check_stranger(self, address: str) -> None:
         """RateLimited when too much came from this address without a good token."""
-        checked(self.strangers.take(group_of(address)))
+        _check_wait(self.strangers.take(group_address(address)))
 
-    def work(self, user_id: int | None, address: str, seconds: float) -> None:
+    def charge_work(self, user_id: int | None, address: str, seconds: float) -> None:
         """What was asked for took so much work before it could be begun: that counts as further requests."""
         if user_id is None:
-            self.strangers.owe(group_of(address), seconds * REQUESTS_A_SECOND_OF_WORK)
+            self.strangers.charge(group_address(address), seconds * REQUESTS_A_SECOND_OF_WORK)
         else:
-            self.requests.owe(user_id, seconds * REQUESTS_A_SECOND_OF_WORK)
+            self.requests.charge(user_id, seconds * REQUESTS_A_SECOND_OF_WORK)
 
-    def refusal(self, who: Hashable) -> None:
+    def check_refusal(self, who: Hashable) -> None:
         """RateLimited when this user was refused too often: what they try is no longer looked at, nor written down."""
         if (wait := self.refusals.take(who)) > 0:
             en = "Too much that you asked for was refused: wait, then try again."
             raise RateLimited(math.ceil(wait), en, "被拒绝的请求过多，请稍后再试。")
 
-    def scan(self, user_id: int) -> None:
+    def check_scan(self, user_id: int) -> None:
         """RateLimited when this user has had too many servers asked for their host keys: it is no port scanner."""
         if (wait := self.scans.take(user_id)) > 0:
             en = "Too many scans of host keys in a short time: wait, then try again."
             raise RateLimited(math.ceil(wait), en, "短时间内获取主机密钥过于频繁，请稍后再试。")
 
 
-def checked(wait: float) -> None:
+def _check_wait(wait: float) -> None:
     if wait > 0:
         raise RateLimited(math.ceil(wait))

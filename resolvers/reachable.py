@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from resolvers.errors import Invalid
-from runner.connection import ConnectFailed
-from runner.dialing import resolve
-from runner.reach import Reach
+from runner.ssh.dial import resolve
+from runner.ssh.networks import NetworkPolicy
+from runner.ssh.protocol import ConnectFailed
 
 LOOKUP_SECONDS = 2.0
 
 
-async def check(within: Reach, values: Mapping[str, Any], *, port: int = 22) -> None:
+async def check(within: NetworkPolicy, values: Mapping[str, Any], *, port: int = 22) -> None:
     """Invalid for a host or a port among `values` that no connection would be made to.
 
     A name that nobody answers for at present is taken: it may be known where the runners are, or later.
@@ -32,7 +32,7 @@ async def check(within: Reach, values: Mapping[str, Any], *, port: int = 22) -> 
         )
 
 
-async def _is_permitted(within: Reach, host: str, port: int) -> bool:
+async def _is_permitted(within: NetworkPolicy, host: str, port: int) -> bool:
     """As a connection judges it: one address that is permitted will do."""
     try:
         found = await resolve(host, port, seconds=LOOKUP_SECONDS)
@@ -41,5 +41,5 @@ async def _is_permitted(within: Reach, host: str, port: int) -> bool:
     return any(within.permits(str(address.sockaddr[0])) for address in found)
 
 
-def _is_port_permitted(within: Reach, port: int) -> bool:
+def _is_port_permitted(within: NetworkPolicy, port: int) -> bool:
     return not within.ports or port in within.ports

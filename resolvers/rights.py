@@ -15,60 +15,60 @@ from resolvers.errors import Forbidden, NotFound
 
 
 @dataclass(frozen=True, slots=True)
-class Right:
+class RoleRequirement:
     """Somebody, and the role that they must have on each server that they want to do something to."""
 
     viewer: Viewer
     role: Role
 
     @property
-    def everywhere(self) -> bool:
+    def holds_everywhere(self) -> bool:
         """Whether their own role is enough, so that no grant need be looked up."""
         return self.viewer.role.rank >= self.role.rank
 
-    def on(self, conn: Connection, server_id: int, missing: NotFound) -> None:
+    def enforce(self, conn: Connection, server_id: int, missing: NotFound) -> None:
         """Forbidden if their role on the server is too low; `missing` if they do not even see it."""
-        if self.everywhere:
+        if self.holds_everywhere:
             return
-        held = role_on(conn, self.viewer, server_id)
+        held = _load_role(conn, self.viewer, server_id)
         if held is Role.NONE:
             raise missing
         if held.rank < self.role.rank:
             raise Forbidden.role(self.role, held, on_server=True)
 
 
-async def need(ctx: Context, role: Role) -> Right:
+async def require_role(ctx: Context, role: Role) -> RoleRequirement:
     """Forbidden if the viewer has the role nowhere; each server is still to be asked about."""
-    viewer = ctx.signed_in()
-    if viewer.role.rank < role.rank and not await somewhere(ctx, viewer, role):
+    viewer = ctx.require_viewer()
+    if viewer.role.rank < role.rank and not await has_role_somewhere(ctx, viewer, role):
         raise Forbidden.role(role, viewer.role)
-    return Right(viewer, role)
+    return RoleRequirement(viewer, role)
 
 
-async def check(ctx: Context, right: Right, server_id: int, missing: NotFound) -> None:
-    """As `Right.on`, before anything is looked at or written; the unit that writes asks again."""
-    if not right.everywhere:
-        await ctx.service.store.read(right.on, server_id, missing)
+async def enforce(ctx: Context, right: RoleRequirement, server_id: int, missing: NotFound) -> None:
+    """As `RoleRequirement.enforce`, before anything is looked at or written; the unit that writes asks again."""
+    if not right.holds_everywhere:
+        await ctx.service.store.read(right.enforce, server_id, missing)
 
 
-async def somewhere(ctx: Context, viewer: Viewer, role: Role) -> bool:
+async def has_role_somewhere(ctx: Context, viewer: Viewer, role: Role) -> bool:
     if viewer.ceiling.rank < role.rank:
         return False
-    return await ctx.service.store.read(grants.somewhere, viewer.user_id, role)
+    return await ctx.service.store.read(grants.has_role_somewhere, viewer.user_id, role)
 
 
-async def roles(ctx: Context, server_ids: Sequence[int]) -> list[Role]:
+async def list_roles(ctx: Context, server_ids: Sequence[int]) -> list[Role]:
     """The viewer's role on each of these servers."""
-    viewer = ctx.signed_in()
+    viewer = ctx.require_viewer()
     if viewer.role is viewer.ceiling:
         return [viewer.role for _ in server_ids]
-    return await ctx.service.store.read(roles_on, viewer, server_ids)
+    return await ctx.service.store.read(load_roles, viewer, server_ids)
 
 
-def role_on(conn: Connection, viewer: Viewer, server_id: int) -> Role:
-    return roles_on(conn, viewer, [server_id])[0]
+def _load_role(conn: Connection, viewer: Viewer, server_id: int) -> Role:
+    return load_roles(conn, viewer, [server_id])[0]
 
 
-def roles_on(conn: Connection, viewer: Viewer, server_ids: Sequence[int]) -> list[Role]:
-    held = grants.roles_on(conn, [(viewer.user_id, id) for id in server_ids])
+def load_roles(conn: Connection, viewer: Viewer, server_ids: Sequence[int]) -> list[Role]:
+    held = grants.load_roles(conn, [(viewer.user_id, id) for id in server_ids])
     return [viewer.with_grant(held.get((viewer.user_id, id), Role.NONE)) for id in server_ids]

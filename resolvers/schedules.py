@@ -8,15 +8,15 @@ from typing import Any
 
 from db import servers
 from db.models import Task
-from resolvers import rules
+from resolvers import validation
 from resolvers.context import Context, Limits
 from resolvers.errors import Invalid, NotFound, ScheduleInvalid
 from resolvers.inputs import PreviewSchedule
-from runner import blackout
-from runner.cron import YEARS, Dst, Due, Note, Schedule, ScheduleError, parse, stored
-from runner.cron_text import Words, describe
-from runner.slots import is_paused
-from runner.terms import Terms
+from runner.cron.describe import Words, describe
+from runner.cron.schedule import YEARS, Dst, Due, Note, Schedule, ScheduleError, parse, parse_stored
+from runner.scheduling import blackout
+from runner.scheduling.slots import is_paused
+from runner.scheduling.terms import Terms
 
 ONCE = "once"
 MOST_WINDOWS = 32
@@ -24,7 +24,7 @@ MOST_RUNS = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Coming:
+class UpcomingRun:
     """One time at which a schedule is due: the slot, when it is run (`at`), and what is to be said about it.
 
     `local` is `at` in the schedule's zone; `blackout` is set where the server starts nothing then.
@@ -39,17 +39,17 @@ class Coming:
 
 
 @dataclass(frozen=True, slots=True)
-class Preview:
+class SchedulePreview:
     """What a schedule means, and its next times."""
 
     words: Words
-    runs: list[Coming]
+    runs: list[UpcomingRun]
 
 
-def checked(expr: str, timezone: str, limits: Limits, *, now: datetime, dst: Dst = Dst.VIXIE) -> Schedule:
+def check(expr: str, timezone: str, limits: Limits, *, now: datetime, dst: Dst = Dst.VIXIE) -> Schedule:
     """The schedule, or ScheduleInvalid that names the part that is wrong."""
-    rules.timezone(timezone)
-    with refused():
+    validation.check_timezone(timezone)
+    with _translate_errors():
         try:
             schedule = parse(expr, timezone=timezone, floor_seconds=limits.cron_floor_seconds, dst=dst)
         except ScheduleError as error:
@@ -70,14 +70,14 @@ def _tomorrow(now: datetime) -> str:
     return f"@at {now + timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def kept(expr: str, timezone: str, dst: Dst) -> Schedule:
+def reparse(expr: str, timezone: str, dst: Dst) -> Schedule:
     """A task's schedule as it is; ScheduleInvalid if this version cannot read it."""
-    with refused():
-        return stored(expr, timezone, dst)
+    with _translate_errors():
+        return parse_stored(expr, timezone, dst)
 
 
 @contextmanager
-def refused() -> Iterator[None]:
+def _translate_errors() -> Iterator[None]:
     """ScheduleInvalid for a ScheduleError."""
     try:
         yield
@@ -87,22 +87,22 @@ def refused() -> Iterator[None]:
         ) from error
 
 
-def next_run(schedule: Schedule, now: datetime) -> datetime | None:
+def find_next(schedule: Schedule, now: datetime) -> datetime | None:
     """When it is due next after `now`; None for one that never fires by itself (any more)."""
-    due = schedule.next_after(now)
+    due = schedule.find_next(now)
     return None if due is None else due.at
 
 
-def before(schedule: Schedule, task: Task, moment: datetime) -> datetime:
+def find_search_start(schedule: Schedule, task: Task, moment: datetime) -> datetime:
     """From where to look for the next slot after `moment`: `@every` goes on from the slots that it had."""
     if schedule.kind != "every" or task.next_run is None:
         return moment
-    return aligned(schedule, task.next_run - Terms.of(task.terms).offset(task.id), moment)
+    return _align_to_interval(schedule, task.next_run - Terms.of(task.terms).offset(task.id), moment)
 
 
-async def preview(ctx: Context, wanted: PreviewSchedule) -> Preview:
+async def preview(ctx: Context, wanted: PreviewSchedule) -> SchedulePreview:
     """What a schedule means and its next times, before a task is made of it."""
-    ctx.signed_in()
+    ctx.require_viewer()
     limits, now = ctx.service.limits, ctx.service.clock()
     zone = limits.timezone if wanted.timezone is None else wanted.timezone
     start = now if wanted.start is None else wanted.start
@@ -110,26 +110,28 @@ async def preview(ctx: Context, wanted: PreviewSchedule) -> Preview:
         raise Invalid(
             "from", "must be a time with its offset, of 1970 to 2199.", "须为 1970 至 2199 年间带时区的时间。"
         )
-    schedule = checked(wanted.cron_expr, zone, limits, now=min(start, now), dst=Dst(wanted.dst))
-    windows = await blackouts_of(ctx, wanted.server_id)
-    count = rules.between("count", wanted.count, 1, MOST_RUNS)
-    return Preview(describe(schedule), coming(schedule, start, count, windows=windows))
+    schedule = check(wanted.cron_expr, zone, limits, now=min(start, now), dst=Dst(wanted.dst))
+    windows = await _load_blackouts(ctx, wanted.server_id)
+    count = validation.check_between("count", wanted.count, 1, MOST_RUNS)
+    return SchedulePreview(describe(schedule), _list_upcoming(schedule, start, count, windows=windows))
 
 
-async def blackouts_of(ctx: Context, server_id: int | None) -> Sequence[Mapping[str, Any]]:
+async def _load_blackouts(ctx: Context, server_id: int | None) -> Sequence[Mapping[str, Any]]:
     if server_id is None:
         return ()
-    server = await ctx.service.store.read(servers.by_id, rules.identifier("server_id", server_id), ctx.sight)
+    server = await ctx.service.store.read(servers.by_id, validation.check_id("server_id", server_id), ctx.visibility)
     if server is None:
-        missing = NotFound.named("server", server_id)
+        missing = NotFound.for_object("server", server_id)
         raise NotFound(missing.en, missing.chinese, field=("server_id",))
     return server.blackouts
 
 
-def next_runs(ctx: Context, task: Task, count: int, windows: Sequence[Mapping[str, Any]] = ()) -> list[Coming]:
+def list_next_runs(
+    ctx: Context, task: Task, count: int, windows: Sequence[Mapping[str, Any]] = ()
+) -> list[UpcomingRun]:
     """When a task is to run next; nothing for one that is disabled, deleted, paused without end or unreadable."""
-    ctx.signed_in()
-    rules.between("count", count, 1, MOST_RUNS)
+    ctx.require_viewer()
+    validation.check_between("count", count, 1, MOST_RUNS)
     now = ctx.service.clock()
     if task.next_run is None or not task.enabled or task.deleted_at is not None:
         return []
@@ -138,52 +140,54 @@ def next_runs(ctx: Context, task: Task, count: int, windows: Sequence[Mapping[st
     terms = Terms.of(task.terms)
     offset = terms.offset(task.id)
     try:
-        schedule = stored(task.cron_expr, task.timezone, terms.dst)
+        schedule = parse_stored(task.cron_expr, task.timezone, terms.dst)
     except ScheduleError:
         return []
     # The slot that `next_run` stands for is due, even if it is late; what a pause covers is not.
     start = task.next_run - offset - timedelta(microseconds=1)
     if task.paused_until is not None and is_paused(task, now):
         start = max(start, task.paused_until - timedelta(microseconds=1))
-    return coming(schedule, before(schedule, task, start), count, offset=offset, windows=windows)
+    return _list_upcoming(schedule, find_search_start(schedule, task, start), count, offset=offset, windows=windows)
 
 
-def aligned(schedule: Schedule, slot: datetime, start: datetime) -> datetime:
+def _align_to_interval(schedule: Schedule, slot: datetime, start: datetime) -> datetime:
     """The slot of `@every` before the first one after `start`; its slots follow from `slot`."""
     step = timedelta(seconds=schedule.seconds)
     return slot + ((start - slot) // step) * step
 
 
-def coming(
+def _list_upcoming(
     schedule: Schedule,
     start: datetime,
     count: int,
     *,
     offset: timedelta = timedelta(),
     windows: Sequence[Mapping[str, Any]] = (),
-) -> list[Coming]:
-    return [shown(schedule, due, offset, windows) for due in schedule.upcoming(start, count)]
+) -> list[UpcomingRun]:
+    return [_build_upcoming_run(schedule, due, offset, windows) for due in schedule.list_upcoming(start, count)]
 
 
-def shown(schedule: Schedule, due: Due, offset: timedelta, windows: Sequence[Mapping[str, Any]]) -> Coming:
+def _build_upcoming_run(
+    schedule: Schedule, due: Due, offset: timedelta, windows: Sequence[Mapping[str, Any]]
+) -> UpcomingRun:
     at = due.at + offset
-    covered = blackout.covering(windows, at)
-    return Coming(due.at, at, at.astimezone(schedule.zone), due.note, due.wanted, covered)
+    covered = blackout.find_covering(windows, at)
+    return UpcomingRun(due.at, at, at.astimezone(schedule.zone), due.note, due.wanted, covered)
 
 
-def meaning(task: Task) -> Words:
+def _describe_schedule(task: Task) -> Words:
     """A task's schedule in words; as it is written if this version cannot read it."""
     try:
-        return describe(stored(task.cron_expr, task.timezone, Dst.VIXIE))
+        return describe(parse_stored(task.cron_expr, task.timezone, Dst.VIXIE))
     except ScheduleError:
         return Words(task.cron_expr, task.cron_expr)
 
 
-def blackouts(windows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def check_blackouts(windows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """A server's blackout windows, as they are kept."""
     if len(windows) > MOST_WINDOWS:
         raise Invalid("blackouts", f"must be at most {MOST_WINDOWS} windows.", f"最多 {MOST_WINDOWS} 个时间窗。")
     try:
-        return [blackout.checked(window) for window in windows]
+        return [blackout.normalize_window(window) for window in windows]
     except blackout.BadBlackout as error:
         raise Invalid("blackouts", f"cannot be used: {error.message_en}.", f"无法使用：{error.message_zh}。") from error

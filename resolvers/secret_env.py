@@ -12,14 +12,13 @@ from sqlalchemy import Connection
 
 from db import secrets
 from db.models import Task
-from resolvers import rules
+from resolvers import validation
 from resolvers.errors import Invalid, NotFound
 from resolvers.inputs import SecretVariable
-from runner.ruling import Subject
-from runner.run_secrets import place_of_value
-from runner.secret import Secret
-from runner.secret_forms import SHORTEST
-from runner.vault import Vault
+from runner.admission.decision import PolicySubject
+from runner.secrets.bindings import build_value_binding
+from runner.secrets.secret import SHORTEST, Secret
+from runner.secrets.vault import Vault
 
 FIELD = "secret_env"
 LONGEST = 32_768
@@ -30,7 +29,7 @@ Sources = dict[str, str | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class RowDraft:
     """A row that is not written yet, and the secret values and the input that are sealed once it has an id."""
 
     values: dict[str, Any]
@@ -38,37 +37,39 @@ class Draft:
     own: Mapping[str, Secret] = field(default_factory=dict)
     stdin: bytes | None = field(default=None, repr=False)
 
-    def sealed(self, table: str, id: int) -> dict[str, str]:
-        return sealed(self.vault, table, id, self.own)
+    def seal_values(self, table: str, id: int) -> dict[str, str]:
+        return _seal_values(self.vault, table, id, self.own)
 
 
-def sources(variables: Sequence[SecretVariable], env: Mapping[str, str]) -> Sources:
+def check_sources(variables: Sequence[SecretVariable], env: Mapping[str, str]) -> Sources:
     """Where each variable's value comes from, once all rules hold. `env` is what the command gets besides."""
     names = [variable.name for variable in variables]
     values = {variable.name: variable.value.reveal() for variable in variables if variable.value is not None}
-    rules.env({**env, **dict.fromkeys(names, ""), **values}, FIELD)
+    validation.check_env({**env, **dict.fromkeys(names, ""), **values}, FIELD)
     for variable in variables:
         if names.count(variable.name) > 1 or variable.name in env:
             raise Invalid((FIELD, variable.name), "is given more than once.", "重复出现。")
         if variable.value is not None and variable.secret is not None:
             raise Invalid((FIELD, variable.name), "takes a value or a secret, not both.", "不能同时给出值与机密名称。")
         if variable.value is not None:
-            secret_value((FIELD, variable.name), variable.value)
+            check_secret_value((FIELD, variable.name), variable.value)
     return {variable.name: variable.secret for variable in variables}
 
 
-def of_new(variables: Sequence[SecretVariable], env: Mapping[str, str]) -> tuple[Sources, dict[str, Secret]]:
+def check_new(variables: Sequence[SecretVariable], env: Mapping[str, str]) -> tuple[Sources, dict[str, Secret]]:
     """The same for what has none yet, and the values that are its own."""
-    found = sources(variables, env)
+    found = check_sources(variables, env)
     for variable in variables:
         if variable.value is None and variable.secret is None:
             raise Invalid((FIELD, variable.name), "needs a value or a registered secret.", "须给出值或机密名称。")
-    return found, given_values(variables)
+    return found, _collect_own_values(variables)
 
 
-def changed(task: Task, variables: Sequence[SecretVariable], env: Mapping[str, str], vault: Vault) -> dict[str, Any]:
+def build_change(
+    task: Task, variables: Sequence[SecretVariable], env: Mapping[str, str], vault: Vault
+) -> dict[str, Any]:
     """The columns of the task with these variables in place of those that it has."""
-    found, blobs = sources(variables, env), dict[str, str]()
+    found, blobs = check_sources(variables, env), dict[str, str]()
     for variable in variables:
         if variable.value is not None or variable.secret is not None:
             continue
@@ -76,12 +77,12 @@ def changed(task: Task, variables: Sequence[SecretVariable], env: Mapping[str, s
             raise Invalid((FIELD, variable.name), "has no value yet: give one.", "尚无值，请提供。")
         found[variable.name] = task.secret_env[variable.name]
         blobs |= {name: blob for name, blob in task.sealed_env.items() if name == variable.name}
-    return {FIELD: found, "sealed_env": blobs | sealed(vault, "tasks", task.id, given_values(variables))}
+    return {FIELD: found, "sealed_env": blobs | _seal_values(vault, "tasks", task.id, _collect_own_values(variables))}
 
 
-def subject(values: Mapping[str, Any], task_id: int | None = None, stdin: bytes | None = None) -> Subject:
+def build_subject(values: Mapping[str, Any], task_id: int | None = None, stdin: bytes | None = None) -> PolicySubject:
     """What the command policy looks at: of secret variables their names."""
-    return Subject(
+    return PolicySubject(
         command=values["command"],
         shell=values["shell"],
         env=values["env"],
@@ -93,12 +94,12 @@ def subject(values: Mapping[str, Any], task_id: int | None = None, stdin: bytes 
     )
 
 
-def require_registered(conn: Connection, server_id: int, found: Sources) -> None:
+def require_secrets(conn: Connection, server_id: int, found: Sources) -> None:
     """Every registered secret that is named is there, for the runs of this server."""
     wanted = {source: name for name, source in found.items() if source is not None}
-    missing = wanted.keys() - secrets.names_in_scope(conn, server_id, list(wanted)) if wanted else set()
+    missing = wanted.keys() - secrets.list_names_in_scope(conn, server_id, list(wanted)) if wanted else set()
     for source in sorted(missing):
-        shown = rules.shown(source)
+        shown = validation.format_name(source)
         raise NotFound(
             f"There is no secret {shown} for runs on this server: ask an admin.",
             f"此服务器上没有可用的机密 {shown}，请联系管理员。",
@@ -106,9 +107,9 @@ def require_registered(conn: Connection, server_id: int, found: Sources) -> None
         )
 
 
-def secret_value(path: str | Sequence[str], value: Secret) -> Secret:
+def check_secret_value(path: str | Sequence[str], value: Secret) -> Secret:
     """Long and varied enough that hiding it in output does not hide everything."""
-    text = rules.encodable(path, value.reveal())
+    text = validation.check_encodable(path, value.reveal())
     if len(text.strip()) < SHORTEST or len(set(text)) < LEAST_CHARACTERS:
         raise Invalid(
             path,
@@ -121,13 +122,13 @@ def secret_value(path: str | Sequence[str], value: Secret) -> Secret:
     return value
 
 
-def given_values(variables: Sequence[SecretVariable]) -> dict[str, Secret]:
+def _collect_own_values(variables: Sequence[SecretVariable]) -> dict[str, Secret]:
     return {variable.name: variable.value for variable in variables if variable.value is not None}
 
 
-def sealed(vault: Vault, table: str, id: int, values: Mapping[str, Secret]) -> dict[str, str]:
+def _seal_values(vault: Vault, table: str, id: int, values: Mapping[str, Secret]) -> dict[str, str]:
     """As the row keeps them: each bound to the row and to its name."""
     return {
-        name: base64.b64encode(vault.seal(value.reveal().encode(), **place_of_value(table, id, name))).decode()
+        name: base64.b64encode(vault.seal(value.reveal().encode(), **build_value_binding(table, id, name))).decode()
         for name, value in values.items()
     }

@@ -28,18 +28,20 @@ from resolvers import (
     pins,
     reachable,
     rights,
-    rules,
     schedules,
     user_names,
+    validation,
 )
-from resolvers.audit import Act, Deed
+from resolvers.audit import Actor, AuditedChange
 from resolvers.context import Context, Viewer
 from resolvers.errors import Conflict, Forbidden, Invalid, NotFound
-from resolvers.inputs import NewCredential, NewServer, ServerChange, given
+from resolvers.inputs import NewCredential, NewServer, ServerChange, collect_values
 from resolvers.paging import Page, PageRequest
-from resolvers.rights import Right
-from runner.ssh import BadCredential, Credential, check_credential
-from runner.vault import Vault
+from resolvers.rights import RoleRequirement
+from runner.secrets.bindings import build_credential_binding
+from runner.secrets.vault import Vault
+from runner.ssh.keys.keys import check_credential
+from runner.ssh.protocol import BadCredential, Credential
 
 LISTING: paging.Listing[Server, ServerFilter] = paging.Listing(
     page=table.page, count=table.count, orders=("id", "name", "created_at")
@@ -49,89 +51,89 @@ ADDRESS = ("host", "port", "username", "host_keys", "host_key_alias", "legacy_al
 LONGEST_PASSWORD = 1024
 LONGEST_KEY = 65_536
 RULES = {
-    "name": lambda value: rules.text("name", value, longest=100),
-    "host": host_names.host,
-    "port": lambda value: rules.between("port", value, 1, 65_535),
-    "username": user_names.username,
-    "accept_fingerprints": host_keys.fingerprints,
-    "host_key_alias": pins.alias,
-    "legacy_algorithms": pins.legacy_algorithms,
-    "tags": rules.tags,
-    "max_parallel": lambda value: rules.between("max_parallel", value, 1, 1000),
-    "run_mode": lambda value: rules.one_of("run_mode", value, Mode),
-    "blackouts": schedules.blackouts,
+    "name": lambda value: validation.check_text("name", value, longest=100),
+    "host": host_names.check_host,
+    "port": lambda value: validation.check_between("port", value, 1, 65_535),
+    "username": user_names.check_username,
+    "accept_fingerprints": host_keys.check_fingerprints,
+    "host_key_alias": pins.check_alias,
+    "legacy_algorithms": pins.check_legacy_algorithms,
+    "tags": validation.check_tags,
+    "max_parallel": lambda value: validation.check_between("max_parallel", value, 1, 1000),
+    "run_mode": lambda value: validation.check_one_of("run_mode", value, Mode),
+    "blackouts": schedules.check_blackouts,
 }
 
 
 async def get(ctx: Context, id: int) -> Server:
-    found = await ctx.service.store.read(table.by_id, rules.identifier("id", id), ctx.sight)
+    found = await ctx.service.store.read(table.by_id, validation.check_id("id", id), ctx.visibility)
     if found is None:
-        raise NotFound.named("server", id)
+        raise NotFound.for_object("server", id)
     return found
 
 
 async def get_many(ctx: Context, ids: Sequence[int]) -> list[Server | None]:
     """In the order of `ids`; deleted servers too, so that history keeps their names."""
-    found = {row.id: row for row in await ctx.service.store.read(table.by_ids, ids, ctx.sight)}
+    found = {row.id: row for row in await ctx.service.store.read(table.by_ids, ids, ctx.visibility)}
     return [found.get(id) for id in ids]
 
 
 async def page(ctx: Context, filter: ServerFilter, request: PageRequest) -> Page[Server]:
-    return await paging.fetch(ctx.service.store, LISTING, filters.checked(ctx, filter), request)
+    return await paging.load_page(ctx.service.store, LISTING, filters.check(ctx, filter), request)
 
 
-@audit.refusals_of("servers.create", ObjectKind.SERVER)
+@audit.record_refusals_of("servers.create", ObjectKind.SERVER)
 async def create(ctx: Context, new: NewServer) -> Server:
-    viewer = ctx.need(Role.ADMIN)
-    values = rules.apply(given(new), RULES)
-    values["host_keys"] = pins.pin(values)
+    viewer = ctx.require_role(Role.ADMIN)
+    values = validation.apply_rules(collect_values(new), RULES)
+    values["host_keys"] = pins.check_host_keys(values)
     await reachable.check(ctx.service.reach, values)
-    credential = await checked_off_the_loop(values.pop("credential"))
+    credential = await _build_credential_in_thread(values.pop("credential"))
     now = ctx.service.clock()
     values |= {"created_by": viewer.user_id, "created_at": now, "updated_at": now}
     try:
-        return await ctx.service.store.run(insert, values, ctx.service.vault, credential, audit.act(ctx))
+        return await ctx.service.store.run(_insert, values, ctx.service.vault, credential, audit.build_actor(ctx))
     except IntegrityError as error:
-        raise name_taken(values["name"]) from error
+        raise _build_name_taken_error(values["name"]) from error
 
 
-@audit.refusals_of("servers.update", ObjectKind.SERVER)
+@audit.record_refusals_of("servers.update", ObjectKind.SERVER)
 async def update(ctx: Context, id: int, change: ServerChange) -> Server:
-    right = await rights.need(ctx, Role.ADMIN)
-    await rights.check(ctx, right, rules.identifier("id", id), NotFound.named("server", id))
+    right = await rights.require_role(ctx, Role.ADMIN)
+    await rights.enforce(ctx, right, validation.check_id("id", id), NotFound.for_object("server", id))
     before = await get(ctx, id)
-    values = rules.apply(given(change), RULES)
-    check_own(right.viewer, values)
+    values = validation.apply_rules(collect_values(change), RULES)
+    _check_own_role(right.viewer, values)
     seen = before if "accept_fingerprints" in values else None
     if seen is not None:
         values = await host_keys.accept(ctx, seen, values)
     if "host_keys" in values:
         address = {name: getattr(before, name) for name in ("host", "port", "host_key_alias")}
-        values["host_keys"] = pins.pin(address | values)
+        values["host_keys"] = pins.check_host_keys(address | values)
     await reachable.check(ctx.service.reach, values, port=before.port)
     if "credential" in values:
-        values |= sealed(ctx.service.vault, id, await checked_off_the_loop(values["credential"]))
+        values |= _seal_credential(ctx.service.vault, id, await _build_credential_in_thread(values["credential"]))
     values["updated_at"] = ctx.service.clock()
     try:
-        found = await ctx.service.store.run(change_row, id, values, right, audit.act(ctx), seen)
+        found = await ctx.service.store.run(_change_row, id, values, right, audit.build_actor(ctx), seen)
     except IntegrityError as error:
-        raise name_taken(str(values.get("name"))) from error
+        raise _build_name_taken_error(str(values.get("name"))) from error
     if found is None:
-        raise NotFound.named("server", id)
+        raise NotFound.for_object("server", id)
     return found
 
 
-@audit.refusals_of("servers.delete", ObjectKind.SERVER)
+@audit.record_refusals_of("servers.delete", ObjectKind.SERVER)
 async def delete(ctx: Context, id: int) -> Server:
     """Hide it. Its tasks and its history stay; its tasks no longer run."""
-    ctx.need(Role.ADMIN)
+    ctx.require_role(Role.ADMIN)
     server = await get(ctx, id)
-    if not await ctx.service.store.run(hide, id, audit.act(ctx)):
-        raise NotFound.named("server", id)
+    if not await ctx.service.store.run(_soft_delete, id, audit.build_actor(ctx)):
+        raise NotFound.for_object("server", id)
     return server
 
 
-def check_own(viewer: Viewer, values: dict[str, Any]) -> None:
+def _check_own_role(viewer: Viewer, values: dict[str, Any]) -> None:
     """Forbidden for what only those change whose own role is admin."""
     if viewer.role is Role.ADMIN:
         return
@@ -147,23 +149,23 @@ def check_own(viewer: Viewer, values: dict[str, Any]) -> None:
         )
 
 
-def missing(id: int) -> NotFound:
+def build_missing_error(id: int) -> NotFound:
     """For a server that an input names."""
-    found = NotFound.named("server", id)
+    found = NotFound.for_object("server", id)
     return NotFound(found.en, found.chinese, field=("server_id",))
 
 
-def require(conn: Connection, id: int, right: Right) -> Server:
+def require_server(conn: Connection, id: int, right: RoleRequirement) -> Server:
     """The server, if it is there and the right holds on it."""
-    right.on(conn, id, missing(id))
+    right.enforce(conn, id, build_missing_error(id))
     server = table.by_id(conn, id)
     if server is None:
-        raise missing(id)
+        raise build_missing_error(id)
     return server
 
 
-def require_usable(conn: Connection, id: int, right: Right) -> None:
-    server = require(conn, id, right)
+def require_usable_server(conn: Connection, id: int, right: RoleRequirement) -> None:
+    server = require_server(conn, id, right)
     if not server.enabled:
         raise Conflict(
             f"Server {server.name} is disabled: an admin can enable it.",
@@ -172,66 +174,77 @@ def require_usable(conn: Connection, id: int, right: Right) -> None:
         )
 
 
-def insert(conn: Connection, values: dict[str, Any], vault: Vault, credential: Credential, act: Act) -> Server:
+def _insert(conn: Connection, values: dict[str, Any], vault: Vault, credential: Credential, actor: Actor) -> Server:
     """Two statements, because the sealed credential is bound to the row's id."""
     row = table.insert(conn, values | {"credential": b"", "credential_kind": credential.kind})
-    table.update(conn, row.id, sealed(vault, row.id, credential))
-    audit.record(conn, act, Deed(AuditKind.SERVER_CREATED, ObjectKind.SERVER, row.id, after=audit_records.server(row)))
+    table.update(conn, row.id, _seal_credential(vault, row.id, credential))
+    audit.record(
+        conn,
+        actor,
+        AuditedChange(AuditKind.SERVER_CREATED, ObjectKind.SERVER, row.id, after=audit_records.describe_server(row)),
+    )
     return row
 
 
-def change_row(
-    conn: Connection, id: int, values: dict[str, Any], right: Right, act: Act, seen: Server | None = None
+def _change_row(
+    conn: Connection, id: int, values: dict[str, Any], right: RoleRequirement, actor: Actor, seen: Server | None = None
 ) -> Server | None:
     """The changed row; None if it is not there. `seen`: as it was when the keys that are now accepted were fetched."""
-    right.on(conn, id, NotFound.named("server", id))
-    before = table.locked(conn, id)
+    right.enforce(conn, id, NotFound.for_object("server", id))
+    before = table.lock_by_id(conn, id)
     if before is not None and seen is not None:
-        host_keys.check_as_seen(before, seen)
+        host_keys.check_unchanged(before, seen)
     table.update(conn, id, values)
     after = table.by_id(conn, id)
     if before is None or after is None:
         return None
-    old, new = audit_records.difference(before, after, audit_records.SERVER)
+    old, new = audit_records.diff_columns(before, after, audit_records.SERVER)
     if seen is not None:
-        old["fingerprints"], new["fingerprints"] = host_keys.shown(before.host_keys), host_keys.shown(after.host_keys)
-    audit.record(conn, act, Deed(AuditKind.SERVER_UPDATED, ObjectKind.SERVER, id, old, new))
+        old["fingerprints"], new["fingerprints"] = (
+            host_keys.format_keys(before.host_keys),
+            host_keys.format_keys(after.host_keys),
+        )
+    audit.record(conn, actor, AuditedChange(AuditKind.SERVER_UPDATED, ObjectKind.SERVER, id, old, new))
     return after
 
 
-def hide(conn: Connection, id: int, act: Act) -> bool:
+def _soft_delete(conn: Connection, id: int, actor: Actor) -> bool:
     """Whether it was there."""
-    before = table.locked(conn, id)
+    before = table.lock_by_id(conn, id)
     if before is None:
         return False
-    table.delete(conn, id, act.at)
-    audit.record(conn, act, Deed(AuditKind.SERVER_DELETED, ObjectKind.SERVER, id, audit_records.server(before)))
+    table.delete(conn, id, actor.at)
+    audit.record(
+        conn,
+        actor,
+        AuditedChange(AuditKind.SERVER_DELETED, ObjectKind.SERVER, id, audit_records.describe_server(before)),
+    )
     return True
 
 
-def sealed(vault: Vault, id: int, credential: Credential) -> dict[str, Any]:
+def _seal_credential(vault: Vault, id: int, credential: Credential) -> dict[str, Any]:
     secret = {
         "kind": credential.kind,
         "secret": credential.secret,
         "passphrase": credential.passphrase,
         "certificate": credential.certificate,
     }
-    blob = vault.seal(orjson.dumps(secret), table="servers", row=str(id), field="credential")
+    blob = vault.seal(orjson.dumps(secret), **build_credential_binding(id))
     return {"credential": blob, "credential_kind": credential.kind}
 
 
-async def checked_off_the_loop(new: NewCredential) -> Credential:
+async def _build_credential_in_thread(new: NewCredential) -> Credential:
     """Opening a private key with its passphrase takes a second of CPU: that is what the key's format is for."""
-    return await asyncio.to_thread(checked_credential, new)
+    return await asyncio.to_thread(_build_credential, new)
 
 
-def checked_credential(new: NewCredential) -> Credential:
+def _build_credential(new: NewCredential) -> Credential:
     """The credential as the SSH client takes it; Invalid names the field that is wrong."""
     if (new.password is None) == (new.private_key is None):
         raise Invalid("credential", "needs either password or privateKey.", "须提供 password 或 privateKey 之一。")
     new = replace(new, passphrase=new.passphrase or None)  # forms send an empty one where there is none
     for item in fields(new):
-        sized(item.name, getattr(new, item.name))
+        _check_length(item.name, getattr(new, item.name))
     if new.password is not None:
         if new.passphrase or new.certificate:
             raise Invalid(
@@ -249,16 +262,16 @@ def checked_credential(new: NewCredential) -> Credential:
     return credential
 
 
-def sized(name: str, value: str | None) -> None:
+def _check_length(name: str, value: str | None) -> None:
     longest = LONGEST_PASSWORD if name in ("password", "passphrase") else LONGEST_KEY
     if value is None:
         return
     if not 1 <= len(value) <= longest:
         raise Invalid(("credential", name), f"must be 1 to {longest} characters.", f"长度须为 1 到 {longest} 个字符。")
-    rules.encodable(("credential", name), value)
+    validation.check_encodable(("credential", name), value)
 
 
-def name_taken(name: str) -> Conflict:
+def _build_name_taken_error(name: str) -> Conflict:
     return Conflict(
         f"There is a server named {name} already: choose another name.",
         f"已有名为 {name} 的服务器，请换一个名称。",

@@ -10,7 +10,7 @@ from db.models import User
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class ActiveSession:
     """A session, the id of the one refresh token of it that is good, and how many seconds it has left at most."""
 
     user: User
@@ -20,21 +20,21 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
-class Lives:
+class SessionLifetimes:
     """How long a session lives when nobody refreshes it, and how long at most."""
 
     idle: timedelta
     longest: timedelta
 
-    def until(self, begun: datetime, now: datetime) -> datetime:
+    def compute_end(self, begun: datetime, now: datetime) -> datetime:
         return min(now + self.idle, begun + self.longest)
 
-    def left(self, begun: datetime, now: datetime) -> int:
+    def count_seconds_left(self, begun: datetime, now: datetime) -> int:
         """Whole seconds; none or fewer when it is over."""
         return int((begun + self.longest - now).total_seconds())
 
 
-def end_all(conn: Connection, user_id: int, at: datetime) -> bool:
+def end_user_sessions(conn: Connection, user_id: int, at: datetime) -> bool:
     """Every token of the user stops working. False if there is no such user."""
     sessions.end_all(conn, user_id, at)
-    return users.end_sessions(conn, user_id)
+    return users.revoke_tokens(conn, user_id)

@@ -17,14 +17,14 @@ class SignInLinks:
         """A code for one sign-in as this user."""
         code, now = secrets.token_urlsafe(16), self._clock()
         self._codes = {known: (id, until) for known, (id, until) in self._codes.items() if now < until}
-        self._codes[digest(code)] = (user_id, now + LIFE)
+        self._codes[_hash_code(code)] = (user_id, now + LIFE)
         return code
 
-    def take(self, code: str) -> int | None:
+    def consume(self, code: str) -> int | None:
         """The user's id, the first time and in time; else None."""
-        user_id, until = self._codes.pop(digest(code), (None, None))
+        user_id, until = self._codes.pop(_hash_code(code), (None, None))
         return user_id if until is not None and self._clock() < until else None
 
 
-def digest(code: str) -> str:
+def _hash_code(code: str) -> str:
     return hashlib.sha256(code.encode("utf-8", "surrogatepass")).hexdigest()

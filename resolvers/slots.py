@@ -25,28 +25,28 @@ PAUSE_SECONDS = 0.05
 
 
 async def page(ctx: Context, filter: SlotFilter, request: PageRequest) -> Page[ScheduleSlot]:
-    return await paging.fetch(ctx.service.store, LISTING, filters.checked(ctx, filter), request)
+    return await paging.load_page(ctx.service.store, LISTING, filters.check(ctx, filter), request)
 
 
-async def pages_of_tasks(
+async def load_pages_of_tasks(
     ctx: Context, task_ids: Sequence[int], filter: SlotFilter, request: PageRequest
 ) -> list[Page[ScheduleSlot]]:
     """A page of each task's slots, in the order of `task_ids`."""
-    return await paging.fetch_each(ctx.service.store, OF_TASKS, task_ids, filters.checked(ctx, filter), request)
+    return await paging.load_pages(ctx.service.store, OF_TASKS, task_ids, filters.check(ctx, filter), request)
 
 
 async def follow(ctx: Context, filter: SlotFilter) -> AsyncGenerator[ScheduleSlot, None]:
     """Slots that match, each time one is decided, or told otherwise than before (it waited, or was tried again)."""
-    read, any_outcome = ctx.service.store.read, replace(filters.checked(ctx, filter), outcomes=None)
-    with ctx.watching(), ctx.service.bus.watch(bus.SLOTS) as watch:
-        newest = await read(table.newest_id)
-        seen = {row.id: row for row in await read(table.changed, any_outcome, newest - LATE_IDS, ())}
+    read, any_outcome = ctx.service.store.read, replace(filters.check(ctx, filter), outcomes=None)
+    with ctx.reserve_stream(), ctx.service.bus.watch(bus.SLOTS) as watch:
+        newest = await read(table.find_newest_id)
+        seen = {row.id: row for row in await read(table.list_changes, any_outcome, newest - LATE_IDS, ())}
         while True:
             await watch.wait(POLL_SECONDS)
             watch.clear()
             known = [id for id, row in seen.items() if row.open]
-            for row in await read(table.changed, any_outcome, newest - LATE_IDS, known):
-                news = row.id not in seen or told(row) != told(seen[row.id])
+            for row in await read(table.list_changes, any_outcome, newest - LATE_IDS, known):
+                news = row.id not in seen or _summarize_slot(row) != _summarize_slot(seen[row.id])
                 seen[row.id] = row
                 if news and (filter.outcomes is None or row.outcome in filter.outcomes):
                     yield row
@@ -55,6 +55,6 @@ async def follow(ctx: Context, filter: SlotFilter) -> AsyncGenerator[ScheduleSlo
             await asyncio.sleep(PAUSE_SECONDS)
 
 
-def told(row: ScheduleSlot) -> tuple[str, int | None]:
+def _summarize_slot(row: ScheduleSlot) -> tuple[str, int | None]:
     """What a watcher is told of a slot."""
     return row.outcome, row.execution_id

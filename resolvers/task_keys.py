@@ -11,20 +11,20 @@ from sqlalchemy import Connection
 from db import executions, tasks
 from db import task_keys as table
 from db.models import Task, TaskExecution
-from resolvers import rules
+from resolvers import validation
 from resolvers.errors import Conflict, NotFound
-from resolvers.inputs import NewTask, given
-from resolvers.rights import Right
+from resolvers.inputs import NewTask, collect_values
+from resolvers.rights import RoleRequirement
 
 PLAIN = ("name", "command", "server_id", "cron_expr", "timezone", "enabled", "env", "working_dir", "run_mode")
 BOUNDS = ("timeout_seconds", "output_limit")
 
-Made = tuple[Task, TaskExecution | None]
+TaskAndRun = tuple[Task, TaskExecution | None]
 """A new task, and the execution that `@once` started."""
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class CreationKey:
     """Whose key it is, the key, and the digest of what is asked for under it."""
 
     user_id: int
@@ -32,19 +32,22 @@ class Key:
     digest: str
 
 
-def of_new(user_id: int, new: NewTask) -> Key | None:
-    text = rules.idempotency_key(new.idempotency_key)
-    return None if text is None else Key(user_id, text, digest(new))
+def build_key(user_id: int, new: NewTask) -> CreationKey | None:
+    text = validation.check_idempotency_key(new.idempotency_key)
+    return None if text is None else CreationKey(user_id, text, _hash_contents(new))
 
 
-def digest(new: NewTask) -> str:
+def _hash_contents(new: NewTask) -> str:
     """Of all but the values of its own secret variables: those could be guessed from it."""
     contents: dict[str, Any] = {name: getattr(new, name) for name in (*PLAIN, *BOUNDS)}
-    contents |= {"terms": given(new.terms), "secret_env": [(item.name, item.secret) for item in new.secret_env]}
+    contents |= {
+        "terms": collect_values(new.terms),
+        "secret_env": [(item.name, item.secret) for item in new.secret_env],
+    }
     return sha256(json.dumps(contents, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def known(conn: Connection, key: Key, right: Right) -> Made | None:
+def find_task_by_key(conn: Connection, key: CreationKey, right: RoleRequirement) -> TaskAndRun | None:
     """What the key made before; Conflict when that was something else. Deleted since, it is still what was made.
 
     Who may not do anything on its server any more is answered as if the task were not there.
@@ -59,15 +62,17 @@ def known(conn: Connection, key: Key, right: Right) -> Made | None:
             field=("idempotency_key",),
         )
     (task,) = tasks.by_ids(conn, [found.task_id])
-    right.on(conn, task.server_id, NotFound.named("task", task.id))
+    right.enforce(conn, task.server_id, NotFound.for_object("task", task.id))
     run = None if found.execution_id is None else executions.by_id(conn, found.execution_id)
     return task, run
 
 
-def make_once(conn: Connection, key: Key, right: Right, make: Callable[[Connection], Made]) -> Made:
+def make_once(
+    conn: Connection, key: CreationKey, right: RoleRequirement, make: Callable[[Connection], TaskAndRun]
+) -> TaskAndRun:
     """What `make` makes, or what was made under the key however lately."""
     if not table.claim(conn, key.user_id, key.text, key.digest):
-        return cast("Made", known(conn, key, right))  # a key and what it made are committed together
+        return cast("TaskAndRun", find_task_by_key(conn, key, right))  # a key and what it made are committed together
     task, run = make(conn)
-    table.keep(conn, key.user_id, key.text, task.id, None if run is None else run.id)
+    table.record_result(conn, key.user_id, key.text, task.id, None if run is None else run.id)
     return task, run

@@ -23,7 +23,7 @@ class Failures:
     last: datetime
 
 
-class Throttle:
+class LoginThrottle:
     """Failures of a user at an address, and of an address, kept for 15 minutes, the oldest dropped past 10,000.
 
     A try counts as a failure from its beginning, so that many at once are no way around the wait.
@@ -45,7 +45,7 @@ class Throttle:
         """Count a try before it is made. RateLimited when it must wait."""
         self.check(name, address)
         now = self._clock()
-        for key in self._keys(name, address):
+        for key in self._list_keys(name, address):
             known = self._failures.pop(key, None)
             fresh = known is not None and now - known.last < FORGET
             self._failures[key] = Failures(known.count + 1 if known and fresh else 1, now)
@@ -54,21 +54,21 @@ class Throttle:
 
     def check(self, name: str, address: str) -> None:
         """RateLimited when a try must wait."""
-        seconds = max(self._wait(key, free) for key, free in self._keys(name, address).items())
+        seconds = max(self._compute_wait(key, free) for key, free in self._list_keys(name, address).items())
         if seconds > 0:
             raise RateLimited(
                 seconds, "Too many failed sign-ins: wait, then try again.", "登录失败次数过多，请稍后再试。"
             )
 
-    def succeeded(self, name: str, address: str) -> None:
+    def record_success(self, name: str, address: str) -> None:
         """The try was none of guessing: the user starts anew at this address, whose other failures stay."""
-        user_key, address_key = self._keys(name, address)
+        user_key, address_key = self._list_keys(name, address)
         self._failures.pop(user_key, None)
         self._forgive(address_key)
 
-    def undecided(self, name: str, address: str) -> None:
+    def discard_try(self, name: str, address: str) -> None:
         """Whether it was the right password could not be found out: the try does not count."""
-        for key in self._keys(name, address):
+        for key in self._list_keys(name, address):
             self._forgive(key)
 
     def _forgive(self, key: str) -> None:
@@ -76,15 +76,15 @@ class Throttle:
         if known is not None:
             known.count = max(0, known.count - 1)
 
-    def _keys(self, name: str, address: str) -> dict[str, int]:
+    def _list_keys(self, name: str, address: str) -> dict[str, int]:
         """What is counted, and how many failures of it cost nothing."""
-        group = group_of(address)
+        group = group_address(address)
         return {
             f"user {name.lower()[:LONGEST_NAME]} at {group}": self._free_tries,
             f"address {group}": self._free_tries_of_address,
         }
 
-    def _wait(self, key: str, free_tries: int) -> int:
+    def _compute_wait(self, key: str, free_tries: int) -> int:
         """Whole seconds that are left to wait."""
         known = self._failures.get(key)
         if known is None or known.count < free_tries:
@@ -94,7 +94,7 @@ class Throttle:
         return max(0, -int(-left // 1))
 
 
-def group_of(address: str) -> str:
+def group_address(address: str) -> str:
     """What one machine can choose from counts as one address: of IPv6 it commonly has a whole /64."""
     try:
         found = ip_address(address)

@@ -26,7 +26,7 @@ MOST_BYTES = 4096
 KEY_BYTES = 32
 LEAST_DISTINCT = 10
 
-Kind = Literal["access", "refresh"]
+TokenKind = Literal["access", "refresh"]
 
 
 class WeakKey(ValueError):
@@ -49,7 +49,7 @@ class Claims:
     user_id: int
     username: str
     role: Role
-    kind: Kind
+    kind: TokenKind
     token_version: int
     expires_at: datetime
     id: str
@@ -80,23 +80,23 @@ class TokenIssuer:
 
     def access(self, user: User, session_id: int = 0, *, seconds: int | None = None) -> str:
         life = self.access_seconds if seconds is None else seconds
-        return self._issue(user, "access", life, {"sid": session_id, "jti": new_id()})
+        return self._issue(user, "access", life, {"sid": session_id, "jti": generate_id()})
 
     def refresh(self, user: User, session_id: int = 0, id: str | None = None, *, seconds: int | None = None) -> str:
         life = self.refresh_seconds if seconds is None else seconds
-        return self._issue(user, "refresh", life, {"sid": session_id, "jti": id or new_id()})
+        return self._issue(user, "refresh", life, {"sid": session_id, "jti": id or generate_id()})
 
-    def read(self, token: str, kind: Kind) -> Claims:
+    def read(self, token: str, kind: TokenKind) -> Claims:
         """The claims of a token of this kind that is valid now; else Unauthenticated."""
         try:
             if len(token) > MOST_BYTES:
                 raise ValueError("too long")
             found = jws.deserialize_compact(token, self._key, algorithms=[ALGORITHM])
-            return self._checked(found.headers(), orjson.loads(found.payload), kind)
+            return self._check_claims(found.headers(), orjson.loads(found.payload), kind)
         except (JoseError, ValueError, TypeError, KeyError, OverflowError, OSError):
             raise Unauthenticated() from None
 
-    def _issue(self, user: User, kind: Kind, seconds: int, names: dict[str, Any]) -> str:
+    def _issue(self, user: User, kind: TokenKind, seconds: int, names: dict[str, Any]) -> str:
         now = self._clock()
         claims = {
             "iss": ISSUER,
@@ -113,7 +113,7 @@ class TokenIssuer:
         }
         return jws.serialize_compact(HEADER, orjson.dumps(claims | names), self._key)
 
-    def _checked(self, header: dict[str, Any], claims: Any, kind: Kind) -> Claims:
+    def _check_claims(self, header: dict[str, Any], claims: Any, kind: TokenKind) -> Claims:
         if header != HEADER or not isinstance(claims, dict):
             raise ValueError("header")
         whole = {name: claims[name] for name in ("iat", "nbf", "exp", "user_id", "tv")}
@@ -140,6 +140,6 @@ class TokenIssuer:
         )
 
 
-def new_id() -> str:
+def generate_id() -> str:
     """96 random bits, in 16 characters."""
     return secrets.token_urlsafe(12)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection
 
 from db import executions
-from db.executions import ExecutionFilter, Standing
+from db.executions import ExecutionFilter, RunStatus
 from db.models import TaskExecution
 from db.values import State
 from resolvers import filters
@@ -27,11 +27,11 @@ LATE_IDS = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class StatusSnapshot:
     """How things stood at a look: the open ones, the newest ones, and those that had been open at the one before."""
 
     newest: int
-    standings: dict[int, Standing] = field(default_factory=dict)
+    statuses: dict[int, RunStatus] = field(default_factory=dict)
 
 
 async def follow(ctx: Context, filter: ExecutionFilter) -> AsyncGenerator[TaskExecution, None]:
@@ -40,14 +40,14 @@ async def follow(ctx: Context, filter: ExecutionFilter) -> AsyncGenerator[TaskEx
     A state that lasted for less than the time between two looks is not told; the one after it is.
     """
     read, loop = ctx.service.store.read, asyncio.get_running_loop()
-    with ctx.watching(), ctx.service.bus.watch(bus.EXECUTIONS) as watch:
-        filter = filters.checked(ctx, filter)
-        seen = await read(look, filter, None)
+    with ctx.reserve_stream(), ctx.service.bus.watch(bus.EXECUTIONS) as watch:
+        filter = filters.check(ctx, filter)
+        seen = await read(_take_snapshot, filter, None)
         while True:
             await watch.wait(POLL_SECONDS)
             watch.clear()
             started = loop.time()
-            seen, changed = await read(changes, filter, seen)
+            seen, changed = await read(_load_changes, filter, seen)
             took = loop.time() - started
             for row in changed:
                 if filter.states is None or row.state in filter.states:
@@ -55,17 +55,19 @@ async def follow(ctx: Context, filter: ExecutionFilter) -> AsyncGenerator[TaskEx
             await asyncio.sleep(max(PAUSE_SECONDS, PAUSE_SHARE * took))
 
 
-def changes(conn: Connection, filter: ExecutionFilter, seen: Seen) -> tuple[Seen, list[TaskExecution]]:
+def _load_changes(
+    conn: Connection, filter: ExecutionFilter, seen: StatusSnapshot
+) -> tuple[StatusSnapshot, list[TaskExecution]]:
     """How things stand now, and the executions that stand otherwise than they were seen to, by id."""
-    now = look(conn, filter, seen)
-    changed = [id for id, standing in now.standings.items() if seen.standings.get(id) != standing]
-    return now, sorted(executions.by_ids(conn, changed, filter.sight), key=lambda row: row.id)
+    now = _take_snapshot(conn, filter, seen)
+    changed = [id for id, standing in now.statuses.items() if seen.statuses.get(id) != standing]
+    return now, sorted(executions.by_ids(conn, changed, filter.visibility), key=lambda row: row.id)
 
 
-def look(conn: Connection, filter: ExecutionFilter, seen: Seen | None) -> Seen:
-    newest = executions.newest_id(conn)
-    before = Seen(newest) if seen is None else seen
-    found = executions.standings(conn, filter, before.newest - LATE_IDS)
-    gone = [id for id, (state, _) in before.standings.items() if id not in found and not State(state).final]
-    ended = {row.id: (row.state, row.cancel_at is not None) for row in executions.by_ids(conn, gone, filter.sight)}
-    return Seen(newest, found | ended)
+def _take_snapshot(conn: Connection, filter: ExecutionFilter, seen: StatusSnapshot | None) -> StatusSnapshot:
+    newest = executions.find_newest_id(conn)
+    before = StatusSnapshot(newest) if seen is None else seen
+    found = executions.load_statuses(conn, filter, before.newest - LATE_IDS)
+    gone = [id for id, (state, _) in before.statuses.items() if id not in found and not State(state).is_final]
+    ended = {row.id: (row.state, row.cancel_at is not None) for row in executions.by_ids(conn, gone, filter.visibility)}
+    return StatusSnapshot(newest, found | ended)

@@ -3,17 +3,17 @@
 import unicodedata
 
 from resolvers.errors import Invalid
-from runner.usernames import BadUsername, carried
+from runner.ssh.sign_in.usernames import BadUsername, prepare_username
 
 LONGEST = 64
 
 
-def username(value: str) -> str:
+def check_username(value: str) -> str:
     """The name as it is sent: without blanks around it, and in the one spelling that its characters have."""
     try:
-        name = carried(value.strip())
+        name = prepare_username(value.strip())
     except BadUsername as error:
-        raise _cannot_hold(error.char) from None
+        raise _build_character_error(error.char) from None
     if not 1 <= len(name) <= LONGEST:
         raise Invalid("username", f"must be 1 to {LONGEST} characters.", f"长度须为 1 到 {LONGEST} 个字符。")
     if name.startswith("-"):
@@ -21,7 +21,7 @@ def username(value: str) -> str:
     return name
 
 
-def _cannot_hold(char: str | None) -> Invalid:
+def _build_character_error(char: str | None) -> Invalid:
     if char is None:
         return Invalid(
             "username",

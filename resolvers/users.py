@@ -11,15 +11,17 @@ from db import users as table
 from db.models import User
 from db.users import UserFilter
 from db.values import AuditKind, ObjectKind, Role
-from resolvers import audit, audit_records, paging, rules
-from resolvers.audit import Act, Deed
+from resolvers import audit, audit_records, paging, validation
+from resolvers.audit import Actor, AuditedChange
 from resolvers.context import Context, Service
 from resolvers.errors import Conflict, Invalid, NotFound
 from resolvers.paging import Page, PageRequest
-from resolvers.sessions import end_all
+from resolvers.sessions import end_user_sessions
 from runner.bus import user_address
 
-LISTING: paging.Listing[User, UserFilter] = paging.Listing(page=table.page, count=table.count_of, orders=("id", "name"))
+LISTING: paging.Listing[User, UserFilter] = paging.Listing(
+    page=table.page, count=table.count_matching, orders=("id", "name")
+)
 NAME = re.compile(r"[\w.@-]{1,64}\Z")
 SHORTEST_PASSWORD, LONGEST_PASSWORD = 8, 1024
 # Where a change comes from that no network address can have made.
@@ -27,105 +29,107 @@ MACHINE = "machine"
 
 
 async def me(ctx: Context) -> User:
-    viewer = ctx.signed_in()
+    viewer = ctx.require_viewer()
     found = await ctx.service.store.read(table.by_id, viewer.user_id)
     if found is None:
-        raise NotFound.named("user", viewer.user_id)
+        raise NotFound.for_object("user", viewer.user_id)
     return found
 
 
 async def get_many(ctx: Context, ids: Sequence[int]) -> list[User | None]:
     """In the order of `ids`."""
-    ctx.signed_in()
+    ctx.require_viewer()
     found = {row.id: row for row in await ctx.service.store.read(table.by_ids, ids)}
     return [found.get(id) for id in ids]
 
 
 async def page(ctx: Context, filter: UserFilter, request: PageRequest) -> Page[User]:
     """For admins: others see those users who have made what they see."""
-    async with audit.refusals(ctx, "users.page"):
-        ctx.need(Role.ADMIN)
-    return await paging.fetch(ctx.service.store, LISTING, filter, request)
+    async with audit.record_refusals(ctx, "users.page"):
+        ctx.require_role(Role.ADMIN)
+    return await paging.load_page(ctx.service.store, LISTING, filter, request)
 
 
 async def get(ctx: Context, id: int) -> User:
-    async with audit.refusals(ctx, "users.get", ObjectKind.USER, id):
-        ctx.need(Role.ADMIN)
-    found = await ctx.service.store.read(table.by_id, rules.identifier("id", id))
+    async with audit.record_refusals(ctx, "users.get", ObjectKind.USER, id):
+        ctx.require_role(Role.ADMIN)
+    found = await ctx.service.store.read(table.by_id, validation.check_id("id", id))
     if found is None:
-        raise NotFound.named("user", id)
+        raise NotFound.for_object("user", id)
     return found
 
 
-@audit.refusals_of("users.create", ObjectKind.USER, lambda *given: None)
+@audit.record_refusals_of("users.create", ObjectKind.USER, lambda *given: None)
 async def create(ctx: Context, name: str, role: str, password: str) -> User:
-    ctx.need(Role.ADMIN)
-    return await added(ctx.service, name, role, password, audit.act(ctx))
+    ctx.require_role(Role.ADMIN)
+    return await _create_user(ctx.service, name, role, password, audit.build_actor(ctx))
 
 
-@audit.refusals_of("users.update", ObjectKind.USER)
+@audit.record_refusals_of("users.update", ObjectKind.USER)
 async def update(
     ctx: Context, id: int, *, role: str | None = None, disabled: bool | None = None, password: str | None = None
 ) -> User:
     """What is given; every session of the user ends."""
-    ctx.need(Role.ADMIN)
-    rules.identifier("id", id)
-    values = changed(role, disabled)
+    ctx.require_role(Role.ADMIN)
+    validation.check_id("id", id)
+    values = _build_values(role, disabled)
     if password is not None:
-        values["password_hash"] = await ctx.service.passwords.hash(checked_password(password))
-    return told(ctx.service, id, await ctx.service.store.run(change_row, id, values, audit.act(ctx)))
+        values["password_hash"] = await ctx.service.passwords.hash(check_password(password))
+    return _announce_change(
+        ctx.service, id, await ctx.service.store.run(_change_row, id, values, audit.build_actor(ctx))
+    )
 
 
 async def add(service: Service, *, name: str, role: str, password: str) -> User:
     """A new user; for the machine's own commands, which need no viewer."""
-    return await added(service, name, role, password, on_the_machine(service))
+    return await _create_user(service, name, role, password, build_local_actor(service))
 
 
-async def added(service: Service, name: str, role: str, password: str, act: Act) -> User:
+async def _create_user(service: Service, name: str, role: str, password: str, actor: Actor) -> User:
     if not NAME.match(name):
         raise Invalid("name", "must be 1 to 64 letters, digits or . @ - _", "须为 1 到 64 个字母、数字或 . @ - _")
-    kind = Role(rules.one_of("role", role, Role))
-    phc = await service.passwords.hash(checked_password(password))
+    kind = Role(validation.check_one_of("role", role, Role))
+    phc = await service.passwords.hash(check_password(password))
     try:
-        return await service.store.run(insert, name, phc, kind, act)
+        return await service.store.run(insert, name, phc, kind, actor)
     except IntegrityError as error:
         raise Conflict(f"There is a user {name} already.", f"已有用户 {name}。", field=("name",)) from error
 
 
 async def set_password(service: Service, user_id: int, password: str) -> User:
     """A new password; every session of the user ends. For the machine's own commands, as the next."""
-    phc = await service.passwords.hash(checked_password(password))
-    found = await service.store.run(change_row, user_id, {"password_hash": phc}, on_the_machine(service))
-    return told(service, user_id, found)
+    phc = await service.passwords.hash(check_password(password))
+    found = await service.store.run(_change_row, user_id, {"password_hash": phc}, build_local_actor(service))
+    return _announce_change(service, user_id, found)
 
 
 async def change(service: Service, user_id: int, *, role: str | None = None, disabled: bool | None = None) -> User:
     """Another role, or whether the user is let in at all; every session of the user ends."""
-    found = await service.store.run(change_row, user_id, changed(role, disabled), on_the_machine(service))
-    return told(service, user_id, found)
+    found = await service.store.run(_change_row, user_id, _build_values(role, disabled), build_local_actor(service))
+    return _announce_change(service, user_id, found)
 
 
-def changed(role: str | None, disabled: bool | None) -> dict[str, Any]:
+def _build_values(role: str | None, disabled: bool | None) -> dict[str, Any]:
     values: dict[str, Any] = {} if disabled is None else {"disabled": disabled}
     if role is not None:
-        values["role"] = Role(rules.one_of("role", role, Role))
+        values["role"] = Role(validation.check_one_of("role", role, Role))
     return values
 
 
-def told(service: Service, user_id: int, found: User | None) -> User:
+def _announce_change(service: Service, user_id: int, found: User | None) -> User:
     """Open streams of the user look at once whether they may go on."""
     if found is None:
-        raise NotFound.named("user", user_id)
+        raise NotFound.for_object("user", user_id)
     service.bus.hint(user_address(user_id))
     return found
 
 
-def change_row(conn: Connection, user_id: int, values: dict[str, Any], act: Act) -> User | None:
-    admins = table.admins_held(conn)
+def _change_row(conn: Connection, user_id: int, values: dict[str, Any], actor: Actor) -> User | None:
+    admins = table.lock_admins(conn)
     before = table.by_id(conn, user_id)
     if before is None:
         return None
-    table.update(conn, user_id, values | {"updated_at": act.at})
+    table.update(conn, user_id, values | {"updated_at": actor.at})
     after = table.by_id(conn, user_id)
     if admins == [user_id] and (after is None or after.role != Role.ADMIN or after.disabled):
         raise Conflict(
@@ -133,28 +137,32 @@ def change_row(conn: Connection, user_id: int, values: dict[str, Any], act: Act)
             f"{before.name} 是最后一个可用的管理员，请先将另一位用户设为管理员。",
             field=("role",) if "role" in values else ("disabled",),
         )
-    end_all(conn, user_id, act.at)
+    end_user_sessions(conn, user_id, actor.at)
     if "password_hash" in values:
-        audit.record(conn, act, Deed(AuditKind.PASSWORD_CHANGED, ObjectKind.USER, user_id))
+        audit.record(conn, actor, AuditedChange(AuditKind.PASSWORD_CHANGED, ObjectKind.USER, user_id))
     if values.keys() & set(audit_records.USER):
-        old, new = audit_records.difference(before, after, audit_records.USER)
-        audit.record(conn, act, Deed(AuditKind.USER_UPDATED, ObjectKind.USER, user_id, old, new))
+        old, new = audit_records.diff_columns(before, after, audit_records.USER)
+        audit.record(conn, actor, AuditedChange(AuditKind.USER_UPDATED, ObjectKind.USER, user_id, old, new))
     return after
 
 
-def on_the_machine(service: Service) -> Act:
+def build_local_actor(service: Service) -> Actor:
     """What a command on the machine itself does: it needs no user of ours."""
-    return Act(service.clock(), address=MACHINE, os_user=service.os_user)
+    return Actor(service.clock(), address=MACHINE, os_user=service.os_user)
 
 
-def insert(conn: Connection, name: str, phc: str, role: Role, act: Act) -> User:
-    row = table.insert(conn, name=name, password_hash=phc, role=role, at=act.at)
-    audit.record(conn, act, Deed(AuditKind.USER_ADDED, ObjectKind.USER, row.id, after=audit_records.user(row)))
+def insert(conn: Connection, name: str, phc: str, role: Role, actor: Actor) -> User:
+    row = table.insert(conn, name=name, password_hash=phc, role=role, at=actor.at)
+    audit.record(
+        conn,
+        actor,
+        AuditedChange(AuditKind.USER_ADDED, ObjectKind.USER, row.id, after=audit_records.describe_user(row)),
+    )
     return row
 
 
-def checked_password(password: str) -> str:
-    rules.encodable("password", password)
+def check_password(password: str) -> str:
+    validation.check_encodable("password", password)
     if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
         raise Invalid("password", "must be 8 to 1024 characters.", "长度须为 8 到 1024 个字符。")
     return password

@@ -11,7 +11,7 @@ RETRY_SECONDS = 10
 
 
 @dataclass(slots=True)
-class Watchers:
+class StreamLimiter:
     """`each` is the most streams that one user may have open, `all` the most of everybody together."""
 
     each: int = 100
@@ -19,7 +19,7 @@ class Watchers:
     _open: Counter[int] = field(default_factory=Counter)
 
     @contextmanager
-    def place(self, user_id: int) -> Iterator[None]:
+    def reserve(self, user_id: int) -> Iterator[None]:
         """Hold a place while the block runs. RateLimited when there is none."""
         if self._open[user_id] >= self.each:
             raise RateLimited(

@@ -62,7 +62,7 @@ class Answerer:
 
     async def answer(self, payload: Payload) -> dict[str, Any]:
         """Raises Unanswered when it is closed meanwhile. Whoever stops waiting ends the work on their request."""
-        task = asyncio.create_task(self._handle(carry(payload)), name=self._name)
+        task = asyncio.create_task(self._handle(_copy_as_json(payload)), name=self._name)
         self._tasks.add(task)
         try:
             return await task
@@ -81,7 +81,7 @@ class Answerer:
             await asyncio.wait(tasks)
 
     async def _handle(self, payload: dict[str, Any]) -> dict[str, Any]:
-        return carry(await self._handler(payload))
+        return _copy_as_json(await self._handler(payload))
 
 
 class Bus:
@@ -131,7 +131,7 @@ class Bus:
             await answerer.close()
 
 
-def carry(payload: Payload) -> dict[str, Any]:
+def _copy_as_json(payload: Payload) -> dict[str, Any]:
     """As it arrives: also within one process nothing gets through that another process would not get."""
     carried: dict[str, Any] = orjson.loads(orjson.dumps(payload))
     return carried

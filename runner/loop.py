@@ -7,12 +7,12 @@ import structlog
 from db.store import StoreUnavailable
 from runner.backoff import backoff
 from runner.bus import Bus
-from runner.persistence import LONGEST_PAUSE, brief
+from runner.store_retry import LONGEST_PAUSE, format_store_error
 
 log = structlog.get_logger()
 
 
-class Loop:
+class BackgroundLoop:
     """Ticks when its address is hinted at, and at least every `poll_seconds`."""
 
     name = "loop"
@@ -45,14 +45,16 @@ class Loop:
                     pause, failures = await self.tick(), 0
                 except Exception as error:
                     failures += 1
-                    await asyncio.sleep(self._setback(error, failures))
+                    await asyncio.sleep(self._log_failure(error, failures))
                 else:
                     await watch.wait(pause)
 
-    def _setback(self, error: Exception, failures: int) -> float:
+    def _log_failure(self, error: Exception, failures: int) -> float:
         """Log it. Returns the seconds to wait."""
         if isinstance(error, StoreUnavailable):
-            log.warning("the database does not answer; the loop goes on", loop=self.name, error=brief(error))
+            log.warning(
+                "the database does not answer; the loop goes on", loop=self.name, error=format_store_error(error)
+            )
             return backoff(failures, most=LONGEST_PAUSE)
         log.error("loop failed; it goes on", loop=self.name, failures=failures, exc_info=error)
         return backoff(failures)

@@ -9,10 +9,10 @@ from strawberry import ID
 from db.audit import AuditFilter
 from db.values import AuditKind, ObjectKind
 from resolvers.errors import Invalid
-from schema.enums import described
-from schema.ids import optional_number
+from schema.enums import register_enum
+from schema.ids import parse_optional_id
 
-described(
+register_enum(
     AuditKind,
     "AuditEventKind",
     "What the audit tells of.",
@@ -48,7 +48,7 @@ described(
         "COMMAND_REFUSED": "The command policy has refused a command.",
     },
 )
-described(
+register_enum(
     ObjectKind,
     "AuditObjectKind",
     "What an audit event is about.",
@@ -98,16 +98,16 @@ AfterId = Annotated[
 ]
 
 
-def audit_filter(given: AuditFilterInput | None) -> AuditFilter:
+def build_audit_filter(given: AuditFilterInput | None) -> AuditFilter:
     if given is None:
         return AuditFilter()
     if given.object_id is not None and given.object_kind is None:
         raise Invalid(("filter", "object_id"), "needs objectKind beside it.", "须同时提供 objectKind。")
     return AuditFilter(
         kinds=None if given.kinds is None else tuple(given.kinds),
-        actor_id=optional_number(("filter", "actor_id"), given.actor_id),
+        actor_id=parse_optional_id(("filter", "actor_id"), given.actor_id),
         object_kind=given.object_kind,
-        object_id=optional_number(("filter", "object_id"), given.object_id),
+        object_id=parse_optional_id(("filter", "object_id"), given.object_id),
         at_from=given.at_from,
         at_to=given.at_to,
     )

@@ -46,19 +46,19 @@ def build_schema() -> strawberry.Schema:
         ],
         config=StrawberryConfig(scalar_map=SCALARS),
     )
-    read_plainly(made._schema)
+    _use_plain_resolvers(made._schema)
     return made
 
 
-def read_plainly(schema: GraphQLSchema) -> None:
+def _use_plain_resolvers(schema: GraphQLSchema) -> None:
     """Fields without a resolver read their column at once: Strawberry's own way there costs four calls a value."""
     for kind in schema.type_map.values():
         for field in kind.fields.values() if isinstance(kind, GraphQLObjectType) else ():
             if getattr(field.resolve, "_is_default", False):
-                field.resolve = plain(field.extensions["strawberry-definition"].python_name)
+                field.resolve = _build_attribute_resolver(field.extensions["strawberry-definition"].python_name)
 
 
-def plain(name: str) -> Callable[..., Any]:
+def _build_attribute_resolver(name: str) -> Callable[..., Any]:
     read = attrgetter(name)
 
     def resolve(source: Any, info: Any) -> Any:
@@ -67,6 +67,6 @@ def plain(name: str) -> Callable[..., Any]:
     return resolve
 
 
-def printed() -> str:
+def format_schema() -> str:
     """The SDL, sorted, with a final newline."""
     return print_schema(lexicographic_sort_schema(build_schema()._schema)) + "\n"

@@ -8,7 +8,7 @@ from strawberry import ID
 from resolvers.errors import Language
 from runner.policy import Verdict
 from schema.inputs import EnvironmentVariable
-from schema.user_errors import Finding, UserError, finding
+from schema.user_errors import Finding, UserError, build_finding
 
 TheCommand = Annotated[str, strawberry.argument(description="The command, as `createTask` takes it.")]
 WhereItRuns = Annotated[ID | None, strawberry.argument(description="The server on which it is to run.")]
@@ -46,9 +46,9 @@ class CommandVerdict:
     )
 
 
-def told(verdict: Verdict, language: Language) -> CommandVerdict:
+def build_verdict(verdict: Verdict, language: Language) -> CommandVerdict:
     return CommandVerdict(
-        allowed=verdict.allowed,
+        allowed=verdict.is_allowed,
         policy_version=verdict.version,
-        findings=[finding(item, language) for item in verdict.findings],
+        findings=[build_finding(item, language) for item in verdict.findings],
     )

@@ -7,7 +7,7 @@ import strawberry
 
 from resolvers.paging import Page, PageRequest
 from schema.enums import Direction, ExecutionOrderField, ServerOrderField, TaskOrderField
-from schema.fields import resolved
+from schema.fields import typed_field
 from schema.schedule_words import SlotOrderField
 
 Node = TypeVar("Node")
@@ -31,15 +31,15 @@ class PageInfo:
 class Connection(Generic[Node]):
     found: strawberry.Private[Page[Any]]
 
-    @resolved(list[Edge[Node]], "The objects with their cursors.")
+    @typed_field(list[Edge[Node]], "The objects with their cursors.")
     def edges(self) -> list[Edge[Node]]:
         return [Edge(cursor=cursor, node=row) for cursor, row in zip(self.found.cursors, self.found.rows, strict=True)]
 
-    @resolved(list[Node], "The objects alone.")
+    @typed_field(list[Node], "The objects alone.")
     def nodes(self) -> Any:
         return self.found.rows
 
-    @resolved(PageInfo, "Where this page stands in its list.")
+    @typed_field(PageInfo, "Where this page stands in its list.")
     def page_info(self) -> PageInfo:
         cursors = self.found.cursors
         return PageInfo(
@@ -49,7 +49,7 @@ class Connection(Generic[Node]):
             end_cursor=cursors[-1] if cursors else None,
         )
 
-    @resolved(int, "How many objects match in all. It is counted only when it is asked for.")
+    @typed_field(int, "How many objects match in all. It is counted only when it is asked for.")
     async def total_count(self) -> int:
         return await self.found.count()
 
@@ -101,7 +101,7 @@ SlotsBy = Annotated[
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class PageArguments:
     """Which part of a list: the paging arguments of a field."""
 
     first: int | None = None
@@ -111,7 +111,7 @@ class Place:
     page: int | None = None
     page_size: int | None = None
 
-    def request(self, order: str, *, descending: bool) -> PageRequest:
+    def build_request(self, order: str, *, descending: bool) -> PageRequest:
         return PageRequest(
             first=self.first,
             after=self.after,
@@ -123,11 +123,11 @@ class Place:
             descending=descending,
         )
 
-    def ordered(self, order: TaskOrder | ServerOrder | ExecutionOrder | SlotOrder | None) -> PageRequest:
+    def build_ordered_request(self, order: TaskOrder | ServerOrder | ExecutionOrder | SlotOrder | None) -> PageRequest:
         """In the order that was asked for; by id where none was."""
         if order is None:
-            return self.request("id", descending=False)
-        return self.request(order.field.value, descending=order.direction is Direction.DESC)
+            return self.build_request("id", descending=False)
+        return self.build_request(order.field.value, descending=order.direction is Direction.DESC)
 
-    def newest_first(self, order: ExecutionOrder | SlotOrder | None, by: str = "id") -> PageRequest:
-        return self.ordered(order) if order else self.request(by, descending=True)
+    def build_newest_first_request(self, order: ExecutionOrder | SlotOrder | None, by: str = "id") -> PageRequest:
+        return self.build_ordered_request(order) if order else self.build_request(by, descending=True)

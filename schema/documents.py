@@ -23,7 +23,7 @@ from graphql import (
 )
 
 from schema.errors import DocumentInvalid, TooComplex
-from schema.limits import Limits, Measure, Size, check, fragments_of
+from schema.limits import Limits, Measure, Size, check_size, find_fragments
 
 MOST_DOCUMENTS = 512
 LONGEST_KEPT = 16 * 1024
@@ -33,7 +33,7 @@ LONGEST_TEXT = 128 * 1024
 LONGEST_NUMBER = 400
 
 
-class Refused(Exception):
+class DocumentRefused(Exception):
     """The document was not executed; the errors say why."""
 
     def __init__(self, errors: list[GraphQLError]) -> None:
@@ -48,7 +48,7 @@ class Document:
     node: DocumentNode
     operations: Mapping[str | None, "DocumentOperation"]
 
-    def operation(self, name: str | None) -> "DocumentOperation":
+    def require_operation(self, name: str | None) -> "DocumentOperation":
         """The operation of this name; without a name, the only one."""
         if name is None and len(self.operations) == 1:
             return next(iter(self.operations.values()))
@@ -78,66 +78,66 @@ class Documents:
 
     def get(self, text: str, *, hide_suggestions: bool) -> Document:
         """The document; Refused or TooComplex when it is not one that may run."""
-        found = self.kept(text)
-        return found or self.keep(text, self.prepared(text, hide_suggestions=hide_suggestions))
+        found = self.find(text)
+        return found or self.store(text, self.prepare(text, hide_suggestions=hide_suggestions))
 
-    def kept(self, text: str) -> Document | None:
+    def find(self, text: str) -> Document | None:
         """The document, if it was prepared before."""
         found = self._kept.get(text)
         if found is not None:
             self._kept.move_to_end(text)
         return found
 
-    def keep(self, text: str, made: Document) -> Document:
+    def store(self, text: str, made: Document) -> Document:
         if len(text) <= LONGEST_KEPT:
             self._kept[text] = made
             if len(self._kept) > MOST_DOCUMENTS:
                 self._kept.popitem(last=False)
         return made
 
-    def size(self, document: Document, operation: DocumentOperation, variables: Mapping[str, Any]) -> Size:
-        return Measure(self._schema, fragments_of(document.node), variables).operation(operation.node)
+    def measure_size(self, document: Document, operation: DocumentOperation, variables: Mapping[str, Any]) -> Size:
+        return Measure(self._schema, find_fragments(document.node), variables).measure_operation(operation.node)
 
-    def prepared(self, text: str, *, hide_suggestions: bool) -> Document:
+    def prepare(self, text: str, *, hide_suggestions: bool) -> Document:
         """As `get`, and always anew. It touches nothing of ours, so a thread may do it."""
-        node = self._parsed(text)
-        fragments = fragments_of(node)
+        node = self._parse(text)
+        fragments = find_fragments(node)
         operations = [item for item in node.definitions if isinstance(item, OperationDefinitionNode)]
         if len(operations) > self._limits.operations:
             most = self._limits.operations
             raise TooComplex(f"The document has more than {most} operations.", f"查询包含超过 {most} 个操作。")
-        measured = {item.name.value if item.name else None: self._measured(item, fragments) for item in operations}
+        measured = {item.name.value if item.name else None: self._measure(item, fragments) for item in operations}
         if errors := validate(self._schema, node, max_errors=MOST_ERRORS, hide_suggestions=hide_suggestions):
-            raise Refused(errors)
+            raise DocumentRefused(errors)
         return Document(node, measured)
 
-    def _parsed(self, text: str) -> DocumentNode:
+    def _parse(self, text: str) -> DocumentNode:
         if len(text) > LONGEST_TEXT:
             most = LONGEST_TEXT
             raise TooComplex(f"The document has more than {most} characters.", f"查询超过 {most} 个字符。")
         try:
-            return with_short_numbers(parse(text, max_tokens=self._limits.tokens))
+            return _check_numbers(parse(text, max_tokens=self._limits.tokens))
         except GraphQLError as error:
             if "more than" in error.message:
                 most = self._limits.tokens
                 raise TooComplex(f"The document has more than {most} tokens.", f"查询超过 {most} 个词元。") from None
             if "nested too deeply" in error.message:
-                raise nested_too_deeply() from None
-            raise Refused([error]) from None
+                raise _build_nesting_error() from None
+            raise DocumentRefused([error]) from None
 
-    def _measured(
+    def _measure(
         self, node: OperationDefinitionNode, fragments: Mapping[str, FragmentDefinitionNode]
     ) -> DocumentOperation:
         measure = Measure(self._schema, fragments, {})
         try:
-            check(measure.operation(node), self._limits)
-            roots = root_fields(node.selection_set, fragments, {})
+            check_size(measure.measure_operation(node), self._limits)
+            roots = count_root_fields(node.selection_set, fragments, {})
         except RecursionError:
-            raise nested_too_deeply() from None
+            raise _build_nesting_error() from None
         return DocumentOperation(node, roots, measure.sized_by_variable)
 
 
-def with_short_numbers(node: DocumentNode) -> DocumentNode:
+def _check_numbers(node: DocumentNode) -> DocumentNode:
     """The document, if none of its numbers is beyond all measure."""
     assert node.loc is not None
     token: Token | None = node.loc.start_token
@@ -149,11 +149,11 @@ def with_short_numbers(node: DocumentNode) -> DocumentNode:
     return node
 
 
-def nested_too_deeply() -> TooComplex:
+def _build_nesting_error() -> TooComplex:
     return TooComplex("The document is nested too deeply.", "查询嵌套过深。")
 
 
-def root_fields(
+def count_root_fields(
     selections: SelectionSetNode, fragments: Mapping[str, FragmentDefinitionNode], known: dict[str, Counter[str]]
 ) -> Counter[str]:
     """The names of the fields at the top, and how often each is there; a fragment is looked into once."""
@@ -162,17 +162,17 @@ def root_fields(
         if isinstance(node, FieldNode):
             found[node.name.value] += 1
         elif isinstance(node, InlineFragmentNode):
-            found += root_fields(node.selection_set, fragments, known)
+            found += count_root_fields(node.selection_set, fragments, known)
         elif isinstance(node, FragmentSpreadNode):
-            found += fragment_fields(node.name.value, fragments, known)
+            found += _count_fragment_fields(node.name.value, fragments, known)
     return found
 
 
-def fragment_fields(
+def _count_fragment_fields(
     name: str, fragments: Mapping[str, FragmentDefinitionNode], known: dict[str, Counter[str]]
 ) -> Counter[str]:
     if name not in known:
         known[name] = Counter()  # a circle adds nothing; validation refuses it
         if name in fragments:
-            known[name] = root_fields(fragments[name].selection_set, fragments, known)
+            known[name] = count_root_fields(fragments[name].selection_set, fragments, known)
     return known[name]

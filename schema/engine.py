@@ -22,9 +22,9 @@ from strawberry.execution import optimized_is_awaitable
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from resolvers.errors import Forbidden, ServiceError, Unauthenticated
-from schema.documents import Document, DocumentOperation, Documents, Refused
-from schema.errors import NotAcceptable, NotAllowedHere, TooComplex, shown
-from schema.limits import Limits, check
+from schema.documents import Document, DocumentOperation, DocumentRefused, Documents
+from schema.errors import NotAcceptable, NotAllowedHere, TooComplex, translate_error
+from schema.limits import Limits, check_size
 from schema.operation import Operation
 
 SIGN_IN = frozenset({"login", "refresh"})
@@ -35,7 +35,7 @@ ALL_KINDS = frozenset(OperationType)
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class GraphQLRequest:
     """A request as it came in. `bad_token`: with a token, but not a good one; its sender is nobody."""
 
     query: str
@@ -74,31 +74,31 @@ class Engine:
         self._documents = Documents(self._schema, self._limits)
         self._preparing = asyncio.Lock()
 
-    async def run(self, asked: Asked, operation: Operation) -> Answer | AsyncGenerator[Answer, None]:
+    async def run(self, asked: GraphQLRequest, operation: Operation) -> Answer | AsyncGenerator[Answer, None]:
         """The answer; for a subscription that could begin, its answers."""
         try:
-            executor = await self._ready(asked, operation)
-        except Refused as refusal:
-            return refused(refusal.errors, operation)
+            executor = await self._build_executor(asked, operation)
+        except DocumentRefused as refusal:
+            return build_refused_answer(refusal.errors, operation)
         except ServiceError as error:
-            return refused([GraphQLError(error.en, original_error=error)], operation)
+            return build_refused_answer([GraphQLError(error.en, original_error=error)], operation)
         if executor.operation.operation is OperationType.SUBSCRIPTION:
-            return await subscribed(executor, operation)
+            return await subscribe(executor, operation)
         result: Any = executor.execute_operation()
         changing = executor.operation.operation is OperationType.MUTATION
-        return answer(await result if executor.is_awaitable(result) else result, operation, changing=changing)
+        return _build_answer(await result if executor.is_awaitable(result) else result, operation, changing=changing)
 
-    async def _ready(self, asked: Asked, operation: Operation) -> Executor[Any]:
+    async def _build_executor(self, asked: GraphQLRequest, operation: Operation) -> Executor[Any]:
         """An executor for a document that is valid, within the limits and allowed to this viewer."""
         anonymous = operation.ctx.viewer is None
-        document = await self._document(asked.query, operation)
-        chosen = document.operation(asked.operation_name)
-        if anonymous and not open_to_strangers(chosen, asked):
+        document = await self._prepare_document(asked.query, operation)
+        chosen = document.require_operation(asked.operation_name)
+        if anonymous and not _allows_anonymous(chosen, asked):
             raise Unauthenticated()
         if not self._introspection and chosen.roots.keys() & INTROSPECTION:
             raise Forbidden("Introspection is switched off here.", "此服务已关闭内省查询。")
-        check_kind(chosen, asked.kinds)
-        check_sign_in(chosen)
+        _check_kind(chosen, asked.kinds)
+        _check_sign_in(chosen)
         executor = StrawberryGraphQLCoreExecutionContext.build(
             self._schema,
             document.node,
@@ -110,34 +110,34 @@ class Engine:
             operation_extensions=None,
         )
         if isinstance(executor, list):
-            raise Refused(executor)
+            raise DocumentRefused(executor)
         self._check_size(document, chosen, executor)
-        count_changes(chosen, operation)
+        _count_changes(chosen, operation)
         return executor
 
-    async def _document(self, text: str, operation: Operation) -> Document:
+    async def _prepare_document(self, text: str, operation: Operation) -> Document:
         """A long one that is new takes up to 50 ms to prepare: one at a time, beside what everybody else does."""
-        if (found := self._documents.kept(text)) is not None:
+        if (found := self._documents.find(text)) is not None:
             return found
         viewer = operation.ctx.viewer
-        work = partial(self._documents.prepared, text, hide_suggestions=viewer is None)
+        work = partial(self._documents.prepare, text, hide_suggestions=viewer is None)
         if len(text) <= SHORT_TEXT:
-            return self._documents.keep(text, work())
+            return self._documents.store(text, work())
         taken: list[float] = []
         try:
             async with self._preparing:
-                return self._documents.keep(text, await asyncio.to_thread(weighed, work, taken.append))
+                return self._documents.store(text, await asyncio.to_thread(_run_timed, work, taken.append))
         finally:
             rates, user_id = operation.ctx.service.rates, None if viewer is None else viewer.user_id
-            rates.work(user_id, operation.ctx.address, sum(taken))
+            rates.charge_work(user_id, operation.ctx.address, sum(taken))
 
     def _check_size(self, document: Document, chosen: DocumentOperation, executor: Executor[Any]) -> None:
         """Again, with the variables, where those say how large a page is."""
         if chosen.sized_by_variable:
-            check(self._documents.size(document, chosen, executor.variable_values.coerced), self._limits)
+            check_size(self._documents.measure_size(document, chosen, executor.variable_values.coerced), self._limits)
 
 
-def weighed(work: Callable[[], Document], note: Callable[[float], None]) -> Document:
+def _run_timed(work: Callable[[], Document], note: Callable[[float], None]) -> Document:
     """What the work gives; `note` is told how many seconds of this thread it took."""
     started = time.thread_time()
     try:
@@ -146,41 +146,41 @@ def weighed(work: Callable[[], Document], note: Callable[[float], None]) -> Docu
         note(time.thread_time() - started)
 
 
-def open_to_strangers(chosen: DocumentOperation, asked: Asked) -> bool:
+def _allows_anonymous(chosen: DocumentOperation, asked: GraphQLRequest) -> bool:
     """Signing in is, even with a token that has expired: clients send it along. Nothing else is, with a bad token."""
     roots = chosen.roots.keys()
     return roots <= PUBLIC and (not asked.bad_token or bool(roots & SIGN_IN))
 
 
-def check_sign_in(chosen: DocumentOperation) -> None:
+def _check_sign_in(chosen: DocumentOperation) -> None:
     """A document tries one password: each takes a tenth of a second of work, on purpose."""
     if sum(chosen.roots[name] for name in SIGN_IN) > 1:
         raise TooComplex("Sign in once in a request, not several times.", "一个请求只能登录一次。")
 
 
-def check_kind(chosen: DocumentOperation, kinds: Collection[OperationType]) -> None:
+def _check_kind(chosen: DocumentOperation, kinds: Collection[OperationType]) -> None:
     kind = chosen.node.operation
     if kind not in kinds:
         raise NotAcceptable() if kind is OperationType.SUBSCRIPTION else NotAllowedHere()
 
 
-def count_changes(chosen: DocumentOperation, operation: Operation) -> None:
+def _count_changes(chosen: DocumentOperation, operation: Operation) -> None:
     """RateLimited when the viewer asks for too many; each root field of a mutation is one."""
     viewer = operation.ctx.viewer
     if chosen.node.operation is OperationType.MUTATION and viewer is not None:
-        operation.ctx.service.rates.change(viewer.user_id, chosen.roots.total())
+        operation.ctx.service.rates.check_change(viewer.user_id, chosen.roots.total())
 
 
-async def subscribed(executor: Executor[Any], operation: Operation) -> Answer | AsyncGenerator[Answer, None]:
+async def subscribe(executor: Executor[Any], operation: Operation) -> Answer | AsyncGenerator[Answer, None]:
     source: Any = create_source_event_stream(executor)
     if executor.is_awaitable(source):
         source = await source
     if isinstance(source, ExecutionResult):
-        return answer(source, operation)
-    return answers(executor, source, operation)
+        return _build_answer(source, operation)
+    return _stream_answers(executor, source, operation)
 
 
-async def answers(executor: Executor[Any], source: Any, operation: Operation) -> AsyncGenerator[Answer, None]:
+async def _stream_answers(executor: Executor[Any], source: Any, operation: Operation) -> AsyncGenerator[Answer, None]:
     """An answer for each event. What ends the events early is the last one."""
 
     def execute(event: Executor[Any]) -> Any:
@@ -190,15 +190,15 @@ async def answers(executor: Executor[Any], source: Any, operation: Operation) ->
     try:
         async with aclosing(map_source_to_response_event(executor, source, execute)) as results:
             async for result in results:
-                yield answer(result, operation)
+                yield _build_answer(result, operation)
     except Exception as error:
-        yield Answer(errors=[shown(GraphQLError(str(error), original_error=error), operation.ctx.language)])
+        yield Answer(errors=[translate_error(GraphQLError(str(error), original_error=error), operation.ctx.language)])
 
 
-def answer(result: ExecutionResult, operation: Operation, *, changing: bool = False) -> Answer:
-    errors = [shown(error, operation.ctx.language, changing=changing) for error in result.errors or ()]
+def _build_answer(result: ExecutionResult, operation: Operation, *, changing: bool = False) -> Answer:
+    errors = [translate_error(error, operation.ctx.language, changing=changing) for error in result.errors or ()]
     return Answer(result.data, errors)
 
 
-def refused(errors: list[GraphQLError], operation: Operation) -> Answer:
-    return Answer(errors=[shown(error, operation.ctx.language) for error in errors], refused=True)
+def build_refused_answer(errors: list[GraphQLError], operation: Operation) -> Answer:
+    return Answer(errors=[translate_error(error, operation.ctx.language) for error in errors], refused=True)

@@ -69,14 +69,14 @@ class ExecutionOrderField(StrEnum):
     END_TIME = "end_time"
 
 
-def described(words: type[Enum], name: str, description: str, values: Mapping[str, str]) -> None:
+def register_enum(words: type[Enum], name: str, description: str, values: Mapping[str, str]) -> None:
     """Make `words` a GraphQL enum; `values` describes each member."""
     definition = cast(Any, strawberry.enum(words, name=name, description=description)).__strawberry_definition__
     for value in definition.values:
         value.description = values[value.name]
 
 
-described(
+register_enum(
     ErrorCode,
     "ErrorCode",
     "What kind of mistake a mutation answers with.",
@@ -91,16 +91,16 @@ described(
         "UNREACHABLE": "The server could not be reached, or did not answer as an SSH server.",
     },
 )
-described(
+register_enum(
     Severity,
     "FindingSeverity",
     "Whether a finding of the command policy stops the command.",
     {"DENY": "The command is refused.", "WARN": "The command may run; look twice."},
 )
-described(
+register_enum(
     Direction, "OrderDirection", "Which end comes first.", {"ASC": "The lowest first.", "DESC": "The highest first."}
 )
-described(
+register_enum(
     TaskOrderField,
     "TaskOrderField",
     "What tasks are ordered by; equal ones are in the order of their ids, missing values come last.",
@@ -112,7 +112,7 @@ described(
         "CREATED_AT": "When it was created.",
     },
 )
-described(
+register_enum(
     ServerOrderField,
     "ServerOrderField",
     "What servers are ordered by; equal ones are in the order of their ids.",
@@ -122,7 +122,7 @@ described(
         "CREATED_AT": "When it was registered.",
     },
 )
-described(
+register_enum(
     ExecutionOrderField,
     "TaskExecutionOrderField",
     "What executions are ordered by; equal ones are in the order of their ids, missing values come last.",
@@ -133,7 +133,7 @@ described(
         "END_TIME": "When it ended.",
     },
 )
-described(
+register_enum(
     Role,
     "Role",
     "What a user may do; each role may also do what the ones before it may.",
@@ -144,7 +144,7 @@ described(
         "ADMIN": "Also manages servers and users; as a grant, the settings of the server.",
     },
 )
-described(
+register_enum(
     State,
     "ExecutionState",
     "Where an execution stands. All but PENDING and RUNNING are final and never change.",
@@ -157,7 +157,7 @@ described(
         "CANCELLED": "Stopped, or never started, because someone asked for it.",
     },
 )
-described(
+register_enum(
     Reason,
     "ExecutionReason",
     "Why an execution ended as it did.",
@@ -178,7 +178,7 @@ described(
         "DEADLINE": "It had not started when its start deadline was over.",
     },
 )
-described(
+register_enum(
     Trigger,
     "ExecutionTrigger",
     "What made an execution.",
@@ -190,7 +190,7 @@ described(
         "CLI": "`sshcast run`, on the machine itself: no task.",
     },
 )
-described(
+register_enum(
     Mode,
     "RunMode",
     "How a run is driven.",
@@ -199,7 +199,7 @@ described(
         "ATTACHED": "Attached to one SSH channel: when that is lost, so is the run.",
     },
 )
-described(
+register_enum(
     LegacyAlgorithm,
     "LegacyAlgorithm",
     "An old SSH algorithm that an admin may allow a server that has no safe one. There are no others.",
@@ -209,13 +209,13 @@ described(
         "AES_CBC": "`aes128-cbc`, `aes192-cbc` and `aes256-cbc`.",
     },
 )
-described(
+register_enum(
     Stream,
     "OutputStream",
     "Which of a command's two outputs.",
     {"STDOUT": "Standard output.", "STDERR": "Standard error."},
 )
-described(
+register_enum(
     CredentialKind,
     "CredentialKind",
     "How a server is signed in to.",

@@ -70,43 +70,43 @@ class Internal(ServiceError):
         return super().extensions | {"errorId": self.error_id}
 
 
-def field_path(error: ServiceError) -> list[str] | None:
+def find_field_path(error: ServiceError) -> list[str] | None:
     """The field as the API names it. Names of environment variables stay as they are."""
     if not error.field:
         return None
     first, *rest = error.field
-    return [api_name(first), *(map(api_name, rest) if first in NESTED else rest)]
+    return [_convert_name(first), *(map(_convert_name, rest) if first in NESTED else rest)]
 
 
-def api_name(name: str) -> str:
+def _convert_name(name: str) -> str:
     return NAMES.get(name) or to_camel_case(name)
 
 
-def message_of(error: ServiceError, language: Language) -> str:
+def format_message(error: ServiceError, language: Language) -> str:
     """The message, beginning with the API's name of the field where it begins with the service's."""
-    text, path = error.text(language), field_path(error)
+    text, path = error.text(language), find_field_path(error)
     if path and text.startswith(f"{error.field[-1]} "):
         return path[-1] + text.removeprefix(error.field[-1])
     return text
 
 
-def shown(error: GraphQLError, language: Language, *, changing: bool = False) -> GraphQLError:
+def translate_error(error: GraphQLError, language: Language, *, changing: bool = False) -> GraphQLError:
     """A top-level error as the caller sees it: our own in their language, what they must not see masked.
 
     `changing`: of a mutation. What a part of its answer lacks then, is not told so that the change is repeated.
     """
-    cause = root_cause(error)
+    cause = _find_root_cause(error)
     if cause is error and error.path is None:
-        return coded(error, DocumentInvalid.code)
-    told = cause if isinstance(cause, ServiceError) else masked(cause, error)
+        return _add_code(error, DocumentInvalid.code)
+    told = cause if isinstance(cause, ServiceError) else _mask_error(cause, error)
     if changing and isinstance(told, Unavailable) and len(error.path or ()) > 1:
         told = AnswerIncomplete()
-    extensions = told.extensions | ({"field": path} if (path := field_path(told)) else {})
-    message = message_of(told, language)[:LONGEST_MESSAGE]
+    extensions = told.extensions | ({"field": path} if (path := find_field_path(told)) else {})
+    message = format_message(told, language)[:LONGEST_MESSAGE]
     return GraphQLError(message, error.nodes, path=error.path, extensions=extensions, original_error=told)
 
 
-def root_cause(error: GraphQLError) -> Exception:
+def _find_root_cause(error: GraphQLError) -> Exception:
     """What a resolver raised; the error itself where it is GraphQL's own.
 
     Such an error without a path is the document's; with one, a row holds what its field cannot show.
@@ -117,7 +117,7 @@ def root_cause(error: GraphQLError) -> Exception:
     return error if isinstance(cause, GraphQLError) else cause
 
 
-def coded(error: GraphQLError, code: str) -> GraphQLError:
+def _add_code(error: GraphQLError, code: str) -> GraphQLError:
     return GraphQLError(
         error.message[:LONGEST_MESSAGE],
         error.nodes,
@@ -128,7 +128,7 @@ def coded(error: GraphQLError, code: str) -> GraphQLError:
     )
 
 
-def masked(cause: Exception, error: GraphQLError) -> ServiceError:
+def _mask_error(cause: Exception, error: GraphQLError) -> ServiceError:
     """What hides behind it goes into our log, under an id that the answer carries."""
     if isinstance(cause, StoreUnavailable):
         log.error("the database is away", path=error.path, exc_info=cause)

@@ -11,7 +11,7 @@ import strawberry
 from resolvers import output
 from resolvers.decoding import Decoders
 from schema.enums import Reason, State, Stream
-from schema.fields import resolved
+from schema.fields import typed_field
 from schema.scalars import Long
 
 
@@ -30,7 +30,7 @@ class OutputChunk(OutputEvent):
     )
     data: strawberry.Private[bytes]
 
-    @resolved(str, "The exact bytes.")
+    @typed_field(str, "The exact bytes.")
     def base64(self) -> str:
         return base64.b64encode(self.data).decode()
 
@@ -51,36 +51,36 @@ class OutputEnd(OutputEvent):
     truncated: bool = strawberry.field(description="Whether there was more output than the limit.")
 
 
-async def told(
+async def convert_events(
     events: AsyncGenerator[output.OutputEvent, None], decoders: Decoders
 ) -> AsyncGenerator[OutputEvent, None]:
     """The service's events as the API tells them."""
     async with aclosing(events):
         async for event in events:
             if isinstance(event, output.Chunk):
-                yield chunk(event, decoders.text(event.stream, event.data))
+                yield _build_chunk(event, decoders.decode(event.stream, event.data))
                 continue
-            if event.state.final:
+            if event.state.is_final:
                 for rest in decoders.flush_rests(event.cursor):
                     yield OutputChunk(cursor=rest.cursor, at=event.at, stream=rest.stream, text=rest.text, data=b"")
             placed = replace(event, cursor=decoders.move_past_rests(event.cursor))
-            yield end(placed) if isinstance(placed, output.End) else state_change(placed)
+            yield _build_end(placed) if isinstance(placed, output.End) else _build_state_change(placed)
 
 
-def chunk(event: output.Chunk, text: str) -> OutputChunk:
+def _build_chunk(event: output.Chunk, text: str) -> OutputChunk:
     return OutputChunk(cursor=event.cursor, at=event.at, stream=event.stream, text=text, data=event.data)
 
 
-def state_change(event: output.StateChange) -> StateChange:
-    return StateChange(cursor=event.cursor, at=event.at, state=event.state, reason=reason(event.reason))
+def _build_state_change(event: output.StateChange) -> StateChange:
+    return StateChange(cursor=event.cursor, at=event.at, state=event.state, reason=_parse_reason(event.reason))
 
 
-def end(event: output.End) -> OutputEnd:
+def _build_end(event: output.End) -> OutputEnd:
     return OutputEnd(
         cursor=event.cursor,
         at=event.at,
         state=event.state,
-        reason=reason(event.reason),
+        reason=_parse_reason(event.reason),
         message=event.message,
         exit_code=None if event.exit_code is None else Long(event.exit_code),
         exit_signal=event.exit_signal,
@@ -88,5 +88,5 @@ def end(event: output.End) -> OutputEnd:
     )
 
 
-def reason(word: str | None) -> Reason | None:
+def _parse_reason(word: str | None) -> Reason | None:
     return None if word is None else Reason(word)

@@ -8,12 +8,12 @@ import strawberry
 Resolver = TypeVar("Resolver", bound=Callable[..., Any])
 
 
-def resolved(gives: Any, description: str) -> Callable[[Resolver], Resolver]:
+def typed_field(gives: Any, description: str) -> Callable[[Resolver], Resolver]:
     """A field of the type `gives`, for a function that gives rows or values which are seen as that type."""
     return cast("Callable[[Resolver], Resolver]", strawberry.field(description=description, graphql_type=gives))
 
 
-def watched(gives: Any, description: str) -> Callable[[Resolver], Resolver]:
+def typed_subscription(gives: Any, description: str) -> Callable[[Resolver], Resolver]:
     """A subscription to events of the type `gives`."""
     events = AsyncGenerator[gives, None]
     return cast("Callable[[Resolver], Resolver]", strawberry.subscription(description=description, graphql_type=events))

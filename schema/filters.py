@@ -11,9 +11,9 @@ from db.servers import ServerFilter
 from db.slots import SlotFilter
 from db.tasks import TaskFilter
 from resolvers.errors import Invalid
-from resolvers.rules import text
+from resolvers.validation import check_text
 from schema.enums import State, Trigger
-from schema.ids import optional_number
+from schema.ids import parse_optional_id
 from schema.schedule_words import SlotOutcome
 
 LONGEST = 100
@@ -76,64 +76,64 @@ Executions = Annotated[
 Slots = Annotated[SlotFilterInput | None, strawberry.argument(description="Which slots; all if it is absent.")]
 
 
-def task_filter(given: TaskFilterInput | None) -> TaskFilter:
+def build_task_filter(given: TaskFilterInput | None) -> TaskFilter:
     if given is None:
         return TaskFilter()
     return TaskFilter(
-        server_id=optional_number(("filter", "server_id"), given.server_id),
+        server_id=parse_optional_id(("filter", "server_id"), given.server_id),
         enabled=given.enabled,
-        name_contains=name_part(given.name_contains),
+        name_contains=_read_name_filter(given.name_contains),
         last_run_from=given.last_run_from,
         last_run_to=given.last_run_to,
-        created_by=optional_number(("filter", "created_by"), given.created_by),
+        created_by=parse_optional_id(("filter", "created_by"), given.created_by),
     )
 
 
-def server_filter(given: ServerFilterInput | None) -> ServerFilter:
+def build_server_filter(given: ServerFilterInput | None) -> ServerFilter:
     if given is None:
         return ServerFilter()
     return ServerFilter(
-        name_contains=name_part(given.name_contains),
+        name_contains=_read_name_filter(given.name_contains),
         enabled=given.enabled,
-        tag=given.tag if given.tag is None else words("tag", given.tag, 64),
+        tag=given.tag if given.tag is None else _check_filter_text("tag", given.tag, 64),
     )
 
 
-def execution_filter(given: ExecutionFilterInput | None) -> ExecutionFilter:
+def build_execution_filter(given: ExecutionFilterInput | None) -> ExecutionFilter:
     if given is None:
         return ExecutionFilter()
     return ExecutionFilter(
         states=None if given.states is None else tuple(given.states),
-        server_id=optional_number(("filter", "server_id"), given.server_id),
-        task_id=optional_number(("filter", "task_id"), given.task_id),
+        server_id=parse_optional_id(("filter", "server_id"), given.server_id),
+        task_id=parse_optional_id(("filter", "task_id"), given.task_id),
         trigger=given.trigger,
         created_from=given.created_from,
         created_to=given.created_to,
-        created_by=optional_number(("filter", "created_by"), given.created_by),
+        created_by=parse_optional_id(("filter", "created_by"), given.created_by),
         has_findings=given.has_findings,
     )
 
 
-def slot_filter(given: SlotFilterInput | None) -> SlotFilter:
+def build_slot_filter(given: SlotFilterInput | None) -> SlotFilter:
     if given is None:
         return SlotFilter()
     return SlotFilter(
-        task_id=optional_number(("filter", "task_id"), given.task_id),
-        server_id=optional_number(("filter", "server_id"), given.server_id),
+        task_id=parse_optional_id(("filter", "task_id"), given.task_id),
+        server_id=parse_optional_id(("filter", "server_id"), given.server_id),
         outcomes=None if given.outcomes is None else tuple(given.outcomes),
         slot_from=given.slot_from,
         slot_to=given.slot_to,
     )
 
 
-def name_part(value: str | None) -> str | None:
+def _read_name_filter(value: str | None) -> str | None:
     """An empty one filters nothing."""
-    return words("name_contains", value, LONGEST) if value else None
+    return _check_filter_text("name_contains", value, LONGEST) if value else None
 
 
-def words(name: str, value: str, longest: int) -> str:
+def _check_filter_text(name: str, value: str, longest: int) -> str:
     try:
-        return text(name, value, longest=longest)
+        return check_text(name, value, longest=longest)
     except Invalid as error:
         error.field = ("filter", name)
         raise

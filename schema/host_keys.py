@@ -3,11 +3,11 @@
 import strawberry
 
 from resolvers.host_keys import KeyStatus
-from runner.host_key_scans import ScanRequest
-from schema.enums import LegacyAlgorithm, described
+from runner.ssh.scan_requests import ScanRequest
+from schema.enums import LegacyAlgorithm, register_enum
 from schema.payloads import Payload
 
-described(
+register_enum(
     KeyStatus,
     "HostKeyStatus",
     "What an offered host key is to the servers at that address that you may change; to several, the last of these.",
@@ -28,7 +28,7 @@ class ScanHostKeysInput:
         default_factory=list, description="Old algorithms to speak, besides those that servers at that address have."
     )
 
-    def wanted(self) -> ScanRequest:
+    def convert(self) -> ScanRequest:
         return ScanRequest(host=self.host, port=self.port, legacy=tuple(self.legacy_algorithms))
 
 

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from strawberry import ID
 
 from resolvers.errors import Invalid
-from resolvers.rules import MAX_ID
+from resolvers.validation import MAX_ID
 
 MOST_DIGITS = 19
 
 
-def number(field: str | Sequence[str], id: ID) -> int:
+def parse_id(field: str | Sequence[str], id: ID) -> int:
     """The id's integer; Invalid names the field when it is none."""
     text = str(id)
     if not text.isascii() or not text.isdigit() or len(text) > MOST_DIGITS or not 1 <= int(text) <= MAX_ID:
@@ -18,5 +18,5 @@ def number(field: str | Sequence[str], id: ID) -> int:
     return int(text)
 
 
-def optional_number(field: str | Sequence[str], id: ID | None) -> int | None:
-    return None if id is None else number(field, id)
+def parse_optional_id(field: str | Sequence[str], id: ID | None) -> int | None:
+    return None if id is None else parse_id(field, id)

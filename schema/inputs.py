@@ -10,7 +10,7 @@ from strawberry import ID
 from resolvers import inputs
 from resolvers.errors import Invalid
 from schema.enums import Mode
-from schema.ids import number
+from schema.ids import parse_id
 from schema.scalars import Long
 from schema.schedule_inputs import TermsInput
 from schema.secret_variables import SecretVariableInput
@@ -57,21 +57,21 @@ class CreateTaskInput:
     )
     terms: TermsInput | None = strawberry.field(default=None, description="How its slots become runs.")
 
-    def wanted(self) -> inputs.NewTask:
+    def convert(self) -> inputs.NewTask:
         return inputs.NewTask(
             name=self.name,
             command=self.command,
-            server_id=number("server_id", self.server_id),
+            server_id=parse_id("server_id", self.server_id),
             cron_expr=self.cron_expr,
             timezone=self.timezone,
             enabled=self.enabled,
             timeout_seconds=self.timeout_seconds,
             output_limit=self.output_limit,
-            env=environment(self.env),
-            secret_env=[variable.wanted() for variable in self.secret_env],
+            env=build_environment(self.env),
+            secret_env=[variable.convert() for variable in self.secret_env],
             working_dir=self.working_dir,
             run_mode=self.run_mode,
-            terms=inputs.TermsChange() if self.terms is None else self.terms.wanted(),
+            terms=inputs.TermsChange() if self.terms is None else self.terms.convert(),
         )
 
 
@@ -106,12 +106,12 @@ class UpdateTaskInput:
     )
     terms: TermsInput | None = strawberry.field(default=ABSENT, description="How its slots become runs.")
 
-    def wanted(self) -> inputs.TaskChange:
-        found = named(self, inputs.TaskChange)
+    def convert(self) -> inputs.TaskChange:
+        found = collect_changes(self, inputs.TaskChange)
         if "server_id" in found:
-            found["server_id"] = number("server_id", found["server_id"])
+            found["server_id"] = parse_id("server_id", found["server_id"])
         if "env" in found:
-            found["env"] = environment(found["env"])
+            found["env"] = build_environment(found["env"])
         return inputs.TaskChange(**found)
 
 
@@ -126,9 +126,9 @@ class RunTaskInput:
         default=0.0, description="Seconds, 0 to 60, to hold the answer back until the run has ended."
     )
 
-    def wanted(self) -> inputs.RunTask:
+    def convert(self) -> inputs.RunTask:
         return inputs.RunTask(
-            task_id=number("task_id", self.task_id), idempotency_key=self.idempotency_key, wait_seconds=self.wait
+            task_id=parse_id("task_id", self.task_id), idempotency_key=self.idempotency_key, wait_seconds=self.wait
         )
 
 
@@ -163,14 +163,14 @@ class RunCommandInput:
         default=0.0, description="Seconds, 0 to 60, to hold the answer back until the run has ended."
     )
 
-    def wanted(self) -> inputs.RunCommand:
+    def convert(self) -> inputs.RunCommand:
         return inputs.RunCommand(
-            server_id=number("server_id", self.server_id),
+            server_id=parse_id("server_id", self.server_id),
             command=self.command,
             timeout_seconds=self.timeout_seconds,
             output_limit=self.output_limit,
-            env=environment(self.env),
-            secret_env=[variable.wanted() for variable in self.secret_env],
+            env=build_environment(self.env),
+            secret_env=[variable.convert() for variable in self.secret_env],
             working_dir=self.working_dir,
             stdin=decode(self.stdin),
             idempotency_key=self.idempotency_key,
@@ -210,7 +210,7 @@ class RefreshInput:
     refresh_token: str = strawberry.field(description="The refresh token that signing in gave.")
 
 
-def named(change: Any, kind: type) -> dict[str, Any]:
+def collect_changes(change: Any, kind: type) -> dict[str, Any]:
     """The fields of `kind` that the caller named; null where it is no value is refused by name."""
     found = {item.name: getattr(change, item.name, ABSENT) for item in fields(kind)}
     found = {name: value for name, value in found.items() if value is not ABSENT}
@@ -219,14 +219,14 @@ def named(change: Any, kind: type) -> dict[str, Any]:
             raise Invalid(name, "must not be null: leave it out to keep it.", "不能为 null：不修改时请省略该字段。")
     for name in ("credential", "terms"):
         if name in found:
-            found[name] = found[name].wanted()
+            found[name] = found[name].convert()
     for name in ("blackouts", "secret_env"):
         if name in found:
-            found[name] = [item.wanted() for item in found[name]]
+            found[name] = [item.convert() for item in found[name]]
     return found
 
 
-def environment(variables: Sequence[EnvironmentVariable]) -> dict[str, str]:
+def build_environment(variables: Sequence[EnvironmentVariable]) -> dict[str, str]:
     found = {variable.name: variable.value for variable in variables}
     if len(found) < len(variables):
         raise Invalid("env", "names a variable more than once.", "包含重复的变量名。")

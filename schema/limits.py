@@ -58,7 +58,7 @@ class Size:
     introspection_depth: int = 0
     introspection_fields: int = 0
 
-    def beside(self, other: "Size") -> "Size":
+    def combine(self, other: "Size") -> "Size":
         return Size(
             max(self.depth, other.depth),
             self.fields + other.fields,
@@ -68,7 +68,7 @@ class Size:
             self.introspection_fields + other.introspection_fields,
         )
 
-    def under(self, *, aliased: bool, times: int) -> "Size":
+    def nest(self, *, aliased: bool, times: int) -> "Size":
         """This below one more field, which holds `times` objects; 0 for a value."""
         return Size(
             self.depth + 1,
@@ -79,7 +79,7 @@ class Size:
             self.introspection_fields,
         )
 
-    def under_introspection(self, *, aliased: bool) -> "Size":
+    def nest_in_introspection(self, *, aliased: bool) -> "Size":
         depth, fields = self.introspection_depth + 1, self.introspection_fields + 1
         aliases = self.aliases + INTROSPECTION_ALIAS * aliased
         return Size(self.depth, self.fields, aliases, self.objects, depth, fields)
@@ -96,78 +96,80 @@ class Measure:
     sized_by_variable: bool = False
     _known: dict[str, Size] = field(default_factory=dict)
 
-    def operation(self, node: OperationDefinitionNode) -> Size:
-        return self._selections(node.selection_set, self.schema.get_root_type(node.operation))
+    def measure_operation(self, node: OperationDefinitionNode) -> Size:
+        return self._measure_selections(node.selection_set, self.schema.get_root_type(node.operation))
 
-    def _selections(self, selections: SelectionSetNode | None, parent: GraphQLNamedType | None) -> Size:
+    def _measure_selections(self, selections: SelectionSetNode | None, parent: GraphQLNamedType | None) -> Size:
         total = Size()
         for selection in selections.selections if selections else ():
             self.steps += 1
-            total = total.beside(self._selection(selection, parent))
+            total = total.combine(self._measure_selection(selection, parent))
         return total
 
-    def _selection(self, node: SelectionNode, parent: GraphQLNamedType | None) -> Size:
+    def _measure_selection(self, node: SelectionNode, parent: GraphQLNamedType | None) -> Size:
         if isinstance(node, FieldNode):
-            return self._field(node, parent)
+            return self._measure_field(node, parent)
         if isinstance(node, FragmentSpreadNode):
-            return self._fragment(node.name.value)
+            return self._measure_fragment(node.name.value)
         assert isinstance(node, InlineFragmentNode)
         condition = node.type_condition
-        return self._selections(node.selection_set, self.schema.get_type(condition.name.value) if condition else parent)
+        return self._measure_selections(
+            node.selection_set, self.schema.get_type(condition.name.value) if condition else parent
+        )
 
-    def _fragment(self, name: str) -> Size:
+    def _measure_fragment(self, name: str) -> Size:
         if name not in self._known:
             # A cycle adds nothing here; validation refuses it.
             self._known[name] = Size()
             fragment = self.fragments.get(name)
             if fragment is not None:
                 condition = self.schema.get_type(fragment.type_condition.name.value)
-                self._known[name] = self._selections(fragment.selection_set, condition)
+                self._known[name] = self._measure_selections(fragment.selection_set, condition)
         return self._known[name]
 
-    def _field(self, node: FieldNode, parent: GraphQLNamedType | None) -> Size:
-        kind = self._kind(node, parent)
-        below = self._selections(node.selection_set, kind)
+    def _measure_field(self, node: FieldNode, parent: GraphQLNamedType | None) -> Size:
+        kind = self._find_type(node, parent)
+        below = self._measure_selections(node.selection_set, kind)
         aliased = node.alias is not None
         if (kind is not None and kind.name.startswith("__")) or (parent is not None and parent.name.startswith("__")):
-            return below.under_introspection(aliased=aliased)
-        return below.under(aliased=aliased, times=self._times(node, kind))
+            return below.nest_in_introspection(aliased=aliased)
+        return below.nest(aliased=aliased, times=self._count_objects(node, kind))
 
-    def _kind(self, node: FieldNode, parent: GraphQLNamedType | None) -> GraphQLNamedType | None:
+    def _find_type(self, node: FieldNode, parent: GraphQLNamedType | None) -> GraphQLNamedType | None:
         """The type that the field gives; None for a field that does not exist, which validation refuses."""
         if parent is None or not is_composite_type(parent):
             return None
         found = self.schema.get_field(parent, node.name.value)
         return None if found is None else get_named_type(found.type)
 
-    def _times(self, node: FieldNode, kind: GraphQLNamedType | None) -> int:
+    def _count_objects(self, node: FieldNode, kind: GraphQLNamedType | None) -> int:
         if not is_composite_type(kind):
             return 0
-        return self._page_size(node) if kind.name.endswith("Connection") else 1
+        return self._read_page_size(node) if kind.name.endswith("Connection") else 1
 
-    def _page_size(self, node: FieldNode) -> int:
+    def _read_page_size(self, node: FieldNode) -> int:
         for argument in node.arguments or ():
             if argument.name.value in PAGE_ARGUMENTS:
-                return bounded(self._number(argument.value))
+                return _clamp_page_size(self._read_number(argument.value))
         return USUAL_PAGE
 
-    def _number(self, node: Any) -> Any:
+    def _read_number(self, node: Any) -> Any:
         if isinstance(node, VariableNode):
             self.sized_by_variable = True
             return self.variables.get(node.name.value)
         return int(node.value) if isinstance(node, IntValueNode) and len(node.value) < LARGEST_PAGE else None
 
 
-def bounded(number: Any) -> int:
+def _clamp_page_size(number: Any) -> int:
     """A page size that is out of bounds is refused where it is used."""
     return min(max(number, 1), LARGEST_PAGE) if type(number) is int else USUAL_PAGE
 
 
-def fragments_of(document: DocumentNode) -> dict[str, FragmentDefinitionNode]:
+def find_fragments(document: DocumentNode) -> dict[str, FragmentDefinitionNode]:
     return {item.name.value: item for item in document.definitions if isinstance(item, FragmentDefinitionNode)}
 
 
-def check(size: Size, limits: Limits) -> None:
+def check_size(size: Size, limits: Limits) -> None:
     """Raise TooComplex when one number is over its limit."""
     for name in Size.__slots__:
         found, most = getattr(size, name), getattr(limits, name)

@@ -23,53 +23,53 @@ class Loaders:
 
     @cached_property
     def users(self) -> DataLoader[int, Any]:
-        return DataLoader(self._users)
+        return DataLoader(self._load_users)
 
     @cached_property
     def servers(self) -> DataLoader[int, Any]:
-        return DataLoader(self._servers)
+        return DataLoader(self._load_servers)
 
     @cached_property
     def tasks(self) -> DataLoader[int, Any]:
-        return DataLoader(self._tasks)
+        return DataLoader(self._load_tasks)
 
     @cached_property
     def latest_executions(self) -> DataLoader[int, Any]:
         """By task id."""
-        return DataLoader(self._latest_executions)
+        return DataLoader(self._load_latest_executions)
 
     @cached_property
     def grants(self) -> DataLoader[int, Any]:
         """By user id."""
-        return DataLoader(self._grants)
+        return DataLoader(self._load_grants)
 
     @cached_property
     def viewer_roles(self) -> DataLoader[int, Any]:
         """By server id."""
-        return DataLoader(self._viewer_roles)
+        return DataLoader(self._load_viewer_roles)
 
     @cached_property
     def executions(self) -> DataLoader[int, Any]:
-        return DataLoader(self._executions)
+        return DataLoader(self._load_executions)
 
     @cached_property
     def policies(self) -> DataLoader[int, Any]:
         """By version."""
-        return DataLoader(self._policies)
+        return DataLoader(self._load_policies)
 
     @cached_property
     def policies_of_servers(self) -> DataLoader[int, Any]:
-        return DataLoader(self._policies_of_servers)
+        return DataLoader(self._load_policies_of_servers)
 
     @cached_property
     def policies_of_tasks(self) -> DataLoader[int, Any]:
-        return DataLoader(self._policies_of_tasks)
+        return DataLoader(self._load_policies_of_tasks)
 
     def slots_of_tasks(self, filter: SlotFilter, request: PageRequest) -> DataLoader[int, Any]:
         """The same page of each task's slots, by task id."""
 
         async def load(ids: list[int]) -> Sequence[Any]:
-            return await slots.pages_of_tasks(self._ctx, ids, filter, request)
+            return await slots.load_pages_of_tasks(self._ctx, ids, filter, request)
 
         return self._pages.setdefault((filter, request), DataLoader(load))
 
@@ -77,7 +77,7 @@ class Loaders:
         """The same page of each task's executions, by task id."""
 
         async def load(ids: list[int]) -> Sequence[Any]:
-            return await executions.pages_of_tasks(self._ctx, ids, filter, request)
+            return await executions.load_pages_of_tasks(self._ctx, ids, filter, request)
 
         return self._pages.setdefault((filter, request), DataLoader(load))
 
@@ -85,36 +85,36 @@ class Loaders:
         """The same page of each server's tasks, by server id."""
 
         async def load(ids: list[int]) -> Sequence[Any]:
-            return await tasks.pages_of_servers(self._ctx, ids, filter, request)
+            return await tasks.load_pages_of_servers(self._ctx, ids, filter, request)
 
         return self._pages.setdefault((filter, request), DataLoader(load))
 
-    async def _users(self, ids: list[int]) -> Sequence[Any]:
+    async def _load_users(self, ids: list[int]) -> Sequence[Any]:
         return await users.get_many(self._ctx, ids)
 
-    async def _grants(self, ids: list[int]) -> Sequence[Any]:
-        return await grants.of_users(self._ctx, ids)
+    async def _load_grants(self, ids: list[int]) -> Sequence[Any]:
+        return await grants.list_by_users(self._ctx, ids)
 
-    async def _viewer_roles(self, ids: list[int]) -> Sequence[Any]:
-        return await rights.roles(self._ctx, ids)
+    async def _load_viewer_roles(self, ids: list[int]) -> Sequence[Any]:
+        return await rights.list_roles(self._ctx, ids)
 
-    async def _servers(self, ids: list[int]) -> Sequence[Any]:
+    async def _load_servers(self, ids: list[int]) -> Sequence[Any]:
         return await servers.get_many(self._ctx, ids)
 
-    async def _tasks(self, ids: list[int]) -> Sequence[Any]:
+    async def _load_tasks(self, ids: list[int]) -> Sequence[Any]:
         return await tasks.get_many(self._ctx, ids)
 
-    async def _executions(self, ids: list[int]) -> Sequence[Any]:
+    async def _load_executions(self, ids: list[int]) -> Sequence[Any]:
         return await executions.get_many(self._ctx, ids)
 
-    async def _latest_executions(self, ids: list[int]) -> Sequence[Any]:
-        return await executions.latest_of_tasks(self._ctx, ids)
+    async def _load_latest_executions(self, ids: list[int]) -> Sequence[Any]:
+        return await executions.list_latest_of_tasks(self._ctx, ids)
 
-    async def _policies(self, ids: list[int]) -> Sequence[Any]:
+    async def _load_policies(self, ids: list[int]) -> Sequence[Any]:
         return await policies.get_many(self._ctx, ids)
 
-    async def _policies_of_servers(self, ids: list[int]) -> Sequence[Any]:
-        return await policies.of_servers(self._ctx, ids)
+    async def _load_policies_of_servers(self, ids: list[int]) -> Sequence[Any]:
+        return await policies.load_for_servers(self._ctx, ids)
 
-    async def _policies_of_tasks(self, ids: list[int]) -> Sequence[Any]:
-        return await policies.of_tasks(self._ctx, ids)
+    async def _load_policies_of_tasks(self, ids: list[int]) -> Sequence[Any]:
+        return await policies.load_for_tasks(self._ctx, ids)

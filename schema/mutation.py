@@ -21,7 +21,7 @@ from resolvers import (
     users,
 )
 from resolvers.errors import NotFound, ServiceError, Unauthenticated
-from runner.secret import Secret
+from runner.secrets.secret import Secret
 from schema import host_keys as host_key_inputs
 from schema import inputs, payloads, schedule_inputs, server_inputs
 from schema import personal_tokens as token_inputs
@@ -29,22 +29,22 @@ from schema import policies as policy_inputs
 from schema import secrets as secret_inputs
 from schema import users as user_inputs
 from schema.errors import TOP_LEVEL
-from schema.fields import resolved
-from schema.ids import number, optional_number
+from schema.fields import typed_field
+from schema.ids import parse_id, parse_optional_id
 from schema.operation import Info
-from schema.user_errors import user_error
+from schema.user_errors import build_user_error
 
 Resolver = TypeVar("Resolver", bound=Callable[..., Any])
 
 
-def answering(payload: Any, description: str, *, signing_in: bool = False) -> Callable[[Resolver], Resolver]:
+def _payload_mutation(payload: Any, description: str, *, signing_in: bool = False) -> Callable[[Resolver], Resolver]:
     """A mutation: the caller's mistakes become the payload's `errors`; everything else stays an error of its own.
 
     Where nobody needs to be signed in (`signing_in`), a wrong name or token is a mistake like any other.
     """
     top_level = TOP_LEVEL if signing_in else TOP_LEVEL | {"UNAUTHENTICATED"}
 
-    def decorated(resolve: Resolver) -> Resolver:
+    def decorate(resolve: Resolver) -> Resolver:
         @wraps(resolve)
         async def answer(self: Any, info: Info, **given: Any) -> Any:
             try:
@@ -52,18 +52,18 @@ def answering(payload: Any, description: str, *, signing_in: bool = False) -> Ca
             except ServiceError as error:
                 if error.code in top_level:
                     raise
-                error.field = located(error, given.get("input"))
-                return payload(errors=[user_error(error, info.context.ctx.language)])
+                error.field = _locate_error(error, given.get("input"))
+                return payload(errors=[build_user_error(error, info.context.ctx.language)])
 
-        field: Any = resolved(payload | None, description)(answer)
+        field: Any = typed_field(payload | None, description)(answer)
         for argument in field.arguments:
             argument.description = "What is asked for."
         return cast("Resolver", field)
 
-    return decorated
+    return decorate
 
 
-def located(error: ServiceError, input: Any) -> tuple[str, ...]:
+def _locate_error(error: ServiceError, input: Any) -> tuple[str, ...]:
     """The input's field that is wrong.
 
     Where the service found fault with an object rather than with a value (it is not there; a task's own command is
@@ -77,12 +77,12 @@ def located(error: ServiceError, input: Any) -> tuple[str, ...]:
 
 @strawberry.type(description="What changes something.")
 class Mutation:
-    @answering(payloads.LoginPayload, "Sign in.", signing_in=True)
+    @_payload_mutation(payloads.LoginPayload, "Sign in.", signing_in=True)
     async def login(self, info: Info, input: inputs.LoginInput) -> Any:
         tokens: Any = await sign_in.login(info.context.ctx, input.username, input.password)
         return payloads.LoginPayload(tokens=tokens)
 
-    @answering(
+    @_payload_mutation(
         payloads.RefreshPayload,
         "New tokens for a session, before or after its access token has expired.",
         signing_in=True,
@@ -95,163 +95,167 @@ class Mutation:
             raise
         return payloads.RefreshPayload(tokens=tokens)
 
-    @answering(payloads.LogoutPayload, "End your session: its tokens stop working at once, its open subscriptions end.")
+    @_payload_mutation(
+        payloads.LogoutPayload, "End your session: its tokens stop working at once, its open subscriptions end."
+    )
     async def logout(self, info: Info) -> Any:
         user: Any = await users.me(info.context.ctx)
         await sign_in.logout(info.context.ctx)
         return payloads.LogoutPayload(user=user)
 
-    @answering(payloads.CreatePersonalTokenPayload, "Make a token for a program that acts for you.")
+    @_payload_mutation(payloads.CreatePersonalTokenPayload, "Make a token for a program that acts for you.")
     async def create_personal_token(self, info: Info, input: token_inputs.CreatePersonalTokenInput) -> Any:
         created = await personal_tokens.create(info.context.ctx, input.name, input.scope, input.expires_in_days)
         row: Any = created.row
         return payloads.CreatePersonalTokenPayload(token=created.token, personal_token=row)
 
-    @answering(payloads.RevokePersonalTokenPayload, "Revoke a token of yours: it stops working at once.")
+    @_payload_mutation(payloads.RevokePersonalTokenPayload, "Revoke a token of yours: it stops working at once.")
     async def revoke_personal_token(self, info: Info, input: token_inputs.RevokePersonalTokenInput) -> Any:
-        row: Any = await personal_tokens.revoke(info.context.ctx, number("id", input.id))
+        row: Any = await personal_tokens.revoke(info.context.ctx, parse_id("id", input.id))
         return payloads.RevokePersonalTokenPayload(personal_token=row)
 
-    @answering(user_inputs.CreateUserPayload, "Add a user. For admins.")
+    @_payload_mutation(user_inputs.CreateUserPayload, "Add a user. For admins.")
     async def create_user(self, info: Info, input: user_inputs.CreateUserInput) -> Any:
         user: Any = await users.create(info.context.ctx, input.name, input.role, input.password)
         return user_inputs.CreateUserPayload(user=user)
 
-    @answering(
+    @_payload_mutation(
         user_inputs.UpdateUserPayload,
         "Give a user another role or password, or keep them out; their sessions end. None is ever deleted. For admins.",
     )
     async def update_user(self, info: Info, input: user_inputs.UpdateUserInput) -> Any:
-        id, ctx = number("id", input.id), info.context.ctx
+        id, ctx = parse_id("id", input.id), info.context.ctx
         user: Any = await users.update(ctx, id, role=input.role, disabled=input.disabled, password=input.password)
         return user_inputs.UpdateUserPayload(user=user)
 
-    @answering(
+    @_payload_mutation(
         user_inputs.GrantRolePayload,
         "Grant a user a role on a server, or on every server with a tag. It holds at once. For admins.",
     )
     async def grant_role(self, info: Info, input: user_inputs.GrantRoleInput) -> Any:
-        user_id, server_id = number("user_id", input.user_id), optional_number("server_id", input.server_id)
+        user_id, server_id = parse_id("user_id", input.user_id), parse_optional_id("server_id", input.server_id)
         grant: Any = await grants.give(info.context.ctx, user_id, server_id, input.tag, input.role)
         return user_inputs.GrantRolePayload(grant=grant)
 
-    @answering(user_inputs.RevokeGrantPayload, "Take a grant away. It holds no more at once. For admins.")
+    @_payload_mutation(user_inputs.RevokeGrantPayload, "Take a grant away. It holds no more at once. For admins.")
     async def revoke_grant(self, info: Info, input: user_inputs.RevokeGrantInput) -> Any:
-        grant: Any = await grants.revoke(info.context.ctx, number("id", input.id))
+        grant: Any = await grants.revoke(info.context.ctx, parse_id("id", input.id))
         return user_inputs.RevokeGrantPayload(grant=grant)
 
-    @answering(payloads.CreateServerPayload, "Register a server. For admins.")
+    @_payload_mutation(payloads.CreateServerPayload, "Register a server. For admins.")
     async def create_server(self, info: Info, input: server_inputs.CreateServerInput) -> Any:
-        server: Any = await servers.create(info.context.ctx, input.wanted())
+        server: Any = await servers.create(info.context.ctx, input.convert())
         return payloads.CreateServerPayload(server=server)
 
-    @answering(payloads.UpdateServerPayload, "Change a server. For admins, by a grant too: see docs/security.md.")
+    @_payload_mutation(
+        payloads.UpdateServerPayload, "Change a server. For admins, by a grant too: see docs/security.md."
+    )
     async def update_server(self, info: Info, input: server_inputs.UpdateServerInput) -> Any:
-        server: Any = await servers.update(info.context.ctx, number("id", input.id), input.wanted())
+        server: Any = await servers.update(info.context.ctx, parse_id("id", input.id), input.convert())
         return payloads.UpdateServerPayload(server=server)
 
-    @answering(
+    @_payload_mutation(
         host_key_inputs.ScanHostKeysPayload,
         "Have a runner connect to an address and show its host keys. For admins, by a grant too where their server is.",
     )
     async def scan_host_keys(self, info: Info, input: host_key_inputs.ScanHostKeysInput) -> Any:
-        offered: Any = await host_keys.scan(info.context.ctx, input.wanted())
+        offered: Any = await host_keys.scan(info.context.ctx, input.convert())
         return host_key_inputs.ScanHostKeysPayload(host_keys=offered)
 
-    @answering(
+    @_payload_mutation(
         payloads.DeleteServerPayload,
         "Delete a server. Its tasks and its history stay; its tasks no longer run. For admins.",
     )
     async def delete_server(self, info: Info, input: inputs.DeleteServerInput) -> Any:
-        server: Any = await servers.delete(info.context.ctx, number("id", input.id))
+        server: Any = await servers.delete(info.context.ctx, parse_id("id", input.id))
         return payloads.DeleteServerPayload(server=server)
 
-    @answering(
+    @_payload_mutation(
         payloads.SetServerPolicyPayload,
         "Set the command policy of a server: what it allows, forbids and how strictly. For admins.",
     )
     async def set_server_policy(self, info: Info, input: policy_inputs.SetServerPolicyInput) -> Any:
-        policy: Any = await policies.set_of_server(info.context.ctx, number("id", input.id), input.wanted())
+        policy: Any = await policies.set_for_server(info.context.ctx, parse_id("id", input.id), input.convert())
         return payloads.SetServerPolicyPayload(policy=policy)
 
-    @answering(
+    @_payload_mutation(
         payloads.SetTaskPolicyPayload,
         "Set the command policy of a task. What it allows counts until the task is changed. For admins.",
     )
     async def set_task_policy(self, info: Info, input: policy_inputs.SetTaskPolicyInput) -> Any:
-        policy: Any = await policies.set_of_task(info.context.ctx, number("id", input.id), input.wanted())
+        policy: Any = await policies.set_for_task(info.context.ctx, parse_id("id", input.id), input.convert())
         return payloads.SetTaskPolicyPayload(policy=policy)
 
-    @answering(payloads.CreateSecretPayload, "Register a secret for runs to take by its name. For admins.")
+    @_payload_mutation(payloads.CreateSecretPayload, "Register a secret for runs to take by its name. For admins.")
     async def create_secret(self, info: Info, input: secret_inputs.CreateSecretInput) -> Any:
-        secret: Any = await secrets.create(info.context.ctx, input.wanted())
+        secret: Any = await secrets.create(info.context.ctx, input.convert())
         return payloads.CreateSecretPayload(secret=secret)
 
-    @answering(
+    @_payload_mutation(
         payloads.UpdateSecretPayload,
         "Replace a registered secret's value, for runs that start from now on. For admins.",
     )
     async def update_secret(self, info: Info, input: secret_inputs.UpdateSecretInput) -> Any:
-        secret: Any = await secrets.change(info.context.ctx, number("id", input.id), Secret(input.value))
+        secret: Any = await secrets.change(info.context.ctx, parse_id("id", input.id), Secret(input.value))
         return payloads.UpdateSecretPayload(secret=secret)
 
-    @answering(
+    @_payload_mutation(
         payloads.DeleteSecretPayload,
         "Delete a registered secret. What is to take it fails from now on, before anything is started. For admins.",
     )
     async def delete_secret(self, info: Info, input: secret_inputs.DeleteSecretInput) -> Any:
-        secret: Any = await secrets.delete(info.context.ctx, number("id", input.id))
+        secret: Any = await secrets.delete(info.context.ctx, parse_id("id", input.id))
         return payloads.DeleteSecretPayload(secret=secret)
 
-    @answering(payloads.CreateTaskPayload, "Create a task; `@once` also starts a run. For operators.")
+    @_payload_mutation(payloads.CreateTaskPayload, "Create a task; `@once` also starts a run. For operators.")
     async def create_task(self, info: Info, input: inputs.CreateTaskInput) -> Any:
-        created: Any = await tasks.create(info.context.ctx, input.wanted())
+        created: Any = await tasks.create(info.context.ctx, input.convert())
         return payloads.CreateTaskPayload(task=created.task, execution=created.execution)
 
-    @answering(payloads.UpdateTaskPayload, "Change a task. For operators.")
+    @_payload_mutation(payloads.UpdateTaskPayload, "Change a task. For operators.")
     async def update_task(self, info: Info, input: inputs.UpdateTaskInput) -> Any:
-        task: Any = await tasks.update(info.context.ctx, number("id", input.id), input.wanted())
+        task: Any = await tasks.update(info.context.ctx, parse_id("id", input.id), input.convert())
         return payloads.UpdateTaskPayload(task=task)
 
-    @answering(payloads.SetTaskEnabledPayload, "Switch a task's schedule on or off. For operators.")
+    @_payload_mutation(payloads.SetTaskEnabledPayload, "Switch a task's schedule on or off. For operators.")
     async def set_task_enabled(self, info: Info, input: inputs.SetTaskEnabledInput) -> Any:
-        task: Any = await tasks.set_enabled(info.context.ctx, number("id", input.id), input.enabled)
+        task: Any = await tasks.set_enabled(info.context.ctx, parse_id("id", input.id), input.enabled)
         return payloads.SetTaskEnabledPayload(task=task)
 
-    @answering(
+    @_payload_mutation(
         payloads.PauseTaskPayload,
         "Pause a task's schedule: its slots go into the ledger as skipped. It can still be run by hand. For operators.",
     )
     async def pause_task(self, info: Info, input: schedule_inputs.PauseTaskInput) -> Any:
-        task: Any = await pauses.pause(info.context.ctx, number("id", input.id), input.until)
+        task: Any = await pauses.pause(info.context.ctx, parse_id("id", input.id), input.until)
         return payloads.PauseTaskPayload(task=task)
 
-    @answering(payloads.ResumeTaskPayload, "Let a paused schedule go on. For operators.")
+    @_payload_mutation(payloads.ResumeTaskPayload, "Let a paused schedule go on. For operators.")
     async def resume_task(self, info: Info, input: schedule_inputs.ResumeTaskInput) -> Any:
-        task: Any = await pauses.resume(info.context.ctx, number("id", input.id))
+        task: Any = await pauses.resume(info.context.ctx, parse_id("id", input.id))
         return payloads.ResumeTaskPayload(task=task)
 
-    @answering(
+    @_payload_mutation(
         payloads.DeleteTaskPayload, "Delete a task. Its executions stay; waiting ones are cancelled. For operators."
     )
     async def delete_task(self, info: Info, input: inputs.DeleteTaskInput) -> Any:
-        task: Any = await tasks.delete(info.context.ctx, number("id", input.id))
+        task: Any = await tasks.delete(info.context.ctx, parse_id("id", input.id))
         return payloads.DeleteTaskPayload(task=task)
 
-    @answering(payloads.RunTaskPayload, "Run a task now; `executionOutput` shows its output. For operators.")
+    @_payload_mutation(payloads.RunTaskPayload, "Run a task now; `executionOutput` shows its output. For operators.")
     async def run_task(self, info: Info, input: inputs.RunTaskInput) -> Any:
-        execution: Any = await executions.run_task(info.context.ctx, input.wanted())
+        execution: Any = await executions.run_task(info.context.ctx, input.convert())
         return payloads.RunTaskPayload(execution=execution)
 
-    @answering(payloads.RunCommandPayload, "Run a command once, without a task. For operators.")
+    @_payload_mutation(payloads.RunCommandPayload, "Run a command once, without a task. For operators.")
     async def run_command(self, info: Info, input: inputs.RunCommandInput) -> Any:
-        execution: Any = await executions.run_command(info.context.ctx, input.wanted())
+        execution: Any = await executions.run_command(info.context.ctx, input.convert())
         return payloads.RunCommandPayload(execution=execution)
 
-    @answering(
+    @_payload_mutation(
         payloads.CancelExecutionPayload,
         "Ask that an execution stop. Answers at once; `executionOutput` tells how it ends. For operators.",
     )
     async def cancel_execution(self, info: Info, input: inputs.CancelExecutionInput) -> Any:
-        execution: Any = await executions.cancel(info.context.ctx, number("id", input.id))
+        execution: Any = await executions.cancel(info.context.ctx, parse_id("id", input.id))
         return payloads.CancelExecutionPayload(execution=execution)

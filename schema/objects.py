@@ -10,19 +10,19 @@ import strawberry
 from strawberry import ID
 
 from resolvers import schedules
-from runner.permission import in_name_of
-from runner.terms import Terms
-from schema.connection import After, Before, Connection, ExecutionsBy, First, Last, Place, SlotsBy, TasksBy
+from runner.admission.authorization import acting_for
+from runner.scheduling.terms import Terms
+from schema.connection import After, Before, Connection, ExecutionsBy, First, Last, PageArguments, SlotsBy, TasksBy
 from schema.enums import CredentialKind, LegacyAlgorithm, Mode, Reason, Role, State, Trigger
-from schema.fields import resolved
-from schema.filters import Executions, Slots, Tasks, execution_filter, slot_filter, task_filter
+from schema.fields import typed_field
+from schema.filters import Executions, Slots, Tasks, build_execution_filter, build_slot_filter, build_task_filter
 from schema.operation import Info
 from schema.policies import CommandPolicy
 from schema.scalars import Long
 from schema.schedule_words import Note, SlotOutcome
-from schema.schedules import Blackout, Count, ScheduledRun, ScheduleTerms, blackout, scheduled
-from schema.secret_variables import SecretVariable, secret_variables
-from schema.user_errors import Finding, kept_finding
+from schema.schedules import Blackout, Count, ScheduledRun, ScheduleTerms, build_blackout, build_scheduled_runs
+from schema.secret_variables import SecretVariable, list_secret_variables
+from schema.user_errors import Finding, build_recorded_finding
 
 
 @strawberry.type(description="Who may sign in.")
@@ -33,7 +33,7 @@ class User:
     disabled: bool = strawberry.field(description="A disabled user cannot sign in.")
     created_at: datetime = strawberry.field(description="When the user was added.")
 
-    @resolved(
+    @typed_field(
         "list[Grant] | None", "What is granted to the user beyond their role; null to all but themselves and admins."
     )
     def grants(self: Any, info: Info) -> Any:
@@ -61,23 +61,23 @@ class Server:
     updated_at: datetime = strawberry.field(description="When it was last changed.")
     deleted_at: datetime | None = strawberry.field(description="When it was deleted; history still shows it.")
 
-    @resolved(Role, "Your role on it: the higher of your own and of what is granted to you.")
+    @typed_field(Role, "Your role on it: the higher of your own and of what is granted to you.")
     def viewer_role(self: Any, info: Info) -> Any:
         return info.context.loaders.viewer_roles.load(self.id)
 
-    @resolved(list[Blackout], "Windows in which its schedules start nothing.")
+    @typed_field(list[Blackout], "Windows in which its schedules start nothing.")
     def blackouts(self: Any) -> list[Blackout]:
-        return [blackout(window) for window in self.blackouts]
+        return [build_blackout(window) for window in self.blackouts]
 
-    @resolved(CommandPolicy | None, "What admins have changed of the command policy for it; null if nothing.")
+    @typed_field(CommandPolicy | None, "What admins have changed of the command policy for it; null if nothing.")
     def policy(self: Any, info: Info) -> Any:
         return info.context.loaders.policies_of_servers.load(self.id)
 
-    @resolved(User | None, "Who registered it.")
+    @typed_field(User | None, "Who registered it.")
     def created_by(self: Any, info: Info) -> Any:
         return info.context.loaders.users.load(self.created_by)
 
-    @resolved("Connection[Task]", "Its tasks, oldest first unless ordered.")
+    @typed_field("Connection[Task]", "Its tasks, oldest first unless ordered.")
     async def tasks(
         self: Any,
         info: Info,
@@ -88,8 +88,9 @@ class Server:
         last: Last = None,
         before: Before = None,
     ) -> Any:
-        request = Place(first, after, last, before).ordered(order_by)
-        return Connection(found=await info.context.loaders.tasks_of_servers(task_filter(filter), request).load(self.id))
+        request = PageArguments(first, after, last, before).build_ordered_request(order_by)
+        found = await info.context.loaders.tasks_of_servers(build_task_filter(filter), request).load(self.id)
+        return Connection(found=found)
 
 
 @strawberry.type(description="A role of a user on one server, or on every server with a tag.")
@@ -101,15 +102,15 @@ class Grant:
     role: Role = strawberry.field(description="What the user may do there.")
     created_at: datetime = strawberry.field(description="When it was given, or last changed.")
 
-    @resolved(User | None, "The user.")
+    @typed_field(User | None, "The user.")
     def user(self: Any, info: Info) -> Any:
         return info.context.loaders.users.load(self.user_id)
 
-    @resolved(Server | None, "The server; null for a tag.")
+    @typed_field(Server | None, "The server; null for a tag.")
     def server(self: Any, info: Info) -> Any:
         return None if self.server_id is None else info.context.loaders.servers.load(self.server_id)
 
-    @resolved(User | None, "Who gave it; null for a command on the machine itself.")
+    @typed_field(User | None, "Who gave it; null for a command on the machine itself.")
     def created_by(self: Any, info: Info) -> Any:
         return None if self.created_by is None else info.context.loaders.users.load(self.created_by)
 
@@ -140,41 +141,41 @@ class Task:
     updated_at: datetime = strawberry.field(description="When it was last changed.")
     deleted_at: datetime | None = strawberry.field(description="When it was deleted; history still shows it.")
 
-    @resolved(list[str], "The names of its environment variables; their values are not shown.")
+    @typed_field(list[str], "The names of its environment variables; their values are not shown.")
     def env_names(self: Any) -> list[str]:
         return sorted(self.env)
 
-    @resolved(list[SecretVariable], "Its secret environment variables, in the order of their names.")
+    @typed_field(list[SecretVariable], "Its secret environment variables, in the order of their names.")
     def secret_env(self: Any) -> list[SecretVariable]:
-        return secret_variables(self.secret_env)
+        return list_secret_variables(self.secret_env)
 
-    @resolved(Server | None, "The server it runs on.")
+    @typed_field(Server | None, "The server it runs on.")
     def server(self: Any, info: Info) -> Any:
         return info.context.loaders.servers.load(self.server_id)
 
-    @resolved(User | None, "Who created it.")
+    @typed_field(User | None, "Who created it.")
     def created_by(self: Any, info: Info) -> Any:
         return info.context.loaders.users.load(self.created_by)
 
-    @resolved(User | None, "Who last changed it, or created it: its scheduled runs go in their name.")
+    @typed_field(User | None, "Who last changed it, or created it: its scheduled runs go in their name.")
     def updated_by(self: Any, info: Info) -> Any:
-        return info.context.loaders.users.load(in_name_of(self))
+        return info.context.loaders.users.load(acting_for(self))
 
-    @resolved(CommandPolicy | None, "What admins have changed of the command policy for it; null if nothing.")
+    @typed_field(CommandPolicy | None, "What admins have changed of the command policy for it; null if nothing.")
     def policy(self: Any, info: Info) -> Any:
         return info.context.loaders.policies_of_tasks.load(self.id)
 
-    @resolved(ScheduleTerms, "How its slots become runs.")
+    @typed_field(ScheduleTerms, "How its slots become runs.")
     def terms(self: Any) -> Any:
         return Terms.of(self.terms)
 
-    @resolved(list[ScheduledRun], "When it is to run next; nothing while it is disabled or paused without end.")
+    @typed_field(list[ScheduledRun], "When it is to run next; nothing while it is disabled or paused without end.")
     async def next_runs(self: Any, info: Info, count: Count = 5) -> list[ScheduledRun]:
         server = await info.context.loaders.servers.load(self.server_id)
         windows = server.blackouts if server is not None else ()
-        return scheduled(schedules.next_runs(info.context.ctx, self, count, windows))
+        return build_scheduled_runs(schedules.list_next_runs(info.context.ctx, self, count, windows))
 
-    @resolved("Connection[Slot]", "Its slots: every moment at which it was due, and what came of it.")
+    @typed_field("Connection[Slot]", "Its slots: every moment at which it was due, and what came of it.")
     async def slots(
         self: Any,
         info: Info,
@@ -185,14 +186,15 @@ class Task:
         last: Last = None,
         before: Before = None,
     ) -> Any:
-        request = Place(first, after, last, before).newest_first(order_by, "slot")
-        return Connection(found=await info.context.loaders.slots_of_tasks(slot_filter(filter), request).load(self.id))
+        request = PageArguments(first, after, last, before).build_newest_first_request(order_by, "slot")
+        found = await info.context.loaders.slots_of_tasks(build_slot_filter(filter), request).load(self.id)
+        return Connection(found=found)
 
-    @resolved("Execution | None", "Its newest execution, if it ever ran.")
+    @typed_field("Execution | None", "Its newest execution, if it ever ran.")
     def latest_execution(self: Any, info: Info) -> Any:
         return info.context.loaders.latest_executions.load(self.id)
 
-    @resolved("Connection[Execution]", "Its executions, newest first unless ordered.")
+    @typed_field("Connection[Execution]", "Its executions, newest first unless ordered.")
     async def executions(
         self: Any,
         info: Info,
@@ -203,8 +205,8 @@ class Task:
         last: Last = None,
         before: Before = None,
     ) -> Any:
-        request = Place(first, after, last, before).newest_first(order_by)
-        loader = info.context.loaders.executions_of_tasks(execution_filter(filter), request)
+        request = PageArguments(first, after, last, before).build_newest_first_request(order_by)
+        loader = info.context.loaders.executions_of_tasks(build_execution_filter(filter), request)
         return Connection(found=await loader.load(self.id))
 
 
@@ -244,34 +246,34 @@ class Execution:
     stdin_sha256: str | None = strawberry.field(description="The SHA-256 of that, in hexadecimal digits.")
     policy_version: str | None = strawberry.field(description="The command policy that it was checked against last.")
 
-    @resolved(list[CommandPolicy], "What admins had changed of that: the server's version and the task's, if any.")
+    @typed_field(list[CommandPolicy], "What admins had changed of that: the server's version and the task's, if any.")
     async def policies(self: Any, info: Info) -> Any:
         ids = [id for id in (self.server_policy_id, self.task_policy_id) if id is not None]
         return [row for row in await info.context.loaders.policies.load_many(ids) if row is not None]
 
-    @resolved(list[Finding], "What the command policy found: warnings, and in the mode AUDIT what it would refuse.")
+    @typed_field(list[Finding], "What the command policy found: warnings, and in the mode AUDIT what it would refuse.")
     def findings(self: Any, info: Info) -> list[Finding]:
-        return [kept_finding(item, info.context.ctx.language) for item in self.findings or ()]
+        return [build_recorded_finding(item, info.context.ctx.language) for item in self.findings or ()]
 
-    @resolved(Task | None, "Its task; null for an ad-hoc run.")
+    @typed_field(Task | None, "Its task; null for an ad-hoc run.")
     def task(self: Any, info: Info) -> Any:
         return None if self.task_id is None else info.context.loaders.tasks.load(self.task_id)
 
-    @resolved(Server | None, "The server it runs on.")
+    @typed_field(Server | None, "The server it runs on.")
     def server(self: Any, info: Info) -> Any:
         return info.context.loaders.servers.load(self.server_id)
 
-    @resolved(User | None, "Who asked for it, or created its task.")
+    @typed_field(User | None, "Who asked for it, or created its task.")
     def created_by(self: Any, info: Info) -> Any:
         return info.context.loaders.users.load(self.created_by)
 
-    @resolved(list[str], "The names of its environment variables; their values are not shown.")
+    @typed_field(list[str], "The names of its environment variables; their values are not shown.")
     def env_names(self: Any) -> list[str]:
         return sorted(self.env)
 
-    @resolved(list[SecretVariable], "Its secret environment variables, in the order of their names.")
+    @typed_field(list[SecretVariable], "Its secret environment variables, in the order of their names.")
     def secret_env(self: Any) -> list[SecretVariable]:
-        return secret_variables(self.secret_env)
+        return list_secret_variables(self.secret_env)
 
 
 @strawberry.type(name="ScheduleSlot", description="One moment at which a task's schedule was due, and what came of it.")
@@ -288,10 +290,10 @@ class Slot:
     retry_at: datetime | None = strawberry.field(description="When it is tried again.")
     start_by: datetime | None = strawberry.field(description="Until when its run must have started.")
 
-    @resolved(Task | None, "The task.")
+    @typed_field(Task | None, "The task.")
     def task(self: Any, info: Info) -> Any:
         return info.context.loaders.tasks.load(self.task_id)
 
-    @resolved(Execution | None, "Its run, the newest if it was tried again.")
+    @typed_field(Execution | None, "Its run, the newest if it was tried again.")
     def execution(self: Any, info: Info) -> Any:
         return None if self.execution_id is None else info.context.loaders.executions.load(self.execution_id)

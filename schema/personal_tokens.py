@@ -6,9 +6,9 @@ import strawberry
 from strawberry import ID
 
 from db.values import TokenScope
-from schema.enums import described
+from schema.enums import register_enum
 
-described(
+register_enum(
     TokenScope,
     "TokenScope",
     "What a token may do at most; never more than its owner may.",

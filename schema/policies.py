@@ -11,9 +11,9 @@ from db.policies import PolicyFilter
 from resolvers import policies
 from resolvers.policies import PolicyChange
 from runner.policy import Rule
-from schema.enums import Severity, described
-from schema.fields import resolved
-from schema.ids import optional_number
+from schema.enums import Severity, register_enum
+from schema.fields import typed_field
+from schema.ids import parse_optional_id
 from schema.operation import Info
 
 
@@ -23,7 +23,7 @@ class PolicyMode(StrEnum):
     AUDIT = "audit"
 
 
-described(
+register_enum(
     PolicyMode,
     "PolicyMode",
     "How strictly the command policy is taken.",
@@ -55,11 +55,11 @@ class CommandPolicy:
     created_at: datetime = strawberry.field(description="When it was set.")
     created_by: ID = strawberry.field(name="createdById", description="The id of the admin who set it.")
 
-    @resolved(bool, "Whether what it allows counts: a task's does while the task is what it was when it was set.")
+    @typed_field(bool, "Whether what it allows counts: a task's does while the task is what it was when it was set.")
     async def holds(self: Any, info: Info) -> bool:
         if self.task_id is None:
             return True
-        return policies.holds(self, await info.context.loaders.tasks.load(self.task_id))
+        return policies.is_in_force(self, await info.context.loaders.tasks.load(self.task_id))
 
 
 @strawberry.type(description="A rule of the command policy.")
@@ -71,7 +71,7 @@ class PolicyRule:
     zh: str = strawberry.field(description="What it says, in Chinese.")
 
 
-def told(rule: Rule) -> PolicyRule:
+def build_policy_rule(rule: Rule) -> PolicyRule:
     return PolicyRule(
         id=rule.id, standard=Severity(rule.severity), strict=Severity(rule.strict), en=rule.en, zh=rule.zh
     )
@@ -87,12 +87,12 @@ Policies = Annotated[PolicyFilterInput | None, strawberry.argument(description="
 RulesOf = Annotated[ID | None, strawberry.argument(description="A server whose extra rules are listed too.")]
 
 
-def policy_filter(given: PolicyFilterInput | None) -> PolicyFilter:
+def build_policy_filter(given: PolicyFilterInput | None) -> PolicyFilter:
     if given is None:
         return PolicyFilter()
     return PolicyFilter(
-        server_id=optional_number(("filter", "server_id"), given.server_id),
-        task_id=optional_number(("filter", "task_id"), given.task_id),
+        server_id=parse_optional_id(("filter", "server_id"), given.server_id),
+        task_id=parse_optional_id(("filter", "task_id"), given.task_id),
     )
 
 
@@ -114,7 +114,7 @@ class SetServerPolicyInput:
         default="", description="More rules, as TOML of at most 16,384 characters: see docs/command-policy.md."
     )
 
-    def wanted(self) -> PolicyChange:
+    def convert(self) -> PolicyChange:
         return PolicyChange(mode=self.mode, allow=self.allow, commands=self.commands, extra=self.extra)
 
 
@@ -131,5 +131,5 @@ class SetTaskPolicyInput:
     )
     extra: str = strawberry.field(default="", description="More rules, beside those of the server.")
 
-    def wanted(self) -> PolicyChange:
+    def convert(self) -> PolicyChange:
         return PolicyChange(mode=self.mode, allow=self.allow, extra=self.extra)

@@ -23,7 +23,7 @@ from resolvers import (
 )
 from resolvers.errors import Invalid, NotFound, ScheduleInvalid, TooLarge
 from resolvers.inputs import PreviewSchedule
-from schema.audit import AuditEvent, AuditEvents, audit_filter
+from schema.audit import AuditEvent, AuditEvents, build_audit_filter
 from schema.commands import (
     CommandVerdict,
     ItsEnvironment,
@@ -32,7 +32,7 @@ from schema.commands import (
     TheCommand,
     WhereItRuns,
     WhoseItIs,
-    told,
+    build_verdict,
 )
 from schema.connection import (
     After,
@@ -41,37 +41,36 @@ from schema.connection import (
     ExecutionsBy,
     First,
     Last,
+    PageArguments,
     PageNumber,
     PageSize,
-    Place,
     ServersBy,
     SlotsBy,
     TasksBy,
 )
-from schema.fields import resolved
+from schema.fields import typed_field
 from schema.filters import (
     Executions,
     Servers,
     Slots,
     Tasks,
-    execution_filter,
-    server_filter,
-    slot_filter,
-    task_filter,
+    build_execution_filter,
+    build_server_filter,
+    build_slot_filter,
+    build_task_filter,
 )
-from schema.ids import number, optional_number
-from schema.inputs import environment
+from schema.ids import parse_id, parse_optional_id
+from schema.inputs import build_environment
 from schema.objects import Execution, Server, Slot, Task, User
 from schema.operation import Info
 from schema.personal_tokens import PersonalToken
-from schema.policies import CommandPolicy, Policies, PolicyRule, RulesOf, policy_filter
-from schema.policies import told as told_rule
+from schema.policies import CommandPolicy, Policies, PolicyRule, RulesOf, build_policy_filter, build_policy_rule
 from schema.schedule_words import Dst
-from schema.schedules import Count, SchedulePreview, scheduled
+from schema.schedules import Count, SchedulePreview, build_scheduled_runs
 from schema.secrets import ForServer, RegisteredSecret
 from schema.stdin import decode
-from schema.user_errors import user_error
-from schema.users import Users, user_filter
+from schema.user_errors import build_user_error
+from schema.users import Users, build_user_filter
 
 Expr = Annotated[str, strawberry.argument(description="The schedule, as `createTask` takes it.")]
 Zone = Annotated[str | None, strawberry.argument(description="Its IANA time zone; the service's if it is absent.")]
@@ -81,7 +80,7 @@ OnServer = Annotated[ID | None, strawberry.argument(description="A server whose 
 TheId = Annotated[ID, strawberry.argument(description="The object's id.")]
 
 
-async def or_null(found: Awaitable[Any]) -> Any:
+async def _find_or_none(found: Awaitable[Any]) -> Any:
     try:
         return await found
     except NotFound:
@@ -90,15 +89,15 @@ async def or_null(found: Awaitable[Any]) -> Any:
 
 @strawberry.type(description="What can be read. Every field but `__typename` needs a signed-in user.")
 class Query:
-    @resolved(User, "Who you are.")
+    @typed_field(User, "Who you are.")
     async def me(self, info: Info) -> Any:
         return await users.me(info.context.ctx)
 
-    @resolved(User | None, "A user; null if there is none. For admins.")
+    @typed_field(User | None, "A user; null if there is none. For admins.")
     async def user(self, info: Info, id: TheId) -> Any:
-        return await or_null(users.get(info.context.ctx, number("id", id)))
+        return await _find_or_none(users.get(info.context.ctx, parse_id("id", id)))
 
-    @resolved(Connection[User], "Users, a page at a time. For admins.")
+    @typed_field(Connection[User], "Users, a page at a time. For admins.")
     async def users(
         self,
         info: Info,
@@ -108,26 +107,26 @@ class Query:
         last: Last = None,
         before: Before = None,
     ) -> Any:
-        request = Place(first, after, last, before).ordered(None)
-        return Connection(found=await users.page(info.context.ctx, user_filter(filter), request))
+        request = PageArguments(first, after, last, before).build_ordered_request(None)
+        return Connection(found=await users.page(info.context.ctx, build_user_filter(filter), request))
 
-    @resolved(list[PersonalToken], "Your personal access tokens, the newest first; at most 50.")
+    @typed_field(list[PersonalToken], "Your personal access tokens, the newest first; at most 50.")
     async def personal_tokens(self, info: Info) -> Any:
-        return await personal_tokens.mine(info.context.ctx)
+        return await personal_tokens.list_own(info.context.ctx)
 
-    @resolved(Task | None, "A task; null if there is none or you may not see it.")
+    @typed_field(Task | None, "A task; null if there is none or you may not see it.")
     async def task(self, info: Info, id: TheId) -> Any:
-        return await or_null(tasks.get(info.context.ctx, number("id", id)))
+        return await _find_or_none(tasks.get(info.context.ctx, parse_id("id", id)))
 
-    @resolved(Execution | None, "An execution; null if there is none or you may not see it.")
+    @typed_field(Execution | None, "An execution; null if there is none or you may not see it.")
     async def execution(self, info: Info, id: TheId) -> Any:
-        return await or_null(executions.get(info.context.ctx, number("id", id)))
+        return await _find_or_none(executions.get(info.context.ctx, parse_id("id", id)))
 
-    @resolved(Server | None, "A server; null if there is none or you may not see it.")
+    @typed_field(Server | None, "A server; null if there is none or you may not see it.")
     async def server(self, info: Info, id: TheId) -> Any:
-        return await or_null(servers.get(info.context.ctx, number("id", id)))
+        return await _find_or_none(servers.get(info.context.ctx, parse_id("id", id)))
 
-    @resolved(Connection[Task], "Tasks, a page at a time.")
+    @typed_field(Connection[Task], "Tasks, a page at a time.")
     async def tasks(
         self,
         info: Info,
@@ -140,10 +139,10 @@ class Query:
         page: PageNumber = None,
         page_size: PageSize = None,
     ) -> Any:
-        request = Place(first, after, last, before, page, page_size).ordered(order_by)
-        return Connection(found=await tasks.page(info.context.ctx, task_filter(filter), request))
+        request = PageArguments(first, after, last, before, page, page_size).build_ordered_request(order_by)
+        return Connection(found=await tasks.page(info.context.ctx, build_task_filter(filter), request))
 
-    @resolved(Connection[Execution], "Executions, a page at a time.")
+    @typed_field(Connection[Execution], "Executions, a page at a time.")
     async def executions(
         self,
         info: Info,
@@ -156,10 +155,10 @@ class Query:
         page: PageNumber = None,
         page_size: PageSize = None,
     ) -> Any:
-        request = Place(first, after, last, before, page, page_size).newest_first(order_by)
-        return Connection(found=await executions.page(info.context.ctx, execution_filter(filter), request))
+        request = PageArguments(first, after, last, before, page, page_size).build_newest_first_request(order_by)
+        return Connection(found=await executions.page(info.context.ctx, build_execution_filter(filter), request))
 
-    @resolved(Connection[Server], "Servers, a page at a time.")
+    @typed_field(Connection[Server], "Servers, a page at a time.")
     async def servers(
         self,
         info: Info,
@@ -172,10 +171,10 @@ class Query:
         page: PageNumber = None,
         page_size: PageSize = None,
     ) -> Any:
-        request = Place(first, after, last, before, page, page_size).ordered(order_by)
-        return Connection(found=await servers.page(info.context.ctx, server_filter(filter), request))
+        request = PageArguments(first, after, last, before, page, page_size).build_ordered_request(order_by)
+        return Connection(found=await servers.page(info.context.ctx, build_server_filter(filter), request))
 
-    @resolved(
+    @typed_field(
         Connection[RegisteredSecret],
         "Registered secrets in the order of their names, a page at a time. No field shows a value. For operators.",
     )
@@ -188,11 +187,11 @@ class Query:
         last: Last = None,
         before: Before = None,
     ) -> Any:
-        request = Place(first, after, last, before).request("name", descending=False)
-        wanted = SecretFilter(optional_number("server_id", server_id))
+        request = PageArguments(first, after, last, before).build_request("name", descending=False)
+        wanted = SecretFilter(parse_optional_id("server_id", server_id))
         return Connection(found=await secrets.page(info.context.ctx, wanted, request))
 
-    @resolved(
+    @typed_field(
         Connection[Slot], "The ledger: every moment at which a schedule was due, and what came of it, a page at a time."
     )
     async def schedule_ledger(
@@ -208,10 +207,10 @@ class Query:
         page_size: PageSize = None,
     ) -> Any:
         usual = "slot" if filter is not None and filter.task_id is not None else "id"
-        request = Place(first, after, last, before, page, page_size).newest_first(order_by, usual)
-        return Connection(found=await slots.page(info.context.ctx, slot_filter(filter), request))
+        request = PageArguments(first, after, last, before, page, page_size).build_newest_first_request(order_by, usual)
+        return Connection(found=await slots.page(info.context.ctx, build_slot_filter(filter), request))
 
-    @resolved(Connection[AuditEvent], "What was done and refused, the newest first, a page at a time. For admins.")
+    @typed_field(Connection[AuditEvent], "What was done and refused, the newest first, a page at a time. For admins.")
     async def audit_events(
         self,
         info: Info,
@@ -221,10 +220,10 @@ class Query:
         last: Last = None,
         before: Before = None,
     ) -> Any:
-        request = Place(first, after, last, before).newest_first(None)
-        return Connection(found=await audit.page(info.context.ctx, audit_filter(filter), request))
+        request = PageArguments(first, after, last, before).build_newest_first_request(None)
+        return Connection(found=await audit.page(info.context.ctx, build_audit_filter(filter), request))
 
-    @resolved(SchedulePreview, "What a schedule means and when it runs, before a task is made of it.")
+    @typed_field(SchedulePreview, "What a schedule means and when it runs, before a task is made of it.")
     async def schedule_preview(
         self,
         info: Info,
@@ -237,16 +236,18 @@ class Query:
     ) -> SchedulePreview:
         ctx = info.context.ctx
         try:
-            id = optional_number("server_id", server_id)
+            id = parse_optional_id("server_id", server_id)
             wanted = PreviewSchedule(
                 cron_expr=cron_expr, timezone=timezone, count=count, start=from_, dst=dst, server_id=id
             )
             found = await schedules.preview(ctx, wanted)
         except (ScheduleInvalid, Invalid, NotFound) as error:
-            return SchedulePreview(errors=[user_error(error, ctx.language)])
-        return SchedulePreview(description_en=found.words.en, description_zh=found.words.zh, runs=scheduled(found.runs))
+            return SchedulePreview(errors=[build_user_error(error, ctx.language)])
+        return SchedulePreview(
+            description_en=found.words.en, description_zh=found.words.zh, runs=build_scheduled_runs(found.runs)
+        )
 
-    @resolved(CommandVerdict, "What the command policy says of a command. Nothing is stored and nothing runs.")
+    @typed_field(CommandVerdict, "What the command policy says of a command. Nothing is stored and nothing runs.")
     async def check_command(
         self,
         info: Info,
@@ -259,25 +260,25 @@ class Query:
     ) -> CommandVerdict:
         ctx = info.context.ctx
         try:
-            draft = commands.Draft(
+            draft = commands.CommandDraft(
                 command=command,
-                env=None if env is None else environment(env),
+                env=None if env is None else build_environment(env),
                 working_dir=working_dir,
-                server_id=optional_number("server_id", server_id),
-                task_id=optional_number("task_id", task_id),
+                server_id=parse_optional_id("server_id", server_id),
+                task_id=parse_optional_id("task_id", task_id),
                 stdin=decode(stdin),
             )
             verdict = await commands.check_command(ctx, draft)
         except (Invalid, NotFound, TooLarge) as error:
-            return CommandVerdict(errors=[user_error(error, ctx.language)])
-        return told(verdict, ctx.language)
+            return CommandVerdict(errors=[build_user_error(error, ctx.language)])
+        return build_verdict(verdict, ctx.language)
 
-    @resolved(list[PolicyRule], "The rules of the command policy.")
+    @typed_field(list[PolicyRule], "The rules of the command policy.")
     async def policy_rules(self, info: Info, server_id: RulesOf = None) -> list[PolicyRule]:
-        id = optional_number("server_id", server_id)
-        return [told_rule(rule) for rule in await policies.rules_of(info.context.ctx, id)]
+        id = parse_optional_id("server_id", server_id)
+        return [build_policy_rule(rule) for rule in await policies.list_rules(info.context.ctx, id)]
 
-    @resolved(
+    @typed_field(
         Connection[CommandPolicy], "Versions of command policies, the newest first, a page at a time. For admins."
     )
     async def command_policies(
@@ -289,5 +290,5 @@ class Query:
         last: Last = None,
         before: Before = None,
     ) -> Any:
-        request = Place(first, after, last, before).newest_first(None)
-        return Connection(found=await policies.page(info.context.ctx, policy_filter(filter), request))
+        request = PageArguments(first, after, last, before).build_newest_first_request(None)
+        return Connection(found=await policies.page(info.context.ctx, build_policy_filter(filter), request))

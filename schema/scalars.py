@@ -12,11 +12,11 @@ LONGEST = 2**63
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)\Z", re.ASCII)
 
 
-def shown_time(value: datetime) -> str:
+def _format_time(value: datetime) -> str:
     return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def parsed_time(value: Any) -> datetime:
+def _parse_time(value: Any) -> datetime:
     if not isinstance(value, str) or not RFC3339.match(value):
         raise GraphQLError("must be RFC 3339 with its zone, such as 2026-11-24T10:00:00Z.")
     try:
@@ -25,13 +25,13 @@ def parsed_time(value: Any) -> datetime:
         raise GraphQLError("is not a moment that exists.") from None
 
 
-def parsed_long(value: Any) -> int:
+def _parse_long(value: Any) -> int:
     if type(value) is not int or not -LONGEST <= value < LONGEST:
         raise GraphQLError("must be an integer of at most 64 bits.")
     return value
 
 
-def same(value: Any) -> Any:
+def _serialize_long(value: Any) -> Any:
     return value
 
 
@@ -40,13 +40,13 @@ SCALARS: dict[object, ScalarDefinition] = {
         name="DateTime",
         description="A moment: RFC 3339 in UTC, such as `2026-11-24T10:00:00Z`. Any zone is accepted, none is not.",
         specified_by_url="https://scalars.graphql.org/andimarek/date-time",
-        serialize=shown_time,
-        parse_value=parsed_time,
+        serialize=_format_time,
+        parse_value=_parse_time,
     ),
     Long: scalar(
         name="Long",
         description="An integer of 64 bits, as a JSON number: sizes in bytes may not fit into Int.",
-        serialize=same,
-        parse_value=parsed_long,
+        serialize=_serialize_long,
+        parse_value=_parse_long,
     ),
 }

@@ -42,7 +42,7 @@ class TermsInput:
         description="The reasons to try again for (default UNREACHABLE, when nothing can have started).",
     )
 
-    def wanted(self) -> inputs.TermsChange:
+    def convert(self) -> inputs.TermsChange:
         found = {item.name: getattr(self, item.name) for item in fields(inputs.TermsChange)}
         found = {name: value for name, value in found.items() if value is not ABSENT}
         for name, value in found.items():
@@ -63,7 +63,7 @@ class BlackoutInput:
     until: datetime | None = strawberry.field(default=None, description="When it ends, for once.")
     reason: str | None = strawberry.field(default=None, description="What it is for, at most 200 characters.")
 
-    def wanted(self) -> dict[str, Any]:
+    def convert(self) -> dict[str, Any]:
         return {
             "start": self.start,
             "end": self.end,

@@ -3,9 +3,9 @@
 from enum import StrEnum
 
 from db.values import Missed, Overlap, SlotOutcome
-from runner.cron import Dst, Note
-from runner.cron_grammar import DAY_NAMES
-from schema.enums import described
+from runner.cron.grammar import DAY_NAMES
+from runner.cron.schedule import Dst, Note
+from schema.enums import register_enum
 
 # Annotations take the service's words from here, so that they are GraphQL enums by then.
 __all__ = ["Dst", "Missed", "Note", "Overlap", "SlotOrderField", "SlotOutcome", "Weekday"]
@@ -18,13 +18,13 @@ class SlotOrderField(StrEnum):
 
 Weekday = StrEnum("Weekday", {name: name for name in DAY_NAMES})  # type: ignore[misc]
 
-described(
+register_enum(
     SlotOrderField,
     "ScheduleSlotOrderField",
     "What slots are ordered by; equal ones are in the order of their ids.",
     {"ID": "The id, which is the order in which they were decided.", "SLOT": "The moment at which they were due."},
 )
-described(
+register_enum(
     SlotOutcome,
     "SlotOutcome",
     "What came of one moment at which a schedule was due.",
@@ -44,7 +44,7 @@ described(
         "UNREADABLE": "This version cannot read the schedule. The task is stopped until it is corrected.",
     },
 )
-described(
+register_enum(
     Overlap,
     "ScheduleOverlap",
     "What a slot does while the task's run of before goes on.",
@@ -55,7 +55,7 @@ described(
         "REPLACE": "It has it cancelled, and runs once it is gone.",
     },
 )
-described(
+register_enum(
     Missed,
     "ScheduleMissed",
     "What happens to slots that were due while no scheduler ran.",
@@ -65,7 +65,7 @@ described(
         "ALL": "Each runs, as far as the cap and the window go.",
     },
 )
-described(
+register_enum(
     Dst,
     "ScheduleDst",
     "What a clock change does to fixed times of day. A schedule with `*` in its minute or hour runs through both.",
@@ -76,7 +76,7 @@ described(
         "WALL": "As the clock on the wall shows: not in the skipped hour, and twice in the repeated one.",
     },
 )
-described(
+register_enum(
     Note,
     "ScheduleNote",
     "What a clock change does to a slot.",
@@ -86,7 +86,7 @@ described(
         "REPEATED": "It is in the second pass of a repeated hour.",
     },
 )
-described(
+register_enum(
     Weekday,
     "Weekday",
     "A day of the week.",

@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 import strawberry
 
-from resolvers.schedules import Coming
+from resolvers.schedules import UpcomingRun
 from schema.enums import Reason
-from schema.fields import resolved
+from schema.fields import typed_field
 from schema.schedule_words import Dst, Missed, Note, Overlap, Weekday
 from schema.user_errors import UserError
 
@@ -49,29 +49,29 @@ class Blackout:
 
 @strawberry.type(description="A time at which a schedule is to run.")
 class ScheduledRun:
-    coming: strawberry.Private[Coming]
+    coming: strawberry.Private[UpcomingRun]
 
-    @resolved(datetime, "When it is due. With jitter it runs a little later, at `at`.")
+    @typed_field(datetime, "When it is due. With jitter it runs a little later, at `at`.")
     def slot(self) -> datetime:
         return self.coming.slot
 
-    @resolved(datetime, "When it runs.")
+    @typed_field(datetime, "When it runs.")
     def at(self) -> datetime:
         return self.coming.at
 
-    @resolved(str, "The same on the clock of the schedule's zone: RFC 3339 with the offset of that moment.")
+    @typed_field(str, "The same on the clock of the schedule's zone: RFC 3339 with the offset of that moment.")
     def local(self) -> str:
         return self.coming.local.isoformat()
 
-    @resolved(Note | None, "What a clock change does to it.")
+    @typed_field(Note | None, "What a clock change does to it.")
     def note(self) -> Note | None:
         return self.coming.note
 
-    @resolved(str | None, "The local time that clocks skip, for a slot that was moved or is left out.")
+    @typed_field(str | None, "The local time that clocks skip, for a slot that was moved or is left out.")
     def wanted_local(self) -> str | None:
         return None if self.coming.wanted is None else self.coming.wanted.isoformat()
 
-    @resolved(datetime | None, "Set where the server has a blackout window then: when that ends. It does not run.")
+    @typed_field(datetime | None, "Set where the server has a blackout window then: when that ends. It does not run.")
     def blackout_until(self) -> datetime | None:
         return None if self.coming.blackout is None else self.coming.blackout.until
 
@@ -84,11 +84,11 @@ class SchedulePreview:
     errors: list[UserError] = strawberry.field(default_factory=list, description="What is wrong; empty if nothing is.")
 
 
-def scheduled(coming: Sequence[Coming]) -> list[ScheduledRun]:
+def build_scheduled_runs(coming: Sequence[UpcomingRun]) -> list[ScheduledRun]:
     return [ScheduledRun(coming=each) for each in coming]
 
 
-def blackout(window: Mapping[str, Any]) -> Blackout:
+def build_blackout(window: Mapping[str, Any]) -> Blackout:
     """A server's window as it is kept."""
     days = window.get("days")
     return Blackout(
@@ -96,11 +96,11 @@ def blackout(window: Mapping[str, Any]) -> Blackout:
         end=window.get("end"),
         days=None if days is None else [Weekday(day) for day in days],
         timezone=window.get("timezone"),
-        from_=moment(window.get("from")),
-        until=moment(window.get("until")),
+        from_=_parse_moment(window.get("from")),
+        until=_parse_moment(window.get("until")),
         reason=window.get("reason"),
     )
 
 
-def moment(text: str | None) -> datetime | None:
+def _parse_moment(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import strawberry
 
 from resolvers import inputs
-from runner.secret import Secret
+from runner.secrets.secret import Secret
 
 
 @strawberry.type(description="A secret environment variable. Its value is never shown.")
@@ -16,7 +16,7 @@ class SecretVariable:
     )
 
 
-def secret_variables(sources: Mapping[str, str | None]) -> list[SecretVariable]:
+def list_secret_variables(sources: Mapping[str, str | None]) -> list[SecretVariable]:
     return [SecretVariable(name=name, secret=sources[name]) for name in sorted(sources)]
 
 
@@ -30,6 +30,6 @@ class SecretVariableInput:
         default=None, description="Instead of a value, the name of a registered secret: its value when the run starts."
     )
 
-    def wanted(self) -> inputs.SecretVariable:
+    def convert(self) -> inputs.SecretVariable:
         value = None if self.value is None else Secret(self.value)
         return inputs.SecretVariable(name=self.name, value=value, secret=self.secret)

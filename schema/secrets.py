@@ -7,9 +7,9 @@ import strawberry
 from strawberry import ID
 
 from resolvers import inputs
-from runner.secret import Secret
-from schema.fields import resolved
-from schema.ids import optional_number
+from runner.secrets.secret import Secret
+from schema.fields import typed_field
+from schema.ids import parse_optional_id
 from schema.objects import Server, User
 from schema.operation import Info
 
@@ -28,11 +28,11 @@ class RegisteredSecret:
     created_at: datetime = strawberry.field(description="When it was registered.")
     updated_at: datetime = strawberry.field(description="When its value was last replaced.")
 
-    @resolved(Server | None, "The server whose runs it is for; null for those of every one.")
+    @typed_field(Server | None, "The server whose runs it is for; null for those of every one.")
     def server(self: Any, info: Info) -> Any:
         return None if self.server_id is None else info.context.loaders.servers.load(self.server_id)
 
-    @resolved(User | None, "Who registered it.")
+    @typed_field(User | None, "Who registered it.")
     def created_by(self: Any, info: Info) -> Any:
         return info.context.loaders.users.load(self.created_by)
 
@@ -45,8 +45,8 @@ class CreateSecretInput:
         default=None, description="The server whose runs it is for; those of every one if it is absent."
     )
 
-    def wanted(self) -> inputs.NewSecret:
-        server_id = optional_number("server_id", self.server_id)
+    def convert(self) -> inputs.NewSecret:
+        server_id = parse_optional_id("server_id", self.server_id)
         return inputs.NewSecret(name=self.name, value=Secret(self.value), server_id=server_id)
 
 

@@ -5,7 +5,7 @@ from strawberry import ID
 
 from resolvers import inputs
 from schema.enums import LegacyAlgorithm, Mode
-from schema.inputs import ABSENT, named
+from schema.inputs import ABSENT, collect_changes
 from schema.schedule_inputs import BlackoutInput
 
 KEYS = (
@@ -30,7 +30,7 @@ class CredentialInput:
     passphrase: str | None = strawberry.field(default=None, description="What opens the private key.")
     certificate: str | None = strawberry.field(default=None, description="The private key's OpenSSH certificate.")
 
-    def wanted(self) -> inputs.NewCredential:
+    def convert(self) -> inputs.NewCredential:
         return inputs.NewCredential(
             password=self.password,
             private_key=self.private_key,
@@ -57,7 +57,7 @@ class CreateServerInput:
     )
     enabled: bool = strawberry.field(default=True, description="Nothing starts on a disabled server.")
 
-    def wanted(self) -> inputs.NewServer:
+    def convert(self) -> inputs.NewServer:
         return inputs.NewServer(
             name=self.name,
             host=self.host,
@@ -66,11 +66,11 @@ class CreateServerInput:
             host_keys=self.host_keys,
             host_key_alias=self.host_key_alias,
             legacy_algorithms=self.legacy_algorithms,
-            credential=self.credential.wanted(),
+            credential=self.credential.convert(),
             tags=self.tags,
             max_parallel=self.max_parallel,
             run_mode=self.run_mode,
-            blackouts=[window.wanted() for window in self.blackouts],
+            blackouts=[window.convert() for window in self.blackouts],
             enabled=self.enabled,
         )
 
@@ -95,5 +95,5 @@ class UpdateServerInput:
     )
     enabled: bool | None = strawberry.field(default=ABSENT, description="Nothing starts on a disabled server.")
 
-    def wanted(self) -> inputs.ServerChange:
-        return inputs.ServerChange(**named(self, inputs.ServerChange))
+    def convert(self) -> inputs.ServerChange:
+        return inputs.ServerChange(**collect_changes(self, inputs.ServerChange))

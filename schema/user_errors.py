@@ -9,7 +9,7 @@ import strawberry
 from resolvers import errors
 from resolvers.errors import Language, ServiceError
 from schema.enums import ErrorCode, Severity
-from schema.errors import field_path, message_of
+from schema.errors import find_field_path, format_message
 
 
 @strawberry.interface(description="A mistake in what was asked for. Nothing was changed.")
@@ -78,26 +78,26 @@ KINDS: dict[type[ServiceError], type[UserError]] = {
 }
 
 
-def user_error(error: ServiceError, language: Language) -> UserError:
+def build_user_error(error: ServiceError, language: Language) -> UserError:
     kind = KINDS.get(type(error), InputInvalid)
     return kind(
         code=ErrorCode(error.code),
-        message=message_of(error, language),
-        field=field_path(error),
-        **details(error, language),
+        message=format_message(error, language),
+        field=find_field_path(error),
+        **_build_details(error, language),
     )
 
 
-def details(error: ServiceError, language: Language) -> dict[str, Any]:
+def _build_details(error: ServiceError, language: Language) -> dict[str, Any]:
     """What some kinds tell beyond the message."""
     if isinstance(error, errors.ScheduleInvalid):
         return {"position": error.position, "example": error.example}
     if isinstance(error, errors.CommandRefused):
-        return {"findings": [finding(item, language) for item in error.findings]}
+        return {"findings": [build_finding(item, language) for item in error.findings]}
     return {}
 
 
-def finding(item: Any, language: Language) -> Finding:
+def build_finding(item: Any, language: Language) -> Finding:
     return Finding(
         rule=item.rule,
         severity=Severity(item.severity),
@@ -111,6 +111,6 @@ def finding(item: Any, language: Language) -> Finding:
     )
 
 
-def kept_finding(item: Mapping[str, Any], language: Language) -> Finding:
+def build_recorded_finding(item: Mapping[str, Any], language: Language) -> Finding:
     """One that was recorded with an execution."""
-    return finding(SimpleNamespace(**item), language)
+    return build_finding(SimpleNamespace(**item), language)

@@ -50,7 +50,7 @@ class UserFilterInput:
 Users = Annotated[UserFilterInput | None, strawberry.argument(description="Which users; all if it is absent.")]
 
 
-def user_filter(given: UserFilterInput | None) -> UserFilter:
+def build_user_filter(given: UserFilterInput | None) -> UserFilter:
     return UserFilter() if given is None else UserFilter(given.role, given.disabled)
 
 

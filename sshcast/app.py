@@ -12,14 +12,14 @@ from db.store import Store, open_store
 from resolvers.context import Limits, Service
 from resolvers.passwords import Passwords
 from resolvers.provider import Provider
-from resolvers.rates import BURST_SECONDS_OF_REFUSALS, Rates, buckets
+from resolvers.rates import BURST_SECONDS_OF_REFUSALS, RateLimiter, build_buckets
 from resolvers.sign_in_links import SignInLinks
-from resolvers.throttle import Throttle
+from resolvers.throttle import LoginThrottle
 from resolvers.tokens import TokenIssuer
-from resolvers.watchers import Watchers
+from resolvers.watchers import StreamLimiter
 from runner.bus import Bus
 from runner.policy import Policy
-from runner.reach import Reach
+from runner.ssh.networks import NetworkPolicy
 from sshcast import data_folder, master_key_check
 from sshcast.settings import Settings
 
@@ -31,12 +31,12 @@ class DatabaseOlder(Exception):
         super().__init__(self.__doc__)
 
 
-def clock() -> datetime:
+def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
 @asynccontextmanager
-async def store_of(settings: Settings) -> AsyncIterator[Store]:
+async def open_data_store(settings: Settings) -> AsyncIterator[Store]:
     """The database as it stands, and the data folder it may be in."""
     data_folder.prepare(settings.data)
     store = await open_store(settings.url, connections=settings.database_connections)
@@ -47,17 +47,17 @@ async def store_of(settings: Settings) -> AsyncIterator[Store]:
 
 
 @asynccontextmanager
-async def opened(settings: Settings, provider: Provider | None = None) -> AsyncIterator[Service]:
+async def open_service(settings: Settings, provider: Provider | None = None) -> AsyncIterator[Service]:
     """The service on its database, without a runner. SQLite is migrated here; else DatabaseOlder says what to do.
 
     MasterKeyRefused when the master key is not the one that the database is sealed with.
     """
-    async with store_of(settings) as store:
+    async with open_data_store(settings) as store:
         if settings.sqlite:
             await migrate.migrate(store)
-        elif await migrate.pending(store):
+        elif await migrate.list_pending(store):
             raise DatabaseOlder()
-        vault = await master_key_check.checked_vault(store, settings)
+        vault = await master_key_check.load_vault(store, settings)
         yield Service(
             store=store,
             bus=Bus(),
@@ -65,24 +65,24 @@ async def opened(settings: Settings, provider: Provider | None = None) -> AsyncI
             policy=Policy.load(mode=settings.policy_mode),
             passwords=Passwords(),
             tokens=TokenIssuer(
-                signing_key(settings),
-                clock=clock,
+                load_signing_key(settings),
+                clock=utc_now,
                 access_seconds=settings.access_seconds,
                 refresh_seconds=settings.refresh_seconds,
                 session_seconds=settings.session_seconds,
             ),
-            links=SignInLinks(clock=clock),
-            throttle=Throttle(clock=clock),
-            limits=limits(settings),
-            clock=clock,
-            watchers=Watchers(settings.streams_per_user, settings.streams),
-            rates=rates(settings),
+            links=SignInLinks(clock=utc_now),
+            throttle=LoginThrottle(clock=utc_now),
+            limits=build_limits(settings),
+            clock=utc_now,
+            watchers=StreamLimiter(settings.streams_per_user, settings.streams),
+            rates=_build_rates(settings),
             provider=provider,
-            reach=reach(settings),
+            reach=build_network_policy(settings),
         )
 
 
-def limits(settings: Settings) -> Limits:
+def build_limits(settings: Settings) -> Limits:
     return Limits(
         default_timeout_seconds=settings.default_timeout,
         max_timeout_seconds=settings.max_timeout,
@@ -97,19 +97,25 @@ def limits(settings: Settings) -> Limits:
     )
 
 
-def reach(settings: Settings) -> Reach:
-    return Reach.of(allowed=settings.allowed_networks, denied=settings.denied_networks, ports=settings.allowed_ports)
-
-
-def rates(settings: Settings) -> Rates:
-    return Rates(
-        requests=buckets(settings.requests_per_second),
-        changes=buckets(settings.changes_per_second),
-        strangers=buckets(settings.strangers_per_second),
-        refusals=buckets(settings.refusals_per_second, BURST_SECONDS_OF_REFUSALS),
+def build_network_policy(settings: Settings) -> NetworkPolicy:
+    return NetworkPolicy.of(
+        allowed=settings.allowed_networks, denied=settings.denied_networks, ports=settings.allowed_ports
     )
 
 
-def signing_key(settings: Settings) -> bytes:
+def _build_rates(settings: Settings) -> RateLimiter:
+    return RateLimiter(
+        requests=build_buckets(settings.requests_per_second),
+        changes=build_buckets(settings.changes_per_second),
+        strangers=build_buckets(settings.strangers_per_second),
+        refusals=build_buckets(settings.refusals_per_second, BURST_SECONDS_OF_REFUSALS),
+    )
+
+
+def load_signing_key(settings: Settings) -> bytes:
     given = settings.signing_key
-    return data_folder.key(settings.data, "signing.key") if given is None else given.get_secret_value().encode()
+    return (
+        data_folder.load_or_make_key(settings.data, "signing.key")
+        if given is None
+        else given.get_secret_value().encode()
+    )

@@ -55,7 +55,7 @@ def demo_command(
     host: Host = None,
 ) -> None:
     """Start everything on this machine, a demo SSH target included, and run a command on it."""
-    run(commands.demo.demo(settings(host=host, port=port, data=data), once=once))
+    run(commands.demo.run_demo(settings(host=host, port=port, data=data), once=once))
 
 
 @app.command()
@@ -69,7 +69,7 @@ def token(
     name: str, ttl: Annotated[int, typer.Option(min=1, max=31_536_000, help="Seconds.")] = 3600, data: Data = None
 ) -> None:
     """Print an access token for a user, and nothing else."""
-    run(commands.accounts.token(settings(data=data), name, ttl))
+    run(commands.accounts.print_token(settings(data=data), name, ttl))
 
 
 @app.command("run")
@@ -106,7 +106,7 @@ def tail(
 def schema() -> None:
     """Print the GraphQL schema (SDL)."""
     commands.start.warn_of_unknown()
-    typer.echo(commands.schema.printed(), nl=False)
+    typer.echo(commands.schema.format_schema(), nl=False)
 
 
 @secrets_app.command("rotate")

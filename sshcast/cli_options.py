@@ -25,7 +25,7 @@ Stdin = Annotated[bool, typer.Option("--stdin", help="Pass standard input on to 
 
 
 def settings(**given: Any) -> "commands.start.Settings":
-    return commands.start.settings(**given)
+    return commands.start.load_settings(**given)
 
 
 def run(work: Coroutine[Any, Any, int | None]) -> None:

@@ -36,7 +36,7 @@ def server_add(
     data: Data = None,
 ) -> None:
     """Register a server. Prints its id."""
-    given = commands.enrol.Enrolment(
+    given = commands.server_add.ServerOptions(
         name=name,
         host=host,
         port=port,
@@ -51,7 +51,7 @@ def server_add(
         scan=scan,
         yes=yes,
     )
-    run(commands.enrol.enrol(settings(data=data), given, run_as))
+    run(commands.server_add.add_server(settings(data=data), given, run_as))
 
 
 @app.command("rescan")
@@ -65,5 +65,5 @@ def server_rescan(
     data: Data = None,
 ) -> None:
     """Ask a server for its host keys again, show them beside the pinned ones, and pin those that you accept."""
-    given = commands.rescan.Rescan(server, tuple(accept or ()), yes)
+    given = commands.rescan.RescanOptions(server, tuple(accept or ()), yes)
     run(commands.rescan.rescan(settings(data=data), given, run_as))

@@ -58,7 +58,7 @@ def user_ungrant(name: str, server: OnServer = None, tag: OnTag = None, data: Da
 @app.command("list")
 def user_list(data: Data = None) -> None:
     """A line for each user: id, name, role, and what is granted to them."""
-    run(commands.accounts.listed(settings(data=data)))
+    run(commands.accounts.list_users(settings(data=data)))
 
 
 @app.command("link")

@@ -43,10 +43,10 @@ def told(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise FolderUnusable(refusal(error, Path(error.filename or path))) from error
+        raise FolderUnusable(_refusal(error, Path(error.filename or path))) from error
 
 
-def refusal(error: OSError, path: Path) -> str:
+def _refusal(error: OSError, path: Path) -> str:
     """In a sentence what an error of the system's means for the data folder, and what to do."""
     if error.errno in (errno.EEXIST, errno.ENOTDIR):
         return f"the data folder cannot be {path}, for it, or what it would lie in, is a file: choose another --data"
@@ -57,13 +57,13 @@ def refusal(error: OSError, path: Path) -> str:
     if error.errno == errno.ENAMETOOLONG:
         return f"the name of the data folder is too long ({len(str(path))} characters): choose another --data"
     if error.errno in (errno.EACCES, errno.EPERM):
-        return denial(path)
+        return _denial(path)
     if error.errno in (errno.ENOLCK, errno.EOPNOTSUPP):
         return f"the file system that {path} is on has no locks: choose another --data on a local disk"
     return f"{path} cannot be used ({os.strerror(error.errno or 0)}): settle that, or choose another --data"
 
 
-def denial(path: Path) -> str:
+def _denial(path: Path) -> str:
     """Of a path that this user has no right to: what is in the way, or whose it is."""
     nearest = next(each for each in (path, *path.absolute().parents) if os.path.lexists(each))
     return not_writable(nearest) or (
@@ -72,10 +72,10 @@ def denial(path: Path) -> str:
     )
 
 
-def key(folder: Path, name: str) -> bytes:
+def load_or_make_key(folder: Path, name: str) -> bytes:
     """The 32 bytes in the key file `name`, made when there is none. FolderUnsafe when others may read it."""
     make_key(folder, name)
-    return parsed(secret_text(folder, name), str(folder / name))
+    return parse_key(load_key_text(folder, name), str(folder / name))
 
 
 def make_key(folder: Path, name: str) -> bool:
@@ -84,7 +84,7 @@ def make_key(folder: Path, name: str) -> bool:
     return not path.exists() and write_new(path, secrets.token_hex(KEY_BYTES).encode())
 
 
-def secret_text(folder: Path, name: str) -> str:
+def load_key_text(folder: Path, name: str) -> str:
     """What the key file `name` holds. FolderUnsafe when others may read it."""
     path = folder / name
     with told(path):
@@ -94,7 +94,7 @@ def secret_text(folder: Path, name: str) -> str:
         return path.read_text(errors="replace")
 
 
-def parsed(text: str, origin: str) -> bytes:
+def parse_key(text: str, origin: str) -> bytes:
     """64 hexadecimal digits as 32 bytes."""
     try:
         found = bytes.fromhex(text.strip())
@@ -107,23 +107,23 @@ def parsed(text: str, origin: str) -> bytes:
 
 def write_new(path: Path, data: bytes) -> bool:
     """Write it whole or not at all, readable by the owner only; the first of two writers wins. Whether this one did."""
-    with told(path), drafted(path, data) as draft:
+    with told(path), _write_draft(path, data) as draft:
         try:
             os.link(draft, path)
         except FileExistsError:
             return False
-        sync_folder(path.parent)
+        _sync_folder(path.parent)
         return True
 
 
 def replace(path: Path, data: bytes) -> None:
     """The file as a whole, at once, whatever happens meanwhile."""
-    with told(path), drafted(path, data) as draft:
+    with told(path), _write_draft(path, data) as draft:
         draft.replace(path)
-        sync_folder(path.parent)
+        _sync_folder(path.parent)
 
 
-def sync_folder(folder: Path) -> None:
+def _sync_folder(folder: Path) -> None:
     """What the folder lists, on the disk: without it a power cut may take a new file's name away."""
     descriptor = os.open(folder, os.O_RDONLY)
     os.fsync(descriptor)
@@ -131,7 +131,7 @@ def sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def drafted(path: Path, data: bytes) -> Iterator[Path]:
+def _write_draft(path: Path, data: bytes) -> Iterator[Path]:
     """A file beside `path`, for its owner only and on the disk, until the block ends."""
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
@@ -145,7 +145,7 @@ def drafted(path: Path, data: bytes) -> Iterator[Path]:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def lock_folder(folder: Path) -> Iterator[None]:
     """Held by the process that runs executions here: its death frees it, so adopting is safe. May raise FolderBusy."""
     path = folder / "runner.lock"
     with told(path):

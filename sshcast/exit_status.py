@@ -7,7 +7,7 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from sshcast import commands, standard_streams
-from sshcast.commands.errors import ReaderGone
+from sshcast.errors import ReaderGone
 from sshcast.notes import Notes
 
 FAILED = 1
@@ -43,7 +43,7 @@ def _tell(error: BaseException, outputs: standard_streams.Outputs) -> int:
         return _tell_no_space(cause)
     if not isinstance(cause, Exception):
         raise error
-    return commands.failure.told(cause)
+    return commands.failure.report_failure(cause)
 
 
 def _tell_no_space(error: OSError) -> int:

@@ -28,7 +28,7 @@ def configure(*, level: int = logging.INFO, stream: TextIO | None = None) -> Non
     )
     handler = logging.StreamHandler(target)
     handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=rendering(target.isatty()))
+        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=_build_processors(target.isatty()))
     )
     root = logging.getLogger()
     root.handlers = [handler]
@@ -37,18 +37,18 @@ def configure(*, level: int = logging.INFO, stream: TextIO | None = None) -> Non
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
-def rendering(for_a_person: bool) -> list[Processor]:
+def _build_processors(for_a_person: bool) -> list[Processor]:
     drop = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     if for_a_person:
         return [
             drop,
-            without_controls,
+            _escape_controls,
             structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
         ]
     return [drop, structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
 
 
-def without_controls(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+def _escape_controls(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """A name or a message from elsewhere must not move the cursor of who reads it."""
     for key, value in event.items():
         if isinstance(value, str):

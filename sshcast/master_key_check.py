@@ -7,8 +7,8 @@ start that opens all that is sealed there; a new key is made only for a database
 from db import master_key_check as table
 from db.store import Store
 from resolvers import rotation
-from resolvers.rotation import PLACE_OF_CHECK, Opened
-from runner.vault import Vault
+from resolvers.rotation import PLACE_OF_CHECK, SealedCount
+from runner.secrets.vault import Vault
 from sshcast import master_keys
 from sshcast.settings import Settings
 
@@ -19,72 +19,72 @@ class MasterKeyRefused(Exception):
     """The master key is not there, or not the one of this database; the message says what to do."""
 
 
-async def checked_vault(store: Store, settings: Settings) -> Vault:
+async def load_vault(store: Store, settings: Settings) -> Vault:
     """The vault with the keys at hand. MasterKeyRefused, and then no key file is left that was made here."""
-    made = await make_missing_key(store, settings)
-    keys = master_keys.at_hand(settings)
+    made = await _make_missing_key(store, settings)
+    keys = master_keys.find_keys(settings)
     if keys is None:
-        raise MasterKeyRefused(key_is_missing(settings))
-    vault = Vault(*keys, renew=lambda: master_keys.at_hand(settings))
+        raise MasterKeyRefused(_explain_missing_key(settings))
+    vault = Vault(*keys, renew=lambda: master_keys.find_keys(settings))
     try:
-        await check(store, vault, settings)
+        await _check_vault(store, vault, settings)
     except MasterKeyRefused:
         if not made:
             raise
         # Another service was the first on this database meanwhile. Nothing was sealed with the key that goes here.
         (settings.data / master_keys.FILE).unlink()
-        raise MasterKeyRefused(key_is_missing(settings)) from None
+        raise MasterKeyRefused(_explain_missing_key(settings)) from None
     return vault
 
 
-async def make_missing_key(store: Store, settings: Settings) -> bool:
+async def _make_missing_key(store: Store, settings: Settings) -> bool:
     """Make the key file if there is none and the database needs none. Whether it was made here."""
-    if not master_keys.missing(settings):
+    if not master_keys.is_missing(settings):
         return False
-    if not await store.read(rotation.holds_sealed):
-        return master_keys.make(settings.data)
+    if not await store.read(rotation.has_sealed_values):
+        return master_keys.make_key_file(settings.data)
     # Looked for again: another process of this folder, that starts too, makes the file before it seals anything.
-    if master_keys.missing(settings):
-        raise MasterKeyRefused(key_is_missing(settings))
+    if master_keys.is_missing(settings):
+        raise MasterKeyRefused(_explain_missing_key(settings))
     return False
 
 
-async def check(store: Store, vault: Vault, settings: Settings) -> None:
-    kept = await store.read(table.sealed)
+async def _check_vault(store: Store, vault: Vault, settings: Settings) -> None:
+    kept = await store.read(table.load_value)
     if kept is None:
-        found = await store.read(rotation.count_opened, vault)
+        found = await store.read(rotation.count_sealed, vault)
         if found.closed:
-            raise MasterKeyRefused(values_are_closed(settings, found))
-        kept = await store.run(table.keep_first, vault.seal(MARK, **PLACE_OF_CHECK))
-    if not vault.opens(kept, PLACE_OF_CHECK):
-        raise MasterKeyRefused(key_is_another(settings))
+            raise MasterKeyRefused(_explain_closed_values(settings, found))
+        kept = await store.run(table.insert_if_absent, vault.seal(MARK, **PLACE_OF_CHECK))
+    if not vault.can_open(kept, PLACE_OF_CHECK):
+        raise MasterKeyRefused(_explain_other_key(settings))
 
 
-def key_is_missing(settings: Settings) -> str:
+def _explain_missing_key(settings: Settings) -> str:
     return (
-        f"there is no {master_keys.origin(settings)}, and the database is sealed with a master key already: restore "
-        "that file from the backup, copy it from the data folder of another service on this database, or set "
+        f"there is no {master_keys.format_origin(settings)}, and the database is sealed with a master key already: "
+        "restore that file from the backup, copy it from the data folder of another service on this database, or set "
         "SSHCAST_SECRET_KEY to the key in it"
     )
 
 
-def key_is_another(settings: Settings) -> str:
-    origin = master_keys.origin(settings)
-    return f"the database is sealed with another master key than that in {origin}: {remedy(settings)}"
+def _explain_other_key(settings: Settings) -> str:
+    origin = master_keys.format_origin(settings)
+    return f"the database is sealed with another master key than that in {origin}: {_explain_remedy(settings)}"
 
 
-def values_are_closed(settings: Settings, found: Opened) -> str:
+def _explain_closed_values(settings: Settings, found: SealedCount) -> str:
     """Of a database that has no value to tell the key yet."""
     if found.closed == found.sealed:
-        return key_is_another(settings)
+        return _explain_other_key(settings)
     return (
         f"{found.closed} of {found.sealed} sealed values in the database do not open with the master key in "
-        f"{master_keys.origin(settings)}: if another key sealed them, give that one too, {how_to_give_both(settings)}, "
-        "and run `sshcast secrets rotate`"
+        f"{master_keys.format_origin(settings)}: if another key sealed them, give that one too, "
+        f"{_explain_two_keys(settings)}, and run `sshcast secrets rotate`"
     )
 
 
-def remedy(settings: Settings) -> str:
+def _explain_remedy(settings: Settings) -> str:
     if settings.secret_key is None:
         return (
             "copy secret.key from the data folder of another service on this database, or from the backup, or set "
@@ -93,7 +93,7 @@ def remedy(settings: Settings) -> str:
     return "set SSHCAST_SECRET_KEY to the key of the other services on this database, or to the one in the backup"
 
 
-def how_to_give_both(settings: Settings) -> str:
+def _explain_two_keys(settings: Settings) -> str:
     if settings.secret_key is None:
         return "as a second line of that file"
     return "as SSHCAST_SECRET_KEY_BEFORE"

@@ -34,46 +34,46 @@ class Playground:
 
     graphiql: Path = GRAPHIQL
 
-    async def page(self, request: Request) -> Response:
+    async def serve_page(self, request: Request) -> Response:
         """GraphiQL, or with `?plain` (and wherever it was not fetched) our own query runner."""
         if (self.graphiql / "yoga-graphiql.js").is_file() and "plain" not in request.query_params:
-            return answered(request, CONSOLE / "graphiql.html", GRAPHIQL_CSP)
-        return answered(request, CONSOLE / "playground.html", CSP)
+            return _build_file_answer(request, CONSOLE / "graphiql.html", GRAPHIQL_CSP)
+        return _build_file_answer(request, CONSOLE / "playground.html", CSP)
 
-    async def file(self, request: Request) -> Response:
+    async def serve_file(self, request: Request) -> Response:
         """One of our files or GraphiQL's, by its plain name."""
         name = str(request.path_params["name"])
         for folder in (CONSOLE, self.graphiql):
             path = folder / name
             if path.suffix in TYPES and path.parent == folder and path.is_file():
-                return answered(request, path, CSP)
-        return Response("Not found", 404, headers=headers(CSP))
+                return _build_file_answer(request, path, CSP)
+        return Response("Not found", 404, headers=_build_headers(CSP))
 
-    def routes(self) -> list[Route]:
+    def build_routes(self) -> list[Route]:
         return [
-            Route("/playground/examples.json", examples, methods=["GET"]),
-            Route("/playground/{name}", self.file, methods=["GET"]),
+            Route("/playground/examples.json", _serve_examples, methods=["GET"]),
+            Route("/playground/{name}", self.serve_file, methods=["GET"]),
         ]
 
 
-async def examples(request: Request) -> Response:
+async def _serve_examples(request: Request) -> Response:
     """Every file of graphql_examples/, with its variables and what it is for."""
-    return Response(examples_as_json(), media_type="application/json", headers=headers(CSP))
+    return Response(_encode_examples(), media_type="application/json", headers=_build_headers(CSP))
 
 
 @cache
-def examples_as_json() -> bytes:
+def _encode_examples() -> bytes:
     """Read once: anybody may ask for them, as often as they like."""
-    return orjson.dumps(read_examples())
+    return orjson.dumps(load_examples())
 
 
-def read_examples() -> list[dict[str, Any]]:
+def load_examples() -> list[dict[str, Any]]:
     """In the order of their names, which start with a number."""
     folder = next((folder for folder in EXAMPLES if folder.is_dir()), EXAMPLES[0])
-    return [example(path) for path in sorted(folder.glob("*.graphql"))]
+    return [_load_example(path) for path in sorted(folder.glob("*.graphql"))]
 
 
-def example(path: Path) -> dict[str, Any]:
+def _load_example(path: Path) -> dict[str, Any]:
     """A document and its variables. Its first line is a comment: what it does, in English | and in Chinese."""
     query = path.read_text(encoding="utf-8")
     variables = path.with_suffix(".json")
@@ -86,9 +86,9 @@ def example(path: Path) -> dict[str, Any]:
     }
 
 
-def answered(request: Request, path: Path, policy: str) -> Response:
+def _build_file_answer(request: Request, path: Path, policy: str) -> Response:
     """The file, or 304 where the browser has it already."""
-    found = FileResponse(path, media_type=TYPES[path.suffix], headers=headers(policy), stat_result=path.stat())
+    found = FileResponse(path, media_type=TYPES[path.suffix], headers=_build_headers(policy), stat_result=path.stat())
     found.headers["etag"] = f'"{_digest(path, path.stat().st_mtime_ns, path.stat().st_size)}"'
     if request.headers.get("if-none-match") == found.headers["etag"]:
         return NotModifiedResponse(Headers(raw=found.raw_headers))
@@ -102,7 +102,7 @@ def _digest(path: Path, changed_ns: int, size: int) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()[:32]
 
 
-def headers(policy: str) -> dict[str, str]:
+def _build_headers(policy: str) -> dict[str, str]:
     return {
         "Content-Security-Policy": policy,
         "X-Content-Type-Options": "nosniff",

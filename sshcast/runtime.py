@@ -5,14 +5,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from resolvers.context import Service
-from runner.dispatcher import Cancels, Dispatcher
-from runner.follow_ups import FollowUps
-from runner.host_key_scans import HostKeyScans
-from runner.leases import Leases
-from runner.output import OutputWriter
-from runner.pool import Pool
-from runner.scheduler import Scheduler
-from runner.upkeep import Upkeep
+from runner.execution.dispatcher import CancelRelay, Dispatcher
+from runner.execution.leases import Leases
+from runner.output.writer import OutputWriter
+from runner.retention import Retention
+from runner.scheduling.follow_ups import FollowUps
+from runner.scheduling.scheduler import Scheduler
+from runner.ssh.pool import Pool
+from runner.ssh.scan_requests import HostKeyScans
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,17 +23,17 @@ class Runtime:
     pool: Pool
     writer: OutputWriter
     dispatcher: Dispatcher
-    cancels: Cancels
+    cancels: CancelRelay
     scheduler: Scheduler
     follow_ups: FollowUps
-    upkeep: Upkeep
+    upkeep: Retention
     host_key_scans: HostKeyScans
     leases: Leases | None
     drain_seconds: float
 
 
 @asynccontextmanager
-async def running(runtime: Runtime) -> AsyncIterator[Runtime]:
+async def start_runtime(runtime: Runtime) -> AsyncIterator[Runtime]:
     """Adopt what was left running, then claim, fire and drive until the block ends.
 
     Without leases this is the only runner, and all that runs is its own. While it drains, runs can still be cancelled.

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from resolvers.tokens import check_key
-from runner.cron_clock import zones
+from runner.cron.zones import list_zones
 from sshcast.oidc import addresses
 
 HOST = re.compile(r"(?!-)[\w-]{1,63}(\.[\w-]{1,63})*\.?")
@@ -33,9 +33,9 @@ def host(value: str) -> str:
 
 
 def zone(value: str) -> str:
-    if value == "UTC" or value in zones():
+    if value == "UTC" or value in list_zones():
         return value
-    names = {each.lower(): each for each in sorted(zones())}
+    names = {each.lower(): each for each in sorted(list_zones())}
     near = get_close_matches(value.lower(), names, n=1)
     meant = f": did you mean {names[near[0]]}?" if near else ""
     raise ValueError(f"must be an IANA time zone such as Asia/Shanghai{meant}")
@@ -81,11 +81,11 @@ def address(url: str, example: str = "https://login.example.com") -> str:
         port, name = 0, ""
     if port == 0 or not (HOST.fullmatch(name) or _is_address(name)):
         raise ValueError(f"must be an address such as {example}, with a host name and, if any, a port from 1 to 65535")
-    return addresses.checked(url)
+    return addresses.check_address(url)
 
 
 def site(url: str) -> str:
-    return addresses.site(address(url, "https://sshcast.example.com"))
+    return addresses.check_site_address(address(url, "https://sshcast.example.com"))
 
 
 def _is_address(text: str) -> bool:

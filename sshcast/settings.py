@@ -21,7 +21,7 @@ class SettingsInvalid(Exception):
     """A setting has a value that cannot be used; the message names it."""
 
 
-def default_data() -> Path:
+def _find_data_folder() -> Path:
     """$XDG_DATA_HOME/sshcast, or ~/.local/share/sshcast."""
     base = os.environ.get("XDG_DATA_HOME")
     try:
@@ -37,7 +37,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="SSHCAST_", frozen=True, extra="forbid")
 
-    data: Path = Field(default_factory=default_data, description="The data folder: database, keys (0700).")
+    data: Path = Field(default_factory=_find_data_folder, description="The data folder: database, keys (0700).")
     database_url: SecretStr | None = Field(
         None, description="postgresql://user:password@host/name; by default SQLite in the data folder."
     )
@@ -170,12 +170,12 @@ class Settings(BaseSettings):
 
     @field_validator("timezone")
     @classmethod
-    def is_a_zone(cls, value: str) -> str:
+    def check_zone(cls, value: str) -> str:
         return setting_forms.zone(value)
 
     @field_validator("allowed_networks", "denied_networks")
     @classmethod
-    def are_networks(cls, value: list[str]) -> list[str]:
+    def check_networks(cls, value: list[str]) -> list[str]:
         return setting_forms.networks(value)
 
     @field_validator("trusted_proxies")
@@ -196,29 +196,29 @@ class Settings(BaseSettings):
 
     @field_validator("public_url")
     @classmethod
-    def is_a_site(cls, value: str | None) -> str | None:
+    def check_site(cls, value: str | None) -> str | None:
         return None if value is None else setting_forms.site(value)
 
     @field_validator("oidc_issuer")
     @classmethod
-    def is_an_issuer(cls, value: str | None) -> str | None:
+    def check_issuer(cls, value: str | None) -> str | None:
         return None if value is None else setting_forms.address(value)
 
     @field_validator("oidc_role_map")
     @classmethod
-    def gives_roles(cls, value: str | None) -> str | None:
-        role_map.parsed(value or "")
+    def check_role_map(cls, value: str | None) -> str | None:
+        role_map.parse_role_map(value or "")
         return value
 
     @field_validator("oidc_scopes")
     @classmethod
-    def asks_for_openid(cls, value: str) -> str:
+    def check_scopes(cls, value: str) -> str:
         if "openid" not in value.split():
             raise ValueError("must have openid among them")
         return value
 
     @model_validator(mode="after")
-    def an_issuer_has_what_it_needs(self) -> "Settings":
+    def check_issuer_settings(self) -> "Settings":
         needed = {"SSHCAST_OIDC_CLIENT_ID": self.oidc_client_id, "SSHCAST_PUBLIC_URL": self.public_url}
         absent = [name for name, value in needed.items() if not value]
         if self.oidc_issuer and absent:
@@ -231,7 +231,7 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
-    def a_key_before_has_one_after_it(self) -> "Settings":
+    def check_key_before(self) -> "Settings":
         if self.secret_key_before and self.secret_key is None:
             raise ValueError(
                 "SSHCAST_SECRET_KEY_BEFORE: is for use with SSHCAST_SECRET_KEY, which is not set: give both, or have "
@@ -240,7 +240,7 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
-    def defaults_are_within_the_limits(self) -> "Settings":
+    def check_defaults(self) -> "Settings":
         for default, most in (("default_timeout", "max_timeout"), ("default_output_limit", "max_output_limit")):
             if getattr(self, default) > getattr(self, most):
                 raise ValueError(

@@ -5,13 +5,13 @@ import signal
 from typing import Protocol
 
 
-class Stops(Protocol):
+class Stoppable(Protocol):
     """What ends by itself too: a server whose `stopped` event is set when it is over."""
 
     stopped: asyncio.Event
 
 
-async def until_asked_to_stop(server: Stops) -> None:
+async def until_asked_to_stop(server: Stoppable) -> None:
     """Return on SIGINT or SIGTERM, or when the server ends."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

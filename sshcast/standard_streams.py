@@ -10,7 +10,7 @@ import termios
 from collections.abc import Sequence
 from typing import IO, Any
 
-from sshcast.commands.errors import CommandFailed
+from sshcast.errors import CommandFailed
 
 STDIN, STDOUT, STDERR = 0, 1, 2
 Outputs = Sequence[IO[Any]]

@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from db.values import State, Stream
 from resolvers.output import Chunk, End, OutputEvent
-from sshcast.commands.errors import CommandFailed, ReaderGone
+from sshcast.errors import CommandFailed, ReaderGone
 from sshcast.notes import Notes
 from sshcast.terminal import Sanitiser, takes_colours, takes_sequences
 
@@ -34,7 +34,7 @@ class Display:
             self._pass_on(event.stream, event.data)
         elif isinstance(event, End):
             self._finish()
-            self.notes.say(summary(event), COLOURS[event.state])
+            self.notes.say(_format_summary(event), COLOURS[event.state])
 
     def _pass_on(self, stream: Stream, data: bytes, *, final: bool = False) -> None:
         self._write(stream, self._prepare(stream, data, final=final))
@@ -70,7 +70,7 @@ def _binary(stream: Stream) -> BinaryIO:
     return sys.stdout.buffer if stream is Stream.STDOUT else sys.stderr.buffer
 
 
-def summary(end: End) -> str:
+def _format_summary(end: End) -> str:
     parts = [f"{end.state.value}"]
     if end.exit_code is not None:
         parts.append(f"exit status {end.exit_code}")

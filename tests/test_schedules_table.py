@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from db.values import Missed, Overlap, SlotOutcome
-from runner.cron import Dst, ScheduleError, parse
-from runner.terms import Terms
+from runner.cron.schedule import Dst, ScheduleError, parse
+from runner.scheduling.terms import Terms
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "docs" / "schedules.md").read_text()

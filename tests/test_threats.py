@@ -21,7 +21,7 @@ ROWS = [
 NUMBERS = range(1, 46)
 NOT_COVERED = "Not covered: "
 # Where a program of this machine may be started: the demo's target, npm for the playground.
-STARTS_PROGRAMS = {"sshcast/web.py", "sshcast/demo_command.py"}
+STARTS_PROGRAMS = {"sshcast/web.py", "sshcast/demo/command.py"}
 STARTERS = {"subprocess", "pty", "system", "popen", "execv", "execve", "spawnv", "fork", "posix_spawn"}
 STARTERS |= {f"{part}subprocess_{how}" for part in ("", "create_") for how in ("exec", "shell")}
 SECRETS = {"password", "passphrase", "token", "secret", "code", "value"}

@@ -20,41 +20,41 @@ ROOT = Path(__file__).parent.parent
 DOCUMENTS = ("troubleshooting.md", "troubleshooting.zh.md")
 # What in `runner/` gives no sentence to a record, to the ledger or of a credential, and why.
 ELSEWHERE = {
-    "blackout": "says what is wrong with a window to who sets it",
+    "scheduling/blackout": "says what is wrong with a window to who sets it",
     "bus": "its errors are caught by their kind",
-    "cron": "says what is wrong with a schedule to who sets it, with an example",
-    "cron_days": "describes schedules",
-    "cron_foreign": "as cron",
-    "cron_grammar": "as cron",
-    "cron_items": "as cron",
-    "cron_parts": "as cron",
-    "cron_rewrites": "as cron",
-    "cron_text": "describes schedules",
-    "persistence": "goes into the log",
-    "scheduler": "goes into the log",
-    "secret_forms": "names of forms that docs/security.md has",
-    "server_words": "looks for words of servers",
-    "shebang": "says what is wrong with a command to who sets it",
-    "vault": "what is raised is told in the words of execution and run_secrets",
-    "veil": "a representation",
+    "cron/schedule": "says what is wrong with a schedule to who sets it, with an example",
+    "cron/days": "describes schedules",
+    "cron/foreign": "as cron",
+    "cron/grammar": "as cron",
+    "cron/items": "as cron",
+    "cron/fields": "as cron",
+    "cron/rewrites": "as cron",
+    "cron/describe": "describes schedules",
+    "store_retry": "goes into the log",
+    "scheduling/scheduler": "goes into the log",
+    "output/encodings": "names of forms that docs/security.md has",
+    "ssh/sign_in/server_messages": "looks for words of servers",
+    "admission/shebang": "says what is wrong with a command to who sets it",
+    "secrets/vault": "what is raised is told in the words of execution and run_secrets",
+    "output/matcher": "a representation",
 }
 OTHERS = (
-    *(f"resolvers/{name}" for name in ("identities", "queue", "rates", "sign_in", "throttle", "watchers")),
-    *("sshcast/hosts", "sshcast/graphql/sockets"),
+    *(f"resolvers/{name}" for name in ("queue", "rates", "sign_in", "sign_in_refusals", "throttle", "watchers")),
+    *("sshcast/http/hosts", "sshcast/graphql/sockets"),
     *("sshcast/data_folder", "sshcast/environment", "sshcast/master_key_check", "sshcast/commands/serve"),
     *("db/migration_refusals", "db/server_problems", "db/sqlite_refusals", "db/transitions", "db/unavailable"),
 )
 # Calls whose texts people are not shown: names of tasks and threads, patterns, errors of programmers. `Invalid` begins
 # with the field and says what it may be.
 SILENT = re.compile(
-    r"(log|re)\.\w+|.*\.create_task|threading\.Thread|(Runtime|Type|Value|BrokenPipe)Error|VaultError|text\.find|_block"
+    r"(log|re)\.\w+|.*\.create_task|threading\.Thread|(Runtime|Type|Value|BrokenPipe)Error|VaultError|text\.find|_build_block"
     r"|Invalid|(self\.web)?socket\.close|self\.handle_invalid_message"
 )
 # What is sent to a shell, lines of key files, patterns, types, and keys of counts.
 NO_SENTENCE = re.compile(r"exec /bin/sh |cd -- |-----BEGIN |.*\(\?[P:]|asyncio\.\w+\[|user \{\} at", re.DOTALL)
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
-RAISED = {"ConnectFailed", "HostKeyRefused", "NoAnswer", "failed"}
-ALWAYS = {"lost": "LOST", "ChannelRefused": "START_FAILED", "_unreachable": "UNREACHABLE"}
+RAISED = {"ConnectFailed", "HostKeyRefused", "NoAnswer", "build_failure"}
+ALWAYS = {"build_loss": "LOST", "ChannelRefused": "START_FAILED", "_build_unreachable": "UNREACHABLE"}
 WORD = re.compile(r"\S*[A-Za-z]\S*")
 PLACEHOLDER = re.compile(r"\{[^{}]*\}")
 
@@ -161,12 +161,14 @@ def error_classes(root: type[ServiceError] = ServiceError) -> Iterator[type[Serv
 
 
 def all_sentences() -> list[Sentence]:
-    runner = [path for path in sorted((ROOT / "runner").glob("*.py")) if path.stem not in ELSEWHERE]
-    found = [each for path in (*runner, *(ROOT / f"{name}.py" for name in OTHERS)) for each in sentences_of(path)]
+    runner = ROOT / "runner"
+    apart = {runner / f"{name}.py" for name in ELSEWHERE} | {*(runner / "policy").rglob("*.py")}
+    told = sorted(path for path in runner.rglob("*.py") if path not in apart and path.parent.name != "remote")
+    found = [each for path in (*told, *(ROOT / f"{name}.py" for name in OTHERS)) for each in sentences_of(path)]
     return found + [Sentence(each.__name__, (str(each.__doc__),), None) for each in (DatabaseOlder, WeakKey)]
 
 
-importlib.import_module("sshcast.faces")  # and with it every face, with its errors
+importlib.import_module("sshcast.http_app")  # and with it every face, with its errors
 SENTENCES = all_sentences()
 ERRORS = sorted(
     # A test may have made errors of its own; SignInRefused always has a sentence that is given.

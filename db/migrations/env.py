@@ -11,12 +11,12 @@ from db import (  # noqa: F401 - for their tables
     task_key_models,
 )
 from db.models import User
-from db.rows import table_of
+from db.rows import get_table
 
 connection = context.config.attributes["connection"]
 context.configure(
     connection=connection,
-    target_metadata=table_of(User).metadata,
+    target_metadata=get_table(User).metadata,
     render_as_batch=connection.dialect.name == "sqlite",
     transactional_ddl=False,
 )

@@ -14,7 +14,7 @@ class Hit:
     via: tuple[str, ...]
 
 
-def placed(text: str, whole: str, span: Span) -> int:
+def find_offset(text: str, whole: str, span: Span) -> int:
     """Where a nested text stands word for word: within the command at hand, or after it in a here-document; else -1."""
     found = whole.find(text, *span)
     return whole.find(text, span[1]) if found < 0 and text.endswith("\n") else found

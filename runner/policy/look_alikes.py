@@ -17,17 +17,17 @@ LIKE = re.compile(f"[{BLANKS}{QUOTES}{DASHES}{OPERATORS}]+")
 MOST = 10
 
 
-def found(command: str) -> Iterator[Hit]:
+def find_look_alikes(command: str) -> Iterator[Hit]:
     """Where they stand outside of quotes, comments and here-documents; the first ones only."""
     if LIKE.search(command) is None:
         return
-    for start in _bare(command)[:MOST]:
+    for start in _find_unquoted(command)[:MOST]:
         match = LIKE.match(command, start)
         if match is not None:
             yield Hit(RULE, match.span(), ())
 
 
-def _bare(command: str) -> list[int]:
+def _find_unquoted(command: str) -> list[int]:
     """Where in the unquoted text, as far as it can be read."""
     texts: dict[int, str] = {}
     with suppress(SyntaxFault, TooComplex, RecursionError):

@@ -5,27 +5,27 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from runner.policy import look_alikes, marks
-from runner.policy.following.state import Values
+from runner.policy import look_alikes, placeholders
 from runner.policy.grammar.source import LONGEST, Budget, SyntaxFault, TooComplex
 from runner.policy.hit import Hit
-from runner.policy.machine import Machine
-from runner.policy.rules import book as books
-from runner.policy.rules import environment
-from runner.policy.rules.book import Book
+from runner.policy.interpreter.interpreter import Interpreter
+from runner.policy.rules import rulebook as books
+from runner.policy.rules.overrides import Overrides, extend_rulebook
+from runner.policy.rules.rulebook import Rulebook
 from runner.policy.rules.when import RuleFault
-from runner.policy.tuning import Tuning, extended
+from runner.policy.shell import environment
+from runner.policy.shell.state import Values
 from runner.policy.verdict import ENVIRONMENT, Finding, Mode, Severity, Verdict
 
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u0080-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 LONGEST_SHOWN = 200
-PLAIN = Tuning()
+NO_OVERRIDES = Overrides()
 HOME = "~"
 """Where a command starts if it is given no folder."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class CheckRequest:
     """A command, and what is known of where it runs. `working_dir` and `stdin` are None if they are not known.
 
     `stdin` is all that it may be. A value of `env` is a mark where it is not known.
@@ -46,7 +46,7 @@ class Asked:
 class Policy:
     """A set of rules with a version, and how strictly they are taken."""
 
-    book: Book
+    rulebook: Rulebook
     mode: Mode = "standard"
 
     @classmethod
@@ -56,7 +56,7 @@ class Policy:
     @property
     def version(self) -> str:
         """At most 32 characters."""
-        return f"{self.book.version}-{self.mode}"
+        return f"{self.rulebook.version}-{self.mode}"
 
     def check(
         self,
@@ -67,7 +67,7 @@ class Policy:
         working_dir: str | None = None,
         stdin: bytes | None = None,
         secrets: Collection[str] = (),
-        tuning: Tuning = PLAIN,
+        overrides: Overrides = NO_OVERRIDES,
     ) -> Verdict:
         """What the policy says of a command that /bin/sh runs with these variables. Costs no more than its bounds.
 
@@ -76,18 +76,21 @@ class Policy:
         whose values are not to be known here.
         """
         mode = mode or self.mode
-        book, readable = tuned(self.book, tuning)
-        known = dict.fromkeys(secrets, marks.UNKNOWN) | {
-            name: marks.cleaned(text) for name, text in (env or {}).items()
+        rulebook, readable = _apply_overrides(self.rulebook, overrides)
+        known = dict.fromkeys(secrets, placeholders.UNKNOWN) | {
+            name: placeholders.replace_reserved(text) for name, text in (env or {}).items()
         }
-        asked = Asked(command=command, env=known, working_dir=working_dir, stdin=texts_of(stdin))
-        hits = {(hit.rule, hit.span): hit for hit in (*readable, *found(asked, book))}
+        request = CheckRequest(command=command, env=known, working_dir=working_dir, stdin=_texts_of(stdin))
+        hits = {(hit.rule, hit.span): hit for hit in (*readable, *_find_hits(request, rulebook))}
         ordered = sorted(hits.values(), key=lambda hit: (hit.span, hit.rule))
-        findings = tuple(finding(command, hit, severity(book, hit.rule, mode, asked, tuning), book) for hit in ordered)
-        return Verdict(findings=findings, version=version(book, mode, tuning), mode=mode)
+        findings = tuple(
+            _build_finding(command, hit, _decide_severity(rulebook, hit.rule, mode, request, overrides), rulebook)
+            for hit in ordered
+        )
+        return Verdict(findings=findings, version=_build_version(rulebook, mode, overrides), mode=mode)
 
 
-def texts_of(stdin: bytes | None) -> Values | None:
+def _texts_of(stdin: bytes | None) -> Values | None:
     """What a command reads, as texts to be followed; a mark for what is none, or too long for it.
 
     Bytes of another encoding are characters like any other to a shell. What it does with a NUL is its own affair:
@@ -97,36 +100,38 @@ def texts_of(stdin: bytes | None) -> Values | None:
         return None
     text = stdin.decode(errors="replace")
     if len(text) > LONGEST or ("\0" in text and "\ufffd" in text):
-        return (marks.UNREAD,)
-    text = marks.cleaned(text)
+        return (placeholders.UNREAD,)
+    text = placeholders.replace_reserved(text)
     return tuple(dict.fromkeys(text.replace("\0", instead) for instead in ("", "\n")))
 
 
-def tuned(book: Book, tuning: Tuning) -> tuple[Book, tuple[Hit, ...]]:
+def _apply_overrides(rulebook: Rulebook, overrides: Overrides) -> tuple[Rulebook, tuple[Hit, ...]]:
     """The book with the extra rules, and the hit of those that this version cannot read."""
     try:
-        for extra in tuning.extra:
-            book = extended(book, extra)
+        for extra in overrides.extra:
+            rulebook = extend_rulebook(rulebook, extra)
     except RuleFault:
-        return book, (Hit("syntax.extra-rules", (0, 0), ()),)
-    return book, ()
+        return rulebook, (Hit("syntax.extra-rules", (0, 0), ()),)
+    return rulebook, ()
 
 
-def version(book: Book, mode: Mode, tuning: Tuning) -> str:
-    if tuning == PLAIN:
-        return f"{book.version}-{mode}"
-    changes = hashlib.sha256(repr((tuning.allow, tuning.commands, tuning.extra)).encode()).hexdigest()
-    return f"{book.version}-{mode}-{changes[:6]}"
+def _build_version(rulebook: Rulebook, mode: Mode, overrides: Overrides) -> str:
+    if overrides == NO_OVERRIDES:
+        return f"{rulebook.version}-{mode}"
+    changes = hashlib.sha256(repr((overrides.allow, overrides.commands, overrides.extra)).encode()).hexdigest()
+    return f"{rulebook.version}-{mode}-{changes[:6]}"
 
 
-def severity(book: Book, rule: str, mode: Mode, asked: Asked, tuning: Tuning) -> Severity:
-    if tuning.allows(rule) or (asked.command.strip() in tuning.commands and asked.is_plain):
+def _decide_severity(
+    rulebook: Rulebook, rule: str, mode: Mode, request: CheckRequest, overrides: Overrides
+) -> Severity:
+    if overrides.allows(rule) or (request.command.strip() in overrides.commands and request.is_plain):
         return "warn"
-    return book.rules[rule].severity_in(mode)
+    return rulebook.rules[rule].get_severity(mode)
 
 
-def finding(command: str, hit: Hit, level: Severity, book: Book) -> Finding:
-    rule = book.rules[hit.rule]
+def _build_finding(command: str, hit: Hit, level: Severity, rulebook: Rulebook) -> Finding:
+    rule = rulebook.rules[hit.rule]
     start, end = hit.span
     before = command[:start]
     return Finding(
@@ -143,35 +148,35 @@ def finding(command: str, hit: Hit, level: Severity, book: Book) -> Finding:
     )
 
 
-def found(asked: Asked, book: Book) -> Iterator[Hit]:
+def _find_hits(request: CheckRequest, rulebook: Rulebook) -> Iterator[Hit]:
     """Every rule that is broken, and where."""
-    for name in asked.env:
+    for name in request.env:
         if environment.is_refused(name):
             yield Hit(ENVIRONMENT, (0, 0), (f"env {name}",))
-    if len(asked.command.encode("utf-8", "replace")) > LONGEST:
-        yield Hit("syntax.too-complex", (0, len(asked.command)), ())
+    if len(request.command.encode("utf-8", "replace")) > LONGEST:
+        yield Hit("syntax.too-complex", (0, len(request.command)), ())
         return
-    reserved = CONTROL.search(asked.command) or marks.RESERVED.search(asked.command)
+    reserved = CONTROL.search(request.command) or placeholders.RESERVED.search(request.command)
     if reserved is not None:
         yield Hit("syntax.control-character", reserved.span(), ())
         return
-    yield from look_alikes.found(asked.command)
-    yield from followed(asked, book)
+    yield from look_alikes.find_look_alikes(request.command)
+    yield from _interpret(request, rulebook)
 
 
-def followed(asked: Asked, book: Book) -> Iterator[Hit]:
+def _interpret(request: CheckRequest, rulebook: Rulebook) -> Iterator[Hit]:
     """What following the text finds, and whether it could be followed to its end."""
-    command = asked.command
-    machine = Machine(command, Budget(), book)
-    machine.set_out(
-        variables={name: (value,) for name, value in asked.env.items()},
-        stdin=asked.stdin,
-        working_dir=asked.working_dir,
+    command = request.command
+    interpreter = Interpreter(command, Budget(), rulebook)
+    interpreter.set_inputs(
+        variables={name: (value,) for name, value in request.env.items()},
+        stdin=request.stdin,
+        working_dir=request.working_dir,
     )
     try:
-        machine.start()
+        interpreter.start()
     except SyntaxFault as fault:
         yield Hit("syntax.error", (min(fault.at, len(command)), min(fault.at + 1, len(command))), ())
     except (TooComplex, RecursionError):
         yield Hit("syntax.too-complex", (0, len(command)), ())
-    yield from machine.hits
+    yield from interpreter.hits

@@ -5,11 +5,11 @@ from typing import TypeVar
 Kind = TypeVar("Kind")
 
 
-def words(text: str) -> frozenset[str]:
+def split_names(text: str) -> frozenset[str]:
     """The names in the text, parted by blanks."""
     return frozenset(text.split())
 
 
-def each(names: str, value: Kind) -> dict[str, Kind]:
+def map_names(names: str, value: Kind) -> dict[str, Kind]:
     """Every name in the text with the same value."""
     return dict.fromkeys(names.split(), value)

@@ -43,6 +43,6 @@ class Verdict:
     mode: Mode = "standard"
 
     @property
-    def allowed(self) -> bool:
+    def is_allowed(self) -> bool:
         """In audit mode findings are only recorded."""
         return self.mode == "audit" or all(finding.severity != "deny" for finding in self.findings)

@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from runner.connection import Exit, Process, Shells
-from runner.remote.verify import Look
-from runner.remote.wire import Place, Wire
+from runner.remote.verify import Leftovers
+from runner.remote.wire import RunStream, SpoolLocation
+from runner.ssh.protocol import Exit, RemoteProcess, ShellSource
 
 BEGIN_SECONDS = 60.0
 IDENTITY_SECONDS = 10.0
@@ -22,7 +22,7 @@ SLOWEST = 16_384
 
 
 @dataclass(slots=True)
-class Pace:
+class PollInterval:
     """Seconds between two looks at a run that does not tell by itself: few while it says something, then ever more."""
 
     least: float = 0.05
@@ -48,8 +48,8 @@ class Attachment:
     `stdin` is what the command is to read, and `answered` how far we are in handing it over.
     """
 
-    wire: Wire
-    process: Process
+    stream: RunStream
+    process: RemoteProcess
     begin_seconds: float = BEGIN_SECONDS
     stdin: bytes = field(default=b"", repr=False)
     answered: str | None = None
@@ -58,36 +58,36 @@ class Attachment:
     held: bool = False
     resumed: float = 0.0
     since: float = field(default_factory=lambda: asyncio.get_running_loop().time())
-    pace: Pace = field(default_factory=Pace)
+    poll_interval: PollInterval = field(default_factory=PollInterval)
 
     @classmethod
-    async def open(cls, shells: Shells, text: bytes, wire: Wire, *, stdin: bytes = b"") -> "Attachment":
+    async def open(cls, shells: ShellSource, text: bytes, stream: RunStream, *, stdin: bytes = b"") -> "Attachment":
         """Raises ConnectFailed when nothing was sent."""
 
-        def closed(exit: Exit) -> None:
-            wire.over = exit
-            wire.changed.set()
+        def record_exit(exit: Exit) -> None:
+            stream.channel_exit = exit
+            stream.changed.set()
 
-        shell = await shells.open_shell(on_output=wire.feed, on_closed=closed)
-        attachment = cls(wire, shell.process, stdin=stdin)
+        shell = await shells.open_shell(on_output=stream.feed, on_closed=record_exit)
+        attachment = cls(stream, shell.process, stdin=stdin)
         attachment.write(text)
         return attachment
 
-    async def read(self, learn: Callable[[Wire, bool], Awaitable[None]]) -> None:
+    async def read(self, learn: Callable[[RunStream, bool], Awaitable[None]]) -> None:
         """Return when all has come, or no more will. Raises what reading the wire raised."""
         while not self._is_done():
-            self.wire.changed.clear()
-            await learn(self.wire, self.following)
+            self.stream.changed.clear()
+            await learn(self.stream, self.following)
             self._hand_over()
-            word, seconds = self._next()
-            missing = self.wire.missing
-            if await self.wire.news(seconds):
+            word, seconds = self._choose_next()
+            missing = self.stream.missing
+            if await self.stream.wait_for_change(seconds):
                 continue
             if word is not None:
-                self.say(word)
-            elif self.wire.missing == missing and self._was_open_for(seconds):
+                self.send(word)
+            elif self.stream.missing == missing and self._was_open_for(seconds):
                 break
-        if self.wire.over is not None:
+        if self.stream.channel_exit is not None:
             await self.process.wait()
 
     def pause(self) -> None:
@@ -104,37 +104,37 @@ class Attachment:
 
     def _hand_over(self) -> None:
         """What the command is to read, when the target wants it; once it has all of that, the word to begin."""
-        asked, self.answered = self.answered, self.wire.input
-        if self.wire.input == "want" != asked:
+        asked, self.answered = self.answered, self.stream.input
+        if self.stream.input == "want" != asked:
             self.write(self.stdin)
-        elif self.wire.input == "got" != asked:
-            self.say("start")
+        elif self.stream.input == "got" != asked:
+            self.send("start")
 
     async def stop(self, why: str) -> None:
         """End the run, and wait until what is left of it is known; what has not come up yet gets time to."""
-        wire = self.wire
-        await wire.until(lambda: self._has_ended or bool(wire.identity or wire.refusal), IDENTITY_SECONDS)
-        if wire.refusal is None:
-            self.say(f"stop {why}")
-            await self._looked()
+        stream = self.stream
+        await stream.wait_until(lambda: self._has_ended or bool(stream.identity or stream.refusal), IDENTITY_SECONDS)
+        if stream.refusal is None:
+            self.send(f"stop {why}")
+            await self._wait_for_leftovers()
 
-    async def finish(self) -> Look | None:
+    async def finish(self) -> Leftovers | None:
         """End what is left of it. None: the target does not tell."""
-        if self.wire.look is None:
-            self.say("finish")
-            await self._looked()
-        return self.wire.look
+        if self.stream.leftovers is None:
+            self.send("finish")
+            await self._wait_for_leftovers()
+        return self.stream.leftovers
 
     async def clear(self, *, keep: bool) -> bool:
         """Have its files removed, but for the mark that it was begun. False when that is not certain."""
-        self.say("clear keep" if keep else "clear")
-        await self.wire.until(lambda: self._has_ended, CLEAR_SECONDS)
-        return self.wire.over is not None and self.wire.over.status == 0
+        self.send("clear keep" if keep else "clear")
+        await self.stream.wait_until(lambda: self._has_ended, CLEAR_SECONDS)
+        return self.stream.channel_exit is not None and self.stream.channel_exit.status == 0
 
     async def close(self) -> None:
         await self.process.close()
 
-    def say(self, words: str) -> None:
+    def send(self, words: str) -> None:
         self.following = self.following or words == "follow"
         self.guarded = self.guarded or words == "guard"
         self.write(f"{words}\n".encode())
@@ -148,33 +148,33 @@ class Attachment:
         """Whether we took what came, for so long."""
         return not self.held and asyncio.get_running_loop().time() - self.resumed >= seconds
 
-    async def _looked(self) -> None:
-        await self.wire.until(lambda: self._has_ended or self.wire.look is not None, STOP_SECONDS)
+    async def _wait_for_leftovers(self) -> None:
+        await self.stream.wait_until(lambda: self._has_ended or self.stream.leftovers is not None, STOP_SECONDS)
 
     @property
     def _has_ended(self) -> bool:
-        return self.wire.over is not None
+        return self.stream.channel_exit is not None
 
     def _is_done(self) -> bool:
-        wire = self.wire
-        return wire.complete or wire.over is not None or wire.refusal in ("none", "never", "again")
+        stream = self.stream
+        return stream.is_complete or stream.channel_exit is not None or stream.refusal in ("none", "never", "again")
 
-    def _next(self) -> tuple[str | None, float]:
+    def _choose_next(self) -> tuple[str | None, float]:
         """What to say after how many seconds without news; None: then there is nothing to wait for."""
-        wire, place = self.wire, self.wire.place
+        stream, place = self.stream, self.stream.place
         waited = asyncio.get_running_loop().time() - self.since
-        if wire.refusal is not None:
+        if stream.refusal is not None:
             return None, QUIET_SECONDS
         if place is None:
-            sending = len(self.stdin) / SLOWEST if wire.input == "want" else 0.0
+            sending = len(self.stdin) / SLOWEST if stream.input == "want" else 0.0
             return None, self.begin_seconds + sending
-        if wire.identity is None and (place.fresh or waited > IDENTITY_SECONDS):
+        if stream.identity is None and (place.fresh or waited > IDENTITY_SECONDS):
             return None, IDENTITY_SECONDS if place.fresh else QUIET_SECONDS
-        if wire.record is not None and (not place.polls or self.pace.is_slow):
+        if stream.record is not None and (not place.polls or self.poll_interval.is_slow):
             return None, QUIET_SECONDS
-        return self._next_while_it_runs(place, waited)
+        return self._choose_next_while_running(place, waited)
 
-    def _next_while_it_runs(self, place: Place, waited: float) -> tuple[str, float]:
+    def _choose_next_while_running(self, place: SpoolLocation, waited: float) -> tuple[str, float]:
         """Where the target is slow to begin a run, it is slow to end one too, and following it can wait longer."""
         if place.fresh and not self.following:
             least, most = FOLLOW_SECONDS
@@ -183,4 +183,4 @@ class Attachment:
             return "guard", max(0.0, GUARD_SECONDS - waited)
         if place.fresh and not place.polls:
             return "look", QUIETLY_SECONDS
-        return "look", self.pace.next(sum(self.wire.received.values()))
+        return "look", self.poll_interval.next(sum(self.stream.received.values()))

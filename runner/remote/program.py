@@ -7,17 +7,17 @@ from functools import cache
 from importlib import resources
 from typing import Literal
 
-from runner.connection import Exit, Shell
-from runner.quoting import quote
+from runner.remote.quoting import quote
+from runner.ssh.protocol import Exit, RemoteShell
 
 PARTS = {"spool": "spool.sh", "ending": "ending.sh", "supervisor": "supervise.sh", "watcher": "watch.sh"}
 NO_INPUT = " </dev/null"
 
-How = Literal["start", "known", "never"]
+StartMode = Literal["start", "known", "never"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class TargetRun:
     """One run as its target knows it. `spool` begins the names of its files, and marks its processes.
 
     `shell` is the program that reads the script, with its options; `stdin` what the script is to read.
@@ -37,13 +37,13 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Want:
+class AttachRequest:
     """What an attachment is for. See attach.sh for `how`. We have `out` and `err` bytes.
 
     In seconds: the `limit` that is left, and how `soon` the run has to begin, if it does.
     """
 
-    how: How
+    how: StartMode
     nonce: str
     out: int
     err: int
@@ -51,7 +51,7 @@ class Want:
     soon: float = 15.0
 
 
-def attach(run: Run, want: Want) -> bytes:
+def build_attach(run: TargetRun, want: AttachRequest) -> bytes:
     values = {
         "id": run.spool,
         "nonce": want.nonce,
@@ -63,35 +63,36 @@ def attach(run: Run, want: Want) -> bytes:
         "how": want.how,
         "stdin": str(len(run.stdin) or ""),
         "argv": " ".join(map(quote, run.argv)),
-        "exports": exports(run.env),
+        "exports": build_exports(run.env),
     }
-    texts = {name: text(file) for name, file in PARTS.items()}
-    return f"{assigned(values | texts)}{text('stdin.sh') if run.stdin else ''}{text('attach.sh')}".encode()
+    texts = {name: load_program(file) for name, file in PARTS.items()}
+    reader = load_program("stdin.sh") if run.stdin else ""
+    return f"{build_assignments(values | texts)}{reader}{load_program('attach.sh')}".encode()
 
 
-def finish(mark: str, nonce: str, pid: str = "-") -> bytes:
+def build_finish(mark: str, nonce: str, pid: str = "-") -> bytes:
     """End all that carries `mark`, and what belongs to `pid` if one is given, and answer as attach.sh does."""
     main = f"exec 2>/dev/null\nchild={quote(pid)}\nfinish\nprintf '%s ' \"$nonce\"\nfate\nexit\n"
-    return f"{assigned({'id': mark, 'nonce': nonce})}{text('ending.sh')}{main}".encode()
+    return f"{build_assignments({'id': mark, 'nonce': nonce})}{load_program('ending.sh')}{main}".encode()
 
 
-def clear(prefix: str, *, keep: bool) -> bytes:
+def build_clear(prefix: str, *, keep: bool) -> bytes:
     """Remove the files of a run, but for the mark that it was begun."""
-    return f'{assigned({"p": prefix})}exec rm -f "$p"{"[!g]*" if keep else "*"}\n'.encode()
+    return f'{build_assignments({"p": prefix})}exec rm -f "$p"{"[!g]*" if keep else "*"}\n'.encode()
 
 
-def attached(run: Run, nonce: str) -> bytes:
+def build_attached(run: TargetRun, nonce: str) -> bytes:
     """Run the command here, after a line on each stream that says so. What was cut short starts nothing.
 
     It uses no variables that the command could have: one that the account exports would be changed for it. What the
     command is to read follows it once the command has begun; so it is one compound that is read as a whole before.
     """
-    variables = exports({**run.env, "SSHCAST_SPOOL": run.spool})
-    main = f"{{\n{text('attached.sh').replace(NO_INPUT, '')}}}\n" if run.stdin else text("attached.sh")
+    variables = build_exports({**run.env, "SSHCAST_SPOOL": run.spool})
+    main = f"{{\n{load_program('attached.sh').replace(NO_INPUT, '')}}}\n" if run.stdin else load_program("attached.sh")
     return f"{variables}set -- {quote(nonce)} {' '.join(map(quote, run.argv))}\n{main}".encode()
 
 
-async def run(shell: Shell, text: bytes) -> Exit:
+async def run(shell: RemoteShell, text: bytes) -> Exit:
     """Have the shell run a program that needs no more words, to its end."""
     with suppress(OSError):  # one that is over already tells by its exit
         shell.process.write(text)
@@ -99,16 +100,16 @@ async def run(shell: Shell, text: bytes) -> Exit:
     return await shell.process.wait()
 
 
-def exports(env: Mapping[str, str]) -> str:
+def build_exports(env: Mapping[str, str]) -> str:
     return "".join(f"export {name}={quote(value)}\n" for name, value in env.items())
 
 
-def assigned(values: Mapping[str, str]) -> str:
+def build_assignments(values: Mapping[str, str]) -> str:
     return "".join(f"{name}={quote(value)}\n" for name, value in values.items())
 
 
 @cache
-def text(name: str) -> str:
+def load_program(name: str) -> str:
     """A program without its comments and indentation, which every run would send along."""
     lines = (line.strip() for line in resources.files("runner.remote").joinpath(name).read_text().splitlines())
     return "".join(f"{line}\n" for line in lines if line and not line.startswith("#"))

@@ -7,26 +7,26 @@ own.
 import secrets
 from dataclasses import dataclass
 
-from runner.connection import Shells
 from runner.remote import program
+from runner.ssh.protocol import ShellSource
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Leftovers:
     """`verified_gone` is None where the target cannot tell; `alive` are the pids that even KILL did not end."""
 
     verified_gone: bool | None
     alive: tuple[int, ...] = ()
 
 
-def look_of(line: str) -> Look:
+def parse_leftovers(line: str) -> Leftovers:
     """From `alive`, `alive PIDS` or `unsure`, as a target says it."""
     word, *rest = line.split()
     alive = tuple(int(pid) for pid in rest if pid.isdecimal())
-    return Look(not alive, alive) if word == "alive" else Look(None)
+    return Leftovers(not alive, alive) if word == "alive" else Leftovers(None)
 
 
-async def end_marked(shells: Shells, mark: str, pid: str = "-") -> Look:
+async def end_marked(shells: ShellSource, mark: str, pid: str = "-") -> Leftovers:
     """TERM, then KILL, whatever carries `mark` or belongs to `pid`, and look. Raises ConnectFailed."""
     output = bytearray()
 
@@ -35,6 +35,6 @@ async def end_marked(shells: Shells, mark: str, pid: str = "-") -> Look:
 
     nonce = secrets.token_hex(12)
     shell = await shells.open_shell(on_output=keep)
-    await program.run(shell, program.finish(mark, nonce, pid))
+    await program.run(shell, program.build_finish(mark, nonce, pid))
     answer = output.partition(f"{nonce} ".encode())[2].partition(b"\n")[0].decode(errors="replace")
-    return look_of(answer) if answer else Look(None)
+    return parse_leftovers(answer) if answer else Leftovers(None)

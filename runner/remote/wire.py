@@ -10,9 +10,9 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 
 from db.values import Stream
-from runner.connection import Exit, Printed
-from runner.handshake import KEPT_PRINTED
-from runner.remote.verify import Look, look_of
+from runner.remote.verify import Leftovers, parse_leftovers
+from runner.ssh.handshake import KEPT_PRINTED
+from runner.ssh.protocol import EarlyOutput, Exit
 
 Write = Callable[[str, bytes], None]
 LONGEST_LINE = 8192
@@ -21,12 +21,12 @@ STDIN = "stdin"
 NEEDED = {"cat", "dd", "head", "mkdir", "mkfifo", "rm", "sleep", "tail", "wc", STDERR, STDIN}
 
 
-class Garbled(Exception):
+class ProtocolError(Exception):
     """The target said something that this program does not say."""
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class SpoolLocation:
     """Where a run's files are (`prefix` begins their names), whether this attachment began it, and has to poll it."""
 
     fresh: bool
@@ -35,7 +35,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class ProcessIdentity:
     """A run's processes on its target: its supervisor, when that started (in ticks since `boot`), and its command."""
 
     pid: str
@@ -43,13 +43,13 @@ class Identity:
     boot: str
     child: str
 
-    def shown(self) -> dict[str, str]:
+    def dump(self) -> dict[str, str]:
         """As the execution's row keeps it."""
         return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class ExitRecord:
     """How a run ended, as its target recorded it. See attach.sh for `why`."""
 
     status: int
@@ -63,26 +63,26 @@ class Record:
 
 
 @dataclass(slots=True, eq=False)
-class Wire:
+class RunStream:
     """One attachment's reading. `changed` is set at every line for us, and when the last byte has come.
 
     `refusal` is `none`, `never`, `again` or `lost`, as in attach.sh; `lost` says why, and `lacks` names programs
-    that are missing, or STDERR or STDIN. `over` is how the channel ended. `is_direct`: its exit is the command's, see
-    attached.sh. `input` is how far the target is with what the command is to read: `want` or `got`.
+    that are missing, or STDERR or STDIN. `channel_exit` is how the channel ended. `is_direct`: its exit is the
+    command's, see attached.sh. `input` is how far the target is with what the command is to read: `want` or `got`.
     """
 
     write: Write
     received: dict[Stream, int]
     nonce: str = field(default_factory=lambda: "\x01" + secrets.token_hex(12))
     changed: asyncio.Event = field(default_factory=asyncio.Event)
-    place: Place | None = None
-    identity: Identity | None = None
-    record: Record | None = None
-    look: Look | None = None
+    place: SpoolLocation | None = None
+    identity: ProcessIdentity | None = None
+    record: ExitRecord | None = None
+    leftovers: Leftovers | None = None
     refusal: str | None = None
     lost: str = ""
     lacks: tuple[str, ...] = ()
-    over: Exit | None = None
+    channel_exit: Exit | None = None
     is_direct: bool = False
     input: str | None = None
     _before: dict[Stream, bytearray] = field(default_factory=lambda: {stream: bytearray() for stream in Stream})
@@ -90,14 +90,14 @@ class Wire:
     _held: dict[Stream, bytes] = field(default_factory=lambda: {Stream.STDOUT: b"", Stream.STDERR: b""})
 
     @property
-    def complete(self) -> bool:
+    def is_complete(self) -> bool:
         """The run has ended, and all of its output has come."""
         return self.record is not None and self.missing == 0
 
     @property
     def is_cut(self) -> bool:
         """The connection went, so what has not come may still be there."""
-        return self.over is not None and self.over.lost
+        return self.channel_exit is not None and self.channel_exit.lost
 
     @property
     def has_begun(self) -> bool:
@@ -105,14 +105,14 @@ class Wire:
         return Stream.STDOUT in self._begun
 
     @property
-    def printed(self) -> Printed:
+    def early_output(self) -> EarlyOutput:
         """The beginning of what came before the command's output."""
         return tuple((stream.value, bytes(data)) for stream, data in self._before.items() if data)
 
     @property
     def is_unidentified(self) -> bool:
         """It was begun before, by somebody who never came to say who it is."""
-        return self.place is not None and not self.place.fresh and self.identity is None and self.over is None
+        return self.place is not None and not self.place.fresh and self.identity is None and self.channel_exit is None
 
     @property
     def missing(self) -> int:
@@ -121,7 +121,7 @@ class Wire:
             return 0
         return sum(max(0, size - self.received[stream]) for size, stream in self.record.sizes)
 
-    def exceeds(self, record: Record) -> bool:
+    def exceeds(self, record: ExitRecord) -> bool:
         """Whether more has come than was there when the run was recorded: something left behind writes on."""
         return any(self.received[stream] > size for size, stream in record.sizes)
 
@@ -129,16 +129,16 @@ class Wire:
         """No more comes: what might have become a line for us is output."""
         for stream, held in self._held.items():
             self._held[stream] = b""
-            self._output(stream, held)
+            self._pass_output(stream, held)
 
-    async def news(self, seconds: float) -> bool:
+    async def wait_for_change(self, seconds: float) -> bool:
         """Whether something has changed since `changed` was cleared, or does within so many seconds."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 return await self.changed.wait()
         return False
 
-    async def until(self, condition: Callable[[], bool], seconds: float) -> bool:
+    async def wait_until(self, condition: Callable[[], bool], seconds: float) -> bool:
         """Whether it holds within so many seconds."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
@@ -150,7 +150,7 @@ class Wire:
     def feed(self, name: str, data: bytes) -> None:
         stream = Stream(name)
         if self.is_direct and stream in self._begun and not self._held[stream]:
-            self._output(stream, data)  # nothing more is for us
+            self._pass_output(stream, data)  # nothing more is for us
             return
         whole = self._held[stream] + data
         self._held[stream] = b""
@@ -159,22 +159,22 @@ class Wire:
             end = whole.find(b"\n", at)
             if end < 0:
                 break
-            self._output(stream, whole[:at])
-            self._line(stream, whole[at + len(key) : end].decode("utf-8", "surrogateescape"))
+            self._pass_output(stream, whole[:at])
+            self._read_line(stream, whole[at + len(key) : end].decode("utf-8", "surrogateescape"))
             whole = whole[end + 1 :]
-        keep = self._unread(stream, whole, at)
+        keep = self._count_unread(stream, whole, at)
         if keep > LONGEST_LINE:
-            raise Garbled("a line that does not end")
+            raise ProtocolError("a line that does not end")
         self._held[stream] = whole[len(whole) - keep :]
-        self._output(stream, whole[: len(whole) - keep])
+        self._pass_output(stream, whole[: len(whole) - keep])
 
-    def _unread(self, stream: Stream, whole: bytes, at: int) -> int:
+    def _count_unread(self, stream: Stream, whole: bytes, at: int) -> int:
         """How many bytes at the end may be a line for us, begun at `at` or later. In stderr there is but the first."""
         if stream is Stream.STDERR and stream in self._begun:
             return 0
-        return len(whole) - at if at >= 0 else unfinished(whole, self.nonce.encode())
+        return len(whole) - at if at >= 0 else _count_partial_key(whole, self.nonce.encode())
 
-    def _output(self, stream: Stream, data: bytes) -> None:
+    def _pass_output(self, stream: Stream, data: bytes) -> None:
         """The command's bytes, unless it has not begun yet: then it is what login files or a failing shell print."""
         if stream not in self._begun:
             self._before[stream] += data[: KEPT_PRINTED - len(self._before[stream])]
@@ -183,21 +183,21 @@ class Wire:
             return
         self.received[stream] += len(data)
         self.write(stream, data)
-        if self.complete:
+        if self.is_complete:
             self.changed.set()
 
-    def _line(self, stream: Stream, line: str) -> None:
+    def _read_line(self, stream: Stream, line: str) -> None:
         word, _, rest = line.strip().partition(" ")
         match word:
             case "begin":
                 self._begin(stream, rest)
             case "is":
-                self.identity = Identity(*rest.split(" "))
+                self.identity = ProcessIdentity(*rest.split(" "))
             case "end":
                 status, out, err, why = rest.split(" ")
-                self.record = Record(int(status), int(out), int(err), why)
+                self.record = ExitRecord(int(status), int(out), int(err), why)
             case "alive" | "unsure":
-                self.look = look_of(line)
+                self.leftovers = parse_leftovers(line)
             case "none":
                 self.refusal, self.lacks = word, tuple(name for name in rest.split() if name in NEEDED)
             case "want" | "got":
@@ -205,7 +205,7 @@ class Wire:
             case "never" | "again" | "lost":
                 self.refusal, self.lost = word, rest
             case _:
-                raise Garbled(word)
+                raise ProtocolError(word)
         self.changed.set()
 
     def _begin(self, stream: Stream, rest: str) -> None:
@@ -214,10 +214,10 @@ class Wire:
             self.is_direct = rest == "direct"
         elif rest:
             way, polls, prefix = rest.split(" ", 2)
-            self.place = Place(way == "fresh", polls == "polls", prefix)
+            self.place = SpoolLocation(way == "fresh", polls == "polls", prefix)
 
 
-def unfinished(data: bytes, key: bytes) -> int:
+def _count_partial_key(data: bytes, key: bytes) -> int:
     """How many bytes at the end of `data` may be the beginning of `key`."""
     at = data.rfind(key[:1], max(0, len(data) - len(key) + 1))
     return len(data) - at if at >= 0 and key.startswith(data[at:]) else 0

@@ -10,7 +10,7 @@ from resolvers import grants
 from resolvers import users as user_resolver
 from resolvers.context import Service
 from sshcast.commands import local
-from sshcast.commands.errors import CommandFailed
+from sshcast.errors import CommandFailed
 from sshcast.settings import Settings
 
 
@@ -26,14 +26,14 @@ async def change(settings: Settings, name: str, role: str | None, disabled: bool
     if role is None and disabled is None:
         raise CommandFailed("give --role, --disable or --enable")
     async with local.opened_here(settings) as service:
-        user = await named(service, name)
+        user = await _require_user(service, name)
         await user_resolver.change(service, user.id, role=role, disabled=disabled)
     return 0
 
 
 async def set_password(settings: Settings, name: str, password: str) -> int:
     async with local.opened_here(settings) as service:
-        user = await named(service, name)
+        user = await _require_user(service, name)
         await user_resolver.set_password(service, user.id, password)
     return 0
 
@@ -41,50 +41,50 @@ async def set_password(settings: Settings, name: str, password: str) -> int:
 async def grant(settings: Settings, name: str, server: str | None, tag: str | None, role: str) -> int:
     """It holds at once, for a running service too."""
     async with local.opened_here(settings) as service:
-        user, server_id = await named(service, name), await server_named(service, server)
-        await grants.give_on_the_machine(service, user.id, server_id, tag, role)
+        user, server_id = await _require_user(service, name), await _resolve_server_option(service, server)
+        await grants.give_locally(service, user.id, server_id, tag, role)
     return 0
 
 
 async def ungrant(settings: Settings, name: str, server: str | None, tag: str | None) -> int:
     async with local.opened_here(settings) as service:
-        user, server_id = await named(service, name), await server_named(service, server)
-        if not await grants.revoke_on_the_machine(service, user.id, server_id, tag):
+        user, server_id = await _require_user(service, name), await _resolve_server_option(service, server)
+        if not await grants.revoke_locally(service, user.id, server_id, tag):
             raise CommandFailed(f"{name} has no such grant: see `sshcast user list`")
     return 0
 
 
-async def listed(settings: Settings) -> int:
+async def list_users(settings: Settings) -> int:
     """A line for each user: id, name, role, whether they are disabled, and what is granted to them."""
     async with local.opened_here(settings) as service:
-        for user, granted in await service.store.read(users_with_grants):
+        for user, granted in await service.store.read(_load_users_with_grants):
             words = [str(user.id), user.name, user.role, *(["disabled"] if user.disabled else []), *granted]
             print("\t".join(words))
     return 0
 
 
-def users_with_grants(conn: Connection) -> list[tuple[User, list[str]]]:
-    found = users.every(conn)
-    granted = grant_table.of_users(conn, [user.id for user in found])
+def _load_users_with_grants(conn: Connection) -> list[tuple[User, list[str]]]:
+    found = users.list_all(conn)
+    granted = grant_table.by_users(conn, [user.id for user in found])
     ids = {grant.server_id for each in granted.values() for grant in each if grant.server_id is not None}
     names = {server.id: server.name for server in servers.by_ids(conn, sorted(ids))}
-    return [(user, [told(grant, names) for grant in granted[user.id]]) for user in found]
+    return [(user, [_format_grant(grant, names) for grant in granted[user.id]]) for user in found]
 
 
-def told(grant: Grant, names: dict[int, str]) -> str:
+def _format_grant(grant: Grant, names: dict[int, str]) -> str:
     """As `tag:web=operator` or `server:web-1=viewer`."""
     there = f"tag:{grant.tag}" if grant.server_id is None else f"server:{names.get(grant.server_id, grant.server_id)}"
     return f"{there}={grant.role}"
 
 
-async def named(service: Service, name: str) -> User:
+async def _require_user(service: Service, name: str) -> User:
     user = await service.store.read(users.by_name, name)
     if user is None:
         raise CommandFailed(f"there is no user {name}")
     return user
 
 
-async def server_named(service: Service, name: str | None) -> int | None:
+async def _resolve_server_option(service: Service, name: str | None) -> int | None:
     """A server's id from its name, or from its id."""
     if name is None:
         return None
@@ -94,7 +94,7 @@ async def server_named(service: Service, name: str | None) -> int | None:
     return int(name) if row is None else row.id
 
 
-async def token(settings: Settings, name: str, ttl: int) -> int:
+async def print_token(settings: Settings, name: str, ttl: int) -> int:
     async with local.opened_here(settings) as service:
         user = await service.store.read(users.by_name, name)
         if user is None or user.disabled:

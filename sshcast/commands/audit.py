@@ -5,9 +5,9 @@ import re
 from rich.console import Console
 
 from resolvers import audit
-from resolvers.audit import Walk
-from sshcast.app import opened
-from sshcast.commands.errors import CommandFailed
+from resolvers.audit import ChainProgress
+from sshcast.app import open_service
+from sshcast.errors import CommandFailed
 from sshcast.settings import Settings
 
 HASH = re.compile(r"[0-9a-f]{64}\Z")
@@ -21,9 +21,9 @@ async def verify(settings: Settings, head: str | None) -> int:
     if head is not None and not HASH.match(head):
         raise CommandFailed("--head takes the 64 hexadecimal digits that an earlier `sshcast audit verify` printed")
     notes = Console(stderr=True)
-    async with opened(settings) as service:
-        walk = Walk()
-        async for walk in audit.verify(service, head):
+    async with open_service(settings) as service:
+        walk = ChainProgress()
+        async for walk in audit.verify_chain(service, head):
             notes.print(f"{walk.id} events looked at", style="dim", highlight=False)
     if walk.broken is not None:
         raise CommandFailed(f"the audit is broken at event {walk.broken}: it, or what came before it, was changed")

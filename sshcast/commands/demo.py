@@ -20,16 +20,17 @@ from resolvers import users as user_resolver
 from resolvers.context import Context, Service
 from resolvers.inputs import NewCredential, NewServer, NewTask, ServerChange
 from resolvers.paging import PageRequest
-from sshcast import demo_run, signals
-from sshcast.app import opened
+from sshcast import signals
+from sshcast.app import open_service
 from sshcast.commands import local
-from sshcast.commands.errors import CommandFailed
 from sshcast.commands.serve import LOOPBACK
-from sshcast.demo_server import DemoServer, ensure_key
-from sshcast.driving import driven
-from sshcast.faces import build_app
-from sshcast.listener import serving
-from sshcast.oidc.wiring import provider
+from sshcast.demo import run
+from sshcast.demo.server import DemoServer, ensure_key
+from sshcast.errors import CommandFailed
+from sshcast.http.listener import start_http_server
+from sshcast.http_app import build_app
+from sshcast.oidc_wiring import build_provider
+from sshcast.runner_wiring import start_runner
 from sshcast.settings import Settings
 
 PORTS_TRIED = 50
@@ -52,7 +53,7 @@ class Admin:
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class DemoTarget:
     """A running demo SSH server, and the key that signs in to it."""
 
     port: int
@@ -60,24 +61,24 @@ class Target:
     private_key: str = field(repr=False)
 
 
-async def demo(settings: Settings, *, once: bool) -> int:
+async def run_demo(settings: Settings, *, once: bool) -> int:
     """Start, run once over the API, and stay up unless `once`. Returns 0 when all of it worked."""
     if settings.host not in LOOPBACK:
         raise CommandFailed("the demo binds to loopback only; use `sshcast serve` for other addresses")
     settings = settings.model_copy(update={"data": settings.data / "demo", "database_url": None})
     console = Console()
-    port, listener = free_port(settings, console)
+    port, listener = _bind_free_port(settings, console)
     with listener:
         async with (
-            opened(settings, provider(settings)) as service,
-            target(settings.data) as demo_target,
-            driven(service, settings),
-            serving(build_app(service, settings), listener) as http,
+            open_service(settings, build_provider(settings)) as service,
+            _start_demo_target(settings.data) as demo_target,
+            start_runner(service, settings),
+            start_http_server(build_app(service, settings), listener) as http,
         ):
-            admin = await prepared(service, demo_target)
+            admin = await _ensure_demo_data(service, demo_target)
             url = f"http://127.0.0.1:{port}"
-            greet(console, url, admin, f"{url}/graphql#code={service.links.issue(admin.user.id)}", settings)
-            ok = await demo_run.show(url, admin.user.name, admin.password, HELLO, console)
+            _print_welcome(console, url, admin, f"{url}/graphql#code={service.links.issue(admin.user.id)}", settings)
+            ok = await run.run_and_show(url, admin.user.name, admin.password, HELLO, console)
             if once:
                 return 0 if ok else 1
             console.print("It stays up: Ctrl-C stops it.\n[dim]它会一直运行，按 Ctrl-C 停止。[/dim]")
@@ -86,25 +87,25 @@ async def demo(settings: Settings, *, once: bool) -> int:
 
 
 @asynccontextmanager
-async def target(data: Path) -> AsyncIterator[Target]:
+async def _start_demo_target(data: Path) -> AsyncIterator[DemoTarget]:
     """A demo SSH server until the block ends."""
     private_key, public_key = ensure_key(data / "demo_client_key")
     server = await DemoServer.start(host_key_path=data / "demo_host_key", authorized_key=public_key)
     try:
-        yield Target(server.port, server.host_key, private_key)
+        yield DemoTarget(server.port, server.host_key, private_key)
     finally:
         await server.close()
 
 
-async def prepared(service: Service, demo_target: Target) -> Admin:
+async def _ensure_demo_data(service: Service, demo_target: DemoTarget) -> Admin:
     """The admin, the server and the sample tasks, whether or not an earlier start has left them."""
-    admin = await ensure_admin(service)
-    ctx = local.context(service, admin.user)
-    await ensure_tasks(ctx, await ensure_server(ctx, demo_target))
+    admin = await _ensure_admin(service)
+    ctx = local.build_context(service, admin.user)
+    await _ensure_tasks(ctx, await _ensure_server(ctx, demo_target))
     return admin
 
 
-def free_port(settings: Settings, console: Console) -> tuple[int, socket.socket]:
+def _bind_free_port(settings: Settings, console: Console) -> tuple[int, socket.socket]:
     """A listening socket on the asked port, or on the next one that is free."""
     for port in range(settings.port, settings.port + PORTS_TRIED):
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -121,7 +122,7 @@ def free_port(settings: Settings, console: Console) -> tuple[int, socket.socket]
     raise CommandFailed(f"no free port from {settings.port} on; choose one with --port")
 
 
-async def ensure_admin(service: Service) -> Admin:
+async def _ensure_admin(service: Service) -> Admin:
     """The demo's admin, with a new random password at each start: nothing of it is kept in clear."""
     password = secrets.token_urlsafe(12)
     user = await service.store.read(user_table.by_name, "admin")
@@ -130,7 +131,7 @@ async def ensure_admin(service: Service) -> Admin:
     return Admin(await user_resolver.set_password(service, user.id, password), password)
 
 
-async def ensure_server(ctx: Context, demo_target: Target) -> Server:
+async def _ensure_server(ctx: Context, demo_target: DemoTarget) -> Server:
     """The demo target, registered with its pinned host key; its port is new at each start."""
     credential = NewCredential(private_key=demo_target.private_key)
     known = await ctx.service.store.read(server_table.by_name, "demo")
@@ -150,19 +151,19 @@ async def ensure_server(ctx: Context, demo_target: Target) -> Server:
     return await servers.create(ctx, new)
 
 
-async def ensure_tasks(ctx: Context, server: Server) -> None:
+async def _ensure_tasks(ctx: Context, server: Server) -> None:
     page = await tasks.page(ctx, TaskFilter(server_id=server.id), PageRequest(first=100))
     known = {task.name for task in page.rows}
     for sample in SAMPLES:
         if sample.name not in known:
-            await tasks.create(ctx, sample_for(sample, server.id))
+            await tasks.create(ctx, build_sample(sample, server.id))
 
 
-def sample_for(sample: NewTask, server_id: int) -> NewTask:
+def build_sample(sample: NewTask, server_id: int) -> NewTask:
     return NewTask(name=sample.name, command=sample.command, server_id=server_id, cron_expr=sample.cron_expr)
 
 
-def greet(console: Console, url: str, admin: Admin, link: str, settings: Settings) -> None:
+def _print_welcome(console: Console, url: str, admin: Admin, link: str, settings: Settings) -> None:
     """Plain lines: a table would cut or fold the link, which is there to be copied."""
     console.print("sshcast demo", style="bold green")
     rows = {

@@ -8,18 +8,18 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 from db import servers as server_table
-from resolvers import executions, output, rules
+from resolvers import executions, output, validation
 from resolvers.context import Context, Service
 from resolvers.errors import ServiceError, TooLarge
 from resolvers.inputs import RunCommand
 from sshcast import standard_streams
 from sshcast import tail as tails
-from sshcast.app import opened
+from sshcast.app import open_service
 from sshcast.commands import local
-from sshcast.commands.errors import CommandFailed
 from sshcast.data_folder import FolderBusy
-from sshcast.driving import driven
+from sshcast.errors import CommandFailed
 from sshcast.notes import Notes
+from sshcast.runner_wiring import start_runner
 from sshcast.settings import Settings
 
 INTERRUPTED = 130
@@ -71,11 +71,14 @@ async def run(settings: Settings, server: str, command: list[str], options: RunO
     """Run it and show its output. An interrupt cancels the run and shows how that went."""
     notes = Notes(quiet=options.quiet)
     unread = options.stdin is None and standard_streams.has_unread()
-    async with service_that_runs(settings) as service:
-        ctx = await local.viewer(service, options.run_as)
-        server_id = await found(ctx, server)
+    async with _open_service_with_runner(settings) as service:
+        ctx = await local.load_context(service, options.run_as)
+        server_id = await require_server_id(ctx, server)
         wanted = RunCommand(
-            server_id=server_id, command=shell_text(command), timeout_seconds=options.timeout, stdin=options.stdin
+            server_id=server_id,
+            command=_build_shell_command(command),
+            timeout_seconds=options.timeout,
+            stdin=options.stdin,
         )
         row = await executions.run_command(ctx, wanted)
         notes.say(f"execution {row.id}", "dim")
@@ -104,11 +107,11 @@ async def _watch(ctx: Context, execution_id: int, display: tails.Display) -> int
 
 
 @asynccontextmanager
-async def service_that_runs(settings: Settings) -> AsyncIterator[Service]:
+async def _open_service_with_runner(settings: Settings) -> AsyncIterator[Service]:
     """The service with a runner of its own, unless one serves this data folder already and will do the work."""
-    async with opened(settings) as service, AsyncExitStack() as stack:
+    async with open_service(settings) as service, AsyncExitStack() as stack:
         with suppress(FolderBusy):
-            await stack.enter_async_context(driven(service, settings))
+            await stack.enter_async_context(start_runner(service, settings))
         yield service
 
 
@@ -117,7 +120,7 @@ async def _cancel(ctx: Context, execution_id: int) -> None:
         await executions.cancel(ctx, execution_id)
 
 
-async def found(ctx: Context, server: str) -> int:
+async def require_server_id(ctx: Context, server: str) -> int:
     """A server's id from its name, or from its id."""
     row = await ctx.service.store.read(server_table.by_name, server)
     if row is not None:
@@ -129,16 +132,16 @@ async def found(ctx: Context, server: str) -> int:
 
 def read_stdin() -> bytes:
     """All of standard input, for the command. Refused where it is too long: nothing has been asked of anything yet."""
-    data = standard_streams.read_all(rules.MAX_STDIN_BYTES)
-    if len(data) > rules.MAX_STDIN_BYTES:
+    data = standard_streams.read_all(validation.MAX_STDIN_BYTES)
+    if len(data) > validation.MAX_STDIN_BYTES:
         raise TooLarge(
-            f"there is more than {rules.MAX_STDIN_BYTES} bytes of it: put it into a file on the server",
-            f"超过 {rules.MAX_STDIN_BYTES} 字节：请放入服务器上的文件。",
+            f"there is more than {validation.MAX_STDIN_BYTES} bytes of it: put it into a file on the server",
+            f"超过 {validation.MAX_STDIN_BYTES} 字节：请放入服务器上的文件。",
             field=("stdin",),
         )
     return data
 
 
-def shell_text(words: list[str]) -> str:
+def _build_shell_command(words: list[str]) -> str:
     """One word is shell text as it stands; more are an argument each."""
     return words[0] if len(words) == 1 else shlex.join(words)

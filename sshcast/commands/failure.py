@@ -4,10 +4,10 @@ from db.sqlite_refusals import StoreUnusable
 from db.unavailable import StoreUnavailable
 from resolvers.errors import ServiceError
 from resolvers.tokens import WeakKey
-from runner.vault import VaultError
+from runner.secrets.vault import VaultError
 from sshcast.app import DatabaseOlder
-from sshcast.commands.errors import CommandFailed
 from sshcast.data_folder import FolderBusy, FolderUnsafe, FolderUnusable
+from sshcast.errors import CommandFailed
 from sshcast.master_key_check import MasterKeyRefused
 from sshcast.notes import Notes
 from sshcast.settings import SettingsInvalid
@@ -26,7 +26,7 @@ EXPECTED = (
 )
 
 
-def told(error: Exception) -> int:
+def report_failure(error: Exception) -> int:
     """Say on stderr what went wrong; the exit status. An error that nobody expects is raised again."""
     status, text = 1, str(error)
     if isinstance(error, ServiceError):

@@ -12,8 +12,8 @@ from db.models import User
 from db.values import Role
 from resolvers.context import Context, Service, Viewer
 from resolvers.users import MACHINE
-from sshcast.app import opened
-from sshcast.commands.errors import CommandFailed
+from sshcast.app import open_service
+from sshcast.errors import CommandFailed
 from sshcast.settings import Settings
 
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
@@ -24,22 +24,24 @@ NAMES_SHOWN = 5
 @asynccontextmanager
 async def opened_here(settings: Settings) -> AsyncIterator[Service]:
     """The service for what needs no user of ours; the audit names the operating system's."""
-    async with opened(settings) as service:
+    async with open_service(settings) as service:
         yield replace(service, os_user=os_user())
 
 
-async def viewer(service: Service, name: str | None) -> Context:
+async def load_context(service: Service, name: str | None) -> Context:
     """A context for the user called `name`; else the one that SSHCAST_AS names; else the one named as the OS user."""
     given = os.environ.get(VARIABLE)
     if name is not None:
-        return context(service, await _enabled(service, name, f"there is no enabled user {name!r} (--as)"))
+        return build_context(service, await _enabled(service, name, f"there is no enabled user {name!r} (--as)"))
     if given:
-        return context(service, await _enabled(service, given, f"there is no enabled user {given!r} ({VARIABLE})"))
+        return build_context(
+            service, await _enabled(service, given, f"there is no enabled user {given!r} ({VARIABLE})")
+        )
     own = os_user()
-    return context(service, await _enabled(service, own, f"no enabled user is called {own}, as the OS user is"))
+    return build_context(service, await _enabled(service, own, f"no enabled user is called {own}, as the OS user is"))
 
 
-def context(service: Service, user: User) -> Context:
+def build_context(service: Service, user: User) -> Context:
     viewer = Viewer(user.id, user.name, Role(user.role), NEVER, user.token_version)
     return Context(service=service, viewer=viewer, address=MACHINE, os_user=os_user())
 
@@ -56,7 +58,7 @@ def os_user() -> str:
 async def _enabled(service: Service, name: str, fault: str) -> User:
     found = await service.store.read(users.by_name, name)
     if found is None or found.disabled:
-        raise CommandFailed(f"{fault}: {_what_to_do(await service.store.read(users.every))}")
+        raise CommandFailed(f"{fault}: {_what_to_do(await service.store.read(users.list_all))}")
     return found
 
 

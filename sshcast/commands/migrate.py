@@ -1,12 +1,12 @@
 """`sshcast migrate`."""
 
 from db import migrate as migrations
-from sshcast.app import store_of
+from sshcast.app import open_data_store
 from sshcast.settings import Settings
 
 
 async def migrate(settings: Settings) -> int:
-    async with store_of(settings) as store:
+    async with open_data_store(settings) as store:
         for revision in await migrations.migrate(store):
             print(revision)
     return 0

@@ -6,7 +6,7 @@ import sys
 from resolvers import users
 from resolvers.errors import Invalid
 from sshcast import standard_streams
-from sshcast.commands.errors import CommandFailed
+from sshcast.errors import CommandFailed
 
 TRIES = 3
 RULE = f"A password has {users.SHORTEST_PASSWORD} to {users.LONGEST_PASSWORD} characters; nothing is shown as you type."
@@ -32,7 +32,7 @@ def _ask() -> str:
     for _ in range(TRIES):
         password = getpass.getpass("Password: ")
         try:
-            users.checked_password(password)
+            users.check_password(password)
         except Invalid as fault:
             _say(f"The {fault.en}")
             continue

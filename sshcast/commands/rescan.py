@@ -15,12 +15,12 @@ from resolvers.context import Context, Service
 from resolvers.errors import NotFound
 from resolvers.host_keys import KeyStatus, OfferedKey
 from resolvers.inputs import ServerChange
-from runner.host_key_scans import HostKeyScans, ScanRequest
-from sshcast.app import opened, reach
+from runner.ssh.scan_requests import HostKeyScans, ScanRequest
+from sshcast.app import build_network_policy, open_service
 from sshcast.commands import local
-from sshcast.commands.enrol import agreed
-from sshcast.commands.errors import CommandFailed
-from sshcast.commands.execute import found
+from sshcast.commands.execute import require_server_id
+from sshcast.commands.server_add import confirm
+from sshcast.errors import CommandFailed
 from sshcast.settings import Settings
 
 # A fingerprint is to be compared at a glance, so that a row is never folded where nobody looks at a terminal.
@@ -29,7 +29,7 @@ QUESTION = "Compare what it offers with its own keys (ssh-keygen -lf on it). Pin
 
 
 @dataclass(frozen=True, slots=True)
-class Rescan:
+class RescanOptions:
     """What the command line named: the server, the fingerprints to accept, and whether to accept all unasked."""
 
     server: str
@@ -37,18 +37,18 @@ class Rescan:
     yes: bool
 
 
-async def rescan(settings: Settings, given: Rescan, run_as: str | None) -> int:
+async def rescan(settings: Settings, given: RescanOptions, run_as: str | None) -> int:
     if given.accept and given.yes:
         raise CommandFailed("give either --accept FINGERPRINT or --yes")
-    async with scanning(settings) as service:
-        ctx = await local.viewer(service, run_as)
-        server = await to_change(ctx, await found(ctx, given.server))
-        offered = await fetch(ctx, server)
-        show(server, offered)
+    async with _open_service_with_scanner(settings) as service:
+        ctx = await local.load_context(service, run_as)
+        server = await _require_server_to_change(ctx, await require_server_id(ctx, given.server))
+        offered = await _fetch_offered_keys(ctx, server)
+        _print_keys(server, offered)
         if not given.accept and all(key.status is KeyStatus.PINNED for key in offered):
             print("All that it offers is pinned: nothing was changed.", file=sys.stderr)
             return 0
-        if not given.accept and not given.yes and not agreed(QUESTION):
+        if not given.accept and not given.yes and not confirm(QUESTION):
             raise CommandFailed("the host keys were not accepted, so nothing was changed")
         accepted = given.accept or [key.fingerprint for key in offered]
         await servers.update(ctx, server.id, ServerChange(accept_fingerprints=accepted))
@@ -57,10 +57,10 @@ async def rescan(settings: Settings, given: Rescan, run_as: str | None) -> int:
 
 
 @asynccontextmanager
-async def scanning(settings: Settings) -> AsyncIterator[Service]:
+async def _open_service_with_scanner(settings: Settings) -> AsyncIterator[Service]:
     """The service with what scans alone: here too, a scan and its acceptance go the way that they go over the API."""
-    async with opened(settings) as service:
-        scans = HostKeyScans(bus=service.bus, within=reach(settings), on_wait=_say)
+    async with open_service(settings) as service:
+        scans = HostKeyScans(bus=service.bus, within=build_network_policy(settings), on_wait=_print_to_stderr)
         await scans.start()
         try:
             yield service
@@ -68,19 +68,19 @@ async def scanning(settings: Settings) -> AsyncIterator[Service]:
             await scans.stop()
 
 
-async def to_change(ctx: Context, id: int) -> Server:
-    right = await rights.need(ctx, Role.ADMIN)
-    await rights.check(ctx, right, id, NotFound.named("server", id))
+async def _require_server_to_change(ctx: Context, id: int) -> Server:
+    right = await rights.require_role(ctx, Role.ADMIN)
+    await rights.enforce(ctx, right, id, NotFound.for_object("server", id))
     return await servers.get(ctx, id)
 
 
-async def fetch(ctx: Context, server: Server) -> list[OfferedKey]:
+async def _fetch_offered_keys(ctx: Context, server: Server) -> list[OfferedKey]:
     """What it offers, as it is to this server alone: others may be at the same address."""
     wanted = ScanRequest(host=server.host, port=server.port, legacy=tuple(server.legacy_algorithms))
-    return host_keys.compare(await host_keys.fetch(ctx, wanted, server.id), [server.host_keys])
+    return host_keys.compare_keys(await host_keys.fetch_keys(ctx, wanted, server.id), [server.host_keys])
 
 
-def show(server: Server, offered: Sequence[OfferedKey]) -> None:
+def _print_keys(server: Server, offered: Sequence[OfferedKey]) -> None:
     """A row for each key: those on offer with what they are to us, then those that are only pinned."""
     console = Console(markup=False, highlight=False)
     console.width = max(console.width, LEAST_WIDTH) if console.is_terminal else WIDTH_OF_NO_TERMINAL
@@ -91,7 +91,7 @@ def show(server: Server, offered: Sequence[OfferedKey]) -> None:
         pinned = "yes" if key.status is KeyStatus.PINNED else "no"
         table.add_row(f"{key.type} {key.fingerprint}", pinned, f"yes, {key.status}")
     here = {f"{key.type} {key.fingerprint}" for key in offered}
-    for text in host_keys.shown(server.host_keys):
+    for text in host_keys.format_keys(server.host_keys):
         if text not in here:
             table.add_row(text, "yes", "no")
     with console.capture() as shown:
@@ -99,5 +99,5 @@ def show(server: Server, offered: Sequence[OfferedKey]) -> None:
     print(shown.get(), end="", flush=True)
 
 
-def _say(sentence: str) -> None:
+def _print_to_stderr(sentence: str) -> None:
     print(sentence, file=sys.stderr, flush=True)

@@ -1,5 +1,5 @@
 """`sshcast schema`."""
 
-from schema.build import printed
+from schema.build import format_schema
 
-__all__ = ["printed"]
+__all__ = ["format_schema"]

@@ -3,10 +3,10 @@
 from rich.console import Console
 
 from resolvers import rotation
-from resolvers.rotation import Progress
+from resolvers.rotation import RotationProgress
 from sshcast import master_keys
-from sshcast.app import opened
-from sshcast.commands.errors import CommandFailed
+from sshcast.app import open_service
+from sshcast.errors import CommandFailed
 from sshcast.settings import Settings
 
 
@@ -19,23 +19,23 @@ async def rotate(settings: Settings) -> int:
             "SSHCAST_SECRET_KEY_BEFORE, restart the service, and run this again"
         )
     notes = Console(stderr=True)
-    async with opened(settings) as service:
-        if in_file and len(master_keys.read(settings.data)) == 1:
-            master_keys.add(settings.data)
+    async with open_service(settings) as service:
+        if in_file and len(master_keys.load_key_file(settings.data)) == 1:
+            master_keys.add_key(settings.data)
         # Twice: what was sealed with the old key while the first round went on, the second one finds.
         for _ in range(2):
-            done = Progress(0, 0)
+            done = RotationProgress(0, 0)
             async for done in rotation.rewrap(service):
                 notes.print(f"{done.seen} rows looked at, {done.sealed} secrets sealed anew", style="dim")
         # Last, so that until here a service with either key starts, and one with the old key alone does not from here.
         await rotation.rewrap_check(service)
     if in_file:
-        master_keys.drop_old(settings.data)
-    notes.print(finished(in_file), style="green")
+        master_keys.drop_old_keys(settings.data)
+    notes.print(_format_completion(in_file), style="green")
     return 0
 
 
-def finished(in_file: bool) -> str:
+def _format_completion(in_file: bool) -> str:
     if in_file:
         return "Done: the old key is gone from the file. Put the new secret.key into your backup."
     return "Done: SSHCAST_SECRET_KEY_BEFORE is no longer needed."

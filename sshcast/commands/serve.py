@@ -6,12 +6,12 @@ import socket
 import structlog
 
 from sshcast import logs, signals
-from sshcast.app import opened
-from sshcast.commands.errors import CommandFailed
-from sshcast.driving import driven
-from sshcast.faces import build_app
-from sshcast.listener import Bounds, serving
-from sshcast.oidc.wiring import provider
+from sshcast.app import open_service
+from sshcast.errors import CommandFailed
+from sshcast.http.listener import Bounds, start_http_server
+from sshcast.http_app import build_app
+from sshcast.oidc_wiring import build_provider
+from sshcast.runner_wiring import start_runner
 from sshcast.settings import Settings
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -21,28 +21,28 @@ log = structlog.get_logger()
 
 async def serve(settings: Settings) -> int:
     """Serve until SIGINT or SIGTERM. SQLite is migrated first; PostgreSQL only by `sshcast migrate`."""
-    refuse_open_address(settings)
+    _check_bind_address(settings)
     logs.configure()
-    with listening(settings) as listener:
+    with _bind_socket(settings) as listener:
         async with (
-            opened(settings, provider(settings)) as service,
-            driven(service, settings),
-            serving(build_app(service, settings), listener, bounds=bounds(settings)) as server,
+            open_service(settings, build_provider(settings)) as service,
+            start_runner(service, settings),
+            start_http_server(build_app(service, settings), listener, bounds=_build_bounds(settings)) as server,
         ):
-            settle()
-            log.info("serving", url=f"http://{shown(settings.host)}:{listener.getsockname()[1]}/graphql")
+            freeze_heap()
+            log.info("serving", url=f"http://{_format_host(settings.host)}:{listener.getsockname()[1]}/graphql")
             await signals.until_asked_to_stop(server)
             log.info("stopping")
     return 0
 
 
-def settle() -> None:
+def freeze_heap() -> None:
     """What is here by now stays: without it the garbage collector takes a few milliseconds where it took a hundred."""
     gc.collect()
     gc.freeze()
 
 
-def refuse_open_address(settings: Settings) -> None:
+def _check_bind_address(settings: Settings) -> None:
     if settings.host not in LOOPBACK and not settings.behind_proxy:
         raise CommandFailed(
             f"{settings.host} can be reached from other machines and this server speaks plain HTTP: put a TLS proxy "
@@ -50,7 +50,7 @@ def refuse_open_address(settings: Settings) -> None:
         )
 
 
-def listening(settings: Settings) -> socket.socket:
+def _bind_socket(settings: Settings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -64,9 +64,9 @@ def listening(settings: Settings) -> socket.socket:
     return listener
 
 
-def bounds(settings: Settings) -> Bounds:
+def _build_bounds(settings: Settings) -> Bounds:
     return Bounds(proxies=tuple(settings.trusted_proxies))
 
 
-def shown(host: str) -> str:
+def _format_host(host: str) -> str:
     return f"[{host}]" if ":" in host else host

@@ -8,10 +8,10 @@ from typing import Any
 from sshcast.notes import Notes
 from sshcast.settings import Settings, load, unknown
 
-__all__ = ["Settings", "settings"]
+__all__ = ["Settings", "load_settings"]
 
 
-def settings(**given: Any) -> Settings:
+def load_settings(**given: Any) -> Settings:
     """From the environment, and over it what the command line gave (not None)."""
     # The command's own module is imported by now: without structlog it logs nothing, and starts a seventh sooner.
     if "structlog" in sys.modules:

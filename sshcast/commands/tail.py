@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from resolvers import output
 from sshcast import tail as tails
-from sshcast.app import opened
+from sshcast.app import open_service
 from sshcast.commands import local
 from sshcast.notes import Notes
 from sshcast.settings import Settings
@@ -21,7 +21,7 @@ class TailOptions:
 
 
 async def tail(settings: Settings, execution_id: int, options: TailOptions) -> int:
-    async with opened(settings) as service:
-        ctx = await local.viewer(service, options.run_as)
+    async with open_service(settings) as service:
+        ctx = await local.load_context(service, options.run_as)
         display = tails.Display(raw=options.raw, notes=Notes(quiet=options.quiet))
         return await tails.follow(output.follow(ctx, execution_id, options.after), display)

@@ -1,5 +1,5 @@
 """GraphQL over HTTP, server-sent events, multipart and WebSocket."""
 
-from sshcast.graphql.routes import graphql_routes
+from sshcast.graphql.routes import build_graphql_routes
 
-__all__ = ["graphql_routes"]
+__all__ = ["build_graphql_routes"]

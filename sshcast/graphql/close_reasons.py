@@ -4,7 +4,7 @@ import orjson
 from starlette.websockets import WebSocket
 
 from resolvers.errors import ServiceError, Unauthenticated
-from sshcast.rest.answers import language_of
+from sshcast.http.answers import read_language
 
 TRY_AGAIN_LATER = 1013
 # The npm client `graphql-ws` comes back after 4403, and gives up at once after 4401 and 4406.
@@ -51,7 +51,7 @@ async def turn_away(socket: WebSocket) -> None:
     Clients, browsers among them, read no close code of a server that took none of the protocols that they offered.
     """
     offered = next(filter(None, socket.scope["subprotocols"]), None)
-    reason = WrongProtocol().text(language_of(socket))
+    reason = WrongProtocol().text(read_language(socket))
     await socket.accept(offered)
     if offered == LEGACY_PROTOCOL:
         # This client hands what is in here to its `connectionCallback`, and no reason of a close to anybody.

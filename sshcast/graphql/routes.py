@@ -9,29 +9,29 @@ from starlette.websockets import WebSocket
 from resolvers.context import Service
 from schema.engine import Engine
 from sshcast.graphql import http, sockets
-from sshcast.graphql.seats import Seats
+from sshcast.graphql.socket_limiter import SocketLimiter
 from sshcast.page import Playground
 
 PATH = "/graphql"
 
 
-def graphql_routes(
+def build_graphql_routes(
     service: Service,
     *,
     schema: strawberry.Schema,
-    seats: Seats,
+    limiter: SocketLimiter,
     introspection: bool = True,
     playground: Playground | None = None,
 ) -> list[BaseRoute]:
     """`Route` and `WebSocketRoute` rather than `Mount`, which would redirect the path without a slash."""
     engine = Engine(schema, introspection=introspection)
 
-    async def over_http(request: Request) -> Response:
+    async def answer_http(request: Request) -> Response:
         if playground is not None and http.wants_page(request):
-            return await playground.page(request)
-        return await http.answer(request, service, engine)
+            return await playground.serve_page(request)
+        return await http.answer_request(request, service, engine)
 
-    async def over_socket(socket: WebSocket) -> None:
-        await sockets.serve(socket, service, engine, seats)
+    async def answer_socket(socket: WebSocket) -> None:
+        await sockets.serve_socket(socket, service, engine, limiter)
 
-    return [Route(PATH, over_http, methods=["GET", "POST"]), WebSocketRoute(PATH, over_socket)]
+    return [Route(PATH, answer_http, methods=["GET", "POST"]), WebSocketRoute(PATH, answer_socket)]

@@ -26,10 +26,9 @@ from resolvers import sign_in
 from resolvers.context import Context, Renewal, Service, Viewer
 from resolvers.errors import Invalid, Language, RateLimited, Unauthenticated, Unavailable
 from resolvers.rates import Buckets, Rate
-from schema.engine import ALL_KINDS, Answer, Asked, Engine
-from schema.errors import TooManyOperations, shown
+from schema.engine import ALL_KINDS, Answer, Engine, GraphQLRequest
+from schema.errors import TooManyOperations, translate_error
 from schema.operation import Operation
-from sshcast.graphql.asking import check_extent, checked
 from sshcast.graphql.close_reasons import (
     FORBIDDEN,
     TRY_AGAIN_LATER,
@@ -40,10 +39,11 @@ from sshcast.graphql.close_reasons import (
     fit,
     turn_away,
 )
-from sshcast.graphql.http import refusal
-from sshcast.graphql.seats import Seat, Seats, seated
-from sshcast.rest.answers import language_in, language_of
-from sshcast.rest.asked import bearer
+from sshcast.graphql.http import build_refusal
+from sshcast.graphql.requests import build_graphql_request, check_extent
+from sshcast.graphql.socket_limiter import OpenSocket, SocketLimiter, reserve_socket
+from sshcast.http.answers import parse_language, read_language
+from sshcast.http.bearer import parse_bearer
 
 INIT_WAIT = timedelta(seconds=5)
 MOST_OPERATIONS = 20
@@ -59,37 +59,37 @@ class Caller:
     language: Language
     address: str
     token: str
-    seat: Seat
+    open_socket: OpenSocket
     connection_params: dict[str, Any] = field(default_factory=dict)
     renewal: Renewal | None = None
 
-    async def context(self) -> Context:
+    async def load_context(self) -> Context:
         """The caller as the database knows them now; Unauthenticated when their token is no longer good."""
-        viewer = await sign_in.authenticate(self.service, self.token, self.address)
+        viewer = await sign_in.authenticate_token(self.service, self.token, self.address)
         if self.renewal is None:
             self.renewal = Renewal(viewer)
         return Context(self.service, viewer, self.language, self.address, self.renewal)
 
     async def renew(self, token: str) -> Viewer:
         """Go on with this token of the same user; Unauthenticated, and with the one before, when it is not good."""
-        viewer = await sign_in.authenticate(self.service, token, self.address)
-        self.service.rates.request(viewer.user_id)
+        viewer = await sign_in.authenticate_token(self.service, token, self.address)
+        self.service.rates.check_request(viewer.user_id)
         if self.renewal is None or viewer.user_id != self.renewal.viewer.user_id:
             raise Unauthenticated("A connection stays its user's: open another one.", "连接不能更换用户，请另开连接。")
         self.token, self.renewal.viewer = token, viewer
         return viewer
 
-    def stranger(self) -> Context:
+    def build_anonymous_context(self) -> Context:
         return Context(self.service, None, self.language, self.address)
 
-    async def introduce(self) -> None:
+    async def accept_init(self) -> None:
         """Take what a browser cannot send with the handshake from `connection_init`: Authorization, Accept-Language."""
-        if given := words_of(self.connection_params, "authorization"):
-            self.token = bearer(given) or ""
-        if languages := words_of(self.connection_params, "accept-language"):
-            self.language = language_in(languages[0])
+        if given := _list_values(self.connection_params, "authorization"):
+            self.token = parse_bearer(given) or ""
+        if languages := _list_values(self.connection_params, "accept-language"):
+            self.language = parse_language(languages[0])
         ctx = await self._admit()
-        if not self.seat.become(ctx.signed_in().user_id):
+        if not self.open_socket.assign_to_user(ctx.require_viewer().user_id):
             raise RateLimited(
                 1, "You have too many connections open: close one first.", "您打开的连接过多，请先关闭一个。"
             )
@@ -99,7 +99,7 @@ class Caller:
         if not self.token:
             raise NoToken()
         try:
-            return await self.context()
+            return await self.load_context()
         except Unauthenticated as error:
             raise (error if str(error) != Unauthenticated.__doc__ else BadToken()) from None
 
@@ -114,7 +114,7 @@ class SocketView:
         return orjson.dumps(data).decode()
 
     async def on_ws_connect(self, caller: Caller) -> Any:
-        await caller.introduce()
+        await caller.accept_init()
         return UNSET
 
 
@@ -129,7 +129,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
         if self.messages.take("socket") > 0:
             await self.websocket.close(TRY_AGAIN_LATER, "Too many messages")
             return
-        if not well_formed(message):
+        if not _is_well_formed(message):
             await self.handle_invalid_message("Failed to parse message")
             return
         try:
@@ -144,20 +144,20 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
         except Unauthenticated as error:
             await self._close(UNAUTHORIZED, error.text(self.context.language))
         except RateLimited as error:
-            await self._later(error)
+            await self._close_rate_limited(error)
 
     async def handle_ping(self, message: PingMessage) -> None:
         """A ping whose payload has an Authorization renews the caller's token, for all that is open here too."""
-        given = words_of(message.get("payload") or {}, "authorization")
+        given = _list_values(message.get("payload") or {}, "authorization")
         if not self.connection_acknowledged or not given:
             await super().handle_ping(message)
             return
         try:
-            viewer = await self.context.renew(bearer(given) or "")
+            viewer = await self.context.renew(parse_bearer(given) or "")
         except Unauthenticated as error:
             await self._forbid(error.text(self.context.language))
         except RateLimited as error:
-            await self._later(error)
+            await self._close_rate_limited(error)
         else:
             await self.send_message({"type": "pong", "payload": {"tokenExpiresAt": viewer.expires_at.isoformat()}})
 
@@ -166,7 +166,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
             await self._close(UNAUTHORIZED, NotBegun().text(self.context.language))
             return
         if len(self.operations) >= MOST_OPERATIONS:
-            error = shown(GraphQLError("", original_error=TooManyOperations()), self.context.language)
+            error = translate_error(GraphQLError("", original_error=TooManyOperations()), self.context.language)
             await self.send_message({"id": message["id"], "type": "error", "payload": [error.formatted]})
             return
         await super().handle_subscribe(message)
@@ -174,45 +174,45 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
     async def run_operation(self, operation: SocketOperation[Any, None]) -> None:
         with suppress(WebSocketDisconnected):
             try:
-                await self._run(operation, await self.context.context())
+                await self._run(operation, await self.context.load_context())
             except Unauthenticated as error:
                 await self._forbid(error.text(self.context.language))
             except (StoreUnavailable, Unavailable) as error:
-                await self._refuse(operation, refusal(error, self.context.stranger()))
+                await self._send_errors(operation, build_refusal(error, self.context.build_anonymous_context()))
 
     async def _run(self, operation: SocketOperation[Any, None], ctx: Context) -> None:
         try:
-            self.context.service.rates.request(ctx.signed_in().user_id)
-            asked = asked_on(operation)
+            self.context.service.rates.check_request(ctx.require_viewer().user_id)
+            asked = _build_operation_request(operation)
         except (Invalid, RateLimited) as error:
-            await self._refuse(operation, refusal(error, ctx))
+            await self._send_errors(operation, build_refusal(error, ctx))
             return
         found = await self.engine.run(asked, Operation(ctx))
         if not isinstance(found, Answer):
-            await self._pass_on(operation, found)
+            await self._send_answers(operation, found)
         elif found.refused:
-            await self._refuse(operation, found)
+            await self._send_errors(operation, found)
         else:
-            await self._next(operation, found)
+            await self._send_next(operation, found)
             await operation.send_operation_message({"id": operation.id, "type": "complete"})
 
-    async def _pass_on(self, operation: SocketOperation[Any, None], answers: AsyncGenerator[Answer, None]) -> None:
+    async def _send_answers(self, operation: SocketOperation[Any, None], answers: AsyncGenerator[Answer, None]) -> None:
         async with aclosing(answers):
             async for answer in answers:
                 if answer.code == Unauthenticated.code:
                     await self._forbid(answer.errors[0].message)
                     return
-                await self._next(operation, answer)
+                await self._send_next(operation, answer)
         await operation.send_operation_message({"id": operation.id, "type": "complete"})
 
-    async def _next(self, operation: SocketOperation[Any, None], answer: Answer) -> None:
+    async def _send_next(self, operation: SocketOperation[Any, None], answer: Answer) -> None:
         message: Any = {"id": operation.id, "type": "next", "payload": answer.body()}
         await operation.send_operation_message(message)
 
-    async def _refuse(self, operation: SocketOperation[Any, None], answer: Answer) -> None:
+    async def _send_errors(self, operation: SocketOperation[Any, None], answer: Answer) -> None:
         await operation.send_initial_errors(answer.errors)
 
-    async def _later(self, error: RateLimited) -> None:
+    async def _close_rate_limited(self, error: RateLimited) -> None:
         await self._close(TRY_AGAIN_LATER, error.text(self.context.language))
 
     async def _forbid(self, reason: str) -> None:
@@ -225,7 +225,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
         await self.websocket.close(code, fit(reason))
 
 
-async def serve(socket: WebSocket, service: Service, engine: Engine, seats: Seats) -> None:
+async def serve_socket(socket: WebSocket, service: Service, engine: Engine, limiter: SocketLimiter) -> None:
     """One WebSocket to its end."""
     if GRAPHQL_TRANSPORT_WS_PROTOCOL not in socket.scope["subprotocols"]:
         await turn_away(socket)
@@ -233,14 +233,14 @@ async def serve(socket: WebSocket, service: Service, engine: Engine, seats: Seat
     await socket.accept(GRAPHQL_TRANSPORT_WS_PROTOCOL)
     address = socket.client.host if socket.client else ""
     try:
-        with seated(seats, address) as seat:
-            service.rates.stranger(address)
-            await handler_of(socket, engine, caller_of(socket, service, address, seat)).handle()
+        with reserve_socket(limiter, address) as open_socket:
+            service.rates.check_stranger(address)
+            await _build_handler(socket, engine, _build_caller(socket, service, address, open_socket)).handle()
     except RateLimited as error:
-        await socket.close(TRY_AGAIN_LATER, fit(error.text(language_of(socket))))
+        await socket.close(TRY_AGAIN_LATER, fit(error.text(read_language(socket))))
 
 
-def handler_of(socket: WebSocket, engine: Engine, caller: Caller) -> SocketHandler:
+def _build_handler(socket: WebSocket, engine: Engine, caller: Caller) -> SocketHandler:
     view: Any = SocketView()
     handler = SocketHandler(
         view=view,
@@ -256,17 +256,17 @@ def handler_of(socket: WebSocket, engine: Engine, caller: Caller) -> SocketHandl
     return handler
 
 
-def caller_of(socket: WebSocket, service: Service, address: str, seat: Seat) -> Caller:
-    token = bearer(socket.headers.getlist("authorization")) or ""
-    return Caller(service, language_of(socket), address, token, seat)
+def _build_caller(socket: WebSocket, service: Service, address: str, open_socket: OpenSocket) -> Caller:
+    token = parse_bearer(socket.headers.getlist("authorization")) or ""
+    return Caller(service, read_language(socket), address, token, open_socket)
 
 
-def words_of(payload: Mapping[str, Any], wanted: str) -> list[str]:
+def _list_values(payload: Mapping[str, Any], wanted: str) -> list[str]:
     """What the payload says in strings under this name, however it is written; JSON has it as often as it likes."""
     return [value for name, value in payload.items() if name.lower() == wanted and isinstance(value, str)]
 
 
-def well_formed(message: Any) -> bool:
+def _is_well_formed(message: Any) -> bool:
     """An object with words for its type and id, an object (or nothing) for its payload."""
     if not isinstance(message, dict) or not isinstance(message.get("type"), str):
         return False
@@ -280,6 +280,6 @@ def well_formed(message: Any) -> bool:
     return isinstance(payload, dict) or (payload is None and message["type"] != "subscribe")
 
 
-def asked_on(operation: SocketOperation[Any, None]) -> Asked:
+def _build_operation_request(operation: SocketOperation[Any, None]) -> GraphQLRequest:
     found = {"query": operation.query, "variables": operation.variables, "operationName": operation.operation_name}
-    return checked(found, ALL_KINDS)
+    return build_graphql_request(found, ALL_KINDS)

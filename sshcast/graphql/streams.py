@@ -8,9 +8,9 @@ from typing import Protocol
 import orjson
 from starlette.responses import Response
 
-from schema.beats import beats
 from schema.engine import Answer
-from sshcast.rest.stream import STREAM_HEADERS, LiveAnswer
+from schema.heartbeats import with_heartbeats
+from sshcast.http.live_answer import STREAM_HEADERS, LiveAnswer
 
 HEARTBEAT_SECONDS = 12.0
 COMPLETE_ID = "complete"
@@ -61,7 +61,7 @@ EVENTS = Events()
 MULTIPART = Multipart()
 
 
-def accepted(accept: str) -> Transport | None:
+def choose_transport(accept: str) -> Transport | None:
     """The stream that the caller reads, if they do."""
     for part in accept.lower().split(","):
         media_type, *parameters = (piece.strip() for piece in part.split(";"))
@@ -82,20 +82,20 @@ def answer_nothing_more() -> Response:
     return Response(status_code=204, headers=STREAM_HEADERS)
 
 
-def live(answers: AsyncGenerator[Answer, None], transport: Transport) -> Response:
+def build_live_answer(answers: AsyncGenerator[Answer, None], transport: Transport) -> Response:
     """A caller that leaves closes the answers."""
-    return LiveAnswer(parts(answers, transport), answers, transport.media_type)
+    return LiveAnswer(_encode_answers(answers, transport), answers, transport.media_type)
 
 
-def once(answer: Answer, transport: Transport) -> Response:
+def build_single_answer(answer: Answer, transport: Transport) -> Response:
     body = transport.start + transport.encode(answer) + transport.end
     return Response(body, headers=STREAM_HEADERS, media_type=transport.media_type)
 
 
-async def parts(answers: AsyncGenerator[Answer, None], transport: Transport) -> AsyncGenerator[bytes, None]:
+async def _encode_answers(answers: AsyncGenerator[Answer, None], transport: Transport) -> AsyncGenerator[bytes, None]:
     if transport.start:
         yield transport.start
-    async with aclosing(beats(answers, lambda: HEARTBEAT_SECONDS)) as beating:
+    async with aclosing(with_heartbeats(answers, lambda: HEARTBEAT_SECONDS)) as beating:
         async for answer in beating:
             yield transport.heartbeat if answer is None else transport.encode(answer)
     yield transport.end

@@ -14,7 +14,7 @@ def is_loopback(url: str) -> bool:
     return urlsplit(url).hostname in LOOPBACK
 
 
-def checked(url: str) -> str:
+def check_address(url: str) -> str:
     """An https address, or http on this machine; ValueError says what is wrong."""
     found = urlsplit(url)
     if found.scheme not in ("http", "https") or not found.hostname:
@@ -30,12 +30,12 @@ def checked(url: str) -> str:
     return url
 
 
-def site(url: str) -> str:
+def check_site_address(url: str) -> str:
     """The same without a path."""
-    if urlsplit(checked(url)).path not in ("", "/"):
+    if urlsplit(check_address(url)).path not in ("", "/"):
         raise ValueError("must have no path: the service is served at the top of its site")
     return url.rstrip("/")
 
 
-def is_path_here(path: str) -> bool:
+def is_local_path(path: str) -> bool:
     return len(path) <= LONGEST_PATH and PATH.match(path) is not None

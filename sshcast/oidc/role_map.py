@@ -7,17 +7,17 @@ import orjson
 from db.values import Role
 
 
-def parsed(text: str) -> dict[str, Role]:
+def parse_role_map(text: str) -> dict[str, Role]:
     """ValueError says what is wrong. Groups with a comma in their name need the JSON form."""
     try:
-        found = orjson.loads(text) if text.lstrip().startswith("{") else dict(pairs(text))
+        found = orjson.loads(text) if text.lstrip().startswith("{") else dict(_parse_pairs(text))
         return {str(group): Role(role) for group, role in found.items()}
     except ValueError as error:
         roles = ", ".join(Role)
         raise ValueError(f"must be like ops=operator,root=admin, with the roles {roles}") from error
 
 
-def pairs(text: str) -> Iterator[tuple[str, str]]:
+def _parse_pairs(text: str) -> Iterator[tuple[str, str]]:
     for part in filter(str.strip, text.split(",")):
         group, _, role = part.rpartition("=")
         if not group.strip():

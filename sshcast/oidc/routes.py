@@ -12,11 +12,11 @@ from resolvers import provider_sign_in
 from resolvers.errors import Invalid, RateLimited, ServiceError, Unavailable
 from resolvers.provider import SignInRefused
 from resolvers.provider_sign_in import CODE_LIFE, FLOW_LIFE
-from sshcast.oidc.addresses import is_path_here
-from sshcast.oidc.seal import Seal
-from sshcast.rest import asked
-from sshcast.rest.answers import HEADERS, done, guarded, known, refused
-from sshcast.rest.auth import HALF_COOKIE, LINK
+from sshcast.http import bearer
+from sshcast.http.answers import HEADERS, build_error_answer, build_success_answer, catch_errors, mask_error
+from sshcast.http.sign_in_cookie import HALF_COOKIE, LINK
+from sshcast.oidc.addresses import is_local_path
+from sshcast.oidc.state_cookie import StateCookie
 
 INFO = "/auth/oidc"
 START = "/auth/oidc/start"
@@ -29,27 +29,27 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)
-class Doorway:
+class OidcRoutes:
     """`secure`: browsers reach us by https, and cookies travel by nothing else."""
 
-    seal: Seal
+    state_cookie: StateCookie
     secure: bool
 
-    async def info(self, request: Request) -> Response:
+    async def describe_provider(self, request: Request) -> Response:
         """What the sign-in form shows beside the password; null where nothing is set up."""
-        provider = asked.stranger(request).service.provider
+        provider = bearer.build_anonymous_context(request).service.provider
         found = None if provider is None else {"name": provider.name, "start": START}
-        return done(request, "OK", "成功", found)
+        return build_success_answer(request, "OK", "成功", found)
 
-    async def start(self, request: Request) -> Response:
-        path = asked.query(request, "return").get("return", PAGE)
-        if not is_path_here(path):
+    async def start_sign_in(self, request: Request) -> Response:
+        path = bearer.read_query(request, "return").get("return", PAGE)
+        if not is_local_path(path):
             raise Invalid("return", "must be a path of this site, such as /graphql.", "必须是本站路径，例如 /graphql。")
-        begun = await provider_sign_in.begin(asked.counted_stranger(request), path)
-        answer = sent_to(begun.address)
+        begun = await provider_sign_in.begin(bearer.build_rate_limited_context(request), path)
+        answer = _redirect_to(begun.address)
         answer.set_cookie(
             FLOW_COOKIE,
-            self.seal.close(begun.flow),
+            self.state_cookie.encrypt(begun.flow),
             max_age=int(FLOW_LIFE.total_seconds()),
             path=CALLBACK,
             secure=self.secure,
@@ -58,13 +58,13 @@ class Doorway:
         )
         return answer
 
-    async def callback(self, request: Request) -> Response:
-        flow = self.seal.open(request.cookies.get(FLOW_COOKIE, ""))
+    async def finish_sign_in(self, request: Request) -> Response:
+        flow = self.state_cookie.decrypt(request.cookies.get(FLOW_COOKIE, ""))
         given = request.query_params.multi_items()[:MOST_PARAMETERS]
         if len(dict(given)) != len(given):
             raise Invalid("query", "has a parameter twice.", "有重复的参数。")
-        found = await provider_sign_in.finish(asked.counted_stranger(request), flow, dict(given))
-        answer = sent_to(f"{flow.return_path if flow else PAGE}#code={found.code}")
+        found = await provider_sign_in.finish(bearer.build_rate_limited_context(request), flow, dict(given))
+        answer = _redirect_to(f"{flow.return_path if flow else PAGE}#code={found.code}")
         answer.set_cookie(
             HALF_COOKIE,
             found.half,
@@ -76,22 +76,22 @@ class Doorway:
         )
         return answer
 
-    def routes(self) -> list[Route]:
+    def build_routes(self) -> list[Route]:
         return [
-            Route(INFO, guarded(self.info), methods=["GET"]),
-            Route(START, shown_on_the_page(self.start), methods=["GET"]),
-            Route(CALLBACK, shown_on_the_page(self.callback), methods=["GET"]),
+            Route(INFO, catch_errors(self.describe_provider), methods=["GET"]),
+            Route(START, _show_errors_on_page(self.start_sign_in), methods=["GET"]),
+            Route(CALLBACK, _show_errors_on_page(self.finish_sign_in), methods=["GET"]),
         ]
 
 
-def shown_on_the_page(handler: Handler) -> Handler:
+def _show_errors_on_page(handler: Handler) -> Handler:
     """What is refused is told by the page, in its own words, to whoever came with a browser. Flows end either way."""
 
     async def answer(request: Request) -> Response:
         try:
             found = await handler(request)
         except Exception as error:
-            found = refusal(request, known(error, request.url.path))
+            found = _answer_refusal(request, mask_error(error, request.url.path))
         if request.scope["path"] == CALLBACK:
             found.delete_cookie(FLOW_COOKIE, path=CALLBACK)
         return found
@@ -99,13 +99,13 @@ def shown_on_the_page(handler: Handler) -> Handler:
     return answer
 
 
-def refusal(request: Request, error: ServiceError) -> Response:
+def _answer_refusal(request: Request, error: ServiceError) -> Response:
     if "text/html" not in request.headers.get("accept", ""):
-        return refused(request, error)
-    return sent_to(f"{PAGE}#refused={reason_of(error)}")
+        return build_error_answer(request, error)
+    return _redirect_to(f"{PAGE}#refused={_choose_reason(error)}")
 
 
-def reason_of(error: ServiceError) -> str:
+def _choose_reason(error: ServiceError) -> str:
     """One of those that the page has words for."""
     if isinstance(error, SignInRefused):
         return error.reason
@@ -114,6 +114,6 @@ def reason_of(error: ServiceError) -> str:
     return "unavailable" if isinstance(error, Unavailable) else "failed"
 
 
-def sent_to(address: str) -> Response:
+def _redirect_to(address: str) -> Response:
     headers = HEADERS | {"Location": quote(address, safe=":/%#?=@[]!$&'()*+,;"), "Referrer-Policy": "no-referrer"}
     return Response(status_code=303, headers=headers)

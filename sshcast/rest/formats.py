@@ -15,8 +15,8 @@ from resolvers import cursor as cursors
 from resolvers.decoding import Decoders
 from resolvers.errors import Language, ServiceError
 from resolvers.output import Chunk, End, OutputEvent, StateChange
+from sshcast.http.answers import build_error_body
 from sshcast.rest import shapes
-from sshcast.rest.answers import error_body
 
 LINE_ENDS = {b"\xc2\x85": b"\\u0085", b"\xe2\x80\xa8": b"\\u2028", b"\xe2\x80\xa9": b"\\u2029"}
 
@@ -30,7 +30,7 @@ class Format(Protocol):
 
     def encode(self, event: OutputEvent) -> bytes: ...
 
-    def failure(self, error: ServiceError, language: Language) -> bytes:
+    def encode_error(self, error: ServiceError, language: Language) -> bytes:
         """A last word; empty where the form has none, and the connection must be cut instead."""
 
 
@@ -43,7 +43,7 @@ class Raw:
     def encode(self, event: OutputEvent) -> bytes:
         return event.data if isinstance(event, Chunk) else b""
 
-    def failure(self, error: ServiceError, language: Language) -> bytes:
+    def encode_error(self, error: ServiceError, language: Language) -> bytes:
         return b""
 
 
@@ -54,16 +54,16 @@ class EventStream:
     heartbeat: ClassVar[bytes] = b": heartbeat\n\n"
 
     def __init__(self, decoders: Decoders) -> None:
-        self._described = Described(decoders)
+        self._describe = EventDescriber(decoders)
 
     def encode(self, event: OutputEvent) -> bytes:
         return b"".join(
-            b"event: %b\nid: %b\ndata: %b\n\n" % (name.encode(), _event_id(name, body).encode(), one_line(body))
-            for name, body in self._described(event)
+            b"event: %b\nid: %b\ndata: %b\n\n" % (name.encode(), _event_id(name, body).encode(), _encode_line(body))
+            for name, body in self._describe(event)
         )
 
-    def failure(self, error: ServiceError, language: Language) -> bytes:
-        return b"event: error\ndata: %b\n\n" % one_line(error_body(error, language))
+    def encode_error(self, error: ServiceError, language: Language) -> bytes:
+        return b"event: error\ndata: %b\n\n" % _encode_line(build_error_body(error, language))
 
 
 class Ndjson:
@@ -73,20 +73,20 @@ class Ndjson:
     heartbeat: ClassVar[bytes] = b'{"event":"heartbeat"}\n'
 
     def __init__(self, decoders: Decoders) -> None:
-        self._described = Described(decoders)
+        self._describe = EventDescriber(decoders)
 
     def encode(self, event: OutputEvent) -> bytes:
-        return lines({"event": name} | body for name, body in self._described(event))
+        return _encode_lines({"event": name} | body for name, body in self._describe(event))
 
-    def failure(self, error: ServiceError, language: Language) -> bytes:
-        return lines([{"event": "error"} | error_body(error, language)])
-
-
-def lines(objects: Iterable[dict[str, Any]]) -> bytes:
-    return b"".join(one_line(each) + b"\n" for each in objects)
+    def encode_error(self, error: ServiceError, language: Language) -> bytes:
+        return _encode_lines([{"event": "error"} | build_error_body(error, language)])
 
 
-def one_line(body: dict[str, Any]) -> bytes:
+def _encode_lines(objects: Iterable[dict[str, Any]]) -> bytes:
+    return b"".join(_encode_line(each) + b"\n" for each in objects)
+
+
+def _encode_line(body: dict[str, Any]) -> bytes:
     """JSON that is one line for every reader: httpx, for one, also takes U+0085, U+2028 and U+2029 for line ends."""
     data = orjson.dumps(body)
     for character, escape in LINE_ENDS.items():
@@ -100,33 +100,33 @@ def _event_id(name: str, body: dict[str, Any]) -> str:
     return cursors.encode_end(cursor) if name == "end" else cursor
 
 
-class Described:
+class EventDescriber:
     """Events as a name and its fields."""
 
     def __init__(self, decoders: Decoders) -> None:
         self._decoders = decoders
 
     def __call__(self, event: OutputEvent) -> Iterator[Named]:
-        body: dict[str, Any] = {"cursor": event.cursor, "at": shapes.time(event.at)}
+        body: dict[str, Any] = {"cursor": event.cursor, "at": shapes.format_time(event.at)}
         if isinstance(event, Chunk):
-            text = self._decoders.text(event.stream, event.data)
+            text = self._decoders.decode(event.stream, event.data)
             yield "chunk", body | _output(event.stream, text, event.data)
             return
-        if event.state.final:
+        if event.state.is_final:
             for rest in self._decoders.flush_rests(event.cursor):
                 yield "chunk", body | {"cursor": rest.cursor} | _output(rest.stream, rest.text, b"")
             body["cursor"] = self._decoders.move_past_rests(event.cursor)
         if isinstance(event, StateChange):
             yield "state", body | {"state": event.state, "reason": event.reason}
         else:
-            yield "end", body | ending(event)
+            yield "end", body | _build_ending(event)
 
 
 def _output(stream: Stream, text: str, data: bytes) -> dict[str, Any]:
     return {"stream": stream, "text": text, "base64": base64.b64encode(data).decode()}
 
 
-def ending(event: End) -> dict[str, Any]:
+def _build_ending(event: End) -> dict[str, Any]:
     return {
         "state": event.state,
         "reason": event.reason,

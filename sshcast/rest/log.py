@@ -12,11 +12,13 @@ from resolvers import cursor as cursors
 from resolvers import output
 from resolvers.context import Context
 from resolvers.decoding import Decoders
-from sshcast.rest import asked, formats, log_page, stream
-from sshcast.rest.answers import guarded
+from sshcast.http import bearer
+from sshcast.http.answers import catch_errors
+from sshcast.http.live_answer import STREAM_HEADERS, LiveAnswer
+from sshcast.rest import formats, log_page, stream
 from sshcast.rest.formats import Format
 from sshcast.rest.log_page import LogRequest
-from sshcast.rest.stream import LiveAnswer, Pace
+from sshcast.rest.stream import StreamTimings
 
 PARAMETERS = ("follow", "wait", "cursor", "stream", "encoding")
 LONGEST_WAIT = 60
@@ -26,29 +28,29 @@ LiveForm = Callable[[Decoders], Format]
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class LogForm:
     """Which part of the log, and how. `live`: the form of a stream; None for one JSON answer."""
 
     page: LogRequest
     live: LiveForm | None
 
 
-def wanted(request: Request) -> Wanted:
+def _read_log_form(request: Request) -> LogForm:
     """Every parameter is checked, also those that the chosen form has no use for."""
-    found = asked.query(request, *PARAMETERS)
+    found = bearer.read_query(request, *PARAMETERS)
     after = request.headers.get("last-event-id") or found.get("cursor")
     cursors.decode(after, "cursor")
-    only = asked.choice(found, "stream", tuple(Stream))
+    only = bearer.parse_choice(found, "stream", tuple(Stream))
     page = LogRequest(
         after=after,
         only=None if only is None else Stream(only),
-        wait_seconds=asked.optional_integer(found, "wait", 0, LONGEST_WAIT) or 0,
-        exact=asked.choice(found, "encoding", ("utf-8", "base64")) == "base64",
+        wait_seconds=bearer.parse_optional_integer(found, "wait", 0, LONGEST_WAIT) or 0,
+        exact=bearer.parse_choice(found, "encoding", ("utf-8", "base64")) == "base64",
     )
-    return Wanted(page, live_form(request, asked.flag(found, "follow")))
+    return LogForm(page, _live_form(request, bearer.parse_flag(found, "follow")))
 
 
-def live_form(request: Request, follow: bool) -> LiveForm | None:
+def _live_form(request: Request, follow: bool) -> LiveForm | None:
     accept = request.headers.get("accept", "").lower()
     if formats.EventStream.media_type in accept:
         return formats.EventStream
@@ -59,24 +61,24 @@ def live_form(request: Request, follow: bool) -> LiveForm | None:
 
 @dataclass(frozen=True, slots=True)
 class LogRoute:
-    pace: Pace
+    timings: StreamTimings
 
     async def __call__(self, request: Request) -> Response:
-        ctx = await asked.signed_in(request)
-        id = asked.path_id(request)
-        found = wanted(request)
+        ctx = await bearer.require_viewer(request)
+        id = bearer.read_path_id(request)
+        found = _read_log_form(request)
         if found.live is None:
-            return await log_page.answer(ctx, id, found.page)
+            return await log_page.answer_page(ctx, id, found.page)
         if found.live is formats.EventStream and await _has_seen_the_end(ctx, id, found.page.after):
-            return Response(status_code=204, headers=stream.STREAM_HEADERS)
-        return await self._live(ctx, id, found.page, found.live)
+            return Response(status_code=204, headers=STREAM_HEADERS)
+        return await self._stream_log(ctx, id, found.page, found.live)
 
-    async def _live(self, ctx: Context, id: int, page: LogRequest, form: LiveForm) -> Response:
+    async def _stream_log(self, ctx: Context, id: int, page: LogRequest, form: LiveForm) -> Response:
         """The first event is there before the answer starts, so that what is wrong with the request is still told."""
         live = form(await log_page.load_decoders(ctx, id, page))
         events = stream.filter_events(output.follow(ctx, id, page.after, field="cursor"), page.only)
         first = await anext(events)
-        return LiveAnswer(stream.parts(ctx, first, events, live, self.pace), events, live.media_type)
+        return LiveAnswer(stream.encode_events(ctx, first, events, live, self.timings), events, live.media_type)
 
 
 async def _has_seen_the_end(ctx: Context, id: int, after: str | None) -> bool:
@@ -84,8 +86,8 @@ async def _has_seen_the_end(ctx: Context, id: int, after: str | None) -> bool:
     if not cursors.is_end(after):
         return False
     row, chunks = await output.read(ctx, id, after, 1)
-    return State(row.state).final and not chunks
+    return State(row.state).is_final and not chunks
 
 
-def routes(pace: Pace) -> list[Route]:
-    return [Route("/api/task/{id}/log", guarded(LogRoute(pace)), methods=["GET"])]
+def build_log_routes(timings: StreamTimings) -> list[Route]:
+    return [Route("/api/task/{id}/log", catch_errors(LogRoute(timings)), methods=["GET"])]

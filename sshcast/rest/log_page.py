@@ -15,8 +15,8 @@ from resolvers.context import Context
 from resolvers.decoding import Decoders
 from resolvers.output import Chunk
 from runner import bus
+from sshcast.http.answers import build_json_answer
 from sshcast.rest import shapes
-from sshcast.rest.answers import json_answer
 
 MOST_BYTES = 32 * 1024 * 1024
 READ_BYTES = 1024 * 1024
@@ -34,7 +34,7 @@ class LogRequest:
 
 
 @dataclass(slots=True)
-class Collected:
+class CollectedOutput:
     """The bytes of both streams, or of `only` one, up to `position`.
 
     `same`: how many bytes at the end are of one stream. `more`: whether more is stored already, or may come.
@@ -61,7 +61,7 @@ class Collected:
     def hold_back(self) -> None:
         """Leave the start of a character whose rest is still to come to the next page."""
         data = self.kept[self.last]
-        count = unfinished(data)
+        count = count_incomplete_bytes(data)
         if 0 < count <= self.same:
             del data[-count:]
             self.position -= count
@@ -72,7 +72,7 @@ class Collected:
         return {"output_base64": out, "error_base64": err}
 
 
-async def answer(ctx: Context, id: int, page: LogRequest) -> Response:
+async def answer_page(ctx: Context, id: int, page: LogRequest) -> Response:
     """With `wait_seconds`, held back until there is more of what is asked for, or the run is final."""
     loop = asyncio.get_running_loop()
     start, until = cursors.decode(page.after, "cursor"), loop.time() + page.wait_seconds
@@ -80,27 +80,27 @@ async def answer(ctx: Context, id: int, page: LogRequest) -> Response:
     with ctx.service.bus.watch(bus.execution_address(id)) as watch:
         while True:
             watch.clear()
-            row, found = await collected(ctx, id, Collected(start, page.only))
+            row, found = await _collect_output(ctx, id, CollectedOutput(start, page.only))
             left = until - loop.time()
-            if left <= 0 or found.size or State(row.state).final:
+            if left <= 0 or found.size or State(row.state).is_final:
                 break
             start = found.position
             await watch.wait(min(left, POLL_SECONDS))
     if page.wait_seconds:
-        await sign_in.check_standing(ctx)
-    return json_answer(body(row, found, decoded, page), headers={"X-Accel-Buffering": "no"})
+        await sign_in.check_session_validity(ctx)
+    return build_json_answer(_build_body(row, found, decoded, page), headers={"X-Accel-Buffering": "no"})
 
 
 async def load_decoders(ctx: Context, id: int, page: LogRequest) -> Decoders:
     """They know how a character began that the cursor cuts in two."""
     if page.after is None:
         return Decoders({})
-    lead = await output.lead(ctx, id, page.after, field="cursor")
+    lead = await output.load_lead_bytes(ctx, id, page.after, field="cursor")
     wanted = {stream: data for stream, data in lead.items() if page.only in (None, stream)}
     return Decoders(wanted, cursors.count_rests_told(page.after) or 0)
 
 
-async def collected(ctx: Context, id: int, found: Collected) -> tuple[TaskExecution, Collected]:
+async def _collect_output(ctx: Context, id: int, found: CollectedOutput) -> tuple[TaskExecution, CollectedOutput]:
     """All that is stored from its position on, unless it is very much: then the cursor says where to go on."""
     while True:
         row, chunks = await output.read(ctx, id, cursors.encode(found.position), READ_BYTES)
@@ -108,26 +108,26 @@ async def collected(ctx: Context, id: int, found: Collected) -> tuple[TaskExecut
             found.add(chunk)
         if not chunks or found.size >= MOST_BYTES:
             break
-    found.more = bool(chunks) or not State(row.state).final
+    found.more = bool(chunks) or not State(row.state).is_final
     if found.more:
         found.hold_back()
     return row, found
 
 
-def body(row: TaskExecution, found: Collected, decoded: Decoders, page: LogRequest) -> dict[str, Any]:
+def _build_body(row: TaskExecution, found: CollectedOutput, decoded: Decoders, page: LogRequest) -> dict[str, Any]:
     """The last page's `error` also has the reason, where it is ours. `exact` adds the bytes of both as base64."""
-    texts = {stream: decoded.text(stream, bytes(found.kept[stream])) for stream in Stream}
+    texts = {stream: decoded.decode(stream, bytes(found.kept[stream])) for stream in Stream}
     cursor = cursors.encode(found.position, 0 if decoded.is_pending() and found.more else None)
     if not found.more:
         untold = found.size or cursors.count_rests_told(page.after) is not None
         for rest in decoded.flush_rests(cursor) if untold else ():
             texts[rest.stream] += rest.text
-        texts[Stream.STDERR] += shapes.reason_line(row, texts[Stream.STDERR])
-    shown = shapes.log(row, texts[Stream.STDOUT], texts[Stream.STDERR], cursor)
+        texts[Stream.STDERR] += shapes.format_reason_line(row, texts[Stream.STDERR])
+    shown = shapes.build_log(row, texts[Stream.STDOUT], texts[Stream.STDERR], cursor)
     return shown | (found.encode() if page.exact else {})
 
 
-def unfinished(data: bytes | bytearray) -> int:
+def count_incomplete_bytes(data: bytes | bytearray) -> int:
     """How many bytes at the end begin a UTF-8 character whose rest is missing."""
     for count in range(1, min(3, len(data)) + 1):
         byte = data[-count]

@@ -9,12 +9,12 @@ from db.values import Reason, State
 STATUS = {State.PENDING: 0, State.RUNNING: 0, State.SUCCESS: 1, State.FAILED: 2, State.TIMEOUT: 2, State.CANCELLED: 2}
 
 
-def time(moment: datetime | None) -> str | None:
+def format_time(moment: datetime | None) -> str | None:
     """RFC 3339 in UTC with a Z."""
     return None if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def task(row: Task) -> dict[str, Any]:
+def build_task(row: Task) -> dict[str, Any]:
     return {
         "id": row.id,
         "name": row.name,
@@ -22,15 +22,15 @@ def task(row: Task) -> dict[str, Any]:
         "server_id": row.server_id,
         "cron_expr": row.cron_expr,
         "status": int(row.enabled),
-        "last_run": time(row.last_run),
-        "next_run": time(row.next_run),
+        "last_run": format_time(row.last_run),
+        "next_run": format_time(row.next_run),
         "created_by": row.created_by,
-        "created_at": time(row.created_at),
-        "updated_at": time(row.updated_at),
+        "created_at": format_time(row.created_at),
+        "updated_at": format_time(row.updated_at),
     }
 
 
-def execution(row: TaskExecution) -> dict[str, Any]:
+def build_execution(row: TaskExecution) -> dict[str, Any]:
     return {
         "id": row.id,
         "execution_id": row.id,
@@ -43,43 +43,43 @@ def execution(row: TaskExecution) -> dict[str, Any]:
         "reason": row.reason,
         "exit_code": row.exit_code,
         "exit_signal": row.exit_signal,
-        "start_time": time(row.start_time),
-        "end_time": time(row.end_time),
-        "duration": seconds(row),
+        "start_time": format_time(row.start_time),
+        "end_time": format_time(row.end_time),
+        "duration": _convert_duration(row),
         "truncated": row.truncated,
         "created_by": row.created_by,
-        "created_at": time(row.created_at),
+        "created_at": format_time(row.created_at),
     }
 
 
-def user(row: User) -> dict[str, Any]:
-    return {"id": row.id, "username": row.name, "role": row.role, "created_at": time(row.created_at)}
+def build_user(row: User) -> dict[str, Any]:
+    return {"id": row.id, "username": row.name, "role": row.role, "created_at": format_time(row.created_at)}
 
 
-def seconds(row: TaskExecution) -> float | int | None:
+def _convert_duration(row: TaskExecution) -> float | int | None:
     if row.duration_ms is None:
         return None
     whole, rest = divmod(row.duration_ms, 1000)
     return row.duration_ms / 1000 if rest else whole
 
 
-def reason_line(row: TaskExecution, error: str) -> str:
+def format_reason_line(row: TaskExecution, error: str) -> str:
     """What follows stderr (`error`): a line of its own where the run ended for a reason that is not the command's."""
-    if not State(row.state).final or row.reason in (None, Reason.EXIT_STATUS, Reason.SIGNAL):
+    if not State(row.state).is_final or row.reason in (None, Reason.EXIT_STATUS, Reason.SIGNAL):
         return ""
     start = "\n" if error and not error.endswith("\n") else ""
     return f"{start}[sshcast] {row.reason}: {row.message or row.reason}\n"
 
 
-def log(row: TaskExecution, output: str, error: str, cursor: str) -> dict[str, Any]:
+def build_log(row: TaskExecution, output: str, error: str, cursor: str) -> dict[str, Any]:
     """The seed's six fields, then the additive ones."""
     return {
         "output": output,
         "error": error,
         "status": STATUS[State(row.state)],
-        "start_time": time(row.start_time),
-        "end_time": time(row.end_time),
-        "duration": seconds(row),
+        "start_time": format_time(row.start_time),
+        "end_time": format_time(row.end_time),
+        "duration": _convert_duration(row),
         "execution_id": row.id,
         "state": row.state,
         "exit_code": row.exit_code,

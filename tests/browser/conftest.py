@@ -7,9 +7,9 @@ import pytest
 from playwright.async_api import Browser, async_playwright
 
 from sshcast import web
-from tests.browser.proxy import NAME
-from tests.browser.visit import Visit, visiting
-from tests.service import Running, running
+from tests.support.browser.proxy import NAME
+from tests.support.browser.visit import Visit, visiting
+from tests.support.service import Running, running
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 # Nothing but the service resolves, and the name that a proxy gives it, and the browser asks for nothing by itself.

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Locator, expect
 
-from sshcast.page import read_examples
-from tests.browser.runs import Gate, started
-from tests.browser.visit import Visit
-from tests.service import Running
+from sshcast.page import load_examples
+from tests.support.browser.runs import Gate, started
+from tests.support.browser.visit import Visit
+from tests.support.service import Running
 
 pytestmark = [pytest.mark.anyio, pytest.mark.browser, pytest.mark.usefixtures("graphiql")]
 
-EXAMPLES = read_examples()
+EXAMPLES = load_examples()
 
 
 def tab(visit: Visit, name: str) -> Locator:

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from tests.commands import free_port
-from tests.oidc.real import Real, from_pypi
-from tests.service import running
+from tests.support.commands import free_port
+from tests.support.oidc.real import Real, from_pypi
+from tests.support.service import running
 
 pytestmark = [pytest.mark.anyio, pytest.mark.browser]
 

@@ -7,15 +7,15 @@ from uuid import uuid4
 import pytest
 from playwright.async_api import Browser, expect
 
-from sshcast.page import read_examples
-from tests.browser.runs import Gate, started
-from tests.browser.visit import Visit, visiting
-from tests.browser.wire import wire
-from tests.service import Running
+from sshcast.page import load_examples
+from tests.support.browser.runs import Gate, started
+from tests.support.browser.visit import Visit, visiting
+from tests.support.browser.wire import wire
+from tests.support.service import Running
 
 pytestmark = [pytest.mark.anyio, pytest.mark.browser]
 
-EXAMPLES = read_examples()
+EXAMPLES = load_examples()
 HOSTILE = (
     r"""printf '%s\n' '<img src=x onerror="hacked=1">' '<script>hacked=1</script>' '</pre><h1>big</h1>'; """
     r"""printf '\033]0;hacked\007\033]8;;http://198.51.100.1/\007link\033]8;;\007\033[2J\033[1;1H\033c"""

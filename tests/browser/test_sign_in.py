@@ -6,8 +6,8 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.async_api import Browser, expect
 
-from tests.browser.visit import Visit, visiting
-from tests.service import Running
+from tests.support.browser.visit import Visit, visiting
+from tests.support.service import Running
 
 pytestmark = [pytest.mark.anyio, pytest.mark.browser, pytest.mark.usefixtures("graphiql")]
 

@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 import pytest
 from playwright.async_api import Browser, Route, expect
 
-from tests.browser.visit import Visit
-from tests.service import Running
+from tests.support.browser.visit import Visit
+from tests.support.service import Running
 
 pytestmark = [pytest.mark.anyio, pytest.mark.browser, pytest.mark.usefixtures("graphiql")]
 

@@ -7,7 +7,7 @@ import pytest
 from playwright.async_api import expect
 
 from sshcast.terminal import Sanitiser
-from tests.browser.visit import Visit
+from tests.support.browser.visit import Visit
 
 pytestmark = [pytest.mark.anyio, pytest.mark.browser]
 

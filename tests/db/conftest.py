@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from db.store import Store, open_store
-from tests.postgres import Postgres, postgres
-from tests.runner.stores import template
+from tests.support.postgres import Postgres, postgres
+from tests.support.stores import template
 
 __all__ = ["postgres", "template"]
 

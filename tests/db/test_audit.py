@@ -14,7 +14,7 @@ from db.audit_models import AuditEvent
 from db.page import Window
 from db.store import Store
 from db.values import AuditKind, ObjectKind
-from tests.db.rows import NOON, at
+from tests.support.rows import NOON, at
 
 pytestmark = pytest.mark.anyio
 
@@ -40,7 +40,7 @@ def entry(number: int, **changes: Any) -> Entry:
 
 
 def broken(conn: Connection) -> int | None:
-    return audit.first_broken(audit.later(conn, 0, 1000), BEGINNING)
+    return audit.find_first_broken(audit.list_after(conn, 0, 1000), BEGINNING)
 
 
 def unseal(conn: Connection) -> None:
@@ -57,7 +57,7 @@ async def filled(store: Store, *, sealed: bool = False) -> list[AuditEvent]:
         await store.run(audit.append, entry(number))
     if not sealed:
         await store.run(unseal)
-    return await store.read(audit.later, 0, 1000)
+    return await store.read(audit.list_after, 0, 1000)
 
 
 async def test_events_follow_each_other_without_a_gap_each_with_the_hash_of_the_one_before(store: Store) -> None:
@@ -122,7 +122,7 @@ async def test_the_newest_rows_can_be_deleted_unseen_but_not_by_who_remembers_th
     before = await filled(store)
     await store.run(lambda conn: conn.execute(text("DELETE FROM audit_events WHERE id > 4")) and None)
     assert await store.read(broken) is None
-    head = await store.read(audit.head)
+    head = await store.read(audit.find_head)
     assert head is not None
     assert head.hash != before[-1].hash
 
@@ -163,7 +163,7 @@ async def test_the_database_refuses_to_change_or_delete_events(store: Store, sta
 
 async def test_many_who_append_at_once_make_one_chain(store: Store) -> None:
     await asyncio.gather(*(store.run(audit.append, entry(number)) for number in range(40)))
-    found = await store.read(audit.later, 0, 1000)
+    found = await store.read(audit.list_after, 0, 1000)
     assert [event.id for event in found] == list(range(1, 41))
     assert await store.read(broken) is None
 
@@ -182,9 +182,9 @@ async def test_a_unit_that_fails_leaves_neither_an_event_nor_a_gap(store: Store)
 
 async def test_the_chain_is_told_in_batches(store: Store) -> None:
     found = await filled(store)
-    assert await store.read(audit.later, 2, 3) == found[2:5]
-    assert audit.first_broken(found[2:5], (2, found[1].hash)) is None
-    assert audit.first_broken(found[3:5], (2, found[1].hash)) == 3
+    assert await store.read(audit.list_after, 2, 3) == found[2:5]
+    assert audit.find_first_broken(found[2:5], (2, found[1].hash)) is None
+    assert audit.find_first_broken(found[3:5], (2, found[1].hash)) == 3
 
 
 @pytest.mark.parametrize(

@@ -16,11 +16,11 @@ from db import rows as tables
 from db.models import TaskExecution
 from db.store import Store, open_store
 from db.values import State
-from tests.db import rows
+from tests.support import rows
 
 pytestmark = pytest.mark.anyio
 
-table = tables.table_of(TaskExecution)
+table = tables.get_table(TaskExecution)
 
 
 @pytest.fixture
@@ -141,7 +141,7 @@ async def test_any_queue_is_claimed_as_the_model_says(store: Store) -> None:
         machines = [rows.server(conn, max_parallel=count).id for count in most]
         for server, user, state in queue:
             rows.pending(conn, server_id=machines[server], created_by=people[user], state=state)
-        everything = tables.all_of(conn, select(table).order_by(table.c.id), TaskExecution)
+        everything = tables.load_all(conn, select(table).order_by(table.c.id), TaskExecution)
         wanted = model(everything, dict(zip(machines, most, strict=True)), limit)
         return [row.id for row in claims.claim(conn, runner_id="r", at=rows.NOON, limit=limit)], wanted
 

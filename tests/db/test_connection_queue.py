@@ -9,12 +9,12 @@ import pytest
 from sqlalchemy import Connection, text
 
 from db import connection_queue
-from db.connection_queue import ConnectionQueue, Refused
+from db.connection_queue import ConnectionQueue, TooManyConnections
 from db.store import StoreUnavailable, open_store
-from tests.db import rows
 from tests.db.test_store import names
-from tests.limited_role import LIMIT, limited_database
-from tests.postgres import Postgres
+from tests.support import rows
+from tests.support.limited_role import LIMIT, limited_database
+from tests.support.postgres import Postgres
 
 pytestmark = pytest.mark.anyio
 
@@ -38,7 +38,7 @@ async def test_those_who_wait_are_served_in_the_order_of_asking() -> None:
     queue, order = ConnectionQueue(2, 30), list[int]()
 
     async def hold(number: int) -> None:
-        async with queue.turn(connect):
+        async with queue.acquire(connect):
             order.append(number)
             for _ in range(number % 3):
                 await asyncio.sleep(0)
@@ -49,12 +49,12 @@ async def test_those_who_wait_are_served_in_the_order_of_asking() -> None:
 
 async def test_a_wait_is_bounded_and_who_gave_up_takes_no_place() -> None:
     queue = ConnectionQueue(1, 0.05)
-    async with queue.turn(connect):
+    async with queue.acquire(connect):
         for _ in range(3):
             with pytest.raises(TimeoutError):
-                async with queue.turn(connect):
+                async with queue.acquire(connect):
                     pytest.fail("there is only one")
-    async with queue.turn(connect):
+    async with queue.acquire(connect):
         pass
 
 
@@ -62,7 +62,7 @@ async def test_who_is_cancelled_while_waiting_loses_nobody_a_place() -> None:
     queue, held = ConnectionQueue(1, 30), asyncio.Event()
 
     async def hold() -> None:
-        async with queue.turn(connect):
+        async with queue.acquire(connect):
             await held.wait()
 
     tasks = [asyncio.create_task(hold(), name=f"holder {n}") for n in range(5)]
@@ -72,7 +72,7 @@ async def test_who_is_cancelled_while_waiting_loses_nobody_a_place() -> None:
     held.set()
     done = await asyncio.gather(*tasks, return_exceptions=True)
     assert [type(each) for each in done] == [type(None), *[asyncio.CancelledError] * 3, type(None)]
-    async with queue.turn(connect):
+    async with queue.acquire(connect):
         pass
 
 
@@ -85,12 +85,12 @@ async def test_a_server_that_gives_fewer_is_asked_for_no_more_until_some_time_ha
         nonlocal open_now, refusals
         if open_now == most:
             refusals += 1
-            raise Refused
+            raise TooManyConnections
         open_now += 1
 
     async def hold() -> None:
         nonlocal open_now
-        async with queue.turn(refuse_beyond):
+        async with queue.acquire(refuse_beyond):
             await asyncio.sleep(0)
             open_now -= 1
 
@@ -101,7 +101,7 @@ async def test_a_server_that_gives_fewer_is_asked_for_no_more_until_some_time_ha
     await asyncio.gather(*(hold() for _ in range(100)))
     async with AsyncExitStack() as stack:
         for _ in range(10):
-            await asyncio.wait_for(stack.enter_async_context(queue.turn(connect)), 5)
+            await asyncio.wait_for(stack.enter_async_context(queue.acquire(connect)), 5)
     assert refusals == 0
 
 

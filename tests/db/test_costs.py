@@ -15,13 +15,13 @@ from db.executions import ExecutionFilter
 from db.models import Task, TaskExecution
 from db.output import NewChunk
 from db.page import Window
-from db.sight import Sight
 from db.store import Store, open_store
 from db.tasks import TaskFilter
 from db.values import Role, State, Stream
-from tests.db import rows
+from db.visibility import VisibilityScope
 from tests.db.conftest import Database, DatabaseOf
-from tests.db.costs import cost, plan
+from tests.support import rows
+from tests.support.costs import cost, plan
 
 pytestmark = pytest.mark.anyio
 
@@ -81,8 +81,8 @@ def fill_history(conn: Connection, count: int) -> None:
     for _ in range(SERVERS):
         rows.server(conn, max_parallel=10)
     task, execution = rows.task(conn, server_id=1), rows.pending(conn, server_id=1)
-    conn.execute(insert(tables.table_of(Task)), [past_task(task, n) for n in range(2, count)])
-    conn.execute(insert(tables.table_of(TaskExecution)), [past_execution(execution, n) for n in range(2, count)])
+    conn.execute(insert(tables.get_table(Task)), [past_task(task, n) for n in range(2, count)])
+    conn.execute(insert(tables.get_table(TaskExecution)), [past_execution(execution, n) for n in range(2, count)])
     conn.execute(insert(output.chunks), [past_chunk(count // 2, n) for n in range(count)])
     transitions.request_cancel(conn, execution.id, rows.NOON)
     if conn.dialect.name == "postgresql":
@@ -146,25 +146,25 @@ def among_executions(order: str, descending: bool, case: Case) -> Any:
 
 UNITS: dict[str, Callable[[Case], Any]] = {
     "claim": lambda case: (partial(claims.claim, runner_id="runner", at=rows.NOON, limit=10),),
-    "due": lambda case: (partial(due.due, late=rows.at(-3600)), rows.at(60), 200),
-    "next due": lambda case: (due.next_due,),
+    "due": lambda case: (partial(due.lock_due, late=rows.at(-3600)), rows.at(60), 200),
+    "next due": lambda case: (due.find_next_due,),
     "cancel what waits": lambda case: (transitions.request_cancel, case.pending, rows.NOON),
     "cancel what runs": lambda case: (transitions.request_cancel, case.running, rows.NOON),
-    "cancels": lambda case: (transitions.cancel_requested, "runner"),
+    "cancels": lambda case: (transitions.list_cancel_requests, "runner"),
     "note": lambda case: (transitions.update_claimed, case.running, 1, {"mode": "attached"}),
     "finish": lambda case: (transitions.finish, case.running, 1, {"state": State.SUCCESS}),
     "prune": lambda case: (retention.prune, rows.at((30 - LONG) * 60), 20),
     "execution": lambda case: (executions.by_id, case.middle),
     "idempotency key": lambda case: (executions.by_idempotency_key, 1, "key 3"),
-    "newest executions of tasks": lambda case: (executions.latest_of_tasks, list(range(1, TASKS + 1))),
-    "how many wait": lambda case: (executions.pending_span,),
-    "how things stand": lambda case: (executions.standings, ExecutionFilter(), case.count),
-    "how things stand on a server": lambda case: (executions.standings, ExecutionFilter(server_id=1), case.count),
+    "newest executions of tasks": lambda case: (executions.list_latest_of_tasks, list(range(1, TASKS + 1))),
+    "how many wait": lambda case: (executions.estimate_pending,),
+    "how things stand": lambda case: (executions.load_statuses, ExecutionFilter(), case.count),
+    "how things stand on a server": lambda case: (executions.load_statuses, ExecutionFilter(server_id=1), case.count),
     "append": lambda case: (output.append, [chunk(case)]),
-    "output from the start": lambda case: (output.after, case.middle, 0),
-    "output from the middle": lambda case: (output.after, case.middle, case.count * 5),
-    "output at the end": lambda case: (output.after, case.middle, case.count * 10),
-    "bytes before the end": lambda case: (output.before, case.middle, case.count * 10, 3),
+    "output from the start": lambda case: (output.list_after, case.middle, 0),
+    "output from the middle": lambda case: (output.list_after, case.middle, case.count * 5),
+    "output at the end": lambda case: (output.list_after, case.middle, case.count * 10),
+    "bytes before the end": lambda case: (output.load_tail, case.middle, case.count * 10, 3),
     "executions of a server": partial(listed, ExecutionFilter(server_id=2)),
     "executions of a task": partial(listed, ExecutionFilter(task_id=2)),
     "executions of a user": partial(listed, ExecutionFilter(created_by=2)),
@@ -173,12 +173,18 @@ UNITS: dict[str, Callable[[Case], Any]] = {
     "executions in a state": partial(listed, ExecutionFilter(states=("FAILED",))),
     "executions that are open": partial(listed, ExecutionFilter(states=("PENDING", "RUNNING"))),
     "tasks of a server": lambda case: (tasks.page, TaskFilter(server_id=2), Window(limit=20)),
-    "executions that are granted": partial(listed, ExecutionFilter(sight=Sight(2))),
-    "executions that are granted to nobody": partial(listed, ExecutionFilter(sight=Sight(9))),
-    "executions of a task that is not granted": partial(listed, ExecutionFilter(task_id=1, sight=Sight(9))),
-    "an execution that is granted": lambda case: (executions.by_id, case.middle, Sight(2)),
-    "how what is granted stands": lambda case: (executions.standings, ExecutionFilter(sight=Sight(2)), case.count),
-    "tasks that are granted": lambda case: (tasks.page, TaskFilter(sight=Sight(2)), Window(limit=20)),
+    "executions that are granted": partial(listed, ExecutionFilter(visibility=VisibilityScope(2))),
+    "executions that are granted to nobody": partial(listed, ExecutionFilter(visibility=VisibilityScope(9))),
+    "executions of a task that is not granted": partial(
+        listed, ExecutionFilter(task_id=1, visibility=VisibilityScope(9))
+    ),
+    "an execution that is granted": lambda case: (executions.by_id, case.middle, VisibilityScope(2)),
+    "how what is granted stands": lambda case: (
+        executions.load_statuses,
+        ExecutionFilter(visibility=VisibilityScope(2)),
+        case.count,
+    ),
+    "tasks that are granted": lambda case: (tasks.page, TaskFilter(visibility=VisibilityScope(2)), Window(limit=20)),
     "tasks of a user": lambda case: (tasks.page, TaskFilter(created_by=2), Window(limit=20)),
 }
 for _descending in (False, True):

@@ -13,12 +13,12 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from db.migrate import newest
+from db.migrate import find_newest_revision
 from db.server_problems import ServerFacts, find_problem
-from tests.commands import Commands
-from tests.db.strict_server import ESCAPED, StrictServer, need_tls, prepare, strict_server
-from tests.postgres import TEMPLATE, Postgres, program, running, server_command
-from tests.targets import free_port
+from tests.support.commands import Commands
+from tests.support.postgres import TEMPLATE, Postgres, program, running, server_command
+from tests.support.strict_server import ESCAPED, StrictServer, need_tls, prepare, strict_server
+from tests.support.targets import free_port
 
 READY_SECONDS = 20.0
 # What follows the server's address, the user, and words of the sentence.
@@ -188,7 +188,7 @@ def test_a_database_of_a_newer_version_or_another_program_is_left_alone(
             assert said.count("\n") == 1, said
             if statement.startswith("UPDATE") or args == ("migrate",):
                 assert words in said
-    assert "9999" not in words or newest() < "9999"
+    assert "9999" not in words or find_newest_revision() < "9999"
 
 
 @contextmanager

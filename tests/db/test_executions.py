@@ -13,7 +13,7 @@ from db.executions import ExecutionFilter
 from db.models import TaskExecution
 from db.store import Store
 from db.values import State
-from tests.db import rows
+from tests.support import rows
 
 pytestmark = pytest.mark.anyio
 
@@ -48,9 +48,9 @@ async def test_a_key_is_used_once_however_many_use_it_at_once(store: Store) -> N
 @pytest.mark.parametrize("gap", [0, 30])
 async def test_a_full_queue_is_seen_at_the_exact_number(store: Store, gap: int) -> None:
     await store.run(waiting, [State.PENDING, *([State.SUCCESS] * gap), *([State.PENDING] * 4), State.RUNNING])
-    assert await store.read(executions.pending_at_least, 5)
-    assert not await store.read(executions.pending_at_least, 6)
-    assert await store.read(executions.pending_span) == 6 + gap
+    assert await store.read(executions.has_pending_at_least, 5)
+    assert not await store.read(executions.has_pending_at_least, 6)
+    assert await store.read(executions.estimate_pending) == 6 + gap
 
 
 async def test_what_waits_is_counted_for_each_user_and_each_server(store: Store) -> None:
@@ -59,16 +59,16 @@ async def test_what_waits_is_counted_for_each_user_and_each_server(store: Store)
     for server, user in ((one.id, one.created_by), (one.id, grace.id), (other.id, grace.id), (other.id, grace.id)):
         await store.run(rows.pending, server_id=server, created_by=user)
     for most in (2, 3):
-        assert await store.read(executions.pending_at_least, most, server_id=one.id) is (most == 2)
-        assert await store.read(executions.pending_at_least, most + 1, user_id=grace.id) is (most == 2)
-    assert not await store.read(executions.pending_at_least, 2, user_id=one.created_by)
+        assert await store.read(executions.has_pending_at_least, most, server_id=one.id) is (most == 2)
+        assert await store.read(executions.has_pending_at_least, most + 1, user_id=grace.id) is (most == 2)
+    assert not await store.read(executions.has_pending_at_least, 2, user_id=one.created_by)
 
 
 async def test_an_empty_queue_is_not_full(store: Store) -> None:
-    assert await store.read(executions.pending_span) == 0
+    assert await store.read(executions.estimate_pending) == 0
     await store.run(waiting, [State.SUCCESS, State.RUNNING])
-    assert await store.read(executions.pending_span) == 0
-    assert not await store.read(executions.pending_at_least, 1)
+    assert await store.read(executions.estimate_pending) == 0
+    assert not await store.read(executions.has_pending_at_least, 1)
 
 
 async def test_times_come_back_in_utc_and_to_the_microsecond(store: Store) -> None:
@@ -93,7 +93,7 @@ async def test_more_ids_than_a_statement_takes_are_asked_for_in_parts(store: Sto
 async def test_how_things_stand(store: Store) -> None:
     await store.run(waiting, list(State))
     await store.run(waiting, list(State))
-    everything = await store.read(executions.standings, ExecutionFilter(), 10)
+    everything = await store.read(executions.load_statuses, ExecutionFilter(), 10)
     assert everything == {
         1: ("PENDING", False),
         2: ("RUNNING", False),
@@ -103,7 +103,7 @@ async def test_how_things_stand(store: Store) -> None:
         12: ("CANCELLED", False),
     }
     narrowed = ExecutionFilter(server_id=1, states=("SUCCESS",))
-    assert await store.read(executions.standings, narrowed, 10) == {1: ("PENDING", False), 2: ("RUNNING", False)}
+    assert await store.read(executions.load_statuses, narrowed, 10) == {1: ("PENDING", False), 2: ("RUNNING", False)}
 
 
 async def test_the_newest_execution_of_each_task(store: Store) -> None:
@@ -115,5 +115,5 @@ async def test_the_newest_execution_of_each_task(store: Store) -> None:
         tasks.delete(conn, 2, rows.NOON)
 
     await store.run(fill)
-    found = await store.read(executions.latest_of_tasks, [1, 2, 3, 99])
+    found = await store.read(executions.list_latest_of_tasks, [1, 2, 3, 99])
     assert {row.task_id: row.id for row in found} == {1: 5, 2: 4}

@@ -16,7 +16,7 @@ from db.servers import ServerFilter
 from db.store import Store
 from db.tasks import TaskFilter
 from db.values import State, Trigger
-from tests.db import rows
+from tests.support import rows
 
 pytestmark = pytest.mark.anyio
 

@@ -12,12 +12,12 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect
 
-from db.migrate import migrate, newest, pending
+from db.migrate import find_newest_revision, list_pending, migrate
 from db.models import User
-from db.revisions import configuration
-from db.rows import table_of
+from db.revisions import build_config
+from db.rows import get_table
 from db.store import Store, open_store
-from tests.postgres import Postgres
+from tests.support.postgres import Postgres
 
 pytestmark = pytest.mark.anyio
 
@@ -51,7 +51,7 @@ def empty(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 def differences(conn: Connection) -> list[object]:
     context = MigrationContext.configure(conn, opts={"compare_type": True, "compare_server_default": True})
-    return list(compare_metadata(context, table_of(User).metadata))
+    return list(compare_metadata(context, get_table(User).metadata))
 
 
 def collations(conn: Connection) -> dict[str, str]:
@@ -63,7 +63,7 @@ def collations(conn: Connection) -> dict[str, str]:
 
 
 def undo(conn: Connection) -> list[str]:
-    config = configuration()
+    config = build_config()
     config.attributes["connection"] = conn
     downgrade(config, "base")
     return inspect(conn).get_table_names()
@@ -80,16 +80,16 @@ async def test_a_difference_would_be_seen(store: Store) -> None:
 
 async def test_an_empty_database_is_migrated_once(empty: str) -> None:
     store = await open_store(empty)
-    missing = await pending(store)
+    missing = await list_pending(store)
     assert missing[0] == "0001"
     assert await migrate(store) == missing
     assert await migrate(store) == []
-    assert await pending(store) == []
+    assert await list_pending(store) == []
     await store.close()
 
 
 def test_the_file_with_the_highest_number_is_the_newest_migration() -> None:
-    assert ScriptDirectory.from_config(configuration()).get_heads() == [newest()]
+    assert ScriptDirectory.from_config(build_config()).get_heads() == [find_newest_revision()]
 
 
 async def test_a_migration_that_fails_leaves_nothing_behind(empty: str, monkeypatch: pytest.MonkeyPatch) -> None:

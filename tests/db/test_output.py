@@ -13,7 +13,7 @@ from db.models import TaskExecution
 from db.output import NewChunk
 from db.store import Store
 from db.values import State, Stream
-from tests.db import rows
+from tests.support import rows
 
 pytestmark = pytest.mark.anyio
 
@@ -37,13 +37,13 @@ def stored(conn: Connection, id: int) -> tuple[bytes, bytes]:
     """Both streams; every position and offset must follow the one before."""
     kept = {stream: bytearray() for stream in Stream}
     position = 0
-    while found := output.after(conn, id, position):
+    while found := output.list_after(conn, id, position):
         for each in found:
             stream = Stream(each.stream)
             assert (each.position, each.stream_offset, each.size) == (position, len(kept[stream]), len(each.data))
             kept[stream] += bytes(each.data)
             position += each.size
-    assert output.totals(conn, id) == (len(kept[OUT]), len(kept[ERR]))
+    assert output.load_totals(conn, id) == (len(kept[OUT]), len(kept[ERR]))
     return bytes(kept[OUT]), bytes(kept[ERR])
 
 
@@ -52,7 +52,7 @@ async def test_chunks_are_kept_in_their_order(store: Store, row: TaskExecution) 
     assert await store.run(output.append, new) == set()
     assert await store.run(output.append, [chunk(row, ERR, 2, b"!")]) == set()
     assert await store.read(stored, row.id) == (b"onetwo", b"\x00\xff!")
-    assert [bytes(each.data) for each in await store.read(output.after, row.id, 0)] == [
+    assert [bytes(each.data) for each in await store.read(output.list_after, row.id, 0)] == [
         b"one",
         b"\x00\xff",
         b"two",
@@ -123,9 +123,9 @@ async def test_reading_starts_at_any_byte(store: Store, row: TaskExecution) -> N
     pieces = [(OUT, 0, b"abc"), (ERR, 0, b"1"), (OUT, 3, b"defgh"), (ERR, 1, b"234")]
     await store.run(output.append, [chunk(row, *piece) for piece in pieces])
     for position, first in enumerate([0] * 3 + [3] + [4] * 5 + [9] * 3):
-        found = await store.read(output.after, row.id, position)
+        found = await store.read(output.list_after, row.id, position)
         assert [each.position for each in found] == [each for each in (0, 3, 4, 9) if each >= first], position
-    assert await store.read(output.after, row.id, 12) == []
+    assert await store.read(output.list_after, row.id, 12) == []
 
 
 async def test_a_read_gives_about_as_much_as_was_asked_for(store: Store, row: TaskExecution) -> None:
@@ -133,8 +133,8 @@ async def test_a_read_gives_about_as_much_as_was_asked_for(store: Store, row: Ta
     new = [chunk(row, OUT, n * size, bytes([n]) * size) for n in range(10)]
     await store.run(output.append, new)
     for most, count in ((1, 1), (size, 1), (size + 1, 2), (4 * size, 4), (100 * size, 10)):
-        assert len(await store.read(output.after, row.id, 0, max_bytes=most)) == count, most
-    (first, *_) = await store.read(output.after, row.id, 5 * size + 7, max_bytes=1)
+        assert len(await store.read(output.list_after, row.id, 0, max_bytes=most)) == count, most
+    (first, *_) = await store.read(output.list_after, row.id, 5 * size + 7, max_bytes=1)
     assert first.position == 5 * size
 
 
@@ -143,7 +143,7 @@ async def test_the_bytes_before_a_place_are_each_streams_own(store: Store, row: 
     await store.run(output.append, [chunk(row, *piece) for piece in pieces])
 
     async def before(position: int) -> tuple[bytes, bytes]:
-        found = await store.read(output.before, row.id, position, 3)
+        found = await store.read(output.load_tail, row.id, position, 3)
         return found[OUT], found[ERR]
 
     assert await before(0) == (b"", b"")

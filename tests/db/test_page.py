@@ -14,12 +14,12 @@ from sqlalchemy import Connection
 from db import executions, page, servers, tasks
 from db.executions import ExecutionFilter
 from db.models import Task, TaskExecution
-from db.page import Key, Window
+from db.page import PageKey, Window
 from db.store import Store, open_store
 from db.tasks import TaskFilter
 from db.values import State
-from tests.db import rows
 from tests.db.conftest import Database, DatabaseOf
+from tests.support import rows
 
 pytestmark = pytest.mark.anyio
 
@@ -63,7 +63,7 @@ def fill(conn: Connection) -> None:
         rows.pending(conn, server_id=server_id, task_id=task.id, state=dice.choice(list(State)), **times)
 
 
-def key(row: Any, order: str) -> Key:
+def key(row: Any, order: str) -> PageKey:
     return getattr(row, order), row.id
 
 
@@ -181,11 +181,11 @@ async def test_rows_that_come_and_go_between_pages_move_no_other(store: Store) -
     def walk(conn: Connection) -> tuple[list[int], list[int]]:
         window = Window(limit=5, order="name")
         first = tasks.page(conn, TaskFilter(), window)[:5]
-        rest = page.page(conn, Task, [tasks.KEPT], replace(window, limit=100, after=key(first[-1], "name")))
+        rest = page.page(conn, Task, [tasks.NOT_DELETED], replace(window, limit=100, after=key(first[-1], "name")))
         tasks.delete(conn, first[0].id, rows.NOON)
         tasks.delete(conn, first[-1].id, rows.NOON)
         rows.task(conn, name=" before all", server_id=1)
-        again = page.page(conn, Task, [tasks.KEPT], replace(window, limit=100, after=key(first[-1], "name")))
+        again = page.page(conn, Task, [tasks.NOT_DELETED], replace(window, limit=100, after=key(first[-1], "name")))
         raise Undone([row.id for row in rest], [row.id for row in again])
 
     with pytest.raises(Undone) as caught:

@@ -13,11 +13,11 @@ import pytest
 
 from db.postgres_store import PostgresStore
 from db.store import Store, open_store
-from tests.commands import Commands
-from tests.db import rows
 from tests.db.test_store import names
-from tests.postgres import TEMPLATE, Postgres, program, unavailable, unprivileged
-from tests.targets import free_port
+from tests.support import rows
+from tests.support.commands import Commands
+from tests.support.postgres import TEMPLATE, Postgres, program, unavailable, unprivileged
+from tests.support.targets import free_port
 
 READY_SECONDS = 20.0
 CONFIGURATION = """

@@ -11,10 +11,10 @@ from sqlalchemy import Connection, text
 
 from db.postgres_store import CONNECTIONS
 from db.store import Store, StoreOutcomeUnknown, StoreUnavailable, open_store
-from tests.db import rows
 from tests.db.test_store import names
-from tests.postgres import Postgres, make_template, running
-from tests.targets import free_port
+from tests.support import rows
+from tests.support.postgres import Postgres, make_template, running
+from tests.support.targets import free_port
 
 pytestmark = pytest.mark.anyio
 

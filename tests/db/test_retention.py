@@ -9,7 +9,7 @@ from db.page import Window
 from db.slots import SlotFilter
 from db.store import Store
 from db.values import SlotOutcome, State, Stream
-from tests.db import rows
+from tests.support import rows
 
 pytestmark = pytest.mark.anyio
 

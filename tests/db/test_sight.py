@@ -12,12 +12,12 @@ from db import executions, grants, servers, slots, tasks, users
 from db.executions import ExecutionFilter
 from db.page import Window
 from db.servers import ServerFilter
-from db.sight import EVERYTHING, Sight
 from db.slots import SlotFilter
 from db.store import Store
 from db.tasks import TaskFilter
 from db.values import Role, State
-from tests.db import rows
+from db.visibility import EVERYTHING, VisibilityScope
+from tests.support import rows
 
 pytestmark = pytest.mark.anyio
 
@@ -42,7 +42,7 @@ EACH: dict[str, tuple[Any, Any, tuple[str, ...]]] = {
 }
 
 
-def fill(conn: Connection) -> Sight:
+def fill(conn: Connection) -> VisibilityScope:
     """Five servers with tags, and on each two tasks, with executions and slots; what a user of role none sees."""
     for tags in TAGS:
         server = rows.server(conn, tags=tags)
@@ -64,10 +64,10 @@ def slot(task_id: int, second: int) -> dict[str, Any]:
     return {"task_id": task_id, "slot": rows.at(second), "outcome": "missed", "decided_at": rows.NOON}
 
 
-def granted(conn: Connection, name: str = "grace", **place: Any) -> Sight:
+def granted(conn: Connection, name: str = "grace", **place: Any) -> VisibilityScope:
     user = users.by_name(conn, name) or users.insert(conn, name=name, password_hash="x", role=Role.NONE, at=rows.NOON)
     grants.insert(conn, grant(user.id, Role.VIEWER, **place))
-    return Sight(user.id)
+    return VisibilityScope(user.id)
 
 
 def server_of(conn: Connection) -> Callable[[Any], int]:
@@ -100,11 +100,11 @@ async def test_pages_and_totals_are_those_of_what_is_seen(store: Store, name: st
 
     def check(conn: Connection) -> int:
         sight, server = fill(conn), server_of(conn)
-        mine = replace(filter, sight=sight)
+        mine = replace(filter, visibility=sight)
         every = [row for row in table.page(conn, filter, ALL) if server(row) in SEEN]
         if getattr(filter, "task_id", None) == 1:
             assert every == []
-        assert (table.count_of if hasattr(table, "count_of") else table.count)(conn, mine) == len(every)
+        assert (table.count_matching if hasattr(table, "count_matching") else table.count)(conn, mine) == len(every)
         for window in windows(orders, every):
             whole = replace(window, limit=1000, offset=0)
             wanted = [row for row in table.page(conn, filter, whole) if server(row) in SEEN]
@@ -136,16 +136,18 @@ async def test_nested_lists_and_watchers_show_what_is_seen(store: Store) -> None
         sight, server = fill(conn), server_of(conn)
         all_servers, all_tasks = list(range(1, 6)), list(range(1, 11))
         parts = [
-            *tasks.page_of_servers(conn, all_servers, TaskFilter(sight=sight), ALL).values(),
-            *executions.page_of_tasks(conn, all_tasks, ExecutionFilter(sight=sight), ALL).values(),
-            *slots.page_of_tasks(conn, all_tasks, SlotFilter(sight=sight), ALL).values(),
-            executions.latest_of_tasks(conn, all_tasks, sight),
-            executions.by_ids(conn, list(executions.standings(conn, ExecutionFilter(sight=sight), 0)), EVERYTHING),
-            slots.changed(conn, SlotFilter(sight=sight), 0, ()),
+            *tasks.page_of_servers(conn, all_servers, TaskFilter(visibility=sight), ALL).values(),
+            *executions.page_of_tasks(conn, all_tasks, ExecutionFilter(visibility=sight), ALL).values(),
+            *slots.page_of_tasks(conn, all_tasks, SlotFilter(visibility=sight), ALL).values(),
+            executions.list_latest_of_tasks(conn, all_tasks, sight),
+            executions.by_ids(
+                conn, list(executions.load_statuses(conn, ExecutionFilter(visibility=sight), 0)), EVERYTHING
+            ),
+            slots.list_changes(conn, SlotFilter(visibility=sight), 0, ()),
         ]
         assert {server(row) for part in parts for row in part} == SEEN
         assert len([part for part in parts if part]) == 2 + 4 + 4 + 3
-        counts = tasks.count_of_servers(conn, all_servers, TaskFilter(sight=sight))
+        counts = tasks.count_of_servers(conn, all_servers, TaskFilter(visibility=sight))
         assert counts == {1: 0, 2: 2, 3: 2, 4: 0, 5: 0}
 
     await store.run(check)
@@ -157,10 +159,10 @@ async def test_a_deleted_servers_history_is_seen_and_changed_tags_count_at_once(
         servers.delete(conn, 2, rows.NOON)
         assert servers.by_id(conn, 2, sight) is None
         assert [row.id for row in servers.by_ids(conn, [2], sight)] == [2]
-        assert executions.count(conn, ExecutionFilter(server_id=2, sight=sight)) == 7
+        assert executions.count(conn, ExecutionFilter(server_id=2, visibility=sight)) == 7
         servers.update(conn, 3, {"tags": ["c"]})
         servers.update(conn, 1, {"tags": ["b", "c"]})
-        assert [row.id for row in servers.page(conn, ServerFilter(sight=sight), ALL)] == [1]
+        assert [row.id for row in servers.page(conn, ServerFilter(visibility=sight), ALL)] == [1]
 
     await store.run(check)
 
@@ -170,15 +172,15 @@ async def test_a_user_has_the_highest_role_that_is_granted(store: Store) -> None
         user = fill(conn).user_id or 0
         grants.insert(conn, grant(user, Role.ADMIN, tag="a"))
         pairs = [(user, server) for server in range(1, 6)]
-        held = grants.roles_on(conn, pairs)
+        held = grants.load_roles(conn, pairs)
         assert held == {(user, 1): Role.ADMIN, (user, 2): Role.ADMIN, (user, 3): Role.VIEWER}
-        assert grants.holding(conn, pairs, Role.OPERATOR) == {(user, 1), (user, 2)}
+        assert grants.filter_by_role(conn, pairs, Role.OPERATOR) == {(user, 1), (user, 2)}
         users.update(conn, user, {"disabled": True})
-        assert grants.holding(conn, pairs, Role.OPERATOR) == set()
+        assert grants.filter_by_role(conn, pairs, Role.OPERATOR) == set()
         users.update(conn, user, {"disabled": False, "role": Role.OPERATOR})
-        assert grants.holding(conn, pairs, Role.OPERATOR) == set(pairs)
-        assert grants.somewhere(conn, user, Role.ADMIN)
-        assert not grants.somewhere(conn, 1, Role.VIEWER)
+        assert grants.filter_by_role(conn, pairs, Role.OPERATOR) == set(pairs)
+        assert grants.has_role_somewhere(conn, user, Role.ADMIN)
+        assert not grants.has_role_somewhere(conn, 1, Role.VIEWER)
 
     await store.run(check)
 

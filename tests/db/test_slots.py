@@ -16,11 +16,11 @@ from db.page import Window
 from db.slots import SlotFilter
 from db.store import Store, open_store
 from db.values import SlotOutcome, State
-from runner.firing import fire_due
-from tests.db import rows
+from runner.scheduling.firing import fire_due
 from tests.db.conftest import Database, DatabaseOf
-from tests.db.costs import cost, plan
-from tests.runner.ledger import allowed
+from tests.support import rows
+from tests.support.costs import cost, plan
+from tests.support.ledger import allowed
 
 pytestmark = pytest.mark.anyio
 
@@ -152,13 +152,13 @@ def fill(conn: Connection, count: int) -> None:
     server = rows.server(conn)
     first = rows.task(conn, server_id=server.id, cron_expr="* * * * *", next_run=rows.at(86_400))
     values = {name: value for name, value in first._asdict().items() if name != "id"}
-    conn.execute(insert(tables.table_of(Task)), [values | {"next_run": rows.at(86_400 + n)} for n in range(count)])
+    conn.execute(insert(tables.get_table(Task)), [values | {"next_run": rows.at(86_400 + n)} for n in range(count)])
     lines = [line(n // 2 % TASKS + 2 if n % 2 else first.id, -60 * n) for n in range(count)]
     for number, each in enumerate(lines):
         each["outcome"] = SlotOutcome.MISSED if number % 50 == 0 else SlotOutcome.FIRED
-    conn.execute(insert(tables.table_of(ScheduleSlot)), lines)
+    conn.execute(insert(tables.get_table(ScheduleSlot)), lines)
     run = rows.pending(conn, server_id=server.id, task_id=first.id, state=State.SUCCESS)._asdict()
-    conn.execute(insert(tables.table_of(TaskExecution)), [run | {"id": run["id"] + n} for n in range(1, count)])
+    conn.execute(insert(tables.get_table(TaskExecution)), [run | {"id": run["id"] + n} for n in range(1, count)])
     if conn.dialect.name == "postgresql":
         conn.execute(text("SELECT setval('task_executions_id_seq', (SELECT max(id) FROM task_executions))"))
         conn.execute(text("ANALYZE"))
@@ -178,15 +178,15 @@ NEWEST = Window(limit=20, descending=True)
 BY_SLOT = Window(limit=20, order="slot", descending=True)
 UNITS: dict[str, Callable[[Case], Unit]] = {
     "fire": lambda case: lambda conn: fire_due(conn, rows.at(60), allowed),
-    "due": lambda case: lambda conn: due.due(conn, rows.at(60), 200, late=rows.at(0)),
-    "next due": lambda case: due.next_due,
-    "latest": lambda case: lambda conn: slots.latest(conn, range(1, TASKS)),
-    "between": lambda case: lambda conn: slots.between(conn, 1, rows.at(-600), rows.at(0)),
-    "unfinished": lambda case: lambda conn: slots.unfinished(conn, range(1, TASKS)),
-    "waiting": lambda case: lambda conn: slots.waiting(conn, range(1, TASKS)),
-    "actionable": lambda case: lambda conn: slots.actionable(conn, rows.at(60), 200),
-    "newest id": lambda case: slots.newest_id,
-    "changed": lambda case: lambda conn: slots.changed(conn, SlotFilter(), case.count - 10, [1, 2]),
+    "due": lambda case: lambda conn: due.lock_due(conn, rows.at(60), 200, late=rows.at(0)),
+    "next due": lambda case: due.find_next_due,
+    "latest": lambda case: lambda conn: slots.load_latest(conn, range(1, TASKS)),
+    "between": lambda case: lambda conn: slots.list_between(conn, 1, rows.at(-600), rows.at(0)),
+    "unfinished": lambda case: lambda conn: slots.list_open_executions(conn, range(1, TASKS)),
+    "waiting": lambda case: lambda conn: slots.list_waiting(conn, range(1, TASKS)),
+    "actionable": lambda case: lambda conn: slots.list_actionable(conn, rows.at(60), 200),
+    "newest id": lambda case: slots.find_newest_id,
+    "changed": lambda case: lambda conn: slots.list_changes(conn, SlotFilter(), case.count - 10, [1, 2]),
     "prune": lambda case: lambda conn: slots.prune(conn, rows.at(-60 * (case.count - 50)), 20),
     "ledger": lambda case: listed(NEWEST),
     "ledger by slot": lambda case: listed(BY_SLOT),

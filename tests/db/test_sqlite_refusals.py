@@ -13,8 +13,8 @@ from db import sqlite_engine
 from db.migrate import migrate
 from db.sqlite_refusals import StoreUnusable, explain, obstacle
 from db.store import StoreUnavailable, open_store
-from tests.db import rows
 from tests.db.test_store import names
+from tests.support import rows
 
 pytestmark = pytest.mark.anyio
 

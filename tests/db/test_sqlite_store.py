@@ -14,9 +14,9 @@ from sqlalchemy import Connection, Engine, event, text
 
 from db.sqlite_store import READERS
 from db.store import Store, StoreOutcomeUnknown, StoreUnavailable, open_store
-from tests.db import rows
 from tests.db.conftest import copied
 from tests.db.test_store import names
+from tests.support import rows
 
 pytestmark = pytest.mark.anyio
 

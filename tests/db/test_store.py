@@ -16,8 +16,8 @@ from sqlalchemy.exc import IntegrityError
 from db import users
 from db.store import Store, StoreUnavailable, open_store
 from db.values import Role
-from tests.db import rows
-from tests.db.statements import counted
+from tests.support import rows
+from tests.support.statements import counted
 
 pytestmark = pytest.mark.anyio
 

@@ -7,13 +7,13 @@ from alembic.command import downgrade, upgrade
 from sqlalchemy import Connection
 
 from db import task_keys
-from db.migrate import migrate, pending
-from db.revisions import configuration
+from db.migrate import list_pending, migrate
+from db.revisions import build_config
 from db.store import Store, open_store
-from tests.db import rows
 from tests.db.test_migrate import differences, empty
 from tests.db.test_upgrade import released
-from tests.postgres import postgres
+from tests.support import rows
+from tests.support.postgres import postgres
 
 __all__ = ["empty", "postgres"]
 
@@ -27,13 +27,13 @@ def claim(conn: Connection, digest: str = DIGEST) -> bool:
 
 
 def bring_to(conn: Connection, revision: str) -> None:
-    config = configuration()
+    config = build_config()
     config.attributes["connection"] = conn
     upgrade(config, revision)
 
 
 def go_back_to(conn: Connection, revision: str) -> None:
-    config = configuration()
+    config = build_config()
     config.attributes["connection"] = conn
     downgrade(config, revision)
 
@@ -55,11 +55,11 @@ async def test_tasks_of_a_released_version_have_no_keys_and_new_ones_may(empty: 
     await store.run(released)
     await store.run(bring_to, revision)
     assert (await migrate(store))[-1] >= "0004"
-    assert await pending(store) == []
+    assert await list_pending(store) == []
     assert await store.read(differences) == []
     assert await store.read(task_keys.by_key, 1, "key") is None
     assert await store.run(claim)
-    await store.run(task_keys.keep, 1, "key", 1, 1)
+    await store.run(task_keys.record_result, 1, "key", 1, 1)
     found = await store.read(task_keys.by_key, 1, "key")
     assert found is not None
     assert (found.task_id, found.execution_id, found.digest) == (1, 1, DIGEST)
@@ -72,7 +72,7 @@ async def test_the_version_before_can_be_gone_back_to(empty: str) -> None:
     await migrate(store)
     await store.run(claim)
     await store.run(go_back_to, "0003")
-    assert "0004" in await pending(store)
+    assert "0004" in await list_pending(store)
     await migrate(store)
     assert await store.run(claim)
     await store.close()

@@ -10,7 +10,7 @@ from db import claims, executions, transitions
 from db.models import TaskExecution
 from db.store import Store
 from db.values import Reason, State
-from tests.db import rows
+from tests.support import rows
 
 pytestmark = pytest.mark.anyio
 
@@ -24,7 +24,7 @@ async def claimed(store: Store, **changes: Any) -> TaskExecution:
 
 
 def in_state(conn: Connection, state: State) -> TaskExecution:
-    return rows.pending(conn, state=state, fence=1, runner_id="runner", end_time=rows.at(2) if state.final else None)
+    return rows.pending(conn, state=state, fence=1, runner_id="runner", end_time=rows.at(2) if state.is_final else None)
 
 
 async def state_of(store: Store, id: int) -> str:
@@ -50,7 +50,7 @@ async def test_a_stale_writer_changes_nothing(store: Store, fence: int) -> None:
     assert await store.read(executions.by_id, row.id) == row
 
 
-@pytest.mark.parametrize("state", [state for state in State if state.final or state is State.PENDING])
+@pytest.mark.parametrize("state", [state for state in State if state.is_final or state is State.PENDING])
 async def test_only_a_running_execution_is_finished(store: Store, state: State) -> None:
     row = await store.run(in_state, state)
     assert not await store.run(transitions.finish, row.id, row.fence, SUCCESS | {"state": State.FAILED})
@@ -97,13 +97,13 @@ async def test_what_runs_is_asked_to_stop_once(store: Store) -> None:
     found = await store.read(executions.by_id, row.id)
     assert found is not None
     assert (found.state, found.cancel_at, found.fence) == ("RUNNING", rows.at(3), row.fence)
-    assert await store.read(transitions.cancel_requested, "runner") == [row.id]
-    assert await store.read(transitions.cancel_requested, "another runner") == []
+    assert await store.read(transitions.list_cancel_requests, "runner") == [row.id]
+    assert await store.read(transitions.list_cancel_requests, "another runner") == []
     assert await store.run(transitions.finish, row.id, row.fence, SUCCESS)
-    assert await store.read(transitions.cancel_requested, "runner") == []
+    assert await store.read(transitions.list_cancel_requests, "runner") == []
 
 
-@pytest.mark.parametrize("state", [state for state in State if state.final])
+@pytest.mark.parametrize("state", [state for state in State if state.is_final])
 async def test_what_has_ended_is_not_cancelled(store: Store, state: State) -> None:
     row = await store.run(in_state, state)
     assert await store.run(transitions.request_cancel, row.id, rows.at(3)) == "final"
@@ -121,7 +121,7 @@ async def test_a_cancel_that_meets_a_claim_is_either_at_once_or_a_request(store:
     for id, answer in zip(made, answers, strict=True):
         assert answer == ("requested" if id in ours else "cancelled")
         assert await state_of(store, id) == ("RUNNING" if id in ours else "CANCELLED")
-    assert set(await store.read(transitions.cancel_requested, "runner")) == ours
+    assert set(await store.read(transitions.list_cancel_requests, "runner")) == ours
 
 
 async def test_adopting_takes_what_others_held_and_fences_them_off(store: Store) -> None:
@@ -140,6 +140,6 @@ async def test_adopting_takes_what_others_held_and_fences_them_off(store: Store)
 async def test_a_claim_whose_answer_got_lost_is_found_again(store: Store) -> None:
     lost = await claimed(store)
     driven = await claimed(store)
-    (found,) = await store.run(transitions.strays, runner_id="runner", driven=[driven.id])
+    (found,) = await store.run(transitions.adopt_strays, runner_id="runner", driven=[driven.id])
     assert (found.id, found.fence) == (lost.id, lost.fence + 1)
-    assert await store.run(transitions.strays, runner_id="another", driven=[]) == []
+    assert await store.run(transitions.adopt_strays, runner_id="another", driven=[]) == []

@@ -9,12 +9,12 @@ from sqlalchemy import Connection, MetaData, insert, text
 
 from db import claims, output, servers, stdin, tasks
 from db.migrate import migrate
-from db.revisions import configuration
+from db.revisions import build_config
 from db.store import open_store
 from db.values import Stream
-from tests.db.rows import NOON
 from tests.db.test_migrate import differences, empty
-from tests.postgres import postgres
+from tests.support.postgres import postgres
+from tests.support.rows import NOON
 
 __all__ = ["empty", "postgres"]
 
@@ -47,7 +47,7 @@ def rows_of_the_first_release(at: datetime) -> dict[str, dict[str, Any]]:
 
 def released(conn: Connection) -> None:
     """The first schema, as it was released, and a row of each kind."""
-    config = configuration()
+    config = build_config()
     config.attributes["connection"] = conn
     upgrade(config, "0001")
     tables = MetaData()
@@ -80,7 +80,7 @@ async def test_a_database_of_the_first_release_keeps_all_that_it_has(empty: str)
         {},
         None,
     )
-    assert await store.read(output.before, 1, 3, 9) == {Stream.STDOUT: b"out", Stream.STDERR: b""}
+    assert await store.read(output.load_tail, 1, 3, 9) == {Stream.STDOUT: b"out", Stream.STDERR: b""}
     (run,) = await store.run(claims.claim, runner_id="runner", at=NOON, limit=10)
     assert (run.command, run.secret_env, run.sealed_env, run.findings) == ("df -h", {}, None, None)
     assert (task.shell, run.shell) == (None, None)

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from tests import postgres
-from tests.faults import work
-from tests.faults.service import Mortal, serving
-from tests.faults.work import FULL
-from tests.postgres import TEMPLATE, Postgres
-from tests.targets import Target, openssh
+from tests.support import postgres
+from tests.support.faults import work
+from tests.support.faults.service import Mortal, serving
+from tests.support.faults.work import FULL
+from tests.support.postgres import TEMPLATE, Postgres
+from tests.support.targets import Target, openssh
 
 __all__ = ["openssh"]
 

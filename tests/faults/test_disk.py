@@ -10,15 +10,15 @@ import pytest
 from db.migrate import migrate
 from db.store import open_store
 from db.values import Mode, Reason, State
-from runner.attached import attached
-from runner.durable import durable
-from tests.faults import work
-from tests.faults.disk import fill, free, small_disk
-from tests.faults.service import Mortal, serving
-from tests.faults.sshd import Sshd, mortal_sshd, mounting
-from tests.faults.work import FULL
-from tests.runner.rig import Rig, Wanted, running
-from tests.targets import Target, openssh
+from runner.execution.attached import run_attached
+from runner.execution.durable import run_durable
+from tests.support.faults import work
+from tests.support.faults.disk import fill, free, small_disk
+from tests.support.faults.service import Mortal, serving
+from tests.support.faults.sshd import Sshd, mortal_sshd, mounting
+from tests.support.faults.work import FULL
+from tests.support.rig import Rig, Wanted, running
+from tests.support.targets import Target, openssh
 
 __all__ = ["openssh"]
 
@@ -70,7 +70,7 @@ async def test_nothing_is_lost_while_our_own_disk_is_full(service: Mortal, data:
 async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
     store = await open_store(f"sqlite:///{tmp_path / 'test.db'}")
     await migrate(store)
-    ways = {Mode.DURABLE: durable, Mode.ATTACHED: attached}
+    ways = {Mode.DURABLE: run_durable, Mode.ATTACHED: run_attached}
     async with running(Rig(Wanted(store=store, ways=ways))) as started:
         yield started
     await store.close()

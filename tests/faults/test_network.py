@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults import work
-from tests.faults.network import Network, network
-from tests.faults.service import Mortal, serving
-from tests.faults.work import FULL
-from tests.targets import Target, openssh
+from tests.support.faults import work
+from tests.support.faults.network import Network, network
+from tests.support.faults.service import Mortal, serving
+from tests.support.faults.work import FULL
+from tests.support.targets import Target, openssh
 
 __all__ = ["openssh"]
 

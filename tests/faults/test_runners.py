@@ -9,12 +9,12 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from tests.commands import Commands
-from tests.faults import work
-from tests.faults.service import Mortal, serving
-from tests.faults.work import FULL
-from tests.postgres import Postgres, postgres
-from tests.targets import Target, openssh
+from tests.support.commands import Commands
+from tests.support.faults import work
+from tests.support.faults.service import Mortal, serving
+from tests.support.faults.work import FULL
+from tests.support.postgres import Postgres, postgres
+from tests.support.targets import Target, openssh
 
 __all__ = ["openssh", "postgres"]
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults import work
-from tests.faults.service import Mortal, serving
-from tests.faults.sshd import Sshd, mortal_sshd, needs_mounts
-from tests.faults.work import FULL, Found, Job
+from tests.support.faults import work
+from tests.support.faults.service import Mortal, serving
+from tests.support.faults.sshd import Sshd, mortal_sshd, needs_mounts
+from tests.support.faults.work import FULL, Found, Job
 
 pytestmark = [pytest.mark.anyio, pytest.mark.faults, pytest.mark.timeout(1800)]
 

@@ -17,13 +17,13 @@ from db.migrate import migrate
 from db.models import TaskExecution
 from db.store import open_store
 from db.values import Mode, State
-from runner.attached import attached
-from runner.durable import durable
-from tests.faults.sshd import having, is_alive
-from tests.faults.work import FULL
-from tests.runner import rows
-from tests.runner.rig import Rig, Wanted, running
-from tests.targets import Target, running_sshd
+from runner.execution.attached import run_attached
+from runner.execution.durable import run_durable
+from tests.support import runs
+from tests.support.faults.sshd import having, is_alive
+from tests.support.faults.work import FULL
+from tests.support.rig import Rig, Wanted, running
+from tests.support.targets import Target, running_sshd
 
 pytestmark = [pytest.mark.anyio, pytest.mark.faults, pytest.mark.timeout(900)]
 
@@ -82,7 +82,7 @@ def target(tmp_path: Path) -> Iterator[Target]:
 async def rig(tmp_path: Path, target: Target) -> AsyncIterator[Rig]:
     store = await open_store(f"sqlite:///{tmp_path / 'test.db'}")
     await migrate(store)
-    ways = {Mode.DURABLE: durable, Mode.ATTACHED: attached}
+    ways = {Mode.DURABLE: run_durable, Mode.ATTACHED: run_attached}
     async with running(Rig(Wanted(store=store, ways=ways))) as started:
         yield started
     await store.close()
@@ -91,7 +91,7 @@ async def rig(tmp_path: Path, target: Target) -> AsyncIterator[Rig]:
 async def cancelled(rig: Rig, server: int, shape: str) -> Ended:
     id = await rig.pending(server, f"echo up; {SHAPES[shape]}")
     await rig.printed(id)
-    asked = rows.now()
+    asked = runs.now()
     await rig.cancel(id)
     return look(shape, await rig.ended(id), asked)
 
@@ -99,7 +99,7 @@ async def cancelled(rig: Rig, server: int, shape: str) -> Ended:
 async def timed_out(rig: Rig, server: int, shape: str) -> Ended:
     id = await rig.pending(server, f"echo up; {SHAPES[shape]}", timeout_seconds=LIMIT)
     await rig.printed(id)
-    printed = rows.now()
+    printed = runs.now()
     return look(shape, await rig.ended(id), printed + timedelta(seconds=LIMIT))
 
 

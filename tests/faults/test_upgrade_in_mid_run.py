@@ -11,12 +11,12 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.commands import Commands
-from tests.faults.released import commands_of, loaded_by, released
-from tests.faults.service import Mortal, enrol
-from tests.faults.sshd import Sshd, mortal_sshd
-from tests.faults.work import sha, told
-from tests.postgres import Postgres, postgres
+from tests.support.commands import Commands
+from tests.support.faults.released import commands_of, loaded_by, released
+from tests.support.faults.service import Mortal, enrol
+from tests.support.faults.sshd import Sshd, mortal_sshd
+from tests.support.faults.work import sha, told
+from tests.support.postgres import Postgres, postgres
 
 __all__ = ["postgres", "released"]
 

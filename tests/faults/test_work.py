@@ -11,11 +11,11 @@ from sqlalchemy.engine import make_url
 from db import executions
 from db.executions import ExecutionFilter
 from resolvers import outcome
-from tests.faults import work
-from tests.faults.service import NotNow
-from tests.postgres import Postgres, postgres
-from tests.resolvers.commit_cut import Cut, Way, way_to
-from tests.service import Running, running
+from tests.support.commit_cut import Cut, Way, way_to
+from tests.support.faults import work
+from tests.support.faults.service import NotNow
+from tests.support.postgres import Postgres, postgres
+from tests.support.service import Running, running
 
 __all__ = ["postgres"]
 

@@ -9,10 +9,10 @@ import pytest
 
 from db.models import TaskExecution
 from db.values import Mode, Reason, State
-from tests.flows.account_setups import SETUPS, Setup
-from tests.flows.accounts import Account, Accounts, accounts, needs_accounts
-from tests.flows.rigs import MODES, patient_rig
-from tests.runner.rig import FINAL, Rig
+from tests.support.accounts.account_setups import SETUPS, Setup
+from tests.support.accounts.accounts import Account, Accounts, accounts, needs_accounts
+from tests.support.accounts.rigs import MODES, patient_rig
+from tests.support.rig import FINAL, Rig
 
 # Of login files there are many: two of three are tried among the slow tests.
 LOGIN_FILES = [name for name in SETUPS if name.startswith(".")]

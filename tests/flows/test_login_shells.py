@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from db.values import Mode, Reason, State
-from tests.flows.account_setups import SHELLS, shell_wish
-from tests.flows.accounts import Accounts, accounts, found, needs_accounts
-from tests.flows.rigs import MODES, patient_rig
-from tests.runner.rig import Rig
-from tests.targets import Target
+from tests.support.accounts.account_setups import SHELLS, shell_wish
+from tests.support.accounts.accounts import Accounts, accounts, found, needs_accounts
+from tests.support.accounts.rigs import MODES, patient_rig
+from tests.support.rig import Rig
+from tests.support.targets import Target
 
 pytestmark = [needs_accounts, pytest.mark.anyio]
 

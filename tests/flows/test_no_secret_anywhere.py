@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from runner.secret_forms import pieces
+from runner.output.encodings import list_needles
 from tests.runner.conftest import until
-from tests.service import Running, running
+from tests.support.service import Running, running
 
 pytestmark = pytest.mark.anyio
 
 OWN, TAKEN, PRINTED = "0wn-swordfish/7'é", "taken+herring 42%", "printed-by-the-target-5"
 KEY = "-----BEGIN KEY-----\nTm90IGEga2V5LCBidXQgYSBzZWNyZXQ\nYWxsIHRoZSBzYW1lIQ\n-----END KEY-----\n"
-PIECES = {piece for secret in (OWN, TAKEN, PRINTED, KEY) for piece in pieces(secret)}
+PIECES = {piece for secret in (OWN, TAKEN, PRINTED, KEY) for piece in list_needles(secret)}
 # Prints them in every form, whole and in two halves with a pause between, and waits until the test has looked.
 COMMAND = r"""
 for v in "$OWN" "$TAKEN" "$KEY"; do

@@ -7,11 +7,11 @@ import pytest
 
 from db.models import TaskExecution
 from db.values import Mode, Reason, State
-from tests.flows.accounts import needs_accounts
-from tests.flows.old_servers import account_of
-from tests.flows.rigs import MODES, patient_rig
-from tests.runner.rig import Rig
-from tests.targets import Target
+from tests.support.accounts.accounts import needs_accounts
+from tests.support.accounts.old_servers import account_of
+from tests.support.accounts.rigs import MODES, patient_rig
+from tests.support.rig import Rig
+from tests.support.targets import Target
 
 pytestmark = [needs_accounts, pytest.mark.anyio]
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from db.values import Mode, Reason, State
-from tests.faults.network import network
-from tests.flows.rigs import MODES, patient_rig
-from tests.targets import Target, openssh
+from tests.support.accounts.rigs import MODES, patient_rig
+from tests.support.faults.network import network
+from tests.support.targets import Target, openssh
 
 __all__ = ["openssh"]
 

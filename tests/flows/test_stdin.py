@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.service import Running, running
-from tests.targets import Target, openssh
+from tests.support.service import Running, running
+from tests.support.targets import Target, openssh
 
 __all__ = ["openssh"]
 

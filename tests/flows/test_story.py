@@ -12,9 +12,9 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.commands import Commands
-from tests.flows.watching import Watched, watch
-from tests.targets import Target, demo_target, openssh, target
+from tests.support.commands import Commands
+from tests.support.targets import Target, demo_target, openssh, target
+from tests.support.watching import Watched, watch
 
 __all__ = ["demo_target", "openssh", "target"]
 

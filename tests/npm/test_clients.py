@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from anyio import to_thread
 
-from tests.npm.installed import node_modules, run_script
-from tests.service import Running, running
-from tests.sshcast.rest.service import PASSWORD
+from tests.support.npm import node_modules, run_script
+from tests.support.rest import PASSWORD
+from tests.support.service import Running, running
 
 __all__ = ["node_modules"]
 

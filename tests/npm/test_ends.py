@@ -13,9 +13,9 @@ from anyio import to_thread
 from db.models import User
 from runner.bus import user_address
 from sshcast.graphql.close_reasons import BadToken, NoToken, WrongProtocol
-from tests.npm.installed import node_modules, run_script
 from tests.runner.conftest import until
-from tests.service import Running, running
+from tests.support.npm import node_modules, run_script
+from tests.support.service import Running, running
 
 __all__ = ["node_modules"]
 
@@ -99,7 +99,7 @@ async def test_graphql_ws_comes_back_with_a_new_token_when_its_session_ends_on_t
     service: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It asks for its connectionParams anew; one that then has nothing better is told so, and stops."""
-    monkeypatch.setattr("schema.standing.TRUST_SECONDS", 0.1)
+    monkeypatch.setattr("schema.authorized.TRUST_SECONDS", 0.1)
     user, first = service.users["operator"], service.users["operator"].token_version
     users = [User(id=user.id, name=user.name, role=user.role, token_version=first + later) for later in (0, 1)]
     given = [json.dumps({"Authorization": f"Bearer {service.service.tokens.access(each)}"}) for each in users]

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from resolvers.throttle import Throttle
-from tests.oidc.forger import AUDIENCE, CLIENT, Forger, forging
-from tests.oidc.visitor import Visitor, visiting
-from tests.service import Running, running
+from resolvers.throttle import LoginThrottle
+from tests.support.oidc.forger import AUDIENCE, CLIENT, Forger, forging
+from tests.support.oidc.visitor import Visitor, visiting
+from tests.support.service import Running, running
 
 MAP = "ops=operator,root=admin,readers=viewer"
 
@@ -33,7 +33,7 @@ async def forger() -> AsyncIterator[Forger]:
 async def api(forger: Forger, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Running]:
     """Wrong sign-ins cost it no time."""
     folder: Path = tmp_path_factory.mktemp("oidc")
-    patient = Throttle(clock=clock, free_tries_of_address=100_000)
+    patient = LoginThrottle(clock=clock, free_tries_of_address=100_000)
     settings = {"oidc_issuer": forger.issuer, "oidc_client_id": CLIENT, "oidc_audience": AUDIENCE}
     settings |= {"public_url": "http://127.0.0.1:1", "oidc_role_map": MAP, "oidc_client_secret": "a secret"}
     async with running(folder, parts={"throttle": patient}, **settings) as found:

@@ -15,10 +15,10 @@ from db.models import User
 from db.values import Role
 from resolvers import provider_tokens, sign_in
 from resolvers.errors import RateLimited, Unauthenticated
-from resolvers.rates import Buckets, Rate, Rates
-from tests.oidc.forger import CLIENT, KEYS, KINDS, Forger, signed_as_if_shared, token
-from tests.oidc.transports import everywhere, who
-from tests.service import Running
+from resolvers.rates import Buckets, Rate, RateLimiter
+from tests.support.oidc.forger import CLIENT, KEYS, KINDS, Forger, signed_as_if_shared, token
+from tests.support.oidc.transports import everywhere, who
+from tests.support.service import Running
 
 pytestmark = pytest.mark.anyio
 
@@ -145,7 +145,7 @@ async def test_a_flood_of_unknown_keys_asks_the_provider_once(api: Running, forg
 
 async def test_what_is_refused_of_a_person_is_in_the_audit(api: Running, forger: Forger) -> None:
     assert await who(api, forger.access(sub="s8", groups=["others"]), "rest") is None
-    events = await api.service.store.read(audit_table.later, 0, 10_000)
+    events = await api.service.store.read(audit_table.list_after, 0, 10_000)
     found = [json.loads(event.after) for event in events if '"s8"' in (event.after or "")]
     (groups,) = [event.pop("groups") for event in found]
     assert found == [{"by": "oidc", "issuer": forger.issuer, "subject": "s8", "reason": "no_role"}]
@@ -156,15 +156,15 @@ async def test_without_an_audience_none_is_taken(api: Running, forger: Forger) -
     provider = api.service.provider
     assert provider is not None
     with pytest.raises(Unauthenticated):
-        await provider_tokens.of_access(replace(provider, audience=None), forger.access(), datetime.now(UTC))
+        await provider_tokens.verify_access_token(replace(provider, audience=None), forger.access(), datetime.now(UTC))
 
 
 async def test_what_is_refused_over_and_over_is_not_written_down_for_ever(api: Running, forger: Forger) -> None:
-    slow = replace(api.service, rates=Rates(refusals=Buckets(Rate(per_second=0.01, burst=2))))
+    slow = replace(api.service, rates=RateLimiter(refusals=Buckets(Rate(per_second=0.01, burst=2))))
     refused = forger.access(sub="s9", groups=["others"])
     for _ in range(2):
         with pytest.raises(Unauthenticated):
-            await sign_in.authenticate(slow, refused)
+            await sign_in.authenticate_token(slow, refused)
     with pytest.raises(RateLimited):
-        await sign_in.authenticate(slow, refused)
-    assert (await sign_in.authenticate(slow, forger.access(sub="s10"))).name == "s10"
+        await sign_in.authenticate_token(slow, refused)
+    assert (await sign_in.authenticate_token(slow, forger.access(sub="s10"))).name == "s10"

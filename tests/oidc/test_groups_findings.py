@@ -9,10 +9,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from db import audit as audit_table
-from tests.oidc.forger import AUDIENCE, CLIENT, Forger
-from tests.oidc.transports import who
-from tests.oidc.visitor import Visitor, visiting
-from tests.service import Running, running
+from tests.support.oidc.forger import AUDIENCE, CLIENT, Forger
+from tests.support.oidc.transports import who
+from tests.support.oidc.visitor import Visitor, visiting
+from tests.support.service import Running, running
 
 pytestmark = pytest.mark.anyio
 
@@ -62,7 +62,7 @@ def serving(forger: Forger, folder: Path, **changes: Any) -> Any:
 
 
 async def events(api: Running, subject: str) -> list[tuple[str, dict[str, Any]]]:
-    found = await api.service.store.read(audit_table.later, 0, 10_000)
+    found = await api.service.store.read(audit_table.list_after, 0, 10_000)
     return [(each.kind, json.loads(each.after)) for each in found if f'"{subject}"' in (each.after or "")]
 
 

@@ -9,9 +9,9 @@ from joserfc.errors import SecurityWarning
 from joserfc.jwk import ECKey, RSAKey
 
 from resolvers import provider_tokens
-from sshcast.oidc.line import public_key
-from tests.oidc.forger import CLIENT, KEYS, KINDS, Forger, encoded, signed_as_if_shared
-from tests.oidc.visitor import Visitor
+from sshcast.oidc.client import parse_public_key
+from tests.support.oidc.forger import CLIENT, KEYS, KINDS, Forger, encoded, signed_as_if_shared
+from tests.support.oidc.visitor import Visitor
 
 pytestmark = pytest.mark.anyio
 
@@ -121,19 +121,19 @@ KEY_CHANGES: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("what", list(KEY_CHANGES))
 async def test_a_key_that_is_not_meant_for_this_is_not_used(what: str) -> None:
     header = {"alg": "RS256", "kid": "rsa"}
-    assert provider_tokens.fits(RSAKey.import_key(PUBLIC), header)
+    assert provider_tokens.is_key_usable(RSAKey.import_key(PUBLIC), header)
     changed = {name: value for name, value in PUBLIC.items() if name != "use"} | KEY_CHANGES[what]
-    assert not provider_tokens.fits(RSAKey.import_key(changed), header)
+    assert not provider_tokens.is_key_usable(RSAKey.import_key(changed), header)
 
 
 async def test_a_short_key_is_not_used() -> None:
     with pytest.warns(SecurityWarning):
         short = RSAKey.generate_key(1024, {"kid": "rsa"})
-    assert not provider_tokens.fits(short, {"alg": "RS256", "kid": "rsa"})
+    assert not provider_tokens.is_key_usable(short, {"alg": "RS256", "kid": "rsa"})
 
 
 async def test_of_a_key_set_only_public_keys_are_kept() -> None:
-    assert public_key(PUBLIC) is not None
+    assert parse_public_key(PUBLIC) is not None
     shared = {"kty": "oct", "k": "c2VjcmV0IHNlY3JldCBzZWNyZXQgc2VjcmV0IHNlY3I", "kid": "rsa"}
     for value in (KEYS["RS256"].as_dict(private=True), shared, {"kty": "RSA"}, {"kty": ["RSA"]}, {}, None, "RSA"):
-        assert public_key(value) is None
+        assert parse_public_key(value) is None

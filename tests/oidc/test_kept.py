@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from resolvers.errors import Unavailable
-from sshcast.oidc.kept import LONGEST_KEPT, RENEWAL_PAUSE, Kept, Unusable
+from sshcast.oidc.refreshing_cache import LONGEST_REUSE, RENEWAL_PAUSE, RefreshingCache, UnusableAnswer
 
 pytestmark = pytest.mark.anyio
 
@@ -20,16 +20,16 @@ class Far:
     now: float = 1000.0
     away: bool = False
     fetches: int = 0
-    kept: Kept[int] = field(init=False)
+    kept: RefreshingCache[int] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.kept = Kept(self.fetch, what="a number", fresh_seconds=FRESH, clock=lambda: self.now)
+        self.kept = RefreshingCache(self.fetch, what="a number", fresh_seconds=FRESH, clock=lambda: self.now)
 
     async def fetch(self) -> int:
         self.fetches += 1
         await asyncio.sleep(0)
         if self.away:
-            raise Unusable("it is away")
+            raise UnusableAnswer("it is away")
         return self.fetches
 
 
@@ -59,7 +59,7 @@ async def test_an_old_one_serves_while_no_new_one_can_be_had_but_not_for_ever() 
     far = Far()
     assert await far.kept.get() == 1
     far.away = True
-    far.now += LONGEST_KEPT - 1
+    far.now += LONGEST_REUSE - 1
     assert await far.kept.get() == 1
     far.now += 61
     with pytest.raises(Unavailable):
@@ -69,18 +69,18 @@ async def test_an_old_one_serves_while_no_new_one_can_be_had_but_not_for_ever() 
 async def test_a_renewal_is_made_at_once_and_then_not_before_a_pause() -> None:
     far = Far()
     assert await far.kept.get() == 1
-    assert await asyncio.gather(*(far.kept.renewed() for _ in range(50))) == [2] * 50
+    assert await asyncio.gather(*(far.kept.refresh() for _ in range(50))) == [2] * 50
     far.now += RENEWAL_PAUSE - 1
-    assert await far.kept.renewed() == 2
+    assert await far.kept.refresh() == 2
     far.now += 1
-    assert await far.kept.renewed() == 3
+    assert await far.kept.refresh() == 3
 
 
 async def test_a_renewal_that_fails_leaves_what_was_there() -> None:
     far = Far()
     assert await far.kept.get() == 1
     far.away = True
-    assert await far.kept.renewed() == 1
+    assert await far.kept.refresh() == 1
 
 
 async def test_whoever_gives_up_while_it_is_fetched_leaves_it_to_the_others() -> None:

@@ -9,19 +9,21 @@ from websockets.exceptions import ConnectionClosed
 from db.values import Role
 from resolvers.errors import Unavailable
 from resolvers.provider import Flow
-from sshcast.oidc.line import Client, HttpLine
-from tests.commands import free_port
-from tests.oidc.forger import AUDIENCE, CLIENT, Forger, forging
-from tests.oidc.visitor import BROWSER, visiting
-from tests.service import running
+from sshcast.oidc.client import ClientRegistration, OidcClient
+from tests.support.commands import free_port
+from tests.support.oidc.forger import AUDIENCE, CLIENT, Forger, forging
+from tests.support.oidc.visitor import BROWSER, visiting
+from tests.support.service import running
 
 pytestmark = pytest.mark.anyio
 
 ME = {"query": "{ me { name } }"}
 
 
-def line_to(issuer: str) -> HttpLine:
-    return HttpLine(Client(issuer=issuer, client_id=CLIENT, secret=None, scopes="openid", redirect_uri="http://x/"))
+def line_to(issuer: str) -> OidcClient:
+    return OidcClient(
+        ClientRegistration(issuer=issuer, client_id=CLIENT, secret=None, scopes="openid", redirect_uri="http://x/")
+    )
 
 
 def flow() -> Flow:

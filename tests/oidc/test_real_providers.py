@@ -11,12 +11,12 @@ import pytest
 from authlib.integrations.httpx_client import AsyncOAuth2Client
 
 from db import audit as audit_table
-from tests.npm.installed import node_modules
-from tests.oidc.forger import AUDIENCE
-from tests.oidc.real import BACK, PROGRAM, PROGRAM_BACK, Real, from_npm, from_pypi
-from tests.oidc.transports import everywhere, who
-from tests.oidc.visitor import BROWSER, CALLBACK, Visitor, visiting
-from tests.service import Running, running
+from tests.support.npm import node_modules
+from tests.support.oidc.forger import AUDIENCE
+from tests.support.oidc.real import BACK, PROGRAM, PROGRAM_BACK, Real, from_npm, from_pypi
+from tests.support.oidc.transports import everywhere, who
+from tests.support.oidc.visitor import BROWSER, CALLBACK, Visitor, visiting
+from tests.support.service import Running, running
 
 __all__ = ["node_modules"]
 
@@ -92,7 +92,7 @@ async def test_a_path_where_a_name_is_mapped_is_told_in_the_audit(either: Togeth
 
 async def told_of_groups(both: Together, subject: str) -> dict[str, Any]:
     """What the audit's last event of that subject says of groups."""
-    events = await both.api.service.store.read(audit_table.later, 0, 10_000)
+    events = await both.api.service.store.read(audit_table.list_after, 0, 10_000)
     last = [json.loads(event.after) for event in events if f'"{subject}"' in (event.after or "")][-1]
     found: dict[str, Any] = last["groups"]
     return found

@@ -17,16 +17,16 @@ from resolvers import provider_sign_in, sign_in
 from resolvers.context import Context
 from resolvers.errors import Invalid, RateLimited, Unauthenticated
 from resolvers.identities import link, unlink
-from resolvers.throttle import Throttle
+from resolvers.throttle import LoginThrottle
 from sshcast.commands import accounts
 from sshcast.commands import identities as commands
-from sshcast.commands.errors import CommandFailed
+from sshcast.errors import CommandFailed
 from sshcast.settings import Settings
-from tests.oidc.forger import CLIENT, SUBJECT, Forger
-from tests.oidc.transports import everywhere
-from tests.oidc.visitor import CALLBACK, Visitor, visiting
-from tests.service import Running, running
-from tests.sshcast.rest.service import PASSWORD
+from tests.support.oidc.forger import CLIENT, SUBJECT, Forger
+from tests.support.oidc.transports import everywhere
+from tests.support.oidc.visitor import CALLBACK, Visitor, visiting
+from tests.support.rest import PASSWORD
+from tests.support.service import Running, running
 
 pytestmark = pytest.mark.anyio
 
@@ -47,7 +47,7 @@ async def signed_in(forger: Forger, visitor: Visitor, **claims: Any) -> dict[str
 
 async def told(api: Running, subject: str) -> list[tuple[str, Any]]:
     """The audit's events of this subject."""
-    events = await api.service.store.read(audit_table.later, 0, 10_000)
+    events = await api.service.store.read(audit_table.list_after, 0, 10_000)
     return [(event.kind, json.loads(event.after)) for event in events if f'"{subject}"' in (event.after or "")]
 
 
@@ -293,7 +293,7 @@ async def test_whoever_asks_is_told_what_to_show(api: Running, tmp_path: Path) -
 
 
 async def test_failed_sign_ins_of_an_address_must_wait_as_those_by_password(api: Running) -> None:
-    service = replace(api.service, throttle=Throttle(clock=api.service.clock, free_tries_of_address=3))
+    service = replace(api.service, throttle=LoginThrottle(clock=api.service.clock, free_tries_of_address=3))
     ctx = Context(service, address="192.0.2.7")
     for _ in range(3):
         flow = (await provider_sign_in.begin(ctx, "/")).flow

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.postgres import Postgres, postgres
-from tests.resolvers.desk import desk, either_desk, shared_desk
-from tests.runner.stores import template
-from tests.service import Running, running
+from tests.support.desk import desk, either_desk, shared_desk
+from tests.support.postgres import Postgres, postgres
+from tests.support.service import Running, running
+from tests.support.stores import template
 
 __all__ = ["desk", "either_desk", "postgres", "shared_desk", "template"]
 

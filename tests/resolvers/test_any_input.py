@@ -18,8 +18,8 @@ from resolvers import executions, output, servers, sign_in, tasks
 from resolvers.errors import ServiceError
 from resolvers.inputs import NewCredential, RunTask, ServerChange, TaskChange
 from resolvers.paging import PageRequest
-from tests.postgres import Postgres
-from tests.resolvers.desk import Desk, at_a_desk
+from tests.support.desk import Desk, at_a_desk
+from tests.support.postgres import Postgres
 
 TRICKY = [
     "",

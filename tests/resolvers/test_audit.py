@@ -12,15 +12,15 @@ from db import audit as table
 from db import servers
 from db.audit_models import AuditEvent
 from resolvers import audit, executions, tasks, users
-from resolvers.audit import Walk
+from resolvers.audit import ChainProgress
 from resolvers.errors import CommandRefused, Forbidden, NotFound
 from resolvers.inputs import RunCommand, RunTask, TaskChange
-from runner import host_key_scans
+from runner.ssh import scan_requests
 from schema.build import build_schema
-from tests.schema.keys import PLAIN
-from tests.schema.rows import add_executions, add_tasks
-from tests.service import Running
-from tests.sshcast.rest.service import PASSWORD
+from tests.support.keys import PLAIN
+from tests.support.listed_rows import add_executions, add_tasks
+from tests.support.rest import PASSWORD
+from tests.support.service import Running
 
 pytestmark = pytest.mark.anyio
 
@@ -138,11 +138,11 @@ UNRECORDED = {"refresh"}
 
 
 async def events(api: Running, after: int = 0) -> list[AuditEvent]:
-    return await api.service.store.read(table.later, after, 1000)
+    return await api.service.store.read(table.list_after, after, 1000)
 
 
 async def newest(api: Running) -> int:
-    head = await api.service.store.read(table.head)
+    head = await api.service.store.read(table.find_head)
     return 0 if head is None else head.id
 
 
@@ -172,7 +172,7 @@ async def offer_no_key(request: dict[str, Any]) -> dict[str, Any]:
 
 async def test_a_mutation_leaves_one_event_that_says_who_did_what_from_where(both: Running) -> None:
     for name, case in CASES.items():
-        async with both.service.bus.answering(host_key_scans.ADDRESS, offer_no_key):
+        async with both.service.bus.answering(scan_requests.ADDRESS, offer_no_key):
             event = await event_of(both, name, case)
         user = both.users[case.role]
         assert (event.kind, event.actor_id, event.actor) == (case.kind, user.id, user.name), name
@@ -313,10 +313,10 @@ async def test_the_walk_goes_over_all_of_the_chain_in_batches(both: Running, mon
     (id,) = await add_tasks(both, 1)
     for number in range(8):
         await tasks.set_enabled(both.context("admin"), id, enabled=bool(number % 2))
-    walked = [walk async for walk in audit.verify(both.service)]
-    head = await both.service.store.read(table.head)
+    walked = [walk async for walk in audit.verify_chain(both.service)]
+    head = await both.service.store.read(table.find_head)
     assert head is not None
-    assert walked[-1] == Walk(head.id, head.hash)
+    assert walked[-1] == ChainProgress(head.id, head.hash)
     assert len(walked) == -(-head.id // 3)
 
 

@@ -11,9 +11,9 @@ from resolvers.audit import AuditFilter
 from resolvers.errors import CommandRefused, Invalid
 from resolvers.inputs import RunTask, SecretVariable, TaskChange
 from resolvers.paging import PageRequest
-from runner.ruling import Subject
-from runner.secret import Secret
-from tests.resolvers.desk import Desk
+from runner.admission.decision import PolicySubject
+from runner.secrets.secret import Secret
+from tests.support.desk import Desk
 
 pytestmark = pytest.mark.anyio
 
@@ -34,7 +34,7 @@ async def test_line_ends_of_any_kind_become_newlines(desk: Desk, given: str, kep
     assert task.command == kept
     assert (await tasks.update(desk.operator, task.id, TaskChange(command=given))).command == kept
     assert (await executions.run_command(desk.operator, desk.command(command=given))).command == kept
-    assert (await commands.check_command(desk.viewer, commands.Draft(command=given))).findings == ()
+    assert (await commands.check_command(desk.viewer, commands.CommandDraft(command=given))).findings == ()
 
 
 async def test_what_returns_within_a_line_is_refused_still(desk: Desk) -> None:
@@ -65,13 +65,13 @@ async def test_a_task_of_before_keeps_its_shell_until_its_command_is_saved(eithe
     desk = either_desk
     old = (await desk.task()).task
     await desk.service.store.run(table.update, old.id, {"command": BASH})
-    before = Subject.of_task(await tasks.get(desk.viewer, old.id)).digest
+    before = PolicySubject.of_task(await tasks.get(desk.viewer, old.id)).digest
     assert (await executions.run_task(desk.operator, RunTask(task_id=old.id))).shell is None
     changed = await tasks.update(desk.operator, old.id, TaskChange(name="renamed", env={"A": "1"}))
     assert changed.shell is None
     saved = await tasks.update(desk.operator, old.id, TaskChange(command=BASH, env={}))
     assert saved.shell == "/bin/bash -eu"
-    assert Subject.of_task(saved).digest != before  # what an admin allowed it was for another shell
+    assert PolicySubject.of_task(saved).digest != before  # what an admin allowed it was for another shell
     events = (await audit.page(desk.admin, AuditFilter(kinds=(AuditKind.TASK_UPDATED,)), PageRequest())).rows
     assert [event.after for event in events if "/bin/bash -eu" in str(event.after)] != []
 
@@ -99,7 +99,7 @@ async def test_a_first_line_that_is_no_shell_is_refused_by_field_and_reason(desk
         desk.task(command=command),
         tasks.update(desk.operator, old.id, TaskChange(command=command)),
         executions.run_command(desk.operator, desk.command(command=command)),
-        commands.check_command(desk.viewer, commands.Draft(command=command)),
+        commands.check_command(desk.viewer, commands.CommandDraft(command=command)),
     ):
         with pytest.raises(Invalid) as caught:
             await call

@@ -10,7 +10,7 @@ from resolvers import commands, executions, tasks
 from resolvers.context import Limits
 from resolvers.errors import CommandRefused, Invalid
 from resolvers.inputs import RunTask, TaskChange
-from tests.resolvers.desk import Desk
+from tests.support.desk import Desk
 
 pytestmark = pytest.mark.anyio
 
@@ -59,7 +59,7 @@ LIMITS = Limits(default_timeout_seconds=7, max_timeout_seconds=9, default_output
 
 @pytest.mark.parametrize(("asked", "found"), [((None, None), (7, 70)), ((1, 1), (1, 1)), ((9, 90), (9, 90))])
 def test_limits_are_the_services_unless_asked_for(asked: Any, found: tuple[int, int]) -> None:
-    assert commands.bounded(LIMITS, *asked) == {"timeout_seconds": found[0], "output_limit": found[1]}
+    assert commands.apply_limits(LIMITS, *asked) == {"timeout_seconds": found[0], "output_limit": found[1]}
 
 
 @pytest.mark.parametrize(
@@ -67,5 +67,5 @@ def test_limits_are_the_services_unless_asked_for(asked: Any, found: tuple[int, 
 )
 def test_limits_beyond_the_services_are_refused_by_name(asked: Any, field: str) -> None:
     with pytest.raises(Invalid) as caught:
-        commands.bounded(LIMITS, *asked)
+        commands.apply_limits(LIMITS, *asked)
     assert caught.value.field == (field,)

@@ -16,27 +16,27 @@ def decoded(decoders: Decoders, data: bytes, cuts: list[int]) -> str:
     """`data` of one stream, given in pieces."""
     edges = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
     parts = [data[start:end] for start, end in pairwise(edges)]
-    text = "".join(decoders.text(Stream.STDOUT, part) for part in parts)
+    text = "".join(decoders.decode(Stream.STDOUT, part) for part in parts)
     return text + decoders.rest().get(Stream.STDOUT, "")
 
 
 def test_a_character_that_chunks_share_is_shown_whole_and_with_the_last_of_them() -> None:
     decoders = Decoders({})
-    shown = [decoders.text(Stream.STDOUT, bytes([byte])) for byte in "🏃".encode()]
+    shown = [decoders.decode(Stream.STDOUT, bytes([byte])) for byte in "🏃".encode()]
     assert shown == ["", "", "", "🏃"]
 
 
 def test_the_two_streams_do_not_mix() -> None:
     decoders = Decoders({})
     first, last = "世".encode()[:1], "世".encode()[1:]
-    assert decoders.text(Stream.STDOUT, first) == ""
-    assert decoders.text(Stream.STDERR, b"ok") == "ok"
-    assert decoders.text(Stream.STDOUT, last) == "世"
+    assert decoders.decode(Stream.STDOUT, first) == ""
+    assert decoders.decode(Stream.STDERR, b"ok") == "ok"
+    assert decoders.decode(Stream.STDOUT, last) == "世"
 
 
 def test_a_character_that_never_ends_shows_as_a_replacement_once() -> None:
     decoders = Decoders({})
-    assert decoders.text(Stream.STDERR, b"a\xe4\xb8") == "a"
+    assert decoders.decode(Stream.STDERR, b"a\xe4\xb8") == "a"
     assert decoders.rest() == {Stream.STDERR: "\ufffd"}
     assert decoders.rest() == {}
 
@@ -49,6 +49,6 @@ def test_the_text_is_that_of_the_whole_however_it_is_cut(data: bytes, cuts: list
 @given(before=BYTES, after=BYTES)
 def test_one_who_begins_in_the_middle_of_a_character_reads_what_the_others_read(before: bytes, after: bytes) -> None:
     others = Decoders({})
-    others.text(Stream.STDOUT, before)
+    others.decode(Stream.STDOUT, before)
     late = Decoders({Stream.STDOUT: before[-3:]})
     assert decoded(late, after, []) == decoded(others, after, [])

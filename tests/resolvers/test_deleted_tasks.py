@@ -8,7 +8,7 @@ from db import audit
 from db.values import Reason, State
 from resolvers import tasks
 from runner.bus import EXECUTIONS, execution_address
-from tests.resolvers.desk import Desk
+from tests.support.desk import Desk
 
 pytestmark = pytest.mark.anyio
 
@@ -24,7 +24,7 @@ async def test_a_run_that_waits_is_cancelled_with_its_task_and_its_watchers_are_
     (row,) = await desk.executions()
     assert (row.state, row.reason) == (State.CANCELLED, Reason.CANCELLED)
     assert (row.message, row.end_time) == ("its task was deleted before it could start", desk.clock())
-    (*_, event) = await desk.service.store.read(audit.later, 0, 100)
+    (*_, event) = await desk.service.store.read(audit.list_after, 0, 100)
     assert (event.kind, json.loads(event.after or "")) == ("task-deleted", {"cancelled_executions": [row.id]})
 
 
@@ -34,5 +34,5 @@ async def test_a_run_that_goes_on_is_left_alone(either_desk: Desk) -> None:
     await tasks.delete(either_desk.operator, task.id)
     (row,) = await either_desk.executions()
     assert (row.id, row.state, row.cancel_at) == (running.id, State.RUNNING, None)
-    (*_, event) = await either_desk.service.store.read(audit.later, 0, 100)
+    (*_, event) = await either_desk.service.store.read(audit.list_after, 0, 100)
     assert (event.kind, event.after) == ("task-deleted", None)

@@ -14,7 +14,7 @@ from resolvers.errors import Conflict, Invalid, NotFound, RateLimited, ServiceEr
 from resolvers.inputs import RunCommand, RunTask, ServerChange, TaskChange
 from resolvers.paging import PageRequest
 from runner.bus import EXECUTIONS, PENDING
-from tests.resolvers.desk import NOON, Desk
+from tests.support.desk import NOON, Desk
 
 pytestmark = pytest.mark.anyio
 
@@ -218,10 +218,10 @@ async def test_executions_are_found_and_listed(desk: Desk) -> None:
     await executions.run_command(desk.operator, desk.command())
     assert (await executions.get(desk.viewer, 1)).task_id == task.id
     assert [row and row.id for row in await executions.get_many(desk.viewer, [2, 99, 1])] == [2, None, 1]
-    assert [row and row.id for row in await executions.latest_of_tasks(desk.viewer, [99, task.id])] == [None, 1]
+    assert [row and row.id for row in await executions.list_latest_of_tasks(desk.viewer, [99, task.id])] == [None, 1]
     found = await executions.page(desk.viewer, ExecutionFilter(task_id=task.id), PageRequest())
     assert [row.id for row in found.rows] == [1]
-    per_task = await executions.pages_of_tasks(desk.viewer, [task.id, 99], ExecutionFilter(), PageRequest())
+    per_task = await executions.load_pages_of_tasks(desk.viewer, [task.id, 99], ExecutionFilter(), PageRequest())
     assert [[row.id for row in each.rows] for each in per_task] == [[1], []]
     with pytest.raises(NotFound):
         await executions.get(desk.viewer, 4711)

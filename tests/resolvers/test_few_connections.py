@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from db import executions
-from tests.limited_role import limited_database
-from tests.postgres import Postgres
-from tests.service import Running, running
+from tests.support.limited_role import limited_database
+from tests.support.postgres import Postgres
+from tests.support.service import Running, running
 
 pytestmark = pytest.mark.anyio
 

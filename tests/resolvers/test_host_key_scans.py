@@ -22,14 +22,14 @@ from resolvers.context import Context
 from resolvers.errors import Conflict, Forbidden, Invalid, RateLimited, Unauthenticated, Unavailable, Unreachable
 from resolvers.host_keys import KeyStatus
 from resolvers.inputs import ServerChange
-from resolvers.rates import Buckets, Rate, Rates
-from runner.host_key_scans import HostKeyScans, ScanRequest
-from runner.reach import Reach
-from runner.ssh_keys import fingerprint
-from sshcast.demo_server import ensure_key
-from tests.new_host_key import give_new_host_key
-from tests.resolvers.desk import Desk
-from tests.targets import Target, make_key, public_line, running_sshd
+from resolvers.rates import Buckets, Rate, RateLimiter
+from runner.ssh.keys.keys import fingerprint
+from runner.ssh.networks import NetworkPolicy
+from runner.ssh.scan_requests import HostKeyScans, ScanRequest
+from sshcast.demo.server import ensure_key
+from tests.support.desk import Desk
+from tests.support.new_host_key import give_new_host_key
+from tests.support.targets import Target, make_key, public_line, running_sshd
 
 pytestmark = pytest.mark.anyio
 
@@ -79,7 +79,7 @@ class World:
 
 
 @asynccontextmanager
-async def scans_at(desk: Desk, within: Reach | None = None) -> AsyncIterator[None]:
+async def scans_at(desk: Desk, within: NetworkPolicy | None = None) -> AsyncIterator[None]:
     scans = HostKeyScans(bus=desk.service.bus, within=within or desk.service.reach, waits=())
     await scans.start()
     try:
@@ -275,12 +275,12 @@ async def test_an_admin_by_a_grant_accepts_keys_where_the_server_is_and_nowhere_
 
 
 async def test_a_denied_network_is_refused_by_the_service_and_by_the_runner(world: World) -> None:
-    denied = Reach.of(denied=["127.0.0.0/8"])
+    denied = NetworkPolicy.of(denied=["127.0.0.0/8"])
     service = replace(world.desk.service, reach=denied)
     with pytest.raises(Invalid) as refused:
         await host_keys.scan(replace(world.desk.admin, service=service), at(world.sshd))
     assert refused.value.field == ("host",)
-    service = replace(world.desk.service, reach=Reach.of(ports=[22]))
+    service = replace(world.desk.service, reach=NetworkPolicy.of(ports=[22]))
     with pytest.raises(Invalid) as port:
         await host_keys.scan(replace(world.desk.admin, service=service), at(world.sshd))
     assert port.value.field == ("port",)
@@ -313,7 +313,7 @@ async def test_what_is_no_address_is_told_with_its_field(world: World, wrong: di
 
 
 async def test_a_user_scans_so_often_and_no_more(world: World) -> None:
-    rates = Rates(scans=Buckets(Rate(1, 2), clock=lambda: 0.0))
+    rates = RateLimiter(scans=Buckets(Rate(1, 2), clock=lambda: 0.0))
     ctx = replace(world.desk.admin, service=replace(world.desk.service, rates=rates))
     for _ in range(2):
         await host_keys.scan(ctx, at(world.sshd))

@@ -11,11 +11,11 @@ from db import identities as table
 from db import users
 from db.values import Role
 from resolvers import identities
-from resolvers.audit import Act
-from resolvers.identities import Known
+from resolvers.audit import Actor
+from resolvers.identities import UserIdentity
 from resolvers.provider import Provider, SignInRefused
-from resolvers.provider_tokens import Told
-from tests.resolvers.desk import NOON, Desk
+from resolvers.provider_tokens import ProviderClaims
+from tests.support.desk import NOON, Desk
 
 pytestmark = pytest.mark.anyio
 
@@ -33,18 +33,18 @@ def provider(**changes: Any) -> Provider:
         "groups_claim": "groups",
         "roles": {"ops": Role.OPERATOR, "root": Role.ADMIN},
         "default_role": None,
-        "line": NO_LINE,
+        "client": NO_LINE,
     }
     return Provider(**usual | changes)
 
 
-def told(subject: str, name: str = "ada", groups: Sequence[str] = ("ops",), seconds: int = 0) -> Told:
+def told(subject: str, name: str = "ada", groups: Sequence[str] = ("ops",), seconds: int = 0) -> ProviderClaims:
     at = NOON + timedelta(seconds=seconds)
-    return Told(subject, name, tuple(groups), at, at + timedelta(hours=1))
+    return ProviderClaims(subject, name, tuple(groups), at, at + timedelta(hours=1))
 
 
-async def admitted(desk: Desk, who: Told, **changes: Any) -> Known:
-    return await identities.admit(desk.service, provider(**changes), who, Act(desk.clock(), address="192.0.2.1"))
+async def admitted(desk: Desk, who: ProviderClaims, **changes: Any) -> UserIdentity:
+    return await identities.admit(desk.service, provider(**changes), who, Actor(desk.clock(), address="192.0.2.1"))
 
 
 async def test_many_first_calls_of_one_person_make_one_user(either_desk: Desk) -> None:
@@ -82,10 +82,10 @@ async def test_who_has_no_group_of_ours_is_left_without_a_role_and_without_sessi
 async def test_a_code_is_taken_once_however_many_try(either_desk: Desk) -> None:
     known, store, now = await admitted(either_desk, told("a")), either_desk.service.store, NOON
     await store.run(table.insert_code, "a hash", known.identity.id, now, now + timedelta(minutes=1))
-    found = await asyncio.gather(*(store.run(identities.take, "a hash", now) for _ in range(8)))
+    found = await asyncio.gather(*(store.run(identities.consume_sign_in_code, "a hash", now) for _ in range(8)))
     assert [each.user.id for each in found if each] == [known.user.id]
     await store.run(table.insert_code, "late", known.identity.id, now, now + timedelta(minutes=1))
-    assert await store.run(identities.take, "late", now + timedelta(minutes=1)) is None
+    assert await store.run(identities.consume_sign_in_code, "late", now + timedelta(minutes=1)) is None
 
 
 async def test_linking_moves_an_identity_and_ends_the_sessions_of_both(either_desk: Desk) -> None:

@@ -13,10 +13,10 @@ from db import executions, tasks
 from db.executions import ExecutionFilter
 from db.tasks import TaskFilter
 from resolvers import outcome
-from tests.postgres import Postgres
-from tests.resolvers.commit_cut import Cut, Way, way_to
-from tests.service import Running, running
-from tests.sshcast.rest.service import PASSWORD
+from tests.support.commit_cut import Cut, Way, way_to
+from tests.support.postgres import Postgres
+from tests.support.rest import PASSWORD
+from tests.support.service import Running, running
 
 pytestmark = pytest.mark.anyio
 

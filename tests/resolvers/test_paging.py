@@ -13,7 +13,7 @@ from db.tasks import TaskFilter
 from resolvers import paging, tasks
 from resolvers.errors import Invalid
 from resolvers.paging import Page, PageRequest
-from tests.resolvers.desk import Desk
+from tests.support.desk import Desk
 
 pytestmark = pytest.mark.anyio
 
@@ -81,7 +81,7 @@ async def test_the_total_is_counted_when_it_is_asked_for(twelve: Desk) -> None:
 async def test_the_pages_of_several_owners_and_their_totals(twelve: Desk) -> None:
     other = await twelve.server(name="other")
     await twelve.task(server_id=other.id)
-    found = await tasks.pages_of_servers(twelve.viewer, [other.id, 1, 99], TaskFilter(), PageRequest(first=2))
+    found = await tasks.load_pages_of_servers(twelve.viewer, [other.id, 1, 99], TaskFilter(), PageRequest(first=2))
     assert [ids(each) for each in found] == [[13], [1, 2], []]
     assert [each.has_next for each in found] == [False, True, False]
     assert list(await asyncio.gather(*(each.count() for each in found))) == [1, 12, 0]
@@ -111,7 +111,7 @@ BAD_REQUESTS: list[tuple[dict[str, Any], str]] = [
 @pytest.mark.parametrize(("request_", "field"), BAD_REQUESTS)
 def test_what_is_out_of_bounds_is_refused_by_name(request_: dict[str, Any], field: str) -> None:
     with pytest.raises(Invalid) as caught:
-        paging.window_of(PageRequest(**request_), ORDERS)
+        paging.build_window(PageRequest(**request_), ORDERS)
     assert caught.value.field == (field,)
 
 
@@ -159,7 +159,7 @@ FORGED: list[tuple[str, str]] = [
 def test_a_forged_cursor_is_refused_by_name(order: str, cursor: str, edge: tuple[str, str]) -> None:
     size, field = edge
     with pytest.raises(Invalid) as caught:
-        paging.window_of(PageRequest(**{size: 10, field: cursor, "order": order}), ORDERS)
+        paging.build_window(PageRequest(**{size: 10, field: cursor, "order": order}), ORDERS)
     assert caught.value.field == (field,)
 
 
@@ -183,7 +183,7 @@ async def test_any_cursor_is_a_place_or_refused(twelve: Desk) -> None:
     for order, cursor in sorted(cursors):
         try:
             request = PageRequest(first=2, order=order, after=cursor)
-            window = paging.window_of(request, ORDERS)
+            window = paging.build_window(request, ORDERS)
         except Invalid:
             continue
         await twelve.service.store.read(tasks.LISTING.page, TaskFilter(), window)

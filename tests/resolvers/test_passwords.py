@@ -37,13 +37,13 @@ async def test_any_text_can_be_a_password() -> None:
 
 async def test_a_user_that_is_not_there_is_hashed_for_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     verified: list[str] = []
-    real = passwords.verified
+    real = passwords.verify_password
 
     def noted(password: str, phc: str) -> bool:
         verified.append(phc.rsplit("$", 2)[0])
         return real(password, phc)
 
-    monkeypatch.setattr(passwords, "verified", noted)
+    monkeypatch.setattr(passwords, "verify_password", noted)
     keeper = Passwords()
     phc = await keeper.hash("correct horse")
     await keeper.matches("wrong", phc)
@@ -63,7 +63,7 @@ async def test_no_more_than_two_are_hashed_at_once_and_the_loop_goes_on(monkeypa
         running -= 1
         return password
 
-    monkeypatch.setattr(passwords, "hashed", slow)
+    monkeypatch.setattr(passwords, "hash_password", slow)
     keeper = Passwords()
     hashing = asyncio.gather(*(keeper.hash("x") for _ in range(8)))
     turns = 0

@@ -10,8 +10,8 @@ import pytest
 from resolvers import servers
 from resolvers.errors import Invalid
 from resolvers.inputs import NewCredential, ServerChange
-from runner.reach import Reach
-from tests.resolvers.desk import Desk, at_a_desk
+from runner.ssh.networks import NetworkPolicy
+from tests.support.desk import Desk, at_a_desk
 
 pytestmark = pytest.mark.anyio
 
@@ -157,7 +157,7 @@ async def test_a_server_in_a_network_that_is_denied_is_refused_when_it_is_regist
     template: Path, tmp_path: Path, host: str
 ) -> None:
     async with at_a_desk(template, tmp_path) as desk:
-        desk.service = replace(desk.service, reach=Reach.of(denied=("10.0.0.0/8", "127.0.0.0/8", "::1/128")))
+        desk.service = replace(desk.service, reach=NetworkPolicy.of(denied=("10.0.0.0/8", "127.0.0.0/8", "::1/128")))
         for call in (
             desk.server(name="other", host=host),
             servers.update(desk.admin, 1, ServerChange(host=host)),

@@ -8,9 +8,9 @@ from db.values import Role
 from resolvers import personal_tokens, sign_in, users
 from resolvers.context import Context
 from resolvers.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
-from resolvers.personal_tokens import MOST, Created
-from tests.service import Running
-from tests.sshcast.rest.service import PASSWORD
+from resolvers.personal_tokens import MOST, CreatedToken
+from tests.support.rest import PASSWORD
+from tests.support.service import Running
 
 pytestmark = pytest.mark.anyio
 
@@ -19,11 +19,11 @@ DELETE = {"query": 'mutation { deleteTask(input: {id: "999"}) { errors { code } 
 WATCH = "subscription { executionUpdates { id } }"
 
 
-async def created(api: Running, role: Role = Role.OPERATOR, scope: str = "run", days: int = 90) -> Created:
+async def created(api: Running, role: Role = Role.OPERATOR, scope: str = "run", days: int = 90) -> CreatedToken:
     return await personal_tokens.create(api.context(role), "for ci", scope, days)
 
 
-def bearer(token: Created) -> dict[str, str]:
+def bearer(token: CreatedToken) -> dict[str, str]:
     return {"Authorization": f"Bearer {token.token}"}
 
 
@@ -43,7 +43,7 @@ async def test_a_token_is_shown_once_and_kept_as_a_hash(both: Running) -> None:
     assert len(found.token) == len("sshcast_") + 43  # 256 bits
     assert found.token not in repr(found)
     assert found.token.removeprefix("sshcast_") not in await stored(both)
-    assert [row.name for row in await personal_tokens.mine(both.context(Role.OPERATOR))] == ["for ci"]
+    assert [row.name for row in await personal_tokens.list_own(both.context(Role.OPERATOR))] == ["for ci"]
 
 
 async def test_it_is_taken_on_every_face(fresh: Running) -> None:
@@ -70,7 +70,7 @@ async def test_it_may_do_what_both_its_scope_and_its_owner_allow(
     fresh: Running, owner: Role, scope: str, role: Role
 ) -> None:
     token = await created(fresh, owner, scope)
-    viewer = await sign_in.authenticate(fresh.service, token.token)
+    viewer = await sign_in.authenticate_token(fresh.service, token.token)
     assert (viewer.role, viewer.user_id) == (role, fresh.users[owner].id)
     body = (await fresh.post(DELETE, None, **bearer(token))).json()
     refused = "errors" in body and body["errors"][0]["extensions"]["code"] == "FORBIDDEN"
@@ -80,10 +80,10 @@ async def test_it_may_do_what_both_its_scope_and_its_owner_allow(
 async def test_it_follows_its_owners_role_and_end(both: Running) -> None:
     token, id = await created(both), both.users[Role.OPERATOR].id
     await users.change(both.service, id, role="viewer")
-    assert (await sign_in.authenticate(both.service, token.token)).role is Role.VIEWER
+    assert (await sign_in.authenticate_token(both.service, token.token)).role is Role.VIEWER
     await users.change(both.service, id, disabled=True)
     with pytest.raises(Unauthenticated):
-        await sign_in.authenticate(both.service, token.token)
+        await sign_in.authenticate_token(both.service, token.token)
 
 
 async def test_a_revoked_token_is_nothing_at_once_and_what_it_has_open_ends(fresh: Running) -> None:
@@ -93,15 +93,15 @@ async def test_a_revoked_token_is_nothing_at_once_and_what_it_has_open_ends(fres
         await personal_tokens.revoke(fresh.context(Role.OPERATOR), token.row.id)
         assert (await fresh.post(ME, None, **bearer(token))).status_code == 401
         assert (await socket.closed())[0] == 4403
-    assert await personal_tokens.mine(fresh.context(Role.OPERATOR)) == []
+    assert await personal_tokens.list_own(fresh.context(Role.OPERATOR)) == []
 
 
 async def test_nobody_revokes_anothers_token_or_sees_that_it_is_there(both: Running) -> None:
     token = await created(both)
     with pytest.raises(NotFound):
         await personal_tokens.revoke(both.context(Role.ADMIN), token.row.id)
-    assert await personal_tokens.mine(both.context(Role.ADMIN)) == []
-    assert (await sign_in.authenticate(both.service, token.token)).name == "the.operator"
+    assert await personal_tokens.list_own(both.context(Role.ADMIN)) == []
+    assert (await sign_in.authenticate_token(both.service, token.token)).name == "the.operator"
 
 
 async def test_an_expired_token_is_nothing(both: Running) -> None:
@@ -109,24 +109,24 @@ async def test_an_expired_token_is_nothing(both: Running) -> None:
     past = "UPDATE personal_tokens SET expires_at = '2026-01-01 00:00:00+00:00'"
     await both.service.store.run(lambda conn: conn.exec_driver_sql(past) and None)
     with pytest.raises(Unauthenticated):
-        await sign_in.authenticate(both.service, token.token)
+        await sign_in.authenticate_token(both.service, token.token)
 
 
 async def test_a_token_makes_no_other_and_has_no_session_to_sign_out_of(both: Running) -> None:
     token = await created(both, Role.ADMIN, "admin")
-    ctx = Context(both.service, await sign_in.authenticate(both.service, token.token))
+    ctx = Context(both.service, await sign_in.authenticate_token(both.service, token.token))
     with pytest.raises(Forbidden):
         await personal_tokens.create(ctx, "more", "admin", 366)
     with pytest.raises(Conflict):
         await sign_in.logout(ctx)
-    await sign_in.check_standing(ctx)
+    await sign_in.check_session_validity(ctx)
 
 
 async def test_a_new_password_leaves_tokens_as_they_are(both: Running) -> None:
     """They were not made from it: programs go on. Revoke them where that is meant."""
     token = await created(both)
     await users.set_password(both.service, both.users[Role.OPERATOR].id, PASSWORD + "!")
-    assert (await sign_in.authenticate(both.service, token.token)).name == "the.operator"
+    assert (await sign_in.authenticate_token(both.service, token.token)).name == "the.operator"
 
 
 async def test_a_user_has_so_many_tokens_at_most(fresh: Running) -> None:
@@ -157,4 +157,4 @@ async def test_what_cannot_be_is_refused_by_its_field(fresh: Running, given: Any
 )
 async def test_a_made_up_token_is_refused(both: Running, token: str) -> None:
     with pytest.raises(Unauthenticated):
-        await sign_in.authenticate(both.service, token)
+        await sign_in.authenticate_token(both.service, token)

@@ -14,10 +14,10 @@ from db.values import LegacyAlgorithm
 from resolvers import servers
 from resolvers.errors import Forbidden, Invalid
 from resolvers.inputs import ServerChange
-from runner import endpoint
-from runner.connection import Endpoint
-from tests.resolvers.desk import Desk
-from tests.targets import make_key, public_line
+from runner.execution import endpoint
+from runner.ssh.protocol import Endpoint
+from tests.support.desk import Desk
+from tests.support.targets import make_key, public_line
 
 pytestmark = pytest.mark.anyio
 
@@ -155,7 +155,7 @@ async def test_allowed_algorithms_are_in_the_audit_by_name_and_reach_the_connect
 
 async def reached(desk: Desk, id: int) -> Endpoint:
     """The server as it is connected to."""
-    return endpoint.of(await servers.get(desk.viewer, id), desk.service.vault)
+    return endpoint.build_endpoint(await servers.get(desk.viewer, id), desk.service.vault)
 
 
 async def last_events(desk: Desk) -> list[dict[str, Any]]:

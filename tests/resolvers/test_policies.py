@@ -12,13 +12,13 @@ from db.page import Window
 from db.policies import PolicyFilter
 from db.values import AuditKind
 from resolvers import commands, executions, policies, tasks
-from resolvers.commands import Draft
+from resolvers.commands import CommandDraft
 from resolvers.errors import CommandRefused, Forbidden, Invalid, NotFound
 from resolvers.inputs import RunTask, SecretVariable, TaskChange
 from resolvers.paging import PageRequest
 from resolvers.policies import PolicyChange
-from runner.secret import Secret
-from tests.resolvers.desk import Desk
+from runner.secrets.secret import Secret
+from tests.support.desk import Desk
 
 pytestmark = pytest.mark.anyio
 
@@ -44,18 +44,18 @@ async def ran(desk: Desk, command: str, **changes: Any) -> bool:
 
 async def test_what_an_admin_allows_a_server_runs_there_and_nowhere_else(desk: Desk) -> None:
     other = await desk.server(name="other")
-    await policies.set_of_server(desk.admin, 1, PolicyChange(allow=["fs.dd"]))
+    await policies.set_for_server(desk.admin, 1, PolicyChange(allow=["fs.dd"]))
 
     assert await ran(desk, DD)
     assert not await ran(desk, DD, server_id=other.id)
     assert not await ran(desk, "sudo id")
-    await policies.set_of_server(desk.admin, 1, PolicyChange())
+    await policies.set_for_server(desk.admin, 1, PolicyChange())
     assert not await ran(desk, DD)
 
 
 async def test_what_an_admin_forbids_a_server_is_refused_to_admins_too(desk: Desk) -> None:
     made = (await desk.task(command=RESTART)).task
-    await policies.set_of_server(desk.admin, 1, PolicyChange(extra=RULE))
+    await policies.set_for_server(desk.admin, 1, PolicyChange(extra=RULE))
 
     assert not await ran(desk, RESTART)
     with pytest.raises(CommandRefused) as caught:
@@ -65,7 +65,7 @@ async def test_what_an_admin_forbids_a_server_is_refused_to_admins_too(desk: Des
 
 
 async def test_a_command_is_allowed_word_for_word(desk: Desk) -> None:
-    await policies.set_of_server(desk.admin, 1, PolicyChange(commands=[f" {DD} "]))
+    await policies.set_for_server(desk.admin, 1, PolicyChange(commands=[f" {DD} "]))
 
     assert await ran(desk, DD)
     assert not await ran(desk, DD + " bs=1M")
@@ -76,27 +76,27 @@ async def test_a_command_is_allowed_word_for_word(desk: Desk) -> None:
 async def test_what_a_task_is_allowed_ends_with_any_change_of_what_it_runs(desk: Desk) -> None:
     made = (await desk.task(command="ls /srv", env={"A": "1"}, working_dir="/srv")).task
     await desk.server(name="other")
-    await policies.set_of_task(desk.admin, made.id, PolicyChange(allow=["*"]))
+    await policies.set_for_task(desk.admin, made.id, PolicyChange(allow=["*"]))
 
     for change in ({"command": DD}, {"command": DD, "working_dir": None}):
         with pytest.raises(CommandRefused):
             await tasks.update(desk.operator, made.id, TaskChange(**change))
     for name, value in {"env": {"A": "2"}, "working_dir": "/", "server_id": 2, "command": "ls"}.items():
-        await policies.set_of_task(desk.admin, made.id, PolicyChange(allow=["*"]))
-        (held,) = await policies.of_tasks(desk.viewer, [made.id])
+        await policies.set_for_task(desk.admin, made.id, PolicyChange(allow=["*"]))
+        (held,) = await policies.load_for_tasks(desk.viewer, [made.id])
         assert held is not None
-        assert policies.holds(held, await tasks.get(desk.viewer, made.id))
+        assert policies.is_in_force(held, await tasks.get(desk.viewer, made.id))
         changed = await tasks.update(desk.operator, made.id, TaskChange(**{name: value}))  # type: ignore[arg-type]
-        assert not policies.holds(held, changed)
+        assert not policies.is_in_force(held, changed)
 
 
 async def test_a_task_may_run_what_it_was_allowed_and_no_other_task_may(desk: Desk) -> None:
     made = (await desk.task()).task
-    await policies.set_of_server(desk.admin, 1, PolicyChange(allow=["fs.dd"]))
+    await policies.set_for_server(desk.admin, 1, PolicyChange(allow=["fs.dd"]))
     await tasks.update(desk.operator, made.id, TaskChange(command=DD))
     other = (await desk.task(command=DD)).task
-    await policies.set_of_task(desk.admin, made.id, PolicyChange(allow=["fs.dd"]))
-    await policies.set_of_server(desk.admin, 1, PolicyChange())
+    await policies.set_for_task(desk.admin, made.id, PolicyChange(allow=["fs.dd"]))
+    await policies.set_for_server(desk.admin, 1, PolicyChange())
 
     row = await executions.run_task(desk.operator, RunTask(task_id=made.id))
     assert [(item["rule"], item["severity"]) for item in row.findings or ()] == [("fs.dd", "warn")]
@@ -110,13 +110,13 @@ async def test_of_a_tasks_secrets_the_names_count_and_are_part_of_what_it_is_all
     made = (
         await desk.task(command="$TOOL status", secret_env=[SecretVariable(name="TOOL", value=Secret("service"))])
     ).task
-    await policies.set_of_server(desk.admin, 1, PolicyChange(mode="strict"))
+    await policies.set_for_server(desk.admin, 1, PolicyChange(mode="strict"))
     with pytest.raises(CommandRefused):
         await executions.run_task(desk.operator, RunTask(task_id=made.id))
 
-    held = await policies.set_of_task(desk.admin, made.id, PolicyChange(allow=["dynamic.*"]))
-    draft = Draft(command="$TOOL status", task_id=made.id)
-    assert (await commands.check_command(desk.viewer, draft)).allowed
+    held = await policies.set_for_task(desk.admin, made.id, PolicyChange(allow=["dynamic.*"]))
+    draft = CommandDraft(command="$TOOL status", task_id=made.id)
+    assert (await commands.check_command(desk.viewer, draft)).is_allowed
     await executions.run_task(desk.operator, RunTask(task_id=made.id))
     change = TaskChange(
         secret_env=[
@@ -126,14 +126,14 @@ async def test_of_a_tasks_secrets_the_names_count_and_are_part_of_what_it_is_all
     )
     with pytest.raises(CommandRefused):
         await tasks.update(desk.operator, made.id, change)
-    assert policies.holds(held, await tasks.get(desk.viewer, made.id))
+    assert policies.is_in_force(held, await tasks.get(desk.viewer, made.id))
     with pytest.raises(CommandRefused):
         await desk.task(secret_env=[SecretVariable(name="LD_PRELOAD", value=Secret("./x.so.6"))])
 
 
 async def test_moving_a_task_to_a_stricter_server_is_refused(desk: Desk) -> None:
     other = await desk.server(name="other")
-    await policies.set_of_server(desk.admin, other.id, PolicyChange(mode="strict"))
+    await policies.set_for_server(desk.admin, other.id, PolicyChange(mode="strict"))
     made = (await desk.task(command="$TOOL status")).task
 
     with pytest.raises(CommandRefused):
@@ -157,18 +157,18 @@ async def test_a_servers_mode_replaces_the_services_and_a_tasks_only_tightens_it
     desk: Desk, server: str | None, task: str | None, command: str, allowed: bool
 ) -> None:
     made = (await desk.task(command="ls")).task
-    await policies.set_of_server(desk.admin, 1, PolicyChange(mode=server))
-    await policies.set_of_task(desk.admin, made.id, PolicyChange(mode=task))
+    await policies.set_for_server(desk.admin, 1, PolicyChange(mode=server))
+    await policies.set_for_task(desk.admin, made.id, PolicyChange(mode=task))
 
-    verdict = await commands.check_command(desk.viewer, Draft(command=command, task_id=made.id))
-    assert verdict.allowed is allowed
+    verdict = await commands.check_command(desk.viewer, CommandDraft(command=command, task_id=made.id))
+    assert verdict.is_allowed is allowed
 
 
 async def test_a_run_keeps_which_versions_judged_it_and_what_they_found(desk: Desk) -> None:
-    first = await policies.set_of_server(desk.admin, 1, PolicyChange(mode="audit"))
+    first = await policies.set_for_server(desk.admin, 1, PolicyChange(mode="audit"))
     await ran(desk, "sudo id")
     await ran(desk, "ls")
-    second = await policies.set_of_server(desk.admin, 1, PolicyChange(mode="strict", extra=RULE))
+    second = await policies.set_for_server(desk.admin, 1, PolicyChange(mode="strict", extra=RULE))
     await ran(desk, "ls -l")
 
     found = {row.command: row for row in await desk.executions()}
@@ -183,17 +183,17 @@ async def test_a_run_keeps_which_versions_judged_it_and_what_they_found(desk: De
 
 async def test_the_same_policy_again_is_no_new_version(desk: Desk) -> None:
     change = PolicyChange(allow=["fs.dd", "fs.dd"])
-    first = await policies.set_of_server(desk.admin, 1, change)
+    first = await policies.set_for_server(desk.admin, 1, change)
 
-    assert (await policies.set_of_server(desk.admin, 1, change)).id == first.id
+    assert (await policies.set_for_server(desk.admin, 1, change)).id == first.id
 
 
 async def test_each_version_is_in_the_audit_with_the_one_before(desk: Desk) -> None:
     for allow in (["fs.dd"], ["fs.*"]):
-        await policies.set_of_server(desk.admin, 1, PolicyChange(allow=allow))
+        await policies.set_for_server(desk.admin, 1, PolicyChange(allow=allow))
 
-    event = await desk.service.store.read(audit_table.head)
-    rows = await desk.service.store.read(audit_table.later, 0 if event is None else event.id - 1, 10)
+    event = await desk.service.store.read(audit_table.find_head)
+    rows = await desk.service.store.read(audit_table.list_after, 0 if event is None else event.id - 1, 10)
     assert (rows[0].kind, rows[0].object_id) == (AuditKind.SERVER_POLICY_SET, 1)
     assert json.loads(rows[0].before or "")["allow"] == ["fs.dd"]
     assert json.loads(rows[0].after or "")["allow"] == ["fs.*"]
@@ -203,8 +203,8 @@ async def test_only_admins_set_policies_and_read_their_history(desk: Desk) -> No
     made = (await desk.task()).task
     for ctx in (desk.viewer, desk.operator):
         for call in (
-            policies.set_of_server(ctx, 1, PolicyChange()),
-            policies.set_of_task(ctx, made.id, PolicyChange()),
+            policies.set_for_server(ctx, 1, PolicyChange()),
+            policies.set_for_task(ctx, made.id, PolicyChange()),
             policies.page(ctx, PolicyFilter(), PageRequest()),
         ):
             with pytest.raises(Forbidden):
@@ -212,7 +212,7 @@ async def test_only_admins_set_policies_and_read_their_history(desk: Desk) -> No
 
 
 async def test_a_policy_of_nothing_is_not_found(desk: Desk) -> None:
-    for call in (policies.set_of_server, policies.set_of_task):
+    for call in (policies.set_for_server, policies.set_for_task):
         with pytest.raises(NotFound) as caught:
             await call(desk.admin, 99, PolicyChange())
         assert caught.value.field == ("id",)
@@ -237,7 +237,7 @@ async def test_a_policy_that_cannot_be_kept_is_refused_by_field_and_rule(
     desk: Desk, change: dict[str, Any], field: str, words: str
 ) -> None:
     with pytest.raises(Invalid) as caught:
-        await policies.set_of_server(desk.admin, 1, PolicyChange(**change))
+        await policies.set_for_server(desk.admin, 1, PolicyChange(**change))
 
     assert caught.value.field == (field,)
     assert words in caught.value.en
@@ -246,10 +246,10 @@ async def test_a_policy_that_cannot_be_kept_is_refused_by_field_and_rule(
 
 async def test_a_task_may_be_allowed_the_extra_rules_of_its_server(desk: Desk) -> None:
     made = (await desk.task(command=RESTART)).task
-    await policies.set_of_server(desk.admin, 1, PolicyChange(extra=RULE))
-    await policies.set_of_task(desk.admin, made.id, PolicyChange(allow=["site.no-restarts"]))
+    await policies.set_for_server(desk.admin, 1, PolicyChange(extra=RULE))
+    await policies.set_for_task(desk.admin, made.id, PolicyChange(allow=["site.no-restarts"]))
 
     await executions.run_task(desk.operator, RunTask(task_id=made.id))
-    assert {rule.id for rule in await policies.rules_of(desk.viewer, 1)} - {
-        rule.id for rule in await policies.rules_of(desk.viewer)
+    assert {rule.id for rule in await policies.list_rules(desk.viewer, 1)} - {
+        rule.id for rule in await policies.list_rules(desk.viewer)
     } == {"site.no-restarts"}

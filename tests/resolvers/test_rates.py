@@ -12,9 +12,9 @@ from db import audit
 from db.audit import AuditFilter
 from resolvers import rates
 from resolvers.errors import RateLimited
-from resolvers.rates import MOST_KEYS, Buckets, Rate, Rates
+from resolvers.rates import MOST_KEYS, Buckets, Rate, RateLimiter
 from sshcast.graphql import sockets
-from tests.service import Running, running
+from tests.support.service import Running, running
 
 pytestmark = pytest.mark.anyio
 
@@ -88,49 +88,49 @@ def test_callers_without_number_cost_no_memory_without_bound() -> None:
 
 
 def test_what_was_used_up_already_is_owed_however_much_it_is() -> None:
-    found = Rates(requests=still(10), strangers=still(10))
-    found.work(1, "", seconds=0.1)
-    found.work(None, "10.0.0.1", seconds=0.1)
-    for refused in (lambda: found.request(1), lambda: found.stranger("10.0.0.1")):
+    found = RateLimiter(requests=still(10), strangers=still(10))
+    found.charge_work(1, "", seconds=0.1)
+    found.charge_work(None, "10.0.0.1", seconds=0.1)
+    for refused in (lambda: found.check_request(1), lambda: found.check_stranger("10.0.0.1")):
         with pytest.raises(RateLimited) as limited:
             refused()
         assert limited.value.retry_after == 191
-    found.request(2)
-    found.stranger("10.0.0.2")
+    found.check_request(2)
+    found.check_stranger("10.0.0.2")
 
 
 def test_the_wait_is_told_in_whole_seconds() -> None:
-    found = Rates(requests=Buckets(Rate(0.4, 1), clock=lambda: 0.0))
-    found.request(1)
+    found = RateLimiter(requests=Buckets(Rate(0.4, 1), clock=lambda: 0.0))
+    found.check_request(1)
     with pytest.raises(RateLimited) as refused:
-        found.request(1)
+        found.check_request(1)
     assert refused.value.retry_after == 3
 
 
 def test_addresses_of_one_network_of_ipv6_share_a_bucket() -> None:
-    found = Rates(strangers=Buckets(Rate(1, 1), clock=lambda: 0.0))
-    found.stranger("2001:db8::1")
+    found = RateLimiter(strangers=Buckets(Rate(1, 1), clock=lambda: 0.0))
+    found.check_stranger("2001:db8::1")
     with pytest.raises(RateLimited):
-        found.stranger("2001:db8::2")
-    found.stranger("2001:db8:1::1")
+        found.check_stranger("2001:db8::2")
+    found.check_stranger("2001:db8:1::1")
 
 
 def test_fifty_requests_a_second_are_never_noticed() -> None:
     clock = Seconds()
-    found = Rates(
+    found = RateLimiter(
         requests=Buckets(Rate(500, 500 * rates.BURST_SECONDS), clock=clock),
         changes=Buckets(Rate(300, 300 * rates.BURST_SECONDS), clock=clock),
     )
     for _ in range(50 * 120):
-        found.request(1)
-        found.change(1)
+        found.check_request(1)
+        found.check_change(1)
         clock.now += 1 / 50
 
 
 @pytest.fixture
 async def service(tmp_path_factory: pytest.TempPathFactory, request: Any) -> AsyncIterator[Running]:
     names = {name: still(burst) for name, burst in request.param.items()}
-    async with running(tmp_path_factory.mktemp("rates"), parts={"rates": Rates(**names)}) as found:
+    async with running(tmp_path_factory.mktemp("rates"), parts={"rates": RateLimiter(**names)}) as found:
         yield found
 
 

@@ -26,13 +26,13 @@ from resolvers import (
     updates,
     users,
 )
-from resolvers.commands import Draft
+from resolvers.commands import CommandDraft
 from resolvers.context import Context
 from resolvers.errors import Conflict, Forbidden, Invalid, NotFound
 from resolvers.inputs import NewCredential, NewTask, PreviewSchedule, RunCommand, RunTask, ServerChange, TaskChange
 from resolvers.paging import PageRequest
-from tests.resolvers.desk import Desk
-from tests.resolvers.granting import Granting, Place, granting
+from tests.support.desk import Desk
+from tests.support.granting import Granting, Place, granting
 
 pytestmark = pytest.mark.anyio
 __all__ = ["granting"]
@@ -135,13 +135,13 @@ async def test_a_key_of_before_shows_no_run_once_the_grant_is_taken(granting: Gr
 async def test_previews_and_checks_know_only_servers_that_are_seen(granting: Granting) -> None:
     await granting.grant(Role.VIEWER, tag="web")
     wanted = PreviewSchedule(cron_expr="@daily", timezone=None, count=1, start=None, dst="vixie", server_id=1)
-    for draft in (Draft(command="df", server_id=1), Draft(command="df", task_id=granting.here.task.id)):
+    for draft in (CommandDraft(command="df", server_id=1), CommandDraft(command="df", task_id=granting.here.task.id)):
         with pytest.raises(NotFound):
             await commands.check_command(granting.ctx, draft)
     with pytest.raises(NotFound):
         await schedules.preview(granting.ctx, wanted)
-    await commands.check_command(granting.ctx, Draft(command="df", server_id=2))
-    assert await rights.roles(granting.ctx, [1, 2]) == [Role.NONE, Role.VIEWER]
+    await commands.check_command(granting.ctx, CommandDraft(command="df", server_id=2))
+    assert await rights.list_roles(granting.ctx, [1, 2]) == [Role.NONE, Role.VIEWER]
 
 
 async def test_an_admin_by_a_grant_changes_the_server_but_not_whom_it_trusts(granting: Granting) -> None:
@@ -178,8 +178,8 @@ async def test_a_grant_takes_the_place_of_the_one_before_it(granting: Granting) 
     second = await granting.grant(Role.VIEWER, granting.here)
     assert (second.id, second.role) == (first.id, Role.VIEWER)
     ids = [user.id for user in granting.desk.users.values()]
-    assert sum(len(found or ()) for found in await grants.of_users(granting.desk.admin, ids)) == 1
-    told = await grants.of_users(granting.ctx, ids)
+    assert sum(len(found or ()) for found in await grants.list_by_users(granting.desk.admin, ids)) == 1
+    told = await grants.list_by_users(granting.ctx, ids)
     assert [found is None for found in told] == [user.name != "the.none" for user in granting.desk.users.values()]
 
 
@@ -206,7 +206,7 @@ async def test_no_grant_lifts_a_token_above_its_scope(granting: Granting) -> Non
     await granting.grant(Role.ADMIN, granting.here)
     for scope, expected in ((TokenScope.READ, Forbidden), (TokenScope.RUN, None)):
         made = await personal_tokens.create(granting.ctx, "t", scope, 1)
-        viewer = await personal_tokens.viewer_of(granting.desk.service, made.token)
+        viewer = await personal_tokens.load_viewer(granting.desk.service, made.token)
         ctx = Context(granting.desk.service, viewer)
         assert (await tasks.get(ctx, granting.here.task.id)).id == granting.here.task.id
         assert await outcome(ACTS["run a task"], ctx, granting.here) is expected
@@ -225,7 +225,7 @@ async def test_a_followed_output_ends_when_its_grant_is_taken(
         await granting.revoke(grant)
         with pytest.raises(NotFound):
             await anext(events)
-    for call in (output.read, output.lead):
+    for call in (output.read, output.load_lead_bytes):
         with pytest.raises(NotFound):
             await call(granting.ctx, granting.here.run.id, None, *((10,) if call is output.read else ()))
 

@@ -33,8 +33,8 @@ from resolvers.context import Context
 from resolvers.errors import Forbidden, ServiceError, Unauthenticated
 from resolvers.inputs import NewCredential, NewSecret, NewServer, NewTask, RunCommand, RunTask, ServerChange, TaskChange
 from resolvers.paging import PageRequest
-from runner.secret import Secret
-from tests.resolvers.desk import Desk
+from runner.secrets.secret import Secret
+from tests.support.desk import Desk
 
 pytestmark = pytest.mark.anyio
 
@@ -46,15 +46,15 @@ NEEDS: dict[Role, dict[Any, Call]] = {
         tasks.get: lambda ctx: tasks.get(ctx, 1),
         tasks.get_many: lambda ctx: tasks.get_many(ctx, [1]),
         tasks.page: lambda ctx: tasks.page(ctx, TaskFilter(), PAGE),
-        tasks.pages_of_servers: lambda ctx: tasks.pages_of_servers(ctx, [1], TaskFilter(), PAGE),
+        tasks.load_pages_of_servers: lambda ctx: tasks.load_pages_of_servers(ctx, [1], TaskFilter(), PAGE),
         executions.get: lambda ctx: executions.get(ctx, 1),
         executions.get_many: lambda ctx: executions.get_many(ctx, [1]),
-        executions.latest_of_tasks: lambda ctx: executions.latest_of_tasks(ctx, [1]),
+        executions.list_latest_of_tasks: lambda ctx: executions.list_latest_of_tasks(ctx, [1]),
         executions.page: lambda ctx: executions.page(ctx, ExecutionFilter(), PAGE),
-        executions.pages_of_tasks: lambda ctx: executions.pages_of_tasks(ctx, [1], ExecutionFilter(), PAGE),
+        executions.load_pages_of_tasks: lambda ctx: executions.load_pages_of_tasks(ctx, [1], ExecutionFilter(), PAGE),
         output.follow: lambda ctx: output.follow(ctx, 1),
         output.read: lambda ctx: output.read(ctx, 1, None, 10),
-        output.lead: lambda ctx: output.lead(ctx, 1, None),
+        output.load_lead_bytes: lambda ctx: output.load_lead_bytes(ctx, 1, None),
         updates.follow: lambda ctx: updates.follow(ctx, ExecutionFilter(server_id=2**63)),
         servers.get: lambda ctx: servers.get(ctx, 1),
         servers.get_many: lambda ctx: servers.get_many(ctx, [1]),
@@ -62,15 +62,15 @@ NEEDS: dict[Role, dict[Any, Call]] = {
         users.me: users.me,
         users.get_many: lambda ctx: users.get_many(ctx, [1]),
         slots.page: lambda ctx: slots.page(ctx, SlotFilter(), PAGE),
-        slots.pages_of_tasks: lambda ctx: slots.pages_of_tasks(ctx, [1], SlotFilter(), PAGE),
+        slots.load_pages_of_tasks: lambda ctx: slots.load_pages_of_tasks(ctx, [1], SlotFilter(), PAGE),
         slots.follow: lambda ctx: slots.follow(ctx, SlotFilter(server_id=2**63)),
-        grants.of_users: lambda ctx: grants.of_users(ctx, [1]),
-        rights.roles: lambda ctx: rights.roles(ctx, [1]),
+        grants.list_by_users: lambda ctx: grants.list_by_users(ctx, [1]),
+        rights.list_roles: lambda ctx: rights.list_roles(ctx, [1]),
         personal_tokens.create: lambda ctx: personal_tokens.create(ctx, "x", "read", 0),
-        personal_tokens.mine: personal_tokens.mine,
+        personal_tokens.list_own: personal_tokens.list_own,
         personal_tokens.revoke: lambda ctx: personal_tokens.revoke(ctx, 1),
         sign_in.logout: sign_in.logout,
-        sign_in.check_standing: sign_in.check_standing,
+        sign_in.check_session_validity: sign_in.check_session_validity,
     },
     Role.OPERATOR: {
         tasks.create: lambda ctx: tasks.create(ctx, NewTask(name="x", command="x", server_id=9, cron_expr="@once")),
@@ -102,18 +102,18 @@ NEEDS: dict[Role, dict[Any, Call]] = {
 ANYONE = {sign_in.login, sign_in.refresh, sign_in.exchange_link}
 # Steps of the ones above, which have checked.
 WITHIN = {
-    "announced",
-    "asking",
-    "changeable",
-    "need",
-    "check",
-    "somewhere",
-    "changed",
-    "changed_limits",
-    "changed_schedule",
-    "begun",
-    "act_of",
-    "changed_secrets",
+    "announce_and_wait",
+    "build_run_request",
+    "require_changeable_task",
+    "require_role",
+    "enforce",
+    "has_role_somewhere",
+    "update_pause",
+    "build_limits",
+    "build_schedule",
+    "start_session",
+    "build_sign_in_actor",
+    "build_secrets",
 }
 CASES = [(needed, call) for needed, calls in NEEDS.items() for call in calls.values()]
 NAMES = [f"{fn.__module__.split('.')[1]}.{fn.__name__}" for calls in NEEDS.values() for fn in calls]

@@ -14,9 +14,9 @@ from resolvers import executions, grants, secrets, tasks
 from resolvers.errors import CommandRefused, Conflict, Forbidden, Invalid, NotFound
 from resolvers.inputs import NewSecret, RunTask, SecretVariable, TaskChange
 from resolvers.paging import PageRequest
-from runner import run_secrets
-from runner.secret import Secret
-from tests.resolvers.desk import Desk
+from runner.execution import run_secrets
+from runner.secrets.secret import Secret
+from tests.support.desk import Desk
 
 pytestmark = pytest.mark.anyio
 
@@ -34,8 +34,8 @@ async def register(desk: Desk, name: str = "taken", value: str = TAKEN, server_i
 async def values(desk: Desk, id: int) -> dict[str, str]:
     """What the command of an execution would get."""
     row = (await desk.service.store.read(execution_table.by_ids, [id]))[0]
-    registered = await desk.service.store.read(secret_table.in_scope, row.server_id)
-    return run_secrets.of(row, registered, desk.service.vault, begun=False).variables
+    registered = await desk.service.store.read(secret_table.list_in_scope, row.server_id)
+    return run_secrets.unseal(row, registered, desk.service.vault, begun=False).variables
 
 
 async def of_task(desk: Desk, id: int) -> dict[str, str]:

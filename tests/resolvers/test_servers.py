@@ -15,7 +15,7 @@ from resolvers import servers, tasks
 from resolvers.errors import Conflict, Invalid, NotFound
 from resolvers.inputs import NewCredential, ServerChange
 from resolvers.paging import PageRequest
-from tests.resolvers.desk import NOON, Desk
+from tests.support.desk import NOON, Desk
 
 pytestmark = pytest.mark.anyio
 

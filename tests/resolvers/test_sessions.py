@@ -9,26 +9,26 @@ from db.values import Role
 from resolvers import sign_in, users
 from resolvers.context import Context
 from resolvers.errors import Unauthenticated
-from resolvers.sign_in import Tokens
-from tests.service import Running
-from tests.sshcast.rest.service import PASSWORD
+from resolvers.sign_in import TokenPair
+from tests.support.rest import PASSWORD
+from tests.support.service import Running
 
 pytestmark = pytest.mark.anyio
 
 WATCH = "subscription { executionUpdates { id } }"
 
 
-async def signed_in(api: Running, role: Role = Role.VIEWER) -> Tokens:
+async def signed_in(api: Running, role: Role = Role.VIEWER) -> TokenPair:
     return await sign_in.login(Context(api.service), api.users[role].name, PASSWORD)
 
 
-async def renewed(api: Running, tokens: Tokens) -> Tokens:
+async def renewed(api: Running, tokens: TokenPair) -> TokenPair:
     return await sign_in.refresh(Context(api.service), tokens.refresh_token)
 
 
-async def is_out(api: Running, tokens: Tokens) -> bool:
+async def is_out(api: Running, tokens: TokenPair) -> bool:
     """Whether neither of them is worth anything."""
-    tries = [sign_in.authenticate(api.service, tokens.access_token), renewed(api, tokens)]
+    tries = [sign_in.authenticate_token(api.service, tokens.access_token), renewed(api, tokens)]
     found = await asyncio.gather(*tries, return_exceptions=True)
     assert all(isinstance(each, Unauthenticated) for each in found if isinstance(each, Exception))
     return all(isinstance(each, Exception) for each in found)
@@ -41,7 +41,7 @@ async def pass_by(api: Running) -> None:
 
 
 async def kinds(api: Running) -> list[str]:
-    return [event.kind for event in await api.service.store.read(audit_table.later, 0, 1000)]
+    return [event.kind for event in await api.service.store.read(audit_table.list_after, 0, 1000)]
 
 
 async def test_a_session_goes_on_from_token_to_token(both: Running) -> None:
@@ -49,7 +49,7 @@ async def test_a_session_goes_on_from_token_to_token(both: Running) -> None:
     for _ in range(5):
         await pass_by(both)
         tokens = await renewed(both, tokens)
-        assert (await sign_in.authenticate(both.service, tokens.access_token)).name == "the.viewer"
+        assert (await sign_in.authenticate_token(both.service, tokens.access_token)).name == "the.viewer"
 
 
 async def test_a_refresh_token_that_comes_back_ends_all_of_its_session_and_no_other(both: Running) -> None:
@@ -99,7 +99,7 @@ async def test_a_new_role_and_being_disabled_end_every_session_at_once(both: Run
         assert await is_out(both, tokens)
     assert (await kinds(both)).count("user-updated") == 2
     await users.change(both.service, both.users[Role.VIEWER].id, disabled=False)
-    assert (await sign_in.authenticate(both.service, (await signed_in(both)).access_token)).role is Role.OPERATOR
+    assert (await sign_in.authenticate_token(both.service, (await signed_in(both)).access_token)).role is Role.OPERATOR
 
 
 async def test_old_sessions_of_a_user_are_dropped_when_they_sign_in(both: Running) -> None:
@@ -116,7 +116,7 @@ async def test_old_sessions_of_a_user_are_dropped_when_they_sign_in(both: Runnin
 async def test_open_subscriptions_end_within_a_second_of_their_session(
     fresh: Running, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("schema.standing.TRUST_SECONDS", 3600.0)  # so that only the hint can end it
+    monkeypatch.setattr("schema.authorized.TRUST_SECONDS", 3600.0)  # so that only the hint can end it
     tokens = await signed_in(fresh)
     async with fresh.socket("viewer", Authorization=f"Bearer {tokens.access_token}") as socket:
         await socket.subscribe(WATCH)
@@ -125,7 +125,7 @@ async def test_open_subscriptions_end_within_a_second_of_their_session(
         id = fresh.users[Role.VIEWER].id
         match how:
             case "logout":
-                viewer = await sign_in.authenticate(fresh.service, tokens.access_token)
+                viewer = await sign_in.authenticate_token(fresh.service, tokens.access_token)
                 await sign_in.logout(Context(fresh.service, viewer))
             case "password":
                 await users.set_password(fresh.service, id, "another password")

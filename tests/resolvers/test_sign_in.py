@@ -12,9 +12,9 @@ from db.values import Role
 from resolvers import sign_in, users
 from resolvers.context import Context
 from resolvers.errors import Conflict, Invalid, NotFound, RateLimited, Unauthenticated
-from resolvers.sign_in import Tokens
+from resolvers.sign_in import TokenPair
 from resolvers.tokens import TokenIssuer
-from tests.resolvers.desk import SIGNING_KEY, Desk
+from tests.support.desk import SIGNING_KEY, Desk
 
 pytestmark = pytest.mark.anyio
 
@@ -30,7 +30,7 @@ def stranger(desk: Desk, address: str = "192.0.2.1") -> Context:
     return desk.as_a(None, address=address)
 
 
-async def signed_in(desk: Desk) -> Tokens:
+async def signed_in(desk: Desk) -> TokenPair:
     return await sign_in.login(stranger(desk), "ada", PASSWORD)
 
 
@@ -41,7 +41,7 @@ async def change(desk: Desk, id: int, **values: Any) -> None:
 async def test_the_right_password_gives_tokens_that_work(desk: Desk, ada: Any) -> None:
     found = await signed_in(desk)
     assert (found.user.name, found.expires_in) == ("ada", 3600)
-    viewer = await sign_in.authenticate(desk.service, found.access_token)
+    viewer = await sign_in.authenticate_token(desk.service, found.access_token)
     assert (viewer.user_id, viewer.name, viewer.role) == (ada.id, "ada", Role.OPERATOR)
     assert (await users.me(Context(desk.service, viewer))).id == ada.id
 
@@ -100,14 +100,14 @@ async def test_refreshing_gives_new_tokens_for_the_user_as_they_are_now(desk: De
     first = await signed_in(desk)
     await change(desk, ada.id, role="viewer")
     second = await sign_in.refresh(stranger(desk), first.refresh_token)
-    assert (await sign_in.authenticate(desk.service, second.access_token)).role is Role.VIEWER
+    assert (await sign_in.authenticate_token(desk.service, second.access_token)).role is Role.VIEWER
     assert second.access_token != first.access_token
 
 
 async def test_a_changed_role_counts_at_once_for_the_tokens_of_before(desk: Desk, ada: Any) -> None:
     token = (await signed_in(desk)).access_token
     await change(desk, ada.id, role="viewer")
-    assert (await sign_in.authenticate(desk.service, token)).role is Role.VIEWER
+    assert (await sign_in.authenticate_token(desk.service, token)).role is Role.VIEWER
 
 
 async def test_an_access_token_does_not_refresh_and_a_refresh_token_gives_no_access(desk: Desk, ada: Any) -> None:
@@ -115,35 +115,35 @@ async def test_an_access_token_does_not_refresh_and_a_refresh_token_gives_no_acc
     with pytest.raises(Unauthenticated):
         await sign_in.refresh(stranger(desk), found.access_token)
     with pytest.raises(Unauthenticated):
-        await sign_in.authenticate(desk.service, found.refresh_token)
+        await sign_in.authenticate_token(desk.service, found.refresh_token)
 
 
-async def ends_everything(desk: Desk, found: Tokens) -> None:
+async def ends_everything(desk: Desk, found: TokenPair) -> None:
     """Neither token of before is worth anything, nor is a context that was made from them."""
     with pytest.raises(Unauthenticated):
-        await sign_in.authenticate(desk.service, found.access_token)
+        await sign_in.authenticate_token(desk.service, found.access_token)
     with pytest.raises(Unauthenticated):
         await sign_in.refresh(stranger(desk), found.refresh_token)
 
 
 async def test_signing_out_ends_the_session_and_no_other(desk: Desk, ada: Any) -> None:
     first, second = await signed_in(desk), await signed_in(desk)
-    ctx = Context(desk.service, await sign_in.authenticate(desk.service, first.access_token))
-    await sign_in.check_standing(ctx)
+    ctx = Context(desk.service, await sign_in.authenticate_token(desk.service, first.access_token))
+    await sign_in.check_session_validity(ctx)
     await sign_in.logout(ctx)
     await ends_everything(desk, first)
     with pytest.raises(Unauthenticated, match="Your session has ended"):
-        await sign_in.check_standing(ctx)
-    await sign_in.authenticate(desk.service, second.access_token)
+        await sign_in.check_session_validity(ctx)
+    await sign_in.authenticate_token(desk.service, second.access_token)
     await sign_in.refresh(stranger(desk), second.refresh_token)
 
 
 async def test_signing_out_with_a_token_of_no_session_ends_every_session(desk: Desk, ada: Any) -> None:
     found, printed = await signed_in(desk), desk.service.tokens.access(ada)
-    await sign_in.logout(Context(desk.service, await sign_in.authenticate(desk.service, printed)))
+    await sign_in.logout(Context(desk.service, await sign_in.authenticate_token(desk.service, printed)))
     await ends_everything(desk, found)
     with pytest.raises(Unauthenticated):
-        await sign_in.authenticate(desk.service, printed)
+        await sign_in.authenticate_token(desk.service, printed)
 
 
 async def test_a_new_password_ends_every_session(desk: Desk, ada: Any) -> None:
@@ -162,12 +162,12 @@ async def test_disabling_a_user_ends_every_session(desk: Desk, ada: Any) -> None
 
 
 async def test_a_standing_ends_with_its_token(desk: Desk, ada: Any) -> None:
-    ctx = Context(desk.service, await sign_in.authenticate(desk.service, (await signed_in(desk)).access_token))
+    ctx = Context(desk.service, await sign_in.authenticate_token(desk.service, (await signed_in(desk)).access_token))
     desk.clock.forward(3599)
-    await sign_in.check_standing(ctx)
+    await sign_in.check_session_validity(ctx)
     desk.clock.forward(1)
     with pytest.raises(Unauthenticated, match="expired"):
-        await sign_in.check_standing(ctx)
+        await sign_in.check_session_validity(ctx)
 
 
 async def test_a_sign_in_link_works_once(desk: Desk, ada: Any) -> None:
@@ -184,7 +184,7 @@ async def test_of_many_that_use_a_link_at_once_one_gets_in(desk: Desk, ada: Any)
     code = desk.service.links.issue(ada.id)
     tries = (sign_in.exchange_link(stranger(desk), code) for _ in range(10))
     found = await asyncio.gather(*tries, return_exceptions=True)
-    assert [isinstance(each, Tokens) for each in found].count(True) == 1
+    assert [isinstance(each, TokenPair) for each in found].count(True) == 1
 
 
 @pytest.mark.parametrize("code", ["", "guess", "\0", "\ud800", "x" * 10_000])
@@ -271,7 +271,7 @@ async def test_a_session_has_a_longest_life_however_often_it_is_refreshed(desk: 
     assert desk.service.tokens.read(found.refresh_token, "refresh").expires_at <= desk.clock() + timedelta(seconds=865)
     desk.clock.forward(0.01 * 86_400 + 1)
     with pytest.raises(Unauthenticated):
-        await sign_in.authenticate(desk.service, found.access_token)
+        await sign_in.authenticate_token(desk.service, found.access_token)
     with pytest.raises(Unauthenticated):
         await sign_in.refresh(ctx, found.refresh_token)
 

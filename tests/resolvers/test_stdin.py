@@ -16,9 +16,10 @@ from db.models import TaskExecution
 from db.values import AuditKind, State
 from resolvers import commands, executions
 from resolvers.errors import CommandRefused, Conflict, TooLarge
-from resolvers.rules import MAX_STDIN_BYTES
-from runner import launching, run_secrets
-from tests.resolvers.desk import Desk
+from resolvers.validation import MAX_STDIN_BYTES
+from runner.execution import run_secrets, start_check
+from runner.secrets import bindings
+from tests.support.desk import Desk
 
 pytestmark = pytest.mark.anyio
 
@@ -59,9 +60,9 @@ async def test_it_goes_when_the_run_ends_however_it_ends(either_desk: Desk) -> N
     row = await either_desk.claimed()
     another: Any = SimpleNamespace(id=row.id, fence=row.fence + 1, stdin_bytes=row.stdin_bytes)
     values = {"state": State.SUCCESS, "end_time": either_desk.clock()}
-    assert not await store.run(launching.finish, another, values, None, either_desk.clock())
+    assert not await store.run(start_check.finish, another, values, None, either_desk.clock())
     assert await store.read(kept) == 1, "another's run keeps it"
-    assert await store.run(launching.finish, row, values, None, either_desk.clock())
+    assert await store.run(start_check.finish, row, values, None, either_desk.clock())
     assert await store.read(kept) == 0
     found = await store.read(rows.by_id, row.id)
     assert found is not None
@@ -81,7 +82,7 @@ async def test_more_than_the_most_is_refused_by_its_field(desk: Desk) -> None:
     await made(desk, bytes(MAX_STDIN_BYTES), command="wc -c")
     for asks in (
         made(desk, bytes(MAX_STDIN_BYTES + 1)),
-        commands.check_command(desk.viewer, commands.Draft(command="sh", stdin=bytes(MAX_STDIN_BYTES + 1))),
+        commands.check_command(desk.viewer, commands.CommandDraft(command="sh", stdin=bytes(MAX_STDIN_BYTES + 1))),
     ):
         with pytest.raises(TooLarge, match="the most is 1048576") as refused:
             await asks
@@ -93,27 +94,29 @@ async def test_the_policy_judges_a_shell_by_what_it_reads(desk: Desk) -> None:
     with pytest.raises(CommandRefused, match=r"fs\.remove-protected"):
         await made(desk, b"rm -rf /\n", command="bash -s")
     assert (await made(desk, b"echo hi\n", command="bash -s")).state == State.PENDING
-    found = await commands.check_command(desk.viewer, commands.Draft(command="bash -s", stdin=b"rm -rf /\n"))
+    found = await commands.check_command(desk.viewer, commands.CommandDraft(command="bash -s", stdin=b"rm -rf /\n"))
     assert not found.allowed
-    assert (await commands.check_command(desk.viewer, commands.Draft(command="bash -s", stdin=b"echo hi"))).allowed
+    assert (
+        await commands.check_command(desk.viewer, commands.CommandDraft(command="bash -s", stdin=b"echo hi"))
+    ).allowed
 
 
 async def test_it_is_judged_again_with_the_same_input_at_the_start(desk: Desk) -> None:
     row = await made(desk, b"rm -rf notes\n", command="bash -s")
     store, vault = desk.service.store, desk.service.vault
-    seen = await store.read(launching.look, row)
-    assert launching.judged(desk.service.policy, vault, row, seen).refusal is None
-    worse = vault.seal(b"rm -rf /\n", **run_secrets.place_of_stdin(row.id))
+    seen = await store.read(start_check.load, row)
+    assert start_check.decide(desk.service.policy, vault, row, seen).refusal is None
+    worse = vault.seal(b"rm -rf /\n", **bindings.build_stdin_binding(row.id))
     assert await store.run(stdins.replace_sealed, row.id, seen.stdin, worse)
-    seen = await store.read(launching.look, row)
-    assert "fs.remove-protected" in (launching.judged(desk.service.policy, vault, row, seen).refusal or "")
+    seen = await store.read(start_check.load, row)
+    assert "fs.remove-protected" in (start_check.decide(desk.service.policy, vault, row, seen).refusal or "")
 
 
 async def test_without_what_it_reads_a_run_does_not_start(desk: Desk) -> None:
     row = await made(desk, GIVEN)
     for sealed, why in ((None, "not kept any more"), (b"\1\0", "cannot be opened")):
         with pytest.raises(run_secrets.SecretMissing, match=why):
-            run_secrets.of(row, [], desk.service.vault, begun=False, stdin=sealed)
+            run_secrets.unseal(row, [], desk.service.vault, begun=False, stdin=sealed)
 
 
 async def test_the_audit_and_every_text_of_ours_name_the_digest_only(desk: Desk) -> None:

@@ -14,8 +14,8 @@ from resolvers import executions, servers, tasks
 from resolvers.context import Limits
 from resolvers.errors import Conflict, Invalid, NotFound, RateLimited, ScheduleInvalid, ServiceError, TooLarge
 from resolvers.inputs import NewTask, RunTask, ServerChange, TaskChange
-from runner import cron
-from tests.resolvers.desk import NOON, Desk
+from runner.cron import schedule
+from tests.support.desk import NOON, Desk
 
 pytestmark = pytest.mark.anyio
 
@@ -225,7 +225,7 @@ async def test_changes_at_once_leave_the_next_run_that_their_outcome_has(either_
         await asyncio.gather(*(tasks.update(either_desk.operator, made.id, change) for change in (first, second)))
         row = await tasks.get(either_desk.viewer, made.id)
         assert (row.cron_expr, row.enabled) == (first.cron_expr, second.enabled)
-        due = cron.parse(row.cron_expr, timezone=row.timezone).next_after(either_desk.clock.now)
+        due = schedule.parse(row.cron_expr, timezone=row.timezone).find_next(either_desk.clock.now)
         assert due is not None
         assert row.next_run == (due.at if row.enabled else None)
 

@@ -13,8 +13,8 @@ from db.models import User
 from db.values import Role
 from resolvers.errors import Unauthenticated
 from resolvers.tokens import TokenIssuer, WeakKey
-from tests.forgeries import CHANGES, CLAIMS, FORGERIES, HEADERS, OTHER_KEY, PAYLOADS, encoded, signed
-from tests.resolvers.desk import NOON, SIGNING_KEY, Clock
+from tests.support.desk import NOON, SIGNING_KEY, Clock
+from tests.support.forgeries import CHANGES, CLAIMS, FORGERIES, HEADERS, OTHER_KEY, PAYLOADS, encoded, signed
 
 USER = User(id=7, name="ada", password_hash="-", role=Role.OPERATOR, token_version=3, created_at=NOON, updated_at=NOON)
 

@@ -12,8 +12,8 @@ from db.store import open_store
 from db.values import State
 from resolvers import executions, updates
 from resolvers.errors import Invalid
-from tests.db import rows
-from tests.resolvers.desk import Desk
+from tests.support import rows
+from tests.support.desk import Desk
 
 pytestmark = pytest.mark.anyio
 

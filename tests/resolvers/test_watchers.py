@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from resolvers.errors import RateLimited
-from resolvers.watchers import Watchers
+from resolvers.watchers import StreamLimiter
 from tests.runner.conftest import until
-from tests.service import running
+from tests.support.service import running
 
 pytestmark = pytest.mark.anyio
 
@@ -17,13 +17,13 @@ WATCH = "subscription { executionUpdates { id } }"
 
 
 def test_a_user_has_so_many_places_and_everybody_so_many_more() -> None:
-    watchers = Watchers(each=2, all=3)
-    with watchers.place(1), watchers.place(1):
-        with pytest.raises(RateLimited, match="You have 2 streams"), watchers.place(1):
+    watchers = StreamLimiter(each=2, all=3)
+    with watchers.reserve(1), watchers.reserve(1):
+        with pytest.raises(RateLimited, match="You have 2 streams"), watchers.reserve(1):
             raise AssertionError("a third place")
-        with watchers.place(2), pytest.raises(RateLimited, match="3 streams are open"), watchers.place(2):
+        with watchers.reserve(2), pytest.raises(RateLimited, match="3 streams are open"), watchers.reserve(2):
             raise AssertionError("a fourth place")
-    with watchers.place(1):
+    with watchers.reserve(1):
         assert watchers._open == {1: 1}
 
 

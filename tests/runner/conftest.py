@@ -8,9 +8,9 @@ import pytest
 import structlog
 
 from db.store import Store, open_store
-from tests.postgres import postgres
-from tests.runner.stores import Unruly, copied, database, template
-from tests.targets import demo_target, openssh, target
+from tests.support.postgres import postgres
+from tests.support.stores import Unruly, copied, database, template
+from tests.support.targets import demo_target, openssh, target
 
 __all__ = ["database", "demo_target", "openssh", "postgres", "target", "template"]
 

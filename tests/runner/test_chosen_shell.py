@@ -7,11 +7,11 @@ import pytest
 
 from db.store import Store
 from db.values import Mode, Reason, State
-from resolvers import rules
-from runner.attached import attached
-from runner.durable import durable
-from tests.runner.rig import Rig, Wanted, running
-from tests.targets import Target, running_sshd
+from resolvers import validation
+from runner.execution.attached import run_attached
+from runner.execution.durable import run_durable
+from tests.support.rig import Rig, Wanted, running
+from tests.support.targets import Target, running_sshd
 
 pytestmark = pytest.mark.anyio
 
@@ -20,7 +20,7 @@ WHO = 'printf %s "${BASH_VERSION:+bash}${KSH_VERSION:+ksh}"; readlink /proc/$$/e
 
 @pytest.fixture
 async def rig(store: Store) -> AsyncIterator[Rig]:
-    ways = {Mode.DURABLE: durable, Mode.ATTACHED: attached}
+    ways = {Mode.DURABLE: run_durable, Mode.ATTACHED: run_attached}
     async with running(Rig(Wanted(store=store, ways=ways))) as started:
         yield started
 
@@ -32,7 +32,7 @@ async def server(request: pytest.FixtureRequest, rig: Rig, openssh: Target) -> i
 
 async def told(rig: Rig, server: int, command: str, **changes: object) -> tuple[str, str, int | None]:
     """What it printed to each stream, and its exit status."""
-    row = await rig.ran(server, command, shell=rules.shell(command), **changes)
+    row = await rig.ran(server, command, shell=validation.find_shell(command), **changes)
     assert row.reason == Reason.EXIT_STATUS, row.message
     out, err = await rig.output(row.id)
     return out.decode(), err.decode(), row.exit_code

@@ -6,15 +6,15 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from runner.connecting import CancelRequested, Patience, connected, unless
-from runner.pool import Pool
-from runner.ssh import ConnectFailed, Connection, Endpoint, connect
+from runner.ssh.attempts import CancelRequested, RetryPolicy, interruptible, open_session
+from runner.ssh.client import ConnectFailed, Endpoint, ServerConnection, connect
+from runner.ssh.pool import Pool
 from tests.runner.conftest import until
-from tests.targets import Target, run_in_shell
+from tests.support.targets import Target, run_in_shell
 
 pytestmark = pytest.mark.anyio
 
-QUICK = Patience(attempts=4, first_pause=0.01)
+QUICK = RetryPolicy(attempts=4, first_pause=0.01)
 
 
 class Scripted:
@@ -24,7 +24,7 @@ class Scripted:
         self.failures = list(failures)
         self.attempts = 0
 
-    async def __call__(self, endpoint: Endpoint) -> Connection:
+    async def __call__(self, endpoint: Endpoint) -> ServerConnection:
         self.attempts += 1
         if self.failures:
             raise self.failures.pop(0)
@@ -37,7 +37,7 @@ class Silent:
     def __init__(self) -> None:
         self.going_on = 0
 
-    async def __call__(self, endpoint: Endpoint) -> Connection:
+    async def __call__(self, endpoint: Endpoint) -> ServerConnection:
         self.going_on += 1
         try:
             await asyncio.Event().wait()
@@ -61,7 +61,7 @@ async def test_a_failure_that_may_pass_is_tried_again(demo_target: Target) -> No
     scripted = Scripted(passing(), passing())
     async with pooled(scripted) as pool:
         endpoint = demo_target.endpoint()
-        async with connected(pool, endpoint, patience=QUICK, cancelled=asyncio.Event()) as shells:
+        async with open_session(pool, endpoint, patience=QUICK, cancelled=asyncio.Event()) as shells:
             assert (await run_in_shell(shells, "exit 3"))[0].status == 3
     assert scripted.attempts == 3
 
@@ -70,7 +70,7 @@ async def test_attempts_end_with_the_last_failure_and_say_how_many_there_were(de
     scripted = Scripted(*(passing(f"attempt {n}.") for n in range(1, 10)))
     async with pooled(scripted) as pool:
         with pytest.raises(ConnectFailed) as failed:
-            async with connected(pool, demo_target.endpoint(), patience=QUICK, cancelled=asyncio.Event()):
+            async with open_session(pool, demo_target.endpoint(), patience=QUICK, cancelled=asyncio.Event()):
                 raise AssertionError("never")
     assert failed.value.detail == "attempt 4. Tried 4 times."
     assert scripted.attempts == 4
@@ -81,26 +81,26 @@ async def test_a_failure_that_will_not_pass_is_not_tried_again(demo_target: Targ
     scripted = Scripted(ConnectFailed(reason, "for good"))  # type: ignore[arg-type]
     async with pooled(scripted) as pool:
         with pytest.raises(ConnectFailed, match="for good"):
-            async with connected(pool, demo_target.endpoint(), patience=QUICK, cancelled=asyncio.Event()):
+            async with open_session(pool, demo_target.endpoint(), patience=QUICK, cancelled=asyncio.Event()):
                 raise AssertionError("never")
     assert scripted.attempts == 1
 
 
 async def test_all_attempts_together_have_a_time_limit(demo_target: Target) -> None:
     silent = Silent()
-    patience = Patience(attempts=None, seconds=0.05)
+    patience = RetryPolicy(attempts=None, seconds=0.05)
     async with pooled(silent) as pool:
         with pytest.raises(ConnectFailed, match="timeout"):
-            async with connected(pool, demo_target.endpoint(), patience=patience, cancelled=asyncio.Event()):
+            async with open_session(pool, demo_target.endpoint(), patience=patience, cancelled=asyncio.Event()):
                 raise AssertionError("never")
 
 
 async def test_a_time_limit_reached_between_attempts_tells_the_last_failure(demo_target: Target) -> None:
     scripted = Scripted(*(passing("refused.") for _ in range(100)))
     async with pooled(scripted) as pool:
-        patience = Patience(attempts=None, seconds=0.05, first_pause=60, longest_pause=60)
+        patience = RetryPolicy(attempts=None, seconds=0.05, first_pause=60, longest_pause=60)
         with pytest.raises(ConnectFailed, match="refused"):
-            async with connected(pool, demo_target.endpoint(), patience=patience, cancelled=asyncio.Event()):
+            async with open_session(pool, demo_target.endpoint(), patience=patience, cancelled=asyncio.Event()):
                 raise AssertionError("never")
 
 
@@ -110,7 +110,7 @@ async def test_a_cancel_ends_an_attempt_and_leaves_no_channel_promised(demo_targ
         endpoint = demo_target.endpoint()
 
         async def reach() -> None:
-            async with connected(pool, endpoint, patience=QUICK, cancelled=cancelled):
+            async with open_session(pool, endpoint, patience=QUICK, cancelled=cancelled):
                 raise AssertionError("never")
 
         reaching = asyncio.create_task(reach(), name="reach")
@@ -125,13 +125,13 @@ async def test_a_cancel_asked_for_before_is_heard_at_once(demo_target: Target) -
     cancelled.set()
     async with pooled(Silent()) as pool:
         with pytest.raises(CancelRequested):
-            async with connected(pool, demo_target.endpoint(), patience=QUICK, cancelled=cancelled):
+            async with open_session(pool, demo_target.endpoint(), patience=QUICK, cancelled=cancelled):
                 raise AssertionError("never")
 
 
 async def test_a_block_that_ends_by_itself_is_not_broken_off_later() -> None:
     cancelled = asyncio.Event()
-    async with unless(cancelled):
+    async with interruptible(cancelled):
         pass
     cancelled.set()
     await asyncio.sleep(0)
@@ -139,7 +139,7 @@ async def test_a_block_that_ends_by_itself_is_not_broken_off_later() -> None:
 
 async def test_cancelling_from_outside_is_not_taken_for_a_cancel_request() -> None:
     async def block() -> None:
-        async with unless(asyncio.Event()):
+        async with interruptible(asyncio.Event()):
             await asyncio.Event().wait()
 
     task = asyncio.create_task(block(), name="block")
@@ -150,7 +150,7 @@ async def test_cancelling_from_outside_is_not_taken_for_a_cancel_request() -> No
 
 
 def test_pauses_grow_with_jitter_up_to_the_longest() -> None:
-    patience = Patience(first_pause=1.0, longest_pause=10.0)
+    patience = RetryPolicy(first_pause=1.0, longest_pause=10.0)
     pauses = [[patience.pause(n) for _ in range(200)] for n in range(1, 12)]
     for n, found in enumerate(pauses):
         most = min(10.0, 1.0 * 2**n)

@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner import cron
-from runner.cron import ScheduleError, parse
+from runner.cron import schedule as cron_schedule
+from runner.cron.schedule import ScheduleError, parse
 
 START = datetime(2026, 1, 1, tzinfo=UTC)  # a Thursday
 
 
 def times(expr: str, count: int = 3, start: datetime = START, timezone: str = "UTC") -> list[str]:
-    return [f"{due.at:%m-%d %H:%M:%S}" for due in parse(expr, timezone=timezone).upcoming(start, count)]
+    return [f"{due.at:%m-%d %H:%M:%S}" for due in parse(expr, timezone=timezone).list_upcoming(start, count)]
 
 
 @pytest.mark.parametrize(
@@ -82,13 +82,13 @@ def test_every_counts_from_the_slot_before() -> None:
 
 def test_at_is_one_moment_and_then_none() -> None:
     schedule = parse("@at 2026-12-01T10:00:00+08:00")
-    assert schedule.upcoming(START, 5) == [cron.Due(datetime(2026, 12, 1, 2, tzinfo=UTC))]
-    assert schedule.next_after(datetime(2026, 12, 1, 2, tzinfo=UTC)) is None
+    assert schedule.list_upcoming(START, 5) == [cron_schedule.Due(datetime(2026, 12, 1, 2, tzinfo=UTC))]
+    assert schedule.find_next(datetime(2026, 12, 1, 2, tzinfo=UTC)) is None
 
 
 @pytest.mark.parametrize("expr", ["@once", "@manual", " @ONCE "])
 def test_once_and_manual_are_never_due_by_themselves(expr: str) -> None:
-    assert parse(expr).next_after(START) is None
+    assert parse(expr).find_next(START) is None
 
 
 @pytest.mark.parametrize(
@@ -232,18 +232,18 @@ def field(low: int, high: int) -> st.SearchStrategy[str]:
 @given(st.tuples(field(0, 59), field(0, 59), field(0, 23)))
 def test_no_two_of_the_next_slots_are_closer_than_the_floor_says(parts: tuple[str, str, str]) -> None:
     expr = " ".join([*parts, "* * *"])
-    closest = parse(expr).times.closer_than(86_401) or 86_400  # type: ignore[union-attr]
-    slots = [due.at for due in parse(expr).upcoming(START - timedelta(minutes=1), 500)]
+    closest = parse(expr).times.find_gap_below(86_401) or 86_400  # type: ignore[union-attr]
+    slots = [due.at for due in parse(expr).list_upcoming(START - timedelta(minutes=1), 500)]
     assert min(later - sooner for sooner, later in pairwise(slots)).total_seconds() >= closest
     with pytest.raises(ScheduleError):
         parse(expr, floor_seconds=int(closest) + 1)
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.text(st.sampled_from("*,-/#LW?RH@0123456789 MONJAevryatonc:+TZ"), max_size=cron.LONGEST))
+@given(st.text(st.sampled_from("*,-/#LW?RH@0123456789 MONJAevryatonc:+TZ"), max_size=cron_schedule.LONGEST))
 def test_any_text_is_understood_or_refused_and_nothing_else_is_raised(text: str) -> None:
     try:
         schedule = parse(text)
     except ScheduleError:
         return
-    assert len(schedule.upcoming(START, 2)) in (0, 1, 2)
+    assert len(schedule.list_upcoming(START, 2)) in (0, 1, 2)

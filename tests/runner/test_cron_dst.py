@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from runner.cron import Dst, Due, Note, parse
+from runner.cron.schedule import Dst, Due, Note, parse
 
 BERLIN = "Europe/Berlin"
 SPRING = datetime(2026, 3, 28, 23, tzinfo=UTC)  # Sunday 00:00 in Berlin; 02:00 becomes 03:00 at 01:00 UTC
@@ -16,7 +16,7 @@ AUTUMN = datetime(2026, 10, 24, 22, tzinfo=UTC)  # Sunday 00:00 in Berlin; 03:00
 def slots(expr: str, start: datetime, hours: int, *, zone: str = BERLIN, dst: Dst = Dst.VIXIE) -> list[str]:
     """The slots of `hours` from `start` on as the wall clock shows them, with their notes."""
     schedule, found, moment = parse(expr, timezone=zone, dst=dst), [], start - timedelta(seconds=1)
-    while (due := schedule.next_after(moment)) is not None and due.at < start + timedelta(hours=hours):
+    while (due := schedule.find_next(moment)) is not None and due.at < start + timedelta(hours=hours):
         found.append(shown(due, zone))
         moment = due.at
     return found
@@ -87,7 +87,7 @@ def test_a_skipped_time_does_not_hide_the_time_at_the_end_of_the_gap() -> None:
 
 
 def test_a_slot_says_which_wall_time_did_not_exist() -> None:
-    due = parse("30 2 * * *", timezone=BERLIN).next_after(SPRING)
+    due = parse("30 2 * * *", timezone=BERLIN).find_next(SPRING)
     assert due == Due(datetime(2026, 3, 29, 1, tzinfo=UTC), Note.MOVED, datetime(2026, 3, 29, 2, 30))
 
 
@@ -95,7 +95,7 @@ def test_a_slot_says_which_wall_time_did_not_exist() -> None:
 def test_asking_from_within_the_second_pass_gives_no_slot_of_the_first_again(minute: int) -> None:
     within = datetime(2026, 10, 25, 1, minute, tzinfo=UTC)
     expected = datetime(2026, 10, 26, 1, 30, tzinfo=UTC)
-    assert parse("30 2 * * *", timezone=BERLIN).next_after(within) == Due(expected)
+    assert parse("30 2 * * *", timezone=BERLIN).find_next(within) == Due(expected)
 
 
 def test_a_fixed_list_beyond_the_repeated_hour_goes_on_after_it() -> None:
@@ -141,7 +141,7 @@ def test_a_day_that_a_zone_skipped_moves_its_fixed_times_to_the_next_midnight() 
 
 def test_a_rare_wildcard_is_found_in_the_first_pass_of_a_repeated_hour_months_ahead() -> None:
     start = datetime(2026, 1, 10, tzinfo=UTC)
-    due = parse("* 2 25 10 *", timezone=BERLIN).next_after(start)
+    due = parse("* 2 25 10 *", timezone=BERLIN).find_next(start)
     assert due == Due(datetime(2026, 10, 25, 0, tzinfo=UTC))
 
 
@@ -154,7 +154,7 @@ ZONES = (
 def days_400(expr: str, zone: str, dst: Dst = Dst.VIXIE) -> list[Due]:
     schedule, start = parse(expr, timezone=zone, dst=dst), datetime(2026, 1, 1, tzinfo=UTC)
     found, moment = [], start
-    while (due := schedule.next_after(moment)) is not None and due.at < start + timedelta(days=400):
+    while (due := schedule.find_next(moment)) is not None and due.at < start + timedelta(days=400):
         found.append(due)
         moment = due.at
     return found

@@ -24,8 +24,8 @@ from cronsim import CronSim
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from runner.cron import Schedule, ScheduleError, parse
-from runner.cron_clock import change_between, wall
+from runner.cron.schedule import Schedule, ScheduleError, parse
+from runner.cron.zones import find_change, to_wall_time
 
 ODD_ZONES = ("Australia/Lord_Howe", "Pacific/Chatham", "America/Santiago", "America/Havana", "Asia/Beirut")
 PLAIN_ZONES = (
@@ -39,7 +39,7 @@ LENGTH = timedelta(days=6)
 def changes(zone: str) -> list[datetime]:
     """Every clock change of 2024 to 2027."""
     found, low, high = [], datetime(2024, 1, 1, tzinfo=UTC), datetime(2028, 1, 1, tzinfo=UTC)
-    while (change := change_between(ZoneInfo(zone), low, high)) is not None:
+    while (change := find_change(ZoneInfo(zone), low, high)) is not None:
         found.append(change)
         low = change
     return found
@@ -102,7 +102,7 @@ def parsed(expr: str, zone: str) -> Schedule:
 def ours(schedule: Schedule, start: datetime, end: datetime) -> list[datetime]:
     def each() -> Iterator[datetime]:
         moment = start
-        while (due := schedule.next_after(moment)) is not None:
+        while (due := schedule.find_next(moment)) is not None:
             moment = due.at
             yield moment
 
@@ -118,7 +118,7 @@ def matching(expr: str, zone: str, start: datetime, end: datetime, step: timedel
     """Every moment between, by `step`, whose wall time is in the sets that cronsim reads from the expression."""
     sets, found, moment = CronSim(expr, datetime(2026, 1, 1)), [], start + step
     while moment < end:
-        local = wall(moment, ZoneInfo(zone))
+        local = to_wall_time(moment, ZoneInfo(zone))
         in_day = local.hour in sets.hours and local.minute in sets.minutes and local.second in sets.seconds
         if in_day and local.month in sets.months and sets.match_day(local.date()):
             found.append(moment)
@@ -171,9 +171,9 @@ def test_the_next_slot_is_the_same_whenever_before_it_one_asks(
     zone, moment = at
     schedule = parsed(expr, zone)
     for _ in range(20):
-        due = schedule.next_after(moment)
+        due = schedule.find_next(moment)
         assert due is not None
         assert due.at > moment
-        assert schedule.next_after(moment + (due.at - moment) * share) == due
-        assert schedule.due_at(due.at) == due
+        assert schedule.find_next(moment + (due.at - moment) * share) == due
+        assert schedule.find_due(due.at) == due
         moment = due.at

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.cron import ScheduleError, parse
+from runner.cron.schedule import ScheduleError, parse
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 FIELDS_ZH = ("秒：", "分钟：", "小时：", "日：", "月：", "星期：", "调度：", "间隔：", "时间：", "时区：")

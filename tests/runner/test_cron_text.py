@@ -8,9 +8,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from runner.cron import ScheduleError, parse
-from runner.cron_text import Words, describe
-from tests.runner.cron_words import read_chinese, read_english
+from runner.cron.describe import Words, describe
+from runner.cron.schedule import ScheduleError, parse
+from tests.support.cron_words import read_chinese, read_english
 
 STARTS = (datetime(2024, 1, 30, 23, 58, 30), datetime(2024, 2, 28, 11, 59, 59), datetime(2026, 12, 31, 22, 0))
 """Before month ends, a leap day and a new year."""

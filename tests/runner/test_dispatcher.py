@@ -9,15 +9,15 @@ import pytest
 
 from db.store import Store
 from db.values import Mode, State
-from runner.connecting import Patience
-from runner.execution import Drive
-from runner.outcome import Outcome, ended
-from runner.ssh import Connection, ConnectTimeouts, Endpoint, connect
-from tests.runner import rows
+from runner.execution.drive import Drive
+from runner.execution.outcome import Outcome, decide_by_exit
+from runner.ssh.attempts import RetryPolicy
+from runner.ssh.client import ConnectTimeouts, Endpoint, ServerConnection, connect
 from tests.runner.conftest import until
-from tests.runner.rig import Rig, Wanted, running
-from tests.runner.stores import both_stores
-from tests.targets import Target
+from tests.support import runs
+from tests.support.rig import Rig, Wanted, running
+from tests.support.stores import both_stores
+from tests.support.targets import Target
 
 pytestmark = pytest.mark.anyio
 
@@ -33,13 +33,13 @@ class Recorder:
         self.most = 0
         self.gate = asyncio.Event()
 
-    async def __call__(self, drive: Drive, connection: Connection) -> Outcome:
+    async def __call__(self, drive: Drive, connection: ServerConnection) -> Outcome:
         self.running.append(drive.row.id)
         self.order.append(drive.row.id)
         self.most = max(self.most, len(self.running))
         await self.gate.wait()
         self.running.remove(drive.row.id)
-        return ended(0, None)
+        return decide_by_exit(0, None)
 
 
 @pytest.fixture
@@ -136,7 +136,7 @@ async def test_users_of_one_server_take_turns(
     rig = recorded(store, recorder, slots=4)
     server = await rig.server(demo_target)
     many = [await rig.pending(server, "true") for _ in range(10)]
-    other = await rows.user(store, "grace")
+    other = await runs.user(store, "grace")
     few = [await rig.pending(server, "true", created_by=other) for _ in range(2)]
     await starting(rig)
     await until(lambda: len(recorder.running) == 4)
@@ -147,7 +147,7 @@ async def test_users_of_one_server_take_turns(
 
 
 async def test_a_dead_host_with_fifty_runs_delays_nobody(store: Store, demo_target: Target, starting: Starting) -> None:
-    patience = Patience(attempts=1, seconds=600)
+    patience = RetryPolicy(attempts=1, seconds=600)
     rig = await starting(Rig(Wanted(store=store, slots=4, patience=patience, connect=stubborn)))
     with black_hole() as port:
         dead = await rig.server(demo_target, port=port, max_parallel=50)
@@ -158,6 +158,6 @@ async def test_a_dead_host_with_fifty_runs_delays_nobody(store: Store, demo_targ
         assert {(await rig.row(id)).state for id in waiting} <= {State.PENDING, State.RUNNING}
 
 
-async def stubborn(endpoint: Endpoint) -> Connection:
+async def stubborn(endpoint: Endpoint) -> ServerConnection:
     """Waits for a silent host for longer than any test lasts."""
     return await connect(endpoint, timeouts=ConnectTimeouts(login=600.0))

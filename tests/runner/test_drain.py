@@ -7,14 +7,14 @@ import pytest
 
 from db.store import Store
 from db.values import Mode, Reason, State
-from runner.connecting import Patience
-from runner.execution import Drive
-from runner.outcome import Outcome
-from runner.ssh import Connection
-from tests.runner import rows
-from tests.runner.rig import WAYS, Rig, Wanted, running
+from runner.execution.drive import Drive
+from runner.execution.outcome import Outcome
+from runner.ssh.attempts import RetryPolicy
+from runner.ssh.client import ServerConnection
 from tests.runner.test_faults import counted, times
-from tests.targets import Target, free_port
+from tests.support import runs
+from tests.support.rig import WAYS, Rig, Wanted, running
+from tests.support.targets import Target, free_port
 
 pytestmark = pytest.mark.anyio
 
@@ -43,7 +43,7 @@ async def test_an_attached_run_that_outlasts_the_drain_is_ended_and_says_why(sto
 async def test_a_drain_leaves_what_is_not_started_to_the_next_runner(
     store: Store, demo_target: Target, tmp_path: Path
 ) -> None:
-    patience = Patience(attempts=None, seconds=600, first_pause=600, longest_pause=600)
+    patience = RetryPolicy(attempts=None, seconds=600, first_pause=600, longest_pause=600)
     first = Rig(Wanted(store=store, patience=patience))
     port = free_port()
     async with running(first):
@@ -52,7 +52,7 @@ async def test_a_drain_leaves_what_is_not_started_to_the_next_runner(
         await first.reaches(id, State.RUNNING)
         await asyncio.wait_for(first.dispatcher.drain(60), 5)
     assert (await first.row(id)).state == State.RUNNING
-    await store.run(rows.servers.update, server, {"port": demo_target.port})
+    await store.run(runs.servers.update, server, {"port": demo_target.port})
     async with running(Rig(Wanted(store=store, name="runner-2"))) as second:
         assert (await second.ended(id)).exit_code == 7
     assert times(tmp_path / "runs") == 1
@@ -61,8 +61,8 @@ async def test_a_drain_leaves_what_is_not_started_to_the_next_runner(
 async def test_a_drain_leaves_durable_runs_alone_at_once(store: Store, demo_target: Target) -> None:
     begun = asyncio.Event()
 
-    async def durable(drive: Drive, connection: Connection) -> Outcome:
-        await drive.note({"remote": {"spool": "x"}})
+    async def durable(drive: Drive, connection: ServerConnection) -> Outcome:
+        await drive.record_progress({"remote": {"spool": "x"}})
         begun.set()
         await asyncio.Event().wait()
         raise AssertionError("never")

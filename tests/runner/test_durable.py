@@ -12,24 +12,24 @@ from db import transitions
 from db.models import TaskExecution
 from db.store import Store
 from db.values import Mode, Reason, State
-from runner.attached import attached
-from runner.durable import durable
-from runner.execution import Drive
-from runner.outcome import Outcome
+from runner.execution.attached import run_attached
+from runner.execution.drive import Drive
+from runner.execution.durable import run_durable
+from runner.execution.durable_run import DurableRun
+from runner.execution.outcome import Outcome
 from runner.remote import attachment
-from runner.spooled import Spooled
-from runner.ssh import Connection
-from tests.runner import rows
+from runner.ssh.client import ServerConnection
 from tests.runner.conftest import until
-from tests.runner.remote.local import carrying
-from tests.runner.rig import Rig, Wanted, running
-from tests.runner.stores import Unruly, is_away
-from tests.targets import Target
+from tests.support import runs
+from tests.support.local_target import carrying
+from tests.support.rig import Rig, Wanted, running
+from tests.support.stores import Unruly, is_away
+from tests.support.targets import Target
 
 pytestmark = pytest.mark.anyio
 
 EVERY_BYTE = "".join(f"\\{byte:03o}" for byte in range(256))
-WAYS = {Mode.DURABLE: durable, Mode.ATTACHED: attached}
+WAYS = {Mode.DURABLE: run_durable, Mode.ATTACHED: run_attached}
 
 
 def rig_on(store: Store, name: str = "runner-1") -> Rig:
@@ -239,8 +239,8 @@ async def test_a_run_cancelled_while_nobody_knows_whether_it_began_never_begins(
     """The first runner died between its note and the start."""
     counter = tmp_path / "counter"
 
-    async def dies(drive: Drive, connection: Connection) -> Outcome:
-        await Spooled.begin(drive)
+    async def dies(drive: Drive, connection: ServerConnection) -> Outcome:
+        await DurableRun.begin(drive)
         await asyncio.Event().wait()
         raise AssertionError("never")
 
@@ -260,9 +260,9 @@ async def test_a_run_cancelled_while_nobody_knows_whether_it_began_never_begins(
 async def test_a_start_that_nobody_knows_of_is_made_once(store: Store, target: Target, tmp_path: Path) -> None:
     """The first runner died between its note and the start, and there is no cancel."""
     counter = tmp_path / "counter"
-    server = await rows.server(store, target, run_mode=Mode.DURABLE)
-    row = await rows.claimed(store, server, command=f"echo ran >>{counter}; exit 5")
-    noted = {"spool": f"{row.id}-00112233445566aa.", "at": rows.now().timestamp()}
+    server = await runs.server(store, target, run_mode=Mode.DURABLE)
+    row = await runs.claimed(store, server, command=f"echo ran >>{counter}; exit 5")
+    noted = {"spool": f"{row.id}-00112233445566aa.", "at": runs.now().timestamp()}
     await store.run(transitions.update_claimed, row.id, row.fence, {"mode": Mode.DURABLE, "remote": noted})
     async with running(rig_on(store, "runner-2")) as second:
         assert (await second.ended(row.id)).exit_code == 5

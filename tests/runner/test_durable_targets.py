@@ -10,13 +10,13 @@ import pytest
 from db.models import TaskExecution
 from db.store import Store
 from db.values import Mode, Reason, State
-from runner import handshake
-from runner.attached import attached
-from runner.durable import NO_FOLDER, NO_STDERR, durable
+from runner.execution.attached import run_attached
+from runner.execution.durable import NO_FOLDER, NO_STDERR, run_durable
 from runner.remote import program
+from runner.ssh import handshake
 from tests.runner.conftest import until
-from tests.runner.rig import Rig, Wanted, running
-from tests.targets import Target, running_sshd
+from tests.support.rig import Rig, Wanted, running
+from tests.support.targets import Target, running_sshd
 
 pytestmark = pytest.mark.anyio
 
@@ -30,7 +30,7 @@ Sshd = Callable[..., Target]
 
 @pytest.fixture
 async def rig(store: Store) -> AsyncIterator[Rig]:
-    ways = {Mode.DURABLE: durable, Mode.ATTACHED: attached}
+    ways = {Mode.DURABLE: run_durable, Mode.ATTACHED: run_attached}
     async with running(Rig(Wanted(store=store, ways=ways))) as started:
         yield started
 
@@ -74,12 +74,12 @@ def shell(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     folder.mkdir()
     for name in BUSYBOX if request.param == "busybox" else ("sh",):
         (folder / name).symlink_to(binary)
-    real = program.text
+    real = program.load_program
 
     def with_shell(name: str) -> str:
         return real(name).replace("/bin/sh", str(folder / "sh"))
 
-    monkeypatch.setattr(program, "text", with_shell)
+    monkeypatch.setattr(program, "load_program", with_shell)
     monkeypatch.setattr(handshake, "LINE", handshake.LINE.replace("/bin/sh", str(folder / "sh")))
     return folder
 
@@ -135,12 +135,12 @@ async def test_a_home_that_cannot_be_written_gives_way_to_another_folder(rig: Ri
 async def test_without_any_folder_it_runs_attached_and_says_so(
     rig: Rig, sshd: Sshd, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = program.text
+    real = program.load_program
 
     def elsewhere(name: str) -> str:
         return real(name).replace("/var/tmp/", "/proc/").replace("/tmp/", "/proc/").replace("/dev/shm", "/proc")
 
-    monkeypatch.setattr(program, "text", elsewhere)
+    monkeypatch.setattr(program, "load_program", elsewhere)
     row = await ran(rig, sshd(Path("/proc")))
     await is_whole(rig, row, Mode.ATTACHED)
     assert row.message == NO_FOLDER
@@ -183,7 +183,7 @@ async def test_a_run_that_does_not_come_to_its_beginning_has_started_nothing(
     """Its shell answers, and then its home hangs, as one on a network may. When that passes it does not begin late."""
     path = stub(tmp_path / "bin", "mkdir", f'sleep 4; echo made >>{tmp_path}/made; exec /bin/mkdir "$@"')
     target = sshd(tmp_path / "home", variables=f"PATH={path}")
-    ways = {Mode.DURABLE: durable, Mode.ATTACHED: attached}
+    ways = {Mode.DURABLE: run_durable, Mode.ATTACHED: run_attached}
     async with running(Rig(Wanted(store=store, ways=ways, start_seconds=2.0))) as rig:
         row = await ran(rig, target, f"echo ran >>{tmp_path}/ran")
         assert (row.state, row.reason) == (State.FAILED, Reason.START_FAILED)
@@ -228,12 +228,12 @@ async def test_a_run_whose_supervisor_died_before_its_command_has_not_started(
     rig: Rig, sshd: Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As where the account may start no more processes."""
-    real = program.text
+    real = program.load_program
 
     def dying(name: str) -> str:
         return real(name).replace("\npipes\nexec 3>>", "\nexit 2\nexec 3>>") if name == "supervise.sh" else real(name)
 
-    monkeypatch.setattr(program, "text", dying)
+    monkeypatch.setattr(program, "load_program", dying)
     row = await ran(rig, sshd(tmp_path / "home"), f"echo ran >>{tmp_path}/ran")
     assert (row.state, row.reason) == (State.FAILED, Reason.START_FAILED), row.message
     assert not (tmp_path / "ran").exists()

@@ -10,17 +10,18 @@ import pytest
 from db import servers
 from db.store import Store
 from db.values import Mode, Reason, State
-from runner import execution, ssh_process
-from runner.attached import LEFT
-from runner.connecting import Patience
-from runner.execution import Drive
-from runner.outcome import Outcome, ended
+from runner.execution import drive as execution_drive
+from runner.execution.attached import LEFT
+from runner.execution.drive import Drive
+from runner.execution.outcome import Outcome, decide_by_exit
 from runner.policy import Finding, Policy, Verdict
-from runner.ssh import Connection
-from tests.runner import rows
+from runner.ssh import process
+from runner.ssh.attempts import RetryPolicy
+from runner.ssh.client import ServerConnection
 from tests.runner.conftest import until
-from tests.runner.rig import Rig, Wanted, running
-from tests.targets import Target, free_port, make_key, public_line
+from tests.support import runs
+from tests.support.rig import Rig, Wanted, running
+from tests.support.targets import Target, free_port, make_key, public_line
 
 pytestmark = pytest.mark.anyio
 
@@ -93,8 +94,8 @@ async def test_where_a_wrapper_may_stand_between_a_signal_shows_as_the_shell_tel
 async def test_what_is_left_running_is_waited_for_a_while_and_then_said(
     rig: Rig, openssh: Target, monkeypatch: pytest.MonkeyPatch, left: str, message: str | None, truncated: bool
 ) -> None:
-    monkeypatch.setattr(ssh_process, "EOF_GRACE_SECONDS", 0.2)
-    monkeypatch.setattr(ssh_process, "EOF_GRACE_ROUNDS", 3)
+    monkeypatch.setattr(process, "EOF_GRACE_SECONDS", 0.2)
+    monkeypatch.setattr(process, "EOF_GRACE_ROUNDS", 3)
     row = await rig.ran(await rig.server(openssh), f"echo started; {left}")
     assert (row.state, row.exit_code, row.message, row.truncated) == (State.SUCCESS, 0, message, truncated)
     assert row.verified_gone is None
@@ -165,7 +166,7 @@ async def test_cancel_acts_at_once_while_connecting(rig: Rig, demo_target: Targe
 
 
 async def test_cancel_acts_between_two_attempts_to_connect(store: Store, demo_target: Target) -> None:
-    wanted = Wanted(store=store, patience=Patience(attempts=3, first_pause=600, longest_pause=600))
+    wanted = Wanted(store=store, patience=RetryPolicy(attempts=3, first_pause=600, longest_pause=600))
     async with running(Rig(wanted)) as rig:
         id = await rig.pending(await rig.server(demo_target, port=free_port()), "true")
         await rig.reaches(id, State.RUNNING)
@@ -214,7 +215,7 @@ async def test_what_may_pass_is_tried_again_and_what_will_not_is_not(rig: Rig, d
 async def test_a_server_that_comes_back_between_two_attempts_runs_the_command(
     store: Store, demo_target: Target
 ) -> None:
-    wanted = Wanted(store=store, patience=Patience(attempts=50, first_pause=0.02, longest_pause=0.2))
+    wanted = Wanted(store=store, patience=RetryPolicy(attempts=50, first_pause=0.02, longest_pause=0.2))
     async with running(Rig(wanted)) as rig:
         port = free_port()
         id = await rig.pending(await rig.server(demo_target, port=port), "exit 3")
@@ -236,7 +237,7 @@ async def pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
     writer.close()
 
 
-@pytest.mark.parametrize("change", [{"enabled": False}, {"deleted_at": rows.now()}])
+@pytest.mark.parametrize("change", [{"enabled": False}, {"deleted_at": runs.now()}])
 async def test_a_server_that_went_while_the_run_waited_starts_nothing(
     store: Store, demo_target: Target, change: dict[str, object]
 ) -> None:
@@ -251,8 +252,8 @@ async def test_a_server_that_went_while_the_run_waited_starts_nothing(
 
 
 async def test_a_credential_that_cannot_be_opened_starts_nothing(rig: Rig, demo_target: Target) -> None:
-    elsewhere = rows.sealed(demo_target, server_id=999)
-    for credential in (elsewhere, b"", rows.VAULT.seal(b"{}", table="servers", row="2", field="credential")):
+    elsewhere = runs.sealed(demo_target, server_id=999)
+    for credential in (elsewhere, b"", runs.VAULT.seal(b"{}", table="servers", row="2", field="credential")):
         row = await rig.ran(await rig.server(demo_target, credential=credential), "true")
         assert (row.state, row.reason) == (State.FAILED, Reason.START_FAILED)
         assert "credential" in (row.message or "")
@@ -298,12 +299,12 @@ async def test_a_connection_lost_during_the_run_leaves_its_end_unknown(rig: Rig,
 async def test_a_target_that_hangs_while_a_run_is_stopped_does_not_keep_it_from_ending(
     store: Store, demo_target: Target, monkeypatch: pytest.MonkeyPatch, cancel: bool, state: State, reason: Reason
 ) -> None:
-    async def hanging(drive: Drive, connection: Connection) -> Outcome:
-        await drive.note({"remote": {"mark": "x"}})
+    async def hanging(drive: Drive, connection: ServerConnection) -> Outcome:
+        await drive.record_progress({"remote": {"mark": "x"}})
         await asyncio.Event().wait()
         raise AssertionError("never")
 
-    monkeypatch.setattr("runner.execution.STOP_SECONDS", 0.1)
+    monkeypatch.setattr("runner.execution.drive.STOP_SECONDS", 0.1)
     async with running(Rig(Wanted(store=store, ways={Mode.ATTACHED: hanging}))) as rig:
         id = await rig.pending(await rig.server(demo_target), "true", timeout_seconds=30 if cancel else 1)
         await rig.noted(id)
@@ -315,7 +316,7 @@ async def test_a_target_that_hangs_while_a_run_is_stopped_does_not_keep_it_from_
 
 
 async def test_a_fault_of_ours_before_the_start_is_start_failed(store: Store, demo_target: Target) -> None:
-    async def broken(drive: Drive, connection: Connection) -> Outcome:
+    async def broken(drive: Drive, connection: ServerConnection) -> Outcome:
         raise RuntimeError("a bug")
 
     async with running(Rig(Wanted(store=store, ways={Mode.ATTACHED: broken}))) as rig:
@@ -325,8 +326,8 @@ async def test_a_fault_of_ours_before_the_start_is_start_failed(store: Store, de
 
 
 async def test_a_fault_of_ours_after_the_start_is_not_told_as_a_failed_start(store: Store, demo_target: Target) -> None:
-    async def broken(drive: Drive, connection: Connection) -> Outcome:
-        await drive.note({"remote": {"mark": "x"}})
+    async def broken(drive: Drive, connection: ServerConnection) -> Outcome:
+        await drive.record_progress({"remote": {"mark": "x"}})
         raise RuntimeError("a bug")
 
     async with running(Rig(Wanted(store=store, ways={Mode.ATTACHED: broken}))) as rig:
@@ -336,8 +337,8 @@ async def test_a_fault_of_ours_after_the_start_is_not_told_as_a_failed_start(sto
 
 
 async def test_a_signal_name_that_no_system_has_is_kept_as_far_as_it_fits(store: Store, demo_target: Target) -> None:
-    async def odd(drive: Drive, connection: Connection) -> Outcome:
-        return ended(None, "USR1@openssh.com\0" * 100)
+    async def odd(drive: Drive, connection: ServerConnection) -> Outcome:
+        return decide_by_exit(None, "USR1@openssh.com\0" * 100)
 
     async with running(Rig(Wanted(store=store, ways={Mode.ATTACHED: odd}))) as rig:
         row = await rig.ran(await rig.server(demo_target), "true")
@@ -345,7 +346,7 @@ async def test_a_signal_name_that_no_system_has_is_kept_as_far_as_it_fits(store:
 
 
 async def test_an_end_that_cannot_be_stored_as_it_is_is_still_an_end(store: Store, demo_target: Target) -> None:
-    async def odd(drive: Drive, connection: Connection) -> Outcome:
+    async def odd(drive: Drive, connection: ServerConnection) -> Outcome:
         return Outcome(state=State.FAILED, reason=Reason.SIGNAL, exit_signal=object())  # type: ignore[arg-type]
 
     async with running(Rig(Wanted(store=store, ways={Mode.ATTACHED: odd}))) as rig:
@@ -358,8 +359,8 @@ async def test_an_end_that_cannot_be_stored_as_it_is_is_still_an_end(store: Stor
 async def test_an_exit_status_of_more_than_31_bits_is_kept_as_a_failure(
     store: Store, demo_target: Target, status: int
 ) -> None:
-    async def odd(drive: Drive, connection: Connection) -> Outcome:
-        return ended(status, None)
+    async def odd(drive: Drive, connection: ServerConnection) -> Outcome:
+        return decide_by_exit(status, None)
 
     async with running(Rig(Wanted(store=store, ways={Mode.ATTACHED: odd}))) as rig:
         row = await rig.ran(await rig.server(demo_target), "true")
@@ -382,11 +383,11 @@ async def test_an_abandoned_run_whose_server_is_away_is_said_to_be_left(
     store: Store, demo_target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its service was killed, and now its server cannot be asked."""
-    monkeypatch.setattr(execution, "LAST_TRY", Patience(attempts=2, first_pause=0.02))
+    monkeypatch.setattr(execution_drive, "LAST_TRY", RetryPolicy(attempts=2, first_pause=0.02))
     rig = Rig(Wanted(store=store))
     server = await rig.server(demo_target, port=free_port())
-    running_row = {"state": State.RUNNING, "mode": Mode.ATTACHED, "remote": {"mark": "1-0."}, "start_time": rows.now()}
-    id = await rows.pending(store, server, "sleep 60", **running_row)
+    running_row = {"state": State.RUNNING, "mode": Mode.ATTACHED, "remote": {"mark": "1-0."}, "start_time": runs.now()}
+    id = await runs.pending(store, server, "sleep 60", **running_row)
     async with running(rig):
         row = await rig.ended(id)
     assert (row.state, row.reason, row.verified_gone) == (State.FAILED, Reason.LOST, None)

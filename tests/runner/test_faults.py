@@ -7,11 +7,11 @@ import pytest
 from db import transitions
 from db.store import Store
 from db.values import Mode, Reason, State
-from tests.runner import rows
 from tests.runner.conftest import until
-from tests.runner.rig import Rig, Wanted, running
-from tests.runner.stores import Unruly, away, both_stores, is_away
-from tests.targets import Target
+from tests.support import runs
+from tests.support.rig import Rig, Wanted, running
+from tests.support.stores import Unruly, away, both_stores, is_away
+from tests.support.targets import Target
 
 pytestmark = pytest.mark.anyio
 
@@ -65,7 +65,7 @@ async def test_a_database_that_refuses_a_step_for_a_while_changes_nothing_of_the
 async def test_an_answer_lost_after_the_commit_changes_nothing_of_the_result(
     unruly: Unruly, demo_target: Target, tmp_path: Path, unit: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("runner.dispatcher.STRAYS_SECONDS", 0.1)
+    monkeypatch.setattr("runner.execution.dispatcher.STRAYS_SECONDS", 0.1)
     rig = Rig(Wanted(store=unruly))
     watcher = Rig(Wanted(store=unruly.real))
     id = await watcher.pending(await watcher.server(demo_target), counted(tmp_path / "runs", "echo out; exit 7"))
@@ -129,7 +129,7 @@ async def test_a_run_that_was_claimed_and_never_started_is_started_by_the_next_r
     store: Store, demo_target: Target, tmp_path: Path
 ) -> None:
     rig = Rig(Wanted(store=store, name="runner-2"))
-    row = await rows.claimed(store, await rig.server(demo_target), command=counted(tmp_path / "runs", "exit 7"))
+    row = await runs.claimed(store, await rig.server(demo_target), command=counted(tmp_path / "runs", "exit 7"))
     async with running(rig):
         assert (await rig.ended(row.id)).exit_code == 7
     assert times(tmp_path / "runs") == 1
@@ -139,7 +139,7 @@ async def test_an_attached_run_of_a_dead_runner_ends_as_lost_without_a_second_st
     store: Store, demo_target: Target, tmp_path: Path
 ) -> None:
     rig = Rig(Wanted(store=store, name="runner-2"))
-    row = await rows.claimed(store, await rig.server(demo_target), command=counted(tmp_path / "runs"))
+    row = await runs.claimed(store, await rig.server(demo_target), command=counted(tmp_path / "runs"))
     noted = {"mode": Mode.ATTACHED, "remote": {"mark": "x"}}
     assert await store.run(transitions.update_claimed, row.id, row.fence, noted)
     async with running(rig):
@@ -151,7 +151,7 @@ async def test_a_cancel_asked_for_while_no_runner_was_there_is_heard_by_the_next
     store: Store, demo_target: Target, tmp_path: Path
 ) -> None:
     rig = Rig(Wanted(store=store, name="runner-2"))
-    row = await rows.claimed(store, await rig.server(demo_target), command=counted(tmp_path / "runs"))
+    row = await runs.claimed(store, await rig.server(demo_target), command=counted(tmp_path / "runs"))
     assert await rig.cancel(row.id) == "requested"
     async with running(rig):
         assert (await rig.ended(row.id)).state == State.CANCELLED

@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from runner.connecting import Patience, connected
-from runner.greeting import MOST_KEPT, Greeting
-from runner.pool import Pool
-from runner.ssh import ConnectFailed, ConnectTimeouts, Endpoint, connect
-from tests.runner.sign_in_servers import endpoint_at, sending
-from tests.targets import run_in_shell, running_sshd
+from runner.ssh.attempts import RetryPolicy, open_session
+from runner.ssh.client import ConnectFailed, ConnectTimeouts, Endpoint, connect
+from runner.ssh.pool import Pool
+from runner.ssh.sign_in.greeting import MOST_KEPT, Greeting
+from tests.support.sign_in_servers import endpoint_at, sending
+from tests.support.targets import run_in_shell, running_sshd
 
 pytestmark = pytest.mark.anyio
 
 PATIENT = ConnectTimeouts(login=30.0)
-HASTY = Patience(first_pause=0.01)
+HASTY = RetryPolicy(first_pause=0.01)
 QUICK = ConnectTimeouts(login=0.5)
 HTTP = b"HTTP/1.1 400 Bad Request\r\nServer: nginx\r\n\r\n<html>"
 
@@ -45,7 +45,7 @@ async def failure(endpoint: Endpoint, timeouts: ConnectTimeouts = PATIENT) -> Co
 async def test_a_refusal_that_passes_is_shown_and_tried_again_but_not_as_unreachable(said: str) -> None:
     async with sending(f"{said}\r\n".encode()) as endpoint:
         failed = await failure(endpoint)
-    assert (failed.reason, Patience().bears(failed)) == ("AUTH_FAILED", True)
+    assert (failed.reason, RetryPolicy().retries(failed)) == ("AUTH_FAILED", True)
     assert f'"{said}"' in failed.detail
     assert "Check that it is an SSH server" not in failed.detail
 
@@ -65,7 +65,7 @@ async def test_a_refusal_that_passes_is_shown_and_tried_again_but_not_as_unreach
 async def test_a_refusal_that_stays_is_shown_and_not_tried_again(said: str) -> None:
     async with sending(f"\x1b[31m{said}\x1b[0m\r\n".encode()) as endpoint:
         failed = await failure(endpoint)
-    assert (failed.reason, Patience().bears(failed)) == ("AUTH_FAILED", False)
+    assert (failed.reason, RetryPolicy().retries(failed)) == ("AUTH_FAILED", False)
     assert f'"{said}"' in failed.detail
 
 
@@ -92,14 +92,14 @@ async def test_what_speaks_something_else_is_named_and_not_tried_again(sent: byt
     for close in (True, False):
         async with sending(sent, close=close) as endpoint:
             failed = await failure(endpoint, PATIENT if close else QUICK)
-        assert (failed.reason, Patience().bears(failed)) == ("UNREACHABLE", False)
+        assert (failed.reason, RetryPolicy().retries(failed)) == ("UNREACHABLE", False)
         assert f"it speaks {protocol}" in failed.detail
 
 
 async def test_an_ssh_1_server_is_told_as_such() -> None:
     async with sending(b"SSH-1.5-Cisco-1.25\n") as endpoint:
         failed = await failure(endpoint)
-    assert (failed.reason, Patience().bears(failed)) == ("UNREACHABLE", False)
+    assert (failed.reason, RetryPolicy().retries(failed)) == ("UNREACHABLE", False)
     assert 'speaks "SSH-1.5-Cisco-1.25"' in failed.detail
 
 
@@ -107,7 +107,7 @@ async def test_an_ssh_1_server_is_told_as_such() -> None:
 async def test_lines_without_end_are_told_as_such(sent: bytes) -> None:
     async with sending(sent) as endpoint:
         failed = await failure(endpoint)
-    assert (failed.reason, Patience().bears(failed)) == ("UNREACHABLE", False)
+    assert (failed.reason, RetryPolicy().retries(failed)) == ("UNREACHABLE", False)
     assert "without end" in failed.detail
     assert len(failed.detail) < 600
 
@@ -115,7 +115,7 @@ async def test_lines_without_end_are_told_as_such(sent: bytes) -> None:
 async def test_what_is_closed_without_a_word_is_tried_again_with_what_may_do_that() -> None:
     async with sending(b"") as endpoint:
         failed = await failure(endpoint)
-    assert (failed.reason, Patience().bears(failed)) == ("UNREACHABLE", True)
+    assert (failed.reason, RetryPolicy().retries(failed)) == ("UNREACHABLE", True)
     assert "hosts.deny, fail2ban, PerSourcePenalties" in failed.detail
 
 
@@ -167,7 +167,7 @@ async def test_a_server_that_greets_before_its_version_is_signed_in_to(tmp_path:
 async def test_a_server_that_allows_nobody_for_a_while_is_signed_in_to_by_a_further_attempt(tmp_path: Path) -> None:
     with running_sshd(tmp_path) as target:
         async with Doorkeeper(target.port, refusals=2) as port, pool() as pooled:
-            shells = connected(pooled, target.endpoint(port=port), patience=HASTY, cancelled=asyncio.Event())
+            shells = open_session(pooled, target.endpoint(port=port), patience=HASTY, cancelled=asyncio.Event())
             async with shells as opened:
                 assert (await run_in_shell(opened, "exit 3"))[0].status == 3
 
@@ -175,7 +175,7 @@ async def test_a_server_that_allows_nobody_for_a_while_is_signed_in_to_by_a_furt
 async def test_a_server_that_goes_on_to_allow_nobody_is_said_to_with_how_often_it_was_tried() -> None:
     async with Doorkeeper(1, refusals=100) as port, pool() as pooled:
         with pytest.raises(ConnectFailed) as failed:
-            async with connected(pooled, endpoint_at(port), patience=HASTY, cancelled=asyncio.Event()):
+            async with open_session(pooled, endpoint_at(port), patience=HASTY, cancelled=asyncio.Event()):
                 pass
     assert failed.value.reason == "AUTH_FAILED"
     assert '"Not allowed at this time". Wait a while' in failed.value.detail

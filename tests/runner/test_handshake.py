@@ -16,17 +16,17 @@ from hypothesis import strategies as st
 from db.models import TaskExecution
 from db.store import Store
 from db.values import Mode, Reason, State
-from runner.attached import attached
-from runner.durable import durable
-from runner.handshake import LINE, MOST_PRINTED, MarkerReader
-from sshcast.demo_server import ensure_key
+from runner.execution.attached import run_attached
+from runner.execution.durable import run_durable
+from runner.ssh.handshake import LINE, MOST_PRINTED, MarkerReader
+from sshcast.demo.server import ensure_key
 from tests.runner.conftest import until
-from tests.runner.rig import Rig, Wanted, running
-from tests.targets import Target, running_sshd
+from tests.support.rig import Rig, Wanted, running
+from tests.support.targets import Target, running_sshd
 
 pytestmark = pytest.mark.anyio
 
-WAYS = {Mode.DURABLE: durable, Mode.ATTACHED: attached}
+WAYS = {Mode.DURABLE: run_durable, Mode.ATTACHED: run_attached}
 START_SECONDS = 2.0
 Sshd = Callable[..., Target]
 
@@ -258,7 +258,7 @@ def test_a_marker_is_found_however_its_stream_is_cut(cuts: list[bytes], before: 
         whole = whole[size:]
     assert reader.found
     at = (before + b"marker\n").find(b"marker\n")
-    assert reader.printed == before[:at]
+    assert reader.early_output == before[:at]
     assert bytes(passed) == (before + b"marker\n" + after)[at + 7 :]
 
 
@@ -267,4 +267,4 @@ def test_noise_without_end_is_not_kept_without_end() -> None:
     for _ in range(1000):
         reader.feed(bytes(65536))
     assert reader.overflowed
-    assert len(reader.printed) < MOST_PRINTED
+    assert len(reader.early_output) < MOST_PRINTED

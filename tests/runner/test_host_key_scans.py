@@ -9,17 +9,17 @@ from typing import Any
 import pytest
 
 from runner.bus import Bus
-from runner.connection import ConnectFailed
-from runner.host_key_scans import MOST_AT_ONCE, HostKeyScans, ScanRequest, request_scan
-from runner.reach import USUAL, Reach
-from tests.targets import Target, make_key, openssh, public_line, running_sshd
+from runner.ssh.networks import DEFAULT_POLICY, NetworkPolicy
+from runner.ssh.protocol import ConnectFailed
+from runner.ssh.scan_requests import MOST_AT_ONCE, HostKeyScans, ScanRequest, request_scan
+from tests.support.targets import Target, make_key, openssh, public_line, running_sshd
 
 __all__ = ["openssh"]
 pytestmark = pytest.mark.anyio
 
 
 @asynccontextmanager
-async def scanned(within: Reach = USUAL, **how: Any) -> AsyncIterator[Bus]:
+async def scanned(within: NetworkPolicy = DEFAULT_POLICY, **how: Any) -> AsyncIterator[Bus]:
     """A bus at which scans are answered."""
     bus = Bus()
     scans = HostKeyScans(bus=bus, within=within, **{"waits": ()} | how)
@@ -82,7 +82,7 @@ async def test_a_key_of_each_type_is_answered_the_best_first(tmp_path: Path) -> 
 
 
 async def test_why_it_failed_comes_through_the_answer_whole(openssh: Target) -> None:
-    async with scanned(Reach.of(denied=["127.0.0.0/8"])) as bus:
+    async with scanned(NetworkPolicy.of(denied=["127.0.0.0/8"])) as bus:
         with pytest.raises(ConnectFailed, match="SSHCAST_ALLOWED_NETWORKS") as failed:
             await request_scan(bus, ScanRequest(host=openssh.host, port=openssh.port))
     assert (failed.value.reason, failed.value.passing) == ("UNREACHABLE", False)

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from runner.ssh import ConnectFailed, connect, fingerprint
-from tests.targets import Target, make_key, public_line, running_sshd
+from runner.ssh.client import ConnectFailed, connect, fingerprint
+from tests.support.targets import Target, make_key, public_line, running_sshd
 
 pytestmark = pytest.mark.anyio
 

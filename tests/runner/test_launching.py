@@ -11,14 +11,14 @@ from db import audit, policies
 from db.models import TaskExecution
 from db.store import Store
 from db.values import AuditKind, Reason, State
-from runner import ruling
+from runner.admission import decision
+from runner.admission.decision import PolicySubject
 from runner.policy import Policy
-from runner.ruling import Subject
-from tests.db import rows as db_rows
-from tests.runner import rows
-from tests.runner.ledger import Ledger, at, ledger
-from tests.runner.rig import Rig, Wanted, running
-from tests.targets import Target
+from tests.support import rows as db_rows
+from tests.support import runs as support_runs
+from tests.support.ledger import Ledger, at, ledger
+from tests.support.rig import Rig, Wanted, running
+from tests.support.targets import Target
 
 pytestmark = pytest.mark.anyio
 __all__ = ["ledger"]
@@ -48,7 +48,7 @@ async def set_policy(store: Store, **values: Any) -> int:
         "extra": "",
         "subject": None,
     }
-    made = {"created_by": await rows.user(store), "created_at": rows.now()}
+    made = {"created_by": await support_runs.user(store), "created_at": support_runs.now()}
     return (await store.run(policies.insert, usual | made | values)).id
 
 
@@ -66,9 +66,9 @@ async def test_a_command_that_was_forbidden_since_is_not_started_and_the_audit_t
     assert (row.state, row.reason) == (State.FAILED, Reason.REFUSED_BY_POLICY)
     assert row.message == "site.no-true: Not here."
     assert (row.server_policy_id, rules(row)) == (version, [("site.no-true", "deny")])
-    event = await store.read(audit.head)
+    event = await store.read(audit.find_head)
     assert event is not None
-    (told,) = await store.read(audit.later, event.id - 1, 1)
+    (told,) = await store.read(audit.list_after, event.id - 1, 1)
     assert (told.kind, told.object_id, told.actor) == (AuditKind.COMMAND_REFUSED, row.id, None)
     after = json.loads(told.after or "")
     assert (after["action"], after["rules"], after["asked_by"]) == ("launch", ["site.no-true"], row.created_by)
@@ -90,7 +90,7 @@ async def test_warnings_and_what_audit_lets_through_are_kept_with_the_run(
 
 
 def book() -> str:
-    return Policy.load().book.version
+    return Policy.load().rulebook.version
 
 
 async def test_what_a_task_is_allowed_counts_at_its_start_only_for_what_was_allowed(
@@ -98,7 +98,7 @@ async def test_what_a_task_is_allowed_counts_at_its_start_only_for_what_was_allo
 ) -> None:
     server = await rig.server(demo_target)
     task = (await store.run(partial(db_rows.task, server_id=server))).id
-    subject = Subject(command="su --version", env={}, server_id=server, task_id=task)
+    subject = PolicySubject(command="su --version", env={}, server_id=server, task_id=task)
     await set_policy(store, task_id=task, allow=["privilege.*"], subject=subject.digest)
 
     allowed = await rig.ran(server, "su --version", task_id=task)
@@ -108,7 +108,7 @@ async def test_what_a_task_is_allowed_counts_at_its_start_only_for_what_was_allo
 
 
 async def test_a_slot_is_judged_by_what_is_kept_for_its_server_and_its_run_says_so(ledger: Ledger) -> None:
-    judge = ruling.judge_of(Policy.load())
+    judge = decision.build_decider(Policy.load())
     fine, barred, warned = [
         await ledger.task("* * * * *", next_run=at(60), command=command) for command in ("true", "true", "$TOOL x")
     ]

@@ -13,17 +13,17 @@ from db import runners
 from db.postgres_store import PostgresStore
 from db.store import open_store
 from db.values import Mode, Reason, State
-from runner.execution import Drive
-from runner.leases import Leases
-from runner.outcome import Outcome, ended
-from runner.ssh import Connection
-from tests.postgres import Postgres
-from tests.runner import rows
+from runner.execution.drive import Drive
+from runner.execution.leases import Leases
+from runner.execution.outcome import Outcome, decide_by_exit
+from runner.ssh.client import ServerConnection
 from tests.runner.conftest import until
-from tests.runner.remote.local import carrying
-from tests.runner.rig import Rig, Wanted
 from tests.runner.test_faults import counted, times
-from tests.targets import Target
+from tests.support import runs
+from tests.support.local_target import carrying
+from tests.support.postgres import Postgres
+from tests.support.rig import Rig, Wanted
+from tests.support.targets import Target
 
 pytestmark = pytest.mark.anyio
 
@@ -83,12 +83,12 @@ async def member(url: str, name: str, **wanted: object) -> AsyncIterator[Member]
         await store.close()
 
 
-async def attaching(drive: Drive, connection: Connection) -> Outcome:
+async def attaching(drive: Drive, connection: ServerConnection) -> Outcome:
     """As durable mode: begins once, goes on where another left it, and ends when the test says so."""
     if drive.row.remote is None:
-        await drive.note({"remote": {"spool": "x"}})
+        await drive.record_progress({"remote": {"spool": "x"}})
     else:
-        return ended(7, None)
+        return decide_by_exit(7, None)
     await asyncio.Event().wait()
     raise AssertionError("never")
 
@@ -118,7 +118,7 @@ async def test_a_runner_is_dead_when_its_lease_ended_or_beats_are_missed_and_its
         await first.backdate(seconds)
         if not session:
             await first.hang_up()
-        await first.store.run(runners.beat, "second")
+        await first.store.run(runners.heartbeat, "second")
         taken = await first.store.run(runners.take_over, "second")
         assert [row.id for row in taken] == ([id] if dead else [])
         assert (await first.rig.row(id)).runner_id == ("second" if dead else "first")
@@ -142,13 +142,13 @@ async def test_a_runner_that_comes_back_stops_driving_what_was_taken(url: str, d
         await first.rig.noted(id)
         await first.leases.stop()
         await first.backdate(11)
-        await first.store.run(runners.beat, "second")
+        await first.store.run(runners.heartbeat, "second")
         assert await first.store.run(runners.take_over, "second")
         assert id in first.rig.dispatcher.drives
         first.leases.start()
         await until(lambda: not first.rig.dispatcher.drives)
         assert (await first.rig.row(id)).runner_id == "second"
-        assert await first.store.read(runners.held, "first") == set()
+        assert await first.store.read(runners.list_execution_ids, "first") == set()
 
 
 async def test_a_runner_that_left_is_followed_at_once(url: str, demo_target: Target) -> None:
@@ -193,9 +193,9 @@ async def test_a_runner_whose_beats_do_not_get_through_claims_nothing(url: str, 
 async def test_after_an_absence_of_the_database_nobody_is_buried_before_all_could_beat(url: str) -> None:
     async with member(url, "first") as first:
         await first.leases.stop()
-        await first.store.run(runners.beat, "second")
+        await first.store.run(runners.heartbeat, "second")
         await first.store.run(lambda conn: conn.exec_driver_sql(BACKDATE.format(60, "second")))
-        first.leases._beats = 0
+        first.leases._heartbeats = 0
         await first.leases.tick()
         await first.leases.tick()
         assert await names(first.store) == {"first", "second"}
@@ -213,7 +213,7 @@ async def test_a_process_killed_in_an_attached_run_is_followed_by_another_that_e
     """Nobody holds the time limit of an attached run any more when its service was killed."""
     async with member(url, "second") as second:
         await second.freeze()
-        process = await asyncio.create_subprocess_exec(sys.executable, "-m", "tests.runner.lone_runner", url, "first")
+        process = await asyncio.create_subprocess_exec(sys.executable, "-m", "tests.support.lone_runner", url, "first")
         marks = tmp_path / "runs"
         server = await second.rig.server(demo_target)
         id = await second.rig.pending(server, counted(marks, "trap '' HUP; echo up; sleep 60 & sleep 60"))
@@ -234,7 +234,7 @@ async def test_two_runners_share_what_is_pending_and_run_each_once(
 ) -> None:
     async with member(url, "first") as first, member(url, "second") as second:
         server = await first.rig.server(demo_target)
-        ids = [await rows.pending(first.store, server, counted(tmp_path / f"{n}", f"exit {n}")) for n in range(40)]
+        ids = [await runs.pending(first.store, server, counted(tmp_path / f"{n}", f"exit {n}")) for n in range(40)]
         for n, id in enumerate(ids):
             assert (await second.rig.ended(id)).exit_code == n
             assert times(tmp_path / f"{n}") == 1

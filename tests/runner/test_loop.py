@@ -8,15 +8,15 @@ from sqlalchemy.exc import DataError
 from structlog.testing import capture_logs
 
 from runner.bus import Bus
-from runner.loop import Loop
-from runner.persistence import insist
+from runner.loop import BackgroundLoop
+from runner.store_retry import retry_until_available
 from tests.runner.conftest import until
-from tests.runner.stores import away
+from tests.support.stores import away
 
 pytestmark = pytest.mark.anyio
 
 
-class Counter(Loop):
+class Counter(BackgroundLoop):
     name = "counter"
     address = "count"
 
@@ -113,6 +113,6 @@ async def test_the_database_is_asked_until_it_is_back_but_not_what_it_refuses() 
             raise answer
         return answer
 
-    assert await insist(ask) == 7
+    assert await retry_until_available(ask) == 7
     with pytest.raises(DataError):
-        await insist(ask)
+        await retry_until_available(ask)

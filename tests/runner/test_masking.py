@@ -15,18 +15,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.masking import LOOKBACK, Masker
-from runner.secret import Secret
-from runner.secret_forms import forms
-from runner.veil import Veil
+from runner.output.encodings import list_encodings
+from runner.output.masking import LOOKBACK, Masker
+from runner.output.matcher import SecretMatcher
+from runner.secrets.secret import Secret
 
 SECRET = "pa55/w+rd <é'$"
 PEM = "-----BEGIN KEY-----\n" + "\n".join(f"line{n}of+the/key{n * 7919}" for n in range(8)) + "\n-----END KEY-----\n"
 
 
 @cache
-def veil(*secrets: str) -> Veil:
-    return Veil(map(Secret, secrets))
+def veil(*secrets: str) -> SecretMatcher:
+    return SecretMatcher(map(Secret, secrets))
 
 
 def masked(secrets: Iterable[str], *pieces: bytes) -> bytes:
@@ -125,7 +125,7 @@ def forms_of(secret: bytes) -> st.SearchStrategy[bytes]:
 
 @cache
 def known_forms(secret: str) -> list[bytes]:
-    return sorted(set(forms(secret)))
+    return sorted(set(list_encodings(secret)))
 
 
 @st.composite

@@ -12,12 +12,12 @@ from db import transitions
 from db.models import TaskExecution
 from db.store import Store
 from runner.bus import Bus, execution_address
-from runner.output import OutputWriter
-from runner.sink import SINK_BYTES, Sink, Valve
-from tests.runner import rows
+from runner.output.buffer import BUFFER_BYTES, FlowControl, OutputBuffer
+from runner.output.writer import OutputWriter
 from tests.runner.conftest import until
-from tests.runner.stores import Unruly, both_stores, is_away
-from tests.targets import Target
+from tests.support import runs
+from tests.support.stores import Unruly, both_stores, is_away
+from tests.support.targets import Target
 
 pytestmark = pytest.mark.anyio
 
@@ -44,7 +44,7 @@ async def bus() -> Bus:
 
 @pytest.fixture
 async def writer(unruly: Unruly, bus: Bus) -> AsyncIterator[OutputWriter]:
-    made = OutputWriter(store=unruly, bus=bus, clock=rows.now)
+    made = OutputWriter(store=unruly, bus=bus, clock=runs.now)
     made.start()
     yield made
     await made.stop()
@@ -52,12 +52,12 @@ async def writer(unruly: Unruly, bus: Bus) -> AsyncIterator[OutputWriter]:
 
 @pytest.fixture
 async def server(store: Store) -> int:
-    return await rows.server(store, NOWHERE)
+    return await runs.server(store, NOWHERE)
 
 
 @pytest.fixture
 async def execution(store: Store, server: int) -> TaskExecution:
-    return await rows.claimed(store, server)
+    return await runs.claimed(store, server)
 
 
 async def test_every_byte_of_both_streams_is_stored_in_the_order_in_which_it_came(
@@ -72,7 +72,7 @@ async def test_every_byte_of_both_streams_is_stored_in_the_order_in_which_it_cam
         sink.write(stream, data)
         await asyncio.sleep(0)
     await sink.flush()
-    assert await rows.stored(store, execution.id) == (expected["stdout"], expected["stderr"])
+    assert await runs.stored(store, execution.id) == (expected["stdout"], expected["stderr"])
 
 
 async def test_a_line_of_ten_megabytes_is_stored_whole(
@@ -82,7 +82,7 @@ async def test_a_line_of_ten_megabytes_is_stored_whole(
     sink = writer.open(execution)
     sink.write("stdout", line)
     await sink.flush()
-    assert (await rows.stored(store, execution.id))[0] == line
+    assert (await runs.stored(store, execution.id))[0] == line
 
 
 async def test_many_small_writes_share_few_commits(
@@ -97,7 +97,7 @@ async def test_many_small_writes_share_few_commits(
 
 
 async def test_many_executions_share_a_commit(writer: OutputWriter, unruly: Unruly, store: Store, server: int) -> None:
-    sinks = [writer.open(await rows.claimed(store, server)) for _ in range(20)]
+    sinks = [writer.open(await runs.claimed(store, server)) for _ in range(20)]
     for sink in sinks:
         sink.write("stdout", b"hello")
     await asyncio.gather(*(sink.flush() for sink in sinks))
@@ -116,7 +116,7 @@ async def test_output_is_stored_without_a_flush_and_announced_only_then(
         gate.open.set()
         await watch.wait(10)
         assert watch.is_set
-    assert (await rows.stored(store, execution.id))[0] == b"hello"
+    assert (await runs.stored(store, execution.id))[0] == b"hello"
 
 
 async def test_a_sink_goes_on_where_the_stored_output_ends(
@@ -130,11 +130,11 @@ async def test_a_sink_goes_on_where_the_stored_output_ends(
     second = writer.open(adopted)
     second.write("stdout", b"two")
     await second.flush()
-    assert await rows.stored(store, execution.id) == (b"one two", b"problem")
+    assert await runs.stored(store, execution.id) == (b"one two", b"problem")
 
 
 async def test_more_than_the_limit_is_cut_and_said_to_be(writer: OutputWriter, store: Store, server: int) -> None:
-    execution = await rows.claimed(store, server, output_limit=10)
+    execution = await runs.claimed(store, server, output_limit=10)
     sink = writer.open(execution)
     sink.write("stdout", b"12345678")
     assert not sink.overflowed.is_set()
@@ -146,16 +146,16 @@ async def test_more_than_the_limit_is_cut_and_said_to_be(writer: OutputWriter, s
     assert sink.overflowed.is_set()
     assert sink.truncated
     await sink.flush()
-    assert await rows.stored(store, execution.id) == (b"123456780", b"9")
+    assert await runs.stored(store, execution.id) == (b"123456780", b"9")
 
 
 async def test_a_write_that_crosses_the_limit_is_kept_up_to_it(writer: OutputWriter, store: Store, server: int) -> None:
-    execution = await rows.claimed(store, server, output_limit=100_000)
+    execution = await runs.claimed(store, server, output_limit=100_000)
     sink = writer.open(execution)
     sink.write("stdout", b"x" * 100_001)
     await sink.flush()
     assert sink.truncated
-    assert len((await rows.stored(store, execution.id))[0]) == 100_000
+    assert len((await runs.stored(store, execution.id))[0]) == 100_000
 
 
 async def test_a_database_that_is_away_and_comes_back_loses_nothing(
@@ -168,7 +168,7 @@ async def test_a_database_that_is_away_and_comes_back_loses_nothing(
     await until(lambda: unruly.calls.count("append") >= 2)
     unruly.obstacle = None
     await sink.flush()
-    assert (await rows.stored(store, execution.id))[0] == b"".join(f"line {n}\n".encode() for n in range(50))
+    assert (await runs.stored(store, execution.id))[0] == b"".join(f"line {n}\n".encode() for n in range(50))
 
 
 async def test_a_commit_whose_answer_is_lost_stores_each_byte_once(
@@ -179,7 +179,7 @@ async def test_a_commit_whose_answer_is_lost_stores_each_byte_once(
     sink.write("stdout", b"once")
     await sink.flush()
     assert unruly.calls.count("append") == 2
-    assert (await rows.stored(store, execution.id))[0] == b"once"
+    assert (await runs.stored(store, execution.id))[0] == b"once"
 
 
 async def test_a_slow_database_pauses_the_source_and_what_waits_stays_bounded(
@@ -190,21 +190,21 @@ async def test_a_slow_database_pauses_the_source_and_what_waits_stays_bounded(
     sink = writer.open(execution)
     source = Source(sink, total=20_000_000)
     await until(lambda: source.paused and unruly.calls)
-    assert sink.waiting <= SINK_BYTES + Source.BLOCK
+    assert sink.waiting <= BUFFER_BYTES + Source.BLOCK
     gate.open.set()
     await until(lambda: source.sent == source.total)
     await sink.flush()
-    assert source.most <= SINK_BYTES + Source.BLOCK
-    assert (await rows.stored(store, execution.id))[0] == bytes(20_000_000)
+    assert source.most <= BUFFER_BYTES + Source.BLOCK
+    assert (await runs.stored(store, execution.id))[0] == bytes(20_000_000)
 
 
 async def test_many_sources_share_the_memory_that_a_slow_database_takes(
     writer: OutputWriter, unruly: Unruly, store: Store, server: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("runner.sink.ALL_BYTES", 4_000_000)
+    monkeypatch.setattr("runner.output.buffer.ALL_BYTES", 4_000_000)
     gate = Gate()
     unruly.obstacle = gate
-    sources = [Source(writer.open(await rows.claimed(unruly.real, server)), total=2_000_000) for _ in range(20)]
+    sources = [Source(writer.open(await runs.claimed(unruly.real, server)), total=2_000_000) for _ in range(20)]
     await until(lambda: all(source.paused for source in sources))
     assert sum(source.sink.waiting for source in sources) <= 4_000_000 + 20 * 4 * Source.BLOCK
     gate.open.set()
@@ -225,20 +225,20 @@ async def test_a_writer_whose_execution_was_taken_over_stores_no_more_and_ends_i
         sink.write("stdout", b"and more")
         await sink.flush()
     assert (sink.fenced, told) == (True, ["fenced"])
-    assert await rows.stored(store, execution.id) == (b"", b"")
+    assert await runs.stored(store, execution.id) == (b"", b"")
 
 
 async def test_a_taken_over_execution_does_not_hinder_the_others_in_its_batch(
     writer: OutputWriter, store: Store, server: int
 ) -> None:
-    lost, kept = await rows.claimed(store, server), await rows.claimed(store, server)
+    lost, kept = await runs.claimed(store, server), await runs.claimed(store, server)
     sinks = [writer.open(lost), writer.open(kept)]
     await store.run(transitions.update_claimed, lost.id, lost.fence, {"fence": lost.fence + 1})
     for sink in sinks:
         sink.write("stdout", b"data")
     await asyncio.gather(*(sink.flush() for sink in sinks))
-    assert (await rows.stored(store, lost.id))[0] == b""
-    assert (await rows.stored(store, kept.id))[0] == b"data"
+    assert (await runs.stored(store, lost.id))[0] == b""
+    assert (await runs.stored(store, kept.id))[0] == b"data"
 
 
 async def test_a_source_that_cannot_be_resumed_does_not_end_the_writer(
@@ -247,14 +247,14 @@ async def test_a_source_that_cannot_be_resumed_does_not_end_the_writer(
     def broken() -> None:
         raise OSError("the channel is gone")
 
-    bad = writer.open(await rows.claimed(store, server))
-    bad.valve = Valve(broken, broken)
+    bad = writer.open(await runs.claimed(store, server))
+    bad.flow = FlowControl(broken, broken)
     bad.write("stdout", b"x")
     await bad.flush()
-    good = writer.open(await rows.claimed(store, server))
+    good = writer.open(await runs.claimed(store, server))
     good.write("stdout", b"y")
     await good.flush()
-    assert (await rows.stored(store, good.execution_id))[0] == b"y"
+    assert (await runs.stored(store, good.execution_id))[0] == b"y"
 
 
 class Source:
@@ -262,13 +262,13 @@ class Source:
 
     BLOCK = 32 * 1024
 
-    def __init__(self, sink: Sink, *, total: int) -> None:
+    def __init__(self, sink: OutputBuffer, *, total: int) -> None:
         self.sink = sink
         self.total = total
         self.sent = 0
         self.most = 0
         self.paused = False
-        sink.valve = Valve(self.pause, self.resume)
+        sink.flow = FlowControl(self.pause, self.resume)
         self.resume()
 
     def pause(self) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 import asyncssh
 import pytest
 
-from runner.ssh import BadCredential, Credential, check_credential
-from runner.ssh_keys import client_key
-from tests.targets import make_key, public_line, sign
+from runner.ssh.client import BadCredential, Credential, check_credential
+from runner.ssh.keys.keys import parse_client_key
+from tests.support.targets import make_key, public_line, sign
 
 KINDS: dict[str, tuple[str, ...]] = {
     "openssh": (),
@@ -49,7 +49,7 @@ PASTED: dict[str, Callable[[str], str]] = {
 
 @pytest.mark.parametrize("how", PASTED)
 def test_a_key_is_read_however_it_was_pasted(key: str, how: str) -> None:
-    found = client_key(Credential("key", PASTED[how](key)))
+    found = parse_client_key(Credential("key", PASTED[how](key)))
     assert isinstance(found, asyncssh.SSHKey)
     assert found.public_data == asyncssh.import_private_key(key).public_data
 
@@ -57,7 +57,7 @@ def test_a_key_is_read_however_it_was_pasted(key: str, how: str) -> None:
 def test_a_key_of_openssh_is_read_without_its_first_and_last_line(tmp_path: Path) -> None:
     text = make_key(tmp_path / "key")
     bare = "\n".join(lines_of(text)[1:-1])
-    found = client_key(Credential("key", bare))
+    found = parse_client_key(Credential("key", bare))
     assert isinstance(found, asyncssh.SSHKey)
     assert found.export_public_key().split()[1].decode() == public_line(tmp_path / "key").split()[1]
 

@@ -5,15 +5,15 @@ from typing import Any
 import pytest
 
 from db import grants, servers, users
-from db.grants import Place
+from db.grants import GrantTarget
 from db.models import Task
 from db.store import Store
 from db.values import Overlap, Reason, Role, State
-from runner.terms import Terms
-from tests.runner import rows
-from tests.runner.ledger import Ledger, at, ledger
-from tests.runner.rig import Rig, Wanted, running
-from tests.targets import Target
+from runner.scheduling.terms import Terms
+from tests.support import runs as support_runs
+from tests.support.ledger import Ledger, at, ledger
+from tests.support.rig import Rig, Wanted, running
+from tests.support.targets import Target
 
 pytestmark = pytest.mark.anyio
 __all__ = ["ledger"]
@@ -21,7 +21,7 @@ __all__ = ["ledger"]
 NOT_ALLOWED = [{"role": Role.VIEWER}, {"role": Role.NONE}, {"disabled": True}]
 
 
-async def grant(store: Store, user_id: int, place: Place, role: Role) -> None:
+async def grant(store: Store, user_id: int, place: GrantTarget, role: Role) -> None:
     where = {"server_id": place.server_id, "tag": place.tag}
     await store.run(grants.insert, where | {"user_id": user_id, "role": role, "created_by": None, "created_at": at(0)})
 
@@ -46,10 +46,10 @@ async def test_a_slot_of_a_user_who_may_not_run_it_any_more_leaves_a_line(
 async def test_a_slot_runs_by_a_grant_on_its_server_or_on_a_tag_of_it(ledger: Ledger) -> None:
     task = await due(ledger)
     await ledger.store.run(users.update, task.created_by, {"role": Role.NONE})
-    await grant(ledger.store, task.created_by, Place(server_id=task.server_id), Role.VIEWER)
+    await grant(ledger.store, task.created_by, GrantTarget(server_id=task.server_id), Role.VIEWER)
     await ledger.store.run(servers.update, task.server_id, {"tags": ["web"]})
     await ledger.fire(60)
-    await grant(ledger.store, task.created_by, Place(tag="web"), Role.OPERATOR)
+    await grant(ledger.store, task.created_by, GrantTarget(tag="web"), Role.OPERATOR)
     await ledger.fire(120)
     await ledger.store.run(servers.update, task.server_id, {"tags": ["other"]})
     await ledger.fire(180)
@@ -57,7 +57,7 @@ async def test_a_slot_runs_by_a_grant_on_its_server_or_on_a_tag_of_it(ledger: Le
 
 
 async def test_a_scheduled_run_goes_in_the_name_of_who_last_changed_the_task(ledger: Ledger) -> None:
-    successor = await rows.user(ledger.store, "grace")
+    successor = await support_runs.user(ledger.store, "grace")
     task = await due(ledger)
     await ledger.store.run(users.update, task.created_by, {"disabled": True})
     await ledger.change(task, updated_by=successor)
@@ -95,7 +95,7 @@ async def test_a_run_whose_user_may_not_run_it_any_more_is_not_started(
 ) -> None:
     rig = Rig(Wanted(store=store))
     id = await rig.pending(await rig.server(demo_target), f"touch {tmp_path / 'ran'}")
-    await store.run(users.update, await rows.user(store), change)
+    await store.run(users.update, await support_runs.user(store), change)
     async with running(rig):
         row = await rig.ended(id)
     assert (row.state, row.reason, row.remote) == (State.FAILED, Reason.NOT_ALLOWED, None)
@@ -104,10 +104,10 @@ async def test_a_run_whose_user_may_not_run_it_any_more_is_not_started(
 
 
 async def test_a_run_of_a_user_with_a_grant_on_its_server_is_started(store: Store, demo_target: Target) -> None:
-    rig, user = Rig(Wanted(store=store)), await rows.user(store)
+    rig, user = Rig(Wanted(store=store)), await support_runs.user(store)
     servers_of_two = [await rig.server(demo_target), await rig.server(demo_target)]
     ids = [await rig.pending(server, "true") for server in servers_of_two]
     await store.run(users.update, user, {"role": Role.VIEWER})
-    await grant(store, user, Place(server_id=servers_of_two[0]), Role.OPERATOR)
+    await grant(store, user, GrantTarget(server_id=servers_of_two[0]), Role.OPERATOR)
     async with running(rig):
         assert [(await rig.ended(id)).state for id in ids] == [State.SUCCESS, State.FAILED]

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from runner.pool import Pool
-from runner.ssh import ConnectFailed, Connection, Credential, Endpoint, Exit, connect
+from runner.ssh.client import ConnectFailed, Credential, Endpoint, Exit, ServerConnection, connect
+from runner.ssh.pool import Pool
 from tests.runner.conftest import until
-from tests.targets import Output, Target, make_key, run_in_shell, running_sshd
+from tests.support.targets import Output, Target, make_key, run_in_shell, running_sshd
 
 pytestmark = pytest.mark.anyio
 
@@ -21,13 +21,13 @@ class Counting:
     """The real connect, counted. `gate` holds the connections to one host back."""
 
     def __init__(self) -> None:
-        self.made: list[Connection] = []
+        self.made: list[ServerConnection] = []
         self.going_on = 0
         self.most_at_once = 0
         self.slow_host = ""
         self.gate = asyncio.Event()
 
-    async def __call__(self, endpoint: Endpoint) -> Connection:
+    async def __call__(self, endpoint: Endpoint) -> ServerConnection:
         self.going_on += 1
         self.most_at_once = max(self.most_at_once, self.going_on)
         try:

@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from runner.connection import ConnectFailed
-from runner.dialing import dial
-from runner.reach import USUAL, Reach
-from runner.ssh import connect
-from runner.ssh_scan import Scan, scan_host_keys
+from runner.ssh.client import connect
+from runner.ssh.dial import dial
+from runner.ssh.networks import DEFAULT_POLICY, NetworkPolicy
+from runner.ssh.protocol import ConnectFailed
+from runner.ssh.scan import ScanOptions, scan_host_keys
 from sshcast import app
 from sshcast.settings import Settings, SettingsInvalid, load
-from tests.service import running
-from tests.targets import Target, run
+from tests.support.service import running
+from tests.support.targets import Target, run
 
 pytestmark = pytest.mark.anyio
 
@@ -46,7 +46,7 @@ USUAL_PLACES = ["127.0.0.1", "::1", "10.0.0.1", "192.168.1.1", "172.16.0.1", "8.
 
 @pytest.mark.parametrize("address", METADATA)
 async def test_where_clouds_keep_credentials_no_server_can_be(address: str) -> None:
-    assert not USUAL.permits(address)
+    assert not DEFAULT_POLICY.permits(address)
     with pytest.raises(ConnectFailed, match="SSHCAST_ALLOWED_NETWORKS") as failed:
         await dial(address, 22, seconds=1)
     assert not failed.value.passing
@@ -54,13 +54,13 @@ async def test_where_clouds_keep_credentials_no_server_can_be(address: str) -> N
 
 @pytest.mark.parametrize("address", USUAL_PLACES)
 def test_other_places_are_allowed_until_they_are_denied(address: str) -> None:
-    assert USUAL.permits(address)
-    assert not Reach.of(denied=["0.0.0.0/0", "::/0"]).permits(address)
-    assert Reach.of(denied=["0.0.0.0/0", "::/0"], allowed=[address]).permits(address)
+    assert DEFAULT_POLICY.permits(address)
+    assert not NetworkPolicy.of(denied=["0.0.0.0/0", "::/0"]).permits(address)
+    assert NetworkPolicy.of(denied=["0.0.0.0/0", "::/0"], allowed=[address]).permits(address)
 
 
 def test_what_is_allowed_wins_however_it_is_written() -> None:
-    found = Reach.of(allowed=["169.254.10.0/24"], denied=["10.0.0.5/8"])
+    found = NetworkPolicy.of(allowed=["169.254.10.0/24"], denied=["10.0.0.5/8"])
     assert found.permits("169.254.10.7")
     assert not found.permits("169.254.169.254")
     assert not found.permits("::ffff:10.1.2.3")
@@ -76,7 +76,7 @@ def port() -> Iterator[int]:
 async def test_a_name_is_judged_by_what_it_stands_for(port: int, name: str) -> None:
     (await dial(name, port, seconds=5)).close()
     with pytest.raises(ConnectFailed, match="may not connect"):
-        await dial(name, port, seconds=5, within=Reach.of(denied=["127.0.0.0/8", "::1"]))
+        await dial(name, port, seconds=5, within=NetworkPolicy.of(denied=["127.0.0.0/8", "::1"]))
 
 
 async def test_a_name_is_looked_up_once_and_that_address_is_dialled(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,17 +111,17 @@ async def test_of_several_addresses_only_the_allowed_are_tried(port: int, monkey
 
 
 async def test_a_list_of_ports_holds_for_every_server(port: int) -> None:
-    (await dial("127.0.0.1", port, seconds=5, within=Reach.of(ports=[port]))).close()
+    (await dial("127.0.0.1", port, seconds=5, within=NetworkPolicy.of(ports=[port]))).close()
     with pytest.raises(ConnectFailed, match="SSHCAST_ALLOWED_PORTS"):
-        await dial("127.0.0.1", port, seconds=5, within=Reach.of(ports=[22]))
+        await dial("127.0.0.1", port, seconds=5, within=NetworkPolicy.of(ports=[22]))
 
 
 async def test_runs_and_scans_keep_to_it(demo_target: Target) -> None:
-    within = Reach.of(denied=["127.0.0.0/8"])
+    within = NetworkPolicy.of(denied=["127.0.0.0/8"])
     with pytest.raises(ConnectFailed, match="may not connect"):
         await partial(connect, within=within)(demo_target.endpoint())
     with pytest.raises(ConnectFailed, match="may not connect"):
-        await scan_host_keys(demo_target.host, demo_target.port, Scan(within=within))
+        await scan_host_keys(demo_target.host, demo_target.port, ScanOptions(within=within))
     connection = await connect(demo_target.endpoint())
     assert (await run(connection, "true"))[0].status == 0
     await connection.close()
@@ -133,15 +133,15 @@ def test_the_settings_decide(tmp_path: Path) -> None:
         "denied_networks": ["127.0.0.1"],
         "allowed_ports": [22],
     }
-    found = app.reach(Settings(data=tmp_path, **lists))
-    assert found == Reach.of(allowed=["169.254.1.0/24"], denied=["127.0.0.1"], ports=[22])
+    found = app.build_network_policy(Settings(data=tmp_path, **lists))
+    assert found == NetworkPolicy.of(allowed=["169.254.1.0/24"], denied=["127.0.0.1"], ports=[22])
     with pytest.raises(SettingsInvalid, match="SSHCAST_DENIED_NETWORKS"):
         load(data=tmp_path, denied_networks=["metadata"])
 
 
 async def test_a_run_on_a_server_out_of_reach_says_what_to_do(tmp_path: Path) -> None:
     """A server that was registered before its network was denied."""
-    registering = {"reach": USUAL}
+    registering = {"reach": DEFAULT_POLICY}
     async with running(tmp_path, drive=True, denied_networks=["127.0.0.0/8"], parts=registering) as service:
         query = """mutation($id: ID!) { runCommand(input: {serverId: $id, command: "true", wait: 60}) {
           execution { state reason message } } }"""

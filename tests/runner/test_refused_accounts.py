@@ -7,11 +7,11 @@ from pathlib import Path
 import asyncssh
 import pytest
 
-from runner.ssh import Credential, connect
-from tests.flows.accounts import needs_accounts
-from tests.flows.old_servers import running_dropbear
-from tests.runner.sign_in_servers import PATIENT, SECRET, Play, playing, refusal, sshd_with_pam
-from tests.targets import Target, make_key, running_sshd, sign
+from runner.ssh.client import Credential, connect
+from tests.support.accounts.accounts import needs_accounts
+from tests.support.accounts.old_servers import running_dropbear
+from tests.support.sign_in_servers import PATIENT, SECRET, Play, playing, refusal, sshd_with_pam
+from tests.support.targets import Target, make_key, running_sshd, sign
 
 pytestmark = pytest.mark.anyio
 

@@ -10,18 +10,19 @@ from db import secrets
 from db.models import TaskExecution
 from db.store import Store
 from db.values import Mode, Reason, State
-from runner import run_secrets
-from runner.attached import attached
-from runner.durable import durable
-from runner.secret import Secret
-from tests.runner import rows
-from tests.runner.rig import Rig, Wanted, running
-from tests.targets import Target
+from runner.execution import run_secrets
+from runner.execution.attached import run_attached
+from runner.execution.durable import run_durable
+from runner.secrets import bindings
+from runner.secrets.secret import Secret
+from tests.support import runs
+from tests.support.rig import Rig, Wanted, running
+from tests.support.targets import Target
 
 pytestmark = pytest.mark.anyio
 
 OWN, TAKEN = "swordfish-4711", "herring-0815"
-WAYS = {Mode.DURABLE: durable, Mode.ATTACHED: attached}
+WAYS = {Mode.DURABLE: run_durable, Mode.ATTACHED: run_attached}
 
 
 def rig_on(store: Store, name: str = "runner-1") -> Rig:
@@ -35,15 +36,15 @@ async def rig(store: Store) -> AsyncIterator[Rig]:
 
 
 async def register(store: Store, name: str, value: str, server_id: int | None = None) -> int:
-    now = rows.now()
-    values = {"name": name, "value": b"", "server_id": server_id, "created_by": await rows.user(store)}
+    now = runs.now()
+    values = {"name": name, "value": b"", "server_id": server_id, "created_by": await runs.user(store)}
     row = await store.run(secrets.insert, values | {"created_at": now, "updated_at": now})
     await replace(store, row.id, value)
     return row.id
 
 
 async def replace(store: Store, id: int, value: str) -> None:
-    sealed = rows.VAULT.seal(value.encode(), **run_secrets.place_of_registered(id))
+    sealed = runs.VAULT.seal(value.encode(), **bindings.build_registered_binding(id))
     assert await store.run(secrets.update, id, {"value": sealed})
 
 
@@ -160,6 +161,6 @@ async def test_secrets_that_no_target_could_take_are_refused_before_the_start(ri
 
 async def test_what_a_message_repeats_of_the_target_is_masked(rig: Rig, demo_target: Target) -> None:
     held = run_secrets.RunSecrets({}, frozenset({Secret(TAKEN)}))
-    assert held.masked(f"lost: {TAKEN}") == "lost: ************"
-    assert (held.masked(None), run_secrets.RunSecrets().masked(TAKEN)) == (None, TAKEN)
+    assert held.mask(f"lost: {TAKEN}") == "lost: ************"
+    assert (held.mask(None), run_secrets.RunSecrets().mask(TAKEN)) == (None, TAKEN)
     assert TAKEN not in repr(held)

@@ -11,15 +11,15 @@ from structlog.testing import capture_logs
 
 from db.store import open_store
 from db.values import Overlap, State
-from runner import scheduler
 from runner.bus import EXECUTIONS, PENDING, SCHEDULE, SLOTS, Bus
-from runner.follow_ups import FollowUps
 from runner.policy import Policy
-from runner.scheduler import HELD_SLEEP, LONGEST_SLEEP, Scheduler
-from runner.terms import Terms
+from runner.scheduling import scheduler
+from runner.scheduling.follow_ups import FollowUps
+from runner.scheduling.scheduler import HELD_SLEEP, LONGEST_SLEEP, Scheduler
+from runner.scheduling.terms import Terms
 from tests.runner.conftest import until
-from tests.runner.ledger import NOON, Ledger, at, ledger
-from tests.runner.stores import Database
+from tests.support.ledger import NOON, Ledger, at, ledger
+from tests.support.stores import Database
 
 pytestmark = pytest.mark.anyio
 __all__ = ["ledger"]

@@ -3,8 +3,8 @@
 import pytest
 
 from db.values import Missed, Overlap, Reason, State
-from runner.terms import Terms
-from tests.runner.ledger import Ledger, at, ledger
+from runner.scheduling.terms import Terms
+from tests.support.ledger import Ledger, at, ledger
 
 pytestmark = pytest.mark.anyio
 __all__ = ["ledger"]

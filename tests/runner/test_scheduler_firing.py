@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from db.values import Missed, Overlap, SlotOutcome, State, Trigger
-from runner.cron import Dst
-from runner.firing import Fired, settle
-from runner.terms import Terms
-from tests.runner.ledger import NOON, Ledger, allowed, at, ledger, refused
+from runner.cron.schedule import Dst
+from runner.scheduling.firing import FiringResult, settle
+from runner.scheduling.terms import Terms
+from tests.support.ledger import NOON, Ledger, allowed, at, ledger, refused
 
 pytestmark = pytest.mark.anyio
 __all__ = ["ledger"]
@@ -18,7 +18,7 @@ __all__ = ["ledger"]
 async def test_a_due_slot_fires_once_and_the_task_moves_on(ledger: Ledger) -> None:
     task = await ledger.task("* * * * *", next_run=at(60))
     assert (await ledger.fire(59)).decided == 0
-    assert (await ledger.fire(60)) == Fired(tasks=1, decided=1, started=1)
+    assert (await ledger.fire(60)) == FiringResult(tasks=1, decided=1, started=1)
     assert (await ledger.fire(60)).decided == 0
     (line,) = await ledger.lines(task)
     (run,) = await ledger.runs(task)

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from db.values import Missed, Mode, Overlap, Reason, State, Trigger
-from runner.terms import Terms
-from tests.runner.ledger import Ledger, at, ledger
+from runner.scheduling.terms import Terms
+from tests.support.ledger import Ledger, at, ledger
 
 pytestmark = pytest.mark.anyio
 __all__ = ["ledger"]

@@ -10,11 +10,11 @@ from collections import Counter
 import pytest
 
 from db.store import open_store
-from runner import cron
-from runner.cron import Dst
-from tests.runner.ledger import Ledger, at
-from tests.runner.stores import Database
+from runner.cron import schedule
+from runner.cron.schedule import Dst
 from tests.runner.test_scheduler_many import ALL, EXPRESSIONS, everything, slots_of
+from tests.support.ledger import Ledger, at
+from tests.support.stores import Database
 
 pytestmark = [pytest.mark.anyio, pytest.mark.faults, pytest.mark.timeout(600)]
 
@@ -22,7 +22,7 @@ PROCESSES, KILLS, SPEED = 3, 20, 60.0
 
 
 async def started(url: str, epoch: float) -> Process:
-    command = (sys.executable, "-m", "tests.runner.lone_scheduler", url, str(epoch), str(SPEED))
+    command = (sys.executable, "-m", "tests.support.lone_scheduler", url, str(epoch), str(SPEED))
     process = await asyncio.create_subprocess_exec(*command, stdout=PIPE)
     assert process.stdout is not None
     assert (await process.stdout.readline()).strip() == b"ready"
@@ -40,7 +40,7 @@ async def test_schedulers_killed_for_real_double_no_slot_and_lose_none(database:
         ledger = Ledger(await open_store(url))
         tasks = [await ledger.task(expr, ALL) for expr in EXPRESSIONS]
         for task in tasks:
-            first = cron.stored(task.cron_expr, "UTC", Dst.VIXIE).next_after(at(0))
+            first = schedule.parse_stored(task.cron_expr, "UTC", Dst.VIXIE).find_next(at(0))
             assert first is not None
             await ledger.change(task, next_run=first.at)
         epoch = time.time()

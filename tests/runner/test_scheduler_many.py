@@ -13,15 +13,15 @@ import pytest
 from sqlalchemy import Connection, event, select
 
 from db.models import ScheduleSlot, Task, TaskExecution
-from db.rows import table_of
+from db.rows import get_table
 from db.store import StoreUnavailable, open_store
 from db.values import Missed
-from runner import cron
-from runner.cron import Dst
-from runner.firing import Fired, fire_due
-from runner.terms import Terms
-from tests.runner.ledger import Ledger, allowed, at
-from tests.runner.stores import Database
+from runner.cron import schedule as cron_schedule
+from runner.cron.schedule import Dst
+from runner.scheduling.firing import FiringResult, fire_due
+from runner.scheduling.terms import Terms
+from tests.support.ledger import Ledger, allowed, at
+from tests.support.stores import Database
 
 pytestmark = pytest.mark.anyio
 
@@ -37,7 +37,7 @@ class Killed(Exception):
     """The process is gone: its transaction is rolled back, and nobody gets an answer."""
 
 
-def doomed(conn: Connection, now: datetime, statement: int) -> Fired:
+def doomed(conn: Connection, now: datetime, statement: int) -> FiringResult:
     """A scheduler's transaction that is cut before its n-th statement (from 0), or before its commit."""
     seen = iter(range(statement))
 
@@ -88,7 +88,7 @@ class Fleet:
 
 async def overdue(ledger: Ledger, now: datetime) -> int:
     def count(conn: Connection) -> int:
-        table = table_of(Task)
+        table = get_table(Task)
         return len(conn.execute(select(table.c.id).where(table.c.next_run <= now)).all())
 
     return await ledger.store.read(count)
@@ -99,7 +99,7 @@ async def test_ten_thousand_slots_by_three_instances_of_which_twenty_are_killed(
         ledger = Ledger(await open_store(url))
         tasks = [await ledger.task(expr, ALL) for expr in EXPRESSIONS * TASKS_EACH]
         for task in tasks:
-            first = cron.stored(task.cron_expr, "UTC", Dst.VIXIE).next_after(at(0))
+            first = cron_schedule.parse_stored(task.cron_expr, "UTC", Dst.VIXIE).find_next(at(0))
             assert first is not None
             await ledger.change(task, next_run=first.at)
         seconds = await fly(Fleet(url, at(0), random.Random(4)), ledger)
@@ -140,14 +140,14 @@ async def check(ledger: Ledger, tasks: list[Task], now: datetime) -> None:
 
 
 def slots_of(task: Task, now: datetime) -> Iterator[datetime]:
-    schedule, moment = cron.stored(task.cron_expr, "UTC", Dst.VIXIE), at(0)
-    while (due := schedule.next_after(moment)) is not None and due.at <= now:
+    schedule, moment = cron_schedule.parse_stored(task.cron_expr, "UTC", Dst.VIXIE), at(0)
+    while (due := schedule.find_next(moment)) is not None and due.at <= now:
         yield due.at
         moment = due.at
 
 
 def everything(conn: Connection) -> dict[str, Any]:
-    lines, runs = table_of(ScheduleSlot), table_of(TaskExecution)
+    lines, runs = get_table(ScheduleSlot), get_table(TaskExecution)
     linked = select(lines.c.id).join(
         runs, (runs.c.id == lines.c.execution_id) & (runs.c.slot == lines.c.slot) & (runs.c.task_id == lines.c.task_id)
     )
@@ -191,7 +191,7 @@ async def test_the_transaction_has_no_more_statements_than_are_cut(database: Dat
         ledger, seen = Ledger(await open_store(url)), []
         await ledger.task("* * * * *", next_run=at(60))
 
-        def watched(conn: Connection) -> Fired:
+        def watched(conn: Connection) -> FiringResult:
             def before(*args: Any) -> None:
                 seen.append(args[2])
 

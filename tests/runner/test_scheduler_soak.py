@@ -11,8 +11,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.faults.service import Mortal, serving
-from tests.targets import Target
+from tests.support.faults.service import Mortal, serving
+from tests.support.targets import Target
 
 pytestmark = [pytest.mark.anyio, pytest.mark.soak, pytest.mark.timeout(900)]
 

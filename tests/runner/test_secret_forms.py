@@ -16,11 +16,11 @@ import pytest
 from sqlalchemy import text
 
 from db.store import open_store
-from runner.masking import Masker
-from runner.secret import Secret
-from runner.secret_forms import FAMILIES
-from runner.veil import Veil
-from tests.postgres import Postgres
+from runner.output.encodings import FAMILIES
+from runner.output.masking import Masker
+from runner.output.matcher import SecretMatcher
+from runner.secrets.secret import Secret
+from tests.support.postgres import Postgres
 
 SECURITY = Path(__file__).parents[2] / "docs" / "security.md"
 SECRETS = (
@@ -115,8 +115,8 @@ PROGRAMS = (
 
 
 @cache
-def veil(*secrets: str) -> Veil:
-    return Veil(map(Secret, secrets))
+def veil(*secrets: str) -> SecretMatcher:
+    return SecretMatcher(map(Secret, secrets))
 
 
 def shown(printed: bytes, secrets: Sequence[str] = SECRETS) -> str:

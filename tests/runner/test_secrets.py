@@ -12,15 +12,15 @@ from structlog.testing import capture_logs
 
 from db.store import Store
 from db.values import Mode
-from runner import endpoint
-from runner.execution import Drive
-from runner.outcome import Outcome
-from runner.ssh import Connection as SshConnection
-from tests.runner import rows
+from runner.execution import endpoint
+from runner.execution.drive import Drive
+from runner.execution.outcome import Outcome
+from runner.ssh.client import ServerConnection as SshConnection
 from tests.runner.conftest import until
-from tests.runner.rig import Rig, Wanted, running
-from tests.runner.stores import Unruly, is_away
-from tests.targets import Target
+from tests.support import runs
+from tests.support.rig import Rig, Wanted, running
+from tests.support.stores import Unruly, is_away
+from tests.support.targets import Target
 
 pytestmark = pytest.mark.anyio
 
@@ -92,8 +92,8 @@ async def test_an_error_of_the_database_shows_no_parameters(store: Store) -> Non
 
 async def test_an_opened_endpoint_shows_nothing_of_its_credential(store: Store, tmp_path: Path) -> None:
     target = Target("x", 22, "ssh-ed25519 AAAA", SECRET, tmp_path)
-    server = await store.read(rows.servers.by_id, await rows.server(store, target))
+    server = await store.read(runs.servers.by_id, await runs.server(store, target))
     assert server is not None
-    opened = endpoint.of(server, rows.VAULT)
+    opened = endpoint.build_endpoint(server, runs.VAULT)
     assert opened.credential.secret == SECRET
     assert SECRET not in repr(opened) + str(opened) + repr(opened.credential)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from runner.shebang import ShebangRefused, chosen, words
+from runner.admission.shebang import ShebangRefused, build_argv, parse_shebang
 
 SHELLS = {
     "ls": None,
@@ -26,7 +26,7 @@ SHELLS = {
 
 @pytest.mark.parametrize(("command", "shell"), SHELLS.items())
 def test_the_first_line_chooses_the_shell_and_its_options(command: str, shell: str | None) -> None:
-    assert chosen(command) == shell
+    assert parse_shebang(command) == shell
 
 
 WORDS = {
@@ -39,7 +39,7 @@ WORDS = {
 
 @pytest.mark.parametrize(("shell", "found"), WORDS.items())
 def test_the_shell_is_run_without_reading_login_files(shell: str | None, found: tuple[str, ...]) -> None:
-    assert words(shell) == found
+    assert build_argv(shell) == found
 
 
 REFUSED = {
@@ -78,6 +78,6 @@ REFUSED = {
 @pytest.mark.parametrize(("line", "why"), REFUSED.items())
 def test_any_other_first_line_is_refused_with_its_reason(line: str, why: str) -> None:
     with pytest.raises(ShebangRefused) as caught:
-        chosen(f"{line}\nls")
+        parse_shebang(f"{line}\nls")
     assert why in caught.value.en
     assert "首行" in caught.value.zh

@@ -2,8 +2,8 @@
 
 import pytest
 
-from runner.ssh import connect
-from tests.runner.sign_in_servers import PASSWORD, Play, Round, ask, playing, refusal
+from runner.ssh.client import connect
+from tests.support.sign_in_servers import PASSWORD, Play, Round, ask, playing, refusal
 
 pytestmark = pytest.mark.anyio
 

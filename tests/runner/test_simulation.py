@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from db.values import Mode
-from tests.runner.sim.target import Script
-from tests.runner.sim.world import Event, Fault, Plan, Run, World, play
+from tests.support.sim.target import Script
+from tests.support.sim.world import Event, Fault, Plan, Run, World, play
 
 FULL = os.environ.get("SSHCAST_SUITE") == "full"
 CALL_FAULTS = ("before", "after", "slow")

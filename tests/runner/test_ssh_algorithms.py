@@ -9,23 +9,23 @@ from typing import Any
 import pytest
 
 from db.values import LegacyAlgorithm
-from runner.ssh import ConnectFailed, connect
-from runner.ssh_algorithms import (
+from runner.ssh.algorithms import (
     GROUP14_SHA1,
+    HOST_KEY_TYPES,
     SHOWN_CHARACTERS,
     Mismatch,
-    ciphers,
     explain_mismatches,
-    host_key_algorithms,
-    key_exchanges,
-    macs,
-    read_offers,
-    signatures,
+    list_ciphers,
+    list_host_key_algorithms,
+    list_key_exchanges,
+    list_macs,
+    list_signatures,
+    parse_offers,
 )
-from runner.ssh_keys import HOST_KEY_TYPES
-from runner.ssh_scan import Scan, scan_host_keys
-from tests.flows.old_servers import running_dropbear, running_tinysshd
-from tests.targets import Target, make_key, openssh, public_line, run, running_sshd
+from runner.ssh.client import ConnectFailed, connect
+from runner.ssh.scan import ScanOptions, scan_host_keys
+from tests.support.accounts.old_servers import running_dropbear, running_tinysshd
+from tests.support.targets import Target, make_key, openssh, public_line, run, running_sshd
 
 __all__ = ["openssh"]
 
@@ -34,7 +34,11 @@ pytestmark = [pytest.mark.anyio, pytest.mark.filterwarnings("ignore:Diffie-Hellm
 
 RSA, GROUP14, CBC = LegacyAlgorithm.SSH_RSA_SHA1, LegacyAlgorithm.DIFFIE_HELLMAN_GROUP14_SHA1, LegacyAlgorithm.AES_CBC
 OLD: dict[LegacyAlgorithm, tuple[str, str, str]] = {
-    GROUP14: (f"KexAlgorithms {GROUP14_SHA1}", f"Key exchange: it offers {GROUP14_SHA1}; sshcast", key_exchanges()[-1]),
+    GROUP14: (
+        f"KexAlgorithms {GROUP14_SHA1}",
+        f"Key exchange: it offers {GROUP14_SHA1}; sshcast",
+        list_key_exchanges()[-1],
+    ),
     RSA: ("HostKeyAlgorithms ssh-rsa", "Host key: it offers ssh-rsa; sshcast accepts", "rsa-sha2-256"),
     CBC: ("Ciphers aes128-cbc", "Cipher: it offers aes128-cbc; sshcast accepts", "aes256-ctr"),
 }
@@ -84,7 +88,7 @@ async def test_a_scan_says_the_same_and_takes_what_is_allowed(tmp_path: Path) ->
             assert offered in failed.value.detail
             assert accepted in failed.value.detail
             assert f"{old} ({old.name})" in failed.value.detail
-        found = await scan_host_keys(target.host, target.port, Scan(legacy=tuple(LegacyAlgorithm)))
+        found = await scan_host_keys(target.host, target.port, ScanOptions(legacy=tuple(LegacyAlgorithm)))
         assert found == [public_line(tmp_path / "rsa")]
 
 
@@ -94,7 +98,7 @@ async def test_all_kinds_that_fail_are_named_in_whole(tmp_path: Path) -> None:
         failed = await complaint(target)
     assert "it offers diffie-hellman-group1-sha1, diffie-hellman-group-exchange-sha1; sshcast" in failed.detail
     assert "it offers chacha20-poly1305@openssh.com, 3des-cbc; sshcast accepts" in failed.detail
-    assert all(name in failed.detail for name in (*key_exchanges(), *ciphers()))
+    assert all(name in failed.detail for name in (*list_key_exchanges(), *list_ciphers()))
     assert "no setting of sshcast allows what it offers" in failed.detail
 
 
@@ -125,15 +129,21 @@ async def test_strict_key_exchange_and_no_checksum_that_terrapin_breaks_stay_wit
 
 def test_what_is_never_allowed_is_in_no_list() -> None:
     every = tuple(LegacyAlgorithm)
-    names = [*key_exchanges(every), *ciphers(every), *macs(every), *signatures(every)]
-    names += host_key_algorithms(HOST_KEY_TYPES, every)
+    names = [*list_key_exchanges(every), *list_ciphers(every), *list_macs(every), *list_signatures(every)]
+    names += list_host_key_algorithms(HOST_KEY_TYPES, every)
     assert [name for name in names if any(bad in name for bad in ("none", "des", "arcfour", "rc4", "md5", "dss"))] == []
     assert [name for name in names if "sha1" in name] == [GROUP14_SHA1]
     assert set(every) == {"ssh-rsa-sha1", "diffie-hellman-group14-sha1", "aes-cbc"}
 
 
 def test_without_leave_nothing_old_is_in_any_list() -> None:
-    names = [*key_exchanges(), *ciphers(), *macs(), *signatures(), *host_key_algorithms(HOST_KEY_TYPES)]
+    names = [
+        *list_key_exchanges(),
+        *list_ciphers(),
+        *list_macs(),
+        *list_signatures(),
+        *list_host_key_algorithms(HOST_KEY_TYPES),
+    ]
     assert [name for name in names if "sha1" in name or "cbc" in name or name == "ssh-rsa"] == []
 
 
@@ -187,7 +197,7 @@ async def test_a_scan_of_three_host_keys_takes_one_connection_and_the_best(tmp_p
             assert await scan_host_keys("127.0.0.1", port) == [target.host_key]
             assert gate.connections == 1
         async with gate_before(target) as (gate, port):
-            every = await scan_host_keys("127.0.0.1", port, Scan(every=True))
+            every = await scan_host_keys("127.0.0.1", port, ScanOptions(every=True))
             assert every == [target.host_key, public_line(tmp_path / "ecdsa"), public_line(tmp_path / "rsa")]
             assert gate.connections == 3
 
@@ -196,7 +206,7 @@ async def test_a_scan_of_three_host_keys_takes_one_connection_and_the_best(tmp_p
 async def test_a_scan_that_is_turned_away_waits_and_says_so(openssh: Target, says: bytes) -> None:
     told: list[str] = []
     async with gate_before(openssh, [says, says]) as (gate, port):
-        scan = Scan(waits=(0.01, 0.02, 60), on_wait=told.append)
+        scan = ScanOptions(waits=(0.01, 0.02, 60), on_wait=told.append)
         assert await scan_host_keys("127.0.0.1", port, scan) == [openssh.host_key]
     assert gate.connections == 3
     assert [sentence.rpartition(" in ")[2] for sentence in told] == ["0.01 s.", "0.02 s."]
@@ -205,10 +215,10 @@ async def test_a_scan_that_is_turned_away_waits_and_says_so(openssh: Target, say
 async def test_a_scan_that_is_always_turned_away_ends_and_says_why_that_may_be(openssh: Target) -> None:
     async with gate_before(openssh, [b"Not allowed at this time\r\n"] * 9) as (gate, port):
         with pytest.raises(ConnectFailed, match=r"Tried 3 times.*PerSourcePenalties") as failed:
-            await scan_host_keys("127.0.0.1", port, Scan(waits=(0.01, 0.01)))
+            await scan_host_keys("127.0.0.1", port, ScanOptions(waits=(0.01, 0.01)))
     assert (gate.connections, failed.value.passing) == (3, True)
 
 
 @pytest.mark.parametrize("garbled", [b"", b"\0\0\0\1", b"\0\0\0\0" * 4, b"\xff" * 200])
 def test_an_exchange_that_is_cut_short_has_no_offers(garbled: bytes) -> None:
-    assert read_offers(garbled) is None
+    assert parse_offers(garbled) is None

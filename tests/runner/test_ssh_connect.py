@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from runner.ssh import ConnectFailed, ConnectTimeouts, Credential, Endpoint, connect, fingerprint
-from runner.ssh_scan import Scan, scan_host_keys
-from tests.targets import Target, make_key, public_line, run, running_password_server, running_sshd, sign
+from runner.ssh.client import ConnectFailed, ConnectTimeouts, Credential, Endpoint, connect, fingerprint
+from runner.ssh.scan import ScanOptions, scan_host_keys
+from tests.support.targets import Target, make_key, public_line, run, running_password_server, running_sshd, sign
 
 pytestmark = pytest.mark.anyio
 
@@ -223,7 +223,7 @@ async def test_the_offered_host_keys_are_scanned(target: Target) -> None:
 
 async def test_scanning_nobody_is_unreachable(silent_port: int) -> None:
     with pytest.raises(ConnectFailed, match="timeout"):
-        await scan_host_keys("127.0.0.1", silent_port, Scan(seconds=0.3))
+        await scan_host_keys("127.0.0.1", silent_port, ScanOptions(seconds=0.3))
 
 
 async def test_scanning_what_is_no_ssh_server_says_so(demo_target: Target) -> None:
@@ -232,6 +232,6 @@ async def test_scanning_what_is_no_ssh_server_says_so(demo_target: Target) -> No
 
     server = await asyncio.start_server(greet, "127.0.0.1", 0)
     with pytest.raises(ConnectFailed, match="SSH server"):
-        await scan_host_keys("127.0.0.1", server.sockets[0].getsockname()[1], Scan(waits=()))
+        await scan_host_keys("127.0.0.1", server.sockets[0].getsockname()[1], ScanOptions(waits=()))
     server.close()
     await server.wait_closed()

@@ -10,10 +10,11 @@ from typing import Any
 import asyncssh
 import pytest
 
-from runner.ssh import ConnectFailed, ConnectTimeouts, Credential, Endpoint, connect
-from runner.ssh_keys import RSA_SIGNATURES, SIGNATURES, key_line
-from runner.ssh_options import transport_options
-from tests.targets import PasswordServer
+from runner.ssh.algorithms import RSA_SIGNATURES, SIGNATURES
+from runner.ssh.client import ConnectFailed, ConnectTimeouts, Credential, Endpoint, connect
+from runner.ssh.keys.keys import format_key
+from runner.ssh.options import build_transport_options
+from tests.support.targets import PasswordServer
 
 pytestmark = pytest.mark.anyio
 
@@ -47,7 +48,7 @@ async def listening(
 
 
 def endpoint_of(port: int, key: asyncssh.SSHKey) -> Endpoint:
-    return Endpoint(1, "127.0.0.1", port, "root", (key_line(key),), Credential("password", "correct horse"))
+    return Endpoint(1, "127.0.0.1", port, "root", (format_key(key),), Credential("password", "correct horse"))
 
 
 async def test_the_server_of_these_tests_is_signed_in_to(host_key: asyncssh.SSHKey) -> None:
@@ -71,7 +72,7 @@ def test_no_signature_of_rsa_with_sha_1_is_made_or_taken() -> None:
 
 @pytest.mark.parametrize("name", ["config", "agent_path", "agent_forwarding", "x11_forwarding", "pkcs11_provider"])
 def test_no_connection_is_given_what_is_our_accounts(name: str) -> None:
-    assert not transport_options()[name]
+    assert not build_transport_options()[name]
 
 
 class Grasping(PasswordServer):

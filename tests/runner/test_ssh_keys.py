@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.ssh import (
+from runner.ssh.client import (
     BadCredential,
     BadHostKey,
     Credential,
@@ -13,7 +13,7 @@ from runner.ssh import (
     check_host_key,
     fingerprint,
 )
-from tests.targets import make_key, public_line, sign
+from tests.support.targets import make_key, public_line, sign
 
 
 def complaint(credential: Credential) -> BadCredential:

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from runner.ssh import ConnectFailed, Connection, Exit, connect
+from runner.ssh.client import ConnectFailed, Exit, ServerConnection, connect
 from tests.runner.conftest import until
-from tests.targets import Output, Target, run
+from tests.support.targets import Output, Target, run
 
 pytestmark = pytest.mark.anyio
 
@@ -17,13 +17,13 @@ OCTAL = "".join(f"\\{byte:03o}" for byte in EVERY_BYTE)
 
 
 @pytest.fixture
-async def connection(target: Target) -> AsyncIterator[Connection]:
+async def connection(target: Target) -> AsyncIterator[ServerConnection]:
     made = await connect(target.endpoint())
     yield made
     await made.close()
 
 
-async def test_the_two_streams_arrive_apart_with_every_byte_value(connection: Connection) -> None:
+async def test_the_two_streams_arrive_apart_with_every_byte_value(connection: ServerConnection) -> None:
     exit, output = await run(connection, f"printf '{OCTAL}'; printf 'err{OCTAL}' >&2")
     assert exit == Exit(0, None, False)
     assert output.stdout == EVERY_BYTE
@@ -31,19 +31,19 @@ async def test_the_two_streams_arrive_apart_with_every_byte_value(connection: Co
 
 
 @pytest.mark.parametrize("status", [0, 1, 42, 126, 127, 255])
-async def test_the_exit_status_is_the_commands(connection: Connection, status: int) -> None:
+async def test_the_exit_status_is_the_commands(connection: ServerConnection, status: int) -> None:
     exit, _ = await run(connection, f"exit {status}")
     assert exit == Exit(status, None, False)
 
 
 @pytest.mark.parametrize("name", ["KILL", "TERM", "SEGV"])
-async def test_an_end_by_signal_is_told_as_the_signal(connection: Connection, name: str) -> None:
+async def test_an_end_by_signal_is_told_as_the_signal(connection: ServerConnection, name: str) -> None:
     exit, output = await run(connection, f"printf before; kill -{name} $$")
     assert exit == Exit(None, name, False)
     assert output.stdout == b"before"
 
 
-async def test_ten_megabytes_on_each_stream_arrive_unchanged(connection: Connection) -> None:
+async def test_ten_megabytes_on_each_stream_arrive_unchanged(connection: ServerConnection) -> None:
     block = hashlib.sha256(b"seed").digest() * 32  # 1 KiB without a newline at its end
     expected = hashlib.sha256(block * 10240).hexdigest()
     script = 'd=$(mktemp); cat > "$d"; (cat "$d" >&2) & cat "$d"; wait; rm "$d"'
@@ -53,13 +53,13 @@ async def test_ten_megabytes_on_each_stream_arrive_unchanged(connection: Connect
     assert hashlib.sha256(output.stderr).hexdigest() == expected
 
 
-async def test_stdin_given_is_read_to_its_end(connection: Connection) -> None:
+async def test_stdin_given_is_read_to_its_end(connection: ServerConnection) -> None:
     exit, output = await run(connection, "cat; echo over", stdin=EVERY_BYTE)
     assert exit.status == 0
     assert output.stdout == EVERY_BYTE + b"over\n"
 
 
-async def test_stdin_left_open_takes_what_is_written_later(connection: Connection) -> None:
+async def test_stdin_left_open_takes_what_is_written_later(connection: ServerConnection) -> None:
     output = Output()
     process = await connection.start("cat", on_output=output)
     process.write(b"one ")
@@ -84,17 +84,17 @@ async def test_a_signal_reaches_the_command(demo_target: Target) -> None:
 
 
 async def test_a_child_that_keeps_the_pipe_does_not_keep_the_run(
-    connection: Connection, monkeypatch: pytest.MonkeyPatch
+    connection: ServerConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("runner.ssh_process.EOF_GRACE_SECONDS", 0.5)
-    monkeypatch.setattr("sshcast.demo_command.EOF_GRACE_SECONDS", 0.5)
+    monkeypatch.setattr("runner.ssh.process.EOF_GRACE_SECONDS", 0.5)
+    monkeypatch.setattr("sshcast.demo.command.EOF_GRACE_SECONDS", 0.5)
     async with asyncio.timeout(12):
         exit, output = await run(connection, "echo started; sleep 20 & exit 3")
     assert (exit.status, exit.lost) == (3, False)
     assert output.stdout == b"started\n"
 
 
-async def test_paused_output_stays_at_the_command_and_comes_after_resume(connection: Connection) -> None:
+async def test_paused_output_stays_at_the_command_and_comes_after_resume(connection: ServerConnection) -> None:
     output = Output()
     process = await connection.start("head -c 20000000 /dev/zero", on_output=output)
     process.pause()
@@ -106,7 +106,7 @@ async def test_paused_output_stays_at_the_command_and_comes_after_resume(connect
     assert len(output.stdout) == 20_000_000
 
 
-async def test_output_that_is_paused_when_the_command_ends_is_not_lost(connection: Connection) -> None:
+async def test_output_that_is_paused_when_the_command_ends_is_not_lost(connection: ServerConnection) -> None:
     output = Output()
     process = await connection.start("sleep 0.1; head -c 300000 /dev/zero; exit 5", on_output=output)
     process.pause()
@@ -117,7 +117,7 @@ async def test_output_that_is_paused_when_the_command_ends_is_not_lost(connectio
     assert len(output.stdout) == 300_000
 
 
-async def test_a_failing_listener_ends_its_own_command_only(connection: Connection) -> None:
+async def test_a_failing_listener_ends_its_own_command_only(connection: ServerConnection) -> None:
     def fail(stream: str, data: bytes) -> None:
         raise RuntimeError("listener")
 
@@ -129,7 +129,7 @@ async def test_a_failing_listener_ends_its_own_command_only(connection: Connecti
     assert (await other.wait()).status == 0
 
 
-async def test_the_end_is_told_once_to_on_closed(connection: Connection) -> None:
+async def test_the_end_is_told_once_to_on_closed(connection: ServerConnection) -> None:
     ends: list[Exit] = []
     process = await connection.start("exit 9", on_output=Output(), on_closed=ends.append, stdin=b"")
     await process.wait()

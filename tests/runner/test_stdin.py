@@ -11,17 +11,17 @@ from db import stdin as stdins
 from db.models import TaskExecution
 from db.store import Store
 from db.values import Mode, Reason, State
-from runner.attached import attached
-from runner.durable import NO_INPUT, durable
-from tests.faults.disk import small_disk
+from runner.execution.attached import run_attached
+from runner.execution.durable import NO_INPUT, run_durable
 from tests.runner.conftest import until
-from tests.runner.rig import Rig, Wanted, running
-from tests.targets import Target, running_sshd
+from tests.support.faults.disk import small_disk
+from tests.support.rig import Rig, Wanted, running
+from tests.support.targets import Target, running_sshd
 
 pytestmark = pytest.mark.anyio
 
 MOST = random.Random(7).randbytes(1_048_576)
-WAYS = {Mode.DURABLE: durable, Mode.ATTACHED: attached}
+WAYS = {Mode.DURABLE: run_durable, Mode.ATTACHED: run_attached}
 MODES = pytest.mark.parametrize("mode", list(WAYS))
 
 

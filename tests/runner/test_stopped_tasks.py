@@ -10,23 +10,23 @@ from db import tasks
 from db.models import Task, TaskExecution
 from db.store import Store
 from db.values import Mode, Overlap, Reason, State, Trigger
-from runner.attached import attached
-from runner.connection import Shells
-from runner.durable import durable
-from runner.execution import Drive
-from runner.follow_ups import end_waiting
-from runner.outcome import Outcome
-from runner.terms import Terms
-from tests.db import rows as db_rows
-from tests.runner.ledger import Ledger, at, ledger
-from tests.runner.rig import Rig, Wanted, running
-from tests.runner.stores import both_stores as store
-from tests.targets import Target
+from runner.execution.attached import run_attached
+from runner.execution.drive import Drive
+from runner.execution.durable import run_durable
+from runner.execution.outcome import Outcome
+from runner.scheduling.follow_ups import end_waiting
+from runner.scheduling.terms import Terms
+from runner.ssh.protocol import ShellSource
+from tests.support import rows as db_rows
+from tests.support.ledger import Ledger, at, ledger
+from tests.support.rig import Rig, Wanted, running
+from tests.support.stores import both_stores as store
+from tests.support.targets import Target
 
 pytestmark = pytest.mark.anyio
 __all__ = ["ledger", "store"]
 
-WAYS = {Mode.ATTACHED: attached, Mode.DURABLE: durable}
+WAYS = {Mode.ATTACHED: run_attached, Mode.DURABLE: run_durable}
 
 
 def stopped(run: TaskExecution) -> tuple[str, str | None, str | None]:
@@ -129,7 +129,7 @@ async def test_a_task_that_is_deleted_while_its_run_waits_for_its_server_starts_
 ) -> None:
     """The runner has looked, and has a shell on the server: the last word is had right before the start."""
 
-    async def late(drive: Drive, shells: Shells) -> Outcome:
+    async def late(drive: Drive, shells: ShellSource) -> Outcome:
         assert await store.run(tasks.delete, drive.row.task_id, drive.parts.clock())
         return await WAYS[mode](drive, shells)
 

@@ -6,16 +6,16 @@ import pytest
 
 from db.store import Store
 from db.values import Mode, Reason, State
-from runner.attached import attached
-from runner.durable import durable
-from tests.runner.remote.local import carrying
+from runner.execution.attached import run_attached
+from runner.execution.durable import run_durable
 from tests.runner.remote.test_stopping import TREES
-from tests.runner.rig import Rig, Wanted, running
-from tests.targets import Target
+from tests.support.local_target import carrying
+from tests.support.rig import Rig, Wanted, running
+from tests.support.targets import Target
 
 pytestmark = pytest.mark.anyio
 
-WAYS = {Mode.DURABLE: durable, Mode.ATTACHED: attached}
+WAYS = {Mode.DURABLE: run_durable, Mode.ATTACHED: run_attached}
 
 
 async def cancelled(rig: Rig, server: int, tree: str) -> None:

@@ -10,13 +10,13 @@ import pytest
 
 from db.store import Store
 from db.values import Mode, State
-from runner import handshake
-from runner.attached import attached
-from runner.durable import durable
-from runner.sweeping import EVERY_SECONDS, Sweeper
+from runner.execution.attached import run_attached
+from runner.execution.durable import run_durable
+from runner.execution.spool_sweeper import EVERY_SECONDS, SpoolSweeper
+from runner.ssh import handshake
 from tests.runner.conftest import until
-from tests.runner.rig import Rig, Wanted, running
-from tests.targets import Target, running_sshd
+from tests.support.rig import Rig, Wanted, running
+from tests.support.targets import Target, running_sshd
 
 pytestmark = pytest.mark.anyio
 
@@ -64,7 +64,7 @@ def kept(spools: Path) -> dict[str, set[str]]:
 
 async def swept(store: Store, target: Target, name: str) -> None:
     """A runner starts, runs a command, sweeps, and ends."""
-    ways = {Mode.DURABLE: durable, Mode.ATTACHED: attached}
+    ways = {Mode.DURABLE: run_durable, Mode.ATTACHED: run_attached}
     async with running(Rig(Wanted(store=store, ways=ways, name=name))) as rig:
         server = await rig.server(target, name=name, run_mode=Mode.DURABLE)
         row = await rig.ran(server, "true")
@@ -139,7 +139,7 @@ async def test_every_shell_sweeps(
 
 def test_a_server_is_swept_once_an_hour_at_most() -> None:
     now = [5.0]
-    sweeper = Sweeper(clock=lambda: now[0])
+    sweeper = SpoolSweeper(clock=lambda: now[0])
     assert [sweeper.is_due(1), sweeper.is_due(1), sweeper.is_due(2)] == [True, False, True]
     now[0] += EVERY_SECONDS - 1
     assert not sweeper.is_due(1)

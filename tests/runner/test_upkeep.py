@@ -9,8 +9,8 @@ from db.executions import ExecutionFilter
 from db.store import Store
 from db.values import State
 from runner.bus import Bus
-from runner.upkeep import HOUR, Keep, Upkeep
-from tests.db import rows
+from runner.retention import HOUR, Retention, RetentionPolicy
+from tests.support import rows
 
 pytestmark = pytest.mark.anyio
 
@@ -26,20 +26,20 @@ async def kept(store: Store) -> int:
     return await store.read(executions.count, ExecutionFilter())
 
 
-def upkeep(store: Store, keep: Keep) -> Upkeep:
-    return Upkeep(bus=Bus(), store=store, keep=keep, clock=lambda: rows.NOON)
+def upkeep(store: Store, keep: RetentionPolicy) -> Retention:
+    return Retention(bus=Bus(), store=store, keep=keep, clock=lambda: rows.NOON)
 
 
 async def test_by_default_nothing_is_removed(store: Store) -> None:
     await history(store, 5)
-    assert await upkeep(store, Keep()).tick() == HOUR
+    assert await upkeep(store, RetentionPolicy()).tick() == HOUR
     assert await kept(store) == 5
 
 
 async def test_what_is_over_for_longer_goes_piece_by_piece(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("runner.upkeep.PIECE", 2)
+    monkeypatch.setattr("runner.retention.PIECE", 2)
     await history(store, 5)
-    loop = upkeep(store, Keep(executions=DAY))
+    loop = upkeep(store, RetentionPolicy(executions=DAY))
     assert [await loop.tick() < HOUR, await kept(store)] == [True, 3]
     assert [await loop.tick() < HOUR, await kept(store)] == [True, 2]
     assert [await loop.tick(), await kept(store)] == [HOUR, 2]

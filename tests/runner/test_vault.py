@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from runner.vault import Vault, VaultError
+from runner.secrets.vault import Vault, VaultError
 
 PLACE = {"table": "servers", "row": "7", "field": "credential"}
 OLD, NEW = os.urandom(32), os.urandom(32)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.service import Running, running
+from tests.support.service import Running, running
 
 
 @pytest.fixture(scope="package")

@@ -16,7 +16,7 @@ from graphql import (
 
 from db.values import Role
 from schema.build import build_schema
-from tests.service import Running
+from tests.support.service import Running
 
 pytestmark = pytest.mark.anyio
 

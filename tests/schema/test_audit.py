@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.npm.installed import node_modules, run_script
-from tests.service import Running
+from tests.support.npm import node_modules, run_script
+from tests.support.service import Running
 
 __all__ = ["node_modules"]
 

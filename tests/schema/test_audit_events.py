@@ -8,8 +8,8 @@ import pytest
 from db.audit import audit_events
 from db.values import AuditKind, ObjectKind
 from schema.audit import AuditFilterInput
-from tests.schema.rows import add_tasks
-from tests.service import Running
+from tests.support.listed_rows import add_tasks
+from tests.support.service import Running
 
 pytestmark = pytest.mark.anyio
 

@@ -10,9 +10,9 @@ from db.secrets import SecretFilter
 from db.servers import ServerFilter
 from db.tasks import TaskFilter
 from schema.build import build_schema
-from tests.schema.keys import ENCRYPTED, PLAIN
-from tests.schema.rows import add_tasks
-from tests.service import Running
+from tests.support.keys import ENCRYPTED, PLAIN
+from tests.support.listed_rows import add_tasks
+from tests.support.service import Running
 
 pytestmark = pytest.mark.anyio
 

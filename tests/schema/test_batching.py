@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import Engine, event
 
 from db.values import Role, State
-from tests.schema.rows import add_executions, add_history, add_tasks, add_user
-from tests.service import Running
+from tests.support.listed_rows import add_executions, add_history, add_tasks, add_user
+from tests.support.service import Running
 
 pytestmark = pytest.mark.anyio
 

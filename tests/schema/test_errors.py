@@ -8,8 +8,8 @@ from structlog.testing import capture_logs
 
 from db.store import StoreUnavailable
 from resolvers import users
-from tests.schema.rows import add_executions
-from tests.service import Running
+from tests.support.listed_rows import add_executions
+from tests.support.service import Running
 
 pytestmark = pytest.mark.anyio
 

@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from schema.build import build_schema
-from schema.documents import LONGEST_TEXT, Documents, Refused
+from schema.documents import LONGEST_TEXT, DocumentRefused, Documents
 from schema.engine import SHORT_TEXT
 from schema.errors import TooComplex
 from schema.limits import Limits
-from sshcast.graphql.asking import JSON
-from tests.hostile import CASES, Hostile
-from tests.service import Running
-from tests.work import calls
+from sshcast.graphql.requests import JSON
+from tests.support.hostile import CASES, Hostile
+from tests.support.service import Running
+from tests.support.work import calls
 
 pytestmark = pytest.mark.anyio
 
@@ -59,20 +59,20 @@ async def test_a_stranger_is_answered_too_and_learns_nothing(api: Running) -> No
 @pytest.mark.parametrize("case", [case for case in CASES if case.query], ids=lambda case: case.name)
 def test_preparing_it_takes_little_work(case: Hostile) -> None:
     made = Documents(SCHEMA, Limits())
-    assert calls(lambda: made.get(str(case.query), hide_suggestions=False), Refused, TooComplex) < MOST_CALLS
+    assert calls(lambda: made.get(str(case.query), hide_suggestions=False), DocumentRefused, TooComplex) < MOST_CALLS
 
 
 async def test_a_long_new_text_is_prepared_beside_what_everybody_else_does(
     api: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     threads: list[int] = []
-    prepare = Documents.prepared
+    prepare = Documents.prepare
 
     def noted(self: Documents, text: str, *, hide_suggestions: bool) -> Any:
         threads.append(threading.get_ident())
         return prepare(self, text, hide_suggestions=hide_suggestions)
 
-    monkeypatch.setattr(Documents, "prepared", noted)
+    monkeypatch.setattr(Documents, "prepare", noted)
     for number in range(2):
         await api.data("{ __typename }" + "#" * (SHORT_TEXT + number))
         await api.data("{ __typename }" + "#" * (SHORT_TEXT + number))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.service import Running, running
+from tests.support.service import Running, running
 
 pytestmark = pytest.mark.anyio
 

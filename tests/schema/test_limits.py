@@ -7,9 +7,9 @@ from graphql import OperationDefinitionNode, get_introspection_query, parse
 
 from resolvers.errors import ServiceError
 from schema.build import build_schema
-from schema.documents import MOST_DOCUMENTS, Document, Documents, Refused
+from schema.documents import MOST_DOCUMENTS, Document, DocumentRefused, Documents
 from schema.errors import TooComplex
-from schema.limits import Limits, Measure, Size, check, fragments_of
+from schema.limits import Limits, Measure, Size, check_size, find_fragments
 
 SCHEMA = build_schema()._schema
 PAGE = "edges { cursor node { id } } pageInfo { hasNextPage }"
@@ -26,9 +26,9 @@ def prepared(text: str, **limits: int) -> Document:
 def measured(text: str, variables: dict[str, Any] | None = None) -> tuple[Size, int]:
     """The first operation's size, and the steps that measuring it took."""
     node = parse(text)
-    measure = Measure(SCHEMA, fragments_of(node), variables or {})
+    measure = Measure(SCHEMA, find_fragments(node), variables or {})
     operation = next(item for item in node.definitions if isinstance(item, OperationDefinitionNode))
-    return measure.operation(operation), measure.steps
+    return measure.measure_operation(operation), measure.steps
 
 
 def doubled(levels: int, condition: str = "Query") -> str:
@@ -50,7 +50,7 @@ def test_doubled_fragments_are_refused_before_they_are_validated() -> None:
 
 
 def test_a_fragment_that_spreads_itself_is_refused_by_validation() -> None:
-    with pytest.raises(Refused, match="within itself"):
+    with pytest.raises(DocumentRefused, match="within itself"):
         prepared("{ ...A } fragment A on Query { ...B } fragment B on Query { ...A __typename }")
 
 
@@ -103,15 +103,15 @@ def test_a_page_of_unknown_size_counts_as_a_usual_one() -> None:
 def test_a_page_size_in_a_variable_counts_as_what_it_is() -> None:
     text = f"query($n: Int) {{ tasks(first: $n) {{ {PAGE} }} }}"
     assert measured(text, {"n": 50})[0].objects == 50 * (1 + 3)
-    assert prepared(text).operation(None).sized_by_variable
-    assert not prepared(f"{{ tasks(first: 5) {{ {PAGE} }} }}").operation(None).sized_by_variable
+    assert prepared(text).require_operation(None).sized_by_variable
+    assert not prepared(f"{{ tasks(first: 5) {{ {PAGE} }} }}").require_operation(None).sized_by_variable
 
 
 def test_every_limit_is_checked() -> None:
     for name in Size.__slots__:
-        check(Size(**{name: getattr(Limits(), name)}), Limits())
+        check_size(Size(**{name: getattr(Limits(), name)}), Limits())
         with pytest.raises(TooComplex):
-            check(Size(**{name: getattr(Limits(), name) + 1}), Limits())
+            check_size(Size(**{name: getattr(Limits(), name) + 1}), Limits())
 
 
 def test_introspection_is_counted_apart() -> None:
@@ -122,7 +122,7 @@ def test_introspection_is_counted_apart() -> None:
 
 def test_introspection_in_a_circle_is_refused() -> None:
     text = "{ __schema { types { fields { type { fields { type { fields { name } } } } } } } }"
-    with pytest.raises(Refused, match="introspection depth"):
+    with pytest.raises(DocumentRefused, match="introspection depth"):
         prepared(text)
 
 
@@ -146,7 +146,7 @@ def test_the_documents_that_are_kept_are_bounded_and_the_oldest_goes_first() -> 
 def test_a_document_that_is_not_valid_is_not_kept() -> None:
     kept = documents()
     for hide, found in ((False, "Did you mean"), (True, "")):
-        with pytest.raises(Refused) as refusal:
+        with pytest.raises(DocumentRefused) as refusal:
             kept.get("{ me { nme } }", hide_suggestions=hide)
         message = refusal.value.errors[0].message
         assert found in message
@@ -163,4 +163,4 @@ def test_a_document_that_is_not_valid_is_not_kept() -> None:
 )
 def test_which_operation_is_meant_must_be_clear(text: str, name: str | None, words: str) -> None:
     with pytest.raises(ServiceError, match=words):
-        prepared(text).operation(name)
+        prepared(text).require_operation(name)

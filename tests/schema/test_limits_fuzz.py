@@ -8,10 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from schema.build import build_schema
-from schema.documents import Documents, Refused, root_fields
+from schema.documents import DocumentRefused, Documents, count_root_fields
 from schema.errors import TooComplex
-from schema.limits import Limits, Measure, Size, fragments_of
-from tests.work import calls
+from schema.limits import Limits, Measure, Size, find_fragments
+from tests.support.work import calls
 
 SCHEMA = build_schema()._schema
 FRAGMENTS = [f"F{n}" for n in range(6)]
@@ -90,13 +90,13 @@ def test_a_document_is_measured_in_steps_that_are_no_more_than_its_selections(te
     node, counted = parse(text), Selections()
     visit(node, counted)
     (operation,) = [item for item in node.definitions if isinstance(item, OperationDefinitionNode)]
-    measure = Measure(SCHEMA, fragments_of(node), given)
+    measure = Measure(SCHEMA, find_fragments(node), given)
     found: list[Size] = []
-    worked = calls(lambda: found.append(measure.operation(operation)))
+    worked = calls(lambda: found.append(measure.measure_operation(operation)))
     assert measure.steps <= counted.count
     assert worked <= CALLS_A_STEP * counted.count
     assert all(getattr(found[0], name) >= 0 for name in Size.__slots__)
-    assert root_fields(operation.selection_set, fragments_of(node), {}).total() >= 0
+    assert count_root_fields(operation.selection_set, find_fragments(node), {}).total() >= 0
 
 
 @bounded
@@ -113,7 +113,7 @@ def test_any_text_is_made_ready_or_refused_in_words_of_ours(text: str) -> None:
 
 def ready(text: str) -> None:
     for hide in (False, True):
-        with suppress(Refused, TooComplex):
+        with suppress(DocumentRefused, TooComplex):
             Documents(SCHEMA, Limits()).get(text, hide_suggestions=hide)
 
 
@@ -124,8 +124,8 @@ def test_fragments_however_they_are_chained_cost_a_look_a_spread(levels: int, ti
     chain = [f"fragment F{n} on Query {{ {f'...F{n + 1} ' * times}}}" for n in range(levels)]
     node = parse(" ".join(["{ ...F0 }", *chain, f"fragment F{levels} on Query {{ {last} }}"]))
     (operation,) = [item for item in node.definitions if isinstance(item, OperationDefinitionNode)]
-    measure = Measure(SCHEMA, fragments_of(node), {})
-    size = measure.operation(operation)
+    measure = Measure(SCHEMA, find_fragments(node), {})
+    size = measure.measure_operation(operation)
     assert measure.steps == levels * times + 2
     assert size.fields == (0 if closed else times**levels)
-    assert root_fields(operation.selection_set, fragments_of(node), {}).total() == size.fields
+    assert count_root_fields(operation.selection_set, find_fragments(node), {}).total() == size.fields

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from db.values import Reason, Role, State, Trigger
-from tests.schema.rows import add_executions, add_tasks, add_user, moment
-from tests.service import Running
+from tests.support.listed_rows import add_executions, add_tasks, add_user, moment
+from tests.support.service import Running
 
 pytestmark = pytest.mark.anyio
 

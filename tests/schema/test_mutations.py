@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from tests.schema.rows import add_executions, add_tasks
-from tests.service import Running
-from tests.sshcast.rest.service import PASSWORD
+from tests.support.listed_rows import add_executions, add_tasks
+from tests.support.rest import PASSWORD
+from tests.support.service import Running
 
 pytestmark = pytest.mark.anyio
 

@@ -13,8 +13,8 @@ from db.page import Window
 from db.store import Store, open_store
 from db.tasks import TaskFilter
 from db.values import State
-from tests.db import rows
 from tests.db.conftest import Database, DatabaseOf, database_of, postgres, template
+from tests.support import rows
 
 __all__ = ["database_of", "postgres", "template"]
 

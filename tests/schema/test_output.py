@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from db.values import Reason, State, Stream
-from tests.service import Running, Socket
+from tests.support.service import Running, Socket
 
 pytestmark = pytest.mark.anyio
 

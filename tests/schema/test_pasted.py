@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.service import Running
+from tests.support.service import Running
 
 pytestmark = pytest.mark.anyio
 

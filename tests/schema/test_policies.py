@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.service import Running
+from tests.support.service import Running
 
 pytestmark = pytest.mark.anyio
 
@@ -109,6 +109,6 @@ async def test_the_rules_are_listed_with_their_severities_in_both_languages(api:
         rule["id"]: rule for rule in (await api.data("{ policyRules { id standard strict en zh } }"))["policyRules"]
     }
 
-    assert rules.keys() == api.service.policy.book.rules.keys()
+    assert rules.keys() == api.service.policy.rulebook.rules.keys()
     assert (rules["dynamic.code"]["standard"], rules["dynamic.code"]["strict"]) == ("WARN", "DENY")
     assert rules["fs.dd"]["zh"].startswith("不允许使用 dd")

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from runner.policy import Finding, Policy, Verdict
-from tests.schema.rows import add_tasks
-from tests.service import Running, running
+from tests.support.listed_rows import add_tasks
+from tests.support.service import Running, running
 
 pytestmark = pytest.mark.anyio
 

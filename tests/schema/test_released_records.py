@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.schema.released_database import HERE, lay, read
+from tests.support.released_database import HERE, lay, read
 
 pytestmark = pytest.mark.anyio
 

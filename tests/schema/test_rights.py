@@ -11,11 +11,11 @@ from db import slots
 from db.models import User
 from db.values import Role
 from schema.engine import Answer
-from tests.schema import granted as world
-from tests.schema.granted import Granted, granted
-from tests.schema.rows import add_executions, moment
 from tests.schema.test_access import document, root_fields
-from tests.schema.walking import Visited, documents, fields_of_objects
+from tests.support import granted as world
+from tests.support.granted import Granted, granted
+from tests.support.listed_rows import add_executions, moment
+from tests.support.walking import Visited, documents, fields_of_objects
 
 pytestmark = pytest.mark.anyio
 __all__ = ["granted"]

@@ -13,10 +13,10 @@ from sqlalchemy import Connection
 
 from db import tasks
 from runner import bus
-from runner.firing import fire_due
-from runner.terms import Terms
-from tests.runner.ledger import allowed
-from tests.service import Running, running
+from runner.scheduling.firing import fire_due
+from runner.scheduling.terms import Terms
+from tests.support.ledger import allowed
+from tests.support.service import Running, running
 
 pytestmark = pytest.mark.anyio
 

@@ -51,7 +51,7 @@ def described() -> Iterator[tuple[str, str | None]]:
 
 
 def test_the_committed_sdl_is_this_schema() -> None:
-    assert KEPT.read_text() == build.printed(), "after a change: sshcast schema > schema/schema.graphql"
+    assert KEPT.read_text() == build.format_schema(), "after a change: sshcast schema > schema/schema.graphql"
 
 
 def test_every_type_field_argument_and_enum_value_is_described() -> None:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from sshcast.graphql.seats import Seats, seated
+from sshcast.graphql.socket_limiter import SocketLimiter, reserve_socket
 from tests.runner.conftest import until
-from tests.service import running
+from tests.support.service import running
 
 pytestmark = pytest.mark.anyio
 
@@ -15,21 +15,23 @@ ME = "{ me { name } }"
 
 
 def test_a_place_is_an_addresss_until_it_is_a_users() -> None:
-    made = Seats(each=1, strangers=1)
-    with seated(made, "10.0.0.1") as first:
-        assert first.become(1)
-        with seated(made, "10.0.0.1") as second:
-            assert not second.become(1)
+    made = SocketLimiter(each=1, strangers=1)
+    with reserve_socket(made, "10.0.0.1") as first:
+        assert first.assign_to_user(1)
+        with reserve_socket(made, "10.0.0.1") as second:
+            assert not second.assign_to_user(1)
             assert made.taken == {1: 1, "10.0.0.1": 1}
-            assert second.become(2)
+            assert second.assign_to_user(2)
     assert not made.taken
 
 
 async def test_a_user_has_so_many_sockets_and_a_closed_one_makes_room(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made: list[Seats] = []
-    monkeypatch.setattr("sshcast.faces.Seats", lambda each: made.append(Seats(each, strangers=3)) or made[0])
+    made: list[SocketLimiter] = []
+    monkeypatch.setattr(
+        "sshcast.http_app.SocketLimiter", lambda each: made.append(SocketLimiter(each, strangers=3)) or made[0]
+    )
     async with running(tmp_path, sockets_per_user=2) as service, AsyncExitStack() as stack:
         first = await stack.enter_async_context(service.socket("viewer"))
         await stack.enter_async_context(service.socket("viewer"))

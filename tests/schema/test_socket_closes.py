@@ -12,7 +12,7 @@ from websockets.typing import Subprotocol
 
 from sshcast.graphql import close_reasons
 from sshcast.graphql.close_reasons import BadToken, NotBegun, NoToken, WrongProtocol
-from tests.service import PROTOCOL, Running, Socket
+from tests.support.service import PROTOCOL, Running, Socket
 
 pytestmark = pytest.mark.anyio
 

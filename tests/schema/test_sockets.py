@@ -12,7 +12,7 @@ from websockets.typing import Subprotocol
 
 from db.values import Role
 from sshcast.graphql import sockets
-from tests.service import PROTOCOL, Running, Socket
+from tests.support.service import PROTOCOL, Running, Socket
 
 pytestmark = pytest.mark.anyio
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from sshcast.graphql import asking
-from sshcast.rest.body import MAX_BYTES
-from tests.service import Running
+from sshcast.graphql import requests
+from sshcast.http.body import MAX_BYTES
+from tests.support.service import Running
 
 pytestmark = pytest.mark.anyio
 
@@ -118,11 +118,11 @@ async def test_nothing_else_may_be_as_large(api: Running, variables: dict[str, A
 
 def test_a_body_is_looked_through_once() -> None:
     """However many quotes and long texts it has."""
-    most = MAX_BYTES + asking.MOST_PACKED
+    most = MAX_BYTES + requests.MOST_PACKED
     for piece in (b'"', b'"' + b"A" * 4095, b'"' + b"A" * 5000, b"A", b'\\"', b'""'):
         body = (piece * (most // len(piece) + 1))[:most]
-        with pytest.raises(asking.TooLarge):
-            asking.bounded(body)
+        with pytest.raises(requests.TooLarge):
+            requests.bounded(body)
 
 
 async def test_a_check_judges_what_a_shell_would_read(api: Running) -> None:

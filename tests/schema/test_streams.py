@@ -11,7 +11,7 @@ from db.values import Role, State
 from runner.bus import execution_address
 from sshcast.graphql import streams
 from tests.runner.conftest import until
-from tests.service import Running
+from tests.support.service import Running
 
 pytestmark = pytest.mark.anyio
 
@@ -172,7 +172,7 @@ async def test_a_socket_that_is_cut_ends_the_watching(api: Running) -> None:
 async def test_streams_end_when_their_reader_is_disabled_or_signed_out(
     fresh: Running, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any]
 ) -> None:
-    monkeypatch.setattr("schema.standing.TRUST_SECONDS", 0.1)
+    monkeypatch.setattr("schema.authorized.TRUST_SECONDS", 0.1)
     run = await fresh.run()
     async with fresh.socket("viewer") as socket, stream(fresh, OUTPUT, SSE, id=run.id) as answer:
         reading = events(answer)
@@ -201,7 +201,7 @@ async def test_streams_end_when_their_token_does(fresh: Running) -> None:
 
 
 async def test_a_demoted_reader_goes_on_reading(fresh: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("schema.standing.TRUST_SECONDS", 0.05)
+    monkeypatch.setattr("schema.authorized.TRUST_SECONDS", 0.05)
     run = await fresh.run()
     query = "subscription($id: ID!) { executionOutput(executionId: $id) { ... on OutputChunk { text } } }"
     async with fresh.socket("operator") as socket:

@@ -15,9 +15,9 @@ from db import users
 from db.values import Role
 from resolvers.tokens import MOST_BYTES, TokenIssuer
 from sshcast import logs
-from tests.forgeries import CHANGES, CLAIMS, FORGERIES, HEADERS, NOW, OTHER_KEY, PAYLOADS, encoded, signed
-from tests.resolvers.desk import SIGNING_KEY, Clock
-from tests.service import PROTOCOL, Running, Socket, password_hash, running
+from tests.support.desk import SIGNING_KEY, Clock
+from tests.support.forgeries import CHANGES, CLAIMS, FORGERIES, HEADERS, NOW, OTHER_KEY, PAYLOADS, encoded, signed
+from tests.support.service import PROTOCOL, Running, Socket, password_hash, running
 
 pytestmark = pytest.mark.anyio
 

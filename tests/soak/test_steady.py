@@ -10,9 +10,9 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.faults.service import Mortal, serving
-from tests.faults.work import FULL, RUN
-from tests.targets import Target, openssh
+from tests.support.faults.service import Mortal, serving
+from tests.support.faults.work import FULL, RUN
+from tests.support.targets import Target, openssh
 
 __all__ = ["openssh"]
 

@@ -9,9 +9,9 @@ from db.values import Role
 from resolvers import sign_in
 from resolvers.context import Context
 from resolvers.errors import Invalid, NotFound, Unauthenticated
-from sshcast.app import opened
+from sshcast.app import open_service
 from sshcast.commands import accounts
-from sshcast.commands.errors import CommandFailed
+from sshcast.errors import CommandFailed
 from sshcast.settings import Settings
 
 pytestmark = pytest.mark.anyio
@@ -34,7 +34,7 @@ async def test_a_role_and_being_kept_out_change_apart(settings: Settings) -> Non
         ("admin", False, (Role.ADMIN, False)),
     ):
         assert await accounts.change(settings, "ada", role, disabled) == 0
-        async with opened(settings) as service:
+        async with open_service(settings) as service:
             user = await service.store.read(users.by_name, "ada")
             assert user is not None
             assert (user.role, user.disabled) == expected
@@ -42,7 +42,7 @@ async def test_a_role_and_being_kept_out_change_apart(settings: Settings) -> Non
 
 async def test_only_the_new_password_signs_in(settings: Settings) -> None:
     assert await accounts.set_password(settings, "ada", NEW) == 0
-    async with opened(settings) as service:
+    async with open_service(settings) as service:
         assert (await sign_in.login(Context(service), "ada", NEW)).user.name == "ada"
         with pytest.raises(Unauthenticated):
             await sign_in.login(Context(service), "ada", OLD)
@@ -66,7 +66,7 @@ async def test_grants_are_given_listed_and_taken(settings: Settings, capsys: pyt
     with pytest.raises(CommandFailed, match="no such grant"):
         await accounts.ungrant(settings, "ada", None, "db")
     capsys.readouterr()
-    assert await accounts.listed(settings) == 0
+    assert await accounts.list_users(settings) == 0
     assert capsys.readouterr().out == "1\tada\tviewer\ttag:web=admin\n"
 
 

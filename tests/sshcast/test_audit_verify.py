@@ -7,11 +7,11 @@ import pytest
 
 from db.values import Role
 from resolvers import users
-from sshcast.app import opened
+from sshcast.app import open_service
 from sshcast.commands.audit import verify
-from sshcast.commands.errors import CommandFailed
+from sshcast.errors import CommandFailed
 from sshcast.settings import Settings
-from tests.commands import Commands
+from tests.support.commands import Commands
 
 pytestmark = pytest.mark.anyio
 
@@ -22,10 +22,10 @@ USERS = 5
 async def settings(tmp_path: Path) -> Settings:
     """A data folder with a chain of an event for each user; its database does not guard the audit any more."""
     made = Settings(data=tmp_path / "data")
-    async with opened(made) as service:
+    async with open_service(made) as service:
         for number in range(USERS):
             await service.store.run(
-                users.insert, f"user{number}", "no hash", Role.VIEWER, users.on_the_machine(service)
+                users.insert, f"user{number}", "no hash", Role.VIEWER, users.build_local_actor(service)
             )
     change(made, "DROP TRIGGER audit_events_no_update")
     change(made, "DROP TRIGGER audit_events_no_delete")

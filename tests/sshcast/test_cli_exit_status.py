@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import ROOT, Commands, free_port
-from tests.on_terminal import on_terminal
-from tests.sshcast.enrolled import SSHCAST, commands, openssh
+from tests.support.commands import ROOT, Commands, free_port
+from tests.support.enrolled import SSHCAST, commands, openssh
+from tests.support.terminal import on_terminal
 
 __all__ = ["commands", "openssh"]
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import Commands
-from tests.on_terminal import Terminal, on_terminal
+from tests.support.commands import Commands
+from tests.support.terminal import Terminal, on_terminal
 
 SSHCAST = (sys.executable, "-m", "sshcast")
 PASSWORD, OTHER = "correct horse battery", "another horse battery"

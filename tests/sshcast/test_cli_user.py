@@ -15,8 +15,8 @@ from db.models import TaskExecution
 from sshcast import app
 from sshcast.commands import local
 from sshcast.settings import Settings
-from tests.commands import Commands
-from tests.sshcast.enrolled import PASSWORD, commands, openssh
+from tests.support.commands import Commands
+from tests.support.enrolled import PASSWORD, commands, openssh
 
 __all__ = ["commands", "openssh"]
 
@@ -35,8 +35,8 @@ def folder(tmp_path: Path) -> Commands:
 
 
 async def who_acts(folder: Commands, name: str | None) -> str | None:
-    async with app.opened(Settings(data=folder.data)) as service:
-        viewer = (await local.viewer(service, name)).viewer
+    async with app.open_service(Settings(data=folder.data)) as service:
+        viewer = (await local.load_context(service, name)).viewer
         return None if viewer is None else viewer.name
 
 
@@ -102,8 +102,8 @@ def test_a_user_without_a_name_on_the_system_is_told_by_the_number(monkeypatch: 
 
 
 async def recorded(commands: Commands, id: int) -> tuple[list[AuditEvent], TaskExecution]:
-    async with app.opened(Settings(data=commands.data)) as service:
-        events = await service.store.read(audit.later, 0, 100)
+    async with app.open_service(Settings(data=commands.data)) as service:
+        events = await service.store.read(audit.list_after, 0, 100)
         row = await service.store.read(executions.by_id, id)
     assert row is not None
     return events, row
@@ -125,4 +125,4 @@ def test_the_audit_names_both_and_the_trigger_is_cli(commands: Commands) -> None
         event = found[kind]
         assert (event.actor, event.address, json.loads(event.after)["os_user"]) == (named, "machine", OWN), kind
     assert json.loads(found["execution-started"].after)["trigger"] == "cli"
-    assert audit.first_broken(events, (0, audit.START)) is None
+    assert audit.find_first_broken(events, (0, audit.START)) is None

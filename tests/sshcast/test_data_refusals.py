@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from db import sqlite_engine
-from tests.commands import ROOT, Commands
-from tests.faults.disk import fill, free, small_disk
+from tests.support.commands import ROOT, Commands
+from tests.support.faults.disk import fill, free, small_disk
 
 PASSWORD = "correct horse battery"
 FILE = "sshcast.db"
@@ -211,7 +211,7 @@ THEIRS = {
 LIST_EACH = """
 import sys
 from pathlib import Path
-from tests.commands import Commands
+from tests.support.commands import Commands
 for folder in sys.argv[1:]:
     done = Commands(Path(folder)).within("user", "set", "alice", "--role", "viewer")
     print(done.returncode, done.stderr.decode().rstrip())

@@ -10,9 +10,9 @@ from pathlib import Path
 import asyncssh
 import pytest
 
-from runner.ssh import ConnectFailed, Connection, Credential, Exit, connect
-from sshcast.demo_server import DemoServer, ensure_key
-from tests.targets import Output, Target, make_key, run, running_demo
+from runner.ssh.client import ConnectFailed, Credential, Exit, ServerConnection, connect
+from sshcast.demo.server import DemoServer, ensure_key
+from tests.support.targets import Output, Target, make_key, run, running_demo
 
 pytestmark = pytest.mark.anyio
 
@@ -24,7 +24,7 @@ async def demo(tmp_path: Path) -> AsyncIterator[Target]:
 
 
 @pytest.fixture
-async def connection(demo: Target) -> AsyncIterator[Connection]:
+async def connection(demo: Target) -> AsyncIterator[ServerConnection]:
     made = await connect(demo.endpoint())
     yield made
     await made.close()
@@ -116,7 +116,7 @@ async def test_a_command_sees_nothing_of_the_services_environment(
     assert b"PATH=" in output.stdout
 
 
-async def test_a_signal_reaches_the_whole_group(connection: Connection) -> None:
+async def test_a_signal_reaches_the_whole_group(connection: ServerConnection) -> None:
     output = Output()
     process = await connection.start("sleep 60 & echo $!; wait", on_output=output)
     await until(lambda: output.stdout)
@@ -126,7 +126,7 @@ async def test_a_signal_reaches_the_whole_group(connection: Connection) -> None:
 
 
 async def test_a_command_whose_channel_closes_is_ended_and_killed_if_it_does_not_listen(
-    connection: Connection,
+    connection: ServerConnection,
 ) -> None:
     output = Output()
     process = await connection.start("trap '' TERM; echo $$; while :; do sleep 0.05; done", on_output=output)
@@ -156,7 +156,7 @@ async def test_closing_the_server_ends_its_commands(tmp_path: Path) -> None:
     await connection.close()
 
 
-async def test_a_command_that_cannot_be_run_says_so(connection: Connection) -> None:
+async def test_a_command_that_cannot_be_run_says_so(connection: ServerConnection) -> None:
     exit, output = await run(connection, "printf '\0'")
     assert exit.status == 126
     assert b"cannot be run" in output.stderr

@@ -13,7 +13,7 @@ import pytest
 
 from db.values import State, Stream
 from resolvers.output import Chunk, End, OutputEvent
-from sshcast.commands.errors import CommandFailed, ReaderGone
+from sshcast.errors import CommandFailed, ReaderGone
 from sshcast.notes import Notes
 from sshcast.tail import Display, follow
 

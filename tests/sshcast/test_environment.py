@@ -6,7 +6,7 @@ import pytest
 
 from sshcast import environment
 from sshcast.settings import Settings, SettingsInvalid, load
-from tests.commands import Commands
+from tests.support.commands import Commands
 
 LISTS = {"port": False, "timezone": False, "allowed_hosts": True, "database_url": False, "signing_key": False}
 # What Kubernetes puts into every container beside a Service called `sshcast`, and one called `sshcast-db`.

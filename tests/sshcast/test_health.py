@@ -18,11 +18,11 @@ from starlette.applications import Starlette
 from db.migrate import migrate
 from db.store import Store, open_store
 from db.write_probe import try_write
-from sshcast import health
-from sshcast.listener import serving
-from tests.db import rows
-from tests.faults.disk import fill, free, small_disk
-from tests.postgres import Postgres, postgres
+from sshcast.http import health
+from sshcast.http.listener import start_http_server
+from tests.support import rows
+from tests.support.faults.disk import fill, free, small_disk
+from tests.support.postgres import Postgres, postgres
 
 __all__ = ["postgres"]
 
@@ -40,7 +40,7 @@ async def asking(store: Any) -> AsyncIterator[Get]:
     app = Starlette(routes=health.routes(SimpleNamespace(store=store)))  # type: ignore[arg-type]
     listener = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    async with serving(app, listener), httpx2.AsyncClient(timeout=60, base_url=url, verify=False) as client:
+    async with start_http_server(app, listener), httpx2.AsyncClient(timeout=60, base_url=url, verify=False) as client:
         yield client.get
 
 

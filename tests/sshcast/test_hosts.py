@@ -14,8 +14,8 @@ from starlette.websockets import WebSocket
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from sshcast.hosts import HostGuard
-from sshcast.listener import serving
+from sshcast.http.hosts import HostGuard
+from sshcast.http.listener import start_http_server
 
 pytestmark = pytest.mark.anyio
 
@@ -43,7 +43,7 @@ async def port() -> AsyncIterator[int]:
     )
     routes = [Route("/", hello), WebSocketRoute("/ws", talk)]
     listener = socket.create_server(("127.0.0.1", 0))
-    async with serving(Starlette(routes=routes, middleware=[guard]), listener):
+    async with start_http_server(Starlette(routes=routes, middleware=[guard]), listener):
         yield listener.getsockname()[1]
 
 

@@ -9,8 +9,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from sshcast.listener import Bounds, most_connections, serving
-from tests.sshcast.listening import (
+from sshcast.http.listener import Bounds, compute_connection_limit, start_http_server
+from tests.support.listening import (
     GET,
     QUICK,
     Seen,
@@ -29,7 +29,7 @@ def test_the_bounds_are_those_that_are_promised() -> None:
     bounds = Bounds()
     assert (bounds.header_seconds, bounds.body_seconds, bounds.header_bytes) == (5, 10, 16_384)
     assert bounds.stalled_ms <= 30_000
-    assert 1 < most_connections() <= 10_000
+    assert 1 < compute_connection_limit() <= 10_000
 
 
 @pytest.mark.parametrize("sent", [b"", b"G", b"GET / HTTP/1.1\r\n", b"GET / HTTP/1.1\r\nHost: localhost\r\nX: "])
@@ -99,7 +99,7 @@ async def test_an_answer_may_take_longer_than_a_request() -> None:
 
     listener = socket.create_server(("127.0.0.1", 0))
     app = Starlette(routes=[Route("/", slow, methods=["POST"])])
-    async with serving(app, listener, bounds=QUICK), connected(listener.getsockname()[1]) as (reader, writer):
+    async with start_http_server(app, listener, bounds=QUICK), connected(listener.getsockname()[1]) as (reader, writer):
         writer.write(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\nok")
         await past_the_deadlines(listener.getsockname()[1])
         later.set()
@@ -125,7 +125,10 @@ async def test_pipelined_requests_are_all_answered() -> None:
 async def test_answers_on_a_kept_connection_do_not_wait_for_acknowledgements() -> None:
     """Nagle's algorithm would hold each answer's body back for 40 ms."""
     listener = socket.create_server(("127.0.0.1", 0))
-    async with serving(Seen().app(), listener) as server, connected(listener.getsockname()[1]) as (reader, writer):
+    async with (
+        start_http_server(Seen().app(), listener) as server,
+        connected(listener.getsockname()[1]) as (reader, writer),
+    ):
         writer.write(GET)
         await answer_of(reader)
         (connection,) = server.server_state.connections

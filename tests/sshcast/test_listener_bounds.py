@@ -8,8 +8,8 @@ import orjson
 import pytest
 from websockets.asyncio.client import connect
 
-from sshcast.listener import Bounds, serving
-from tests.sshcast.listening import GET, Seen, answer_of, closed, connected, listening, past_the_deadlines, until
+from sshcast.http.listener import Bounds, start_http_server
+from tests.support.listening import GET, Seen, answer_of, closed, connected, listening, past_the_deadlines, until
 
 pytestmark = pytest.mark.anyio
 
@@ -100,7 +100,7 @@ async def test_a_reader_that_does_not_read_is_dropped_and_its_stream_ended() -> 
 
 async def test_what_waits_for_a_reader_is_bounded() -> None:
     listener, seen = socket.create_server(("127.0.0.1", 0)), Seen()
-    async with serving(seen.app(), listener, bounds=Bounds(send_buffer_bytes=32_768)) as server:
+    async with start_http_server(seen.app(), listener, bounds=Bounds(send_buffer_bytes=32_768)) as server:
         client = socket.socket()
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
         client.connect(listener.getsockname())
@@ -164,7 +164,7 @@ async def test_a_stop_does_not_wait_for_streams() -> None:
 async def test_a_stop_lets_a_request_be_answered() -> None:
     listener, seen = socket.create_server(("127.0.0.1", 0)), Seen()
     async with AsyncExitStack() as stack:
-        serving_now = serving(seen.app(), listener, bounds=Bounds(cut_seconds=0.1))
+        serving_now = start_http_server(seen.app(), listener, bounds=Bounds(cut_seconds=0.1))
         server = await stack.enter_async_context(serving_now)
         reader, writer = await asyncio.open_connection(*listener.getsockname())
         writer.write(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n")

@@ -15,8 +15,8 @@ from db import secrets as secret_table
 from db import servers as server_table
 from db.migrate import migrate
 from db.models import User
-from db.revisions import configuration
-from db.rows import table_of
+from db.revisions import build_config
+from db.rows import get_table
 from db.store import open_store
 from db.values import Role
 from resolvers import secrets as registered
@@ -24,19 +24,20 @@ from resolvers import users
 from resolvers.context import Service
 from resolvers.inputs import NewSecret
 from resolvers.rotation import PLACE_OF_CHECK
-from runner import run_secrets
-from runner.secret import Secret
-from runner.vault import Vault
+from runner.execution import run_secrets
+from runner.secrets import bindings
+from runner.secrets.secret import Secret
+from runner.secrets.vault import Vault
 from sshcast import data_folder, master_keys
-from sshcast.app import opened
+from sshcast.app import open_service
 from sshcast.commands import local, secrets
 from sshcast.master_key_check import MasterKeyRefused
 from sshcast.settings import Settings
-from tests.db.rows import NOON
 from tests.db.test_migrate import empty
 from tests.db.test_upgrade import rows_of_the_first_release, written
-from tests.postgres import postgres
-from tests.runner.stores import Database, database, template
+from tests.support.postgres import postgres
+from tests.support.rows import NOON
+from tests.support.stores import Database, database, template
 
 __all__ = ["database", "empty", "postgres", "template"]
 
@@ -60,18 +61,18 @@ def settings_of(folder: Path, url: str, **given: Any) -> Settings:
 
 async def keep_secret(service: Service, name: str = "db-password") -> int:
     user = await users.add(service, name=f"admin-of-{name}", role=Role.ADMIN, password="long enough")
-    made = await registered.create(local.context(service, user), NewSecret(name=name, value=Secret(VALUE)))
+    made = await registered.create(local.build_context(service, user), NewSecret(name=name, value=Secret(VALUE)))
     return made.id
 
 
 async def secret_of(service: Service, id: int) -> str:
     row = await service.store.read(secret_table.by_id, id)
     assert row is not None
-    return run_secrets.opened(row, service.vault).reveal()
+    return run_secrets.unseal_registered(row, service.vault).reveal()
 
 
 def vault_of(*keys: str) -> Vault:
-    return Vault(*master_keys.named([bytes.fromhex(key) for key in keys]))
+    return Vault(*master_keys.name_keys([bytes.fromhex(key) for key in keys]))
 
 
 def forget_check(conn: Connection) -> None:
@@ -82,7 +83,7 @@ def forget_check(conn: Connection) -> None:
 async def without_check(url: str, **given: Any) -> AsyncIterator[int]:
     """The id of a secret, in a database that has no value to tell the key, as of an older release."""
     folder = given.pop("folder")
-    async with opened(settings_of(folder, url, **given)) as service:
+    async with open_service(settings_of(folder, url, **given)) as service:
         id = await keep_secret(service)
         await service.store.run(forget_check)
     yield id
@@ -90,7 +91,7 @@ async def without_check(url: str, **given: Any) -> AsyncIterator[int]:
 
 async def kept_check(url: str) -> bytes | None:
     store = await open_store(url)
-    found = await store.read(table.sealed)
+    found = await store.read(table.load_value)
     await store.close()
     return found
 
@@ -101,13 +102,13 @@ def files_of(folder: Path) -> set[str]:
 
 async def refusal(settings: Settings) -> str:
     with pytest.raises(MasterKeyRefused) as refused:
-        async with opened(settings):
+        async with open_service(settings):
             pass
     return str(refused.value)
 
 
 async def test_a_service_with_another_key_is_refused_with_the_file_it_came_from(url: str, tmp_path: Path) -> None:
-    async with opened(settings_of(tmp_path / "first", url)):
+    async with open_service(settings_of(tmp_path / "first", url)):
         pass
     (tmp_path / "second").mkdir()
     data_folder.write_new(tmp_path / "second" / "secret.key", B.encode())
@@ -115,19 +116,19 @@ async def test_a_service_with_another_key_is_refused_with_the_file_it_came_from(
     assert f"another master key than that in {tmp_path}/second/secret.key: copy secret.key from the data" in told
     assert (tmp_path / "second" / "secret.key").read_text() == B, "what was there stays"
     shutil.copy(tmp_path / "first" / "secret.key", tmp_path / "second" / "secret.key")
-    async with opened(settings_of(tmp_path / "second", url)):
+    async with open_service(settings_of(tmp_path / "second", url)):
         pass
 
 
 async def test_a_service_with_another_key_in_its_environment_is_refused_by_the_variable(
     url: str, tmp_path: Path
 ) -> None:
-    async with opened(settings_of(tmp_path, url, secret_key=A)) as service:
+    async with open_service(settings_of(tmp_path, url, secret_key=A)) as service:
         id = await keep_secret(service)
     told = await refusal(settings_of(tmp_path, url, secret_key=B))
     assert "another master key than that in SSHCAST_SECRET_KEY: set SSHCAST_SECRET_KEY to the key of" in told
     assert B not in told
-    async with opened(settings_of(tmp_path / "other", url, secret_key=A)) as service:
+    async with open_service(settings_of(tmp_path / "other", url, secret_key=A)) as service:
         assert await secret_of(service, id) == VALUE
 
 
@@ -135,7 +136,7 @@ async def test_a_service_with_another_key_in_its_environment_is_refused_by_the_v
 async def test_a_service_without_a_key_is_told_to_copy_it_and_makes_none(
     url: str, tmp_path: Path, sealed: bool
 ) -> None:
-    async with opened(settings_of(tmp_path / "first", url)) as service:
+    async with open_service(settings_of(tmp_path / "first", url)) as service:
         if sealed:
             await keep_secret(service)
     told = await refusal(settings_of(tmp_path / "second", url))
@@ -150,7 +151,7 @@ async def test_a_lost_key_is_not_replaced_where_an_older_release_has_sealed_some
         assert "restore that file from the backup" in await refusal(settings_of(tmp_path, url))
         assert not (tmp_path / "secret.key").exists()
         kept.rename(tmp_path / "secret.key")
-        async with opened(settings_of(tmp_path, url)) as service:
+        async with open_service(settings_of(tmp_path, url)) as service:
             assert await secret_of(service, id) == VALUE
 
 
@@ -162,11 +163,11 @@ async def test_a_database_without_a_check_gets_it_only_from_a_key_that_opens_wha
             settings_of(tmp_path, url, secret_key=B)
         )
         assert await kept_check(url) is None
-        async with opened(settings_of(tmp_path, url, secret_key=A)):
+        async with open_service(settings_of(tmp_path, url, secret_key=A)):
             pass
         kept = await kept_check(url)
         assert kept is not None
-        async with opened(settings_of(tmp_path, url, secret_key=A)):
+        async with open_service(settings_of(tmp_path, url, secret_key=A)):
             pass
         assert await kept_check(url) == kept, "written once"
 
@@ -174,7 +175,7 @@ async def test_a_database_without_a_check_gets_it_only_from_a_key_that_opens_wha
 async def test_where_only_some_values_open_it_says_how_many_and_both_keys_heal_it(url: str, tmp_path: Path) -> None:
     async with without_check(url, folder=tmp_path, secret_key=A) as first:
         store = await open_store(url)
-        blob = vault_of(B).seal(b"of the other service", **run_secrets.place_of_registered(first + 1))
+        blob = vault_of(B).seal(b"of the other service", **bindings.build_registered_binding(first + 1))
         row = await store.read(secret_table.by_id, first)
         values = row._asdict() | {"id": first + 1, "name": "other", "value": blob}  # type: ignore[union-attr]
         await store.run(secret_table.insert, values)
@@ -183,40 +184,40 @@ async def test_where_only_some_values_open_it_says_how_many_and_both_keys_heal_i
         assert "1 of 2 sealed values in the database do not open with the master key in SSHCAST_SECRET_KEY" in told
         assert "give that one too, as SSHCAST_SECRET_KEY_BEFORE, and run `sshcast secrets rotate`" in told
         await secrets.rotate(settings_of(tmp_path, url, secret_key=A, secret_key_before=B))
-        async with opened(settings_of(tmp_path, url, secret_key=A)) as service:
+        async with open_service(settings_of(tmp_path, url, secret_key=A)) as service:
             assert await secret_of(service, first) == VALUE
             assert await secret_of(service, first + 1) == "of the other service"
 
 
 async def test_a_running_service_whose_key_file_goes_keeps_its_key_and_makes_no_other(url: str, tmp_path: Path) -> None:
-    async with opened(settings_of(tmp_path, url)) as service:
+    async with open_service(settings_of(tmp_path, url)) as service:
         kept = (tmp_path / "secret.key").rename(tmp_path / "backup")
         id = await keep_secret(service)
         assert await secret_of(service, id) == VALUE
         assert not (tmp_path / "secret.key").exists()
     kept.rename(tmp_path / "secret.key")
-    async with opened(settings_of(tmp_path, url)) as service:
+    async with open_service(settings_of(tmp_path, url)) as service:
         assert await secret_of(service, id) == VALUE
 
 
 async def test_while_a_rotation_goes_on_either_key_opens_and_then_the_old_one_is_refused(
     url: str, tmp_path: Path
 ) -> None:
-    async with opened(settings_of(tmp_path, url, secret_key=A)) as service:
+    async with open_service(settings_of(tmp_path, url, secret_key=A)) as service:
         await keep_secret(service)
     both = settings_of(tmp_path, url, secret_key=B, secret_key_before=A)
-    async with opened(both):
-        assert not vault_of(B).opens(await kept_check(url) or b"", PLACE_OF_CHECK), "the check is under the old key"
+    async with open_service(both):
+        assert not vault_of(B).can_open(await kept_check(url) or b"", PLACE_OF_CHECK), "the check is under the old key"
     await secrets.rotate(both)
     assert "another master key" in await refusal(settings_of(tmp_path, url, secret_key=A))
     for new in (both, settings_of(tmp_path, url, secret_key=B)):
-        async with opened(new) as service:
+        async with open_service(new) as service:
             assert await secret_of(service, 1) == VALUE
 
 
 async def test_an_older_backup_of_the_database_wants_its_own_key(tmp_path: Path) -> None:
     settings = Settings(data=tmp_path / "data")
-    async with opened(settings) as service:
+    async with open_service(settings) as service:
         id = await keep_secret(service)
     shutil.copytree(settings.data, tmp_path / "backup")
     await secrets.rotate(settings)
@@ -225,13 +226,13 @@ async def test_an_older_backup_of_the_database_wants_its_own_key(tmp_path: Path)
     shutil.copy(tmp_path / "backup" / "sshcast.db", settings.data)
     assert "or from the backup" in await refusal(settings)
     shutil.copy(tmp_path / "backup" / "secret.key", settings.data)
-    async with opened(settings) as service:
+    async with open_service(settings) as service:
         assert await secret_of(service, id) == VALUE
 
 
 def release(conn: Connection, revision: str, credential: bytes) -> None:
     """The schema of a released version, with a server whose credential is sealed."""
-    config = configuration()
+    config = build_config()
     config.attributes["connection"] = conn
     upgrade(config, revision)
     tables = MetaData()
@@ -253,7 +254,7 @@ async def test_a_database_of_each_released_schema_is_checked_by_what_it_has_seal
     assert "another master key" in await refusal(settings_of(tmp_path, empty, secret_key=B))
     assert "there is no " in await refusal(settings_of(tmp_path, empty))
     assert await kept_check(empty) is None
-    async with opened(settings_of(tmp_path, empty, secret_key=A)) as service:
+    async with open_service(settings_of(tmp_path, empty, secret_key=A)) as service:
         row = await service.store.read(server_table.by_id, 1)
         assert row is not None
         assert service.vault.open(row.credential, **PLACE_OF_CREDENTIAL) == b"{}"
@@ -262,7 +263,7 @@ async def test_a_database_of_each_released_schema_is_checked_by_what_it_has_seal
 
 def test_every_column_that_holds_bytes_or_is_called_sealed_is_known() -> None:
     """A new one that the master key seals belongs into `resolvers.rotation.KINDS`, and then here."""
-    columns = [each for table in table_of(User).metadata.sorted_tables for each in table.columns]
+    columns = [each for table in get_table(User).metadata.sorted_tables for each in table.columns]
     found = {str(each) for each in columns if isinstance(each.type, LargeBinary) or each.name.startswith("sealed")}
     assert found == {
         "servers.credential",
@@ -278,8 +279,8 @@ def test_every_column_that_holds_bytes_or_is_called_sealed_is_known() -> None:
 
 async def test_the_database_takes_one_check_only(url: str) -> None:
     store = await open_store(url)
-    assert await store.run(table.keep_first, b"first") == b"first"
-    assert await store.run(table.keep_first, b"second") == b"first"
+    assert await store.run(table.insert_if_absent, b"first") == b"first"
+    assert await store.run(table.insert_if_absent, b"second") == b"first"
     assert not await store.run(table.replace, b"second", b"third")
     assert await store.run(table.replace, b"first", b"third")
     with pytest.raises(Exception, match="ck_master_key_check_one_row"):

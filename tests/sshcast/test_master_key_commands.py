@@ -7,9 +7,9 @@ import pytest
 from sshcast import data_folder
 from sshcast.commands import migrate
 from sshcast.settings import Settings
-from tests.commands import Commands
 from tests.db.test_migrate import empty
-from tests.postgres import postgres
+from tests.support.commands import Commands
+from tests.support.postgres import postgres
 
 __all__ = ["empty", "postgres"]
 

@@ -9,13 +9,13 @@ import pytest
 
 from db import master_key_check as table
 from db.store import open_store
-from runner.vault import Vault
+from runner.secrets.vault import Vault
 from sshcast import data_folder
-from sshcast.app import opened
-from sshcast.master_key_check import MasterKeyRefused, checked_vault
+from sshcast.app import open_service
+from sshcast.master_key_check import MasterKeyRefused, load_vault
 from sshcast.settings import Settings
-from tests.postgres import postgres
-from tests.runner.stores import Database, Unruly, database, template
+from tests.support.postgres import postgres
+from tests.support.stores import Database, Unruly, database, template
 
 __all__ = ["database", "postgres", "template"]
 
@@ -37,7 +37,7 @@ class Meeting(Unruly):
         self.obstacle = self.meet
 
     async def meet(self, unit: str) -> None:
-        if unit == "keep_first":
+        if unit == "insert_if_absent":
             await self.barrier.wait()
 
 
@@ -45,7 +45,7 @@ async def started_at_once(url: str, *folders: Path) -> list[Vault | BaseExceptio
     store, barrier = await open_store(url), asyncio.Barrier(len(folders))
     for folder in folders:
         data_folder.prepare(folder)
-    starts = [checked_vault(Meeting(store, barrier), Settings(data=folder, database_url=url)) for folder in folders]
+    starts = [load_vault(Meeting(store, barrier), Settings(data=folder, database_url=url)) for folder in folders]
     found = await asyncio.gather(*starts, return_exceptions=True)
     await store.close()
     return found
@@ -61,7 +61,7 @@ async def test_of_services_that_start_at_once_on_a_new_database_one_wins(url: st
     assert [folder for folder in folders if list(folder.glob("*secret*"))] == [winner], (
         "nobody else's key is left behind"
     )
-    async with opened(Settings(data=winner, database_url=url)):
+    async with open_service(Settings(data=winner, database_url=url)):
         pass
 
 
@@ -78,13 +78,13 @@ async def test_a_start_that_is_overtaken_by_another_in_its_folder_goes_on(url: s
     store = Unruly(await open_store(url))
 
     async def overtaken(unit: str) -> None:
-        if unit == "holds_sealed":
-            async with opened(settings):
+        if unit == "has_sealed_values":
+            async with open_service(settings):
                 pass
 
     store.obstacle = overtaken
-    vault = await checked_vault(store, settings)
-    kept = await store.real.read(table.sealed)
+    vault = await load_vault(store, settings)
+    kept = await store.real.read(table.load_value)
     assert kept is not None
     assert vault.is_current(kept)
     await store.close()

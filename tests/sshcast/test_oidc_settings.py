@@ -6,7 +6,7 @@ import pytest
 
 from db.values import Role
 from sshcast.oidc import role_map
-from sshcast.oidc.addresses import is_path_here
+from sshcast.oidc.addresses import is_local_path
 from sshcast.settings import SettingsInvalid, load
 
 GOOD = {
@@ -64,20 +64,20 @@ def test_what_cannot_be_right_is_refused_by_name(changes: dict[str, Any], name: 
     ],
 )
 def test_a_role_map_is_read_in_both_forms(text: str, roles: dict[str, Role]) -> None:
-    assert role_map.parsed(text) == roles
+    assert role_map.parse_role_map(text) == roles
 
 
 @pytest.mark.parametrize("text", ["ops", "=admin", "ops=", "ops=Admin", '{"ops": 1}', '{"ops"}', "{}x"])
 def test_a_role_map_that_cannot_be_read_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="must be like"):
-        role_map.parsed(text)
+        role_map.parse_role_map(text)
 
 
 @pytest.mark.parametrize("path", ["/", "/graphql", "/graphql?plain", "/a/b?c=%2F&d=~", "/a//b"])
 def test_a_path_of_this_site_is_one(path: str) -> None:
-    assert is_path_here(path)
+    assert is_local_path(path)
 
 
 @pytest.mark.parametrize("path", ["", "a", "//b", "/\\b", "/a\\b", "/a b", "/a#b", "/a\r\nX: y", "/é", "/" + "a" * 200])
 def test_what_could_lead_elsewhere_is_no_path_of_this_site(path: str) -> None:
-    assert not is_path_here(path)
+    assert not is_local_path(path)

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def client_of(playground: Playground) -> AsyncIterator[httpx2.AsyncClient]:
-    app = Starlette(routes=[Route("/graphql", playground.page, methods=["GET"]), *playground.routes()])
+    app = Starlette(routes=[Route("/graphql", playground.serve_page, methods=["GET"]), *playground.build_routes()])
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://127.0.0.1") as client:
         yield client
 

@@ -12,13 +12,13 @@ import httpx2
 import pytest
 from websockets.asyncio.client import connect
 
-from sshcast import listener
 from sshcast.graphql import streams
-from sshcast.rest import face
-from sshcast.rest.stream import Pace
-from tests.service import PROTOCOL, Running, Socket, running
-from tests.sshcast.proxies import find_nginx, run_nginx
-from tests.sshcast.rest.service import Run
+from sshcast.http import listener
+from sshcast.rest import route_table
+from sshcast.rest.stream import StreamTimings
+from tests.support.proxies import find_nginx, run_nginx
+from tests.support.rest import Run
+from tests.support.service import PROTOCOL, Running, Socket, running
 
 pytestmark = [pytest.mark.anyio, pytest.mark.faults]
 
@@ -54,7 +54,9 @@ async def proxied(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pro
     folder = tmp_path_factory.mktemp("proxied")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(streams, "HEARTBEAT_SECONDS", HEARTBEAT_SECONDS)
-        patch.setattr(face, "ROUTES", face.routes(Pace(heartbeat_seconds=HEARTBEAT_SECONDS)))
+        patch.setattr(
+            route_table, "ROUTES", route_table.build_rest_routes(StreamTimings(heartbeat_seconds=HEARTBEAT_SECONDS))
+        )
         quick = partial(listener.uvicorn.Config, ws_ping_interval=HEARTBEAT_SECONDS)
         patch.setattr(listener.uvicorn, "Config", quick)
         async with AsyncExitStack() as stack:

@@ -18,18 +18,19 @@ from resolvers import rotation, servers, tasks, users
 from resolvers import secrets as registered
 from resolvers.context import Service
 from resolvers.inputs import NewCredential, NewSecret, NewServer, NewTask, RunCommand, RunTask, SecretVariable
-from resolvers.rotation import Opened
-from runner import endpoint, run_secrets
-from runner.run_secrets import RunSecrets
-from runner.secret import Secret
-from runner.vault import Vault, VaultError
+from resolvers.rotation import SealedCount
+from runner.execution import endpoint, run_secrets
+from runner.execution.run_secrets import RunSecrets
+from runner.secrets import bindings
+from runner.secrets.secret import Secret
+from runner.secrets.vault import Vault, VaultError
 from sshcast import data_folder, master_keys
-from sshcast.app import opened
+from sshcast.app import open_service
 from sshcast.commands import local, secrets
-from sshcast.commands.errors import CommandFailed
+from sshcast.errors import CommandFailed
 from sshcast.master_key_check import MasterKeyRefused
 from sshcast.settings import Settings
-from tests.commands import Commands
+from tests.support.commands import Commands
 
 pytestmark = pytest.mark.anyio
 
@@ -55,67 +56,67 @@ async def add(service: Service, *numbers: int) -> None:
             host_keys=[HOST_KEY],
             credential=NewCredential(password=f"server {number}"),
         )
-        await servers.create(local.context(service, user), new)
+        await servers.create(local.build_context(service, user), new)
 
 
 async def readable(service: Service) -> int:
     """How many servers' credentials open, each to its own password."""
-    rows = await service.store.read(table.sealed_after, 0, 1000)
-    assert all(endpoint.of(row, service.vault).credential.secret == row.name for row in rows)
+    rows = await service.store.read(table.list_sealed_after, 0, 1000)
+    assert all(endpoint.build_endpoint(row, service.vault).credential.secret == row.name for row in rows)
     return len(rows)
 
 
 async def test_a_rotation_leaves_one_new_key_and_every_credential_open(settings: Settings) -> None:
-    async with opened(settings) as service:
+    async with open_service(settings) as service:
         await add(service, *range(3))
-        old = master_keys.read(settings.data)
+        old = master_keys.load_key_file(settings.data)
         await secrets.rotate(settings)
-        new = master_keys.read(settings.data)
+        new = master_keys.load_key_file(settings.data)
         assert len(new) == 1
         assert new != old
         assert await readable(service) == 3, "the service that ran meanwhile follows"
         await add(service, 3)
-    async with opened(settings) as service:
+    async with open_service(settings) as service:
         assert await readable(service) == 4
         assert (settings.data / "secret.key").stat().st_mode & 0o777 == 0o600
 
 
 async def test_the_old_key_opens_nothing_after_a_rotation(settings: Settings, tmp_path: Path) -> None:
-    async with opened(settings) as service:
+    async with open_service(settings) as service:
         await add(service, 0)
     stolen = (tmp_path / "secret.key").read_text()
     await secrets.rotate(settings)
     data_folder.replace(tmp_path / "secret.key", stolen.encode())
     with pytest.raises(MasterKeyRefused, match="another master key"):
-        async with opened(settings):
+        async with open_service(settings):
             pass
     store = await open_store(settings.url)
-    (row,) = await store.read(table.sealed_after, 0, 1000)
+    (row,) = await store.read(table.list_sealed_after, 0, 1000)
     await store.close()
     with pytest.raises(VaultError):
-        endpoint.of(row, Vault(*master_keys.of(settings)))
+        endpoint.build_endpoint(row, Vault(*master_keys.load_keys(settings)))
 
 
 async def test_what_a_service_seals_between_the_rounds_is_found(settings: Settings) -> None:
     """A key was added by a rotation that was cut off: both keys open, new secrets take the new one, and it goes on."""
-    async with opened(settings) as service:
+    async with open_service(settings) as service:
         await add(service, 0, 1)
-        master_keys.add(settings.data)
+        master_keys.add_key(settings.data)
         await add(service, 2)
         assert await readable(service) == 3
         await secrets.rotate(settings)
-        assert len(master_keys.read(settings.data)) == 1
+        assert len(master_keys.load_key_file(settings.data)) == 1
         assert await readable(service) == 3
 
 
 @pytest.mark.parametrize(
     ("where", "calls"),
-    [*(("servers.replace_credential", calls) for calls in range(1, 5)), (CHECK, 1), ("master_keys.drop_old", 1)],
+    [*(("servers.replace_credential", calls) for calls in range(1, 5)), (CHECK, 1), ("master_keys.drop_old_keys", 1)],
 )
 async def test_a_rotation_killed_anywhere_is_finished_by_the_next(settings: Settings, where: str, calls: int) -> None:
-    async with opened(settings) as service:
+    async with open_service(settings) as service:
         await add(service, *range(5))
-        check = await service.store.read(master_key_check.sealed)
+        check = await service.store.read(master_key_check.load_value)
     script = (
         "import asyncio, os, sys\n"
         "from pathlib import Path\n"
@@ -138,21 +139,21 @@ async def test_a_rotation_killed_anywhere_is_finished_by_the_next(settings: Sett
     command = [sys.executable, "-c", script, str(settings.data), str(calls), where]
     killed = await asyncio.create_subprocess_exec(*command)
     assert await killed.wait() == -9
-    async with opened(settings) as service:
-        assert len(master_keys.read(settings.data)) == 2
+    async with open_service(settings) as service:
+        assert len(master_keys.load_key_file(settings.data)) == 2
         assert await readable(service) == 5
-        resealed = await service.store.read(master_key_check.sealed) != check
-        assert resealed == (where == "master_keys.drop_old"), "the check is sealed after everything else"
+        resealed = await service.store.read(master_key_check.load_value) != check
+        assert resealed == (where == "master_keys.drop_old_keys"), "the check is sealed after everything else"
         await secrets.rotate(settings)
         assert await readable(service) == 5
-    assert len(master_keys.read(settings.data)) == 1
+    assert len(master_keys.load_key_file(settings.data)) == 1
 
 
 async def test_progress_counts_what_was_seen_and_sealed(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rotation, "BATCH", 2)
-    async with opened(settings) as service:
+    async with open_service(settings) as service:
         await add(service, *range(5))
-        master_keys.add(settings.data)
+        master_keys.add_key(settings.data)
         found = [(each.seen, each.sealed) async for each in rotation.rewrap(service)]
         assert found == [(2, 2), (4, 4), (5, 5)]
         assert [(each.seen, each.sealed) async for each in rotation.rewrap(service)][-1] == (5, 0)
@@ -160,32 +161,32 @@ async def test_progress_counts_what_was_seen_and_sealed(settings: Settings, monk
 
 async def test_a_key_from_the_environment_is_rotated_with_the_one_before(tmp_path: Path) -> None:
     first = Settings(data=tmp_path, secret_key="11" * 32)
-    async with opened(first) as service:
+    async with open_service(first) as service:
         await add(service, 0)
     with pytest.raises(CommandFailed, match="SSHCAST_SECRET_KEY_BEFORE"):
         await secrets.rotate(first)
     await secrets.rotate(Settings(data=tmp_path, secret_key="22" * 32, secret_key_before="11" * 32))
-    async with opened(Settings(data=tmp_path, secret_key="22" * 32)) as service:
+    async with open_service(Settings(data=tmp_path, secret_key="22" * 32)) as service:
         assert await readable(service) == 1
 
 
 async def test_a_service_that_runs_while_the_key_is_rotated_goes_on_and_starts_again(settings: Settings) -> None:
-    async with opened(settings) as service:
+    async with open_service(settings) as service:
         await add(service, 0)
         for number in (1, 2):
             await secrets.rotate(settings)
             await add(service, number)
-        check = await service.store.read(master_key_check.sealed)
+        check = await service.store.read(master_key_check.load_value)
         assert check is not None
         assert service.vault.is_current(check)
-    async with opened(settings) as service:
+    async with open_service(settings) as service:
         assert await readable(service) == 3
 
 
 async def with_secrets(service: Service) -> list[int]:
     """A registered secret, and executions that hold secrets: one that runs, one of a task, and an ad-hoc one."""
     user = await users.add(service, name="keeper", role=Role.ADMIN, password="long enough")
-    ctx = local.context(service, user)
+    ctx = local.build_context(service, user)
     await registered.create(ctx, NewSecret(name="taken", value=Secret("herring-0815")))
     variables = [SecretVariable(name="A", value=Secret("swordfish")), SecretVariable(name="B", secret="taken")]
     task = NewTask(name="t", command="df", server_id=1, cron_expr="@manual", secret_env=variables)
@@ -195,53 +196,55 @@ async def with_secrets(service: Service) -> list[int]:
         await runs.run_command(ctx, RunCommand(server_id=1, command="df", secret_env=variables, stdin=b"to read"))
     )
     (running,) = await service.store.run(claims.claim, runner_id="x", at=service.clock(), limit=1)
-    sealed = run_secrets.sealed(running.id, await secrets_of(service, running), service.vault)
+    sealed = run_secrets.seal(running.id, await secrets_of(service, running), service.vault)
     assert await service.store.run(transitions.update_claimed, running.id, running.fence, {"remote": {}} | sealed)
     return [row.id for row in made]
 
 
 async def secrets_of(service: Service, row: TaskExecution) -> RunSecrets:
-    kept = await service.store.read(secret_table.in_scope, row.server_id)
+    kept = await service.store.read(secret_table.list_in_scope, row.server_id)
     stdin = await service.store.read(stdins.sealed, row.id)
-    return run_secrets.of(row, kept, service.vault, begun=row.remote is not None, stdin=stdin)
+    return run_secrets.unseal(row, kept, service.vault, begun=row.remote is not None, stdin=stdin)
 
 
 async def test_whatever_is_sealed_is_looked_at_before_a_key_is_believed(settings: Settings) -> None:
     foreign = Vault({"foreign": bytes(32)}, "foreign")
-    async with opened(settings) as service:
-        assert await service.store.read(rotation.count_opened, foreign) == Opened(0, 0)
+    async with open_service(settings) as service:
+        assert await service.store.read(rotation.count_sealed, foreign) == SealedCount(0, 0)
         await add(service, 0)
         await with_secrets(service)
         # A credential, a registered secret, a task's value, three executions' values, what one reads, and what one that
         # runs has taken.
-        assert await service.store.read(rotation.count_opened, service.vault) == Opened(8, 0)
-        assert await service.store.read(rotation.count_opened, foreign) == Opened(8, 8)
+        assert await service.store.read(rotation.count_sealed, service.vault) == SealedCount(8, 0)
+        assert await service.store.read(rotation.count_sealed, foreign) == SealedCount(8, 8)
 
 
 async def test_secrets_of_tasks_of_executions_and_registered_ones_are_sealed_anew(settings: Settings) -> None:
-    async with opened(settings) as service:
+    async with open_service(settings) as service:
         await add(service, 0)
         ids = await with_secrets(service)
         await secrets.rotate(settings)
-    async with opened(settings) as service:
-        assert len(master_keys.read(settings.data)) == 1
+    async with open_service(settings) as service:
+        assert len(master_keys.load_key_file(settings.data)) == 1
         rows = await service.store.read(executions.by_ids, ids)
         assert [(await secrets_of(service, row)).variables for row in rows] == [
             {"A": "swordfish", "B": "herring-0815"} for _ in ids
         ]
         assert [(await secrets_of(service, row)).stdin for row in rows] == [b"", b"", b"to read"]
         assert [each.sealed async for each in rotation.rewrap(service)][-1] == 0
-        keeper = local.context(service, (await users.add(service, name="k2", role=Role.ADMIN, password="long enough")))
+        keeper = local.build_context(
+            service, (await users.add(service, name="k2", role=Role.ADMIN, password="long enough"))
+        )
         later = await runs.run_task(keeper, RunTask(task_id=1))
         assert (await secrets_of(service, later)).variables["A"] == "swordfish"
 
 
 async def test_a_value_that_no_key_opens_is_told_in_a_line_and_keeps_both_keys(tmp_path: Path) -> None:
     commands = Commands(tmp_path / "data")
-    async with opened(settings := Settings(data=commands.data)) as service:
+    async with open_service(settings := Settings(data=commands.data)) as service:
         await add(service, 0, 1)
-        kept = (await service.store.read(table.sealed_after, 0, 2))[1].credential
-        foreign = Vault(*master_keys.named([bytes(32)])).seal(b"x", **rotation.place_of_credential(2))
+        kept = (await service.store.read(table.list_sealed_after, 0, 2))[1].credential
+        foreign = Vault(*master_keys.name_keys([bytes(32)])).seal(b"x", **bindings.build_credential_binding(2))
         await service.store.run(table.update, 2, {"credential": foreign})
     done = await asyncio.to_thread(commands.run, "secrets", "rotate")
     assert done.returncode == 1
@@ -249,9 +252,9 @@ async def test_a_value_that_no_key_opens_is_told_in_a_line_and_keeps_both_keys(t
     assert told.startswith(
         "sshcast: credential of row 2 in servers: this secret cannot be opened with the keys at hand."
     )
-    assert len(master_keys.read(settings.data)) == 2
-    async with opened(settings) as service:
+    assert len(master_keys.load_key_file(settings.data)) == 2
+    async with open_service(settings) as service:
         await service.store.run(table.update, 2, {"credential": kept})
         assert await secrets.rotate(settings) == 0
         assert await readable(service) == 2
-    assert len(master_keys.read(settings.data)) == 1
+    assert len(master_keys.load_key_file(settings.data)) == 1

@@ -12,13 +12,13 @@ from db.models import TaskExecution
 from db.values import Mode, Reason, State
 from resolvers.context import Service
 from runner.bus import PENDING, execution_address
-from sshcast.app import opened
-from sshcast.driving import driven
+from sshcast.app import open_service
+from sshcast.runner_wiring import start_runner
 from sshcast.settings import Settings
-from tests.postgres import postgres
-from tests.runner import rows
-from tests.runner.stores import Database, database, template
-from tests.targets import Target, demo_target
+from tests.support import runs
+from tests.support.postgres import postgres
+from tests.support.stores import Database, database, template
+from tests.support.targets import Target, demo_target
 
 __all__ = ["database", "demo_target", "postgres", "template"]
 
@@ -26,8 +26,8 @@ pytestmark = pytest.mark.anyio
 
 
 async def asked(service: Service, target: Target, command: str, mode: Mode) -> int:
-    server = await rows.server(service.store, target, vault=service.vault, run_mode=mode)
-    id = await rows.pending(service.store, server, command)
+    server = await runs.server(service.store, target, vault=service.vault, run_mode=mode)
+    id = await runs.pending(service.store, server, command)
     service.bus.hint(PENDING)
     return id
 
@@ -51,8 +51,8 @@ async def test_a_durable_run_outlives_the_service_and_an_attached_one_is_ended_w
     waiting = f"echo up; while [ ! -e {go} ]; do sleep 0.05; done; echo done; exit 3"
     async with database() as url:
         settings = Settings(data=tmp_path / "data", database_url=url, drain_seconds=0.2)
-        async with opened(settings) as service:
-            async with driven(service, settings):
+        async with open_service(settings) as service:
+            async with start_runner(service, settings):
                 durable = await asked(service, demo_target, waiting, Mode.DURABLE)
                 attached = await asked(service, demo_target, "echo up; sleep 60", Mode.ATTACHED)
                 for id in (durable, attached):
@@ -60,9 +60,9 @@ async def test_a_durable_run_outlives_the_service_and_an_attached_one_is_ended_w
             left = await seen(service, durable)
             ended = await seen(service, attached)
         go.touch()
-        async with opened(settings) as service, driven(service, settings):
+        async with open_service(settings) as service, start_runner(service, settings):
             row = await seen(service, durable, state=State.FAILED)
-            output = await rows.stored(service.store, durable)
+            output = await runs.stored(service.store, durable)
     assert (left.state, left.mode) == (State.RUNNING, Mode.DURABLE)
     assert (ended.state, ended.reason, ended.verified_gone) == (State.CANCELLED, Reason.CANCELLED, True)
     assert "sshcast was stopping" in (ended.message or "")
@@ -72,23 +72,23 @@ async def test_a_durable_run_outlives_the_service_and_an_attached_one_is_ended_w
 async def test_what_waits_is_left_to_the_next_start(database: Database, demo_target: Target, tmp_path: Path) -> None:
     async with database() as url:
         settings = Settings(data=tmp_path / "data", database_url=url)
-        async with opened(settings) as service:
-            async with driven(service, settings):
+        async with open_service(settings) as service:
+            async with start_runner(service, settings):
                 pass
             id = await asked(service, demo_target, "exit 4", Mode.DURABLE)
-        async with opened(settings) as service, driven(service, settings):
+        async with open_service(settings) as service, start_runner(service, settings):
             assert (await seen(service, id, state=State.FAILED)).exit_code == 4
 
 
 async def test_what_is_kept_no_longer_goes_while_the_service_runs(demo_target: Target, tmp_path: Path) -> None:
     settings = Settings(data=tmp_path / "data", keep_executions_days=30)
-    async with opened(settings) as service:
-        server = await rows.server(service.store, demo_target, vault=service.vault)
+    async with open_service(settings) as service:
+        server = await runs.server(service.store, demo_target, vault=service.vault)
         over = [
-            await rows.pending(service.store, server, state=State.SUCCESS, end_time=rows.now() - timedelta(days=days))
+            await runs.pending(service.store, server, state=State.SUCCESS, end_time=runs.now() - timedelta(days=days))
             for days in (29, 31)
         ]
-        async with driven(service, settings), asyncio.timeout(30):
+        async with start_runner(service, settings), asyncio.timeout(30):
             while await service.store.read(executions.by_id, over[1]):  # noqa: ASYNC110 - its going has no event
                 await asyncio.sleep(0.02)
         assert await service.store.read(executions.by_id, over[0]) is not None

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import Commands
-from tests.targets import Target, openssh
+from tests.support.commands import Commands
+from tests.support.targets import Target, openssh
 
 __all__ = ["openssh"]
 

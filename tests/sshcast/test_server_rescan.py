@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from runner.ssh_keys import fingerprint
-from tests.commands import Commands
-from tests.new_host_key import give_new_host_key
-from tests.targets import Target, make_key, public_line, running_sshd
+from runner.ssh.keys.keys import fingerprint
+from tests.support.commands import Commands
+from tests.support.new_host_key import give_new_host_key
+from tests.support.targets import Target, make_key, public_line, running_sshd
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from shutil import which
 import pytest
 
 from sshcast import web
-from sshcast.commands.errors import CommandFailed
+from sshcast.errors import CommandFailed
 
 needs_npm = pytest.mark.skipif(which("npm") is None, reason="no npm on this machine")
 

@@ -3,7 +3,7 @@ r"""The text within `$'…'`."""
 import re
 from collections.abc import Callable
 
-from runner.policy import marks
+from runner.policy import placeholders
 from runner.policy.grammar.source import Source
 
 SIMPLE = {"a": "\a", "b": "\b", "e": "\x1b", "E": "\x1b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
@@ -23,7 +23,7 @@ READERS: dict[str, Callable[[str], str]] = {
 }
 
 
-def ansi(source: Source) -> str:
+def parse_ansi_quoted(source: Source) -> str:
     """Reads up to and with the closing quote."""
     body = source.match(BODY)
     source.expect("'")
@@ -32,9 +32,9 @@ def ansi(source: Source) -> str:
 
 def unescape(body: str) -> str:
     """What bash makes of the escapes. A NUL ends the text, as in bash."""
-    return marks.cleaned(ESCAPE.sub(one, body).split("\0", 1)[0])
+    return placeholders.replace_reserved(ESCAPE.sub(_replace_escape, body).split("\0", 1)[0])
 
 
-def one(found: re.Match[str]) -> str:
+def _replace_escape(found: re.Match[str]) -> str:
     kind = found.lastgroup or "plain"
     return READERS[kind](found.group(kind))

@@ -15,7 +15,7 @@ from runner.policy.grammar.syntax import (
     Literal,
     Pipeline,
     Redirect,
-    Redirected,
+    RedirectedCommand,
     Sequence,
     Simple,
     Word,
@@ -36,33 +36,33 @@ OPENING = frozenset({"if", "while", "until", "for", "select", "case", "function"
 OPTION = re.compile(r"[ \t]+-")
 
 
-def chain(source: Source) -> Command:
+def parse_chain(source: Source) -> Command:
     """Pipelines joined by `&&` and `||`."""
-    first = pipeline(source)
+    first = _parse_pipeline(source)
     rest: list[tuple[str, Command]] = []
     skip_blank(source)
     while operator := source.match(AND_OR):
         skip_lines(source)
-        rest.append((operator, pipeline(source)))
+        rest.append((operator, _parse_pipeline(source)))
         skip_blank(source)
     return Chain(first, tuple(rest)) if rest else first
 
 
-def pipeline(source: Source) -> Command:
-    while source.match(BANG) or timed(source):
+def _parse_pipeline(source: Source) -> Command:
+    while source.match(BANG) or _skip_time_keyword(source):
         skip_blank(source)
-    if ends_here(source):
+    if _has_no_command(source):
         return Sequence()
-    found = [command(source)]
+    found = [_parse_command(source)]
     skip_blank(source)
     while source.match(PIPE):
         skip_lines(source)
-        found.append(command(source))
+        found.append(_parse_command(source))
         skip_blank(source)
     return Pipeline(tuple(found)) if len(found) > 1 else found[0]
 
 
-def timed(source: Source) -> bool:
+def _skip_time_keyword(source: Source) -> bool:
     """The keyword `time`; with other options it is the program."""
     start = source.pos
     if source.match(TIME) and OPTION.match(source.text, source.pos) is None:
@@ -71,80 +71,80 @@ def timed(source: Source) -> bool:
     return False
 
 
-def ends_here(source: Source) -> bool:
+def _has_no_command(source: Source) -> bool:
     """`!` or `time` alone."""
     before = source.text[max(0, source.pos - 32) : source.pos].rstrip(" \t")
     return before.endswith(("!", "time")) and (source.pos >= len(source.text) or source.peek() in "\n;)")
 
 
-def command(source: Source) -> Command:
+def _parse_command(source: Source) -> Command:
     source.budget.enter()
-    found = compound(source) or simple(source)
+    found = _parse_compound(source) or _parse_simple(source)
     source.budget.leave()
     return found
 
 
-def compound(source: Source) -> Command | None:
+def _parse_compound(source: Source) -> Command | None:
     """A compound command or a function; None if a simple command is next."""
     start = source.pos
     if source.match(FUNCTION_WORD):
-        return function(source, start, FUNCTION_WORD)
+        return _parse_function(source, start, FUNCTION_WORD)
     keyword = source.match(KEYWORD)
     if keyword == "coproc":
-        return coproc(source)
+        return _parse_coproc(source)
     if keyword and (found := compounds.READERS[keyword](source, start)) is not None:
-        return redirected(source, found)
+        return _parse_redirects(source, found)
     source.pos = start
     if source.match(FUNCTION):
-        return function(source, start, FUNCTION)
+        return _parse_function(source, start, FUNCTION)
     return None
 
 
-def function(source: Source, start: int, pattern: re.Pattern[str]) -> Command:
+def _parse_function(source: Source, start: int, pattern: re.Pattern[str]) -> Command:
     found = pattern.match(source.text, start)
     if found is None or (name := found.group(1)) in RESERVED:
-        raise source.fault("a command was expected")
+        raise source.build_fault("a command was expected")
     skip_lines(source)
-    body = compound(source)
+    body = _parse_compound(source)
     if body is None:
-        raise source.fault("the body of a function was expected")
+        raise source.build_fault("the body of a function was expected")
     return Function(name, body, source.base + start, source.at)
 
 
 NAMED = re.compile(r"[ \t]+[A-Za-z_][A-Za-z0-9_]*(?=[ \t]+(?:\{|\(|while|until|if|for|case)[ \t\n(])")
 
 
-def coproc(source: Source) -> Command:
+def _parse_coproc(source: Source) -> Command:
     source.match(NAMED)
     skip_blank(source)
-    return Block("coproc", Sequence((command(source),)))
+    return Block("coproc", Sequence((_parse_command(source),)))
 
 
-def redirected(source: Source, found: Command) -> Command:
+def _parse_redirects(source: Source, found: Command) -> Command:
     redirects: list[Redirect] = []
     skip_blank(source)
-    while (redirect := redirection(source)) is not None:
+    while (redirect := _parse_redirect(source)) is not None:
         redirects.append(redirect)
         skip_blank(source)
-    return Redirected(found, tuple(redirects)) if redirects else found
+    return RedirectedCommand(found, tuple(redirects)) if redirects else found
 
 
-def redirection(source: Source) -> Redirect | None:
+def _parse_redirect(source: Source) -> Redirect | None:
     found = REDIRECT.match(source.text, source.pos)
     if found is None:
         return None
     source.pos = found.end()
     skip_blank(source)
-    target = words.word(source)
+    target = words.parse_word(source)
     if target is None:
-        raise source.fault("a redirection needs a target")
+        raise source.build_fault("a redirection needs a target")
     redirect = Redirect(found.group(2), found.group(1) or "", target)
     if redirect.operator in ("<<", "<<-"):
-        heredocs.announce(source, redirect)
+        heredocs.queue_heredoc(source, redirect)
     return redirect
 
 
-def simple(source: Source) -> Command:
+def _parse_simple(source: Source) -> Command:
     start = source.at
     assignments: list[Assignment] = []
     found: list[Word] = []
@@ -152,85 +152,85 @@ def simple(source: Source) -> Command:
     while True:
         source.budget.spend()
         skip_blank(source)
-        if (redirect := redirection(source)) is not None:
+        if (redirect := _parse_redirect(source)) is not None:
             redirects.append(redirect)
-        elif not takes_assignment(found) or assigned(source, found, assignments) is None:
-            if (word := words.word(source)) is None:
+        elif not _takes_assignment(found) or _parse_assignment(source, found, assignments) is None:
+            if (word := words.parse_word(source)) is None:
                 break
             found.append(word)
     if not (assignments or found or redirects):
-        raise source.fault(f"a command was expected, not {source.peek() or 'the end'!r}")
-    check_not_reserved(found, assignments, source)
+        raise source.build_fault(f"a command was expected, not {source.peek() or 'the end'!r}")
+    _check_not_reserved(found, assignments, source)
     return Simple(tuple(assignments), tuple(found), tuple(redirects), start, source.at)
 
 
 DECLARES = frozenset({"declare", "typeset", "local", "export", "readonly"})
 
 
-def takes_assignment(found: list[Word]) -> bool:
+def _takes_assignment(found: list[Word]) -> bool:
     return not found or found[0].bare in DECLARES
 
 
-def check_not_reserved(found: list[Word], assignments: list[Assignment], source: Source) -> None:
+def _check_not_reserved(found: list[Word], assignments: list[Assignment], source: Source) -> None:
     """A keyword here is out of place, or was made of pieces that a line's end parts: shells differ in what they see."""
     if found and not assignments:
-        name = spelled(found[0])
+        name = _get_unquoted_text(found[0])
         if name in RESERVED or name in OPENING:
             raise SyntaxFault(f"{name!r} is out of place", found[0].start)
     if source.peek() == "(":
-        raise source.fault("unexpected '('")
+        raise source.build_fault("unexpected '('")
 
 
-def spelled(word: Word) -> str:
+def _get_unquoted_text(word: Word) -> str:
     """The unquoted text of a word; empty for other words."""
     if any(not isinstance(part, Literal) or part.quoted for part in word.parts):
         return ""
     return "".join(part.text for part in word.parts if isinstance(part, Literal))
 
 
-def assigned(source: Source, found: list[Word], assignments: list[Assignment]) -> Assignment | None:
+def _parse_assignment(source: Source, found: list[Word], assignments: list[Assignment]) -> Assignment | None:
     """An assignment at this place, added to `assignments`; None if there is none."""
     start, match = source.pos, ASSIGNMENT.match(source.text, source.pos)
     if match is None:
         return None
     source.pos = match.end()
     operator = match[2]
-    index = None if operator else expansions.subscript(source)
+    index = None if operator else expansions.parse_subscript(source)
     if index is not None and not (operator := source.match(EQUALS)):
         source.pos = start
         return None
-    made = Assignment(match[1], operator == "+=", *value_of(source, index))
+    made = Assignment(match[1], operator == "+=", *_parse_value(source, index))
     assignments.append(made)
     return made
 
 
-def value_of(source: Source, index: Word | None) -> tuple[Word | None, tuple[Element, ...] | None, Word | None]:
+def _parse_value(source: Source, index: Word | None) -> tuple[Word | None, tuple[Element, ...] | None, Word | None]:
     """What stands after the equals sign."""
     if index is None and source.take("("):
-        return None, elements(source), None
-    return words.word(source), None, index
+        return None, _parse_elements(source), None
+    return words.parse_word(source), None, index
 
 
-def elements(source: Source) -> tuple[Element, ...]:
+def _parse_elements(source: Source) -> tuple[Element, ...]:
     """The elements of an array, up to and with the closing parenthesis."""
     found: list[Element] = []
     skip_lines(source)
     while not source.take(")"):
-        index = element_index(source)
-        word = words.word(source)
+        index = _parse_element_index(source)
+        word = words.parse_word(source)
         if word is None and index is None:
-            raise source.fault("an array is not closed")
+            raise source.build_fault("an array is not closed")
         found.append(Element(word or Word((Literal("", quoted=True),), source.at, source.at), index))
         skip_lines(source)
     return tuple(found)
 
 
-def element_index(source: Source) -> Word | None:
+def _parse_element_index(source: Source) -> Word | None:
     """`[index]=` before an element; None of one that only begins with a bracket."""
     start = source.pos
     try:
-        with source.budget.trial():
-            index = expansions.subscript(source)
+        with source.budget.restore_depth():
+            index = expansions.parse_subscript(source)
     except SyntaxFault:
         index = None
     if index is None or not source.match(EQUALS):

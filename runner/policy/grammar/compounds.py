@@ -12,14 +12,14 @@ from runner.policy.grammar.syntax import (
     Branch,
     Case,
     Command,
-    For,
+    ForLoop,
     Literal,
-    Loop,
     Part,
     Redirect,
     Sequence,
     Simple,
     Test,
+    WhileLoop,
     Word,
 )
 
@@ -34,186 +34,186 @@ REGEX = re.compile(r"=~(?=[ \t\n])")
 REGEX_PLAIN = re.compile(r"(?:[^ \t\n\\'\"$`\[]|\[\^?\]?(?:\[:[a-z]{1,9}:\]|[^\]\\'\"$`\n]){0,32}\])+|\[")
 
 
-def group(source: Source, start: int) -> Command | None:
-    return Block("group", closed(source, "}"))
+def _parse_group(source: Source, start: int) -> Command | None:
+    return Block("group", _parse_until_closer(source, "}"))
 
 
-def subshell(source: Source, start: int) -> Command | None:
-    body = filled(source)
+def _parse_subshell(source: Source, start: int) -> Command | None:
+    body = _parse_body(source)
     source.expect(")")
     return Block("subshell", body)
 
 
-def arithmetic(source: Source, start: int) -> Command | None:
+def _parse_arithmetic_command(source: Source, start: int) -> Command | None:
     """`((`: arithmetic, or a subshell within a subshell."""
     at, pending = source.at, list(source.pending)
-    found = expansions.arithmetic(source)
+    found = expansions.parse_arithmetic(source)
     end, source.pos = source.pos, start + 1
     if found is None:
         source.pending = pending
-        return subshell(source, start)
-    otherwise = commands_up_to(source, start, end)
+        return _parse_subshell(source, start)
+    otherwise = _parse_nested_subshells(source, start, end)
     source.pos, source.pending = end, pending
     return Test((Word(found, at, source.at),), otherwise)
 
 
-def commands_up_to(source: Source, start: int, end: int) -> Sequence | None:
+def _parse_nested_subshells(source: Source, start: int, end: int) -> Sequence | None:
     """The same text as a subshell within a subshell, as shells without `((` read it; None if it is not one."""
     try:
-        with source.budget.trial():
-            found = subshell(source, start)
+        with source.budget.restore_depth():
+            found = _parse_subshell(source, start)
     except SyntaxFault:
         return None
     return Sequence((found,)) if found is not None and source.pos == end else None
 
 
-def closed(source: Source, *closers: str) -> Sequence:
+def _parse_until_closer(source: Source, *closers: str) -> Sequence:
     """Commands and the word that closes them."""
-    body = filled(source)
+    body = _parse_body(source)
     word = source.match(CLOSING)
     if word not in closers:
-        raise source.fault(f"{closers[0]!r} was expected")
+        raise source.build_fault(f"{closers[0]!r} was expected")
     return body
 
 
-def filled(source: Source) -> Sequence:
+def _parse_body(source: Source) -> Sequence:
     body = source.program(source)
     if not body.commands:
-        raise source.fault("a command was expected")
+        raise source.build_fault("a command was expected")
     return body
 
 
-def last_word(source: Source) -> str:
+def _get_last_word(source: Source) -> str:
     """The closing word that was just read."""
     return re.split(r"[^a-z}]", source.text[max(0, source.pos - 8) : source.pos])[-1]
 
 
-def branch(source: Source, start: int) -> Command | None:
-    conditions, bodies = [closed(source, "then")], [closed(source, "fi", "elif", "else")]
-    while last_word(source) == "elif":
-        conditions.append(closed(source, "then"))
-        bodies.append(closed(source, "fi", "elif", "else"))
-    if last_word(source) == "else":
-        bodies.append(closed(source, "fi"))
+def _parse_if(source: Source, start: int) -> Command | None:
+    conditions, bodies = [_parse_until_closer(source, "then")], [_parse_until_closer(source, "fi", "elif", "else")]
+    while _get_last_word(source) == "elif":
+        conditions.append(_parse_until_closer(source, "then"))
+        bodies.append(_parse_until_closer(source, "fi", "elif", "else"))
+    if _get_last_word(source) == "else":
+        bodies.append(_parse_until_closer(source, "fi"))
     return Branch(tuple(conditions), tuple(bodies))
 
 
-def loop(source: Source, start: int) -> Command | None:
-    return Loop(closed(source, "do"), closed(source, "done"))
+def _parse_while(source: Source, start: int) -> Command | None:
+    return WhileLoop(_parse_until_closer(source, "do"), _parse_until_closer(source, "done"))
 
 
-def each(source: Source, start: int) -> Command | None:
+def _parse_for(source: Source, start: int) -> Command | None:
     """`for` and `select`."""
     skip_blank(source)
     if source.take("(("):
-        return counted(source)
+        return _parse_arithmetic_for(source)
     name = source.match(IDENTIFIER)
     if not name:
-        raise source.fault("a name was expected")
+        raise source.build_fault("a name was expected")
     skip_lines(source)
     items: tuple[Word, ...] | None = None
     if source.match(IN):
-        items = listed(source)
+        items = _parse_items(source)
     source.match(SEMICOLON)
-    return For(name, items, loop_body(source))
+    return ForLoop(name, items, _parse_loop_body(source))
 
 
-def counted(source: Source) -> Command:
-    at, found = source.at, expansions.arithmetic(source)
+def _parse_arithmetic_for(source: Source) -> Command:
+    at, found = source.at, expansions.parse_arithmetic(source)
     if found is None:
-        raise source.fault("arithmetic is not closed")
+        raise source.build_fault("arithmetic is not closed")
     source.match(SEMICOLON)
-    return For("", (Word(found, at, source.at),), loop_body(source))
+    return ForLoop("", (Word(found, at, source.at),), _parse_loop_body(source))
 
 
-def listed(source: Source) -> tuple[Word, ...]:
+def _parse_items(source: Source) -> tuple[Word, ...]:
     found: list[Word] = []
     skip_blank(source)
-    while (word := words.word(source)) is not None:
+    while (word := words.parse_word(source)) is not None:
         found.append(word)
         skip_blank(source)
     return tuple(found)
 
 
-def loop_body(source: Source) -> Sequence:
+def _parse_loop_body(source: Source) -> Sequence:
     skip_lines(source)
     opening = source.match(CLOSING)
     if opening not in ("do", "{") and not source.take("{"):
-        raise source.fault("'do' was expected")
-    return closed(source, "done" if opening == "do" else "}")
+        raise source.build_fault("'do' was expected")
+    return _parse_until_closer(source, "done" if opening == "do" else "}")
 
 
-def case(source: Source, start: int) -> Command | None:
+def _parse_case(source: Source, start: int) -> Command | None:
     skip_blank(source)
-    subject = words.word(source)
+    subject = words.parse_word(source)
     if subject is None:
-        raise source.fault("a word was expected")
+        raise source.build_fault("a word was expected")
     skip_lines(source)
     if not source.match(IN):
-        raise source.fault("'in' was expected")
+        raise source.build_fault("'in' was expected")
     patterns: list[tuple[Word, ...]] = []
     bodies: list[Sequence] = []
     skip_lines(source)
     while not ESAC.match(source.text, source.pos):
-        patterns.append(case_patterns(source))
+        patterns.append(_parse_case_patterns(source))
         bodies.append(source.program(source))
         if not source.match(CASE_END):
             break
         skip_lines(source)
     if not source.match(ESAC):
-        raise source.fault("'esac' was expected")
+        raise source.build_fault("'esac' was expected")
     return Case(subject, tuple(patterns), tuple(bodies))
 
 
 ESAC = re.compile(r"esac(?=[ \t\n;&|()<>]|\Z)")
 
 
-def case_patterns(source: Source) -> tuple[Word, ...]:
+def _parse_case_patterns(source: Source) -> tuple[Word, ...]:
     source.take("(")
     found: list[Word] = []
     skip_blank(source)
-    while (word := words.word(source)) is not None:
+    while (word := words.parse_word(source)) is not None:
         found.append(word)
         skip_blank(source)
         if not source.take("|"):
             break
         skip_blank(source)
     if not found:
-        raise source.fault("a pattern was expected")
+        raise source.build_fault("a pattern was expected")
     source.expect(")")
     return tuple(found)
 
 
-def test(source: Source, start: int) -> Command | None:
+def _parse_test(source: Source, start: int) -> Command | None:
     """`[[ … ]]`."""
     found: list[Word] = []
-    others: list[Other] = []
+    others: list[PlainReading] = []
     skip_lines(source)
     while not source.match(TEST_END):
         source.budget.spend()
         if source.match(REGEX):
-            found.append(regex(source))
-        elif (word := words.word(source, patterned=True)) is not None:
+            found.append(_parse_regex(source))
+        elif (word := words.parse_word(source, patterned=True)) is not None:
             found.append(word)
             if others:
                 others[-1].words.append(word)
         elif operator := source.match(TEST_OPERATOR):
             if operator not in "!()" or not others or others[-1].words:
-                others.append(Other(operator))
+                others.append(PlainReading(operator))
         else:
-            raise source.fault("a test is not closed")
+            raise source.build_fault("a test is not closed")
         skip_lines(source)
-    return Test(tuple(found), Sequence(tuple(other.command() for other in others if other.words)))
+    return Test(tuple(found), Sequence(tuple(other.build_command() for other in others if other.words)))
 
 
 @dataclass(slots=True)
-class Other:
+class PlainReading:
     """What a shell without `[[` sees after an operator within it: another command, or a file to write."""
 
     operator: str
     words: list[Word] = field(default_factory=list)
 
-    def command(self) -> Command:
+    def build_command(self) -> Command:
         start, end = self.words[0].start, self.words[-1].end
         if self.operator in "<>":
             return Simple((), (), (Redirect(self.operator, "", self.words[0]),), start, end)
@@ -221,7 +221,7 @@ class Other:
         return Simple((), tuple(self.words) if plain else (), (), start, end)
 
 
-def regex(source: Source) -> Word:
+def _parse_regex(source: Source) -> Word:
     """The right side of `=~`, in which parentheses, bars and angles are not operators."""
     skip_blank(source)
     start = source.at
@@ -230,7 +230,7 @@ def regex(source: Source) -> Word:
         source.budget.spend()
         if text := source.match(REGEX_PLAIN):
             parts.append(Literal(text, quoted=True))
-        elif (found := words.piece(source)) is not None:
+        elif (found := words.parse_piece(source)) is not None:
             parts.extend(found)
         else:
             break
@@ -238,14 +238,14 @@ def regex(source: Source) -> Word:
 
 
 READERS: dict[str, Callable[[Source, int], Command | None]] = {
-    "{": group,
-    "(": subshell,
-    "((": arithmetic,
-    "if": branch,
-    "while": loop,
-    "until": loop,
-    "for": each,
-    "select": each,
-    "case": case,
-    "[[": test,
+    "{": _parse_group,
+    "(": _parse_subshell,
+    "((": _parse_arithmetic_command,
+    "if": _parse_if,
+    "while": _parse_while,
+    "until": _parse_while,
+    "for": _parse_for,
+    "select": _parse_for,
+    "case": _parse_case,
+    "[[": _parse_test,
 }

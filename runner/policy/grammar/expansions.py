@@ -3,9 +3,8 @@
 import re
 from collections.abc import Callable
 
-from runner.policy.grammar import words
 from runner.policy.grammar.source import Source
-from runner.policy.grammar.syntax import Arithmetic, Literal, Parameter, Part, Sequence, Substitution, Word
+from runner.policy.grammar.syntax import Arithmetic, CommandSubstitution, Literal, Parameter, Part, Sequence, Word
 
 CONTINUED = re.compile(r"(?:\\\n)+")
 NAME = re.compile(r"[A-Za-z_](?:[A-Za-z0-9_]|\\\n)*|[0-9]|[@*#?$!-]")
@@ -15,42 +14,42 @@ BACKTICKED = re.compile(r"(?:[^`\\]|\\.)*", re.DOTALL)
 ARITHMETIC = re.compile(r"[^()$`\\'\"]+")
 
 
-def dollar(source: Source, *, quoted: bool) -> list[Part]:
+def parse_dollar(source: Source, *, quoted: bool) -> list[Part]:
     """`$` and what follows; a lone dollar sign stands for itself."""
     source.budget.spend()
-    go_on(source)
-    if source.starts("$(("):
-        return [arithmetic_or_commands(source, quoted)]
+    _check_not_continued(source)
+    if source.starts_with("$(("):
+        return [_parse_arithmetic_or_commands(source, quoted)]
     if source.take("$("):
-        return [Substitution(until_parenthesis(source), quoted)]
+        return [CommandSubstitution(parse_until_parenthesis(source), quoted)]
     if source.take("${"):
-        return [braced(source, quoted)]
+        return [_parse_braced_parameter(source, quoted)]
     if source.take("$["):
-        return [bracketed(source, quoted)]
+        return [_parse_bracket_arithmetic(source, quoted)]
     source.pos += 1
-    name = named(source, NAME)
+    name = _parse_parameter_name(source, NAME)
     return [Parameter(name, quoted)] if name else [Literal("$", quoted=True)]
 
 
-def go_on(source: Source) -> None:
+def _check_not_continued(source: Source) -> None:
     """A line that goes on right after the dollar sign: what follows may still make it an expansion."""
     if source.text.startswith("\\\n", source.pos + 1):
-        raise source.fault("a line must not go on right after a dollar sign")
+        raise source.build_fault("a line must not go on right after a dollar sign")
 
 
-def named(source: Source, pattern: re.Pattern[str]) -> str:
+def _parse_parameter_name(source: Source, pattern: re.Pattern[str]) -> str:
     """The name of a parameter; a line may go on within it."""
     return CONTINUED.sub("", source.match(pattern))
 
 
-def bracketed(source: Source, quoted: bool) -> Part:
+def _parse_bracket_arithmetic(source: Source, quoted: bool) -> Part:
     """`$[…]`, arithmetic of old."""
-    found = words.operand(source, True, "]")
+    found = source.operand(source, True, "]")
     source.expect("]")
     return Arithmetic(found.parts, quoted)
 
 
-def until_parenthesis(source: Source) -> Sequence:
+def parse_until_parenthesis(source: Source) -> Sequence:
     source.budget.enter()
     program = source.program(source)
     source.expect(")")
@@ -58,57 +57,59 @@ def until_parenthesis(source: Source) -> Sequence:
     return program
 
 
-def arithmetic_or_commands(source: Source, quoted: bool) -> Part:
+def _parse_arithmetic_or_commands(source: Source, quoted: bool) -> Part:
     """`$((` begins arithmetic, or commands whose first is a subshell."""
     start, pending = source.pos, list(source.pending)
     source.pos += 3
-    found = arithmetic(source)
+    found = parse_arithmetic(source)
     if found is not None:
         return Arithmetic(found, quoted)
     source.pos, source.pending = start + 2, pending
-    return Substitution(until_parenthesis(source), quoted)
+    return CommandSubstitution(parse_until_parenthesis(source), quoted)
 
 
-def arithmetic(source: Source) -> tuple[Part, ...] | None:
+def parse_arithmetic(source: Source) -> tuple[Part, ...] | None:
     """Reads up to and with `))`; None if the parentheses do not close so."""
     depth = 0
     parts: list[Part] = []
     while source.pos < len(source.text):
         source.budget.spend()
-        if depth == 0 and source.starts("))"):
+        if depth == 0 and source.starts_with("))"):
             source.pos += 2
             return tuple(parts)
-        depth += arithmetic_step(source, parts)
+        depth += _parse_arithmetic_piece(source, parts)
         if depth < 0:
             return None
     return None
 
 
-def arithmetic_step(source: Source, parts: list[Part]) -> int:
+def _parse_arithmetic_piece(source: Source, parts: list[Part]) -> int:
     """Reads one piece; by how much the depth of parentheses changes."""
     if text := source.match(ARITHMETIC):
         parts.append(Literal(text, quoted=True))
         return 0
     char = source.peek()
     if char in "$`":
-        parts.extend(dollar(source, quoted=True) if char == "$" else backtick(source, quoted=True))
+        parts.extend(parse_dollar(source, quoted=True) if char == "$" else parse_backtick(source, quoted=True))
         return 0
     source.pos += len(source.peek(2)) if char == "\\" else 1
     parts.append(Literal(char if char in "()" else "", quoted=True))
     return {"(": 1, ")": -1}.get(char, 0)
 
 
-def braced(source: Source, quoted: bool) -> Part:
+def _parse_braced_parameter(source: Source, quoted: bool) -> Part:
     """`${…}` after its brace."""
     source.budget.enter()
-    prefix = "" if source.starts("#}") or source.peek() not in "#!" or braced_special(source) else source.peek()
+    prefix = (
+        "" if source.starts_with("#}") or source.peek() not in "#!" or _is_special_parameter(source) else source.peek()
+    )
     source.pos += len(prefix)
-    name = named(source, BRACED)
+    name = _parse_parameter_name(source, BRACED)
     if not name:
-        raise source.fault("the name of a parameter was expected")
-    index = subscript(source)
+        raise source.build_fault("the name of a parameter was expected")
+    index = parse_subscript(source)
     operator = source.match(OPERATOR)
-    operand = words.operand(source, quoted) if operator else None
+    operand = source.operand(source, quoted, "}") if operator else None
     if prefix == "!" and not operator:
         source.match(STARRED)
     source.expect("}")
@@ -116,11 +117,11 @@ def braced(source: Source, quoted: bool) -> Part:
     return Parameter(name, quoted, operator, operand, index, prefix)
 
 
-def subscript(source: Source) -> Word | None:
+def parse_subscript(source: Source) -> Word | None:
     """`[index]` after a name."""
     if not source.take("["):
         return None
-    found = words.operand(source, False, "]")
+    found = source.operand(source, False, "]")
     source.expect("]")
     return found
 
@@ -129,25 +130,25 @@ STARRED = re.compile(r"[*@]")
 SPECIAL = re.compile(r"#(?:[-=?+:%/]|##?)[^}]|!(?:[-=?+:%/#}])")
 
 
-def braced_special(source: Source) -> bool:
+def _is_special_parameter(source: Source) -> bool:
     """`${#-x}`, `${!}`: the parameter is `#` or `!` itself."""
     return SPECIAL.match(source.text, source.pos) is not None and not re.compile(r"#[-?]\}").match(
         source.text, source.pos
     )
 
 
-def backtick(source: Source, *, quoted: bool) -> list[Part]:
+def parse_backtick(source: Source, *, quoted: bool) -> list[Part]:
     source.pos += 1
     base = source.at
     raw = source.match(BACKTICKED)
     source.expect("`")
     source.budget.enter()
-    nested = source.nested(unescaped(raw, quoted), base)
+    nested = source.build_nested(_unescape_backtick(raw, quoted), base)
     program = nested.program(nested)
     if nested.pos < len(nested.text):
-        raise nested.fault(f"unexpected {nested.peek()!r}")
+        raise nested.build_fault(f"unexpected {nested.peek()!r}")
     source.budget.leave()
-    return [Substitution(program, quoted)]
+    return [CommandSubstitution(program, quoted)]
 
 
 UNESCAPE: dict[bool, Callable[[str], str]] = {
@@ -156,5 +157,5 @@ UNESCAPE: dict[bool, Callable[[str], str]] = {
 }
 
 
-def unescaped(raw: str, quoted: bool) -> str:
+def _unescape_backtick(raw: str, quoted: bool) -> str:
     return UNESCAPE[quoted](raw) if "\\" in raw else raw

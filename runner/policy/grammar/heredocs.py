@@ -7,11 +7,11 @@ from runner.policy.grammar.source import HereDoc, Source
 from runner.policy.grammar.syntax import Literal, Part, Redirect, Word
 
 
-def announce(source: Source, redirect: Redirect) -> None:
+def queue_heredoc(source: Source, redirect: Redirect) -> None:
     """Remember that the body of `redirect` comes after this line."""
     raw = source.text[redirect.target.start - source.base : source.pos]
     if SUBSTITUTES.search(raw):
-        raise source.fault("the end of a here-document must be a plain word")
+        raise source.build_fault("the end of a here-document must be a plain word")
     literal = all(isinstance(part, Literal) for part in redirect.target.parts)
     text = "".join(part.text for part in redirect.target.parts if isinstance(part, Literal)) if literal else raw
     quoted = QUOTES.search(raw) is not None
@@ -26,36 +26,36 @@ def read_bodies(source: Source) -> None:
     """Called right after the end of a line."""
     waiting, source.pending = source.pending, []
     for document in waiting:
-        document.redirect.body = body(source, document)
+        document.redirect.body = _read_body(source, document)
 
 
-def body(source: Source, document: HereDoc) -> Word:
+def _read_body(source: Source, document: HereDoc) -> Word:
     start = source.pos
     lines: list[str] = []
     ahead = ""
     while source.pos < len(source.text):
         source.budget.spend()
-        line = next_line(source)
+        line = _read_line(source)
         bare = line.lstrip("\t") if document.strip else line
         if bare == document.delimiter and not ahead:
             break
-        ahead = joined(ahead, bare, document, source)
+        ahead = _join_continued(ahead, bare, document, source)
         lines.append(bare + "\n")
-    return word_of("".join(lines), document, source, start)
+    return _build_word("".join(lines), document, source, start)
 
 
-def joined(ahead: str, line: str, document: HereDoc, source: Source) -> str:
+def _join_continued(ahead: str, line: str, document: HereDoc, source: Source) -> str:
     """What stands before the next line if this one goes on there. Shells differ in whether the two may be its end."""
     if document.quoted:
         return ""
     whole = ahead + line
     if ahead and document.delimiter in (whole, line):
-        raise source.fault("the end of a here-document must stand on a line of its own")
+        raise source.build_fault("the end of a here-document must stand on a line of its own")
     goes_on = (len(whole) - len(whole.rstrip("\\"))) % 2
     return whole[:-1] if goes_on else ""
 
 
-def next_line(source: Source) -> str:
+def _read_line(source: Source) -> str:
     end = source.text.find("\n", source.pos)
     end = len(source.text) if end < 0 else end
     line = source.text[source.pos : end]
@@ -63,15 +63,15 @@ def next_line(source: Source) -> str:
     return line
 
 
-def word_of(text: str, document: HereDoc, source: Source, start: int) -> Word:
+def _build_word(text: str, document: HereDoc, source: Source, start: int) -> Word:
     parts: tuple[Part, ...] = (Literal(text, quoted=True),)
     if not document.quoted:
-        nested = source.nested(text, source.base + start)
-        parts = words.heredoc(nested)
+        nested = source.build_nested(text, source.base + start)
+        parts = words.parse_heredoc(nested)
     return Word(parts, source.base + start, source.at)
 
 
-def close(source: Source) -> None:
+def close_pending(source: Source) -> None:
     """A here-document whose line is the last one is empty: shells warn of it and go on."""
     for document in source.pending:
         document.redirect.body = Word((), source.at, source.at)

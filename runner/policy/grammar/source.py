@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from runner.policy.grammar.syntax import Redirect, Sequence
+from runner.policy.grammar.syntax import Redirect, Sequence, Word
 
 LONGEST = 65_536
 """Characters of one text, as many as a command may have. More is refused, not guessed at."""
@@ -50,7 +50,7 @@ class Budget:
         self.depth -= 1
 
     @contextmanager
-    def trial(self) -> Iterator[None]:
+    def restore_depth(self) -> Iterator[None]:
         """For what may end with a fault: however deep it was, it is left."""
         before = self.depth
         try:
@@ -71,10 +71,14 @@ class HereDoc:
 
 @dataclass(slots=True)
 class Source:
-    """`base` is the offset of `text` in the outermost text; `program` reads commands up to a closing word."""
+    """`base` is the offset of `text` in the outermost text; `program` reads commands up to a closing word.
+
+    `operand` reads a word up to a closer, within quotes or not: see `words.parse_operand`.
+    """
 
     text: str
     program: "Callable[[Source], Sequence]"
+    operand: "Callable[[Source, bool, str], Word]"
     budget: Budget
     base: int = 0
     pos: int = 0
@@ -87,7 +91,7 @@ class Source:
     def peek(self, length: int = 1) -> str:
         return self.text[self.pos : self.pos + length]
 
-    def starts(self, text: str) -> bool:
+    def starts_with(self, text: str) -> bool:
         return self.text.startswith(text, self.pos)
 
     def take(self, text: str) -> bool:
@@ -105,21 +109,21 @@ class Source:
         self.pos = found.end()
         return found.group()
 
-    def until(self, end: str, what: str) -> str:
+    def read_until(self, end: str, what: str) -> str:
         """The text up to `end`, which is read too."""
         found = self.text.find(end, self.pos)
         if found < 0:
-            raise self.fault(f"{what} is not closed")
+            raise self.build_fault(f"{what} is not closed")
         text, self.pos = self.text[self.pos : found], found + len(end)
         return text
 
     def expect(self, text: str) -> None:
         if not self.take(text):
             found = self.peek() or "the end"
-            raise self.fault(f"{text!r} was expected, not {found!r}")
+            raise self.build_fault(f"{text!r} was expected, not {found!r}")
 
-    def fault(self, message: str) -> SyntaxFault:
+    def build_fault(self, message: str) -> SyntaxFault:
         return SyntaxFault(message, self.at)
 
-    def nested(self, text: str, base: int) -> "Source":
-        return Source(text, self.program, self.budget, base)
+    def build_nested(self, text: str, base: int) -> "Source":
+        return Source(text, self.program, self.operand, self.budget, base)

@@ -26,7 +26,7 @@ class Parameter:
 
 
 @dataclass(frozen=True, slots=True)
-class Substitution:
+class CommandSubstitution:
     """`$(…)` or backticks."""
 
     program: "Sequence"
@@ -34,7 +34,7 @@ class Substitution:
 
 
 @dataclass(frozen=True, slots=True)
-class Process:
+class ProcessSubstitution:
     """`<(…)` or `>(…)`."""
 
     program: "Sequence"
@@ -49,7 +49,7 @@ class Arithmetic:
     quoted: bool
 
 
-Part: TypeAlias = Literal | Parameter | Substitution | Process | Arithmetic
+Part: TypeAlias = Literal | Parameter | CommandSubstitution | ProcessSubstitution | Arithmetic
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +142,7 @@ class Branch:
 
 
 @dataclass(frozen=True, slots=True)
-class Loop:
+class WhileLoop:
     """`while` and `until`."""
 
     condition: Sequence
@@ -150,7 +150,7 @@ class Loop:
 
 
 @dataclass(frozen=True, slots=True)
-class For:
+class ForLoop:
     """`for` and `select`. `words` is None for the positional parameters; an arithmetic `for` has no name."""
 
     name: str
@@ -185,7 +185,7 @@ class Test:
 
 
 @dataclass(frozen=True, slots=True)
-class Redirected:
+class RedirectedCommand:
     """A compound command with redirections."""
 
     command: "Command"
@@ -193,5 +193,16 @@ class Redirected:
 
 
 Command: TypeAlias = (
-    Simple | Pipeline | Chain | Sequence | Block | Branch | Loop | For | Case | Function | Test | Redirected
+    Simple
+    | Pipeline
+    | Chain
+    | Sequence
+    | Block
+    | Branch
+    | WhileLoop
+    | ForLoop
+    | Case
+    | Function
+    | Test
+    | RedirectedCommand
 )

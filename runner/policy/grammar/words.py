@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable
 
 from runner.policy.grammar import expansions
-from runner.policy.grammar.ansi import ansi
+from runner.policy.grammar.ansi import parse_ansi_quoted
 from runner.policy.grammar.source import Source
-from runner.policy.grammar.syntax import Literal, Part, Process, Word
+from runner.policy.grammar.syntax import Literal, Part, ProcessSubstitution, Word
 
 META = frozenset(" \t\n|&;()<>")
 PLAIN = re.compile(r"[^ \t\n|&;()<>\\'\"$`]+")
@@ -14,26 +14,26 @@ IN_DOUBLE = re.compile(r'[^\\"$`]+')
 IN_HEREDOC = re.compile(r"[^\\$`]+")
 
 
-def word(source: Source, *, patterned: bool = False) -> Word | None:
+def parse_word(source: Source, *, patterned: bool = False) -> Word | None:
     """The word at this place; None if there is none. Within `[[` it may be `patterned`: `@(a|b)`."""
     start = source.at
     parts: list[Part] = []
     while source.pos < len(source.text):
-        found = piece(source)
+        found = parse_piece(source)
         if found is None and patterned and source.peek() == "(" and source.text[source.pos - 1] in "?*+@!":
-            found = group(source)
+            found = _parse_pattern_group(source)
         if found is None:
             break
         parts.extend(found)
     return Word(tuple(parts), start, source.at) if source.at > start and parts else None
 
 
-def piece(source: Source) -> list[Part] | None:
+def parse_piece(source: Source) -> list[Part] | None:
     """The next parts of a word; None at its end."""
     source.budget.spend()
     char = source.peek()
     if char in META:
-        return process(source) if char in "<>" else None
+        return _parse_process_substitution(source) if char in "<>" else None
     if text := source.match(PLAIN):
         if source.budget.unquoted is not None:
             source.budget.unquoted[source.at - len(text)] = text
@@ -41,7 +41,7 @@ def piece(source: Source) -> list[Part] | None:
     return PIECES[char](source)
 
 
-def group(source: Source) -> list[Part]:
+def _parse_pattern_group(source: Source) -> list[Part]:
     """The parentheses of an extended pattern, and what is in them."""
     parts: list[Part] = []
     depth = 0
@@ -52,20 +52,20 @@ def group(source: Source) -> list[Part]:
             parts.append(Literal(char, quoted=True))
             source.pos += 1
         else:
-            parts.extend(piece(source) or ())
+            parts.extend(parse_piece(source) or ())
         if depth == 0:
             return parts
-    raise source.fault("a pattern is not closed")
+    raise source.build_fault("a pattern is not closed")
 
 
-def process(source: Source) -> list[Part] | None:
+def _parse_process_substitution(source: Source) -> list[Part] | None:
     direction = source.peek()
     if not source.take(direction + "("):
         return None
-    return [Process(expansions.until_parenthesis(source), direction)]
+    return [ProcessSubstitution(expansions.parse_until_parenthesis(source), direction)]
 
 
-def escaped(source: Source) -> list[Part]:
+def _parse_escape(source: Source) -> list[Part]:
     """A backslash and what it quotes; a line that goes on is nothing."""
     source.pos += 1
     char = source.peek()
@@ -75,57 +75,57 @@ def escaped(source: Source) -> list[Part]:
     return [Literal(char or "\\", quoted=True)]
 
 
-def single(source: Source) -> list[Part]:
+def _parse_single_quotes(source: Source) -> list[Part]:
     source.pos += 1
-    return [Literal(source.until("'", "a single quote"), quoted=True)]
+    return [Literal(source.read_until("'", "a single quote"), quoted=True)]
 
 
-def double(source: Source) -> list[Part]:
+def _parse_double_quotes(source: Source) -> list[Part]:
     source.pos += 1
-    parts = quoted_parts(source, IN_DOUBLE, '$`"\\', '"')
+    parts = _parse_quoted_parts(source, IN_DOUBLE, '$`"\\', '"')
     source.expect('"')
     return parts or [Literal("", quoted=True)]
 
 
-def dollar(source: Source) -> list[Part]:
+def _parse_unquoted_dollar(source: Source) -> list[Part]:
     if source.take("$'"):
-        return [Literal(ansi(source), quoted=True)]
-    if source.starts('$"'):
+        return [Literal(parse_ansi_quoted(source), quoted=True)]
+    if source.starts_with('$"'):
         source.pos += 1
-        return double(source)
-    return expansions.dollar(source, quoted=False)
+        return _parse_double_quotes(source)
+    return expansions.parse_dollar(source, quoted=False)
 
 
-def backtick(source: Source) -> list[Part]:
-    return expansions.backtick(source, quoted=False)
+def _parse_unquoted_backtick(source: Source) -> list[Part]:
+    return expansions.parse_backtick(source, quoted=False)
 
 
 PIECES: dict[str, Callable[[Source], list[Part]]] = {
-    "\\": escaped,
-    "'": single,
-    '"': double,
-    "$": dollar,
-    "`": backtick,
+    "\\": _parse_escape,
+    "'": _parse_single_quotes,
+    '"': _parse_double_quotes,
+    "$": _parse_unquoted_dollar,
+    "`": _parse_unquoted_backtick,
 }
 
 
-def quoted_parts(source: Source, plain: re.Pattern[str], escapable: str, end: str) -> list[Part]:
+def _parse_quoted_parts(source: Source, plain: re.Pattern[str], escapable: str, end: str) -> list[Part]:
     """Parts in which only `$`, backticks and backslashes are special, up to `end` or the end of the text."""
     parts: list[Part] = []
-    while source.pos < len(source.text) and not (end and source.starts(end)):
+    while source.pos < len(source.text) and not (end and source.starts_with(end)):
         source.budget.spend()
         if text := source.match(plain):
             parts.append(Literal(text, quoted=True))
-        elif source.starts("\\"):
-            parts.extend(backslash(source, escapable))
-        elif source.starts("$"):
-            parts.extend(expansions.dollar(source, quoted=True))
+        elif source.starts_with("\\"):
+            parts.extend(_parse_quoted_backslash(source, escapable))
+        elif source.starts_with("$"):
+            parts.extend(expansions.parse_dollar(source, quoted=True))
         else:
-            parts.extend(expansions.backtick(source, quoted=True))
+            parts.extend(expansions.parse_backtick(source, quoted=True))
     return parts
 
 
-def backslash(source: Source, escapable: str) -> list[Part]:
+def _parse_quoted_backslash(source: Source, escapable: str) -> list[Part]:
     following = source.text[source.pos + 1 : source.pos + 2]
     source.pos += 1 + len(following)
     if following == "\n":
@@ -133,20 +133,20 @@ def backslash(source: Source, escapable: str) -> list[Part]:
     return [Literal(following if following and following in escapable else "\\" + following, quoted=True)]
 
 
-def heredoc(source: Source) -> tuple[Part, ...]:
+def parse_heredoc(source: Source) -> tuple[Part, ...]:
     """The body of a here-document whose delimiter was not quoted."""
-    return tuple(quoted_parts(source, IN_HEREDOC, "$`\\", ""))
+    return tuple(_parse_quoted_parts(source, IN_HEREDOC, "$`\\", ""))
 
 
-def operand(source: Source, quoted: bool, closer: str = "}") -> Word:
+def parse_operand(source: Source, quoted: bool, closer: str) -> Word:
     """What stands after the operator within `${…}`, or in the brackets of an index, up to the closer (not read)."""
     start, depth = source.at, 0
     parts: list[Part] = []
-    while depth or not source.starts(closer):
+    while depth or not source.starts_with(closer):
         if source.pos >= len(source.text):
-            raise source.fault(f"{closer!r} was expected")
+            raise source.build_fault(f"{closer!r} was expected")
         depth += (source.peek() == "[") - (source.peek() == "]") if closer == "]" else 0
-        parts.extend(operand_piece(source, quoted, closer))
+        parts.extend(_parse_operand_piece(source, quoted, closer))
     return Word(tuple(parts), start, source.at)
 
 
@@ -154,13 +154,13 @@ OPERAND = {"}": re.compile(r"[^}\\'\"$`]+"), "]": re.compile(r"[^\[\]\\'\"$`]+|[
 OPERAND_QUOTED = {"}": re.compile(r'[^}\\"$`]+'), "]": re.compile(r'[^\[\]\\"$`]+|[\[\]]')}
 
 
-def operand_piece(source: Source, quoted: bool, closer: str) -> list[Part]:
+def _parse_operand_piece(source: Source, quoted: bool, closer: str) -> list[Part]:
     source.budget.spend()
     if text := source.match((OPERAND_QUOTED if quoted else OPERAND)[closer]):
         return [Literal(text, quoted=quoted)]
     char = source.peek()
     if char == "$" and quoted:
-        return expansions.dollar(source, quoted=True)
+        return expansions.parse_dollar(source, quoted=True)
     if char == "\\" and quoted:
-        return backslash(source, '$`"\\}')
+        return _parse_quoted_backslash(source, '$`"\\}')
     return PIECES[char](source)

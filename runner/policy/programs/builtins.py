@@ -3,88 +3,92 @@
 import re
 from collections.abc import Callable
 
-from runner.policy import marks
-from runner.policy.following import hooks
-from runner.policy.following.shell import Argv, Shell, mark_of
-from runner.policy.following.state import Values
-from runner.policy.programs.options import Takes, leading
-from runner.policy.rules import paths
+from runner.policy import placeholders
+from runner.policy.filesystem import paths
+from runner.policy.programs.options import OptionSpec, parse_leading_options
+from runner.policy.shell import hooks
+from runner.policy.shell.protocol import Argv, SimulatedShell, choose_placeholder
+from runner.policy.shell.state import Values
 
 NOTHING: Values = ("",)
 
 
-def change_directory(shell: Shell, argv: Argv) -> Values:
-    rest = leading(argv[1:], Takes()).rest
-    target = (rest[0] if rest else "") or marks.HOME
+def _simulate_cd(shell: SimulatedShell, argv: Argv) -> Values:
+    rest = parse_leading_options(argv[1:], OptionSpec()).rest
+    target = (rest[0] if rest else "") or placeholders.HOME
     before = shell.state.cwd
     if target == "-":
-        target = shell.state.variables.get("OLDPWD", (marks.UNKNOWN,))[0]
-    shell.state.cwd = paths.resolved(target, before)
+        target = shell.state.variables.get("OLDPWD", (placeholders.UNKNOWN,))[0]
+    shell.state.cwd = paths.resolve_path(target, before)
     shell.state.variables["OLDPWD"] = (before,)
     return NOTHING
 
 
-def declare(shell: Shell, argv: Argv) -> Values:
+def _simulate_declare(shell: SimulatedShell, argv: Argv) -> Values:
     """`export name=value` that came out of an expansion; the plain ones are assignments already."""
     for word in argv[1:]:
         name, equals, value = word.partition("=")
         if not name.isidentifier():
             continue
         if equals:
-            shell.state.variables[name] = (marks.plain(value),)
-            hooks.look_into(shell, name, (value,))
+            shell.state.variables[name] = (placeholders.restore_wildcards(value),)
+            hooks.inspect_variable(shell, name, (value,))
         elif name in shell.state.variables:
-            hooks.look_into(shell, name, shell.state.variables[name])
+            hooks.inspect_variable(shell, name, shell.state.variables[name])
     return NOTHING
 
 
-def read(shell: Shell, argv: Argv) -> Values:
+def _simulate_read(shell: SimulatedShell, argv: Argv) -> Values:
     """Known input is split among the names at blanks, or at what IFS holds; the last takes the rest."""
-    found = leading(argv[1:], Takes("adeinNptu"))
-    if (array := found.value("a")) is not None:
-        words = [text.split("\n", 1)[0].split() for text in shell.stdin if marks.known(text)]
+    found = parse_leading_options(argv[1:], OptionSpec("adeinNptu"))
+    if (array := found.get_value("a")) is not None:
+        words = [text.split("\n", 1)[0].split() for text in shell.stdin if placeholders.is_known(text)]
         shell.state.arrays[array] = {str(place): (word,) for place, word in enumerate(words[0] if words else ())}
         return NOTHING
     names = found.rest or ("REPLY",)
-    lines = [spaced(text.split("\n", 1)[0], shell.state.value("IFS")) for text in shell.stdin if marks.known(text)]
-    unknown = marks.SOCKET if mark_of(shell.stdin) == marks.SOCKET else marks.UNKNOWN
+    lines = [
+        _replace_separators(text.split("\n", 1)[0], shell.state.get_variable("IFS"))
+        for text in shell.stdin
+        if placeholders.is_known(text)
+    ]
+    unknown = placeholders.SOCKET if choose_placeholder(shell.stdin) == placeholders.SOCKET else placeholders.UNKNOWN
     for place, name in enumerate(names):
-        values = tuple(piece(line, place, len(names)) for line in lines)
-        shell.state.variables[name] = (*values, unknown) if not lines or looped(shell) else values
+        values = tuple(_get_field(line, place, len(names)) for line in lines)
+        shell.state.variables[name] = (*values, unknown) if not lines or _has_many_lines(shell) else values
     return NOTHING
 
 
-def spaced(line: str, separators: Values) -> str:
+def _replace_separators(line: str, separators: Values) -> str:
     """The line with blanks where one of the characters of IFS parts it."""
-    known = separators[0] if len(separators) == 1 and marks.known(separators[0]) else ""
+    known = separators[0] if len(separators) == 1 and placeholders.is_known(separators[0]) else ""
     return line.translate({ord(char): " " for char in known})
 
 
-def looped(shell: Shell) -> bool:
+def _has_many_lines(shell: SimulatedShell) -> bool:
     """More than one line: any of them may be read."""
     return any("\n" in text.rstrip("\n") for text in shell.stdin)
 
 
-def piece(line: str, place: int, count: int) -> str:
+def _get_field(line: str, place: int, count: int) -> str:
     words = line.split(None, count - 1)
     return words[place] if place < len(words) else ""
 
 
-def alias(shell: Shell, argv: Argv) -> Values:
+def _simulate_alias(shell: SimulatedShell, argv: Argv) -> Values:
     for word in argv[1:]:
         name, equals, value = word.partition("=")
         if equals:
-            shell.state.aliases[name] = marks.plain(value)
+            shell.state.aliases[name] = placeholders.restore_wildcards(value)
     return NOTHING
 
 
-def unalias(shell: Shell, argv: Argv) -> Values:
+def _simulate_unalias(shell: SimulatedShell, argv: Argv) -> Values:
     for word in argv[1:]:
         shell.state.aliases.pop(word, None)
     return NOTHING
 
 
-def unset(shell: Shell, argv: Argv) -> Values:
+def _simulate_unset(shell: SimulatedShell, argv: Argv) -> Values:
     for word in argv[1:]:
         shell.state.arrays.pop(word, None)
         shell.state.functions.pop(word, None)
@@ -93,7 +97,7 @@ def unset(shell: Shell, argv: Argv) -> Values:
     return NOTHING
 
 
-def arguments(shell: Shell, argv: Argv) -> Values:
+def _simulate_set(shell: SimulatedShell, argv: Argv) -> Values:
     """`set -- words`, `set -u`."""
     words = argv[1:]
     if any(re.fullmatch(r"-[A-Za-z]*u[A-Za-z]*|nounset", word) for word in words):
@@ -105,53 +109,55 @@ def arguments(shell: Shell, argv: Argv) -> Values:
     return NOTHING
 
 
-def shift(shell: Shell, argv: Argv) -> Values:
+def _simulate_shift(shell: SimulatedShell, argv: Argv) -> Values:
     count = int(argv[1]) if len(argv) > 1 and argv[1].isdigit() else 1
     if shell.state.positional is not None:
         shell.state.positional = shell.state.positional[count:]
     return NOTHING
 
 
-def hashed(shell: Shell, argv: Argv) -> Values:
+def _simulate_hash(shell: SimulatedShell, argv: Argv) -> Values:
     """`hash -p path name`: the name runs that path from now on."""
-    found = leading(argv[1:], Takes("p"))
-    path = found.value("p")
+    found = parse_leading_options(argv[1:], OptionSpec("p"))
+    path = found.get_value("p")
     if path is not None and found.rest:
         shell.state.aliases[found.rest[0]] = path
     return NOTHING
 
 
-def print_directory(shell: Shell, argv: Argv) -> Values:
+def _simulate_pwd(shell: SimulatedShell, argv: Argv) -> Values:
     return (shell.state.cwd + "\n",)
 
 
-def quiet(shell: Shell, argv: Argv) -> Values:
+def print_nothing(shell: SimulatedShell, argv: Argv) -> Values:
     return NOTHING
 
 
-def getopts(shell: Shell, argv: Argv) -> Values:
+def _simulate_getopts(shell: SimulatedShell, argv: Argv) -> Values:
     for name in (*argv[2:3], "OPTARG"):
-        shell.state.variables[name] = (marks.UNKNOWN,)
+        shell.state.variables[name] = (placeholders.UNKNOWN,)
     return NOTHING
 
 
-HANDLERS: dict[str, Callable[[Shell, Argv], Values]] = {
-    "cd": change_directory,
-    "chdir": change_directory,
-    "pushd": change_directory,
-    "export": declare,
-    "declare": declare,
-    "typeset": declare,
-    "local": declare,
-    "readonly": declare,
-    "read": read,
-    "alias": alias,
-    "unalias": unalias,
-    "unset": unset,
-    "set": arguments,
-    "shift": shift,
-    "hash": hashed,
-    "pwd": print_directory,
-    "getopts": getopts,
-    **dict.fromkeys(("true", "false", ":", "test", "[", "exit", "return", "wait", "sleep", "shopt", "let"), quiet),
+HANDLERS: dict[str, Callable[[SimulatedShell, Argv], Values]] = {
+    "cd": _simulate_cd,
+    "chdir": _simulate_cd,
+    "pushd": _simulate_cd,
+    "export": _simulate_declare,
+    "declare": _simulate_declare,
+    "typeset": _simulate_declare,
+    "local": _simulate_declare,
+    "readonly": _simulate_declare,
+    "read": _simulate_read,
+    "alias": _simulate_alias,
+    "unalias": _simulate_unalias,
+    "unset": _simulate_unset,
+    "set": _simulate_set,
+    "shift": _simulate_shift,
+    "hash": _simulate_hash,
+    "pwd": _simulate_pwd,
+    "getopts": _simulate_getopts,
+    **dict.fromkeys(
+        ("true", "false", ":", "test", "[", "exit", "return", "wait", "sleep", "shopt", "let"), print_nothing
+    ),
 }

@@ -4,77 +4,90 @@ import codecs
 import re
 from collections.abc import Callable
 
-from runner.policy import marks
-from runner.policy.following.shell import Argv, Shell, content, mark_of, name_of
-from runner.policy.following.state import Values, joined, merged
+from runner.policy import placeholders
+from runner.policy.filesystem import paths
 from runner.policy.grammar.ansi import unescape
-from runner.policy.programs.changing import changed
-from runner.policy.programs.options import Takes, anywhere, leading
-from runner.policy.rules import paths
-from runner.policy.tables import each
+from runner.policy.programs.options import OptionSpec, parse_leading_options, parse_mixed_options
+from runner.policy.programs.transform import transform_stdin
+from runner.policy.shell.protocol import Argv, SimulatedShell, choose_placeholder, content, get_program_name
+from runner.policy.shell.state import Values, concatenate_values, merge_values
+from runner.policy.tables import map_names
 
 NOTHING: Values = ("",)
 
 
-def cat(shell: Shell, argv: Argv) -> Values:
+def _simulate_cat(shell: SimulatedShell, argv: Argv) -> Values:
     """Files that the text wrote, process substitutions, or what comes in."""
-    files = leading(argv[1:], Takes("ncsvz" if name_of(argv[0]) != "cat" else "")).rest
+    files = parse_leading_options(argv[1:], OptionSpec("ncsvz" if get_program_name(argv[0]) != "cat" else "")).rest
     if not files or files == ("-",):
         return shell.stdin
     found: Values = NOTHING
     for name in files:
-        found = joined(found, shell.stdin if name == "-" else content_of(shell, name))
+        found = concatenate_values(found, shell.stdin if name == "-" else read_file(shell, name))
     return found
 
 
-def content_of(shell: Shell, name: str) -> Values:
-    return content(shell, paths.resolved(marks.plain(name), shell.state.cwd))
+def read_file(shell: SimulatedShell, name: str) -> Values:
+    return content(shell, paths.resolve_path(placeholders.restore_wildcards(name), shell.state.cwd))
 
 
-def through(shell: Shell, argv: Argv) -> Values:
+def pass_lines(shell: SimulatedShell, argv: Argv) -> Values:
     """Lines come out as they are: all, some, or in another order. Parts of lines are another matter."""
     if any(re.match(r"-[a-zA-Z]*[co]|--bytes|--only-matching", word) for word in argv[1:]):
-        return altered(shell, argv)
-    return shell.stdin if all(marks.known(text) for text in shell.stdin) else (mark_of(shell.stdin),)
-
-
-def altered(shell: Shell, argv: Argv) -> Values:
-    """Changes that are not followed here: text that was known is hidden by them."""
-    return merged(
-        *(((text if text == "" else marks.DECODED) if marks.known(text) else mark_of((text,)),) for text in shell.stdin)
+        return hide_text(shell, argv)
+    return (
+        shell.stdin if all(placeholders.is_known(text) for text in shell.stdin) else (choose_placeholder(shell.stdin),)
     )
 
 
-def tee(shell: Shell, argv: Argv) -> Values:
-    found = leading(argv[1:], Takes())
+def hide_text(shell: SimulatedShell, argv: Argv) -> Values:
+    """Changes that are not followed here: text that was known is hidden by them."""
+    return merge_values(
+        *(
+            (
+                (text if text == "" else placeholders.DECODED)
+                if placeholders.is_known(text)
+                else choose_placeholder((text,)),
+            )
+            for text in shell.stdin
+        )
+    )
+
+
+def _simulate_tee(shell: SimulatedShell, argv: Argv) -> Values:
+    found = parse_leading_options(argv[1:], OptionSpec())
     for name in found.rest:
-        place = paths.resolved(marks.plain(name), shell.state.cwd)
+        place = paths.resolve_path(placeholders.restore_wildcards(name), shell.state.cwd)
         shell.write(place, shell.stdin, appends=found.has("a", "--append"))
     return shell.stdin
 
 
-def rev(shell: Shell, argv: Argv) -> Values:
-    return changed(shell, lambda text: "".join(line[::-1] + "\n" for line in text.splitlines()), marks.DECODED)
+def _simulate_rev(shell: SimulatedShell, argv: Argv) -> Values:
+    return transform_stdin(
+        shell, lambda text: "".join(line[::-1] + "\n" for line in text.splitlines()), placeholders.DECODED
+    )
 
 
-def tac(shell: Shell, argv: Argv) -> Values:
-    return changed(shell, lambda text: "".join(line + "\n" for line in text.splitlines()[::-1]))
+def _simulate_tac(shell: SimulatedShell, argv: Argv) -> Values:
+    return transform_stdin(shell, lambda text: "".join(line + "\n" for line in text.splitlines()[::-1]))
 
 
-def translate(shell: Shell, argv: Argv) -> Values:
+def _simulate_tr(shell: SimulatedShell, argv: Argv) -> Values:
     """`tr set set` and `tr -d set`."""
-    found = leading(argv[1:], Takes())
-    sets = [characters(unescape(marks.plain(text))) for text in found.rest]
+    found = parse_leading_options(argv[1:], OptionSpec())
+    sets = [_expand_ranges(unescape(placeholders.restore_wildcards(text))) for text in found.rest]
     if found.has("d", "--delete") and sets and not found.has("c", "C", "--complement"):
-        return changed(shell, lambda text: "".join(char for char in text if char not in sets[0]))
+        return transform_stdin(shell, lambda text: "".join(char for char in text if char not in sets[0]))
     if len(sets) != 2 or found.has("c", "C", "s") or not all(sets):
-        return altered(shell, argv)
+        return hide_text(shell, argv)
     first, second = sets
     table = {ord(char): second[min(place, len(second) - 1)] for place, char in enumerate(first)}
-    return changed(shell, lambda text: text.translate(table), marks.DECODED if turns(first, second) else "")
+    return transform_stdin(
+        shell, lambda text: text.translate(table), placeholders.DECODED if _changes_letters(first, second) else ""
+    )
 
 
-def turns(first: str, second: str) -> bool:
+def _changes_letters(first: str, second: str) -> bool:
     """Whether letters become other letters: what comes out is not what could be read in the file."""
     pairs = [(one, other) for one, other in zip(first, second, strict=False) if one.isalpha() and other.isalpha()]
     return sum(one.lower() != other.lower() for one, other in pairs) > MOST_TURNED
@@ -84,13 +97,13 @@ MOST_TURNED = 4
 CLASSES = {"[:lower:]": "a-z", "[:upper:]": "A-Z", "[:digit:]": "0-9", "[:space:]": " \t\n", "[:blank:]": " \t"}
 
 
-def characters(text: str) -> str:
+def _expand_ranges(text: str) -> str:
     for name, members in CLASSES.items():
         text = text.replace(name, members)
     return re.sub(r"(.)-(.)", lambda found: "".join(map(chr, range(ord(found[1]), ord(found[2]) + 1))), text)[:512]
 
 
-def substitution(script: str) -> tuple[str, str, str] | None:
+def parse_substitution(script: str) -> tuple[str, str, str] | None:
     """What `s/old/new/flags` replaces, with what, and its flags; None for other scripts."""
     if script[:1] != "s" or re.match(r"[\w\s\\]", script[1:2]):
         return None
@@ -98,20 +111,22 @@ def substitution(script: str) -> tuple[str, str, str] | None:
     return (parts[0], parts[1], parts[2].strip()) if len(parts) == 3 else None
 
 
-def sed(shell: Shell, argv: Argv) -> Values:
+def filter_with_sed(shell: SimulatedShell, argv: Argv) -> Values:
     """One substitution that is plain enough is carried out; others hide what comes out."""
-    found = leading(argv[1:], Takes("efl", frozenset({"--expression", "--file"})))
-    script = marks.plain(found.value("e", "--expression") or (found.rest[0] if found.rest else ""))
+    found = parse_leading_options(argv[1:], OptionSpec("efl", frozenset({"--expression", "--file"})))
+    script = placeholders.restore_wildcards(
+        found.get_value("e", "--expression") or (found.rest[0] if found.rest else "")
+    )
     if found.has("i", "--in-place"):
         return NOTHING
-    command = substitution(script)
+    command = parse_substitution(script)
     if script in ("", "p") or re.fullmatch(r"\d*[dpq]|/[\w ]*/[dp]", script):
-        return through(shell, argv)
+        return pass_lines(shell, argv)
     if command is None or not PLAIN_OLD.fullmatch(command[0]) or not PLAIN_NEW.fullmatch(command[1]):
-        return altered(shell, argv)
+        return hide_text(shell, argv)
     old, new, flags = command
     count = 0 if "g" in flags else 1
-    return changed(
+    return transform_stdin(
         shell, lambda text: "\n".join(re.sub(old, lambda _: new, line, count=count) for line in text.split("\n"))
     )
 
@@ -121,49 +136,57 @@ PLAIN_NEW = re.compile(r"[^&\\]*")
 """Patterns that mean the same to sed and here, with at most one star."""
 
 
-def cut(shell: Shell, argv: Argv) -> Values:
+def _simulate_cut(shell: SimulatedShell, argv: Argv) -> Values:
     """`cut -d… -f…` and `cut -c…` with one range."""
-    found = leading(argv[1:], Takes("dfcb", frozenset({"--delimiter", "--fields", "--characters", "--bytes"})))
-    places = found.value("f", "c", "b", "--fields", "--characters", "--bytes") or ""
+    found = parse_leading_options(
+        argv[1:], OptionSpec("dfcb", frozenset({"--delimiter", "--fields", "--characters", "--bytes"}))
+    )
+    places = found.get_value("f", "c", "b", "--fields", "--characters", "--bytes") or ""
     span = re.fullmatch(r"(\d*)(-?)(\d*)", places)
     if span is None:
-        return altered(shell, argv)
+        return hide_text(shell, argv)
     first = int(span[1] or 1) - 1
     last = int(span[3]) if span[3] else None if span[2] else first + 1
-    mark = (found.value("d", "--delimiter") or "\t") if found.has("f", "--fields") else ""
-    return changed(shell, lambda text: "".join(piece(line, mark, first, last) + "\n" for line in text.splitlines()))
+    mark = (found.get_value("d", "--delimiter") or "\t") if found.has("f", "--fields") else ""
+    return transform_stdin(
+        shell, lambda text: "".join(_cut_line(line, mark, first, last) + "\n" for line in text.splitlines())
+    )
 
 
-def piece(line: str, mark: str, first: int, last: int | None) -> str:
+def _cut_line(line: str, mark: str, first: int, last: int | None) -> str:
     return mark.join(line.split(mark)[first:last]) if mark and mark in line else line if mark else line[first:last]
 
 
-def rot13(shell: Shell, argv: Argv) -> Values:
-    return changed(shell, lambda text: codecs.encode(text, "rot13"))
+def _simulate_rot13(shell: SimulatedShell, argv: Argv) -> Values:
+    return transform_stdin(shell, lambda text: codecs.encode(text, "rot13"))
 
 
-def remote(shell: Shell, argv: Argv) -> Values:
+def _simulate_download(shell: SimulatedShell, argv: Argv) -> Values:
     """What comes over the network; a file that it is saved to holds it."""
-    found = anywhere(
+    found = parse_mixed_options(
         argv[1:],
-        Takes("oOHXduAFeTbcmwPxU", frozenset({"--output", "--output-document"})),
+        OptionSpec("oOHXduAFeTbcmwPxU", frozenset({"--output", "--output-document"})),
     )
-    name = found.value("o", "--output") if name_of(argv[0]) == "curl" else found.value("O", "--output-document")
+    name = (
+        found.get_value("o", "--output")
+        if get_program_name(argv[0]) == "curl"
+        else found.get_value("O", "--output-document")
+    )
     urls = [word for word in found.rest if "/" in word]
-    if name is None and urls and (name_of(argv[0]) == "wget" or found.has("O", "--remote-name")):
+    if name is None and urls and (get_program_name(argv[0]) == "wget" or found.has("O", "--remote-name")):
         name = urls[-1].split("?")[0].rsplit("/", 1)[-1]
     if name and name not in ("-", "/dev/stdout"):
-        shell.state.files[paths.resolved(name, shell.state.cwd)] = (marks.REMOTE,)
+        shell.state.files[paths.resolve_path(name, shell.state.cwd)] = (placeholders.REMOTE,)
         return NOTHING
-    return (marks.REMOTE,)
+    return (placeholders.REMOTE,)
 
 
-def copied(shell: Shell, argv: Argv) -> Values:
+def _simulate_copy(shell: SimulatedShell, argv: Argv) -> Values:
     """`cp` and `mv` of a file that the text wrote, or of a program of the system, which has two names then."""
-    rest = anywhere(argv[1:], Takes("tSmog")).rest
+    rest = parse_mixed_options(argv[1:], OptionSpec("tSmog")).rest
     if len(rest) != 2:
         return NOTHING
-    source, target = (paths.resolved(word, shell.state.cwd) for word in rest)
+    source, target = (paths.resolve_path(word, shell.state.cwd) for word in rest)
     if (written := shell.state.files.get(source)) is not None:
         shell.state.files[target] = written
     elif PROGRAM.fullmatch(source):
@@ -176,21 +199,21 @@ PROGRAM = re.compile(r"(?:/usr(?:/local)?)?/s?bin/[\w.+-]+")
 
 THROUGH = "head tail grep egrep fgrep zgrep rg sort uniq dos2unix pv shuf"
 ALTERED = "fold fmt column nl paste iconv jq yq envsubst expand unexpand split csplit comm join numfmt m4 cpp"
-HANDLERS: dict[str, Callable[[Shell, Argv], Values]] = {
-    "cat": cat,
-    "tac": tac,
-    "tee": tee,
-    "sponge": tee,
-    "rev": rev,
-    "tr": translate,
-    "sed": sed,
-    "rot13": rot13,
-    "cut": cut,
-    "cp": copied,
-    "mv": copied,
-    "install": copied,
-    "ln": copied,
-    **each(THROUGH, through),
-    **each(ALTERED, altered),
-    **each("curl wget fetch lynx aria2c http https ftp tftp", remote),
+HANDLERS: dict[str, Callable[[SimulatedShell, Argv], Values]] = {
+    "cat": _simulate_cat,
+    "tac": _simulate_tac,
+    "tee": _simulate_tee,
+    "sponge": _simulate_tee,
+    "rev": _simulate_rev,
+    "tr": _simulate_tr,
+    "sed": filter_with_sed,
+    "rot13": _simulate_rot13,
+    "cut": _simulate_cut,
+    "cp": _simulate_copy,
+    "mv": _simulate_copy,
+    "install": _simulate_copy,
+    "ln": _simulate_copy,
+    **map_names(THROUGH, pass_lines),
+    **map_names(ALTERED, hide_text),
+    **map_names("curl wget fetch lynx aria2c http https ftp tftp", _simulate_download),
 }

@@ -3,8 +3,6 @@
 import re
 from collections.abc import Callable, Mapping
 
-from runner.policy.following.shell import Argv, Shell
-from runner.policy.following.state import Values
 from runner.policy.programs import (
     arguments,
     builtins,
@@ -16,8 +14,10 @@ from runner.policy.programs import (
     shells,
     wrappers,
 )
+from runner.policy.shell.protocol import Argv, SimulatedShell
+from runner.policy.shell.state import Values
 
-HANDLERS: Mapping[str, Callable[[Shell, Argv], Values]] = {
+HANDLERS: Mapping[str, Callable[[SimulatedShell, Argv], Values]] = {
     **filters.HANDLERS,
     **decoders.HANDLERS,
     **printing.HANDLERS,
@@ -29,11 +29,11 @@ HANDLERS: Mapping[str, Callable[[Shell, Argv], Values]] = {
     **wrappers.HANDLERS,
 }
 NAMES = frozenset(HANDLERS)
-QUIET = frozenset(name for name, handler in HANDLERS.items() if handler is builtins.quiet)
+QUIET = frozenset(name for name, handler in HANDLERS.items() if handler is builtins.print_nothing)
 VERSIONED = re.compile(r"[0-9.]+\Z")
 
 
-def of(name: str) -> Callable[[Shell, Argv], Values] | None:
+def find_handler(name: str) -> Callable[[SimulatedShell, Argv], Values] | None:
     """How a program is looked through; `python3.12` as `python3`, then as `python`."""
     found = HANDLERS.get(name)
     if found is None and (plain := VERSIONED.sub("", name)) != name:

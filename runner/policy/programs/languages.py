@@ -4,14 +4,14 @@ import re
 from collections.abc import Callable, Iterator
 from itertools import islice
 
-from runner.policy import marks
-from runner.policy.following.shell import Argv, Shell, name_of
-from runner.policy.following.state import HIDDEN, Values, bounded
+from runner.policy import placeholders
+from runner.policy.filesystem import paths
 from runner.policy.grammar.ansi import unescape
 from runner.policy.programs import filters
-from runner.policy.programs.options import Takes, leading
-from runner.policy.rules import paths
-from runner.policy.tables import each
+from runner.policy.programs.options import OptionSpec, parse_leading_options
+from runner.policy.shell.protocol import Argv, SimulatedShell, get_program_name
+from runner.policy.shell.state import HIDDEN, Values, limit_length
+from runner.policy.tables import map_names
 
 MOST_COMMANDS = 512
 STRING = (
@@ -46,20 +46,20 @@ RECEIVES = re.compile(r"\brecv|\bsysread|\bgets\b|\bread\b|\bgetline\b|<\$?[A-Z]
 POWER = re.compile(r"os\.kill\s*\(\s*(?:-1|1)\s*,|\bkill\b[\s(]*['\"]?\w+['\"]?\s*,\s*-1\b")
 
 
-def code(shell: Shell, text: str, via: str) -> Values:
+def _inspect_code(shell: SimulatedShell, text: str, via: str) -> Values:
     """Look through a program for what it would run."""
-    plain = marks.plain(text)
+    plain = placeholders.restore_wildcards(text)
     shell.spend(64 + (len(plain) >> 4))
-    for rule in signs(plain):
-        shell.hit(rule)
-    for command in commands(plain):
-        shell.text(command, via, lenient=True)
-    for argv in removals(plain):
+    for rule in _find_code_rules(plain):
+        shell.add_hit(rule)
+    for command in _find_commands(plain):
+        shell.run_text(command, via, lenient=True)
+    for argv in _find_file_commands(plain):
         shell.invoke(argv, via)
-    return printed(plain)
+    return _find_output(plain)
 
 
-def signs(text: str) -> Iterator[str]:
+def _find_code_rules(text: str) -> Iterator[str]:
     """The rules that the program breaks by itself. Each word is looked for once, so that no text is slow."""
     if EVALUATES.search(text) and DECODES.search(text):
         yield "dynamic.hidden-code"
@@ -73,12 +73,12 @@ def signs(text: str) -> Iterator[str]:
         yield "system.kill-all"
 
 
-def commands(text: str) -> Iterator[str]:
+def _find_commands(text: str) -> Iterator[str]:
     """The texts that the program hands to a shell, a list of words joined."""
     for found in islice(RUNS.finditer(text), MOST_COMMANDS):
-        yield joined(found["list"])
-    yield from named(text)
-    yield from pipes(text)
+        yield _join_literals(found["list"])
+    yield from _find_commands_in_variables(text)
+    yield from _find_pipes(text)
     for found in islice(BACKTICKS.finditer(text), MOST_COMMANDS):
         if command := next((group for group in found.groups() if group), ""):
             yield command
@@ -91,15 +91,15 @@ USES = re.compile(
 )
 
 
-def named(text: str) -> Iterator[str]:
+def _find_commands_in_variables(text: str) -> Iterator[str]:
     """Texts that a variable holds and that are run by its name."""
     used = {name for found in islice(USES.finditer(text), MOST_COMMANDS) for name in found.groups() if name}
     for found in islice(ASSIGNS.finditer(text), MOST_COMMANDS) if used else ():
         if found[1] in used:
-            yield joined(found["list"])
+            yield _join_literals(found["list"])
 
 
-def joined(text: str) -> str:
+def _join_literals(text: str) -> str:
     """String literals: `+` and `.` paste them together, commas part words."""
     out, end = "", 0
     for found in LITERAL.finditer(text):
@@ -116,12 +116,12 @@ PRINTS = re.compile(
 )
 
 
-def printed(text: str) -> Values:
+def _find_output(text: str) -> Values:
     """What it prints, if that is plain texts alone; hidden if it makes them of others."""
     found = list(islice(PRINTS.finditer(text), MOST_COMMANDS))
     if found and len(found) == sum(1 for _ in PRINTING.finditer(text)):
-        return (bounded("".join(unescape(LEAD.sub("", match[1])[:-1]) + "\n" for match in found)),)
-    return HIDDEN if PRINTING.search(text) and MAKES.search(text) else (marks.OUTPUT,)
+        return (limit_length("".join(unescape(LEAD.sub("", match[1])[:-1]) + "\n" for match in found)),)
+    return HIDDEN if PRINTING.search(text) and MAKES.search(text) else (placeholders.OUTPUT,)
 
 
 PRINTING = re.compile(r"\b(?:print|puts|say|echo|console\.log|printf|sys\.stdout\.write)\b")
@@ -130,7 +130,7 @@ MAKES = re.compile(
 )
 
 
-def removals(text: str) -> Iterator[Argv]:
+def _find_file_commands(text: str) -> Iterator[Argv]:
     """What it removes, reads and writes, as the commands that would do so."""
     for found in TREES.finditer(text):
         yield ("rm", "-rf", found[1][1:-1])
@@ -143,63 +143,67 @@ def removals(text: str) -> Iterator[Argv]:
         yield ("tee" if writes else "cat", found[1][1:-1])
 
 
-def pipes(text: str) -> Iterator[str]:
+def _find_pipes(text: str) -> Iterator[str]:
     """`open(F, "command |")`, `open(F, "-|", "command")`."""
     for found in OPENS.finditer(text):
         given = found[1][1:-1]
         if given in ("-|", "|-"):
-            yield joined(found[2])
+            yield _join_literals(found[2])
         elif given.startswith("|") or given.endswith("|"):
             yield given.strip("|")
 
 
-def interpreter(letters: str, takes: str) -> Callable[[Shell, Argv], Values]:
+def _build_handler(letters: str, takes: str) -> Callable[[SimulatedShell, Argv], Values]:
     """A language whose options `letters` bring a program text."""
 
-    def run(shell: Shell, argv: Argv) -> Values:
-        found = leading(argv[1:], Takes(takes + letters, frozenset({"--eval", "--print", "--run", "--execute"})))
+    def simulate(shell: SimulatedShell, argv: Argv) -> Values:
+        found = parse_leading_options(
+            argv[1:], OptionSpec(takes + letters, frozenset({"--eval", "--print", "--run", "--execute"}))
+        )
         texts = [value for name, value in found.values if name in letters or name in ("--eval", "--print", "--execute")]
-        outputs = [fed(shell, text, name_of(argv[0])) for text in texts]
+        outputs = [_run_code(shell, text, get_program_name(argv[0])) for text in texts]
         if not texts and (not found.rest or found.rest[0] == "-"):
             for text in shell.stdin:
-                if text != marks.UNKNOWN:
-                    fed(shell, text, name_of(argv[0]))
-        for text in () if texts else written(shell, found.rest[:1]):
-            fed(shell, text, name_of(argv[0]))
-        return outputs[-1] if outputs else (marks.OUTPUT,)
+                if text != placeholders.UNKNOWN:
+                    _run_code(shell, text, get_program_name(argv[0]))
+        for text in () if texts else _read_program_file(shell, found.rest[:1]):
+            _run_code(shell, text, get_program_name(argv[0]))
+        return outputs[-1] if outputs else (placeholders.OUTPUT,)
 
-    return run
+    return simulate
 
 
-def written(shell: Shell, names: Argv) -> Values:
+def _read_program_file(shell: SimulatedShell, names: Argv) -> Values:
     """A program file that the text at hand wrote."""
     return tuple(
-        text for name in names for text in shell.state.files.get(paths.resolved(marks.plain(name), shell.state.cwd), ())
+        text
+        for name in names
+        for text in shell.state.files.get(paths.resolve_path(placeholders.restore_wildcards(name), shell.state.cwd), ())
     )
 
 
-def fed(shell: Shell, text: str, via: str) -> Values:
+def _run_code(shell: SimulatedShell, text: str, via: str) -> Values:
     """A program text; of one that is not known only that it is run. What it prints."""
-    if text and not marks.TEXT.sub("", text.strip()):
-        return shell.text(text, via)
-    return code(shell, text, via)
+    if text and not placeholders.TEXT.sub("", text.strip()):
+        return shell.run_text(text, via)
+    return _inspect_code(shell, text, via)
 
 
-def awk(shell: Shell, argv: Argv) -> Values:
+def _simulate_awk(shell: SimulatedShell, argv: Argv) -> Values:
     """`system("…")`, `"…" | getline` and `print | "…"`."""
-    found = leading(argv[1:], Takes("Fvfi"))
+    found = parse_leading_options(argv[1:], OptionSpec("Fvfi"))
     if found.rest and not found.has("f"):
-        text = marks.plain(found.rest[0])
-        output = code(shell, text, "awk")
+        text = placeholders.restore_wildcards(found.rest[0])
+        output = _inspect_code(shell, text, "awk")
         for written in WRITTEN.finditer(text):
             shell.invoke(("tee", written[1]), "awk")
         for piped in PIPED.finditer(text):
-            shell.text(unescape((piped[1] or piped[2])[1:-1]), "awk", lenient=True)
+            shell.run_text(unescape((piped[1] or piped[2])[1:-1]), "awk", lenient=True)
         if text.startswith("BEGIN"):
             return output
         if re.fullmatch(r"\s*(?:1|\{ *print *(?:\$0)? *\}|/[^/]*/)\s*", text):
-            return filters.through(shell, argv[:1])
-    return filters.altered(shell, argv)
+            return filters.pass_lines(shell, argv[:1])
+    return filters.hide_text(shell, argv)
 
 
 PIPED = re.compile(r"(\"(?:[^\"\\]|\\.)*\")\s*\|&?\s*getline|\|&?\s*(\"(?:[^\"\\]|\\.)*\")")
@@ -207,40 +211,42 @@ WRITTEN = re.compile(r">>?\s*\"(/[^\"]+)\"")
 EDITOR = re.compile(r"!\s*(.+)")
 
 
-def editor(shell: Shell, argv: Argv) -> Values:
+def _simulate_editor(shell: SimulatedShell, argv: Argv) -> Values:
     """`vim -c ':!command'`, `ed` and `less` commands that leave for a shell."""
-    name = name_of(argv[0])
+    name = get_program_name(argv[0])
     texts = () if name in ("less", "more", "view") else shell.stdin
-    lines = tuple(line for text in texts if marks.known(text) for line in text.splitlines())
+    lines = tuple(line for text in texts if placeholders.is_known(text) for line in text.splitlines())
     for word in (*argv[1:], *lines):
         if (found := EDITOR.match(word.lstrip("+:"))) is not None:
-            shell.text(found[1].rstrip("'\""), name, lenient=True)
-    return (marks.OUTPUT,)
+            shell.run_text(found[1].rstrip("'\""), name, lenient=True)
+    return (placeholders.OUTPUT,)
 
 
-def database(shell: Shell, argv: Argv) -> Values:
+def _simulate_database_client(shell: SimulatedShell, argv: Argv) -> Values:
     """`psql -c '\\! command'`, `mysql -e 'system …'`."""
-    for word in (*argv[1:], *(text for text in shell.stdin if text != marks.UNKNOWN)):
+    for word in (*argv[1:], *(text for text in shell.stdin if text != placeholders.UNKNOWN)):
         for found in re.finditer(r"\\!\s*([^\n;]+)|\bsystem\s+([^\n;]+)|TO PROGRAM '([^']+)'|\.shell\s+([^\n]+)", word):
-            shell.text(next(group for group in found.groups() if group), name_of(argv[0]), lenient=True)
-    return (marks.OUTPUT,)
+            shell.run_text(next(group for group in found.groups() if group), get_program_name(argv[0]), lenient=True)
+    return (placeholders.OUTPUT,)
 
 
-PYTHON = interpreter("c", "mWX")
-HANDLERS: dict[str, Callable[[Shell, Argv], Values]] = {
-    **each("python python2 python3 pypy pypy3 python3.9 python3.10 python3.11 python3.12 python3.13", PYTHON),
-    "perl": interpreter("eE", "MImCFlx0"),
-    "ruby": interpreter("e", "rICEFKx0"),
-    "node": interpreter("ep", "r"),
-    "nodejs": interpreter("ep", "r"),
-    "bun": interpreter("e", ""),
-    "php": interpreter("rBER", "dcfz"),
-    "lua": interpreter("e", "l"),
-    "tclsh": interpreter("", ""),
-    "Rscript": interpreter("e", ""),
-    "julia": interpreter("eE", "LJtp"),
-    "osascript": interpreter("e", "l"),
-    **each("awk gawk mawk nawk", awk),
-    **each("vi vim nvim ex ed less more view", editor),
-    **each("psql mysql mariadb sqlite3", database),
+SIMULATE_PYTHON = _build_handler("c", "mWX")
+HANDLERS: dict[str, Callable[[SimulatedShell, Argv], Values]] = {
+    **map_names(
+        "python python2 python3 pypy pypy3 python3.9 python3.10 python3.11 python3.12 python3.13", SIMULATE_PYTHON
+    ),
+    "perl": _build_handler("eE", "MImCFlx0"),
+    "ruby": _build_handler("e", "rICEFKx0"),
+    "node": _build_handler("ep", "r"),
+    "nodejs": _build_handler("ep", "r"),
+    "bun": _build_handler("e", ""),
+    "php": _build_handler("rBER", "dcfz"),
+    "lua": _build_handler("e", "l"),
+    "tclsh": _build_handler("", ""),
+    "Rscript": _build_handler("e", ""),
+    "julia": _build_handler("eE", "LJtp"),
+    "osascript": _build_handler("e", "l"),
+    **map_names("awk gawk mawk nawk", _simulate_awk),
+    **map_names("vi vim nvim ex ed less more view", _simulate_editor),
+    **map_names("psql mysql mariadb sqlite3", _simulate_database_client),
 }

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
-class Takes:
+class OptionSpec:
     """Which options take a value that may be the next word. `short` holds letters, `long` names with their dashes."""
 
     short: str = ""
@@ -14,7 +14,7 @@ class Takes:
     """Long names have one dash, as in `find` and `openssl`."""
 
     @classmethod
-    def read(cls, text: str, *, single: bool = False) -> "Takes":
+    def parse(cls, text: str, *, single: bool = False) -> "OptionSpec":
         """Of letters and long names parted by blanks, as the rule files write them."""
         names = text.split()
         short = "".join(name for name in names if not name.startswith("-"))
@@ -22,7 +22,7 @@ class Takes:
 
 
 @dataclass(slots=True)
-class Parsed:
+class ParsedArguments:
     """`flags` holds letters and long names that were given; `values` what they were given; `rest` the operands."""
 
     flags: set[str] = field(default_factory=set)
@@ -32,24 +32,24 @@ class Parsed:
     def has(self, *names: str) -> bool:
         return any(name in self.flags for name in names)
 
-    def value(self, *names: str) -> str | None:
+    def get_value(self, *names: str) -> str | None:
         """The last value of an option under one of its names."""
         found = [value for name, value in self.values if name in names]
         return found[-1] if found else None
 
 
-def leading(args: Iterable[str], takes: Takes) -> Parsed:
+def parse_leading_options(args: Iterable[str], takes: OptionSpec) -> ParsedArguments:
     """Options up to the first operand; the rest is another command's."""
-    return read(tuple(args), takes, anywhere=False)
+    return _parse_options(tuple(args), takes, anywhere=False)
 
 
-def anywhere(args: Iterable[str], takes: Takes) -> Parsed:
+def parse_mixed_options(args: Iterable[str], takes: OptionSpec) -> ParsedArguments:
     """Options among operands, as GNU programs take them."""
-    return read(tuple(args), takes, anywhere=True)
+    return _parse_options(tuple(args), takes, anywhere=True)
 
 
-def read(args: tuple[str, ...], takes: Takes, *, anywhere: bool) -> Parsed:
-    parsed, operands, place = Parsed(), list[str](), 0
+def _parse_options(args: tuple[str, ...], takes: OptionSpec, *, anywhere: bool) -> ParsedArguments:
+    parsed, operands, place = ParsedArguments(), list[str](), 0
     while place < len(args):
         word = args[place]
         place += 1
@@ -57,9 +57,9 @@ def read(args: tuple[str, ...], takes: Takes, *, anywhere: bool) -> Parsed:
             operands.extend(args[place:])
             break
         if word.startswith("--") or (takes.single and word.startswith("-") and len(word) > 1):
-            place += long_option(word, args[place : place + 1], takes, parsed)
+            place += _parse_long_option(word, args[place : place + 1], takes, parsed)
         elif word.startswith("-") and len(word) > 1:
-            place += short_options(word[1:], args[place : place + 1], takes, parsed)
+            place += _parse_short_options(word[1:], args[place : place + 1], takes, parsed)
         elif anywhere:
             operands.append(word)
         else:
@@ -69,7 +69,7 @@ def read(args: tuple[str, ...], takes: Takes, *, anywhere: bool) -> Parsed:
     return parsed
 
 
-def long_option(word: str, following: tuple[str, ...], takes: Takes, parsed: Parsed) -> int:
+def _parse_long_option(word: str, following: tuple[str, ...], takes: OptionSpec, parsed: ParsedArguments) -> int:
     """How many of the following words are its value."""
     name, equals, value = word.partition("=")
     parsed.flags.add(name)
@@ -81,7 +81,7 @@ def long_option(word: str, following: tuple[str, ...], takes: Takes, parsed: Par
     return 0
 
 
-def short_options(letters: str, following: tuple[str, ...], takes: Takes, parsed: Parsed) -> int:
+def _parse_short_options(letters: str, following: tuple[str, ...], takes: OptionSpec, parsed: ParsedArguments) -> int:
     for place, letter in enumerate(letters):
         parsed.flags.add(letter)
         if letter not in takes.short:

@@ -3,19 +3,19 @@
 import re
 from collections.abc import Callable
 
-from runner.policy import marks
-from runner.policy.following.shell import Argv, Shell
-from runner.policy.following.state import Values, bounded
+from runner.policy import placeholders
 from runner.policy.grammar.ansi import unescape
-from runner.policy.programs.options import Takes, anywhere
-from runner.policy.tables import each
+from runner.policy.programs.options import OptionSpec, parse_mixed_options
+from runner.policy.shell.protocol import Argv, SimulatedShell
+from runner.policy.shell.state import Values, limit_length
+from runner.policy.tables import map_names
 
 FORMAT = re.compile(r"%(%|[-+ #0]*\d*(?:\.\d+)?[sbqdiucxXoeEfgG])")
 NOTHING: Values = ("",)
 MOST_TIMES = 512
 
 
-def echo(shell: Shell, argv: Argv) -> Values:
+def _simulate_echo(shell: SimulatedShell, argv: Argv) -> Values:
     """Whether backslashes are escapes depends on the shell."""
     words = argv[1:]
     escapes = False
@@ -25,68 +25,71 @@ def echo(shell: Shell, argv: Argv) -> Values:
         escapes = escapes or "e" in words[0]
         words = words[1:]
     text = " ".join(words)
-    plain, unescaped = text + end, unescape(octal(text)) + end
+    plain, unescaped = text + end, unescape(_convert_octal_escapes(text)) + end
     if escapes or "\\" not in text:
         return (unescaped if escapes else plain,)
     return (unescaped, plain)
 
 
-def octal(text: str) -> str:
+def _convert_octal_escapes(text: str) -> str:
     """`\\0163` of `echo -e` and `%b`, as `$'…'` writes it."""
     return re.sub(r"\\0([0-7]{1,3})", r"\\\1", text)
 
 
-def printf(shell: Shell, argv: Argv) -> Values:
+def _simulate_printf(shell: SimulatedShell, argv: Argv) -> Values:
     """The format, used again for what arguments remain."""
     words = argv[2:] if argv[1:2] == ("--",) else argv[1:]
     if words[:1] == ("-v",) and len(words) > 2:
-        shell.state.variables[words[1]] = (formatted(words[2], list(words[3:])),)
+        shell.state.variables[words[1]] = (_expand_format(words[2], list(words[3:])),)
         return NOTHING
-    return (formatted(words[0], list(words[1:])),) if words else NOTHING
+    return (_expand_format(words[0], list(words[1:])),) if words else NOTHING
 
 
-def formatted(template: str, arguments: list[str]) -> str:
-    template = unescape(octal(template))
+def _expand_format(template: str, arguments: list[str]) -> str:
+    template = unescape(_convert_octal_escapes(template))
     out = ""
     for _ in range(MOST_TIMES):
         count = len(arguments)
-        out += FORMAT.sub(lambda found: filled(found.group(1), arguments), template)
+        out += FORMAT.sub(lambda found: _expand_directive(found.group(1), arguments), template)
         if not arguments or len(arguments) == count:
-            return bounded(out)
-    return marks.DECODED
+            return limit_length(out)
+    return placeholders.DECODED
 
 
-def filled(directive: str, arguments: list[str]) -> str:
+def _expand_directive(directive: str, arguments: list[str]) -> str:
     if directive == "%":
         return "%"
     value = arguments.pop(0) if arguments else ""
     if directive.endswith("b"):
-        return unescape(octal(value))
+        return unescape(_convert_octal_escapes(value))
     return value[:1] if directive.endswith("c") else value
 
 
-def operands(argv: Argv) -> Argv:
-    return anywhere(argv[1:], Takes("s")).rest
+def _parse_operands(argv: Argv) -> Argv:
+    return parse_mixed_options(argv[1:], OptionSpec("s")).rest
 
 
-def basename(shell: Shell, argv: Argv) -> Values:
-    return ("".join(word.rstrip("/").rsplit("/", 1)[-1] + "\n" for word in operands(argv)[:1]) or marks.OUTPUT,)
+def _simulate_basename(shell: SimulatedShell, argv: Argv) -> Values:
+    return (
+        "".join(word.rstrip("/").rsplit("/", 1)[-1] + "\n" for word in _parse_operands(argv)[:1])
+        or placeholders.OUTPUT,
+    )
 
 
-def dirname(shell: Shell, argv: Argv) -> Values:
-    found = [word.rstrip("/").rpartition("/")[0] or "." for word in operands(argv)[:1]]
-    return (found[0] + "\n" if found else marks.OUTPUT,)
+def _simulate_dirname(shell: SimulatedShell, argv: Argv) -> Values:
+    found = [word.rstrip("/").rpartition("/")[0] or "." for word in _parse_operands(argv)[:1]]
+    return (found[0] + "\n" if found else placeholders.OUTPUT,)
 
 
-def real_path(shell: Shell, argv: Argv) -> Values:
+def _simulate_realpath(shell: SimulatedShell, argv: Argv) -> Values:
     """The path itself; where a link leads is not known, but its name says what it is for."""
-    return ("".join(word + "\n" for word in operands(argv)) or marks.OUTPUT,)
+    return ("".join(word + "\n" for word in _parse_operands(argv)) or placeholders.OUTPUT,)
 
 
-HANDLERS: dict[str, Callable[[Shell, Argv], Values]] = {
-    "echo": echo,
-    "printf": printf,
-    "basename": basename,
-    "dirname": dirname,
-    **each("readlink realpath", real_path),
+HANDLERS: dict[str, Callable[[SimulatedShell, Argv], Values]] = {
+    "echo": _simulate_echo,
+    "printf": _simulate_printf,
+    "basename": _simulate_basename,
+    "dirname": _simulate_dirname,
+    **map_names("readlink realpath", _simulate_realpath),
 }

@@ -4,17 +4,17 @@ import re
 from collections.abc import Callable
 from itertools import pairwise
 
-from runner.policy import marks
-from runner.policy.following.shell import Argv, Shell, name_of
-from runner.policy.following.state import Values
-from runner.policy.programs.options import Takes, leading
-from runner.policy.programs.shells import from_input
-from runner.policy.tables import each, words
+from runner.policy import placeholders
+from runner.policy.programs.options import OptionSpec, parse_leading_options
+from runner.policy.programs.shells import run_stdin
+from runner.policy.shell.protocol import Argv, SimulatedShell, get_program_name
+from runner.policy.shell.state import Values
+from runner.policy.tables import map_names, split_names
 
-SSH = Takes("bBcDeEFIiJLlmOoPpQRSwW")
-CONTAINER = Takes(
+SSH = OptionSpec("bBcDeEFIiJLlmOoPpQRSwW")
+CONTAINER = OptionSpec(
     "euwvpcnhlam",
-    words(
+    split_names(
         "--env --user --workdir --volume --publish --name --network --net --mount --entrypoint --env-file"
         " --hostname --label --memory --cpus --restart --platform --add-host --dns --device --cap-add --cap-drop"
         " --security-opt --pid --ipc --userns --uts --gpus --ulimit --shm-size --tmpfs --volumes-from --link"
@@ -24,53 +24,55 @@ CONTAINER = Takes(
 )
 
 
-def ssh(shell: Shell, argv: Argv) -> Values:
+def _simulate_ssh(shell: SimulatedShell, argv: Argv) -> Values:
     """The command on the other host, if there is one; else its input is run there."""
-    found = leading(argv[1:], SSH)
+    found = parse_leading_options(argv[1:], SSH)
     for name, value in found.values:
         command = re.match(r"(?:Proxy|Local|KnownHosts)Command[= ](.+)", value, re.IGNORECASE)
         if name == "o" and command:
-            shell.text(command[1], "ssh -o")
-    words = leading(found.rest[1:], SSH).rest
+            shell.run_text(command[1], "ssh -o")
+    words = parse_leading_options(found.rest[1:], SSH).rest
     if words:
-        shell.remotely(" ".join(marks.plain(word) for word in words), "ssh")
+        shell.run_remotely(" ".join(placeholders.restore_wildcards(word) for word in words), "ssh")
     elif found.rest and not found.has("N", "f", "W", "O"):
-        from_input(shell, "ssh")
-    return (marks.REMOTE,)
+        run_stdin(shell, "ssh")
+    return (placeholders.REMOTE,)
 
 
-def container(shell: Shell, argv: Argv) -> Values:
+def _simulate_container(shell: SimulatedShell, argv: Argv) -> Values:
     """`docker run image command…`, `docker exec name command…`, `kubectl exec pod -- command…`."""
-    name = name_of(argv[0])
-    found = leading(argv[1:], CONTAINER)
+    name = get_program_name(argv[0])
+    found = parse_leading_options(argv[1:], CONTAINER)
     rest = found.rest
     if rest[:1] in (("compose",), ("container",)):
-        rest = leading(rest[1:], CONTAINER).rest
+        rest = parse_leading_options(rest[1:], CONTAINER).rest
     if not rest or rest[0] not in ("run", "exec", "create"):
-        return (marks.OUTPUT,)
-    inner = leading(rest[1:], CONTAINER)
+        return (placeholders.OUTPUT,)
+    inner = parse_leading_options(rest[1:], CONTAINER)
     command = inner.rest[1:]
     if command[:1] == ("--",):
         command = command[1:]
     elif command and command[0].startswith("-"):
-        command = leading(command, CONTAINER).rest
-    entry = inner.value("--entrypoint")
+        command = parse_leading_options(command, CONTAINER).rest
+    entry = inner.get_value("--entrypoint")
     command = (entry, *command) if entry else command
     if command:
         shell.invoke(command, f"{name} {rest[0]}")
-    return (marks.OUTPUT,)
+    return (placeholders.OUTPUT,)
 
 
-def ansible(shell: Shell, argv: Argv) -> Values:
+def _simulate_ansible(shell: SimulatedShell, argv: Argv) -> Values:
     """`ansible hosts -m shell -a command`."""
     for word, following in pairwise(argv[1:]):
         if word in ("-a", "--args"):
-            shell.text(following, "ansible", lenient=True)
-    return (marks.OUTPUT,)
+            shell.run_text(following, "ansible", lenient=True)
+    return (placeholders.OUTPUT,)
 
 
-HANDLERS: dict[str, Callable[[Shell, Argv], Values]] = {
-    **each("ssh slogin autossh rsh mosh dbclient", ssh),
-    **each("docker podman nerdctl kubectl oc docker-compose podman-compose crictl ctr lxc incus", container),
-    "ansible": ansible,
+HANDLERS: dict[str, Callable[[SimulatedShell, Argv], Values]] = {
+    **map_names("ssh slogin autossh rsh mosh dbclient", _simulate_ssh),
+    **map_names(
+        "docker podman nerdctl kubectl oc docker-compose podman-compose crictl ctr lxc incus", _simulate_container
+    ),
+    "ansible": _simulate_ansible,
 }

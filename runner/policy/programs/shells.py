@@ -3,35 +3,35 @@
 from collections.abc import Callable
 from itertools import pairwise
 
-from runner.policy import marks
-from runner.policy.following.shell import STANDARD_INPUT, Argv, Shell, name_of
-from runner.policy.following.state import Values, merged
-from runner.policy.programs.options import Takes, leading
-from runner.policy.rules import paths
-from runner.policy.tables import words
+from runner.policy import placeholders
+from runner.policy.filesystem import paths
+from runner.policy.programs.options import OptionSpec, parse_leading_options
+from runner.policy.shell.protocol import STANDARD_INPUT, Argv, SimulatedShell, get_program_name
+from runner.policy.shell.state import Values, merge_values
+from runner.policy.tables import split_names
 
 NOTHING: Values = ("",)
-SHELLS = words("sh bash dash ash zsh ksh mksh ksh93 rbash fish csh tcsh yash posh busybox-sh")
-BASH = Takes("cOo", frozenset({"--rcfile", "--init-file"}))
+SHELLS = split_names("sh bash dash ash zsh ksh mksh ksh93 rbash fish csh tcsh yash posh busybox-sh")
+BASH = OptionSpec("cOo", frozenset({"--rcfile", "--init-file"}))
 
 
-def run(shell: Shell, argv: Argv) -> Values:
+def _simulate_sh(shell: SimulatedShell, argv: Argv) -> Values:
     """`sh -c text`, `sh file`, `sh` that reads its input."""
-    name = name_of(argv[0])
-    letters, rest = flags(argv[1:])
+    name = get_program_name(argv[0])
+    letters, rest = _parse_flags(argv[1:])
     for option, file in pairwise(argv):
         if option in BASH.long:
-            script(shell, (file,), f"{name} {option}", apart=False)
+            run_script(shell, (file,), f"{name} {option}", apart=False)
     if shell.socket and (not rest or "s" in letters):
-        shell.hit("network.reverse-shell")
+        shell.add_hit("network.reverse-shell")
     if "c" in letters:
-        return with_arguments(shell, rest, name + " -c") if rest else NOTHING
+        return _run_with_arguments(shell, rest, name + " -c") if rest else NOTHING
     if rest and "s" not in letters:
-        return script(shell, rest, name)
-    return from_input(shell, name, rest)
+        return run_script(shell, rest, name)
+    return run_stdin(shell, name, rest)
 
 
-def flags(args: Argv) -> tuple[str, Argv]:
+def _parse_flags(args: Argv) -> tuple[str, Argv]:
     """The option letters of a shell, and its operands; `-c` takes its text from the operands."""
     letters, place = "", 0
     while place < len(args) and args[place][:1] in ("-", "+") and len(args[place]) > 1:
@@ -47,116 +47,118 @@ def flags(args: Argv) -> tuple[str, Argv]:
     return letters, args[place:]
 
 
-def with_arguments(shell: Shell, rest: Argv, via: str) -> Values:
+def _run_with_arguments(shell: SimulatedShell, rest: Argv, via: str) -> Values:
     before, zero = shell.state.positional, shell.state.variables.get("0", ("sh",))
     shell.state.positional, shell.state.variables["0"] = rest[2:], rest[1:2] or ("sh",)
-    found = shell.text(rest[0], via)
+    found = shell.run_text(rest[0], via)
     shell.state.positional, shell.state.variables["0"] = before, zero
     return found
 
 
-def script(shell: Shell, rest: Argv, via: str, *, apart: bool = True) -> Values:
+def run_script(shell: SimulatedShell, rest: Argv, via: str, *, apart: bool = True) -> Values:
     """A file; known if the text at hand wrote it."""
     path = rest[0]
     if path == "-" or path in STANDARD_INPUT:
-        return from_input(shell, via, rest[1:])
-    written = shell.state.files.get(paths.resolved(marks.plain(path), shell.state.cwd))
+        return run_stdin(shell, via, rest[1:])
+    written = shell.state.files.get(paths.resolve_path(placeholders.restore_wildcards(path), shell.state.cwd))
     if written is None:
-        return (marks.OUTPUT,)
-    return merged(*(shell.text(text, via, apart=apart) for text in written))
+        return (placeholders.OUTPUT,)
+    return merge_values(*(shell.run_text(text, via, apart=apart) for text in written))
 
 
-def from_input(shell: Shell, via: str, rest: Argv = ()) -> Values:
+def run_stdin(shell: SimulatedShell, via: str, rest: Argv = ()) -> Values:
     """Every text that may be on standard input."""
     texts, shell.stdin = shell.stdin, ("",)
-    if texts == (marks.UNKNOWN,):
-        return (marks.OUTPUT,)
+    if texts == (placeholders.UNKNOWN,):
+        return (placeholders.OUTPUT,)
     before, shell.state.positional = shell.state.positional, rest
-    found = merged(*(shell.text(text, via) for text in texts)) if texts else NOTHING
+    found = merge_values(*(shell.run_text(text, via) for text in texts)) if texts else NOTHING
     shell.stdin, shell.state.positional = texts, before
     return found
 
 
-def evaluate(shell: Shell, argv: Argv) -> Values:
+def _simulate_eval(shell: SimulatedShell, argv: Argv) -> Values:
     words = argv[2:] if argv[1:2] == ("--",) else argv[1:]
-    return shell.text(" ".join(marks.plain(word) for word in words), "eval", apart=False)
+    return shell.run_text(" ".join(placeholders.restore_wildcards(word) for word in words), "eval", apart=False)
 
 
-def source(shell: Shell, argv: Argv) -> Values:
+def _simulate_source(shell: SimulatedShell, argv: Argv) -> Values:
     words = argv[2:] if argv[1:2] == ("--",) else argv[1:]
-    return script(shell, words, "source", apart=False) if words else NOTHING
+    return run_script(shell, words, "source", apart=False) if words else NOTHING
 
 
-def trap(shell: Shell, argv: Argv) -> Values:
+def _simulate_trap(shell: SimulatedShell, argv: Argv) -> Values:
     words = argv[2:] if argv[1:2] == ("--",) else argv[1:]
     if len(words) > 1 and words[0] not in ("", "-", "-l", "-p"):
         shell.state.traps.append((words[0], shell.span))
     return NOTHING
 
 
-def script_recorder(shell: Shell, argv: Argv) -> Values:
+def _simulate_script(shell: SimulatedShell, argv: Argv) -> Values:
     """`script -c text`."""
-    found = leading(argv[1:], Takes("cIOBTEmo", frozenset({"--command", "--log-in", "--log-out", "--log-io"})))
-    return optional(shell, found.value("c", "--command"), "script -c")
+    found = parse_leading_options(
+        argv[1:], OptionSpec("cIOBTEmo", frozenset({"--command", "--log-in", "--log-out", "--log-io"}))
+    )
+    return _run_if_given(shell, found.get_value("c", "--command"), "script -c")
 
 
-def optional(shell: Shell, text: str | None, via: str) -> Values:
-    return shell.text(text, via) if text is not None else (marks.OUTPUT,)
+def _run_if_given(shell: SimulatedShell, text: str | None, via: str) -> Values:
+    return shell.run_text(text, via) if text is not None else (placeholders.OUTPUT,)
 
 
-def change_user(shell: Shell, argv: Argv) -> Values:
+def _simulate_su(shell: SimulatedShell, argv: Argv) -> Values:
     """`su -c text`: the rule is broken already; what it runs is looked at too."""
-    found = leading(argv[1:], Takes("cgGs", frozenset({"--command", "--shell", "--group"})))
-    return optional(shell, found.value("c", "--command"), name_of(argv[0]) + " -c")
+    found = parse_leading_options(argv[1:], OptionSpec("cgGs", frozenset({"--command", "--shell", "--group"})))
+    return _run_if_given(shell, found.get_value("c", "--command"), get_program_name(argv[0]) + " -c")
 
 
-def raised(shell: Shell, argv: Argv) -> Values:
+def _simulate_sudo(shell: SimulatedShell, argv: Argv) -> Values:
     """`sudo command`: what it runs is looked at too."""
-    takes = Takes(
+    takes = OptionSpec(
         "ugpCchrRTtUDa", frozenset({"--user", "--group", "--prompt", "--host", "--chdir", "--role", "--type"})
     )
-    rest = leading(argv[1:], takes).rest
+    rest = parse_leading_options(argv[1:], takes).rest
     while rest and "=" in rest[0]:
         rest = rest[1:]
-    return shell.invoke(rest, name_of(argv[0])) if rest else (marks.OUTPUT,)
+    return shell.invoke(rest, get_program_name(argv[0])) if rest else (placeholders.OUTPUT,)
 
 
-def later(shell: Shell, argv: Argv) -> Values:
+def _simulate_at(shell: SimulatedShell, argv: Argv) -> Values:
     """`at` and `batch` run their input."""
-    return from_input(shell, name_of(argv[0]))
+    return run_stdin(shell, get_program_name(argv[0]))
 
 
-def compgen(shell: Shell, argv: Argv) -> Values:
+def _simulate_compgen(shell: SimulatedShell, argv: Argv) -> Values:
     """`compgen -C text`, `complete -C`: run as a command."""
-    found = leading(argv[1:], Takes("CFWAGPSXo"))
-    return optional(shell, found.value("C"), "compgen -C")
+    found = parse_leading_options(argv[1:], OptionSpec("CFWAGPSXo"))
+    return _run_if_given(shell, found.get_value("C"), "compgen -C")
 
 
-def mapfile(shell: Shell, argv: Argv) -> Values:
-    found = leading(argv[1:], Takes("CcdnOsu"))
-    lines = [line for text in shell.stdin[:1] if marks.known(text) for line in text.splitlines()[:64]]
+def _simulate_mapfile(shell: SimulatedShell, argv: Argv) -> Values:
+    found = parse_leading_options(argv[1:], OptionSpec("CcdnOsu"))
+    lines = [line for text in shell.stdin[:1] if placeholders.is_known(text) for line in text.splitlines()[:64]]
     shell.state.arrays[found.rest[0] if found.rest else "MAPFILE"] = {
-        str(place): (line,) for place, line in enumerate(lines or [marks.UNKNOWN])
+        str(place): (line,) for place, line in enumerate(lines or [placeholders.UNKNOWN])
     }
-    return optional(shell, found.value("C"), "mapfile -C") if found.has("C") else NOTHING
+    return _run_if_given(shell, found.get_value("C"), "mapfile -C") if found.has("C") else NOTHING
 
 
-HANDLERS: dict[str, Callable[[Shell, Argv], Values]] = {
-    **dict.fromkeys(SHELLS, run),
-    "eval": evaluate,
-    "source": source,
-    ".": source,
-    "trap": trap,
-    "script": script_recorder,
-    "su": change_user,
-    "runuser": change_user,
-    "sudo": raised,
-    "doas": raised,
-    "pkexec": raised,
-    "run0": raised,
-    "at": later,
-    "batch": later,
-    "compgen": compgen,
-    "mapfile": mapfile,
-    "readarray": mapfile,
+HANDLERS: dict[str, Callable[[SimulatedShell, Argv], Values]] = {
+    **dict.fromkeys(SHELLS, _simulate_sh),
+    "eval": _simulate_eval,
+    "source": _simulate_source,
+    ".": _simulate_source,
+    "trap": _simulate_trap,
+    "script": _simulate_script,
+    "su": _simulate_su,
+    "runuser": _simulate_su,
+    "sudo": _simulate_sudo,
+    "doas": _simulate_sudo,
+    "pkexec": _simulate_sudo,
+    "run0": _simulate_sudo,
+    "at": _simulate_at,
+    "batch": _simulate_at,
+    "compgen": _simulate_compgen,
+    "mapfile": _simulate_mapfile,
+    "readarray": _simulate_mapfile,
 }

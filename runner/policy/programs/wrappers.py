@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from runner.policy import marks
-from runner.policy.following import hooks
-from runner.policy.following.shell import Argv, Shell, mark_of, name_of
-from runner.policy.following.state import Values, bounded
+from runner.policy import placeholders
 from runner.policy.grammar.source import TooComplex
-from runner.policy.programs import finding
-from runner.policy.programs.options import Takes, leading
+from runner.policy.programs import find_expression
+from runner.policy.programs.options import OptionSpec, parse_leading_options
+from runner.policy.shell import hooks
+from runner.policy.shell.protocol import Argv, SimulatedShell, choose_placeholder, get_program_name
+from runner.policy.shell.state import Values, limit_length
 
 NOTHING: Values = ("",)
 MOST_WORDS = 256
@@ -24,165 +24,167 @@ class Wrapper:
     must be one of these.
     """
 
-    takes: Takes
+    takes: OptionSpec
     skip: int = 0
     text: bool = False
     only: frozenset[str] = frozenset()
 
     @classmethod
-    def read(cls, table: Mapping[str, Any]) -> "Wrapper":
+    def parse(cls, table: Mapping[str, Any]) -> "Wrapper":
         only = frozenset(table.get("only", "").split())
-        return cls(Takes.read(table.get("takes", "")), table.get("skip", 0), table.get("text", False), only)
+        return cls(OptionSpec.parse(table.get("takes", "")), table.get("skip", 0), table.get("text", False), only)
 
 
-def wrapped(shell: Shell, argv: Argv, wrapper: Wrapper) -> Values:
+def run_wrapped_command(shell: SimulatedShell, argv: Argv, wrapper: Wrapper) -> Values:
     """Run what the program would run."""
-    name = name_of(argv[0])
-    found = leading(argv[1:], wrapper.takes)
+    name = get_program_name(argv[0])
+    found = parse_leading_options(argv[1:], wrapper.takes)
     if found.has("--help", "--version", "--list") or (wrapper.only and wrapper.only.isdisjoint(found.rest[:1])):
-        return (marks.OUTPUT,)
+        return (placeholders.OUTPUT,)
     command = found.rest[wrapper.skip :]
     if wrapper.only:
-        command = leading(command, wrapper.takes).rest
+        command = parse_leading_options(command, wrapper.takes).rest
     if not command:
-        return (marks.OUTPUT,)
-    return shell.text(" ".join(command), name) if wrapper.text else shell.invoke(command, name)
+        return (placeholders.OUTPUT,)
+    return shell.run_text(" ".join(command), name) if wrapper.text else shell.invoke(command, name)
 
 
-def env(shell: Shell, argv: Argv) -> Values:
+def _simulate_env(shell: SimulatedShell, argv: Argv) -> Values:
     """`env`, with `-S` and assignments."""
     args = argv[1:]
-    found = leading(args, Takes("uCSa", frozenset({"--unset", "--chdir", "--split-string", "--argv0"})))
+    found = parse_leading_options(
+        args, OptionSpec("uCSa", frozenset({"--unset", "--chdir", "--split-string", "--argv0"}))
+    )
     rest = found.rest[1:] if found.rest[:1] == ("-",) else found.rest
-    if (text := found.value("S", "--split-string")) is not None:
-        rest = (*split(text), *rest)
+    if (text := found.get_value("S", "--split-string")) is not None:
+        rest = (*_split_env_string(text), *rest)
     before = dict(shell.state.variables)
-    while rest and is_assignment(rest[0]):
+    while rest and _is_assignment(rest[0]):
         name, _, value = rest[0].partition("=")
         shell.state.variables[name] = (value,)
-        hooks.look_into(shell, name, (value,))
+        hooks.inspect_variable(shell, name, (value,))
         rest = rest[1:]
-    output = shell.invoke(rest, "env") if rest else (marks.OUTPUT,)
+    output = shell.invoke(rest, "env") if rest else (placeholders.OUTPUT,)
     shell.state.variables = before
     return output
 
 
-def split(text: str) -> tuple[str, ...]:
+def _split_env_string(text: str) -> tuple[str, ...]:
     """The words of `env -S`: quotes and backslashes go."""
     return tuple(word.replace("'", "").replace('"', "").replace("\\_", " ").replace("\\", "") for word in text.split())
 
 
-def is_assignment(word: str) -> bool:
+def _is_assignment(word: str) -> bool:
     name, equals, _ = word.partition("=")
     return bool(equals) and (name.replace("_", "a").isalnum() or name.startswith("BASH_FUNC_"))
 
 
-def command(shell: Shell, argv: Argv) -> Values:
+def _simulate_command(shell: SimulatedShell, argv: Argv) -> Values:
     """`command`: with `-v` it prints where a program is."""
-    found = leading(argv[1:], Takes())
+    found = parse_leading_options(argv[1:], OptionSpec())
     if found.has("v", "V"):
-        return where(found.rest)
+        return _print_locations(found.rest)
     return shell.invoke(found.rest, "command") if found.rest else NOTHING
 
 
-def where(names: tuple[str, ...]) -> Values:
+def _print_locations(names: tuple[str, ...]) -> Values:
     return ("".join(f"{name if '/' in name else '/usr/bin/' + name}\n" for name in names),)
 
 
-def which(shell: Shell, argv: Argv) -> Values:
-    return where(leading(argv[1:], Takes()).rest)
+def _simulate_which(shell: SimulatedShell, argv: Argv) -> Values:
+    return _print_locations(parse_leading_options(argv[1:], OptionSpec()).rest)
 
 
-def flock(shell: Shell, argv: Argv) -> Values:
+def _simulate_flock(shell: SimulatedShell, argv: Argv) -> Values:
     """`flock file command…` or `flock file -c text`."""
-    found = leading(
+    found = parse_leading_options(
         argv[1:],
-        Takes("wEcn".replace("n", ""), frozenset({"--wait", "--timeout", "--conflict-exit-code", "--command"})),
+        OptionSpec("wEcn".replace("n", ""), frozenset({"--wait", "--timeout", "--conflict-exit-code", "--command"})),
     )
-    rest = leading(found.rest[1:], Takes("c", frozenset({"--command"})))
-    text = rest.value("c", "--command") or found.value("c", "--command")
+    rest = parse_leading_options(found.rest[1:], OptionSpec("c", frozenset({"--command"})))
+    text = rest.get_value("c", "--command") or found.get_value("c", "--command")
     if text is not None:
-        return shell.text(text, "flock -c")
+        return shell.run_text(text, "flock -c")
     return shell.invoke(rest.rest, "flock") if rest.rest else NOTHING
 
 
-def xargs(shell: Shell, argv: Argv) -> Values:
+def _simulate_xargs(shell: SimulatedShell, argv: Argv) -> Values:
     """`xargs`, with what it would read as the arguments."""
-    takes = Takes(
+    takes = OptionSpec(
         "aEILnPsd", frozenset({"--arg-file", "--max-args", "--max-procs", "--delimiter", "--max-lines", "--replace"})
     )
-    found = leading(argv[1:], takes)
+    found = parse_leading_options(argv[1:], takes)
     if not found.rest:
         return shell.stdin
-    place = found.value("I", "--replace") or ("{}" if found.has("i", "--replace") else "")
+    place = found.get_value("I", "--replace") or ("{}" if found.has("i", "--replace") else "")
     for text in shell.stdin:
         if not place:
-            shell.invoke((*found.rest, *given(text.split(), text)), "xargs")
-        for word in few(given(text.split("\n"), text)) if place else ():
+            shell.invoke((*found.rest, *_split_input(text.split(), text)), "xargs")
+        for word in _check_word_count(_split_input(text.split("\n"), text)) if place else ():
             shell.invoke(tuple(part.replace(place, word) for part in found.rest), "xargs")
-    return (marks.OUTPUT,)
+    return (placeholders.OUTPUT,)
 
 
-def few(words: Argv) -> Argv:
+def _check_word_count(words: Argv) -> Argv:
     if len(words) > MOST_WORDS:
         raise TooComplex("too many words to run a command with each")
     return words
 
 
-def given(pieces: Iterable[str], text: str) -> Argv:
+def _split_input(pieces: Iterable[str], text: str) -> Argv:
     """The words or lines of standard input; the paths that `find` prints keep their mark."""
     words = tuple(piece for each in pieces if (piece := each.translate(DEQUOTE).strip()))
-    found = tuple(word for word in words if marks.known(word) or word.endswith(marks.FOUND))
-    return found if found and len(found) == len(words) else (*found, mark_of((text,)))
+    found = tuple(word for word in words if placeholders.is_known(word) or word.endswith(placeholders.FOUND))
+    return found if found and len(found) == len(words) else (*found, choose_placeholder((text,)))
 
 
 DEQUOTE = {ord("'"): None, ord('"'): None, ord("\\"): None}
 
 
-def parallel(shell: Shell, argv: Argv) -> Values:
+def _simulate_parallel(shell: SimulatedShell, argv: Argv) -> Values:
     """GNU parallel: a text for a shell, arguments after `:::` or from its input."""
-    takes = Takes(
+    takes = OptionSpec(
         "jIaNnLPSd",
         frozenset({"--jobs", "--arg-file", "--joblog", "--delay", "--timeout", "--retries", "--colsep", "--results"}),
     )
-    found = leading(argv[1:], takes)
+    found = parse_leading_options(argv[1:], takes)
     words = found.rest
     cut = next((place for place, word in enumerate(words) if word in (":::", "::::", ":::+")), len(words))
     template, arguments = " ".join(words[:cut]), words[cut + 1 :]
     if not arguments:
-        arguments = tuple(line for text in shell.stdin for line in text.splitlines()) or (marks.FOUND,)
-    for argument in few(arguments):
-        shell.text(substituted(template, argument), "parallel")
-    return (marks.OUTPUT,)
+        arguments = tuple(line for text in shell.stdin for line in text.splitlines()) or (placeholders.FOUND,)
+    for argument in _check_word_count(arguments):
+        shell.run_text(_fill_template(template, argument), "parallel")
+    return (placeholders.OUTPUT,)
 
 
-def substituted(template: str, argument: str) -> str:
+def _fill_template(template: str, argument: str) -> str:
     if "{" in template:
         return template.replace("{}", argument).replace("{.}", argument).replace("{/}", argument)
     return f"{template} {argument}"
 
 
-def find(shell: Shell, argv: Argv) -> Values:
+def _simulate_find(shell: SimulatedShell, argv: Argv) -> Values:
     """`find … -exec command \\;`: `{}` is a path under where it looks."""
-    words, places = argv[1:], finding.places(argv[1:])
+    words, places = argv[1:], find_expression.list_found_paths(argv[1:])
     for index, word in enumerate(words):
         if word not in ("-exec", "-execdir", "-ok", "-okdir"):
             continue
         rest = words[index + 1 :]
         end = next((at for at, part in enumerate(rest) if part == ";" or (part == "+" and at)), len(rest))
-        for place in few(places) if end else ():
+        for place in _check_word_count(places) if end else ():
             shell.invoke(tuple(part.replace("{}", place) for part in rest[:end]), "find " + word)
-    return (bounded("".join(place + "\n" for place in places)),)
+    return (limit_length("".join(place + "\n" for place in places)),)
 
 
-HANDLERS: dict[str, Callable[[Shell, Argv], Values]] = {
-    "env": env,
-    "command": command,
-    "which": which,
-    "type": which,
-    "whereis": which,
-    "flock": flock,
-    "xargs": xargs,
-    "parallel": parallel,
-    "find": find,
+HANDLERS: dict[str, Callable[[SimulatedShell, Argv], Values]] = {
+    "env": _simulate_env,
+    "command": _simulate_command,
+    "which": _simulate_which,
+    "type": _simulate_which,
+    "whereis": _simulate_which,
+    "flock": _simulate_flock,
+    "xargs": _simulate_xargs,
+    "parallel": _simulate_parallel,
+    "find": _simulate_find,
 }

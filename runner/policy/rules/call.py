@@ -4,12 +4,12 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-from runner.policy import marks
-from runner.policy.following.shell import Argv
-from runner.policy.following.state import Values
-from runner.policy.programs.options import Parsed, Takes, anywhere
-from runner.policy.rules import paths
-from runner.policy.rules.classes import Classes
+from runner.policy import placeholders
+from runner.policy.filesystem import paths
+from runner.policy.filesystem.classes import PathClasses
+from runner.policy.programs.options import OptionSpec, ParsedArguments, parse_mixed_options
+from runner.policy.shell.protocol import Argv
+from runner.policy.shell.state import Values
 
 BLANK = re.compile(r"[ \t\n]")
 REMOTE = re.compile(r"(?:[\w.-]+@)?[\w.-]+:(?!//)|\w+://[^/]*")
@@ -29,76 +29,78 @@ class Call:
     args: Argv
     cwd: str
     stdin: Values
-    takes: Takes
-    classes: Classes
+    takes: OptionSpec
+    classes: PathClasses
 
     @cached_property
-    def parsed(self) -> Parsed:
+    def parsed_arguments(self) -> ParsedArguments:
         """Options and operands, which may stand among each other."""
-        return anywhere(self.args, self.takes)
+        return parse_mixed_options(self.args, self.takes)
 
     @cached_property
     def operands(self) -> Argv:
-        return tuple(marks.plain(word) for word in self.parsed.rest)
+        return tuple(placeholders.restore_wildcards(word) for word in self.parsed_arguments.rest)
 
     @cached_property
     def text(self) -> str:
         """All words after the name with one blank around each; blanks within a word do not count as such."""
-        return "".join(" " + BLANK.sub("\u00a0", marks.plain(word)) for word in self.args) + " "
+        return "".join(" " + BLANK.sub("\u00a0", placeholders.restore_wildcards(word)) for word in self.args) + " "
 
     @cached_property
     def words(self) -> str:
         """The operands, joined by blanks."""
         return " ".join(self.operands)
 
-    def has(self, options: frozenset[str]) -> bool:
+    def has_option(self, options: frozenset[str]) -> bool:
         """Whether one of the options is given; long ones may be shortened."""
         return any(
             flag in options
             or (len(flag) >= SHORTEST_ABBREVIATION and flag[:2] == "--" and any(o.startswith(flag) for o in options))
-            for flag in self.parsed.flags
+            for flag in self.parsed_arguments.flags
         )
 
-    def values(self, options: frozenset[str]) -> list[str]:
-        return [value for name, value in self.parsed.values if name in options]
+    def get_option_values(self, options: frozenset[str]) -> list[str]:
+        return [value for name, value in self.parsed_arguments.values if name in options]
 
-    def resolved(self, path: str) -> str:
-        return paths.resolved(path, self.cwd)
+    def resolve_path(self, path: str) -> str:
+        return paths.resolve_path(path, self.cwd)
 
-    def is_of(self, path: str, kinds: frozenset[str]) -> bool:
+    def is_in_class(self, path: str, kinds: frozenset[str]) -> bool:
         """Whether the path is of one of the classes."""
-        return not kinds.isdisjoint(self.classes.of(self.resolved(path)))
+        return not kinds.isdisjoint(self.classes.classify(self.resolve_path(path)))
 
-    def places(self, at: str) -> Argv:
+    def select_paths(self, at: str) -> Argv:
         """The paths at a place: `any` operand, the `first`, the `rest`, the `target`, the `sources`; `args`, `data`."""
-        rest = self.parsed.rest
-        into = self.values(frozenset({"t", "--target-directory"})) if self.name != "rsync" else []
+        rest = self.parsed_arguments.rest
+        into = self.get_option_values(frozenset({"t", "--target-directory"})) if self.name != "rsync" else []
         match at:
             case "first":
                 return rest[:1]
             case "rest":
-                return rest if "--reference" in self.parsed.flags else rest[1:]
+                return rest if "--reference" in self.parsed_arguments.flags else rest[1:]
             case "target":
-                return tuple(local(word) for word in into or rest[-1:])
+                return tuple(_strip_host(word) for word in into or rest[-1:])
             case "sources":
                 return rest if into else rest[:-1]
             case "args":
                 return self.args
             case "data":
-                return self.data()
+                return self.list_data_words()
             case _:
                 return rest
 
-    def data(self) -> Argv:
+    def list_data_words(self) -> Argv:
         """What it may read: operands and values of options, without `@`, `file://` or `name=` before a path."""
         words = self.args
-        if self.name in PATTERN_FIRST and not self.has(frozenset({"e", "f", "--regexp", "--file", "--expression"})):
-            rest = self.parsed.rest
+        if self.name in PATTERN_FIRST and not self.has_option(
+            frozenset({"e", "f", "--regexp", "--file", "--expression"})
+        ):
+            rest = self.parsed_arguments.rest
             words = rest[1:]
         return tuple(found[1] if (found := DATA.fullmatch(word)) else word for word in words if word)
 
 
-def local(path: str) -> str:
+def _strip_host(path: str) -> str:
     """The path on whichever host: without `user@host:`."""
     found = REMOTE.match(path)
     return path[found.end() :] or "." if found else path

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from runner.policy.rules import special
+from runner.policy.rules import checks
 from runner.policy.rules.call import Call
 
 FIELDS = frozenset(
@@ -38,7 +38,7 @@ class RuleFault(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class When:
+class Condition:
     """Each test that is there must hold. `programs` are names, some ending with `*`."""
 
     programs: tuple[str, ...]
@@ -50,16 +50,16 @@ class When:
         return all(test(call) for test in self.tests)
 
 
-def read(table: Mapping[str, Any]) -> When:
+def parse_condition(table: Mapping[str, Any]) -> Condition:
     """Raises RuleFault for a field that is not known or a pattern that cannot be read."""
     if unknown := set(table) - FIELDS:
         raise RuleFault(f"unknown field {min(unknown)!r}")
     if not ("program" in table or "redirect" in table):
         raise RuleFault("a condition needs 'program' or 'redirect'")
-    return When(
+    return Condition(
         programs=tuple(str(table.get("program", "")).split()),
         redirect=table.get("redirect", ""),
-        paths=names(table.get("path", "")),
+        paths=_split_names(table.get("path", "")),
         tests=tuple(MAKERS[name](table) for name in MAKERS if name in table),
     )
 
@@ -89,102 +89,102 @@ def check_types(table: Any) -> None:
             raise RuleFault(f"{name!r} needs {needed!r}")
 
 
-def names(text: str) -> frozenset[str]:
+def _split_names(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-def pattern(text: str) -> re.Pattern[str]:
+def compile_pattern(text: str) -> re.Pattern[str]:
     try:
         return re.compile(text, re.DOTALL)
     except re.error as error:
         raise RuleFault(f"{text!r} is not a pattern: {error}") from None
 
 
-def least(table: Mapping[str, Any]) -> Callable[[Call], bool]:
+def _build_least_test(table: Mapping[str, Any]) -> Callable[[Call], bool]:
     count = int(table["least"])
     return lambda call: len(call.args) >= count
 
 
-def option(table: Mapping[str, Any]) -> Callable[[Call], bool]:
-    wanted = names(table["option"])
-    return lambda call: call.has(wanted)
+def _build_option_test(table: Mapping[str, Any]) -> Callable[[Call], bool]:
+    wanted = _split_names(table["option"])
+    return lambda call: call.has_option(wanted)
 
 
-def without(table: Mapping[str, Any]) -> Callable[[Call], bool]:
-    unwanted = names(table["without"])
-    return lambda call: unwanted.isdisjoint(call.parsed.flags)
+def _build_without_test(table: Mapping[str, Any]) -> Callable[[Call], bool]:
+    unwanted = _split_names(table["without"])
+    return lambda call: unwanted.isdisjoint(call.parsed_arguments.flags)
 
 
-def value(table: Mapping[str, Any]) -> Callable[[Call], bool]:
+def _build_value_test(table: Mapping[str, Any]) -> Callable[[Call], bool]:
     """An option's value matches as a whole."""
-    options, match = names(table["value"]), pattern(table["match"])
-    return lambda call: any(match.fullmatch(found) for found in call.values(options))
+    options, match = _split_names(table["value"]), compile_pattern(table["match"])
+    return lambda call: any(match.fullmatch(found) for found in call.get_option_values(options))
 
 
-def nth(name: str, place: int) -> Callable[[Mapping[str, Any]], Callable[[Call], bool]]:
-    def made(table: Mapping[str, Any]) -> Callable[[Call], bool]:
-        match = pattern(table[name])
+def _build_nth_test(name: str, place: int) -> Callable[[Mapping[str, Any]], Callable[[Call], bool]]:
+    def build_test(table: Mapping[str, Any]) -> Callable[[Call], bool]:
+        match = compile_pattern(table[name])
         return lambda call: any(match.fullmatch(word) for word in call.operands[place : place + 1])
 
-    return made
+    return build_test
 
 
-def operand(table: Mapping[str, Any]) -> Callable[[Call], bool]:
-    match = pattern(table["operand"])
+def _build_operand_test(table: Mapping[str, Any]) -> Callable[[Call], bool]:
+    match = compile_pattern(table["operand"])
     return lambda call: any(match.fullmatch(word) for word in call.operands)
 
 
-def words(table: Mapping[str, Any]) -> Callable[[Call], bool]:
-    match = pattern(table["words"])
+def _build_words_test(table: Mapping[str, Any]) -> Callable[[Call], bool]:
+    match = compile_pattern(table["words"])
     return lambda call: match.search(call.words) is not None
 
 
-def text(table: Mapping[str, Any]) -> Callable[[Call], bool]:
-    match = pattern(table["text"])
+def _build_text_test(table: Mapping[str, Any]) -> Callable[[Call], bool]:
+    match = compile_pattern(table["text"])
     return lambda call: match.search(call.text) is not None
 
 
-def stdin(table: Mapping[str, Any]) -> Callable[[Call], bool]:
-    match = pattern(table["stdin"])
+def _build_stdin_test(table: Mapping[str, Any]) -> Callable[[Call], bool]:
+    match = compile_pattern(table["stdin"])
     return lambda call: any(match.search(found) for found in call.stdin)
 
 
-def script(table: Mapping[str, Any]) -> Callable[[Call], bool]:
+def _build_script_test(table: Mapping[str, Any]) -> Callable[[Call], bool]:
     """The path of the program itself, or its name if it is looked up."""
-    match = pattern(table["script"])
+    match = compile_pattern(table["script"])
     return lambda call: (
-        match.fullmatch(call.resolved(call.program) if "/" in call.program else call.program) is not None
+        match.fullmatch(call.resolve_path(call.program) if "/" in call.program else call.program) is not None
     )
 
 
-def path(table: Mapping[str, Any]) -> Callable[[Call], bool]:
-    kinds, at = names(table["path"]), table.get("at", "any")
+def _build_path_test(table: Mapping[str, Any]) -> Callable[[Call], bool]:
+    kinds, at = _split_names(table["path"]), table.get("at", "any")
     if "value_path" in table:
-        options = names(table["value_path"])
-        return lambda call: any(call.is_of(found, kinds) for found in call.values(options))
-    return lambda call: any(call.is_of(found, kinds) for found in call.places(at))
+        options = _split_names(table["value_path"])
+        return lambda call: any(call.is_in_class(found, kinds) for found in call.get_option_values(options))
+    return lambda call: any(call.is_in_class(found, kinds) for found in call.select_paths(at))
 
 
-def check(table: Mapping[str, Any]) -> Callable[[Call], bool]:
+def _build_check_test(table: Mapping[str, Any]) -> Callable[[Call], bool]:
     try:
-        return special.CHECKS[table["check"]]
+        return checks.CHECKS[table["check"]]
     except KeyError:
         raise RuleFault(f"unknown check {table['check']!r}") from None
 
 
 MAKERS: Mapping[str, Callable[[Mapping[str, Any]], Callable[[Call], bool]]] = {
-    "least": least,
-    "option": option,
-    "without": without,
-    "value": value,
-    "first": nth("first", 0),
-    "second": nth("second", 1),
-    "operand": operand,
-    "words": words,
-    "text": text,
-    "stdin": stdin,
-    "script": script,
-    "check": check,
-    "path": path,
+    "least": _build_least_test,
+    "option": _build_option_test,
+    "without": _build_without_test,
+    "value": _build_value_test,
+    "first": _build_nth_test("first", 0),
+    "second": _build_nth_test("second", 1),
+    "operand": _build_operand_test,
+    "words": _build_words_test,
+    "text": _build_text_test,
+    "stdin": _build_stdin_test,
+    "script": _build_script_test,
+    "check": _build_check_test,
+    "path": _build_path_test,
 }
 """The tests, those that cost least first."""

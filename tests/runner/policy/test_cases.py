@@ -3,7 +3,7 @@
 import pytest
 
 from runner.policy import Policy
-from tests.runner.policy.cases import Case, params, read
+from tests.support.policy_cases import Case, params, read
 
 POLICY = Policy.load()
 
@@ -15,7 +15,7 @@ def test_a_worked_case_is_denied_under_its_rule_or_allowed(case: Case) -> None:
     if case.expect == "deny":
         assert (case.rule, "deny") in {(finding.rule, finding.severity) for finding in verdict.findings}
     else:
-        assert verdict.allowed, verdict.findings
+        assert verdict.is_allowed, verdict.findings
 
 
 @pytest.mark.parametrize(
@@ -35,5 +35,5 @@ def judged_right(case: Case) -> bool:
     verdict = POLICY.check(case.command)
     found = {(finding.rule, finding.severity) for finding in verdict.findings}
     if case.expect == "allow":
-        return verdict.allowed
-    return (case.rule, case.expect) in found and verdict.allowed == (case.expect == "warn")
+        return verdict.is_allowed
+    return (case.rule, case.expect) in found and verdict.is_allowed == (case.expect == "warn")

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.policy import Policy
-from tests.runner.policy.cases import read
+from tests.support.policy_cases import read
 
 POLICY = Policy.load()
 COMMANDS = [case.command for name in ("policy-dev.jsonl", "unseen.jsonl") for case in read(name)]

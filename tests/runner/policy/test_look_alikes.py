@@ -56,13 +56,13 @@ def test_what_stands_in_quotes_comments_and_documents_is_text(command: str) -> N
 @pytest.mark.parametrize("mode", ["standard", "strict"])
 def test_it_is_never_refused_for_that(mode: str) -> None:
     verdict = Policy.load(mode=mode).check("ls\u00a0–la “x”")  # type: ignore[arg-type]
-    assert verdict.allowed
+    assert verdict.is_allowed
     assert {finding.rule for finding in verdict.findings} == {RULE}
 
 
 def test_what_is_refused_is_refused_beside_it() -> None:
     verdict = POLICY.check("sudo\u3000x; sudo –n id")
-    assert not verdict.allowed
+    assert not verdict.is_allowed
     assert {finding.rule for finding in verdict.findings} == {RULE, "privilege.sudo"}
 
 

@@ -80,7 +80,7 @@ def test_what_is_dangerous_is_told_from_what_only_looks_so(rule: str | None, com
     verdict = POLICY.check(command, working_dir="~")
     denied = {finding.rule for finding in verdict.findings if finding.severity == "deny"}
 
-    assert (rule in denied) if rule else verdict.allowed, verdict.findings
+    assert (rule in denied) if rule else verdict.is_allowed, verdict.findings
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from runner.policy.grammar.source import LONGEST, SyntaxFault, TooComplex
-from tests.runner.policy.cases import read
-from tests.runner.policy.oracles import Spans, bash_accepts, our_spans, shfmt_spans
+from tests.support.policy_cases import read
+from tests.support.policy_oracles import Spans, bash_accepts, our_spans, shfmt_spans
 
 FILES = ("policy-dev.jsonl", "policy-unseen.jsonl", "unseen.jsonl", "fresh.jsonl")
 EVERY = 4

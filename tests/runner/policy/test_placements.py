@@ -195,7 +195,7 @@ def test_a_dangerous_command_is_found_there(place: str) -> None:
 
 @pytest.mark.parametrize("place", PLACES)
 def test_a_harmless_command_is_allowed_there(place: str) -> None:
-    refused = [placed(place, command) for command in HARMLESS if not POLICY.check(placed(place, command)).allowed]
+    refused = [placed(place, command) for command in HARMLESS if not POLICY.check(placed(place, command)).is_allowed]
 
     assert refused == []
 

@@ -69,7 +69,7 @@ def test_findings_come_in_the_order_of_the_text() -> None:
 
 
 def test_every_rule_says_in_both_languages_what_to_do() -> None:
-    for rule in POLICY.book.rules.values():
+    for rule in POLICY.rulebook.rules.values():
         assert rule.en.endswith(".")
         assert re.search(r"[一-鿿].*。$", rule.zh)
 
@@ -88,14 +88,14 @@ def test_every_rule_says_in_both_languages_what_to_do() -> None:
 def test_what_cannot_be_known_is_warned_of_in_standard_and_refused_in_strict(command: str, rule: str) -> None:
     standard, strict = POLICY.check(command), POLICY.check(command, mode="strict")
 
-    assert (standard.allowed, rules(standard)) == (True, {(rule, "warn")})
-    assert (strict.allowed, rules(strict)) == (False, {(rule, "deny")})
+    assert (standard.is_allowed, rules(standard)) == (True, {(rule, "warn")})
+    assert (strict.is_allowed, rules(strict)) == (False, {(rule, "deny")})
 
 
 def test_audit_records_what_the_others_refuse_and_refuses_nothing() -> None:
     verdict = Policy.load(mode="audit").check("sudo rm -rf /")
 
-    assert verdict.allowed
+    assert verdict.is_allowed
     assert {finding.rule for finding in verdict.findings} == {"privilege.sudo", "fs.remove-protected"}
 
 
@@ -120,7 +120,7 @@ def test_a_task_may_not_set_a_variable_that_makes_programs_run_other_code(name: 
 
 def test_a_value_of_the_environment_is_known_to_the_command() -> None:
     assert rules(POLICY.check("$TOOL id", env={"TOOL": "sudo"})) == {("privilege.sudo", "deny")}
-    assert POLICY.check('rm -rf "$DIR"/*', env={"DIR": "/srv/app/old"}).allowed
+    assert POLICY.check('rm -rf "$DIR"/*', env={"DIR": "/srv/app/old"}).is_allowed
 
 
 # --- bounds
@@ -129,9 +129,9 @@ def test_a_value_of_the_environment_is_known_to_the_command() -> None:
 def test_a_text_of_more_than_64_kilobytes_is_refused_and_one_of_64_is_read() -> None:
     longest = "echo " + "x" * (65_536 - 5)
 
-    assert POLICY.check(longest).allowed
+    assert POLICY.check(longest).is_allowed
     assert rules(POLICY.check(longest + "x")) == {("syntax.too-complex", "deny")}
-    assert not POLICY.check("echo " + "字" * 22_000).allowed
+    assert not POLICY.check("echo " + "字" * 22_000).is_allowed
 
 
 @pytest.mark.parametrize("char", ["\0", "\x1b", "\r", "\x7f", "\x9b", "\u202e", "\u2066", "\U000f0001", "\U000f0006"])
@@ -166,7 +166,7 @@ HOSTILE = [
 @pytest.mark.parametrize("command", HOSTILE, ids=[command[:24] for command in HOSTILE])
 def test_no_text_costs_more_than_the_bounds(command: str) -> None:
     """An exponential case would end by the timeout of the tests."""
-    assert isinstance(POLICY.check(command[:65_536]).allowed, bool)
+    assert isinstance(POLICY.check(command[:65_536]).is_allowed, bool)
 
 
 # --- the document
@@ -175,7 +175,7 @@ def test_no_text_costs_more_than_the_bounds(command: str) -> None:
 def test_the_document_has_a_row_for_each_rule_with_its_severity() -> None:
     rows = {rule: (severity, strict or severity) for rule, severity, strict, _ in ROW.findall(DOCUMENT.read_text())}
 
-    assert rows == {rule.id: (rule.severity, rule.strict) for rule in POLICY.book.rules.values()}
+    assert rows == {rule.id: (rule.severity, rule.strict) for rule in POLICY.rulebook.rules.values()}
 
 
 def test_the_document_says_that_it_is_no_sandbox() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from runner.policy import Policy, Tuning
+from runner.policy import Overrides, Policy
 
 POLICY = Policy.load()
 BAD, GOOD = b"cd /srv\nrm -rf /\n", b"cd /srv\necho hi\n"
@@ -85,8 +85,8 @@ def test_what_is_run_and_cannot_be_read_is_refused(command: str, stdin: bytes) -
 
 
 def test_a_text_that_is_allowed_word_for_word_is_not_allowed_with_an_input() -> None:
-    from_input = POLICY.check("sh", stdin=BAD, working_dir="~", tuning=Tuning(commands=("sh",)))
-    assert not from_input.allowed
+    from_input = POLICY.check("sh", stdin=BAD, working_dir="~", tuning=Overrides(commands=("sh",)))
+    assert not from_input.is_allowed
 
 
 def test_nothing_of_the_input_is_in_a_finding() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from runner.policy import Policy, RuleFault, Tuning, Verdict, extended
+from runner.policy import Overrides, Policy, RuleFault, Verdict, extend_rulebook
 
 POLICY = Policy.load()
 NO_RESTARTS = """
@@ -26,7 +26,7 @@ def found(verdict: Verdict) -> set[tuple[str, str]]:
 
 
 def with_rules(command: str, *extra: str) -> set[tuple[str, str]]:
-    return found(POLICY.check(command, tuning=Tuning(extra=extra)))
+    return found(POLICY.check(command, overrides=Overrides(extra=extra)))
 
 
 def one(condition: str, **fields: str) -> str:
@@ -40,37 +40,37 @@ def one(condition: str, **fields: str) -> str:
 @pytest.mark.parametrize("name", ["privilege.sudo", "privilege.*", "*.sudo", "*"])
 def test_findings_of_an_allowed_rule_are_warnings_also_in_strict(name: str) -> None:
     for mode in ("standard", "strict"):
-        verdict = POLICY.check("sudo id", mode=mode, tuning=Tuning(allow=(name,)))
+        verdict = POLICY.check("sudo id", mode=mode, overrides=Overrides(allow=(name,)))
 
-        assert (verdict.allowed, found(verdict)) == (True, {("privilege.sudo", "warn")})
+        assert (verdict.is_allowed, found(verdict)) == (True, {("privilege.sudo", "warn")})
 
 
 @pytest.mark.parametrize("name", ["privilege.group", "privilege", "fs.*", "sudo"])
 def test_other_rules_stay_as_they_are(name: str) -> None:
-    assert not POLICY.check("sudo id", tuning=Tuning(allow=(name,))).allowed
+    assert not POLICY.check("sudo id", overrides=Overrides(allow=(name,))).is_allowed
 
 
 def test_a_command_is_allowed_word_for_word_at_home_without_an_environment() -> None:
-    tuning = Tuning(commands=("rm -rf /var/lib/app/*",))
+    tuning = Overrides(commands=("rm -rf /var/lib/app/*",))
 
-    assert not POLICY.check("rm -rf /var/lib/*", tuning=tuning).allowed
-    assert POLICY.check(" rm -rf /var/lib/app/*\n", tuning=tuning).allowed
+    assert not POLICY.check("rm -rf /var/lib/*", overrides=tuning).is_allowed
+    assert POLICY.check(" rm -rf /var/lib/app/*\n", overrides=tuning).is_allowed
 
 
 @pytest.mark.parametrize("given", [{"env": {"X": "/"}}, {"env": {"LD_PRELOAD": "/x"}}, {"working_dir": "/"}])
 def test_what_an_operator_gives_a_command_beside_its_text_ends_its_allowance(given: dict[str, object]) -> None:
     command = 'sudo true; rm -rf "${X:-.}"/*'
-    tuning = Tuning(commands=(command,))
+    tuning = Overrides(commands=(command,))
 
-    assert POLICY.check(command, tuning=tuning, working_dir="~").allowed
-    assert not POLICY.check(command, tuning=tuning, **given).allowed  # type: ignore[arg-type]
+    assert POLICY.check(command, overrides=tuning, working_dir="~").is_allowed
+    assert not POLICY.check(command, overrides=tuning, **given).is_allowed  # type: ignore[arg-type]
 
 
 # --- more rules
 
 
 def test_an_extra_rule_refuses_what_it_says_and_nothing_else() -> None:
-    verdict = POLICY.check("cd /srv && nice systemctl restart nginx", tuning=Tuning(extra=(NO_RESTARTS,)))
+    verdict = POLICY.check("cd /srv && nice systemctl restart nginx", overrides=Overrides(extra=(NO_RESTARTS,)))
 
     assert found(verdict) == {("site.no-restarts", "deny")}
     assert verdict.findings[0].message_zh == "重启由夜班负责。"
@@ -84,24 +84,24 @@ def test_extra_rules_add_up_and_can_be_allowed() -> None:
         ("privilege.sudo", "deny"),
         ("site.no-restarts", "deny"),
     }
-    tuning = Tuning(extra=both, allow=("site.*",))
-    assert found(POLICY.check("systemctl restart y", tuning=tuning)) == {("site.no-restarts", "warn")}
+    tuning = Overrides(extra=both, allow=("site.*",))
+    assert found(POLICY.check("systemctl restart y", overrides=tuning)) == {("site.no-restarts", "warn")}
 
 
 def test_extra_rules_never_make_a_rule_milder() -> None:
     assert with_rules("sudo id", MORE_SUDO) == {("privilege.sudo", "deny")}
-    rule = extended(POLICY.book, MORE_SUDO).rules["privilege.sudo"]
-    assert rule.en == POLICY.book.rules["privilege.sudo"].en
+    rule = extend_rulebook(POLICY.rulebook, MORE_SUDO).rules["privilege.sudo"]
+    assert rule.en == POLICY.rulebook.rules["privilege.sudo"].en
 
 
 def test_rules_that_this_version_cannot_read_refuse_everything_rather_than_nothing() -> None:
     assert with_rules("ls", "[broken") == {("syntax.extra-rules", "deny")}
-    assert POLICY.check("ls", mode="audit", tuning=Tuning(extra=("[broken",))).allowed
+    assert POLICY.check("ls", mode="audit", overrides=Overrides(extra=("[broken",))).is_allowed
 
 
 def test_the_version_tells_tunings_apart_and_fits_its_column() -> None:
-    tunings = [Tuning(), Tuning(allow=("fs.dd",)), Tuning(commands=("x",)), Tuning(extra=(NO_RESTARTS,))]
-    versions = {POLICY.check("ls", tuning=tuning).version for tuning in tunings}
+    tunings = [Overrides(), Overrides(allow=("fs.dd",)), Overrides(commands=("x",)), Overrides(extra=(NO_RESTARTS,))]
+    versions = {POLICY.check("ls", overrides=tuning).version for tuning in tunings}
 
     assert len(versions) == 4
     assert all(len(version) <= 32 for version in versions)
@@ -137,11 +137,11 @@ def test_the_version_tells_tunings_apart_and_fits_its_column() -> None:
 )
 def test_rules_that_cannot_be_read_are_refused_by_name_and_line(extra: str, fault: str) -> None:
     with pytest.raises(RuleFault, match=fault):
-        extended(POLICY.book, extra)
+        extend_rulebook(POLICY.rulebook, extra)
 
 
 @pytest.mark.parametrize(
     "text", ["(?:ab)+c*", "(a{2,4})?", r"a\+\*(b)+", "[*+|]{3}(x)*", "(?:ab?|c){1,3}", "(a*|b)[c-e]*"]
 )
 def test_patterns_that_repeat_what_matches_in_one_way_are_taken(text: str) -> None:
-    extended(POLICY.book, one(f"{{ program = 'x', text = '{text}' }}"))
+    extend_rulebook(POLICY.rulebook, one(f"{{ program = 'x', text = '{text}' }}"))

@@ -3,8 +3,8 @@
 import hashlib
 
 from runner.policy import Policy
-from runner.policy.rules.book import VERSION
-from tests.runner.policy.cases import read
+from runner.policy.rules.rulebook import VERSION
+from tests.support.policy_cases import read
 
 SETS = ("policy-dev.jsonl", "unseen.jsonl", "policy-unseen.jsonl", "held-out.jsonl", "fresh.jsonl")
 JUDGED = ("2026.11.1", "51aea8df008998f3")

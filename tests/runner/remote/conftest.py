@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.runner.remote.local import LocalTarget, Watched, shell_folder
+from tests.support.local_target import LocalTarget, Watched, shell_folder
 
 Runs = Callable[..., Watched]
 

@@ -12,7 +12,7 @@ import pytest
 from runner.remote import verify
 from tests.runner.conftest import until
 from tests.runner.remote.conftest import Runs
-from tests.runner.remote.local import LocalTarget, bare_folder, carrying, read, running, serving
+from tests.support.local_target import LocalTarget, bare_folder, carrying, read, running, serving
 
 pytestmark = pytest.mark.anyio
 
@@ -56,14 +56,14 @@ def needs_hiding() -> None:
 async def is_stopped(runs: Runs, target: LocalTarget, command: str) -> None:
     run = runs(f"echo up; {command}", target=target, limit=long())
     attachment = await run.identified()
-    attachment.say("guard")
+    attachment.send("guard")
     reading = asyncio.create_task(read(attachment))
     await until(lambda: run.out == b"up\n" and running("sleep", str(run.limit)))
     await attachment.stop("cancelled")
     await reading
-    assert attachment.wire.record is not None
-    assert attachment.wire.record.why == "cancelled"
-    assert attachment.wire.look == verify.Look(None), "what left its parent and its group would not be seen"
+    assert attachment.stream.record is not None
+    assert attachment.stream.record.why == "cancelled"
+    assert attachment.stream.leftovers == verify.Leftovers(None), "what left its parent and its group would not be seen"
     assert carrying(run.spool) == []
     await attachment.close()
     await until(lambda: not serving(run.spool) and not running("sleep", str(run.limit)))
@@ -85,7 +85,7 @@ async def test_a_cancel_reaches_it_where_proc_is_empty(runs: Runs, lacking: Lack
     needs_hiding()
     target = lacking(*without, prefix=HIDDEN)
     if "mkfifo" in without:
-        assert (await runs("echo up", target=target).ran()).wire.lacks == ("mkfifo",)
+        assert (await runs("echo up", target=target).ran()).stream.lacks == ("mkfifo",)
     else:
         await is_stopped(runs, target, "exec sleep 300")
 
@@ -95,25 +95,25 @@ async def test_the_time_limit_reaches_it_when_nobody_watches(runs: Runs, lacking
     await run.left()
     await until(lambda: not carrying(run.spool))
     attachment = await run.ran("known")
-    assert attachment.wire.record is not None
-    assert (attachment.wire.record.why, bytes(run.out)) == ("timeout", b"up\n")
+    assert attachment.stream.record is not None
+    assert (attachment.stream.record.why, bytes(run.out)) == ("timeout", b"up\n")
 
 
 async def test_what_cannot_be_ended_is_named(runs: Runs, lacking: Lacking, monkeypatch: pytest.MonkeyPatch) -> None:
-    texts = verify.program.text
+    texts = verify.program.load_program
 
     def harmless(name: str) -> str:
         return texts(name).replace("kill -s", "true").replace("-lt 20", "-lt 2")
 
     with monkeypatch.context() as patched:
-        patched.setattr(verify.program, "text", harmless)
+        patched.setattr(verify.program, "load_program", harmless)
         run = runs("echo up; sleep 300 & wait", target=lacking("setsid", texts=FOREIGN))
         attachment = await run.identified()
         await until(lambda: len(carrying(run.spool)) == 2)
         await attachment.stop("cancelled")
-    assert attachment.wire.look is not None
-    assert set(attachment.wire.look.alive) == set(carrying(run.spool))
-    assert await verify.end_marked(run.target, run.spool) == verify.Look(None)
+    assert attachment.stream.leftovers is not None
+    assert set(attachment.stream.leftovers.alive) == set(carrying(run.spool))
+    assert await verify.end_marked(run.target, run.spool) == verify.Leftovers(None)
     await attachment.close()
 
 
@@ -124,7 +124,7 @@ async def test_a_run_that_ends_leaves_no_sleep_of_its_time_limit(
     run = runs("until [ -e go-on ]; do sleep 0.1; done", target=lacking(*without), limit=long())
     run.command = f"cd '{run.target.home}'; {run.command}"
     attachment = await run.identified()
-    attachment.say("guard")
+    attachment.send("guard")
     await until(lambda: running("sleep", str(run.limit)))
     (run.target.home / "go-on").touch()
     await read(attachment)
@@ -135,7 +135,7 @@ async def test_a_run_that_ends_leaves_no_sleep_of_its_time_limit(
 async def test_every_byte_comes_back(runs: Runs, lacking: Lacking, texts: dict[str, str]) -> None:
     target = lacking("setsid", texts=texts)
     run = runs(f"printf '{EVERY_BYTE}'; sleep 0.3; head -c 300000 /dev/zero >&2; exit 3", target=target)
-    record = (await run.ran()).wire.record
+    record = (await run.ran()).stream.record
     assert record is not None
     assert (record.status, record.why, run.out, run.err) == (3, "-", bytes(range(256)), bytes(300_000))
 
@@ -145,7 +145,7 @@ async def test_a_program_that_is_missing_is_named_before_anything_is_begun(
     runs: Runs, lacking: Lacking, tmp_path: Path, name: str
 ) -> None:
     run = runs(f"echo ran >{tmp_path}/counter", target=lacking(name, texts=FOREIGN))
-    wire = (await run.ran()).wire
+    wire = (await run.ran()).stream
     assert (wire.refusal, wire.lacks) == ("none", (name,))
     assert not (tmp_path / "counter").exists()
     assert run.target.files <= set()

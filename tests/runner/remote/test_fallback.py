@@ -8,20 +8,20 @@ import pytest
 
 from db.store import Store
 from db.values import Mode, Reason, State
-from runner.attached import attached
-from runner.durable import LEFT, NO_PROGRAM, durable
+from runner.execution.attached import run_attached
+from runner.execution.durable import LEFT, NO_PROGRAM, run_durable
 from runner.remote import program
 from tests.runner.conftest import until
-from tests.runner.remote.local import bare_folder
-from tests.runner.rig import Rig, Wanted, running
-from tests.targets import Target, running_sshd
+from tests.support.local_target import bare_folder
+from tests.support.rig import Rig, Wanted, running
+from tests.support.targets import Target, running_sshd
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
 async def rig(store: Store) -> AsyncIterator[Rig]:
-    ways = {Mode.DURABLE: durable, Mode.ATTACHED: attached}
+    ways = {Mode.DURABLE: run_durable, Mode.ATTACHED: run_attached}
     async with running(Rig(Wanted(store=store, ways=ways))) as started:
         yield started
 
@@ -40,8 +40,8 @@ def sshd(folder: Path, *without: str) -> Iterator[Target]:
 async def test_a_program_that_is_missing_is_on_the_record_of_a_run_that_loses_nothing(
     rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    texts = program.text
-    monkeypatch.setattr(program, "text", lambda file: texts(file).replace("/proc", "/no-proc"))
+    texts = program.load_program
+    monkeypatch.setattr(program, "load_program", lambda file: texts(file).replace("/proc", "/no-proc"))
     with sshd(tmp_path, name) as target:
         row = await rig.ran(await rig.server(target, run_mode=Mode.DURABLE), "echo out; echo err >&2; exit 7")
         assert (row.state, row.exit_code, row.mode) == (State.FAILED, 7, Mode.ATTACHED)

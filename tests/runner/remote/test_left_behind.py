@@ -3,7 +3,7 @@
 import pytest
 
 from tests.runner.remote.conftest import Runs
-from tests.runner.remote.local import LocalTarget
+from tests.support.local_target import LocalTarget
 
 pytestmark = pytest.mark.anyio
 
@@ -30,7 +30,7 @@ async def test_the_record_says_what_was_left_at_the_end(
     local.texts = texts
     run = runs(f"{command}\nexit 4")
     attachment = await run.ran()
-    record = attachment.wire.record
+    record = attachment.stream.record
     assert record is not None
     assert (record.status, record.why) == (4, ENDS[command])
     assert run.out[:3] == b"up\n" or b"cut" in ENDS[command].encode()

@@ -12,7 +12,7 @@ import pytest
 from runner.remote import verify
 from tests.runner.conftest import until
 from tests.runner.remote.conftest import Runs
-from tests.runner.remote.local import LocalTarget, Watched, carrying, read, serving
+from tests.support.local_target import LocalTarget, Watched, carrying, read, serving
 
 pytestmark = pytest.mark.anyio
 
@@ -44,7 +44,7 @@ async def test_it_is_adopted_in_mid_run_and_every_byte_comes_back(runs: Runs, lo
     await until(lambda: len(run.out) == 256)
     (local.home / "go-on").touch()
     await reading
-    record = attachment.wire.record
+    record = attachment.stream.record
     assert record is not None
     assert (record.status, record.why) == (9, "-")
     assert (run.out, run.err) == (bytes(range(256)) + bytes(300_000), b"err" + bytes(range(256)))
@@ -57,7 +57,7 @@ async def test_what_ended_meanwhile_is_told(runs: Runs, local: LocalTarget) -> N
     run = runs("echo out; echo err >&2; sleep 0.5; exit 5")
     await begun(run, local)
     await until(lambda: local.file("end").read_text().endswith(".\n") or local.file("end").read_text().split())
-    record = (await run.ran("known")).wire.record
+    record = (await run.ran("known")).stream.record
     assert record is not None
     assert (record.status, run.out, run.err) == (5, b"out\n", b"err\n")
 
@@ -69,9 +69,9 @@ async def test_it_is_cancelled(runs: Runs, local: LocalTarget) -> None:
     await until(lambda: run.out == b"up\n")
     await attachment.stop("cancelled")
     await reading
-    assert attachment.wire.record is not None
-    assert attachment.wire.record.why == "cancelled"
-    assert attachment.wire.look == verify.Look(True)
+    assert attachment.stream.record is not None
+    assert attachment.stream.record.why == "cancelled"
+    assert attachment.stream.leftovers == verify.Leftovers(True)
     await attachment.close()
     await until(lambda: not carrying(run.spool) and not serving(run.spool))
 
@@ -79,7 +79,7 @@ async def test_it_is_cancelled(runs: Runs, local: LocalTarget) -> None:
 async def test_its_time_limit_holds(runs: Runs, local: LocalTarget) -> None:
     run = runs("echo up; sleep 300", limit=2)
     await begun(run, local)
-    record = (await run.ran("known")).wire.record
+    record = (await run.ran("known")).stream.record
     assert record is not None
     assert (record.why, bytes(run.out)) == ("timeout", b"up\n")
 
@@ -87,6 +87,6 @@ async def test_its_time_limit_holds(runs: Runs, local: LocalTarget) -> None:
 async def test_it_is_not_begun_again(runs: Runs, local: LocalTarget, tmp_path: Path) -> None:
     run = runs(f"echo ran >>'{tmp_path}/counter'; sleep 0.3; exit 3")
     await begun(run, local)
-    record = (await run.ran("start")).wire.record
+    record = (await run.ran("start")).stream.record
     assert record is not None
     assert (record.status, (tmp_path / "counter").read_text()) == (3, "ran\n")

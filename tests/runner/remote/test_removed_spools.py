@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from runner.remote.wire import Record
+from runner.remote.wire import ExitRecord
 from tests.runner.conftest import until
 from tests.runner.remote.conftest import Runs
-from tests.runner.remote.local import LocalTarget, Watched, carrying, read, serving
+from tests.support.local_target import LocalTarget, Watched, carrying, read, serving
 
 pytestmark = pytest.mark.anyio
 
@@ -43,12 +43,12 @@ def waits(name: str) -> str:
     return f"until [ -e {name} ]; do sleep 0.1; done"
 
 
-async def outlived(run: Watched, remove: Removal, *, word: str = "") -> Record:
+async def outlived(run: Watched, remove: Removal, *, word: str = "") -> ExitRecord:
     """What is told of the end of a run whose files were removed once it was followed and watched."""
     begin = f"cd '{run.target.home}'; echo up; echo up >&2; {waits('ready')}; echo ready; echo ready >&2"
     run.command = f"{begin}; {waits('go-on')}; {run.command}"
     attachment = await run.identified()
-    attachment.say("guard")
+    attachment.send("guard")
     reading = asyncio.create_task(read(attachment))
     await until(lambda: (run.out, run.err) == (b"up\n", b"up\n"))
     (run.target.home / "ready").touch()
@@ -59,7 +59,7 @@ async def outlived(run: Watched, remove: Removal, *, word: str = "") -> Record:
     if word:
         await attachment.stop(word)
     await reading
-    record = attachment.wire.record
+    record = attachment.stream.record
     assert record is not None
     assert (len(run.out), len(run.err)) == (record.out, record.err)
     assert await attachment.clear(keep=False)

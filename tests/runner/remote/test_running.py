@@ -7,7 +7,7 @@ import pytest
 
 from runner.remote import attachment
 from tests.runner.remote.conftest import Runs
-from tests.runner.remote.local import LocalTarget, read
+from tests.support.local_target import LocalTarget, read
 
 pytestmark = pytest.mark.anyio
 
@@ -16,7 +16,7 @@ EVERY_BYTE = "".join(f"\\{byte:03o}" for byte in range(256))
 
 async def test_every_byte_and_the_exit_status_come_back(runs: Runs) -> None:
     run = runs(f"printf '{EVERY_BYTE}'; printf 'err{EVERY_BYTE}' >&2; exit 3")
-    record = (await run.ran()).wire.record
+    record = (await run.ran()).stream.record
     assert (run.out, run.err) == (bytes(range(256)), b"err" + bytes(range(256)))
     assert record is not None
     assert (record.status, record.out, record.err, record.why) == (3, 256, 259, "-")
@@ -50,7 +50,7 @@ async def test_a_run_that_lasts_is_followed_as_it_goes(runs: Runs) -> None:
     async with asyncio.timeout(10):
         while (run.out, run.err) != (b"one", b"two"):  # noqa: ASYNC110 - bytes have no event
             await asyncio.sleep(0.01)
-    assert attachment.wire.record is None
+    assert attachment.stream.record is None
     await reading
     assert (run.out, run.err) == (b"onethree", b"twofour")
 
@@ -60,7 +60,7 @@ async def test_an_output_that_ends_like_the_beginning_of_a_line_for_us_is_whole_
     run = runs(f"printf 'a\\001'; {pause}printf 'b\\001' >&2")
     attachment = await run.ran()
     assert (bytes(run.out), bytes(run.err)) == (b"a\x01", b"b\x01")
-    assert attachment.wire.complete
+    assert attachment.stream.is_complete
 
 
 async def test_outputs_that_are_opened_anew_lose_nothing(runs: Runs) -> None:
@@ -90,7 +90,7 @@ async def test_a_writer_whose_reader_is_gone_ends_quietly(runs: Runs) -> None:
 
 async def test_a_command_that_kills_its_group_kills_nothing_of_ours(runs: Runs) -> None:
     run = runs("echo up; kill -TERM 0; sleep 5")
-    record = (await run.ran()).wire.record
+    record = (await run.ran()).stream.record
     assert record is not None
     assert (record.status, run.out) == (143, b"up\n")
 
@@ -98,7 +98,7 @@ async def test_a_command_that_kills_its_group_kills_nothing_of_ours(runs: Runs) 
 async def test_what_holds_the_outputs_does_not_hold_the_run(runs: Runs) -> None:
     run = runs("echo up; (sleep 0.2; echo late; sleep 30) & exit 4")
     attachment = await run.ran()
-    record = attachment.wire.record
+    record = attachment.stream.record
     assert record is not None
     assert (record.status, run.out) == (4, b"up\nlate\n")
     look = await attachment.finish()
@@ -110,7 +110,7 @@ async def test_the_cap_holds_when_nobody_watches(runs: Runs, local: LocalTarget)
     run = runs("yes & yes >&2; wait", cap=100_000)
     await run.left()
     attachment = await run.ran("known")
-    record = attachment.wire.record
+    record = attachment.stream.record
     assert record is not None
     assert record.why == "output"
     assert 100_000 < max(record.out, record.err) <= 100_512
@@ -132,7 +132,7 @@ async def test_the_folder_is_for_the_account_alone(runs: Runs, local: LocalTarge
 
 async def test_five_megabytes_come_back_whole(runs: Runs) -> None:
     run = runs("head -c 5000000 /dev/zero; head -c 300000 /dev/zero >&2; exit 9")
-    record = (await run.ran()).wire.record
+    record = (await run.ran()).stream.record
     assert record is not None
     assert (record.status, len(run.out), len(run.err)) == (9, 5_000_000, 300_000)
     assert not any(run.out)
@@ -149,8 +149,8 @@ async def test_the_text_of_a_command_may_be_long_and_odd(runs: Runs) -> None:
 async def test_a_home_that_cannot_be_written_gives_way_to_another_folder(runs: Runs, local: LocalTarget) -> None:
     local.home = Path("/proc")
     attachment = await runs("echo hi").ran()
-    assert attachment.wire.place is not None
-    assert attachment.wire.place.prefix.startswith("/var/tmp/.sshcast-sshcast-test/")
+    assert attachment.stream.place is not None
+    assert attachment.stream.place.prefix.startswith("/var/tmp/.sshcast-sshcast-test/")
     assert await attachment.clear(keep=False)
 
 
@@ -159,9 +159,9 @@ async def test_output_that_is_held_back_by_us_is_not_taken_for_lost(runs: Runs) 
     size = 60_000_000
     run = runs(f"echo up; sleep 0.2; head -c {size} /dev/zero", cap=size + 100)
     attached = await run.attach()
-    wire = attached.wire
+    wire = attached.stream
     reading = asyncio.create_task(read(attached))
-    assert await wire.until(lambda: wire.record is not None, 20)
+    assert await wire.wait_until(lambda: wire.record is not None, 20)
     if wire.missing == 0:
         pytest.skip("all of it came before its end was told, as it may where output is polled")
     attached.pause()

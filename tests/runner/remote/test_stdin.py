@@ -9,7 +9,7 @@ import pytest
 
 from tests.runner.conftest import until
 from tests.runner.remote.conftest import Runs
-from tests.runner.remote.local import LocalTarget, carrying, read, serving
+from tests.support.local_target import LocalTarget, carrying, read, serving
 
 pytestmark = pytest.mark.anyio
 
@@ -28,7 +28,7 @@ GIVEN = [
 @pytest.mark.parametrize("given", GIVEN, ids=["one", "line", "zero", "bytes", "words", "marks", "most"])
 async def test_every_byte_is_read_and_then_an_end(runs: Runs, local: LocalTarget, given: bytes) -> None:
     run = runs("cat", stdin=given)
-    record = (await run.ran()).wire.record
+    record = (await run.ran()).stream.record
     assert record is not None
     assert (record.status, record.out, record.why) == (0, len(given), "-")
     assert hashlib.sha256(run.out).digest() == hashlib.sha256(given).digest()
@@ -46,7 +46,7 @@ async def test_every_byte_is_read_and_then_an_end(runs: Runs, local: LocalTarget
 )
 async def test_what_is_not_read_holds_nothing_up(runs: Runs, command: str, printed: bytes) -> None:
     run = runs(command, stdin=bytes(range(256)) * 4096)
-    record = (await run.ran()).wire.record
+    record = (await run.ran()).stream.record
     assert record is not None
     assert (record.status, bytes(run.out), bytes(run.err)) == (0, printed, b"")
 
@@ -68,11 +68,11 @@ async def test_what_did_not_come_whole_starts_nothing_and_the_next_attempt_gives
 ) -> None:
     run = runs(f"echo ran >>{tmp_path}/ran; cat", stdin=MOST)
     cut = await run.attach()
-    assert await cut.wire.until(lambda: cut.wire.input == "want", 10)
+    assert await cut.stream.until(lambda: cut.stream.input == "want", 10)
     cut.write(MOST[:-1])
     await cut.close()
-    assert cut.wire.over is not None
-    assert (cut.wire.place, cut.wire.input) == (None, "want")
+    assert cut.stream.over is not None
+    assert (cut.stream.place, cut.stream.input) == (None, "want")
     await run.ran()
     assert run.out == MOST
     assert (tmp_path / "ran").read_text() == "ran\n"
@@ -85,16 +85,16 @@ async def test_who_is_gone_before_it_is_to_begin_starts_nothing(
 ) -> None:
     run = runs(f"touch {tmp_path}/ran", stdin=b"some")
     attachment = await run.attach()
-    assert await attachment.wire.until(lambda: attachment.wire.input == "want", 10)
+    assert await attachment.stream.until(lambda: attachment.stream.input == "want", 10)
     attachment.write(b"some")
-    assert await attachment.wire.until(lambda: attachment.wire.input == "got", 10)
+    assert await attachment.stream.until(lambda: attachment.stream.input == "got", 10)
     attachment.write(word.encode())
     attachment.process.write_eof()
-    assert await attachment.wire.until(lambda: attachment.wire.over is not None, 10)
-    assert attachment.wire.refusal == "never"
+    assert await attachment.stream.until(lambda: attachment.stream.over is not None, 10)
+    assert attachment.stream.refusal == "never"
     assert carrying(run.spool) == []
     again = await run.ran()
-    assert again.wire.refusal == "never"
+    assert again.stream.refusal == "never"
     assert not (tmp_path / "ran").exists()
 
 
@@ -102,21 +102,21 @@ async def test_who_takes_the_run_over_gives_nothing_again(runs: Runs, tmp_path: 
     run = runs(f"until [ -e {tmp_path}/go-on ]; do sleep 0.05; done; cat", stdin=MOST)
     first = await run.attach()
     reading = asyncio.create_task(read(first))
-    assert await first.wire.until(lambda: first.wire.identity is not None, 10)
+    assert await first.stream.until(lambda: first.stream.identity is not None, 10)
     reading.cancel()
     await asyncio.wait([reading])
     await first.close()
     again = await run.attach("known")
     (tmp_path / "go-on").touch()
     await read(again)
-    assert (again.wire.input, run.out == MOST) == (None, True)
+    assert (again.stream.input, run.out == MOST) == (None, True)
 
 
 async def test_what_cannot_be_kept_is_told_and_starts_nothing(runs: Runs, local: LocalTarget, tmp_path: Path) -> None:
     local.texts = {"main; exit": "ulimit -f 200; main; exit"}
     run = runs(f"touch {tmp_path}/ran", stdin=MOST)
     attachment = await run.ran()
-    assert (attachment.wire.refusal, attachment.wire.lacks) == ("none", ("stdin",))
+    assert (attachment.stream.refusal, attachment.stream.lacks) == ("none", ("stdin",))
     assert local.files <= {"go"}
     assert not (tmp_path / "ran").exists()
 

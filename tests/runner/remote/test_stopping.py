@@ -8,7 +8,7 @@ import pytest
 
 from runner.remote import verify
 from tests.runner.remote.conftest import Runs
-from tests.runner.remote.local import LocalTarget, Watched, carrying, read
+from tests.support.local_target import LocalTarget, Watched, carrying, read
 
 pytestmark = pytest.mark.anyio
 
@@ -32,10 +32,10 @@ async def stopped(run: Watched) -> None:
             await asyncio.sleep(0.01)
     await attachment.stop("cancelled")
     await reading
-    wire = attachment.wire
+    wire = attachment.stream
     assert wire.record is not None
     assert wire.record.why == "cancelled"
-    assert wire.look == verify.Look(True)
+    assert wire.leftovers == verify.Leftovers(True)
     assert carrying(run.spool) == []
 
 
@@ -55,28 +55,28 @@ async def test_a_process_that_cannot_be_ended_is_named(
     runs: Runs, local: LocalTarget, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As one that hangs in the kernel would: here nothing is killed at all."""
-    texts = verify.program.text
+    texts = verify.program.load_program
 
     def harmless(name: str) -> str:
         return texts(name).replace("kill -s", "true").replace("-lt 20", "-lt 2")
 
-    monkeypatch.setattr(verify.program, "text", harmless)
+    monkeypatch.setattr(verify.program, "load_program", harmless)
     run = runs("echo up; sleep 300")
     attachment = await run.identified()
     await attachment.stop("cancelled")
-    identity, look = attachment.wire.identity, attachment.wire.look
+    identity, look = attachment.stream.identity, attachment.stream.leftovers
     assert identity is not None
     assert look is not None
     assert look.verified_gone is False
     assert int(identity.child) in look.alive
     monkeypatch.undo()
-    assert await verify.end_marked(local, run.spool) == verify.Look(True)
+    assert await verify.end_marked(local, run.spool) == verify.Leftovers(True)
 
 
 async def test_a_mark_is_looked_for_whole(runs: Runs, local: LocalTarget) -> None:
     run = runs("echo up; sleep 300", spool="71-1111.")
     await run.left()
-    assert await verify.end_marked(local, "71-111.") == verify.Look(True)
+    assert await verify.end_marked(local, "71-111.") == verify.Leftovers(True)
     assert carrying(run.spool) != []
-    assert await verify.end_marked(local, run.spool) == verify.Look(True)
+    assert await verify.end_marked(local, run.spool) == verify.Leftovers(True)
     assert carrying(run.spool) == []

@@ -9,10 +9,10 @@ import pytest
 
 from runner.remote import program
 from runner.remote.attachment import Attachment
-from runner.remote.wire import Record
+from runner.remote.wire import ExitRecord
 from tests.runner.conftest import until
 from tests.runner.remote.conftest import Runs
-from tests.runner.remote.local import LocalTarget, Watched, carrying, is_alive, read, serving
+from tests.support.local_target import LocalTarget, Watched, carrying, is_alive, read, serving
 
 pytestmark = pytest.mark.anyio
 
@@ -30,18 +30,18 @@ def forget(counter: Path) -> None:
     counter.write_text("")
 
 
-def recorded(attachment: Attachment) -> Record:
-    assert attachment.wire.record is not None
-    return attachment.wire.record
+def recorded(attachment: Attachment) -> ExitRecord:
+    assert attachment.stream.record is not None
+    return attachment.stream.record
 
 
 async def identity_of(run: Watched, counter: Path) -> dict[str, str]:
     """Once the command has run as far as to count."""
     attachment = await run.identified()
-    assert attachment.wire.identity is not None
+    assert attachment.stream.identity is not None
     await until(lambda: times(counter))
     await attachment.close()
-    return attachment.wire.identity.shown()
+    return attachment.stream.identity.dump()
 
 
 async def test_who_comes_later_goes_on_where_the_one_before_stopped(runs: Runs, counter: Path) -> None:
@@ -75,7 +75,7 @@ async def test_of_many_who_begin_it_at_once_one_does(runs: Runs, local: LocalTar
 
     async def one() -> tuple[bytes, int]:
         run = runs(command, spool=spool)
-        while (attachment := await run.ran()).wire.refusal == "again":
+        while (attachment := await run.ran()).stream.refusal == "again":
             pass
         return bytes(run.out), recorded(attachment).status
 
@@ -90,7 +90,7 @@ async def test_a_start_that_comes_late_starts_nothing_again(runs: Runs, local: L
     assert await attachment.clear(keep=True)
     assert local.files == {"go"}
     late = await run.attach()
-    assert await late.wire.until(lambda: late.wire.place is not None, 10)
+    assert await late.stream.wait_until(lambda: late.stream.place is not None, 10)
     await late.close()
     await until(lambda: not serving(run.spool))
     assert (times(counter), local.files) == (1, {"go"})
@@ -100,7 +100,7 @@ async def test_what_is_never_to_start_never_does(runs: Runs, counter: Path) -> N
     run = runs(f"echo ran >>{counter}")
     for how in ("never", "start", "known"):
         attachment = await run.ran(how)
-        assert attachment.wire.refusal == "never"
+        assert attachment.stream.refusal == "never"
         await attachment.close()
     assert times(counter) == 0
 
@@ -153,8 +153,8 @@ async def test_a_watcher_that_comes_late_leaves_nothing(
     runs: Runs, local: LocalTarget, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The run was over and cleared before it began."""
-    texts = program.text
-    monkeypatch.setattr(program, "text", lambda name: ("sleep 1\n" if name == "watch.sh" else "") + texts(name))
+    texts = program.load_program
+    monkeypatch.setattr(program, "load_program", lambda name: ("sleep 1\n" if name == "watch.sh" else "") + texts(name))
     run = runs("sleep 0.3")
     await run.left()
     attachment = await run.ran("known")
@@ -176,7 +176,7 @@ async def test_a_supervisor_that_is_killed_is_missed_and_the_rest_is_ended(
     await until(lambda: local.file("out").stat().st_size == 3)
     os.kill(int(identity["pid"]), signal.SIGKILL)
     attachment = await run.ran("known")
-    assert (attachment.wire.refusal, attachment.wire.lost) == ("lost", "killed")
+    assert (attachment.stream.refusal, attachment.stream.lost) == ("lost", "killed")
     look = await attachment.finish()
     assert look is not None
     assert look.verified_gone is True
@@ -193,7 +193,7 @@ async def test_a_target_that_was_restarted_is_known_by_its_boot(runs: Runs, loca
     at = local.file("run")
     at.write_text(at.read_text().replace(identity["boot"], "another-boot"))
     attachment = await run.ran("known")
-    assert (attachment.wire.refusal, attachment.wire.lost) == ("lost", "rebooted")
+    assert (attachment.stream.refusal, attachment.stream.lost) == ("lost", "rebooted")
     assert times(counter) == 1
 
 
@@ -204,5 +204,5 @@ async def test_files_that_are_gone_are_told_and_not_made_again(runs: Runs, local
     for name in local.files:
         local.file(name).unlink()
     attachment = await run.ran("known")
-    assert (attachment.wire.refusal, attachment.wire.lost) == ("lost", "vanished")
+    assert (attachment.stream.refusal, attachment.stream.lost) == ("lost", "vanished")
     assert times(counter) == 1

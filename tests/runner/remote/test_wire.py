@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from db.values import Stream
-from runner.remote.wire import Record, Wire
+from runner.remote.wire import ExitRecord, RunStream
 
 OUT, ERR = Stream
 # What begins like a line for us, above all.
@@ -25,12 +25,12 @@ def test_a_run_is_complete_once_its_last_byte_has_come(out: bytes, err: bytes, p
     def keep(stream: str, data: bytes) -> None:
         kept[Stream(stream)] += data
 
-    wire = Wire(keep, dict.fromkeys(Stream, 0))
+    wire = RunStream(keep, dict.fromkeys(Stream, 0))
     say = wire.nonce.encode()
     told = say + b" begin fresh - /spool\n" + out + say + b" end 3 %d %d -\n" % (len(out), len(err))
     for stream, data in ((OUT, noise + told), (ERR, noise + say + b" begin\n" + err)):
         for piece in cut(data, places):
             wire.feed(stream, piece)
     assert kept == {OUT: out, ERR: err}
-    assert wire.record == Record(3, len(out), len(err), "-")
-    assert wire.complete
+    assert wire.record == ExitRecord(3, len(out), len(err), "-")
+    assert wire.is_complete

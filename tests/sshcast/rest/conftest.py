@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.sshcast.rest.service import Face, face_of, opened
+from tests.support.rest import Face, face_of, opened
 
 
 @pytest.fixture(scope="package")

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from db import users
-from resolvers.throttle import Throttle
-from tests.sshcast.rest.service import PASSWORD, Face, clock, face_of, opened
+from resolvers.throttle import LoginThrottle
+from tests.support.rest import PASSWORD, Face, clock, face_of, opened
 
 pytestmark = pytest.mark.anyio
 
@@ -80,7 +80,7 @@ async def test_a_wrong_name_and_a_wrong_password_look_the_same(own: Face, name: 
 async def test_guessing_is_slowed_down_with_429(tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("guessed")
     async with (
-        opened(folder, throttle=Throttle(clock=clock, free_tries=2)) as service,
+        opened(folder, throttle=LoginThrottle(clock=clock, free_tries=2)) as service,
         face_of(service, folder) as face,
     ):
         answers = [await login(face, password="wrong") for _ in range(3)]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.sshcast.rest.service import Face
+from tests.support.rest import Face
 
 pytestmark = pytest.mark.anyio
 

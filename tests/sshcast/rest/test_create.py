@@ -6,7 +6,7 @@ import pytest
 
 from db import executions
 from db.executions import ExecutionFilter
-from tests.sshcast.rest.service import Face
+from tests.support.rest import Face
 
 pytestmark = pytest.mark.anyio
 

@@ -10,9 +10,9 @@ import structlog
 
 from db.migrate import migrate
 from db.store import open_store
-from tests import postgres
-from tests.sshcast.rest.reading import NDJSON, following, ndjson
-from tests.sshcast.rest.service import Face, face_of, opened
+from tests.support import postgres
+from tests.support.rest import Face, face_of, opened
+from tests.support.rest_reading import NDJSON, following, ndjson
 
 pytestmark = pytest.mark.anyio
 

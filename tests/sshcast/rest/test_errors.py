@@ -13,8 +13,8 @@ from starlette.routing import Route
 
 from db.unavailable import StoreUnavailable
 from resolvers.context import Limits
-from sshcast.rest.answers import guarded
-from tests.sshcast.rest.service import Face, face_of, opened
+from sshcast.http.answers import catch_errors
+from tests.support.rest import Face, face_of, opened
 
 pytestmark = pytest.mark.anyio
 
@@ -30,9 +30,9 @@ async def loses_the_database(request: Request) -> Response:
 
 
 ROUTES = (
-    Route("/fails", guarded(fails)),
+    Route("/fails", catch_errors(fails)),
     Route("/fails/unguarded", fails),
-    Route("/loses", guarded(loses_the_database)),
+    Route("/loses", catch_errors(loses_the_database)),
 )
 
 

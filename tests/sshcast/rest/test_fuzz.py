@@ -14,13 +14,16 @@ from starlette.requests import Request
 from resolvers import cursor
 from resolvers.context import Limits
 from resolvers.errors import ServiceError
-from resolvers.paging import PageRequest, decode
-from resolvers.schedules import checked as checked_schedule
-from sshcast.graphql import asking, streams
-from sshcast.hosts import HostGuard
-from sshcast.rest import answers, asked, body, log, tasks
-from tests.resolvers.desk import NOON
-from tests.work import calls
+from resolvers.paging import PageRequest, decode_cursor
+from resolvers.schedules import check as checked_schedule
+from sshcast.graphql import requests as graphql_requests
+from sshcast.graphql import streams
+from sshcast.http import answers, body
+from sshcast.http import bearer as http_bearer
+from sshcast.http.hosts import HostGuard
+from sshcast.rest import log, tasks
+from tests.support.desk import NOON
+from tests.support.work import calls
 
 bounded = settings(max_examples=100, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 ANY = st.text(st.characters(exclude_categories=()), max_size=60)
@@ -82,12 +85,12 @@ def tried(work: Callable[[], Any], most: int) -> None:
 def test_the_parameters_of_a_list_and_of_a_log(query: list[tuple[str, str]], header: str) -> None:
     found = request(query, [("last-event-id", header), ("accept", header)])
     most = 1000 + 20 * sum(len(name) + len(value) for name, value in query)
-    tried(lambda: tasks.page_request(asked.query(found, *tasks.PAGE)), most)
-    tried(lambda: log.wanted(found), most)
+    tried(lambda: tasks.read_page_request(http_bearer.read_query(found, *tasks.PAGE)), most)
+    tried(lambda: log.read_log_request(found), most)
     for name, value in query:
-        for read in (asked.optional_integer, asked.optional_time, asked.flag):
+        for read in (http_bearer.parse_optional_integer, http_bearer.parse_optional_time, http_bearer.parse_flag):
             tried(partial(read, {name: value}, name), most)
-        tried(partial(tasks.name_part, {"name": value}), most)
+        tried(partial(tasks.read_name_filter, {"name": value}), most)
 
 
 @bounded
@@ -96,15 +99,15 @@ def test_the_headers(value: str, name: str) -> None:
     found = request([], [("authorization", value), ("accept-language", value), ("content-type", value)])
     most = 500 + 20 * len(value)
     for work in (
-        lambda: asked.bearer(found.headers.getlist("authorization")),
-        lambda: answers.language_of(found),
+        lambda: http_bearer.parse_bearer(found.headers.getlist("authorization")),
+        lambda: answers.read_language(found),
         lambda: body.check_headers(found),
-        lambda: streams.accepted(value),
-        lambda: asked.shown(name),
+        lambda: streams.choose_transport(value),
+        lambda: http_bearer.format_name(name),
     ):
         tried(work, most)
     guard = HostGuard(None, hosts=["a.example"], origins=[])  # type: ignore[arg-type]
-    guard._refusal(Headers(raw=[(b"host", value.encode("utf-8", "replace")), (b"origin", b"null")]))
+    guard._find_refusal(Headers(raw=[(b"host", value.encode("utf-8", "replace")), (b"origin", b"null")]))
 
 
 @bounded
@@ -126,16 +129,16 @@ def read(data: bytes, value: Any) -> None:
     most = 500 + 30 * len(data)
 
     def whole() -> None:
-        found = body.parsed(data)
+        found = body.parse_object(data)
         body.check_names(found, tasks.FIELDS)
         for name, kind in tasks.FIELDS.items():
             if name in found:
                 body.check_type(name, found[name], kind)
-        tasks.checked(found)
+        tasks.check_fields(found)
 
     tried(whole, most)
-    tried(lambda: asking.checked(asking.parsed(data, "body"), []), most)
-    tried(lambda: asking.check_extent(value, "variables"), most)
+    tried(lambda: graphql_requests.build_graphql_request(graphql_requests.parse_json(data, "body"), []), most)
+    tried(lambda: graphql_requests.check_extent(value, "variables"), most)
 
 
 @bounded
@@ -143,11 +146,11 @@ def read(data: bytes, value: Any) -> None:
 def test_any_cursor(text: str) -> None:
     tried(lambda: cursor.decode(text), 100)
     for order in ("id", "name", "created_at"):
-        tried(partial(decode, "after", text, PageRequest(first=10, order=order)), 500 + 20 * len(text))
+        tried(partial(decode_cursor, "after", text, PageRequest(first=10, order=order)), 500 + 20 * len(text))
 
 
 @bounded
 @given(CRON | values.map(lambda text: text[:50]), st.sampled_from(["UTC", "Asia/Shanghai", "Mars", ""]))
 def test_any_schedule(text: str, zone: str) -> None:
-    tried(lambda: tasks.checked({"cron_expr": text}), 200)
+    tried(lambda: tasks.check_fields({"cron_expr": text}), 200)
     tried(lambda: checked_schedule(text, zone, Limits(), now=NOON), CALLS_OF_A_SCHEDULE)

@@ -9,7 +9,7 @@ import pytest
 from db import executions, tasks
 from db.executions import ExecutionFilter
 from db.tasks import TaskFilter
-from tests.sshcast.rest.service import Face
+from tests.support.rest import Face
 
 pytestmark = pytest.mark.anyio
 

@@ -13,10 +13,10 @@ from sqlalchemy import Connection, text
 
 from db import users
 from db.values import State
-from sshcast.listener import Bounds
-from sshcast.rest.stream import Pace
-from tests.sshcast.rest.reading import NDJSON, SSE, following, ndjson
-from tests.sshcast.rest.service import Face, Run, face_of, opened
+from sshcast.http.listener import Bounds
+from sshcast.rest.stream import StreamTimings
+from tests.support.rest import Face, Run, face_of, opened
+from tests.support.rest_reading import NDJSON, SSE, following, ndjson
 
 pytestmark = pytest.mark.anyio
 
@@ -27,14 +27,14 @@ RAW = "*/*"
 async def quick(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Face]:
     """A service whose streams have a heartbeat every 20 ms and look at the caller's rights as often."""
     folder = tmp_path_factory.mktemp("quick")
-    pace = Pace(heartbeat_seconds=0.02, trust_seconds=0.02)
+    pace = StreamTimings(heartbeat_seconds=0.02, trust_seconds=0.02)
     async with opened(folder) as service, face_of(service, folder, pace=pace) as found:
         yield found
 
 
 def test_by_default_silence_lasts_no_longer_than_the_contract_allows() -> None:
-    assert Pace().heartbeat_seconds <= 15
-    assert Pace().heartbeat_seconds + Pace().trust_seconds <= 30
+    assert StreamTimings().heartbeat_seconds <= 15
+    assert StreamTimings().heartbeat_seconds + StreamTimings().trust_seconds <= 30
 
 
 def streams_of(run: Run) -> int:

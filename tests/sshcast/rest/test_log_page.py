@@ -11,8 +11,8 @@ import pytest
 from db import users
 from db.values import Reason, State, Stream
 from sshcast.rest import log_page
-from sshcast.rest.log_page import unfinished
-from tests.sshcast.rest.service import Face, Run
+from sshcast.rest.log_page import count_incomplete_bytes
+from tests.support.rest import Face, Run
 
 pytestmark = pytest.mark.anyio
 
@@ -204,7 +204,7 @@ async def test_a_character_that_never_ends_is_shown_when_the_run_has_ended(rest:
     ],
 )
 def test_the_bytes_that_begin_a_character_are_counted(data: bytes, count: int) -> None:
-    assert unfinished(data) == count
+    assert count_incomplete_bytes(data) == count
 
 
 async def test_a_long_poll_answers_as_soon_as_there_is_more(rest: Face) -> None:

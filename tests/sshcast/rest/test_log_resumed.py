@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from db.values import Stream
-from tests.sshcast.rest.reading import NDJSON, READERS, SSE, Got, following
-from tests.sshcast.rest.service import Face, Run
+from tests.support.rest import Face, Run
+from tests.support.rest_reading import NDJSON, READERS, SSE, Got, following
 
 pytestmark = pytest.mark.anyio
 

@@ -8,8 +8,8 @@ import os
 import pytest
 
 from db.values import Reason, State, Stream
-from tests.sshcast.rest.reading import ALL_BYTES, NDJSON, READERS, SSE, Got, following, ndjson, sse, write_mixed
-from tests.sshcast.rest.service import Face
+from tests.support.rest import Face
+from tests.support.rest_reading import ALL_BYTES, NDJSON, READERS, SSE, Got, following, ndjson, sse, write_mixed
 
 pytestmark = pytest.mark.anyio
 

@@ -14,9 +14,9 @@ import pytest
 from db import servers as server_table
 from resolvers import servers
 from resolvers.inputs import NewCredential, ServerChange
-from tests.service import Running, running
-from tests.sshcast.rest.reading import NDJSON, READERS, SSE, Got
-from tests.targets import Target, openssh
+from tests.support.rest_reading import NDJSON, READERS, SSE, Got
+from tests.support.service import Running, running
+from tests.support.targets import Target, openssh
 
 __all__ = ["openssh"]
 

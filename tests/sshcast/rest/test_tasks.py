@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from db import servers
-from tests.sshcast.rest.service import Face
 from tests.sshcast.rest.test_create import TASK_FIELDS, executions_of
+from tests.support.rest import Face
 
 pytestmark = pytest.mark.anyio
 

@@ -1,0 +1,49 @@
+"""What a change of a task makes of its columns: secret variables, limits, schedule."""
+
+from datetime import datetime
+from typing import Any
+
+from db.models import Task
+from resolvers import commands, schedules, secret_env, terms
+from resolvers.context import Context
+from resolvers.inputs import SecretVariable
+from runner.scheduling.terms import Terms
+
+
+def build_secrets(ctx: Context, current: Task, values: dict[str, Any]) -> dict[str, Any]:
+    """The columns of its secret variables when they change. No name may be that of another variable."""
+    env = values.get("env", current.env)
+    if "secret_env" in values:
+        return secret_env.build_change(current, values["secret_env"], env, ctx.service.vault)
+    if "env" in values:
+        secret_env.check_sources([SecretVariable(name=name) for name in current.secret_env], env)
+    return {}
+
+
+def build_limits(ctx: Context, current: Task, values: dict[str, Any]) -> dict[str, Any]:
+    if not values.keys() & {"timeout_seconds", "output_limit"}:
+        return {}
+    return commands.apply_limits(
+        ctx.service.limits,
+        values.get("timeout_seconds", current.timeout_seconds),
+        values.get("output_limit", current.output_limit),
+    )
+
+
+def build_schedule(ctx: Context, current: Task, values: dict[str, Any], now: datetime) -> dict[str, Any]:
+    """The new terms, and the new `next_run` when these, the schedule, its zone or its being enabled change."""
+    if not values.keys() & {"cron_expr", "timezone", "enabled", "terms"}:
+        return {}
+    kept = terms.merge_terms(current.terms, values["terms"]) if "terms" in values else current.terms
+    expr, zone = values.get("cron_expr", current.cron_expr), values.get("timezone", current.timezone)
+    same = (expr, zone) == (current.cron_expr, current.timezone)
+    enabled, dst = values.get("enabled", current.enabled), Terms.of(kept).dst
+    # What stays as it is is not checked again: a moment of `@at` passes, and a floor may be raised.
+    if same and not enabled:
+        return {"terms": kept, "next_run": None}
+    limits = ctx.service.limits
+    schedule = schedules.reparse(expr, zone, dst) if same else schedules.check(expr, zone, limits, now=now, dst=dst)
+    offset = Terms.of(kept).offset(current.id)
+    start = schedules.find_search_start(schedule, current, now - offset) if same else now - offset
+    due = schedule.find_next(start) if enabled else None
+    return {"terms": kept, "next_run": None if due is None else due.at + offset}

@@ -1,0 +1,1 @@
+"""May this run: by policy and by right."""

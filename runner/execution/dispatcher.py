@@ -1,0 +1,183 @@
+"""Claims pending executions for the free slots, and drives each in a task of its own."""
+
+import asyncio
+import math
+from collections import Counter
+from functools import partial
+
+import structlog
+
+from db import claims, runners, transitions
+from db.models import TaskExecution
+from runner.bus import CANCELS, EXECUTIONS, PENDING, Bus, execution_address
+from runner.execution.drive import Drive, RunStrategy
+from runner.execution.parts import Parts
+from runner.loop import BackgroundLoop
+
+log = structlog.get_logger()
+
+STOP_SECONDS = 15.0
+STRAYS_SECONDS = 15.0
+REACHED_SECONDS = 5.0
+
+
+class Dispatcher(BackgroundLoop):
+    """The claim loop. The database decides which rows are ours; a hint only makes us look sooner.
+
+    Until `leased_until` (of the loop's clock) this runner may claim; without leases it is the only one.
+
+    `slots` bounds how many commands run at once. A run whose server has not answered yet takes none, and while a
+    server is being tried no more of its runs are claimed: a dead host costs the others nothing.
+    """
+
+    name = "dispatcher"
+    address = PENDING
+
+    def __init__(self, *, bus: Bus, parts: Parts, runner_id: str, slots: int, ways: dict[str, RunStrategy]) -> None:
+        super().__init__(bus=bus)
+        self.parts = parts
+        self.runner_id = runner_id
+        self.slots = slots
+        self.ways = ways
+        self.drives: dict[int, Drive] = {}
+        self._room = asyncio.Semaphore(slots)
+        self._tasks: dict[Drive, asyncio.Task[None]] = {}
+        self._reached: dict[int, float] = {}
+        self._strays_due = 0.0
+        self._draining = False
+        self.leased_until = math.inf
+
+    async def adopt(self) -> int:
+        """Take over what another process left running. Returns how many."""
+        rows = await self.parts.store.run(transitions.adopt, runner_id=self.runner_id)
+        self._drive_all(rows)
+        return len(rows)
+
+    async def take_over(self) -> int:
+        """Take over what dead runners left running, where there are several runners. Returns how many."""
+        if self._draining:
+            return 0
+        rows = await self.parts.store.run(runners.take_over, self.runner_id)
+        self._drive_all(rows)
+        return len(rows)
+
+    async def stop_lost_runs(self) -> None:
+        """Our lease had ended: stop driving what others have taken over meanwhile."""
+        driven = tuple(self._tasks.items())
+        kept = await self.parts.store.read(runners.list_execution_ids, self.runner_id)
+        for drive, task in driven:
+            if drive.row.id not in kept:
+                task.cancel()
+
+    async def tick(self) -> float:
+        if asyncio.get_running_loop().time() >= self.leased_until:
+            return self.poll_seconds
+        await self._find_strays()
+        tried = self._find_silent_servers()
+        free = self.slots - sum(drive.row.server_id not in tried for drive in self.drives.values())
+        if free <= 0:
+            return self.poll_seconds
+        rows = await self.parts.store.run(
+            claims.claim, runner_id=self.runner_id, at=self.parts.clock(), limit=free, skip=tried
+        )
+        self._drive_all(rows)
+        return 0.0 if _may_claim_more(rows) else self.poll_seconds
+
+    def cancel(self, execution_id: int) -> None:
+        drive = self.drives.get(execution_id)
+        if drive is not None:
+            drive.cancelled.set()
+
+    async def drain(self, seconds: float) -> None:
+        """Stop claiming; give attached runs `seconds` to end, then end them. Durable ones are left as they are.
+
+        What is left is RUNNING in its row and nobody's: the next runner takes it over. So is what is given to us from
+        now on: whoever drove it would find the connections closed, and call a run lost that goes on.
+        """
+        self._draining = True
+        await self.stop()
+        for drive, task in self._tasks.items():
+            if drive.may_leave:
+                task.cancel()
+        await self._wait_for_drives(seconds)
+        for drive in self._tasks:
+            drive.stop()
+        await self._wait_for_drives(STOP_SECONDS)
+        for task in self._tasks.values():
+            task.cancel()
+        await self._wait_for_drives(None)
+
+    async def _wait_for_drives(self, seconds: float | None) -> None:
+        if self._tasks:
+            await asyncio.wait(self._tasks.values(), timeout=seconds)
+
+    async def _find_strays(self) -> None:
+        """Rows that are ours and that nobody drives: their claim was committed, but its answer got lost."""
+        now = asyncio.get_running_loop().time()
+        if now >= self._strays_due:
+            self._strays_due = now + STRAYS_SECONDS
+            sole, driven = self.leased_until == math.inf, tuple(self.drives)
+            rows = await self.parts.store.run(
+                transitions.adopt_strays, runner_id=self.runner_id, driven=driven, sole=sole
+            )
+            self._drive_all(rows)
+
+    def _find_silent_servers(self) -> set[int]:
+        """Servers that have runs of ours which wait for a connection, and that have not given one lately."""
+        since = asyncio.get_running_loop().time() - REACHED_SECONDS
+        self._reached = {id: at for id, at in self._reached.items() if at > since}
+        waiting = {drive.row.server_id for drive in self.drives.values() if not drive.reached}
+        return waiting - self._reached.keys()
+
+    def _mark_reached(self, server_id: int) -> None:
+        if server_id not in self._reached:
+            self.bus.hint(PENDING)
+        self._reached[server_id] = asyncio.get_running_loop().time()
+
+    def _drive_all(self, rows: list[TaskExecution]) -> None:
+        if self._draining:
+            return
+        for row in rows:
+            self._drive(row)
+        if rows:
+            self.bus.hint(EXECUTIONS, *(execution_address(row.id) for row in rows))
+
+    def _drive(self, row: TaskExecution) -> None:
+        drive = Drive.of(self.parts, row, self.ways, room=self._room)
+        task = asyncio.create_task(drive.run(), name=f"execution {row.id}")
+        drive.sink.when_fenced = task.cancel
+        drive.when_reached = partial(self._mark_reached, row.server_id)
+        self.drives[row.id] = drive
+        self._tasks[drive] = task
+        task.add_done_callback(partial(self._forget_drive, drive))
+
+    def _forget_drive(self, drive: Drive, task: "asyncio.Task[None]") -> None:
+        del self._tasks[drive]
+        if self.drives.get(drive.row.id) is drive:  # else it was taken from us, and we have it again
+            del self.drives[drive.row.id]
+        if not task.cancelled() and task.exception() is not None:
+            log.error("an execution's driver failed", execution=drive.row.id, exc_info=task.exception())
+        self.bus.hint(PENDING)
+
+
+def _may_claim_more(claimed: list[TaskExecution]) -> bool:
+    """Whether a claim took as many as it may of one user on one server, so that more may wait."""
+    return any(count >= claims.EACH for count in Counter((row.server_id, row.created_by) for row in claimed).values())
+
+
+class CancelRelay(BackgroundLoop):
+    """Passes cancel requests from the rows to the drives."""
+
+    name = "cancels"
+    address = CANCELS
+
+    def __init__(self, *, bus: Bus, dispatcher: Dispatcher) -> None:
+        super().__init__(bus=bus)
+        self.dispatcher = dispatcher
+
+    async def tick(self) -> float:
+        if self.dispatcher.drives:
+            store = self.dispatcher.parts.store
+            for id in await store.read(transitions.list_cancel_requests, self.dispatcher.runner_id):
+                self.dispatcher.cancel(id)
+        return self.poll_seconds

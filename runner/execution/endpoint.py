@@ -1,0 +1,30 @@
+"""A server's row as the SSH client takes it: its credential opened for as long as the connection needs it."""
+
+import orjson
+
+from db.models import Server
+from runner.secrets.bindings import build_credential_binding
+from runner.secrets.vault import Vault, VaultError
+from runner.ssh.protocol import Credential, Endpoint
+
+
+def build_endpoint(server: Server, vault: Vault) -> Endpoint:
+    """Raises VaultError when the credential was sealed with a key that is not at hand, or is none."""
+    return Endpoint(
+        server_id=server.id,
+        host=server.host,
+        port=server.port,
+        username=server.username,
+        host_keys=tuple(server.host_keys),
+        legacy_algorithms=tuple(server.legacy_algorithms),
+        host_key_alias=server.host_key_alias,
+        credential=_parse_credential(vault.open(server.credential, **build_credential_binding(server.id))),
+    )
+
+
+def _parse_credential(opened: bytes) -> Credential:
+    try:
+        kept = orjson.loads(opened)
+        return Credential(kept["kind"], kept["secret"], kept["passphrase"], kept["certificate"])
+    except (ValueError, LookupError, TypeError):
+        raise VaultError("what was sealed here is not a credential") from None

@@ -1,0 +1,29 @@
+"""What driving an execution needs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from db.store import Store
+from runner.bus import Bus
+from runner.execution.spool_sweeper import SpoolSweeper
+from runner.output.writer import OutputWriter
+from runner.policy import Policy
+from runner.secrets.vault import Vault
+from runner.ssh.attempts import RetryPolicy
+from runner.ssh.pool import Pool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """Passed in, so that a test can give its own."""
+
+    store: Store
+    bus: Bus
+    pool: Pool
+    writer: OutputWriter
+    vault: Vault
+    policy: Policy
+    clock: Callable[[], datetime]
+    patience: RetryPolicy = field(default_factory=RetryPolicy)
+    sweeper: SpoolSweeper = field(default_factory=SpoolSweeper)

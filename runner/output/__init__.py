@@ -1,0 +1,1 @@
+"""Bytes from SSH to stored, masked chunks."""

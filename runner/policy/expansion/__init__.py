@@ -1,0 +1,1 @@
+"""Words of a command as a shell expands them."""

@@ -1,0 +1,44 @@
+"""Evaluates the same thing once for every combination of what its parts may be."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from math import prod
+
+MOST_WORLDS = 32
+
+
+@dataclass(slots=True)
+class Choices:
+    """Which alternative of each part holds in the world at hand. A part is met under the same key wherever it is used.
+
+    Every combination has its world while there are at most 32; of more, each alternative is in at least one.
+    """
+
+    picked: dict[Hashable, int] = field(default_factory=dict)
+    sizes: dict[Hashable, int] = field(default_factory=dict)
+    world: int = 0
+    many: bool = False
+
+    def pick(self, key: Hashable, options: tuple[str, ...]) -> str:
+        if len(options) == 1:
+            return options[0]
+        self.sizes[key] = len(options)
+        place = self.world if self.many else self.picked.setdefault(key, 0)
+        return options[place % len(options)]
+
+    def advance(self) -> bool:
+        """Go to the next world, if there is one."""
+        self.world += 1
+        if self.many or (self.world == 1 and prod(self.sizes.values()) > MOST_WORLDS):
+            self.many = True
+            return self.world < max(self.sizes.values(), default=0)
+        return self.world < MOST_WORLDS and self._count_up()
+
+    def _count_up(self) -> bool:
+        """Count up, the part that was met last first; those after it are met anew."""
+        for key in reversed(list(self.sizes)):
+            if self.picked[key] + 1 < self.sizes[key]:
+                self.picked[key] += 1
+                return True
+            del self.picked[key], self.sizes[key]
+        return False

@@ -1,0 +1,1 @@
+"""Paths as a command may name them, and what they stand for."""

@@ -1,1 +1,0 @@
-"""What a shell knows and expands while a text is followed."""

@@ -1,0 +1,1 @@
+"""Follows a command's syntax tree, and finds what it would do."""

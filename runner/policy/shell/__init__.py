@@ -1,0 +1,1 @@
+"""A shell as the interpreter simulates it: its state and what it offers."""

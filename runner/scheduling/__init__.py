@@ -1,0 +1,1 @@
+"""Moments to ledger entries and executions."""

@@ -1,0 +1,198 @@
+"""What follows a slot: a waiting run starts when the one before has ended, a failed one is tried again, and one that
+could not start in time is given up."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from db import due, executions, slots, transitions
+from db.executions import FORGOTTEN
+from db.models import ScheduleSlot, Task, TaskExecution
+from db.store import Store
+from db.values import Overlap, Reason, SlotOutcome, State, Trigger
+from runner.admission.authorization import TASK_DELETED, BlockReason, find_blocked
+from runner.bus import EXECUTIONS, PENDING, SLOTS, Bus, execution_address
+from runner.loop import BackgroundLoop
+from runner.scheduling import blackout
+from runner.scheduling.firing import build_pending_execution, join_reasons
+from runner.scheduling.slots import explain_blackout, is_paused
+from runner.scheduling.terms import NEVER_STARTED, Terms
+
+BATCH = 200
+COALESCE_SECONDS = 0.05
+GONE = "the task was {} before it could start"
+
+
+class FollowUps(BackgroundLoop):
+    """Woken whenever an execution changes, and each second."""
+
+    name = "follow-ups"
+    address = EXECUTIONS
+
+    def __init__(self, *, bus: Bus, store: Store, clock: Callable[[], datetime]) -> None:
+        super().__init__(bus=bus)
+        self.store = store
+        self.clock = clock
+
+    async def tick(self) -> float:
+        # Executions change hundreds of times a second: one look serves all that come while this sleeps.
+        await asyncio.sleep(COALESCE_SECONDS)
+        found = await self.store.read(slots.list_actionable, self.clock(), BATCH)
+        if not found:
+            return self.poll_seconds
+        ids = await self.store.run(follow_up, [line.id for line in found], self.clock())
+        if ids:
+            self.bus.hint(PENDING, EXECUTIONS, SLOTS, *map(execution_address, ids))
+        return self.poll_seconds if len(found) < BATCH else 0.0
+
+
+@dataclass(slots=True)
+class FollowUpBatch:
+    """One transaction's view of the open lines it looks after."""
+
+    conn: Connection
+    now: datetime
+    tasks: dict[int, Task]
+    runs: dict[int, TaskExecution]
+    unfinished: dict[int, list[int]]
+    windows: dict[int, list[dict[str, Any]]]
+    blocked: dict[int, BlockReason]
+    touched: list[int]
+
+    def advance(self, line: ScheduleSlot) -> None:
+        task = self.tasks[line.task_id]
+        if line.outcome == SlotOutcome.WAITING:
+            self._advance_waiting(line, task)
+            return
+        run = self.runs.get(line.execution_id or 0)
+        if run is None:
+            self._change(line, open=False)
+        elif run.state == State.PENDING and line.start_by is not None and line.start_by <= self.now:
+            self._expire(line, run)
+        elif State(run.state).is_final:
+            self._advance_ended(line, task, run)
+
+    def _change(self, line: ScheduleSlot, **values: Any) -> None:
+        slots.update_open(self.conn, line.id, values)
+
+    def _settle(self, line: ScheduleSlot, outcome: SlotOutcome, reason: str) -> None:
+        self._change(line, outcome=outcome, reason=join_reasons(line.reason, reason), open=False, decided_at=self.now)
+
+    def _advance_waiting(self, line: ScheduleSlot, task: Task) -> None:
+        held = self._find_hold(task)
+        if line.start_by is not None and line.start_by <= self.now:
+            self._settle(line, SlotOutcome.MISSED, "its start deadline was over before it could start")
+        elif held is not None:
+            self._settle(line, *held)
+        elif not self.unfinished.get(task.id):
+            self._start(line, build_pending_execution(task, line.slot, self.now), outcome=line.becomes)
+
+    def _start(self, line: ScheduleSlot, values: dict[str, Any], **changes: Any) -> None:
+        run = executions.insert(self.conn, values)
+        self.unfinished.setdefault(line.task_id, []).append(run.id)
+        self.touched.append(run.id)
+        ends = line.start_by is None and changes.get("retries_left", line.retries_left) == 0
+        self._change(line, execution_id=run.id, decided_at=self.now, retry_at=None, open=not ends, **changes)
+
+    def _find_hold(self, task: Task) -> tuple[SlotOutcome, str] | None:
+        """Why nothing of the task may start now."""
+        if task.deleted_at is not None or not task.enabled:
+            gone = "deleted" if task.deleted_at is not None else "disabled"
+            return SlotOutcome.MISSED, GONE.format(gone)
+        if is_paused(task, self.now):
+            return SlotOutcome.SKIPPED_PAUSED, "the task was paused before it could start"
+        if (window := self._find_blackout(task)) is not None:
+            return SlotOutcome.SKIPPED_BLACKOUT, explain_blackout(window)
+        return self.blocked.get(task.id)
+
+    def _find_blackout(self, task: Task) -> blackout.Blackout | None:
+        return blackout.find_covering(self.windows.get(task.server_id, []), self.now)
+
+    def _expire(self, line: ScheduleSlot, run: TaskExecution) -> None:
+        """It fired, and its run is given up before it started."""
+        values = {
+            "state": State.FAILED,
+            "reason": Reason.DEADLINE,
+            "message": "it could not start within its start deadline",
+            "end_time": self.now,
+            "duration_ms": 0,
+            **FORGOTTEN,
+        }
+        if slots.expire(self.conn, run.id, values):
+            self.touched.append(run.id)
+            self._change(line, open=False, reason=join_reasons(line.reason, "its run could not start by its deadline"))
+
+    def _advance_ended(self, line: ScheduleSlot, task: Task, run: TaskExecution) -> None:
+        terms = Terms.of(task.terms)
+        if line.retries_left == 0 or not _should_retry(run, terms):
+            self._change(line, open=False)
+        elif line.retry_at is None:
+            self._change(line, retry_at=(run.end_time or self.now) + terms.retry_delay(run.attempt), start_by=None)
+        elif line.retry_at <= self.now:
+            self._retry(line, task, run, terms)
+
+    def _retry(self, line: ScheduleSlot, task: Task, run: TaskExecution, terms: Terms) -> None:
+        """What ran is what is tried again, on the task's server of then, with the secrets that the task has now."""
+        window = self._find_blackout(task)
+        if window is not None and not is_paused(task, self.now):
+            self._change(line, retry_at=window.until)
+            return
+        held = self._find_hold(task)
+        if held is None and terms.overlap != Overlap.ALLOW and self.unfinished.get(task.id):
+            held = SlotOutcome.SKIPPED_OVERLAP, "a later run of the task goes on"
+        if held is not None:
+            self._change(line, open=False, reason=join_reasons(line.reason, f"not tried again: {held[1]}"))
+            return
+        again = {name: getattr(run, name) for name in REPEATED}
+        values = again | {"trigger": Trigger.RETRY, "attempt": run.attempt + 1, "created_at": self.now}
+        values |= {"secret_env": task.secret_env, "sealed_env": task.sealed_env or None}
+        values["mode"] = task.run_mode  # that of the run is how it went in the end
+        self._start(line, values, retries_left=line.retries_left - 1)
+
+
+def end_waiting(conn: Connection, task_id: int, at: datetime) -> list[int]:
+    """Nothing of a task that is being deleted is to start any more. Returns the executions that ended with it."""
+    ended = transitions.cancel_pending_of_task(conn, task_id, at, TASK_DELETED)
+    for line in slots.reload_open(conn, slots.list_waiting(conn, [task_id]).get(task_id, [])):
+        reason = join_reasons(line.reason, GONE.format("deleted"))
+        values = {"outcome": SlotOutcome.MISSED, "reason": reason, "open": False, "decided_at": at}
+        slots.update_open(conn, line.id, values)
+    return ended
+
+
+REPEATED = (
+    *("task_id", "server_id", "command", "shell", "env", "working_dir", "timeout_seconds", "output_limit", "slot"),
+    *("created_by", "policy_version", "server_policy_id", "task_policy_id", "findings"),
+)
+
+
+def _should_retry(run: TaskExecution, terms: Terms) -> bool:
+    """Whether the terms have it tried again: never after the command may have started, unless they say so."""
+    if run.state not in (State.FAILED, State.TIMEOUT) or run.reason not in terms.retry_on:
+        return False
+    return run.reason not in NEVER_STARTED or run.remote is None
+
+
+def follow_up(conn: Connection, ids: list[int], now: datetime) -> list[int]:
+    """Do what is to be done for these lines. Returns the ids of executions that were made or ended."""
+    lines = slots.reload_open(conn, ids)
+    held = {task.id: task for task in due.lock_available(conn, sorted({line.task_id for line in lines}))}
+    lines = [line for line in slots.reload_open(conn, ids) if line.task_id in held]
+    runs = executions.by_ids(conn, [line.execution_id for line in lines if line.execution_id is not None])
+    following = FollowUpBatch(
+        conn=conn,
+        now=now,
+        tasks=held,
+        runs={run.id: run for run in runs},
+        unfinished=slots.list_open_executions(conn, held),
+        windows=due.load_blackouts(conn, [task.server_id for task in held.values()]),
+        blocked=find_blocked(conn, held.values()),
+        touched=[],
+    )
+    for line in lines:
+        following.advance(line)
+    return following.touched

@@ -1,0 +1,28 @@
+"""What a sealed value is bound to: its table, row and field. Elsewhere it does not open: see `runner.secrets.vault`."""
+
+from runner.secrets.vault import Binding
+
+EXECUTIONS = "task_executions"
+RUN = "sealed_run"
+"""The column with all that one run has of secrets."""
+
+
+def build_credential_binding(server_id: int) -> Binding:
+    return {"table": "servers", "row": str(server_id), "field": "credential"}
+
+
+def build_registered_binding(secret_id: int) -> Binding:
+    return {"table": "secrets", "row": str(secret_id), "field": "value"}
+
+
+def build_value_binding(table: str, id: int, name: str) -> Binding:
+    """A variable's value; an execution of a task has the values that are bound to the task."""
+    return {"table": table, "row": str(id), "field": f"secret_env.{name}"}
+
+
+def build_run_binding(execution_id: int) -> Binding:
+    return {"table": EXECUTIONS, "row": str(execution_id), "field": RUN}
+
+
+def build_stdin_binding(execution_id: int) -> Binding:
+    return {"table": "execution_stdin", "row": str(execution_id), "field": "sealed"}

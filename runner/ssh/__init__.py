@@ -1,0 +1,1 @@
+"""A connection to a target, and why there is none."""

@@ -1,0 +1,179 @@
+"""The SSH client: connections with strict pinned host keys, and what was wrong when there is none.
+
+Nothing of the service's own account is used: no ssh_config, known_hosts, agent, default keys or forwarding
+(an ssh_config could turn host verification off and run commands on our machine).
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import asyncssh
+
+from runner.ssh.algorithms import HOST_KEY_TYPES, list_host_key_algorithms
+from runner.ssh.dial import dial
+from runner.ssh.failures import ConnectionObserver, format_error, report_failure
+from runner.ssh.keys.keys import check_credential, check_host_key, fingerprint, parse_client_key
+from runner.ssh.keys.known_hosts import Pins, parse_pins
+from runner.ssh.keys.trust import CERTIFICATE_TYPES
+from runner.ssh.networks import DEFAULT_POLICY, NetworkPolicy
+from runner.ssh.options import build_transport_options
+from runner.ssh.process import SSHProcess
+from runner.ssh.protocol import (
+    BadCredential,
+    BadHostKey,
+    ChannelRefused,
+    ConnectFailed,
+    ConnectTimeouts,
+    Credential,
+    Endpoint,
+    Exit,
+    OnOutput,
+    RemoteProcess,
+    ServerConnection,
+)
+
+__all__ = [
+    "BadCredential",
+    "BadHostKey",
+    "ChannelRefused",
+    "ConnectFailed",
+    "ConnectTimeouts",
+    "Credential",
+    "Endpoint",
+    "Exit",
+    "RemoteProcess",
+    "ServerConnection",
+    "check_credential",
+    "check_host_key",
+    "connect",
+    "fingerprint",
+]
+
+WINDOW_BYTES = 1024 * 1024
+CLOSE_SECONDS = 5.0
+TIMEOUTS = ConnectTimeouts()
+
+# At INFO asyncssh logs the command line, which may hold a secret.
+asyncssh.set_log_level(logging.WARNING)
+
+
+async def connect(
+    endpoint: Endpoint, *, timeouts: ConnectTimeouts = TIMEOUTS, within: NetworkPolicy = DEFAULT_POLICY
+) -> ServerConnection:
+    """Sign in to `endpoint`. Raises ConnectFailed, whose detail says what failed and what to do."""
+    pins = _parse_pins(endpoint)
+    options = await _build_sign_in_options(endpoint, pins)
+    sock = await dial(endpoint.host, endpoint.port, seconds=timeouts.connect, within=within)
+    watch = ConnectionObserver(endpoint.host, endpoint.credential, pins, key=(options["client_keys"] or [None])[0])
+    with report_failure(endpoint, watch, sock, timeouts.login):
+        async with asyncio.timeout(timeouts.login):
+            link = await asyncssh.connect(
+                endpoint.host,
+                endpoint.port,
+                sock=sock,
+                client_factory=lambda: watch,
+                login_timeout=timeouts.login,
+                **options,
+            )
+    return SSHConnection(link, channel_seconds=timeouts.channel)
+
+
+class SSHConnection:
+    """See `runner.ssh.protocol.ServerConnection`: one TCP connection, as many channels as the server allows."""
+
+    def __init__(self, link: asyncssh.SSHClientConnection, *, channel_seconds: float) -> None:
+        self._link = link
+        self._channel_seconds = channel_seconds
+        self._spoilt = False
+
+    @property
+    def is_alive(self) -> bool:
+        return not self._spoilt and not self._link.is_closed()
+
+    async def start(
+        self,
+        command: str,
+        *,
+        on_output: OnOutput,
+        on_closed: Callable[[Exit], None] | None = None,
+        stdin: bytes | None = None,
+    ) -> SSHProcess:
+        process = SSHProcess(on_output=on_output, on_closed=on_closed)
+        try:
+            async with asyncio.timeout(self._channel_seconds):
+                await self._link.create_session(lambda: process, command, encoding=None, window=WINDOW_BYTES)
+        except (asyncssh.Error, OSError) as error:
+            self._raise_if_unstarted(process, error)
+        except BaseException:
+            self._abandon(process)
+            raise
+        if stdin is not None:
+            with suppress(BrokenPipeError):  # a command that is over already wants no input
+                process.write(stdin)
+                process.write_eof()
+        return process
+
+    async def probe(self) -> None:
+        """As asyncssh's own keepalive does, which offers no public call: any answer, a refusal too, is one."""
+        with suppress(asyncssh.Error, OSError):
+            await self._link._make_global_request(b"keepalive@openssh.com")
+
+    async def close(self) -> None:
+        self._link.close()
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._link.wait_closed()
+        except TimeoutError:
+            self._link.abort()
+
+    def _raise_if_unstarted(self, process: SSHProcess, error: Exception) -> None:
+        """Raise when the command certainly did not start; else the process's exit tells that it was lost."""
+        if not process.opened:
+            self._abandon(process)
+            raise ChannelRefused(f"The server opened no channel for the command ({format_error(error)}).") from None
+        if isinstance(error, asyncssh.ChannelOpenError) and not process.is_ended and self.is_alive:
+            process.abort()
+            raise ChannelRefused(
+                "The server refused to run a command for this account. Check what sshd allows it.", passing=True
+            )
+        process.abort()
+
+    def _abandon(self, process: SSHProcess) -> None:
+        """Asked for a channel and no longer waiting: its late answer would leave a channel open, so end with this."""
+        if process.opened:
+            process.abort()
+        else:
+            self._spoilt = True
+
+
+def _parse_pins(endpoint: Endpoint) -> Pins:
+    try:
+        return parse_pins(endpoint.host_keys, endpoint.names)
+    except BadHostKey as error:
+        raise ConnectFailed("HOST_KEY_UNKNOWN", f"A pinned host key of this server cannot be read: {error}.") from None
+
+
+async def _build_sign_in_options(endpoint: Endpoint, pins: Pins) -> dict[str, Any]:
+    """What both decides who we are, and pins who they are. Raises ConnectFailed."""
+    try:
+        # In a thread: opening an encrypted key takes a tenth of a second or more.
+        is_password = endpoint.credential.kind == "password"
+        key = None if is_password else await asyncio.to_thread(parse_client_key, endpoint.credential)
+    except BadCredential as error:
+        raise ConnectFailed("AUTH_FAILED", f"The server's {error.field} {error.message}.") from None
+    # Other key types are accepted for the handshake, so that a changed key is told from a broken server.
+    certificates = CERTIFICATE_TYPES if pins.authorities else ()
+    kinds = list(dict.fromkeys([*certificates, *(pin.algorithm.decode() for pin in pins.keys), *HOST_KEY_TYPES]))
+    return dict(
+        build_transport_options(endpoint.legacy_algorithms),
+        username=endpoint.username,
+        known_hosts=(list(pins.keys), list(pins.authorities), list(pins.revoked)),
+        server_host_key_algs=list_host_key_algorithms(kinds, endpoint.legacy_algorithms),
+        client_keys=None if key is None else [key],
+        password=None,  # it is given by `SignIn`, once
+        preferred_auth=["password" if is_password else "publickey", "keyboard-interactive"],
+        utf8_decode_errors="replace",  # a banner in another encoding is no reason to give up
+    )

@@ -1,0 +1,1 @@
+"""Keys, certificates, and the host keys that are trusted."""

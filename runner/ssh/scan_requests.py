@@ -1,0 +1,93 @@
+"""Scans of host keys that others ask for: the runner speaks SSH, and answers over the bus."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any
+from weakref import WeakValueDictionary
+
+from runner.bus import Bus
+from runner.ssh.networks import NetworkPolicy
+from runner.ssh.protocol import ConnectFailed
+from runner.ssh.scan import OnWait, ScanOptions, scan_host_keys
+
+ADDRESS = "host-key-scans"
+MOST_AT_ONCE = 4
+SCAN_SECONDS = 15.0
+# A scan may have to wait for those before it.
+ANSWER_SECONDS = 20.0
+# OpenSSH's penalties last longer than anybody waits for an answer: ask again twice, then say so.
+WAITS = (1.0, 3.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanRequest:
+    """Whose keys are wanted. `legacy`: old algorithms that may be spoken, words of `db.values.LegacyAlgorithm`."""
+
+    host: str
+    port: int
+    legacy: tuple[str, ...] = ()
+
+
+async def request_scan(bus: Bus, wanted: ScanRequest) -> list[str]:
+    """A key of each type that the server offers now, as "TYPE BASE64". Raises ConnectFailed and Unanswered."""
+    payload = {"host": wanted.host, "port": wanted.port, "legacy": wanted.legacy}
+    answer = await bus.ask(ADDRESS, payload, seconds=ANSWER_SECONDS)
+    if "failed" in answer:
+        raise ConnectFailed(**answer["failed"])
+    return list(answer["keys"])
+
+
+class HostKeyScans:
+    """Answers such requests: a few at once, and one server's one after the other."""
+
+    def __init__(
+        self,
+        *,
+        bus: Bus,
+        within: NetworkPolicy,
+        seconds: float = SCAN_SECONDS,
+        waits: Sequence[float] = WAITS,
+        on_wait: OnWait | None = None,
+    ) -> None:
+        self._bus = bus
+        self._within = within
+        self._seconds = seconds
+        self._waits = waits
+        self._on_wait = on_wait
+        self._places = asyncio.Semaphore(MOST_AT_ONCE)
+        self._turns: WeakValueDictionary[tuple[str, int], asyncio.Lock] = WeakValueDictionary()
+        self._stack = AsyncExitStack()
+
+    async def start(self) -> None:
+        await self._stack.enter_async_context(self._bus.answering(ADDRESS, self._answer))
+
+    async def stop(self) -> None:
+        """Scans that go on are ended."""
+        await self._stack.aclose()
+
+    async def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        wanted = ScanRequest(host=request["host"], port=request["port"], legacy=tuple(request["legacy"]))
+        turn = self._turns.setdefault((wanted.host.lower(), wanted.port), asyncio.Lock())
+        # The turn first: who waits for a slow server must not keep a place from the others.
+        async with turn, self._places:
+            try:
+                return {"keys": await self._scan(wanted)}
+            except ConnectFailed as error:
+                return {"failed": {"reason": error.reason, "detail": error.detail, "passing": error.passing}}
+
+    async def _scan(self, wanted: ScanRequest) -> list[str]:
+        how = ScanOptions(
+            every=True, legacy=wanted.legacy, waits=self._waits, within=self._within, on_wait=self._on_wait
+        )
+        try:
+            async with asyncio.timeout(self._seconds):
+                return await scan_host_keys(wanted.host, wanted.port, how)
+        except TimeoutError:
+            raise ConnectFailed(
+                "UNREACHABLE",
+                f"{wanted.host} port {wanted.port} did not tell all of its host keys within {self._seconds:g} s "
+                "(timeout). Check its load, and whether it slows down or turns away this address.",
+                passing=True,
+            ) from None

@@ -1,0 +1,1 @@
+"""Signing in, and what a server said instead of letting us in."""

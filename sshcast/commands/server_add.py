@@ -1,0 +1,105 @@
+"""`sshcast server add`: a server with its credential and its pinned host keys."""
+
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from resolvers import host_names, servers
+from resolvers.inputs import NewCredential, NewServer
+from runner.ssh.keys.keys import fingerprint
+from runner.ssh.networks import NetworkPolicy
+from runner.ssh.protocol import ConnectFailed
+from runner.ssh.scan import ScanOptions, scan_host_keys
+from sshcast.app import build_network_policy, open_service
+from sshcast.commands import local
+from sshcast.errors import CommandFailed
+from sshcast.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerOptions:
+    """What the command line named. `scan` asks the server for its keys instead of taking `host_keys`.
+
+    `allowed`: old algorithms, words of `db.values.LegacyAlgorithm`.
+    """
+
+    name: str
+    host: str
+    port: int
+    username: str
+    key: Path | None
+    certificate: Path | None
+    passphrase: str | None
+    password: str | None
+    host_keys: tuple[str, ...]
+    host_key_alias: str | None
+    allowed: tuple[str, ...]
+    scan: bool
+    yes: bool
+
+
+async def add_server(settings: Settings, given: ServerOptions, run_as: str | None) -> int:
+    if (given.key is None) == (given.password is None):
+        raise CommandFailed("give either --key FILE or --password-stdin")
+    if given.scan == bool(given.host_keys):
+        raise CommandFailed('give either --host-key "TYPE BASE64" or --scan')
+    given = replace(given, host=host_names.check_host(given.host))  # before anything is asked of it
+    credential = NewCredential(
+        password=given.password,
+        private_key=_read_text_file(given.key),
+        passphrase=given.passphrase,
+        certificate=_read_text_file(given.certificate),
+    )
+    async with open_service(settings) as service:
+        ctx = await local.load_context(service, run_as)  # before a person is asked about keys
+        keys = await _scan_and_confirm_keys(given, build_network_policy(settings)) if given.scan else given.host_keys
+        server = await servers.create(ctx, _new_server(given, credential, keys))
+    print(server.id)
+    return 0
+
+
+def _new_server(given: ServerOptions, credential: NewCredential, keys: tuple[str, ...]) -> NewServer:
+    return NewServer(
+        name=given.name,
+        host=given.host,
+        port=given.port,
+        username=given.username,
+        host_keys=keys,
+        host_key_alias=given.host_key_alias,
+        legacy_algorithms=given.allowed,
+        credential=credential,
+    )
+
+
+async def _scan_and_confirm_keys(given: ServerOptions, within: NetworkPolicy) -> tuple[str, ...]:
+    """The keys that the server offers, once a person has compared their fingerprints."""
+    scan = ScanOptions(legacy=given.allowed, within=within, on_wait=_print_to_stderr)
+    try:
+        keys = tuple(await scan_host_keys(given.host, given.port, scan))
+    except ConnectFailed as error:
+        raise CommandFailed(error.detail) from error
+    for key in keys:
+        print(f"{key.split()[0]} {fingerprint(key)}", file=sys.stderr)
+    question = "Compare these with the server's own (ssh-keygen -lf on it). Are they its keys? [y/N] "
+    if not given.yes and not confirm(question):
+        raise CommandFailed("the host keys were not accepted, so nothing was added")
+    return keys
+
+
+def _print_to_stderr(sentence: str) -> None:
+    print(sentence, file=sys.stderr, flush=True)
+
+
+def confirm(question: str) -> bool:
+    """Asked on stderr: stdout is for the id alone."""
+    print(question, end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _read_text_file(path: Path | None) -> str | None:
+    if path is None:
+        return None
+    try:
+        return path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandFailed(f"cannot read {path}: {error}") from error

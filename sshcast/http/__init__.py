@@ -1,0 +1,1 @@
+"""What both HTTP faces stand on: answers, the bearer token, bodies, hosts, the listener."""

@@ -1,0 +1,69 @@
+"""What is at `/`, and at the addresses that people type when they look for the playground."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from resolvers.errors import NotFound
+from sshcast.http.answers import HEADERS, build_error_answer, build_success_answer, read_language
+from sshcast.page import CONSOLE
+
+PAGE = "/graphql"
+NAMES = {
+    "en": ("sshcast runs commands on servers over SSH, and records them.", "playground", "switched off", "health"),
+    "zh": ("sshcast 通过 SSH 在服务器上执行命令并留下记录。", "操作台", "已关闭", "健康检查"),
+}
+LINKS = {"graphql": "/graphql", "rest": "/api/tasks", "health": "/healthz", "ready": "/readyz"}
+
+
+def landing_routes(*, playground: bool) -> list[Route]:
+    """`/` leads browsers to the playground, and says in its body what is where; without one it only says that."""
+
+    async def at_the_top(request: Request) -> Response:
+        accepted = request.headers.get("accept", "")
+        if "application/json" in accepted and "text/html" not in accepted:
+            return build_success_answer(request, "OK", "成功", LINKS | ({"playground": PAGE} if playground else {}))
+        text = _overview(request, playground=playground)
+        return _lead_to(PAGE, text) if playground else Response(text, 200, HEADERS, "text/plain")
+
+    always = [Route("/", at_the_top, methods=["GET"]), Route("/favicon.ico", _icon, methods=["GET"])]
+    if not playground:
+        return always
+    return [*always, *(Route(path, _lead_to_page) for path in ("/playground", "/playground/")), _with_slash()]
+
+
+def _with_slash() -> Route:
+    """`/graphql/`: a browser is led on; for programs, which would send a body again or not, it stays an error."""
+
+    async def answer(request: Request) -> Response:
+        if request.method in ("GET", "HEAD") and "text/html" in request.headers.get("accept", ""):
+            return await _lead_to_page(request)
+        return build_error_answer(
+            request,
+            NotFound(
+                "There is nothing at this address: GraphQL is at /graphql.", "此地址不存在：GraphQL 位于 /graphql。"
+            ),
+        )
+
+    return Route(f"{PAGE}/", answer, methods=["GET", "POST"])
+
+
+async def _lead_to_page(request: Request) -> Response:
+    query = request.scope["query_string"].decode("latin-1")
+    return _lead_to(f"{PAGE}?{query}" if query else PAGE, "")
+
+
+async def _icon(request: Request) -> Response:
+    """For pages that name no icon, such as answers that a browser shows as they are."""
+    return Response((CONSOLE / "mark.svg").read_bytes(), headers=HEADERS, media_type="image/svg+xml")
+
+
+def _lead_to(address: str, text: str) -> Response:
+    """A path, not a whole address: only the browser knows by which name it came. Never cached: settings change."""
+    return Response(text, 303, HEADERS | {"Location": address}, "text/plain")
+
+
+def _overview(request: Request, *, playground: bool) -> str:
+    about, page, off, health = NAMES[read_language(request)]
+    where = PAGE if playground else f"{off} (SSHCAST_PLAYGROUND)"
+    return f"{about}\n\n{page}: {where}\nGraphQL: POST {PAGE}\nREST: /api/tasks\n{health}: /healthz, /readyz\n"

@@ -1,0 +1,5 @@
+"""The cookie that takes a sign-in at the identity provider to the route that makes a session of it."""
+
+LINK = "/api/auth/link"
+# The half of a one-time code that stays in the browser for which it was made.
+HALF_COOKIE = "sshcast_sign_in"

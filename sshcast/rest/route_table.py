@@ -1,0 +1,45 @@
+"""All REST routes, and the answers for addresses and methods that are not there."""
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ExceptionHandler
+
+from resolvers.errors import NotFound, ServiceError
+from sshcast.http.answers import build_error_answer, mask_error
+from sshcast.rest import auth, log, tasks
+from sshcast.rest.stream import StreamTimings
+
+
+class MethodNotAllowed(ServiceError):
+    """This address does not take that method."""
+
+    code = "METHOD_NOT_ALLOWED"
+    zh = "此地址不支持该方法。"
+
+
+async def _answer_no_route(request: Request, error: Exception) -> Response:
+    """Starlette's own 404 and 405, in the shape of every other answer."""
+    if isinstance(error, HTTPException) and error.status_code == 405:
+        answer = build_error_answer(request, MethodNotAllowed())
+        answer.headers.update(error.headers or {})
+        return answer
+    return build_error_answer(request, NotFound("There is nothing at this address.", "此地址不存在。"))
+
+
+async def _answer_internal_error(request: Request, error: Exception) -> Response:
+    """For what nothing else has caught: masked, with an id that is also in the log."""
+    return build_error_answer(request, mask_error(error, request.url.path))
+
+
+def build_rest_routes(timings: StreamTimings) -> list[Route]:
+    return [*tasks.ROUTES, *log.build_log_routes(timings), *auth.ROUTES]
+
+
+ROUTES = build_rest_routes(StreamTimings())
+HANDLERS: dict[int | type[Exception], ExceptionHandler] = {
+    404: _answer_no_route,
+    405: _answer_no_route,
+    Exception: _answer_internal_error,
+}

@@ -1,0 +1,89 @@
+"""The wiring of the runner: what drives a service's executions."""
+
+import os
+import secrets
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from functools import partial
+
+from db.postgres_store import PostgresStore
+from db.values import Mode
+from resolvers.context import Service
+from runner.execution.attached import run_attached
+from runner.execution.dispatcher import CancelRelay, Dispatcher
+from runner.execution.durable import run_durable
+from runner.execution.leases import Leases
+from runner.execution.parts import Parts
+from runner.output.writer import OutputWriter
+from runner.retention import Retention, RetentionPolicy
+from runner.scheduling.follow_ups import FollowUps
+from runner.scheduling.scheduler import Scheduler
+from runner.ssh.attempts import RetryPolicy
+from runner.ssh.client import connect
+from runner.ssh.pool import Pool
+from runner.ssh.scan_requests import HostKeyScans
+from sshcast import data_folder
+from sshcast.app import build_network_policy, utc_now
+from sshcast.runtime import Runtime, start_runtime
+from sshcast.settings import Settings
+
+CONNECT_SECONDS = 60.0
+
+
+@asynccontextmanager
+async def start_runner(service: Service, settings: Settings) -> AsyncIterator[Runtime]:
+    """The service's runner, at work until the block ends. FolderBusy when another process has the data folder."""
+    with data_folder.lock_folder(settings.data):
+        async with start_runtime(_build_runtime(service, settings)) as found:
+            yield found
+
+
+def _build_runtime(service: Service, settings: Settings) -> Runtime:
+    pool = Pool(partial(connect, within=build_network_policy(settings)), start_seconds=settings.start_seconds)
+    writer = OutputWriter(store=service.store, bus=service.bus, clock=utc_now)
+    parts = Parts(
+        store=service.store,
+        bus=service.bus,
+        pool=pool,
+        writer=writer,
+        vault=service.vault,
+        policy=service.policy,
+        clock=utc_now,
+        patience=RetryPolicy(seconds=CONNECT_SECONDS + settings.start_seconds),
+    )
+    dispatcher = Dispatcher(
+        bus=service.bus,
+        parts=parts,
+        runner_id=f"{socket.gethostname()[:32]}-{os.getpid()}-{secrets.token_hex(4)}",
+        slots=settings.runner_slots,
+        ways={Mode.DURABLE: run_durable, Mode.ATTACHED: run_attached},
+    )
+    return Runtime(
+        service=service,
+        pool=pool,
+        writer=writer,
+        dispatcher=dispatcher,
+        cancels=CancelRelay(bus=service.bus, dispatcher=dispatcher),
+        scheduler=Scheduler(bus=service.bus, store=service.store, policy=service.policy, clock=utc_now),
+        follow_ups=FollowUps(bus=service.bus, store=service.store, clock=utc_now),
+        upkeep=Retention(bus=service.bus, store=service.store, keep=_build_retention_policy(settings), clock=utc_now),
+        host_key_scans=HostKeyScans(bus=service.bus, within=build_network_policy(settings)),
+        leases=_build_leases(service, dispatcher),
+        drain_seconds=settings.drain_seconds,
+    )
+
+
+def _build_leases(service: Service, dispatcher: Dispatcher) -> Leases | None:
+    """On PostgreSQL there may be other runners; on SQLite the lock of the data folder keeps them out."""
+    if not isinstance(service.store, PostgresStore):
+        return None
+    lock = service.store.session_lock(dispatcher.runner_id)
+    return Leases(bus=service.bus, dispatcher=dispatcher, lock=lock)
+
+
+def _build_retention_policy(settings: Settings) -> RetentionPolicy:
+    """0 days: for ever."""
+    days = {"executions": settings.keep_executions_days, "slots": settings.keep_slots_days}
+    return RetentionPolicy(**{name: timedelta(days=number) if number else None for name, number in days.items()})

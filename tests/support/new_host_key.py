@@ -1,0 +1,33 @@
+"""An OpenSSH server that gets another host key while it runs, as one that was installed anew."""
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+from tests.support.targets import Target, make_key, public_line
+
+WAIT_SECONDS = 20.0
+
+
+def give_new_host_key(target: Target) -> str:
+    """Replace the Ed25519 key of a `running_sshd`, at the same port. The new key's line, once it is on offer."""
+    path = target.folder / "host"
+    for old in (path, path.with_name("host.pub")):
+        old.unlink()
+    make_key(path)
+    os.kill(int((target.folder / "pid").read_text()), signal.SIGHUP)
+    _wait_until_offered(target, line := public_line(path))
+    return line
+
+
+def _wait_until_offered(target: Target, line: str) -> None:
+    command = ["ssh-keyscan", "-T", "2", "-t", "ed25519", "-p", str(target.port), target.host]
+    deadline = time.monotonic() + WAIT_SECONDS
+    while time.monotonic() < deadline:
+        done = subprocess.run(command, capture_output=True, text=True)
+        if line in done.stdout:
+            return
+        time.sleep(0.02)
+    raise RuntimeError(f"the new host key is not on offer: {Path(target.folder / 'log').read_text()}")
