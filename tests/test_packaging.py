@@ -64,3 +64,14 @@ def test_what_is_installed_is_at_least_what_the_project_asks_for() -> None:
 def test_the_lock_holds_every_dependency_of_the_project() -> None:
     locked = {line.split("==")[0].split("[")[0] for line in (ROOT / LOCKS[0]).read_text().splitlines() if "==" in line}
     assert {Requirement(line).name for line in PROJECT["project"]["dependencies"]} - locked == set()
+
+
+def test_the_changelog_has_a_dated_section_for_this_version_right_below_what_is_unreleased() -> None:
+    headings = re.findall(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert headings[0] == "[Unreleased]"
+    assert re.fullmatch(rf"\[{re.escape(PROJECT['project']['version'])}\] - \d{{4}}-\d\d-\d\d", headings[1])
+    assert len(headings) == len(set(headings)) > 2
+
+
+def test_what_is_installed_is_this_version() -> None:
+    assert version("sshcast") == PROJECT["project"]["version"]
