@@ -70,7 +70,7 @@ async def attached(connection: ServerConnection, command: str) -> Watch:
 
 
 async def durable(connection: ServerConnection, command: str) -> Watch:
-    """As `runner.execution.durable` does it, clean-up included; the watch stops when all has come."""
+    """As `runner.execution.durable_run` does it, clean-up included; the watch stops when all has come."""
     watch = Watch()
     wire = RunStream(watch.take, dict.fromkeys(Stream, 0))
     run = TargetRun(spool=f"1-{secrets.token_hex(8)}.", script=command, env={}, output_limit=10**10)

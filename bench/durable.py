@@ -19,14 +19,11 @@ from bench import channel
 from db.migrate import migrate
 from db.store import open_store
 from db.values import Mode
-from runner.execution.attached import run_attached
-from runner.execution.durable import run_durable
-from tests.support.rig import Rig, Wanted, running
+from tests.support.rig import BOTH_WAYS, Rig, Wanted, running
 from tests.support.targets import running_sshd
 
 RUNS = int(sys.argv[1]) if len(sys.argv) > 1 else 100
 MEGABYTES = 200
-WAYS = {Mode.DURABLE: run_durable, Mode.ATTACHED: run_attached}
 CHANNELS = {Mode.ATTACHED: channel.attached, Mode.DURABLE: channel.durable}
 Figures = dict[str, float]
 
@@ -80,7 +77,7 @@ async def measured(folder: Path) -> dict[Mode, Figures]:
     store = await open_store(f"sqlite:///{folder / 'bench.db'}")
     await migrate(store)
     with running_sshd(folder) as target:
-        async with running(Rig(Wanted(store=store, ways=dict(WAYS)))) as rig:
+        async with running(Rig(Wanted(store=store, ways=BOTH_WAYS))) as rig:
             servers = {mode: await rig.server(target, name=mode, run_mode=mode) for mode in found}
             for part in PARTS:
                 for mode, server in servers.items():

@@ -34,7 +34,11 @@ def serve(pipe: Connection) -> None:
     async def serving() -> None:
         loop, stop = asyncio.get_running_loop(), asyncio.Event()
         with tempfile.TemporaryDirectory() as folder:
-            generous = {"requests_per_second": 10**6, "changes_per_second": 10**6, "strangers_per_second": 10**6}
+            generous: dict[str, Any] = {
+                "requests_per_second": 10**6,
+                "changes_per_second": 10**6,
+                "strangers_per_second": 10**6,
+            }
             async with running(Path(folder), **generous) as found:
                 freeze_heap()
                 loop.add_reader(pipe.fileno(), stop.set)
@@ -114,7 +118,8 @@ def main(rounds: int) -> None:
     service = multiprocessing.get_context("spawn").Process(target=serve, args=(theirs,))
     service.start()
     try:
-        asyncio.run(measured(*ours.recv(), rounds))
+        url, operator, viewer = ours.recv()
+        asyncio.run(measured(url, operator, viewer, rounds))
     finally:
         ours.send("stop")
         service.join()

@@ -1,6 +1,6 @@
 """What it costs to hide secrets in output: `python -m bench.masking`.
 
-1. MB/s of CPU through a run's sink, as the writer takes it, with no secret and with more and more of them, in turns.
+1. MB/s of CPU through a run's buffer, as the writer takes it, with no secret and with more and more of them, in turns.
 2. Milliseconds to make what finds them, which runs with the same secrets share.
 """
 
@@ -41,59 +41,59 @@ def with_hits(plain: bytes, hidden: list[Secret]) -> bytes:
     return b"".join(part + hidden[n % len(hidden)].reveal().encode() for n, part in enumerate(parts))
 
 
-def passed(data: bytes, veil: SecretMatcher | None) -> float:
-    """Seconds of CPU to take all of it through a sink."""
+def passed(data: bytes, matcher: SecretMatcher | None) -> float:
+    """Seconds of CPU to take all of it through a buffer."""
     start = datetime.now(UTC)
-    sink = OutputBuffer(
+    buffer = OutputBuffer(
         execution_id=1,
         fence=1,
         limit=len(data),
         clock=lambda: start,
         offsets=dict.fromkeys(Stream, 0),
         budget=MemoryBudget(),
-        wake=lambda sink: None,
+        wake=lambda buffer: None,
     )
-    sink.start_masking(veil)
+    buffer.start_masking(matcher)
     began = time.process_time()
     for at in range(0, len(data), PIECE):
-        sink.write("stdout", data[at : at + PIECE])
-        sink.take(PIECE)
-        sink.done(stale=False)
+        buffer.write("stdout", data[at : at + PIECE])
+        buffer.take(PIECE)
+        buffer.acknowledge(stale=False)
     return time.process_time() - began
 
 
-def speeds(data: bytes, veils: dict[str, SecretMatcher | None]) -> Iterator[tuple[str, float]]:
+def speeds(data: bytes, matchers: dict[str, SecretMatcher | None]) -> Iterator[tuple[str, float]]:
     """MB/s of each, the median of rounds in which they take turns."""
-    taken: dict[str, list[float]] = {name: [] for name in veils}
+    taken: dict[str, list[float]] = {name: [] for name in matchers}
     for _ in range(ROUNDS):
-        for name, veil in veils.items():
-            taken[name].append(passed(data, veil))
+        for name, matcher in matchers.items():
+            taken[name].append(passed(data, matcher))
     for name, seconds in taken.items():
         yield name, len(data) / statistics.median(seconds) / 1e6
 
 
-def report(title: str, data: bytes, veils: dict[str, SecretMatcher | None]) -> None:
+def report(title: str, data: bytes, matchers: dict[str, SecretMatcher | None]) -> None:
     print(f"## {title}")
-    found = dict(speeds(data, {"no secret": None} | veils))
+    found = dict(speeds(data, {"no secret": None, **matchers}))
     for name, speed in found.items():
         print(f"{name:>28}: {speed:7.0f} MB/s, {found['no secret'] / speed:5.1f} times the CPU of no secret")
 
 
 def made(hidden: list[Secret]) -> tuple[SecretMatcher, float]:
     began = time.process_time()
-    veil = SecretMatcher(hidden)
-    return veil, (time.process_time() - began) * 1000
+    matcher = SecretMatcher(hidden)
+    return matcher, (time.process_time() - began) * 1000
 
 
 async def main() -> None:
     rng = random.Random(1)
     plain = text(rng)
     for length in LENGTHS:
-        veils, costs = {}, []
+        matchers, costs = {}, []
         for count in COUNTS:
-            veils[f"{count} of {length} characters"], cost = made(secrets(count, length, rng))
+            matchers[f"{count} of {length} characters"], cost = made(secrets(count, length, rng))
             costs.append(f"{count}: {cost:.1f} ms")
-        report(f"secrets of {length} characters (made in {', '.join(costs)})", plain, dict(veils))
+        report(f"secrets of {length} characters (made in {', '.join(costs)})", plain, dict(matchers))
     hidden = secrets(20, 24, rng)
     report("20 of 24 characters, one in each 10 KB", with_hits(plain, hidden), {"20, found": SecretMatcher(hidden)})
 

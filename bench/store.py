@@ -79,14 +79,18 @@ async def writes(store: Store, callers: int) -> float:
 
 async def fill(store: Store, count: int, state: State) -> None:
     """Executions in this state, spread over the servers."""
-    one: Any = await store.run(rows.pending, server_id=1, state=State.CANCELLED)
-    usual = one._asdict() | {"state": state}
+    one = await store.run(rows.pending, server_id=1, state=State.CANCELLED)
+    usual = rows.as_dict(one) | {"state": state}
     del usual["id"]
     for start in range(0, count, PART):
         part = [made(usual, n) for n in range(start, min(count, start + PART))]
-        await store.run(lambda conn, part=part: conn.execute(insert(tables.get_table(TaskExecution)), part).close())
+        await store.run(add_all, part)
     if store.dialect == "postgresql":
         await store.run(lambda conn: conn.execute(text("ANALYZE")).close())
+
+
+def add_all(conn: Connection, values: list[dict[str, Any]]) -> None:
+    conn.execute(insert(tables.get_table(TaskExecution)), values)
 
 
 def made(usual: dict[str, Any], n: int) -> dict[str, Any]:
@@ -94,7 +98,7 @@ def made(usual: dict[str, Any], n: int) -> dict[str, Any]:
     return usual | {"server_id": n % SERVERS + 1, "created_at": moment, "start_time": moment, "end_time": moment}
 
 
-def timed(conn: Connection, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> float:
+def timed(conn: Connection, /, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> float:
     """Milliseconds, the median of several times; nothing stays written."""
     found = []
     for _ in range(TIMES):
@@ -149,4 +153,5 @@ async def main(kind: str, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*(sys.argv[1:2] or ["sqlite"]), Path(*(sys.argv[2:3] or [tempfile.gettempdir()]))))
+    given = dict(enumerate(sys.argv))
+    asyncio.run(main(given.get(1, "sqlite"), Path(given.get(2, tempfile.gettempdir()))))

@@ -1,1 +1,1 @@
-"""Everything that is kept: models, store, queries. Imports nothing of ours."""
+"""The database layer: models, the store and the queries. It imports no other package of this project."""

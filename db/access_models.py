@@ -1,4 +1,4 @@
-"""The tables of what callers show of themselves, and of what they are granted."""
+"""Tables of sign-in sessions, personal tokens, grants, server tags, provider identities and sign-in codes."""
 
 from datetime import datetime
 
@@ -9,9 +9,9 @@ from db.columns import BigId, id_column, name_type, reference, time_column
 
 
 class Session(SQLModel, table=True):
-    """A sign-in and what follows from it. One refresh token is good at a time, `refresh_id`; each use replaces it.
+    """One sign-in of a user. Only the refresh token `refresh_id` is valid; each use replaces it with a new one.
 
-    `previous_id` is the one before, replaced at `rotated_at`.
+    `previous_id` is the refresh token before it, replaced at `rotated_at`.
     """
 
     __tablename__ = "sessions"
@@ -29,7 +29,7 @@ class Session(SQLModel, table=True):
 
 
 class PersonalToken(SQLModel, table=True):
-    """A token that a user has made for a program. Only its SHA-256 is kept; `scope` bounds what it may do."""
+    """A token that a user made for a program. Only its SHA-256 is stored; `scope` limits what the program may do."""
 
     __tablename__ = "personal_tokens"
     __table_args__ = (Index("ix_personal_tokens_user", "user_id", "id"),)
@@ -45,9 +45,10 @@ class PersonalToken(SQLModel, table=True):
 
 
 class Grant(SQLModel, table=True):
-    """A role of a user on one server, or on every server with a tag, beside their own role. One of the two is set.
+    """A user's role on one server or on every server with a tag, in addition to the user's own role.
 
-    `created_by` is who last gave it; None for a command on the machine itself.
+    Exactly one of `server_id` and `tag` is set. `created_by` is the user who last wrote the grant; None if a command on
+    the machine itself wrote it.
     """
 
     __tablename__ = "grants"
@@ -67,7 +68,7 @@ class Grant(SQLModel, table=True):
 
 
 class ServerTag(SQLModel, table=True):
-    """One of the tags in `servers.tags`, once more, where an index finds it."""
+    """One tag of a server, copied from `servers.tags` so that an index can find servers by tag."""
 
     __tablename__ = "server_tags"
     __table_args__ = (Index("ix_server_tags_tag", "tag", "server_id"),)
@@ -77,9 +78,9 @@ class ServerTag(SQLModel, table=True):
 
 
 class Identity(SQLModel, table=True):
-    """Whom an identity provider knows: a subject of an issuer, and the user that this is here.
+    """A subject of an identity provider (`issuer`, `subject`) and the local user that it belongs to.
 
-    `told_at` is when the provider issued the newest of its tokens that decided the user's role.
+    `told_at` is the time at which the provider issued the newest token that decided the user's role.
     """
 
     __tablename__ = "identities"
@@ -94,7 +95,7 @@ class Identity(SQLModel, table=True):
 
 
 class SignInCode(SQLModel, table=True):
-    """A code that lets somebody in once whom an identity provider has vouched for. Only its SHA-256 is kept."""
+    """A single-use code that signs in a user after the identity provider did. Only its SHA-256 is stored."""
 
     __tablename__ = "sign_in_codes"
 

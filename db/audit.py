@@ -1,4 +1,4 @@
-"""Queries on `audit_events`: each event carries the hash of the one before, so that what is changed later shows."""
+"""Queries on `audit_events`: each event carries the hash of the event before it, so that a later change is detected."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ audit_events = rows.get_table(AuditEvent)
 CHAIN = 0x55C2
 START = "0" * 64
 COLUMNS = tuple(column.name for column in audit_events.c if column.name != "hash")
-# Written once: every change waits for these two.
+# Built once: every audited change runs these two statements.
 HEAD = select(audit_events.c.id, audit_events.c.hash).order_by(audit_events.c.id.desc()).limit(1)
 INSERT = insert(audit_events)
 LOCK = text("SELECT pg_advisory_xact_lock(:chain)")
@@ -27,7 +27,7 @@ LOCK = text("SELECT pg_advisory_xact_lock(:chain)")
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """An event's place in the chain."""
+    """The id and hash of an event in the chain."""
 
     id: int
     hash: str
@@ -35,7 +35,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """An event before it has its place in the chain. `before` and `after` hold no secrets."""
+    """An audit event before `append` gives it an id and hashes. `before` and `after` must hold no secrets."""
 
     kind: AuditKind
     at: datetime
@@ -50,7 +50,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class AuditFilter:
-    """None: any. The range of times is inclusive."""
+    """Conditions on audit events; None means no condition. The time range includes both ends."""
 
     kinds: tuple[str, ...] | None = None
     actor_id: int | None = None
@@ -61,9 +61,10 @@ class AuditFilter:
 
 
 def append(conn: Connection, entry: Entry) -> Link:
-    """Call it last in a unit: on PostgreSQL it waits for, and then holds up, the others that append, until the commit.
+    """Write an event at the end of the chain and return its id and hash. Call it last in a transaction.
 
-    So ids are in the order of commits, without a gap: who has read up to one has missed none.
+    On PostgreSQL it takes a lock that is held until the commit, so that appends run one after the other. Ids therefore
+    follow the order of commits without a gap: a reader that has seen one id has missed no earlier event.
     """
     if conn.dialect.name == "postgresql":
         conn.execute(LOCK, {"chain": CHAIN})
@@ -95,7 +96,7 @@ def _encode_value(value: Any) -> str:
 
 
 def _hash_event(values: Mapping[str, Any]) -> str:
-    """SHA-256, in hex, of every column but the hash itself, as a JSON list in the table's order."""
+    """Return the SHA-256, in hex, of every column but `hash`, encoded as a JSON list in the table's order."""
     listed = [
         _encode_value(value) if isinstance(value, datetime) else value for value in (values[name] for name in COLUMNS)
     ]
@@ -103,21 +104,24 @@ def _hash_event(values: Mapping[str, Any]) -> str:
 
 
 def find_head(conn: Connection) -> Link | None:
-    """The newest event's place."""
+    """Return the id and hash of the newest event; None if there is no event."""
     row = conn.execute(HEAD).first()
     return None if row is None else Link(row.id, row.hash)
 
 
 def list_after(conn: Connection, id: int, limit: int) -> list[AuditEvent]:
-    """Events beyond `id`, in order."""
+    """Return up to `limit` events with an id above `id`, in order of ids."""
     query = select(audit_events).where(audit_events.c.id > id).order_by(audit_events.c.id).limit(limit)
     return rows.load_all(conn, query, AuditEvent)
 
 
-def find_first_broken(found: Iterable[AuditEvent], before: tuple[int, str]) -> int | None:
-    """The id of the first event that does not follow from the one before it (an id and a hash): changed, or a gap."""
+def find_first_broken(events: Iterable[AuditEvent], before: tuple[int, str]) -> int | None:
+    """Return the id at which the chain breaks (a changed event or a gap); None if it is intact.
+
+    `before` is the id and hash of the event that the first of these must follow.
+    """
     id, hash = before
-    for event in found:
+    for event in events:
         if event.id != id + 1 or event.previous != hash or _hash_event(event._mapping) != event.hash:  # type: ignore[attr-defined]
             return id + 1
         id, hash = event.id, event.hash

@@ -1,4 +1,4 @@
-"""The table of the audit."""
+"""The table of audit events."""
 
 from datetime import datetime
 
@@ -9,9 +9,10 @@ from db.columns import time_column
 
 
 class AuditEvent(SQLModel, table=True):
-    """Something that was done, or refused. Ids follow each other without a gap; `hash` covers every other column.
+    """An action that was carried out or refused. Ids have no gaps; `hash` covers every other column.
 
-    `before` and `after` are JSON as it was hashed. The database refuses to change or delete a row.
+    `before` and `after` are stored as the JSON text that was hashed. Database triggers refuse to change or delete a
+    row.
     """
 
     __tablename__ = "audit_events"

@@ -1,7 +1,7 @@
-"""Claiming pending executions: which are next, within every server's limit and in turn between servers and users.
+"""Claim pending executions, within each server's limit and taking turns between servers and users.
 
-The cost follows the number of (server, user) pairs that wait, not the length of their queues: the pairs are found by
-hopping along `ix_executions_pending`, and of each only the first few are read.
+The cost follows the number of (server, user) pairs with pending executions, not the length of their queues: the pairs
+are found by hopping along `ix_executions_pending`, and only the first few executions of each pair are read.
 """
 
 from collections.abc import Collection
@@ -41,9 +41,10 @@ EACH = 16
 def claim(
     conn: Connection, *, runner_id: str, at: datetime, limit: int, skip: Collection[int] = ()
 ) -> list[TaskExecution]:
-    """Take up to `limit` pending executions, at most EACH of one user on one server: ask again for more.
+    """Set up to `limit` pending executions to RUNNING for this runner, with a new fence, and return them in order.
 
-    `skip`: ids of servers of which none is wanted now. A disabled or deleted server's are taken too, to fail.
+    One call takes at most EACH executions of one user on one server: call again for more. `skip` holds ids of servers
+    to leave out. Executions on a disabled or deleted server are claimed too, so that the runner can fail them.
     """
     postgres = conn.dialect.name == "postgresql"
     if postgres:
@@ -52,7 +53,7 @@ def claim(
     if not ids:
         return []
     values = {"state": State.RUNNING, "runner_id": runner_id, "start_time": at, "fence": executions.c.fence + 1}
-    # In a form that no index knows: PostgreSQL, whose statistics lag behind, would rather read all that waits.
+    # Written so that no index matches: with its outdated statistics, PostgreSQL would read every pending row instead.
     still_pending = executions.c.state.concat("") == State.PENDING
     taken = update(executions).where(executions.c.id.in_(ids), still_pending).values(**values).returning(*executions.c)
     return sorted(rows.load_all(conn, taken, TaskExecution), key=lambda row: ids.index(row.id))
@@ -60,18 +61,18 @@ def claim(
 
 @cache
 def _build_claim_query(postgres: bool) -> Select[Any]:
-    """The query, put together once: that costs more than running it."""
+    """Build the claim query and keep it: building it costs more than running it."""
     return ClaimQuery(postgres).build()
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimQuery:
-    """The query for what may be claimed, in the words of one of the databases: at most `most`, no server in `skip`."""
+    """Builds the claim query for one of the databases. Its parameters: `most` (limit), `skip` (server ids)."""
 
     postgres: bool
 
     def build(self) -> Select[Any]:
-        """Ids: each server's n-th run before any server's n+1-th, and within a server the same between its users."""
+        """Select ids in turns: every server's n-th run before any server's n+1-th, and likewise among users."""
         each = self.select_first_runs(self.select_pairs())
         turn = func.row_number().over(partition_by=each.c.server_id, order_by=(each.c.nth, each.c.id)).label("turn")
         ranked = select(each.c.id, turn, each.c.room).subquery()
@@ -79,20 +80,20 @@ class ClaimQuery:
         return within.order_by(ranked.c.turn, ranked.c.id).limit(bindparam("most", type_=Integer))
 
     def select_pairs(self) -> CTE:
-        """Each (server_id, created_by) that has something pending, once."""
+        """Select each (server_id, created_by) that has a pending execution, once."""
         columns = (executions.c.id, executions.c.server_id, executions.c.created_by)
         other = executions.alias()
         in_order = (other.c.server_id, other.c.created_by, other.c.id)
         first = select(other.c.id).where(self.match_state(other, State.PENDING)).order_by(*in_order).limit(1)
         pairs = select(*columns).where(executions.c.id == first.scalar_subquery()).cte("pairs", recursive=True)
-        # Two hops and no comparison of (server, user) as one: SQLite would walk through the rest of the server's queue.
+        # Two hops, since for a comparison of (server, user) as one SQLite would scan the rest of the server's queue.
         next_user = first.where(other.c.server_id == pairs.c.server_id, other.c.created_by > pairs.c.created_by)
         next_server = first.where(other.c.server_id > pairs.c.server_id)
         following = func.coalesce(next_user.scalar_subquery(), next_server.scalar_subquery())
         return pairs.union_all(select(*columns).join(pairs, executions.c.id == following))
 
     def select_first_runs(self, pairs: CTE) -> Subquery:
-        """The first EACH executions of each pair whose server has `room`; `nth` counts within the pair."""
+        """Select the first EACH executions of each pair whose server has `room`; `nth` numbers them within the pair."""
         open_pairs = self.select_open_pairs(pairs)
         mine = executions.alias()
         of_pair = and_(
@@ -105,11 +106,11 @@ class ClaimQuery:
         on = true() if self.postgres else executions.c.id.in_(few.scalar_subquery())
         pair = (open_pairs.c.server_id, open_pairs.c.created_by)
         nth = func.row_number().over(partition_by=pair, order_by=found.c.id).label("nth")
-        wanted = select(found.c.id, open_pairs.c.server_id, open_pairs.c.room, nth).join_from(open_pairs, found, on)
-        return wanted.where(open_pairs.c.room > 0).subquery()
+        first_runs = select(found.c.id, open_pairs.c.server_id, open_pairs.c.room, nth).join_from(open_pairs, found, on)
+        return first_runs.where(open_pairs.c.room > 0).subquery()
 
     def select_open_pairs(self, pairs: CTE) -> Subquery:
-        """The pairs of servers that are wanted, with how many more each server may run."""
+        """Select the pairs whose server is not in `skip`, with `room`: how many more executions the server may run."""
         busy = (
             select(executions.c.server_id, func.count().label("running"))
             .where(self.match_state(executions, State.RUNNING))
@@ -126,10 +127,10 @@ class ClaimQuery:
         )
 
     def match_state(self, table: FromClause, state: State) -> ColumnElement[bool]:
-        """Whether a row is in `state`, in a form that lets the index of just that state be used.
+        """Return the condition that a row is in `state`, written so that the partial index of that state is used.
 
-        The state is written out, since a bound one is not known when the plan is made; and SQLite, which keeps no
-        count of values, is kept from thinking that an index of all states finds few rows.
+        The state is a literal, since a bound parameter is not known when the query is planned. SQLite has no statistics
+        of values; the likelihood hint keeps it from preferring an index over all states.
         """
         condition = table.c.state == literal_column(f"'{state}'")
         return condition if self.postgres else func.likelihood(condition, literal_column("0.99"))

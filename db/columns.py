@@ -1,4 +1,4 @@
-"""Column types and shorthands that the tables share."""
+"""Column types and column constructors that the tables share."""
 
 import json
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from sqlalchemy.types import TypeEngine
 
 
 class UtcTime(TypeDecorator[datetime]):
-    """An aware time, kept and given back in UTC on every database; a naive one is refused."""
+    """A time with a zone, stored and returned in UTC on every database. ValueError for a time without a zone."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -28,7 +28,7 @@ class UtcTime(TypeDecorator[datetime]):
 
 
 class JsonText(TypeDecorator[Any]):
-    """JSON in a text column: a list or an object, the same on every database."""
+    """A list or an object, stored as JSON in a text column on every database."""
 
     impl = Text
     cache_ok = True
@@ -40,12 +40,12 @@ class JsonText(TypeDecorator[Any]):
         return None if value is None else json.loads(value)
 
 
-# SQLite only numbers rows by itself for a column declared INTEGER; its integers are 64 bits wide in any case.
+# SQLite assigns ids only to a column declared INTEGER; its integers are 64 bits wide in any case.
 BigId = BigInteger().with_variant(Integer, "sqlite")
 
 
 def name_type(longest: int) -> TypeEngine[str]:
-    """Text that is ordered by code points on every database, whatever language a PostgreSQL was set up for."""
+    """Return a text type that sorts by code points on every database, whatever the locale of PostgreSQL."""
     return String(longest).with_variant(String(longest, collation="C"), "postgresql")
 
 
@@ -54,7 +54,7 @@ def id_column() -> Column[int]:
 
 
 def reference(target: str, *, nullable: bool = False) -> Column[int]:
-    """A 64-bit foreign key to `target` ("table.column")."""
+    """Return a 64-bit foreign key to `target` ("table.column")."""
     return Column(BigId, ForeignKey(target), nullable=nullable)
 
 
@@ -67,5 +67,5 @@ def big_column(default: int = 0) -> Column[int]:
 
 
 def json_column(empty: Callable[[], Any], text: str) -> Column[Any]:
-    """A JSON column that is `empty` (written as `text`) where nothing is given."""
+    """Return a JSON column with the default `empty()`; `text` is the same default as JSON text."""
     return Column(JsonText, nullable=False, default=empty, server_default=text)

@@ -1,4 +1,4 @@
-"""Why there is no connection to PostgreSQL, in one sentence that says what to do."""
+"""Describe why a connection to PostgreSQL failed, in one sentence that says what to do."""
 
 import os
 import socket
@@ -18,7 +18,7 @@ POOLER_OPTIONS = (
     f"PgBouncer takes no such thing from a client: leave options out of {VARIABLE} and PGOPTIONS, or name it in "
     "PgBouncer's ignore_startup_parameters"
 )
-# By SQLSTATE: whether waiting may help, and what to do.
+# By SQLSTATE: the heading (AWAY where a later attempt may succeed) and what to do.
 ADVICE = {
     "28P01": (UNUSABLE, f"correct the user and the password in {VARIABLE} {ESCAPED}"),
     "3D000": (UNUSABLE, f"make it with CREATE DATABASE, or correct the name in {VARIABLE}"),
@@ -32,7 +32,7 @@ ADVICE = {
     ),
     "57P03": (AWAY, "try again in a moment"),
 }
-# The connection ended, and the driver adds what it was told before, if anything was.
+# The connection ended; the driver adds the server's message before that, if there was one.
 ENDED = "08003"
 BY_HBA = "add a line for this address, user and database to the server's pg_hba.conf"
 BY_TLS = f"it wants TLS, so add sslmode=require to {VARIABLE}"
@@ -42,7 +42,7 @@ BY_PEER = f"give a host, a user and a password in {VARIABLE}, or run sshcast as 
 
 
 def describe_failure(error: BaseException, url: DatabaseUrl) -> str:
-    """Of an error while connecting. It has what the server said, and nothing of the URL but places."""
+    """Return a sentence for an error while connecting. It quotes the server, and of the URL only hosts and ports."""
     cause = _cause_of(error)
     if isinstance(cause, DatabaseUrlInvalid):
         return f"{VARIABLE}: {cause}"
@@ -57,7 +57,7 @@ def describe_failure(error: BaseException, url: DatabaseUrl) -> str:
 
 
 def _cause_of(error: BaseException) -> BaseException:
-    """The driver's own error, which SQLAlchemy and the queue hold in theirs."""
+    """Return the driver's own error, which SQLAlchemy and the connection queue wrap in theirs."""
     if isinstance(error, TooManyConnections) and error.__cause__ is not None:
         return _cause_of(error.__cause__)
     if isinstance(error, DBAPIError) and error.orig is not None:
@@ -81,7 +81,10 @@ def _describe_answer(state: str, said: str, url: DatabaseUrl) -> str:
 
 
 def _advise_on_authorization(said: str, mode: str | None) -> str:
-    """PostgreSQL has one code for all of these. What names pg_hba.conf was tried with TLS too, unless that is off."""
+    """Choose the advice for SQLSTATE 28000, which PostgreSQL uses for several causes, by the words of its message.
+
+    An error that names pg_hba.conf was already retried with TLS, unless TLS is disabled.
+    """
     advice = {
         "pg_hba.conf": BY_TLS if mode == "disable" else BY_HBA,
         "certificate": BY_CERTIFICATE,
@@ -130,7 +133,7 @@ def _describe_stranger(url: DatabaseUrl) -> str:
 
 
 def _describe_driver(said: str, url: DatabaseUrl) -> str:
-    """What the driver itself refuses."""
+    """Describe an error that the driver raised by itself, without the server."""
     if "target attribute" in said:
         return (
             f"{UNUSABLE}: {url.place} is not what target_session_attrs in {VARIABLE} asks for: name other hosts, or "

@@ -1,4 +1,4 @@
-"""Who waits for a connection: first come, first served, and no longer than a bound."""
+"""A queue for database connections: first come, first served, with a time limit."""
 
 import asyncio
 import heapq
@@ -14,14 +14,14 @@ GROW_SECONDS = 10.0
 
 
 class TooManyConnections(Exception):
-    """The server gives this role no further connection now."""
+    """The database server refuses this role a further connection for now."""
 
 
 class ConnectionQueue:
-    """At most `size` holders at a time. Where the server allows fewer, it learns how many, and asks for more later.
+    """Lends at most `size` connections at a time. If the server allows fewer, it lowers the limit and raises it later.
 
-    `seconds` bounds a whole wait: for a turn, and for a connection when the turn has come. TimeoutError beyond, or the
-    server's last refusal where that is why.
+    `seconds` bounds the whole wait: for a turn, and then for the connection. After that `acquire` raises TimeoutError,
+    or TooManyConnections if the server's refusal was the reason.
     """
 
     def __init__(self, size: int, seconds: float) -> None:
@@ -34,13 +34,13 @@ class ConnectionQueue:
         self._refusal: TooManyConnections | None = None
 
     def reserve(self) -> None:
-        """One of the connections is held beside the queue from now on."""
+        """Lower the size by one, for a connection that is held outside the queue from now on."""
         self._size = max(1, self._size - 1)
         self._allowed = min(self._allowed, self._size)
 
     @asynccontextmanager
     async def acquire(self, connect: Callable[[], Awaitable[T]]) -> AsyncIterator[T]:
-        """What `connect` gives. At TooManyConnections another holder's end is waited for, at the old place."""
+        """Yield the result of `connect`. On TooManyConnections, wait for a holder to finish, first in line."""
         try:
             async with asyncio.timeout(self._seconds):
                 made = await self._connect(next(self._tickets), connect)
@@ -65,7 +65,7 @@ class ConnectionQueue:
             except BaseException:
                 self._leave()
                 raise
-            if alone:  # others than we hold them: nobody tells when one of those is free
+            if alone:  # other programs hold the connections, and nothing notifies us when one is free
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def _enter(self, ticket: int) -> None:
@@ -79,7 +79,7 @@ class ConnectionQueue:
         try:
             await turn
         except asyncio.CancelledError:
-            # The turn may have been given to us in the same moment.
+            # The turn may have been granted at the moment of the cancellation.
             if turn.done() and not turn.cancelled():
                 self._leave()
             raise
@@ -97,14 +97,14 @@ class ConnectionQueue:
                 turn.set_result(None)
 
     def _shrink(self) -> bool:
-        """Give the turn back, and ask for no more than are held; whether no other holder is left."""
+        """Give the turn back and lower the limit to the number of holders. Return whether no holder is left."""
         self._holders -= 1
         self._allowed = max(1, min(self._allowed, self._holders))
         self._refused_at = asyncio.get_running_loop().time()
         return self._holders == 0
 
     def _grow(self) -> None:
-        """By one, some time after the last refusal."""
+        """Raise the limit by one if the last refusal is more than GROW_SECONDS ago."""
         now = asyncio.get_running_loop().time()
         if self._allowed < self._size and now - self._refused_at > GROW_SECONDS:
             self._allowed += 1

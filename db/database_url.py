@@ -1,7 +1,7 @@
-"""What SSHCAST_DATABASE_URL says: a SQLite file, or PostgreSQL as libpq's URLs name it. No server is asked here.
+"""Parse SSHCAST_DATABASE_URL: a SQLite file, or PostgreSQL in the form of libpq's URLs. No server is contacted here.
 
-No message holds more of the URL than its scheme and the names of parameters: in one that cannot be read, the password
-may be anywhere.
+Messages quote only the URL's scheme and the names of its parameters: in a URL that cannot be parsed, the password may
+be anywhere.
 """
 
 import re
@@ -25,9 +25,10 @@ HOST = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+(?:%25[\w.-]+)?)\]|(?P<name>[^:\[\
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatabaseUrl:
-    """Where the database is. What is None or empty is left to the PG… variables and libpq's own defaults.
+    """The location of the database. For a field that is None or empty, the PG… variables and libpq's defaults apply.
 
-    `hosts` are tried in their order, each at the port of its place; one that begins with a slash is a socket's folder.
+    `hosts` are tried in order, each with the port at the same index; a host that begins with a slash is a socket's
+    folder.
     """
 
     dialect: Literal["sqlite", "postgresql"]
@@ -40,13 +41,13 @@ class DatabaseUrl:
 
     @property
     def place(self) -> str:
-        """Its hosts and ports, for people."""
+        """Return the hosts and ports, for messages."""
         pairs = zip(self.hosts, self.ports, strict=True)
         return ", ".join(host if port is None else f"{host}:{port}" for host, port in pairs) or "the default host"
 
 
 def read_database_url(text: str) -> DatabaseUrl:
-    """DatabaseUrlInvalid says what is wrong with it and what to write instead, in one sentence."""
+    """Parse the URL. DatabaseUrlInvalid says in one sentence what is wrong and what to write instead."""
     _refuse_wrapping(text)
     dialect, rest = read_scheme(text)
     if dialect == "sqlite":
@@ -67,7 +68,7 @@ def _refuse_wrapping(text: str) -> None:
 
 
 def _read_sqlite(rest: str) -> DatabaseUrl:
-    """SQLAlchemy's form: three slashes before a relative path, four before an absolute one."""
+    """Parse SQLAlchemy's form: three slashes before a relative path, four before an absolute one."""
     path = rest[1:]
     if not rest.startswith("/") or path in ("", ":memory:"):
         raise DatabaseUrlInvalid(
@@ -94,28 +95,28 @@ def _refuse_unescaped(rest: str) -> None:
 
 
 def _split_authority(rest: str) -> tuple[str, str]:
-    """Users and hosts, and what begins with the first slash or question mark."""
+    """Split into users and hosts, and the rest from the first slash or question mark on."""
     end = re.search(r"[/?]", rest)
     return (rest, "") if end is None else (rest[: end.start()], rest[end.start() :])
 
 
 def _read_postgres(rest: str) -> DatabaseUrl:
-    """As libpq reads it: what the query names again wins."""
+    """Parse as libpq does: a value in the query overrides the same value before it."""
     authority, tail = _split_authority(rest)
     path, _, query = tail.partition("?")
     userinfo, _, hostlist = authority.rpartition("@")
     user, _, password = userinfo.partition(":")
     hosts = list(_read_hosts(hostlist)) if hostlist else []
-    given = read_parameters(query)
-    names, ports = _place_hosts(hosts, given.pop("host", None), given.pop("port", None))
+    parameters = read_parameters(query)
+    names, ports = _place_hosts(hosts, parameters.pop("host", None), parameters.pop("port", None))
     return DatabaseUrl(
         dialect="postgresql",
-        database=given.pop("dbname", None) or _decode(path[1:]) or None,
-        username=given.pop("user", None) or _decode(user) or None,
-        password=given.pop("password", None) or _decode(password) or None,
+        database=parameters.pop("dbname", None) or _decode(path[1:]) or None,
+        username=parameters.pop("user", None) or _decode(user) or None,
+        password=parameters.pop("password", None) or _decode(password) or None,
         hosts=names,
         ports=ports,
-        parameters=given,
+        parameters=parameters,
     )
 
 
@@ -145,7 +146,7 @@ def _read_port(text: str) -> int:
 def _place_hosts(
     hosts: list[tuple[str, int | None]], host: str | None, port: str | None
 ) -> tuple[tuple[str, ...], tuple[int | None, ...]]:
-    """Hosts and their ports, with those of the query over those of the authority."""
+    """Pair hosts with ports. Hosts and ports of the query replace those of the authority."""
     if host is not None:
         hosts = [(name, None) for name in host.split(",")]
         if not all(name for name, _ in hosts):
@@ -163,9 +164,9 @@ def _place_hosts(
 
 def _decode(text: str) -> str:
     try:
-        found = unquote(text, errors="strict")
+        decoded = unquote(text, errors="strict")
     except UnicodeDecodeError:
         raise DatabaseUrlInvalid("its % escapes are not UTF-8: write each byte of a character's UTF-8 form") from None
-    if "\0" in found:
+    if "\0" in decoded:
         raise DatabaseUrlInvalid("it has %00 in it, which PostgreSQL does not take: leave it out")
-    return found
+    return decoded

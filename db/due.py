@@ -1,4 +1,4 @@
-"""The scheduler's queries on `tasks`: which are due, and when each is due next."""
+"""The scheduler's queries on `tasks`: which tasks are due, and when the next one is."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -11,15 +11,15 @@ from db.models import Server, Task
 
 tasks = rows.get_table(Task)
 servers = rows.get_table(Server)
-# Written as in `ix_tasks_due`: SQLite takes a partial index only for its very words.
+# Worded exactly as in `ix_tasks_due`: SQLite uses a partial index only then.
 SCHEDULED = (text("tasks.enabled"), tasks.c.deleted_at.is_(None), tasks.c.next_run.is_not(None))
 LEAST_LATE = 20
 
 
 def lock_due(conn: Connection, now: datetime, limit: int, *, late: datetime) -> list[Task]:
-    """Enabled tasks whose `next_run` has come, at most about `limit`; rows that another scheduler holds are left to it.
+    """Lock and return about `limit` enabled tasks that are due, except those that another scheduler has locked.
 
-    Those due after `late` come first, so that a long backlog of some keeps nobody else waiting.
+    Tasks that became due after `late` come first, so that a long backlog of some tasks does not delay the others.
     """
     fresh = _lock_scheduled(conn, limit, tasks.c.next_run > late, tasks.c.next_run <= now)
     return fresh + _lock_scheduled(conn, max(LEAST_LATE, limit - len(fresh)), tasks.c.next_run <= late)
@@ -31,13 +31,13 @@ def _lock_scheduled(conn: Connection, limit: int, *where: ColumnElement[bool]) -
 
 
 def lock_available(conn: Connection, ids: Sequence[int]) -> list[Task]:
-    """These tasks, held until the transaction ends; those that another transaction holds are left out."""
+    """Lock these tasks until the transaction ends and return them; skip those locked by another one."""
     query = select(tasks).where(tasks.c.id.in_(ids)).order_by(tasks.c.id).with_for_update(skip_locked=True)
     return rows.load_all(conn, query, Task) if ids else []
 
 
 def standing(conn: Connection, id: int) -> bool | None:
-    """Whether a task is enabled; None if it is deleted."""
+    """Return whether the task is enabled; None if it is deleted."""
     found: bool | None = conn.scalar(select(tasks.c.enabled).where(tasks.c.id == id, tasks.c.deleted_at.is_(None)))
     return found
 
@@ -49,19 +49,19 @@ def find_next_due(conn: Connection) -> datetime | None:
 
 
 def advance(conn: Connection, runs: Sequence[Mapping[str, Any]]) -> None:
-    """Set each task's new `next_run` and `last_run`: `task`, `next` and `last` in each of `runs`."""
+    """Write each task's `next_run` and `last_run`. Each of `runs` holds `task` (the id), `next` and `last`."""
     if runs:
         moved = update(tasks).where(tasks.c.id == bindparam("task"))
         conn.execute(moved.values(next_run=bindparam("next"), last_run=bindparam("last")), list(runs))
 
 
 def list_usable_servers(conn: Connection, server_ids: Sequence[int]) -> set[int]:
-    """Those servers on which something may start: neither deleted nor disabled."""
+    """Return the ids of those servers that are neither deleted nor disabled."""
     query = select(servers.c.id).where(servers.c.id.in_(set(server_ids)), servers.c.deleted_at.is_(None))
     return set(conn.scalars(query.where(servers.c.enabled)))
 
 
 def load_blackouts(conn: Connection, server_ids: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
-    """The blackout windows of those servers that have any."""
+    """Return the blackout windows by server id; servers without any are left out."""
     query = select(servers.c.id, servers.c.blackouts).where(servers.c.id.in_(sorted(set(server_ids))))
     return {row.id: row.blackouts for row in conn.execute(query) if row.blackouts}

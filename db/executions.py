@@ -1,4 +1,4 @@
-"""Queries on `task_executions`: reading, and making the pending row. Changes of state are in `db.transitions`."""
+"""Queries on `task_executions`: reads, and inserting the pending row. Changes of state are in `db.transitions`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from db import page as pages
 from db import rows
 from db.models import Server, Task, TaskExecution
 from db.page import Owners, Window
-from db.values import State
+from db.values import State, Trigger
 from db.visibility import EVERYTHING, VisibilityScope
 
 executions = rows.get_table(TaskExecution)
@@ -26,17 +26,17 @@ LIGHT = [
 ]
 MANY = 10_000_000
 FORGOTTEN = {"sealed_env": None, "sealed_run": None}
-"""The columns that hold secrets, of an execution that has ended."""
+"""Values that clear the sealed columns of an execution that has ended."""
 DEFAULTS: dict[str, Any] = {"state": State.PENDING, "attempt": 1, "fence": 0}
 
-# Statements of the way in, built once: building one takes longer than running it.
+# Insert statements, built once: building one takes longer than running it.
 ONCE = {
     name: dialect.insert(executions).on_conflict_do_nothing(index_elements=KEY).returning(*executions.c)
     for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
 }
 PLACE = (executions.c.state, executions.c.id)
-# The place of the first in (state, id), and not the lowest id of that state: for that one PostgreSQL may walk through
-# the whole history, at whose end the waiting ones are.
+# The first row in the order of (state, id), and not the lowest id of that state: for that, PostgreSQL may scan all the
+# history, since pending rows are at its end.
 FIRST_WAITING = (
     select(*PLACE, select(func.max(executions.c.id)).scalar_subquery().label("newest"))
     .where(tuple_(*PLACE) >= (State.PENDING, 0))
@@ -45,12 +45,15 @@ FIRST_WAITING = (
 )
 
 RunStatus = tuple[str, bool]
-"""A state, and whether the execution was asked to stop."""
+"""The state, and whether a cancellation was requested."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExecutionFilter:
-    """None: any. Creation times are inclusive. Only what `visibility` shows; of a task, if it shows the task."""
+    """Conditions on executions; None means no condition. The range of creation times includes both ends.
+
+    `visibility` limits the result to servers that it covers; with `task_id`, to tasks that it covers.
+    """
 
     states: tuple[str, ...] | None = None
     server_id: int | None = None
@@ -63,30 +66,52 @@ class ExecutionFilter:
     visibility: VisibilityScope = EVERYTHING
 
 
+def copy_from_task(task: Task) -> dict[str, Any]:
+    """Return the columns that a run takes from its task as it stands, whatever triggers the run."""
+    return {
+        "task_id": task.id,
+        "server_id": task.server_id,
+        "command": task.command,
+        "shell": task.shell,
+        "env": task.env,
+        "secret_env": task.secret_env,
+        "sealed_env": task.sealed_env or None,
+        "working_dir": task.working_dir,
+        "timeout_seconds": task.timeout_seconds,
+        "output_limit": task.output_limit,
+        "mode": task.run_mode,
+    }
+
+
+def build_pending(wanted: Mapping[str, Any], *, trigger: Trigger, at: datetime, user_id: int) -> dict[str, Any]:
+    """Return the columns of a pending row. `wanted` holds what to run; the run acts for the user `user_id`."""
+    return DEFAULTS | dict(wanted) | {"trigger": trigger, "created_at": at, "created_by": user_id}
+
+
 def insert(conn: Connection, values: Mapping[str, Any]) -> TaskExecution:
     return rows.add(conn, TaskExecution, DEFAULTS | dict(values))
 
 
 def insert_once(conn: Connection, values: Mapping[str, Any]) -> TaskExecution | None:
-    """None if the user has an execution under this idempotency key already, however lately it was made."""
+    """Insert a row; None if the user has an execution under this idempotency key, even a very recent one."""
     made = conn.execute(ONCE[conn.dialect.name], DEFAULTS | dict(values)).first()
     return cast("TaskExecution | None", made)
 
 
 def store_sealed(conn: Connection, id: int, values: Mapping[str, Any]) -> bool:
-    """Give an execution that has not ended what is sealed for it. Its state is not touched."""
+    """Write sealed values of an execution that has not ended. Return False if it has ended."""
     return rows.change(conn, TaskExecution, values, executions.c.id == id, executions.c.state.in_(OPEN))
 
 
 def list_sealed_after(conn: Connection, id: int, limit: int) -> list[TaskExecution]:
-    """Executions beyond `id` for which something is sealed, in order: none of them has ended."""
+    """Return up to `limit` open executions with an id above `id` that hold sealed values, in order of ids."""
     holds = or_(executions.c.sealed_env.is_not(None), executions.c.sealed_run.is_not(None))
     found = (executions.c.id > id, executions.c.state.in_(OPEN), holds)
     return rows.load_all(conn, select(executions).where(*found).order_by(executions.c.id).limit(limit), TaskExecution)
 
 
 def replace_sealed(conn: Connection, id: int, column: str, old: Any, new: Any) -> bool:
-    """False when what the column holds is something else by now."""
+    """Replace a sealed value. Return False if the column no longer holds `old`."""
     return rows.change(conn, TaskExecution, {column: new}, executions.c.id == id, executions.c[column] == old)
 
 
@@ -105,14 +130,14 @@ def by_idempotency_key(conn: Connection, user_id: int, key: str) -> TaskExecutio
 def list_latest_of_tasks(
     conn: Connection, task_ids: Sequence[int], visibility: VisibilityScope = EVERYTHING
 ) -> list[TaskExecution]:
-    """The newest execution of each task that has one: a seek a task, however long its history is."""
+    """Return the newest execution of each task that has one, by one index seek a task."""
     newest = select(func.max(executions.c.id)).where(executions.c.task_id == tasks.c.id).scalar_subquery()
     query = select(executions).where(executions.c.id.in_(select(newest).where(tasks.c.id.in_(task_ids))))
     return rows.load_all(conn, query.where(*visibility.restrict(executions.c.server_id)), TaskExecution)
 
 
 def page(conn: Connection, filter: ExecutionFilter, window: Window) -> list[TaskExecution]:
-    """What is seen by grants is looked for server by server: others' executions cost nothing."""
+    """Return a page. For a viewer with grants it is read server by server, so that other servers' rows cost nothing."""
     if _is_narrow(filter):
         return pages.page(
             conn, TaskExecution, [*_build_conditions(filter), *_build_visibility_conditions(filter)], window
@@ -132,12 +157,12 @@ def count(conn: Connection, filter: ExecutionFilter) -> int:
 
 
 def _is_narrow(filter: ExecutionFilter) -> bool:
-    """Whether there is no need to look server by server."""
+    """Return whether one query is enough, without going server by server."""
     return filter.visibility.is_unrestricted or filter.server_id is not None or filter.task_id is not None
 
 
 def _build_visibility_conditions(filter: ExecutionFilter, columns: Any = executions.c) -> list[ColumnElement[bool]]:
-    """By their servers. A task that is not seen is asked about once, and not for each execution of its history."""
+    """Limit rows to visible servers. With `task_id`, the task is checked once, not with each execution."""
     found = filter.visibility.restrict(columns.server_id)
     if found and filter.task_id is not None:
         task = select(tasks.c.id).where(tasks.c.id == filter.task_id, *filter.visibility.restrict(tasks.c.server_id))
@@ -169,7 +194,7 @@ def count_of_tasks(conn: Connection, task_ids: Sequence[int], filter: ExecutionF
 
 
 def estimate_pending(conn: Connection) -> int:
-    """How many could wait at most: the ids from the first that waits to the newest. One seek."""
+    """Return an upper bound: the number of ids from the first pending one to the newest. One index seek."""
     first = conn.execute(FIRST_WAITING).first()
     return 0 if first is None or first.state != State.PENDING else first.newest - first.id + 1
 
@@ -177,9 +202,10 @@ def estimate_pending(conn: Connection) -> int:
 def has_pending_at_least(
     conn: Connection, most: int, *, user_id: int | None = None, server_id: int | None = None
 ) -> bool:
-    """Whether `most` executions wait: in all, of a user, or for a server. Counted: ask `estimate_pending` first.
+    """Return whether at least `most` executions are pending: in all, of a user, or for a server.
 
-    A user's are looked for server by server, as `ix_executions_pending` holds them.
+    It counts rows, so call the cheap `estimate_pending` first. A user's rows are read server by server, as
+    `ix_executions_pending` is ordered.
     """
     waiting = select(executions.c.id).where(executions.c.state == State.PENDING)
     if server_id is not None:
@@ -192,15 +218,15 @@ def has_pending_at_least(
 
 
 def find_newest_id(conn: Connection) -> int:
-    """The highest execution id; 0 without any."""
+    """Return the highest execution id; 0 if there is none."""
     return int(conn.scalar(select(func.max(executions.c.id))) or 0)
 
 
 def load_statuses(conn: Connection, filter: ExecutionFilter, newest: int) -> dict[int, RunStatus]:
-    """How those stand that are open, or newer than `newest`. The states of the filter are not looked at."""
+    """Return the status of matching executions that are open or above id `newest`; ignores `filter.states`."""
     found: dict[int, RunStatus] = {}
     for part in (executions.c.state.in_(OPEN), executions.c.id > newest):
-        # A limit, so that the filter does not lead SQLite through all that the server or the task ever ran.
+        # The limit keeps SQLite from applying the filter first and scanning the whole history of the server or task.
         few = select(*LIGHT).where(part).limit(MANY).subquery()
         among = [*_build_conditions(replace(filter, states=None), few.c), *_build_visibility_conditions(filter, few.c)]
         for row in conn.execute(select(few.c.id, few.c.state, few.c.cancel_at).where(*among)):

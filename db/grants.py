@@ -1,4 +1,4 @@
-"""Queries on `grants`: what a user may do on one server, or on every server with a tag, beyond their role."""
+"""Queries on `grants`: a user's roles on one server, or on every server with a tag, beyond the user's own role."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ server_tags = rows.get_table(ServerTag)
 users = rows.get_table(User)
 
 Pair = tuple[int, int]
-"""A user's id and a server's."""
+"""A user's id and a server's id."""
 
 
 @dataclass(frozen=True, slots=True)
 class GrantTarget:
-    """Where a grant holds: on a server, or on every server with a tag. One of the two."""
+    """The server or the tag that a grant is for. Exactly one is set."""
 
     server_id: int | None = None
     tag: str | None = None
@@ -37,7 +37,7 @@ def by_id(conn: Connection, id: int) -> Grant | None:
 
 
 def lock_by_target(conn: Connection, user_id: int, target: GrantTarget) -> Grant | None:
-    """The user's grant there, held until the transaction ends."""
+    """Return the user's grant for the target, locked until the transaction ends."""
     there = grants.c.tag == target.tag if target.server_id is None else grants.c.server_id == target.server_id
     query = select(grants).where(grants.c.user_id == user_id, there).with_for_update()
     return next(iter(rows.load_all(conn, query, Grant)), None)
@@ -48,12 +48,12 @@ def change(conn: Connection, id: int, values: Mapping[str, Any]) -> bool:
 
 
 def remove(conn: Connection, id: int) -> bool:
-    """Whether it was there."""
+    """Delete a grant. Return False if there was none."""
     return conn.execute(delete(grants).where(grants.c.id == id)).rowcount == 1
 
 
 def by_users(conn: Connection, user_ids: Sequence[int]) -> dict[int, list[Grant]]:
-    """Each user's grants, the oldest first."""
+    """Return each user's grants, the oldest first."""
     query = select(grants).where(grants.c.user_id.in_(user_ids)).order_by(grants.c.id)
     found: dict[int, list[Grant]] = {id: [] for id in user_ids}
     for row in rows.load_all(conn, query, Grant):
@@ -66,12 +66,12 @@ def count(conn: Connection, user_id: int) -> int:
 
 
 def has_role_somewhere(conn: Connection, user_id: int, role: Role) -> bool:
-    """Whether the user is granted `role` or more on anything."""
+    """Return whether the user has a grant of `role` or a higher role on anything."""
     return rows.find_first(conn, Grant, grants.c.user_id == user_id, grants.c.role.in_(role.and_above)) is not None
 
 
 def filter_by_role(conn: Connection, pairs: Collection[Pair], role: Role) -> set[Pair]:
-    """Those pairs whose user is not disabled and has `role` or more on the server, of their own or by a grant."""
+    """Return the pairs whose user is enabled and has at least `role` on the server, by own role or grant."""
     query = select(users.c.id, users.c.role).where(users.c.id.in_({pair[0] for pair in pairs}), not_(users.c.disabled))
     own = {row.id: Role(row.role) for row in conn.execute(query)} if pairs else {}
     found = {pair for pair in pairs if pair[0] in own and own[pair[0]].rank >= role.rank}
@@ -80,7 +80,7 @@ def filter_by_role(conn: Connection, pairs: Collection[Pair], role: Role) -> set
 
 
 def load_roles(conn: Connection, pairs: Collection[Pair]) -> dict[Pair, Role]:
-    """The highest role that is granted to each user on each server; pairs without a grant are left out."""
+    """Return the highest granted role for each pair; pairs without a grant are left out."""
     found: dict[Pair, Role] = {}
     for user_id, server_id, role in _list_role_rows(conn, pairs) if pairs else ():
         found[user_id, server_id] = max(
@@ -90,7 +90,7 @@ def load_roles(conn: Connection, pairs: Collection[Pair]) -> dict[Pair, Role]:
 
 
 def _list_role_rows(conn: Connection, pairs: Collection[Pair]) -> list[Any]:
-    """(user, server, role) of every grant that holds for one of the pairs."""
+    """Return (user, server, role) of every grant that applies to one of the pairs."""
     own = select(grants.c.user_id, grants.c.server_id, grants.c.role).where(
         tuple_(grants.c.user_id, grants.c.server_id).in_(pairs)
     )

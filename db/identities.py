@@ -25,29 +25,29 @@ def by_subject(conn: Connection, issuer: str, subject: str) -> Identity | None:
 
 
 def record_role_decision(conn: Connection, id: int, at: datetime) -> bool:
-    """A token of this time has decided the user's role. False if a newer one has by now."""
+    """Record that a token issued at `at` decided the user's role. Return False if a newer token already did."""
     return rows.change(conn, Identity, {"told_at": at}, identities.c.id == id, identities.c.told_at <= at)
 
 
 def reassign(conn: Connection, id: int, user_id: int) -> bool:
-    """From now on it is this user."""
+    """Set the identity's user. Return False if there is no such identity."""
     return rows.change(conn, Identity, {"user_id": user_id}, identities.c.id == id)
 
 
 def remove(conn: Connection, issuer: str, user_id: int) -> bool:
-    """Whether the user had any of this issuer."""
+    """Delete the user's identities of this issuer. Return whether there was any."""
     mine = and_(identities.c.issuer == issuer, identities.c.user_id == user_id)
     conn.execute(delete(codes).where(codes.c.identity_id.in_(select(identities.c.id).where(mine))))
     return conn.execute(delete(identities).where(mine)).rowcount > 0
 
 
 def insert_code(conn: Connection, hash: str, identity_id: int, at: datetime, until: datetime) -> None:
-    """Those that were not used in time are dropped meanwhile."""
+    """Insert a sign-in code that is valid until `until`. Codes that have expired at `at` are deleted."""
     conn.execute(delete(codes).where(codes.c.expires_at <= at))
     rows.add(conn, SignInCode, {"hash": hash, "identity_id": identity_id, "expires_at": until})
 
 
 def consume_code(conn: Connection, hash: str, at: datetime) -> Identity | None:
-    """Whom it is for, the first time and in time; else None."""
+    """Delete the code and return its identity; None if the code is unknown, was used before or has expired."""
     taken = conn.execute(delete(codes).where(codes.c.hash == hash).returning(*codes.c)).first()
     return None if taken is None or at >= taken.expires_at else _by_id(conn, taken.identity_id)

@@ -1,4 +1,4 @@
-"""Queries on `master_key_check`: one row, with a value that is sealed by the master key of this database."""
+"""Queries on `master_key_check`: one row with a value sealed by the master key of this database."""
 
 from sqlalchemy import Connection, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -16,18 +16,18 @@ FIRST = {
 
 
 def load_value(conn: Connection) -> bytes | None:
-    """The sealed value; None in a database whose master key nothing has told yet."""
+    """Return the sealed value; None if no master key has been recorded for this database."""
     found: bytes | None = conn.scalar(select(checks.c.sealed))
     return found
 
 
 def insert_if_absent(conn: Connection, new: bytes) -> bytes:
-    """Keep it if there is none. Returns what is kept by then: of two services that start at once, one's value."""
+    """Store the value if there is none. Return the stored one: of two services starting at once, one wins."""
     conn.execute(FIRST[conn.dialect.name], {"id": ID, "sealed": new})
     found: bytes = conn.execute(select(checks.c.sealed)).scalar_one()
     return found
 
 
 def replace(conn: Connection, old: bytes, new: bytes) -> bool:
-    """False when it is another one by now."""
+    """Replace the sealed value. Return False if the stored value is no longer `old`."""
     return rows.change(conn, MasterKeyCheck, {"sealed": new}, checks.c.id == ID, checks.c.sealed == old)

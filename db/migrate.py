@@ -1,7 +1,7 @@
-"""Bringing a database to the schema of this version.
+"""Bring a database to the schema of this version.
 
-Alembic is imported when there is something to bring: nearly always there is not, and with it a command would start a
-fifth later.
+Alembic is imported only when there is a migration to apply: mostly there is none, and the import would make a command
+start a fifth of a second later.
 """
 
 import importlib
@@ -20,10 +20,10 @@ LOCK = 0x55C1
 
 
 async def migrate(store: Store) -> list[str]:
-    """Apply what is missing, in one transaction. Returns the revisions applied, oldest first.
+    """Apply the missing revisions in one transaction. Return them, oldest first.
 
-    The look before keeps others from waiting for the lock while Alembic is imported, or where all is there.
-    StoreUnusable as for `pending`, or when the role may not make tables, or others are in their place.
+    The check before it avoids taking the lock while Alembic is imported, or when nothing is missing. Raises
+    StoreUnusable like `list_pending`, and also when the role may not create tables or foreign tables are in the way.
     """
     if not await list_pending(store):
         return []
@@ -32,9 +32,10 @@ async def migrate(store: Store) -> list[str]:
 
 
 async def list_pending(store: Store) -> list[str]:
-    """Revisions that this version has and the database lacks, oldest first.
+    """Return the revisions that the database lacks, oldest first.
 
-    StoreUnusable when it is newer than this version, another program's, or on a server that we cannot work with.
+    Raises StoreUnusable when the database is newer than this version, belongs to another program, or is on a server
+    that sshcast cannot use.
     """
     await check_server(store)
     with explained():
@@ -51,11 +52,11 @@ def upgrade(conn: Connection) -> list[str]:
 
 
 def _list_missing(conn: Connection) -> list[str]:
-    """Oldest first."""
+    """Return the missing revisions, oldest first."""
     if _find_current_revision(conn) == find_newest_revision():
         return []
     check_is_ours(conn)
-    refuse_unknown(_find_current_revision(conn), known())
+    refuse_unknown(_find_current_revision(conn), _list_known_revisions())
     found: list[str] = _import_revisions().list_missing(conn)
     return found
 
@@ -68,12 +69,12 @@ def _find_current_revision(conn: Connection) -> str | None:
 
 
 def find_newest_revision() -> str:
-    """A revision's file is named by its number first."""
-    return known()[-1]
+    """Return the newest revision of this version."""
+    return _list_known_revisions()[-1]
 
 
-def known() -> list[str]:
-    """All revisions of this version, oldest first."""
+def _list_known_revisions() -> list[str]:
+    """Return all revisions of this version, oldest first. Their numbers begin the names of their files."""
     return sorted(path.name.partition("_")[0] for path in VERSIONS.glob("[0-9]*.py"))
 
 

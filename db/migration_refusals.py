@@ -1,4 +1,4 @@
-"""Why a database is not brought to this version's schema, in a sentence that says what to do."""
+"""Describe why a database cannot be migrated to this version's schema, in a sentence that says what to do."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,11 +10,14 @@ from db.unavailable import find_sqlstate
 
 INSUFFICIENT_PRIVILEGE = "42501"
 DUPLICATE_TABLE = "42P07"
-ALREADY = " exists"  # SQLite has no code of its own for it
+ALREADY = " exists"  # SQLite has no error code for it
 
 
 def refuse_unknown(revision: str | None, known: list[str]) -> None:
-    """Ours are numbers; what is no number is another program's that uses Alembic too."""
+    """Raise StoreUnusable for a revision that this version does not know.
+
+    sshcast's revisions are numbers; another form belongs to another program that uses Alembic.
+    """
     if revision is None or revision in known:
         return
     if revision.isdigit() and revision > known[-1]:
@@ -30,6 +33,7 @@ def refuse_unknown(revision: str | None, known: list[str]) -> None:
 
 @contextmanager
 def explained() -> Iterator[None]:
+    """Raise StoreUnusable instead of the database errors of the block that the database's owner can fix."""
     try:
         yield
     except DBAPIError as error:
@@ -40,7 +44,7 @@ def explained() -> Iterator[None]:
 
 
 def _explain(error: DBAPIError) -> StoreUnusable | None:
-    """What the database refused, where its owner can do something about it."""
+    """Return StoreUnusable for an error that the database's owner can fix; None for another one."""
     said = str(error.orig).splitlines()[0].rpartition(">: ")[2]
     if find_sqlstate(error) == INSUFFICIENT_PRIVILEGE:
         return StoreUnusable(

@@ -1,6 +1,6 @@
-"""The tables. Input is validated before it gets here: `table=True` classes validate nothing.
+"""The tables. Input must be validated before: classes with `table=True` validate nothing.
 
-Queries hand out plain rows typed as these classes: they have a class's columns as attributes and none of its behaviour.
+Queries return plain rows that are typed as these classes: they have the columns as attributes, and no methods.
 """
 
 from datetime import datetime
@@ -25,7 +25,7 @@ from db.columns import BigId, JsonText, big_column, id_column, json_column, name
 
 
 class User(SQLModel, table=True):
-    """Who may sign in. `token_version` goes up whenever every token given out before must stop working."""
+    """A user who may sign in. Raising `token_version` revokes every token that was issued before."""
 
     __tablename__ = "users"
 
@@ -42,7 +42,7 @@ class User(SQLModel, table=True):
 class Server(SQLModel, table=True):
     """A machine reached over SSH, with its pinned host keys and its encrypted credential.
 
-    `host_key_alias`: a name besides the host that its host certificate may be for.
+    `host_key_alias` is a name besides `host` that the server's host certificate may be issued for.
     """
 
     __tablename__ = "servers"
@@ -80,12 +80,12 @@ class Server(SQLModel, table=True):
 
 
 class Task(SQLModel, table=True):
-    """A named command for a server, with a schedule. Deleted softly, so that its history stays.
+    """A named command for a server, with a schedule. Deleting sets `deleted_at`, so that the history stays.
 
-    `shell` is the one that the command's first line chooses, with its options; None is /bin/sh.
-    `secret_env` names its secret variables, each with the registered secret that it takes; with None, its value is in
+    `shell`: the shell, with options, from the command's `#!` line; None for /bin/sh.
+    `secret_env`: the names of secret variables, each with the name of a registered secret, or None if the value is in
     `sealed_env`.
-    `updated_by`: who last changed it, None if that was never told; its scheduled runs go in that user's name.
+    `updated_by`: the user who last changed the task, None if unknown; its scheduled runs act for that user.
     """
 
     __tablename__ = "tasks"
@@ -133,10 +133,11 @@ class Task(SQLModel, table=True):
 
 
 class TaskExecution(SQLModel, table=True):
-    """One run of a command. The row is the job: who claims it drives it, and a driver's every write names its fence.
+    """One run of a command. The row is the job: a runner claims it and names its fence in every write.
 
-    `shell`, `secret_env` and `sealed_env` are as in its task, `sealed_run` what its start made of the secret ones; both
-    sealed ones go when it ends. What it reads on its standard input is in `execution_stdin`, its size and SHA-256 here.
+    `shell`, `secret_env` and `sealed_env` are copied from the task. `sealed_run` holds the secret values resolved at
+    the start. Both sealed columns are cleared when the run ends. The standard input is in `execution_stdin`; its size
+    and SHA-256 are here.
     """
 
     __tablename__ = "task_executions"
@@ -223,10 +224,10 @@ class TaskExecution(SQLModel, table=True):
 
 
 class ScheduleSlot(SQLModel, table=True):
-    """One moment at which a task's schedule was due, and what came of it. Written once for each, never twice.
+    """One moment at which a task's schedule was due, and its outcome. There is one row for each (task, slot).
 
-    `becomes` is the outcome of a waiting slot once its run starts. `open` while something may still follow: a waiting
-    run, a retry (`retries_left`, at `retry_at`), or the end of its start deadline (`start_by`).
+    `becomes` is the outcome of a waiting slot once its run starts. `open` is true while something may still follow: a
+    waiting run, a retry (`retries_left`, at `retry_at`), or the end of the start deadline (`start_by`).
     """
 
     __tablename__ = "schedule_slots"
@@ -255,7 +256,7 @@ class ScheduleSlot(SQLModel, table=True):
 
 
 class Runner(SQLModel, table=True):
-    """A process that drives executions, alive until `lease_until`. Who deletes the row takes its executions over."""
+    """A process that drives executions, considered alive until `lease_until`. Deleting the row frees its executions."""
 
     __tablename__ = "runners"
 
@@ -267,8 +268,8 @@ class Runner(SQLModel, table=True):
 class OutputChunk(SQLModel, table=True):
     """Consecutive bytes of one stream of one execution.
 
-    `position` is the count of bytes of both streams stored before it, so that one number is a place in the whole
-    output; `stream_offset` is the same within its own stream.
+    `position` counts the bytes of both streams stored before the chunk, so that one number is a position in the whole
+    output; `stream_offset` counts the bytes of its own stream.
     """
 
     __tablename__ = "output_chunks"

@@ -22,7 +22,7 @@ GROW = (
 
 @dataclass(frozen=True, slots=True)
 class NewChunk:
-    """At most 64 KiB of one stream, from `stream_offset` on."""
+    """At most 64 KiB of one stream, starting at `stream_offset`."""
 
     execution_id: int
     fence: int
@@ -34,12 +34,12 @@ class NewChunk:
 
 @dataclass(frozen=True, slots=True)
 class StreamEnds:
-    """How many bytes of each stream an execution has: where the next ones go."""
+    """The number of stored bytes of each stream of an execution: the next bytes go there."""
 
     ends: dict[Stream, int]
 
     def accept(self, chunk: NewChunk) -> dict[str, Any] | None:
-        """The row for what of the chunk is not stored yet, if any of it is; it counts as stored from then on."""
+        """Return the row for the bytes that are not stored yet, and advance the end; None without any."""
         end = self.ends[chunk.stream]
         start = max(chunk.stream_offset, end)
         data = chunk.data[start - chunk.stream_offset :]
@@ -62,32 +62,32 @@ class StreamEnds:
 
 
 def append(conn: Connection, new: Sequence[NewChunk]) -> set[int]:
-    """Store chunks in their order, and the sizes they bring. Bytes that are stored already change nothing.
+    """Store chunks in order and update the executions' byte counts. Bytes that are already stored are skipped.
 
-    Returns the ids of executions whose fence has moved on: nothing of those was written.
+    Returns the ids of executions that no longer run under the chunk's fence: nothing was written for those.
     """
     fences = {chunk.execution_id: chunk.fence for chunk in new}
     held = _lock_running(conn, fences)
     ours = (chunk for chunk in new if chunk.execution_id in held and chunk.fence == fences[chunk.execution_id])
-    kept = [row for chunk in ours if (row := held[chunk.execution_id].accept(chunk)) is not None]
-    if kept:
-        conn.execute(insert(chunks), kept)
-        grown = {row["execution_id"] for row in kept}
+    new_rows = [row for chunk in ours if (row := held[chunk.execution_id].accept(chunk)) is not None]
+    if new_rows:
+        conn.execute(insert(chunks), new_rows)
+        grown = {row["execution_id"] for row in new_rows}
         conn.execute(GROW, [{"execution": id} | held[id].values() for id in sorted(grown)])
     return fences.keys() - held
 
 
 def _lock_running(conn: Connection, fences: dict[int, int]) -> dict[int, StreamEnds]:
-    """Those of these executions that are running under these fences; locked until the commit."""
-    wanted = (
+    """Lock the executions that are running under these fences until the commit, and return their stream ends."""
+    columns = (
         executions.c.id,
         executions.c.fence,
         executions.c.state,
         executions.c.stdout_bytes,
         executions.c.stderr_bytes,
     )
-    # By id alone: with the state beside it, PostgreSQL may read all that runs instead (its statistics lag behind).
-    query = select(*wanted).where(executions.c.id.in_(fences)).order_by(executions.c.id).with_for_update()
+    # By id alone: with a condition on the state, PostgreSQL may read all running rows instead (outdated statistics).
+    query = select(*columns).where(executions.c.id.in_(fences)).order_by(executions.c.id).with_for_update()
     return {
         row.id: StreamEnds({Stream.STDOUT: row.stdout_bytes, Stream.STDERR: row.stderr_bytes})
         for row in conn.execute(query)
@@ -98,7 +98,7 @@ def _lock_running(conn: Connection, fences: dict[int, int]) -> dict[int, StreamE
 def list_after(
     conn: Connection, execution_id: int, position: int, *, max_bytes: int = 262_144, most: int = 256
 ) -> list[OutputChunk]:
-    """Chunks in order from the one that holds `position` on: at least one, then no more than about `max_bytes`."""
+    """Return chunks in order, from the one that holds `position`: at least one, and about `max_bytes` at most."""
     holder = select(func.max(chunks.c.position)).where(
         chunks.c.execution_id == execution_id, chunks.c.position <= position
     )
@@ -116,7 +116,7 @@ def list_after(
 
 
 def load_tail(conn: Connection, execution_id: int, position: int, most: int) -> dict[Stream, bytes]:
-    """The last bytes of each stream before `position`, up to `most`."""
+    """Return up to `most` bytes of each stream that come right before `position`."""
     found: dict[Stream, bytes] = {}
     for stream in Stream:
         query = (
@@ -131,7 +131,7 @@ def load_tail(conn: Connection, execution_id: int, position: int, most: int) -> 
 
 
 def load_totals(conn: Connection, execution_id: int) -> tuple[int, int]:
-    """Stored bytes of stdout and of stderr."""
+    """Return the stored bytes of stdout and of stderr."""
     query = select(executions.c.stdout_bytes, executions.c.stderr_bytes).where(executions.c.id == execution_id)
     found = conn.execute(query).first()
     return (0, 0) if found is None else (found[0], found[1])

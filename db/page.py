@@ -1,4 +1,4 @@
-"""A range of rows by keyset: cost grows with the page, not with what lies before it."""
+"""Pages of rows by keyset: the cost grows with the page, not with the rows before it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 from db.rows import Model, get_table, load_all
 
-# How many times a page's rows are looked at before it is looked for owner by owner.
+# `page_among` first reads this many times the rows of a page before it goes owner by owner.
 NEAR = 4
 
 PageKey = tuple[Any, int]
@@ -31,10 +31,10 @@ Conditions: TypeAlias = list[ColumnElement[bool]]
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """`limit` rows in `order` (a column's name; ties by id; NULLs last both ways), between two keys or from an offset.
+    """The position of a page: `limit` rows in `order`, between two keys or from an offset.
 
-    `backward` takes the last rows before `before` instead of the first after `after`. A key is an order value and an
-    id.
+    `order` is a column's name; ties are ordered by id, and NULLs come last in both directions. With `backward`, the
+    page holds the last rows before `before` instead of the first rows after `after`. A key is an order value and an id.
     """
 
     limit: int
@@ -47,7 +47,7 @@ class Window:
 
 
 def page(conn: Connection, model: type[Model], where: Conditions, window: Window) -> list[Model]:
-    """Up to limit + 1 rows in display order; the one too many says that there is more, and comes first if backward."""
+    """Return up to limit + 1 rows in display order. An extra row means more exist; it is first if backward."""
     found: list[Model] = []
     offset = window.offset
     for piece in _split_into_ranges(get_table(model), window):
@@ -63,14 +63,14 @@ def page(conn: Connection, model: type[Model], where: Conditions, window: Window
 
 @dataclass(frozen=True, slots=True)
 class IndexRange:
-    """A part of a list that is one range of an index: the rows with a value to order by, or those without."""
+    """A part of a list that is one range of an index: the rows with an order value, or the rows without one."""
 
     where: Conditions
     order: list[Any]
 
 
 def _split_into_ranges(table: FromClause, window: Window) -> list[IndexRange]:
-    """What the window may take rows from, in the order in which it takes them."""
+    """Return the index ranges that the window may take rows from, in the order in which it takes them."""
     column, id = table.c[window.order], table.c.id
     after, before = window.after, window.before
     if column is id:
@@ -103,7 +103,7 @@ def _build_range(
 
 
 def _build_key_condition(columns: Sequence[ColumnElement[Any]], key: PageKey, forward: bool) -> ColumnElement[bool]:
-    """Rows beyond a key, compared as one value, so that an index is entered there and not read up to there."""
+    """Match rows beyond a key, by a row comparison, for which the database enters the index at the key."""
     place = tuple_(*(literal(value, each.type) for each, value in zip(columns, key[-len(columns) :], strict=True)))
     return tuple_(*columns) > place if forward else tuple_(*columns) < place
 
@@ -111,9 +111,9 @@ def _build_key_condition(columns: Sequence[ColumnElement[Any]], key: PageKey, fo
 def page_each(
     conn: Connection, model: type[Model], owner: Column[Any], ids: Sequence[int], where: Conditions, window: Window
 ) -> dict[int, list[Model]]:
-    """A page for each of `ids`, which the foreign key `owner` of the table points at, in one statement.
+    """Return a page for each of `ids`, in one statement. `owner` is the foreign key column that points at `ids`.
 
-    Each page is a seek of its own in the index: what it costs does not grow with the rows that are not shown.
+    Each page is one index seek: the cost does not grow with rows that are not shown.
     """
     table, owners = get_table(model), next(iter(owner.foreign_keys)).column.table
     inner = select(table.c.id).where(owner == owners.c.id, *where).order_by(*_build_ordering(table, window))
@@ -133,7 +133,7 @@ def page_each(
 
 @dataclass(frozen=True, slots=True)
 class Owners:
-    """Whose rows are wanted: those whose foreign key `column` is among `ids`. `hold` says the same of one row."""
+    """Rows whose foreign key `column` is among `ids`. `hold` is the same condition for a single row."""
 
     column: Column[Any]
     ids: Select[Any]
@@ -141,10 +141,10 @@ class Owners:
 
 
 def page_among(conn: Connection, model: type[Model], among: Owners, where: Conditions, window: Window) -> list[Model]:
-    """As `page`, of the rows of these owners. What it costs does not grow with others' rows.
+    """Return a page, as `page` does, of rows of these owners. The cost does not grow with the rows of others.
 
-    Where nearly all are theirs, the next few rows hold the page. Else each owner's part is a seek of its own, and the
-    first of all parts are the page.
+    If nearly all rows belong to these owners, the next few rows hold the page. Otherwise each owner's part is read by
+    one index seek, and the first rows of all parts are the page.
     """
     found = _find_nearby(conn, model, [*where, *among.hold], window)
     if len(found) <= window.limit:
@@ -153,7 +153,7 @@ def page_among(conn: Connection, model: type[Model], among: Owners, where: Condi
 
 
 def _find_nearby(conn: Connection, model: type[Model], where: Conditions, window: Window) -> list[Model]:
-    """Of the next few rows, those that match; nothing where they are not found by one index."""
+    """Return the matching rows among the next few; none if a single index cannot find those."""
     table = get_table(model)
     if window.offset or table.c[window.order].nullable:
         return []
@@ -169,9 +169,9 @@ def _page_by_owner(
     owner, table = among.column, get_table(model)
     owners = next(iter(owner.foreign_keys)).column.table
     mine, order = owners.c.id.in_(among.ids), table.c[window.order]
-    wanted = (table.c.id,) if order is table.c.id else (table.c.id, order)
+    columns = (table.c.id,) if order is table.c.id else (table.c.id, order)
     reach = replace(window, limit=window.limit + window.offset, offset=0)
-    inner = select(*wanted).where(owner == owners.c.id, *where).order_by(*_build_ordering(table, window))
+    inner = select(*columns).where(owner == owners.c.id, *where).order_by(*_build_ordering(table, window))
     if conn.dialect.name == "postgresql":
         part = _limit_to_window(inner, table, reach).correlate(owners).lateral()
         firsts = (
@@ -180,7 +180,7 @@ def _page_by_owner(
             .where(mine)
             .order_by(*_build_ordering(part, window))
         )
-        # Limited within, so that PostgreSQL knows how few rows it is to fetch.
+        # The limit in the subquery tells PostgreSQL's planner how few rows to fetch.
         few = firsts.limit(window.limit + 1).offset(window.offset).subquery()
         query = select(table).where(table.c.id.in_(few.select())).order_by(*_build_ordering(table, window))
         return load_all(conn, query, model)
@@ -205,7 +205,7 @@ def _limit_to_window(query: Select[Any], table: FromClause, window: Window) -> S
 
 
 def _build_ordering(table: FromClause, window: Window) -> list[Any]:
-    """Rows nearest to the edge that the page starts from come first."""
+    """Return the order in which the rows nearest to the page's starting edge come first."""
     column, id = table.c[window.order], table.c.id
     upwards = window.descending == window.backward
     columns = (column, id) if window.order != "id" else (id,)
@@ -218,7 +218,7 @@ def _build_ordering(table: FromClause, window: Window) -> list[Any]:
 def _build_nullable_key_condition(
     column: ColumnElement[Any], id: ColumnElement[int], key: PageKey, *, forward: bool, nulls_follow: bool
 ) -> ColumnElement[bool]:
-    """Rows past the key: higher when `forward`; rows without a value come after every value (`nulls_follow`)."""
+    """Match rows past the key: higher ones if `forward`. NULLs come after every value (`nulls_follow`)."""
     value, key_id = key
     further_id = id > key_id if forward else id < key_id
     if column is id:
@@ -238,7 +238,7 @@ def count(conn: Connection, model: type[Model], where: Conditions) -> int:
 def count_each(
     conn: Connection, model: type[Model], owner: Column[Any], ids: Sequence[int], where: Conditions
 ) -> dict[int, int]:
-    """How many rows each of `ids` has."""
+    """Return the number of rows of each of `ids`."""
     query = select(owner, func.count()).select_from(get_table(model)).where(owner.in_(ids), *where).group_by(owner)
     found = {row[0]: row[1] for row in conn.execute(query)}
     return {id: found.get(id, 0) for id in ids}

@@ -22,12 +22,12 @@ def by_hash(conn: Connection, hash: str) -> PersonalToken | None:
 
 
 def by_id(conn: Connection, id: int, user_id: int) -> PersonalToken | None:
-    """One of this user's that was not revoked."""
+    """Return a token of this user; None if it is revoked."""
     return rows.find_first(conn, PersonalToken, tokens.c.id == id, tokens.c.user_id == user_id, NOT_REVOKED)
 
 
 def by_user(conn: Connection, user_id: int) -> list[PersonalToken]:
-    """Those that were not revoked, the newest first."""
+    """Return the user's tokens that are not revoked, the newest first."""
     query = select(tokens).where(tokens.c.user_id == user_id, NOT_REVOKED).order_by(tokens.c.id.desc())
     return rows.load_all(conn, query, PersonalToken)
 
@@ -37,7 +37,7 @@ def count(conn: Connection, user_id: int) -> int:
 
 
 def revoke(conn: Connection, id: int, user_id: int, at: datetime) -> bool:
-    """Whether there was one of this user's to revoke."""
+    """Revoke a token of this user. Return False if there is none, or it is revoked already."""
     return rows.change(
         conn, PersonalToken, {"revoked_at": at}, tokens.c.id == id, tokens.c.user_id == user_id, NOT_REVOKED
     )

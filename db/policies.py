@@ -12,7 +12,7 @@ from db.page import Window
 from db.policy_models import PolicyVersion
 
 versions = rows.get_table(PolicyVersion)
-# Built once: it is asked before every run.
+# Built once, because it runs before every execution.
 OWNED = or_(
     versions.c.server_id.in_(bindparam("servers", expanding=True)),
     versions.c.task_id.in_(bindparam("tasks", expanding=True)),
@@ -23,7 +23,7 @@ CURRENT = select(versions).where(versions.c.id.in_(NEWEST))
 
 @dataclass(frozen=True, slots=True)
 class PolicyFilter:
-    """None: any."""
+    """Conditions on policy versions; None means no condition."""
 
     server_id: int | None = None
     task_id: int | None = None
@@ -34,7 +34,7 @@ def insert(conn: Connection, values: Mapping[str, Any]) -> PolicyVersion:
 
 
 def list_current(conn: Connection, server_ids: Sequence[int], task_ids: Sequence[int]) -> list[PolicyVersion]:
-    """The newest of each of these servers and tasks that has any."""
+    """Return the newest version of each of these servers and tasks that has one."""
     found = conn.execute(CURRENT, {"servers": list(server_ids), "tasks": list(task_ids)})
     return cast("list[PolicyVersion]", list(found.all()))
 

@@ -1,4 +1,4 @@
-"""The table of what admins change of the command policy."""
+"""The table of admins' changes to the command policy."""
 
 from datetime import datetime
 
@@ -11,9 +11,9 @@ from db.rows import get_table
 
 
 class PolicyVersion(SQLModel, table=True):
-    """The command policy of one server or one task. Each change adds a row and none is ever changed: the newest counts.
+    """The command policy of one server or task. Rows never change: each edit adds one, the newest applies.
 
-    `subject` is a digest of the task as it was, to which what is allowed is bound.
+    `subject` is a digest of the task at that time: what the version allows holds only for a task with this digest.
     """
 
     __tablename__ = "policy_versions"
@@ -36,4 +36,4 @@ class PolicyVersion(SQLModel, table=True):
 
 FOUND = text("findings IS NOT NULL")
 Index("ix_executions_findings", get_table(TaskExecution).c.id, sqlite_where=FOUND, postgresql_where=FOUND)
-"""Executions of which the policy found something."""
+"""The executions for which the policy reported findings."""

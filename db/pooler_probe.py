@@ -1,7 +1,7 @@
-"""Whether a pooler between us and PostgreSQL hands our sessions' transactions out to whichever server session is free.
+"""Detect a connection pooler in front of PostgreSQL that gives each transaction any free server session.
 
-Then a lock or a prepared statement of a session is another's in the next transaction. Nothing in the protocol says so:
-it is seen by the process ids of the server sessions, which stay a connection's, and its alone, unless they are shared.
+Session locks and prepared statements then end up in another client's session. The protocol does not reveal it; the
+process ids of the server sessions do: a connection keeps its own, unless sessions are shared.
 """
 
 import asyncio
@@ -17,10 +17,10 @@ Connect = Callable[..., Awaitable[Session]]
 
 
 async def shares_sessions(connect: Connect) -> bool:
-    """True where a server session was seen to change, or to be had by two. TimeoutError when there is only one for us.
+    """Return True if a server session changed or served two connections. TimeoutError if we get only one connection.
 
-    Poolers give either the session that was used last or the one that has rested longest: two connections that end
-    their transactions in one order, and then in the other, see a change with both.
+    A pooler hands out either the session used last or the one idle longest. Two connections that end their transactions
+    in one order, and then in the other, see a change with both.
     """
     async with AsyncExitStack() as stack:
         async with asyncio.timeout(PROBE_SECONDS):
@@ -28,13 +28,13 @@ async def shares_sessions(connect: Connect) -> bool:
             try:
                 return await _sees_sharing(pair)
             except asyncpg.PostgresError as error:
-                if "statement pooling" in str(error):  # there is not even a transaction
+                if "statement pooling" in str(error):  # the pooler refuses transactions altogether
                     return True
                 raise
 
 
 async def _connected(stack: AsyncExitStack, connect: Connect) -> Session:
-    """Without statements kept by name: those of another would be in their way."""
+    """Open a connection without named prepared statements: those of another client would collide with them."""
     session = await connect(statement_cache_size=0)
     stack.callback(session.terminate)
     return session
@@ -56,6 +56,6 @@ async def _sees_sharing(pair: list[Session]) -> bool:
 
 
 async def _begin(session: Session) -> int:
-    """A transaction, left open; the process id of the server session that it is in."""
+    """Begin a transaction, leave it open, and return the process id of its server session."""
     await session.execute("BEGIN")
     return int(await session.fetchval("SELECT pg_backend_pid()"))

@@ -1,4 +1,4 @@
-"""A connection to PostgreSQL as the URL asks for it: its hosts in their order, its TLS, its names."""
+"""Connect to PostgreSQL as the URL asks: hosts in order, TLS, user and application name."""
 
 import getpass
 import os
@@ -16,18 +16,18 @@ from db.url_parameters import TLS_FILES
 
 CONNECT_SECONDS = 10.0
 APPLICATION_NAME = "sshcast"
-# What the driver takes from a URL only.
+# Options that the driver accepts only in a URL.
 TLS_OPTIONS = (
     *TLS_FILES,
     *("sslmode", "sslpassword", "sslnegotiation", "ssl_min_protocol_version", "ssl_max_protocol_version"),
 )
-# On to the next host: as libpq, also from one that still starts or is of another kind than what was asked for.
+# Errors after which the next host is tried. As in libpq, these include a server that is starting or of the wrong kind.
 NEXT_HOST = (OSError, asyncpg.CannotConnectNowError, asyncpg.TargetServerAttributeNotMatched)
 
 
-async def connect(url: DatabaseUrl, **given: Any) -> "asyncpg.Connection[Any]":
-    """The first of its hosts that takes us; `connect_timeout` is for each of them. Raises what the last one said."""
-    arguments = _arguments(url) | given
+async def connect(url: DatabaseUrl, **overrides: Any) -> "asyncpg.Connection[Any]":
+    """Connect to the first host that accepts; `connect_timeout` applies to each. Raises the last host's error."""
+    arguments = _arguments(url) | overrides
     hosts: list[tuple[str | None, int | None]] = [*zip(url.hosts, url.ports, strict=True)] or [(None, None)]
     last: Exception | None = None
     for attributes in _wanted_sessions(url):
@@ -42,13 +42,13 @@ async def connect(url: DatabaseUrl, **given: Any) -> "asyncpg.Connection[Any]":
 
 
 def _wanted_sessions(url: DatabaseUrl) -> list[str | None]:
-    """What a server must be. Each host is asked alone, so that a preference is a second round."""
-    wanted = url.parameters.get("target_session_attrs") or os.environ.get("PGTARGETSESSIONATTRS")
-    return ["standby", "any"] if wanted == "prefer-standby" else [wanted]
+    """Return the values of target_session_attrs to try in turn: a preference needs a second round."""
+    attributes = url.parameters.get("target_session_attrs") or os.environ.get("PGTARGETSESSIONATTRS")
+    return ["standby", "any"] if attributes == "prefer-standby" else [attributes]
 
 
 def _arguments(url: DatabaseUrl) -> dict[str, Any]:
-    """The driver's, which reads most of libpq's variables itself, and not all."""
+    """Return the driver's arguments, for the libpq variables that it does not read itself as well."""
     given = url.parameters
     settings = {"application_name": _application_name(url)}
     options = given.get("options") or os.environ.get("PGOPTIONS")
@@ -65,7 +65,7 @@ def _arguments(url: DatabaseUrl) -> dict[str, Any]:
 
 
 def _user(url: DatabaseUrl) -> str:
-    """libpq takes the name of the user that we run as, which a container's number may not have."""
+    """Return the user. Like libpq, the default is the process's user name, which a container's user id may not have."""
     try:
         return url.username or os.environ.get("PGUSER") or getpass.getuser()
     except (OSError, KeyError):
@@ -98,30 +98,30 @@ def _application_name(url: DatabaseUrl) -> str:
 
 
 def _tls_arguments(url: DatabaseUrl) -> dict[str, Any]:
-    given = {name: value for name, value in url.parameters.items() if name in TLS_OPTIONS}
-    if not given:
+    options = {name: value for name, value in url.parameters.items() if name in TLS_OPTIONS}
+    if not options:
         return {}
-    context = _load_files(given)
-    if given.get("sslrootcert") == "system":
+    context = _load_files(options)
+    if options.get("sslrootcert") == "system":
         return {"ssl": context}
-    return {"dsn": f"postgresql://?{urlencode(given, quote_via=quote)}"}
+    return {"dsn": f"postgresql://?{urlencode(options, quote_via=quote)}"}
 
 
-def _load_files(given: dict[str, str]) -> ssl.SSLContext:
-    """The driver's errors name no file. DatabaseUrlInvalid names the parameter."""
+def _load_files(options: dict[str, str]) -> ssl.SSLContext:
+    """Return a context with the TLS files. DatabaseUrlInvalid names the parameter, which the driver does not."""
     for name in TLS_FILES:
-        if name in given and given[name] != "system" and not os.access(Path(given[name]), os.R_OK):
-            raise DatabaseUrlInvalid(f"{name}: there is no file {given[name]} that can be read: correct its path")
+        if name in options and options[name] != "system" and not os.access(Path(options[name]), os.R_OK):
+            raise DatabaseUrlInvalid(f"{name}: there is no file {options[name]} that can be read: correct its path")
     context = ssl.create_default_context()
     for name in ("sslrootcert", "sslcrl"):
-        if given.get(name, "system") != "system":
-            _load(name, given[name], lambda path: context.load_verify_locations(cafile=path))
-    if "sslcert" in given:
-        secret = given.get("sslpassword", "")
+        if options.get(name, "system") != "system":
+            _load(name, options[name], lambda path: context.load_verify_locations(cafile=path))
+    if "sslcert" in options:
+        secret = options.get("sslpassword", "")
         _load(
             "sslcert, sslkey or sslpassword",
-            given["sslcert"],
-            lambda path: context.load_cert_chain(path, given.get("sslkey"), password=lambda: secret),
+            options["sslcert"],
+            lambda path: context.load_cert_chain(path, options.get("sslkey"), password=lambda: secret),
         )
     return context
 

@@ -1,4 +1,4 @@
-"""PostgreSQL over asyncpg: the same units of work, run by `AsyncConnection.run_sync`."""
+"""The store on PostgreSQL over asyncpg. Units of work are run by `AsyncConnection.run_sync`."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -31,7 +31,7 @@ READING: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_rea
 
 
 class PostgresStore:
-    """See `db.store.Store`. At most `connections` at a time, the one of a session lock among them."""
+    """A store on PostgreSQL, see `db.store.Store`. It uses at most `connections`, including that of a session lock."""
 
     dialect = "postgresql"
 
@@ -41,7 +41,7 @@ class PostgresStore:
         self._queue = ConnectionQueue(connections, QUEUE_SECONDS)
         self._engine = create_async_engine(
             "postgresql+asyncpg://",
-            # Commands, output and sealed secrets are parameters: no error shows them.
+            # Parameters hold commands, output and sealed secrets: keep them out of error messages.
             hide_parameters=True,
             pool_size=connections,
             max_overflow=0,
@@ -67,12 +67,12 @@ class PostgresStore:
         return await self._run_to_end(unit())
 
     def session_lock(self, id: str) -> SessionLock:
-        """A lock of the runner `id`, not held yet. It keeps one of the connections for itself."""
+        """Return a lock for the runner `id`, not taken yet. It reserves one connection."""
         self._queue.reserve()
         return SessionLock(self._engine, id)
 
     async def release(self) -> None:
-        """Give up the connections that nobody uses now."""
+        """Close the connections that are not in use."""
         await self._engine.dispose()
 
     async def close(self) -> None:
@@ -83,7 +83,7 @@ class PostgresStore:
 
     @asynccontextmanager
     async def _borrow_connection(self) -> AsyncIterator[AsyncConnection]:
-        """A connection. StoreUnavailable when there is none to be had, or when it is lost on the way."""
+        """Yield a connection. StoreUnavailable if there is none, or if it is lost within the block."""
         async with AsyncExitStack() as stack:
             try:
                 conn = await stack.enter_async_context(self._queue.acquire(self._connect))
@@ -106,13 +106,13 @@ class PostgresStore:
             raise
 
     def _forget(self, task: asyncio.Task[Any]) -> None:
-        """How a unit failed is for its caller alone: where that one has gone away, asyncio would complain of it."""
+        """Mark the error as retrieved: only the caller needs it, and without one asyncio would log it."""
         self._units.discard(task)
         if not task.cancelled():
             task.exception()
 
     async def _run_to_end(self, work: Coroutine[Any, Any, T]) -> T:
-        """The unit runs to its end even if its caller goes away: a transaction is never cut half way."""
+        """Run the unit to its end even if its caller is cancelled, so that a transaction is never cut off."""
         if self._closed:
             work.close()
             raise StoreUnavailable("the store is closed")
@@ -124,7 +124,7 @@ class PostgresStore:
 
 @asynccontextmanager
 async def _commit_or_roll_back(transaction: AsyncTransaction) -> AsyncIterator[None]:
-    """Commit at the end, or roll back. StoreOutcomeUnknown when the commit may have been carried out."""
+    """Commit at the end, or roll back on an error. StoreOutcomeUnknown if the commit may have been carried out."""
     try:
         yield
     except BaseException:
@@ -139,7 +139,7 @@ async def _commit_or_roll_back(transaction: AsyncTransaction) -> AsyncIterator[N
 
 
 async def _roll_back(transaction: AsyncTransaction) -> None:
-    """On a lost connection there is nothing left to roll back: the error of before is the one to tell."""
+    """Roll back. Errors of a lost connection are ignored, so that the original error is raised."""
     try:
         await transaction.rollback()
     except Exception as error:
@@ -148,7 +148,7 @@ async def _roll_back(transaction: AsyncTransaction) -> None:
 
 
 async def _release_connection(conn: AsyncConnection) -> None:
-    """Give it back. What was asked of it is over by now: one that is lost only here spoils no answer."""
+    """Return the connection to the pool. Its work is done, so an error of a lost connection is ignored."""
     try:
         await conn.close()
     except Exception as error:

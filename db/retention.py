@@ -1,4 +1,4 @@
-"""What is kept no longer: finished executions with their output, oldest first."""
+"""Delete finished executions and their output, oldest first."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -15,9 +15,9 @@ MOST_BYTES = 64 * 1024 * 1024
 
 
 def prune(conn: Connection, before: datetime, limit: int) -> int:
-    """Remove up to `limit` executions that ended before `before`, and of these at least one and about 64 MiB of output.
+    """Delete up to `limit` executions that ended before `before`: at least one, and about 64 MiB of output at most.
 
-    One that a slot may still follow up, with a retry, stays. Returns how many are gone. Lines of the ledger stay.
+    An execution stays while its slot may still be retried. Slots stay in the ledger. Returns how many were deleted.
     """
     size = (executions.c.stdout_bytes + executions.c.stderr_bytes).label("size")
     followed = exists().where(slots.c.execution_id == executions.c.id, slots.c.open)
@@ -34,10 +34,10 @@ def prune(conn: Connection, before: datetime, limit: int) -> int:
     return conn.execute(delete(executions).where(executions.c.id.in_(ids))).rowcount
 
 
-def _limit_by_size(found: Iterable[tuple[int, int]]) -> Iterator[int]:
-    """The ids of the first ones, so that a transaction stays short."""
+def _limit_by_size(sized_ids: Iterable[tuple[int, int]]) -> Iterator[int]:
+    """Yield the first ids until their sizes reach MOST_BYTES, so that the transaction stays short."""
     room = MOST_BYTES
-    for id, size in found:
+    for id, size in sized_ids:
         if room <= 0:
             return
         room -= size

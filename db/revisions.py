@@ -1,4 +1,4 @@
-"""The migrations, as Alembic knows them, without a configuration file. `db/migrate.py` asks here when it must."""
+"""Run Alembic on the migrations without a configuration file. `db/migrate.py` imports this module only when needed."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ SCRIPTS = Path(__file__).parent / "migrations"
 
 
 def list_missing(conn: Connection) -> list[str]:
-    """Revisions that the database lacks, oldest first."""
+    """Return the revisions that the database lacks, oldest first."""
     scripts = ScriptDirectory.from_config(build_config())
     current = MigrationContext.configure(conn).get_current_revision()
     return [script.revision for script in scripts.iterate_revisions("head", current)][::-1]

@@ -1,4 +1,4 @@
-"""Rows typed by their model: a model's columns as attributes, none of its behaviour, at a fraction of its cost."""
+"""Rows typed by their model: the columns as attributes without the model's methods, at a fraction of its cost."""
 
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -9,7 +9,7 @@ from sqlalchemy.sql.dml import ReturningInsert
 from sqlmodel import SQLModel
 
 Model = TypeVar("Model", bound=SQLModel)
-# A statement takes 32,766 parameters at most, on either database.
+# Both databases accept at most 32,766 parameters in a statement.
 MOST_IDS = 10_000
 
 
@@ -23,7 +23,7 @@ def add(conn: Connection, model: type[Model], values: Mapping[str, Any]) -> Mode
 
 @cache
 def _build_insert(table: Table) -> ReturningInsert[Any]:
-    """Built once: to build it takes three times as long as to run it (250 us a row against 60)."""
+    """Build the INSERT and keep it: building takes three times as long as running it (250 us a row against 60)."""
     return insert(table).returning(*table.c)
 
 
@@ -32,17 +32,17 @@ def find_first(conn: Connection, model: type[Model], *where: ColumnElement[bool]
 
 
 def load_all(conn: Connection, query: Select[Any] | Update, model: type[Model]) -> list[Model]:
-    """`query` must give every column of `model`."""
+    """Return the rows of `query`, which must select every column of `model`."""
     return cast("list[Model]", list(conn.execute(query).all()))
 
 
 def by_ids(conn: Connection, model: type[Model], ids: Sequence[int], *where: ColumnElement[bool]) -> list[Model]:
-    """In no promised order; ids without a row, or whose row does not match, are left out."""
+    """Return rows in no particular order; ids without a matching row are left out."""
     table = get_table(model)
     parts = (ids[start : start + MOST_IDS] for start in range(0, len(ids), MOST_IDS))
     return [row for part in parts for row in load_all(conn, select(table).where(table.c.id.in_(part), *where), model)]
 
 
 def change(conn: Connection, model: type[SQLModel], values: Mapping[str, Any], *where: ColumnElement[bool]) -> bool:
-    """One guarded UPDATE: whether it found its row."""
+    """Run one UPDATE of the row that matches `where`. Return whether it changed exactly one row."""
     return conn.execute(update(get_table(model)).where(*where).values(**values)).rowcount == 1

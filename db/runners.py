@@ -1,6 +1,6 @@
-"""Runner processes on one PostgreSQL: their leases, by the database's clock, and taking over from a dead one.
+"""Runner processes on one PostgreSQL: leases by the database's clock, and taking over from a dead runner.
 
-On SQLite there is one process, the lock of the data folder says that it lives, and none of this is used.
+On SQLite there is a single process, known to be alive by the lock of the data folder; nothing here is used.
 """
 
 from typing import Any
@@ -23,7 +23,7 @@ NOW: ColumnElement[Any] = func.clock_timestamp()
 
 
 def heartbeat(conn: Connection, id: str) -> bool:
-    """Hold the lease for LEASE_SECONDS from now. False when there was none: it had ended, or this is the first."""
+    """Extend the lease to LEASE_SECONDS from now. Return False if there was none (ended, or the first)."""
     until = {"lease_until": NOW + _build_interval(LEASE_SECONDS)}
     if rows.change(conn, Runner, until, runners.c.id == id):
         return True
@@ -32,12 +32,15 @@ def heartbeat(conn: Connection, id: str) -> bool:
 
 
 def release_lease(conn: Connection, id: str) -> None:
-    """Give the lease up: what still runs is anybody's."""
+    """Delete the lease, so that any runner may take over the executions that still run."""
     conn.execute(delete(runners).where(runners.c.id == id))
 
 
 def take_over(conn: Connection, id: str) -> list[TaskExecution]:
-    """Bury the dead, and own what runs and is nobody's, with a new fence. One runner at a time does this."""
+    """Delete dead runners and claim the running executions that have no runner, with a new fence.
+
+    A transaction lock lets one runner do this at a time; returns no rows if another one holds it.
+    """
     if not conn.scalar(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": TAKE_OVER_LOCK}):
         return []
     conn.execute(delete(runners).where(runners.c.id != id, _build_dead_condition()))
@@ -52,7 +55,7 @@ def take_over(conn: Connection, id: str) -> list[TaskExecution]:
 
 
 def list_execution_ids(conn: Connection, id: str) -> set[int]:
-    """Ids of the running executions that are this runner's."""
+    """Return the ids of the runner's running executions."""
     return set(
         conn.scalars(select(executions.c.id).where(executions.c.state == State.RUNNING, _build_owner_condition(id)))
     )
@@ -63,14 +66,16 @@ def _build_owner_condition(id: str) -> ColumnElement[bool]:
 
 
 def _build_dead_condition() -> ColumnElement[bool]:
-    """The lease has ended; or beats were missed and the session is gone too, which alone proves nothing: a restart of
-    the database ends every session."""
+    """Match a runner whose lease has ended, or that missed heartbeats and whose database session is gone.
+
+    A missing session alone proves nothing: restarting the database ends every session.
+    """
     missed = runners.c.lease_until < NOW + _build_interval(LEASE_SECONDS - MISSED_SECONDS)
     return (runners.c.lease_until < NOW) | (missed & not_(_build_session_condition()))
 
 
 def _build_session_condition() -> ColumnElement[bool]:
-    """Whether some session holds the runner's lock, see `db.session_lock`."""
+    """Match a runner whose session lock is held by some database session, see `db.session_lock`."""
     condition: ColumnElement[bool] = literal_column(
         "EXISTS (SELECT 1 FROM pg_locks l JOIN pg_database d ON d.oid = l.database"
         " WHERE d.datname = current_database() AND l.locktype = 'advisory' AND l.objsubid = 2"

@@ -1,4 +1,4 @@
-"""The tables of registered secrets, and of the value that tells the master key."""
+"""The tables of registered secrets and of the value that verifies the master key."""
 
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from db.columns import id_column, name_type, reference, time_column
 
 
 class RegisteredSecret(SQLModel, table=True):
-    """A value that runs may take by its name, sealed. For the runs of one server; without one, of every server."""
+    """A sealed value that runs refer to by name: runs on `server_id`, or on every server if that is None."""
 
     __tablename__ = "secrets"
     __table_args__ = (Index("ix_secrets_server", "server_id", "id"),)
@@ -24,9 +24,9 @@ class RegisteredSecret(SQLModel, table=True):
 
 
 class MasterKeyCheck(SQLModel, table=True):
-    """The one row with a value that the master key has sealed: a key that does not open it belongs to another database.
+    """One row with a value sealed by the master key: a key that cannot open it belongs to another database.
 
-    It is bound to its place like every sealed value: see `runner.secrets.vault`.
+    Like every sealed value it is bound to its place: see `runner.secrets.vault`.
     """
 
     __tablename__ = "master_key_check"

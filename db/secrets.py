@@ -17,7 +17,10 @@ secrets = rows.get_table(RegisteredSecret)
 
 @dataclass(frozen=True, slots=True)
 class SecretFilter:
-    """`server_id`: those for the runs of this server. Those of one server are seen by who sees it."""
+    """Conditions on secrets. With `server_id`: secrets that runs on this server may use.
+
+    `visibility` hides the secrets of servers that it does not cover; secrets for every server are always visible.
+    """
 
     server_id: int | None = None
     visibility: VisibilityScope = EVERYTHING
@@ -32,13 +35,13 @@ def by_id(conn: Connection, id: int) -> RegisteredSecret | None:
 
 
 def list_in_scope(conn: Connection, server_id: int) -> list[RegisteredSecret]:
-    """Those for the runs of this server, in the order of their ids."""
+    """Return the secrets that runs on this server may use, in order of ids."""
     query = select(secrets).where(_build_server_condition(server_id)).order_by(secrets.c.id)
     return rows.load_all(conn, query, RegisteredSecret)
 
 
 def list_names_in_scope(conn: Connection, server_id: int, names: Sequence[str]) -> set[str]:
-    """Which of these are the names of secrets for the runs of this server."""
+    """Return those of `names` that are names of secrets that runs on this server may use."""
     return set(
         conn.scalars(select(secrets.c.name).where(_build_server_condition(server_id), secrets.c.name.in_(names)))
     )
@@ -53,13 +56,13 @@ def remove(conn: Connection, id: int) -> bool:
 
 
 def list_sealed_after(conn: Connection, id: int, limit: int) -> list[RegisteredSecret]:
-    """Secrets beyond `id`, in order."""
+    """Return up to `limit` secrets with an id above `id`, in order of ids."""
     query = select(secrets).where(secrets.c.id > id).order_by(secrets.c.id).limit(limit)
     return rows.load_all(conn, query, RegisteredSecret)
 
 
 def replace_value(conn: Connection, id: int, old: bytes, new: bytes) -> bool:
-    """False when its value is another one by now."""
+    """Replace the sealed value. Return False if it is no longer `old`."""
     return rows.change(conn, RegisteredSecret, {"value": new}, secrets.c.id == id, secrets.c.value == old)
 
 

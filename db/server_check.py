@@ -1,4 +1,4 @@
-"""Whether the PostgreSQL that answers is one that sshcast can work with: looked at before a command begins."""
+"""Check before a command starts that sshcast can work with the PostgreSQL server."""
 
 from functools import partial
 
@@ -12,8 +12,8 @@ from db.sqlite_refusals import StoreUnusable
 from db.store import Store
 from db.unavailable import find_sqlstate
 
-# What statements get that end up in another session than they were prepared in, or in none: a connection that ends, a
-# name that is not there, or is there already.
+# SQLSTATEs of statements that reach another session than the one they were prepared in: the connection ends, the
+# prepared statement does not exist, or exists already.
 MIXED_UP = ("08", "26", "42P05")
 FACTS = text(
     "SELECT pg_backend_pid() AS pid, current_setting('server_version_num')::int / 10000 AS version,"
@@ -25,7 +25,7 @@ FACTS = text(
 
 
 async def check_server(store: Store) -> None:
-    """StoreUnusable says what is wrong with it. SQLite needs no look."""
+    """Raise StoreUnusable if the server cannot be used; the message says why. SQLite is not checked."""
     if not isinstance(store, PostgresStore):
         return
     try:
@@ -43,13 +43,13 @@ async def check_server(store: Store) -> None:
 
 def _read_facts(conn: Connection) -> ServerFacts:
     row = conn.execute(FACTS).one()._asdict()
-    # A pooler makes up the process id that it tells a client when that connects.
-    told = conn.connection.driver_connection.get_server_pid()  # type: ignore[union-attr]
-    return ServerFacts(pooler=row.pop("pid") != told, **row)
+    # A pooler tells its clients an invented process id.
+    announced = conn.connection.driver_connection.get_server_pid()  # type: ignore[union-attr]
+    return ServerFacts(pooler=row.pop("pid") != announced, **row)
 
 
 async def _fails_by_a_pooler(store: PostgresStore) -> bool:
-    """Statements that got mixed up fail in many ways. What does not even connect is not for us to explain."""
+    """Return whether a session-sharing pooler explains the failure; False if the probe itself cannot connect."""
     try:
         return await shares_sessions(partial(connect, store.url))
     except Exception:
@@ -57,7 +57,7 @@ async def _fails_by_a_pooler(store: PostgresStore) -> bool:
 
 
 async def _refuse_shared_sessions(store: PostgresStore) -> None:
-    await store.release()  # the pooler may have no more than our own
+    await store.release()  # the pooler may have no further session for the probe
     try:
         shared = await shares_sessions(partial(connect, store.url))
     except TimeoutError as error:

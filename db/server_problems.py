@@ -1,4 +1,4 @@
-"""What makes a PostgreSQL one that sshcast cannot work with, in a sentence that says what to do."""
+"""Describe why sshcast cannot work with a PostgreSQL server, in a sentence that says what to do."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ ALONE = (
 
 @dataclass(frozen=True, slots=True)
 class ServerFacts:
-    """What a server says of itself to this role in this database. `pooler`: it is not the server that we spoke to."""
+    """A server's facts for this role and database. `pooler`: a pooler is between us and the server."""
 
     pooler: bool
     version: int

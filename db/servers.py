@@ -23,7 +23,10 @@ NOT_DELETED = servers.c.deleted_at.is_(None)
 
 @dataclass(frozen=True, slots=True)
 class ServerFilter:
-    """None: any. `tag` is matched whole, `name_contains` in any case. Only what `visibility` shows."""
+    """Conditions on servers; None means no condition. `tag` must match exactly, `name_contains` in any case.
+
+    `visibility` limits the result to servers that it covers.
+    """
 
     name_contains: str | None = None
     enabled: bool | None = None
@@ -38,7 +41,7 @@ def insert(conn: Connection, values: Mapping[str, Any]) -> Server:
 
 
 def _index_tags(conn: Connection, id: int, tags: Sequence[str]) -> None:
-    """Keep a server's tags where they are searched."""
+    """Replace the server's rows in `server_tags`, the index for searches by tag."""
     conn.execute(deletion(server_tags).where(server_tags.c.server_id == id))
     if tags:
         conn.execute(insertion(server_tags), [{"server_id": id, "tag": tag} for tag in dict.fromkeys(tags)])
@@ -49,18 +52,18 @@ def by_id(conn: Connection, id: int, visibility: VisibilityScope = EVERYTHING) -
 
 
 def lock_by_id(conn: Connection, id: int) -> Server | None:
-    """The same, held until the transaction ends."""
+    """Return the server, locked until the transaction ends."""
     query = select(servers).where(servers.c.id == id, NOT_DELETED).with_for_update(key_share=True)
     return next(iter(rows.load_all(conn, query, Server)), None)
 
 
 def by_ids(conn: Connection, ids: Sequence[int], visibility: VisibilityScope = EVERYTHING) -> list[Server]:
-    """Deleted ones too, so that history keeps their names."""
+    """Return servers, including deleted ones, so that the history can show their names."""
     return rows.by_ids(conn, Server, ids, *visibility.restrict(servers.c.id))
 
 
 def by_address(conn: Connection, host: str, port: int) -> list[Server]:
-    """Those at this address, whatever the case of the host's name."""
+    """Return the servers at this address, ignoring the case of the host."""
     query = select(servers).where(func.lower(servers.c.host) == host.lower(), servers.c.port == port, NOT_DELETED)
     return rows.load_all(conn, query.order_by(servers.c.id), Server)
 
@@ -89,12 +92,12 @@ def count(conn: Connection, filter: ServerFilter) -> int:
 
 
 def list_sealed_after(conn: Connection, id: int, limit: int) -> list[Server]:
-    """Servers beyond `id` in order, deleted ones too: what a rotation of the master key goes over."""
+    """Return up to `limit` servers with an id above `id`, including deleted ones, for a rotation of the master key."""
     return rows.load_all(conn, select(servers).where(servers.c.id > id).order_by(servers.c.id).limit(limit), Server)
 
 
 def replace_credential(conn: Connection, id: int, old: bytes, new: bytes) -> bool:
-    """False when the credential is another one by now."""
+    """Replace the sealed credential. Return False if it is no longer `old`."""
     return rows.change(conn, Server, {"credential": new}, servers.c.id == id, servers.c.credential == old)
 
 

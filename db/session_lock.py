@@ -1,4 +1,4 @@
-"""A lock that PostgreSQL frees by itself when this process is gone: others see a death before the lease has ended."""
+"""A PostgreSQL lock that ends with this process's session: other runners see a death before the lease has ended."""
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -13,7 +13,7 @@ HOLDS = text(
 
 
 class SessionLock:
-    """Held by a connection of its own, which is opened again by the next `hold` when it was lost."""
+    """An advisory lock on its own connection. If the connection is lost, the next `hold` opens another."""
 
     def __init__(self, engine: AsyncEngine, id: str) -> None:
         self._engine = engine
@@ -21,7 +21,7 @@ class SessionLock:
         self._connection: AsyncConnection | None = None
 
     async def hold(self) -> None:
-        """Take the lock unless we have it. Raises what the driver raises when the database is away."""
+        """Take the lock if it is not held. Raises the driver's error if the database is away."""
         try:
             conn = await self._open_session()
             if not await conn.scalar(HOLDS, self._key):
@@ -31,7 +31,7 @@ class SessionLock:
             raise
 
     async def close(self) -> None:
-        """Give it up, with its session."""
+        """Close the session, which releases the lock."""
         conn, self._connection = self._connection, None
         if conn is not None:
             await conn.invalidate()

@@ -27,13 +27,13 @@ def insert(conn: Connection, *, user_id: int, refresh_id: str, address: str, at:
 
 
 def is_open(conn: Connection, id: int, user_id: int) -> bool:
-    """Whether it is this user's, and has not been ended."""
+    """Return whether the session belongs to the user and has not been ended."""
     query = select(sessions.c.id).where(sessions.c.id == id, sessions.c.user_id == user_id, OPEN)
     return conn.execute(query).first() is not None
 
 
 def lock_open(conn: Connection, id: int, user_id: int) -> Session | None:
-    """An open session of this user, held until the transaction ends."""
+    """Return an open session of the user, locked until the transaction ends."""
     query = select(sessions).where(sessions.c.id == id, sessions.c.user_id == user_id, OPEN).with_for_update()
     return next(iter(rows.load_all(conn, query, Session)), None)
 
@@ -44,7 +44,7 @@ def rotate(conn: Connection, session: Session, refresh_id: str, at: datetime, un
 
 
 def end(conn: Connection, id: int, at: datetime) -> bool:
-    """Whether it was open."""
+    """End a session. Return whether it was open."""
     return rows.change(conn, Session, {"ended_at": at}, sessions.c.id == id, OPEN)
 
 
@@ -53,5 +53,5 @@ def end_all(conn: Connection, user_id: int, at: datetime) -> None:
 
 
 def prune(conn: Connection, user_id: int, at: datetime) -> None:
-    """Drop the user's sessions whose last token had expired by then."""
+    """Delete the user's sessions that expired before `at`."""
     conn.execute(delete(sessions).where(sessions.c.user_id == user_id, sessions.c.expires_at < at))

@@ -1,4 +1,4 @@
-"""Queries on `schedule_slots`, the ledger: every moment at which a schedule was due, and what came of it."""
+"""Queries on `schedule_slots`, the ledger: each moment at which a schedule was due, and its outcome."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,17 +31,20 @@ from db.visibility import EVERYTHING, VisibilityScope
 slots = rows.get_table(ScheduleSlot)
 tasks = rows.get_table(Task)
 executions = rows.get_table(TaskExecution)
-# Written as in the partial indexes: SQLite takes one only for its very words.
+# Worded exactly as in the partial indexes: SQLite uses them only then.
 OPEN = text("schedule_slots.open")
 UNFINISHED = text("task_executions.state IN ('PENDING', 'RUNNING')")
 
 SlotKey = tuple[int, datetime]
-"""A task's id and a slot."""
+"""A task's id and the slot's time."""
 
 
 @dataclass(frozen=True, slots=True)
 class SlotFilter:
-    """None: any. The range of slots is inclusive. Only what `visibility` shows, by the server that the task is on."""
+    """Conditions on slots; None means no condition. The range of slots includes both ends.
+
+    `visibility` limits the result by the server that the task is on.
+    """
 
     task_id: int | None = None
     server_id: int | None = None
@@ -56,7 +59,7 @@ def _by_id(conn: Connection, id: int) -> ScheduleSlot | None:
 
 
 def page(conn: Connection, filter: SlotFilter, window: Window) -> list[ScheduleSlot]:
-    """What is seen by grants is looked for task by task: others' slots cost nothing."""
+    """Return a page. For a viewer with grants it is read task by task: other tasks' slots cost nothing."""
     if filter.visibility.is_unrestricted or filter.task_id is not None:
         return pages.page(
             conn, ScheduleSlot, [*_build_conditions(filter), *_build_visibility_conditions(filter)], window
@@ -74,13 +77,13 @@ def count(conn: Connection, filter: SlotFilter) -> int:
 
 
 def _select_visible_tasks(filter: SlotFilter) -> Select[Any]:
-    """The ids of the tasks that are seen by grants."""
+    """Select the ids of the tasks that the viewer's grants cover."""
     query = select(tasks.c.id).where(tasks.c.server_id.in_(filter.visibility.select_servers()))
     return query if filter.server_id is None else query.where(tasks.c.server_id == filter.server_id)
 
 
 def _build_visibility_conditions(filter: SlotFilter) -> list[ColumnElement[bool]]:
-    """A task that is not seen is asked about once, and not for each of its slots."""
+    """Limit slots to visible tasks. With `task_id`, the task's visibility is checked once instead of for each slot."""
     by_server = filter.visibility.restrict(tasks.c.server_id)
     if not by_server:
         return []
@@ -113,26 +116,26 @@ def count_of_tasks(conn: Connection, task_ids: Sequence[int], filter: SlotFilter
 
 
 def load_latest(conn: Connection, task_ids: Iterable[int]) -> dict[int, datetime]:
-    """Each task's latest slot in the ledger: one seek a task, however long its ledger is."""
+    """Return each task's latest slot in the ledger, by one index seek a task."""
     newest = select(slots.c.slot).where(slots.c.task_id == tasks.c.id).order_by(slots.c.slot.desc()).limit(1)
     query = select(tasks.c.id, newest.scalar_subquery().label("slot")).where(tasks.c.id.in_(set(task_ids)))
     return {row.id: row.slot for row in conn.execute(query) if row.slot is not None}
 
 
 def list_between(conn: Connection, task_id: int, first: datetime, last: datetime) -> set[SlotKey]:
-    """A task's slots from `first` to `last` that are in the ledger."""
+    """Return the task's slots in the ledger from `first` to `last`, both included."""
     query = select(slots.c.slot).where(slots.c.task_id == task_id, slots.c.slot.between(first, last))
     return {(task_id, slot) for slot in conn.scalars(query)}
 
 
 def record(conn: Connection, decided: Sequence[Mapping[str, Any]]) -> None:
-    """New lines of the ledger, each with the same columns. IntegrityError if one is there already."""
+    """Insert rows into the ledger, all with the same columns. IntegrityError if a slot is in it already."""
     if decided:
         conn.execute(insert(slots), list(decided))
 
 
 def insert_executions(conn: Connection, pending: Sequence[Mapping[str, Any]]) -> dict[SlotKey, int]:
-    """New pending executions of slots; their ids."""
+    """Insert pending executions for slots and return their ids."""
     if not pending:
         return {}
     columns = (executions.c.id, executions.c.task_id, executions.c.slot)
@@ -141,19 +144,19 @@ def insert_executions(conn: Connection, pending: Sequence[Mapping[str, Any]]) ->
 
 
 def update_open(conn: Connection, id: int, values: Mapping[str, Any]) -> bool:
-    """Change a line that is still open; False if it is closed by now."""
+    """Change a slot that is still open. Return False if it is closed."""
     return rows.change(conn, ScheduleSlot, values, slots.c.id == id, slots.c.open)
 
 
 def list_open_executions(conn: Connection, task_ids: Iterable[int]) -> dict[int, list[int]]:
-    """The ids of each task's pending and running executions, whatever started them."""
+    """Return the ids of each task's pending and running executions, whatever triggered them."""
     theirs = executions.c.task_id.in_(set(task_ids))
     query = select(executions.c.task_id, executions.c.id).where(UNFINISHED, theirs)
     return _group_by_owner(conn.execute(query.order_by(executions.c.id)))
 
 
 def list_waiting(conn: Connection, task_ids: Iterable[int]) -> dict[int, list[int]]:
-    """The ids of each task's waiting slots, the earliest first."""
+    """Return the ids of each task's waiting slots, the earliest first."""
     query = select(slots.c.task_id, slots.c.id).where(
         OPEN, slots.c.task_id.in_(set(task_ids)), slots.c.outcome == SlotOutcome.WAITING
     )
@@ -168,11 +171,11 @@ def _group_by_owner(pairs: Iterable[Any]) -> dict[int, list[int]]:
 
 
 def list_actionable(conn: Connection, now: datetime, limit: int) -> list[ScheduleSlot]:
-    """Open slots for which there is something to do: a run may start, has ended, or is past its start deadline.
+    """Return open slots that need an action: a run may start, has ended, is to be retried or is too late.
 
-    In no order: by one, SQLite would take the index of that order and walk through the whole ledger.
+    The rows have no order: with one, SQLite would use the index of that order and scan the whole ledger.
     """
-    # Not correlated: for each slot, SQLite would go through all the runs that its task ever had.
+    # Not a correlated subquery: SQLite would scan all executions of the task for each slot.
     busy = select(executions.c.task_id).where(UNFINISHED, executions.c.task_id.is_not(None))
     waits, run = slots.c.outcome == SlotOutcome.WAITING, executions.alias("run")
     ended = run.c.state.not_in((State.PENDING, State.RUNNING))
@@ -196,16 +199,16 @@ def list_actionable(conn: Connection, now: datetime, limit: int) -> list[Schedul
 
 
 def reload_open(conn: Connection, ids: Sequence[int]) -> list[ScheduleSlot]:
-    """These lines as they are now, if still open, the earliest slot first."""
+    """Read these slots again and return those that are still open, the earliest first."""
     query = select(slots).where(slots.c.id.in_(ids), slots.c.open).order_by(slots.c.slot, slots.c.id)
     return rows.load_all(conn, query, ScheduleSlot) if ids else []
 
 
 def list_changes(conn: Connection, filter: SlotFilter, newest: int, known: Collection[int]) -> list[ScheduleSlot]:
-    """What matches and is newer than `newest`, or one of `known`, in the order of ids."""
-    wanted = [*_build_conditions(filter), *_build_visibility_conditions(filter)]
-    newer = select(slots).where(slots.c.id > newest, *wanted).order_by(slots.c.id)
-    again = select(slots).where(slots.c.id.in_(known), slots.c.id <= newest, *wanted).order_by(slots.c.id)
+    """Return the matching slots with an id above `newest` or among `known`, in order of ids."""
+    where = [*_build_conditions(filter), *_build_visibility_conditions(filter)]
+    newer = select(slots).where(slots.c.id > newest, *where).order_by(slots.c.id)
+    again = select(slots).where(slots.c.id.in_(known), slots.c.id <= newest, *where).order_by(slots.c.id)
     return [*(rows.load_all(conn, again, ScheduleSlot) if known else ()), *rows.load_all(conn, newer, ScheduleSlot)]
 
 
@@ -214,7 +217,7 @@ def find_newest_id(conn: Connection) -> int:
 
 
 def expire(conn: Connection, execution_id: int, values: Mapping[str, Any]) -> bool:
-    """PENDING to the final state in `values`."""
+    """Set a pending execution to the final state in `values`. Return False if it is no longer pending."""
     pending = executions.c.state == State.PENDING
     return (
         conn.execute(update(executions).where(executions.c.id == execution_id, pending).values(**values)).rowcount == 1
@@ -222,7 +225,7 @@ def expire(conn: Connection, execution_id: int, values: Mapping[str, Any]) -> bo
 
 
 def prune(conn: Connection, before: datetime, limit: int) -> int:
-    """Remove up to `limit` closed lines whose slot lies before `before`. Returns how many."""
+    """Delete up to `limit` closed slots before `before`. Return how many."""
     old = select(slots.c.id).where(slots.c.slot < before, ~slots.c.open).order_by(slots.c.slot).limit(limit)
     return conn.execute(delete(slots).where(slots.c.id.in_(old))).rowcount
 

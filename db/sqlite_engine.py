@@ -1,4 +1,4 @@
-"""SQLite's connections: every one in WAL mode, durable, with foreign keys, and patient with another process's lock."""
+"""SQLite connections: in WAL mode, durable, with foreign keys, and waiting for another process's lock."""
 
 import sqlite3
 import time
@@ -19,10 +19,10 @@ PRAGMAS = (
 
 
 def build_engine(url: URL, *, connections: int, read_only: bool = False) -> Engine:
-    """An engine whose transactions begin only where we say. `read_only`: statements that write are refused."""
+    """Return an engine that begins no transactions by itself. With `read_only`, statements that write are refused."""
     made = create_engine(
         url.set(drivername="sqlite+pysqlite"),
-        # Commands, output and sealed secrets are parameters: no error shows them.
+        # Parameters hold commands, output and sealed secrets: keep them out of error messages.
         hide_parameters=True,
         poolclass=QueuePool,
         pool_size=connections,
@@ -43,7 +43,7 @@ def _prepare_connection(connection: sqlite3.Connection, path: Path, read_only: b
 
 
 def _enter_wal(connection: sqlite3.Connection, path: Path) -> None:
-    """Two processes that open a new database at once both make the switch, and for that SQLite waits for no lock."""
+    """Switch to WAL, retrying while locked: SQLite waits for no lock here, and two processes may collide."""
     until = time.monotonic() + BUSY_MS / 1000
     while True:
         try:

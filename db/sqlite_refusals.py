@@ -1,7 +1,7 @@
-"""What hinders SQLite from its file, in a sentence that names the path and what to do.
+"""Describe why SQLite cannot use its file, in a sentence that names the path and what to do.
 
-SQLite's own words ("unable to open database file", "disk I/O error") leave it open which of a dozen things it was: so
-the file and its folder are looked at.
+SQLite's own messages ("unable to open database file", "disk I/O error") have many possible causes, so the file and its
+folder are examined.
 """
 
 import os
@@ -20,11 +20,11 @@ MOST_NAMED = 3
 
 
 class StoreUnusable(Exception):
-    """The database is damaged, another program's or not one to work with; the message says what to do."""
+    """The database is damaged, belongs to another program or cannot be used; the message says what to do."""
 
 
 def explain(error: BaseException, path: Path) -> str | None:
-    """A sentence for an error of SQLite's on the file at `path`. None for one that has nothing to do with the file."""
+    """Return a sentence for a SQLite error about the file at `path`; None for an error that is not about the file."""
     code = _code(error)
     if code == sqlite3.SQLITE_NOTADB:
         return (
@@ -42,7 +42,7 @@ def explain(error: BaseException, path: Path) -> str | None:
         return _full(path)
     if code == sqlite3.SQLITE_PROTOCOL:
         return no_shared_memory(path)
-    if code == sqlite3.SQLITE_READONLY:  # it may also be that only this connection reads
+    if code == sqlite3.SQLITE_READONLY:  # or only this connection is read-only
         return obstacle(path)
     if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_PERM):
         return obstacle(path) or f"the disk that {path} is on fails: look at the system's log (dmesg, journalctl -k)"
@@ -50,12 +50,12 @@ def explain(error: BaseException, path: Path) -> str | None:
 
 
 def is_broken(error: BaseException) -> bool:
-    """Whether waiting changes nothing: the file itself is wrong."""
+    """Return whether the file itself is damaged, so that a retry cannot help."""
     return _code(error) in BROKEN
 
 
 def check_is_ours(conn: Connection) -> None:
-    """StoreUnusable for a file with another program's tables: ours are not put beside them."""
+    """Raise StoreUnusable if the SQLite file holds another program's tables: sshcast does not add its own to them."""
     if conn.dialect.name != "sqlite":
         return
     tables = {*inspect(conn).get_table_names()} - {"alembic_version"}
@@ -75,7 +75,7 @@ def no_shared_memory(path: Path) -> str:
 
 
 def obstacle(path: Path) -> str | None:
-    """What is in the way of opening and writing the file, as far as one can see."""
+    """Return what prevents opening and writing the file; None if nothing is found."""
     folder = path.parent
     if not os.path.isdir(folder):
         return f"{folder} is not there or may not be looked into: make that folder, or choose another --data"
@@ -84,13 +84,13 @@ def obstacle(path: Path) -> str | None:
             return f"{file} is a folder, where sshcast keeps its database: move it away, or choose another --data"
         if os.path.islink(file) and not os.path.exists(file):
             return f"{file} is a link to {os.readlink(file)}, which is not there: bring that back, or remove the link"
-        if os.path.exists(file) and (told := not_writable(file)):
-            return told
+        if os.path.exists(file) and (reason := not_writable(file)):
+            return reason
     return not_writable(folder) or (_full(path) if _is_full(folder) else None)
 
 
 def not_writable(path: Path) -> str | None:
-    """Why this user may not write a file, or in a folder."""
+    """Return why this user may not write the file, or into the folder; None if they may."""
     if os.statvfs(path).f_flag & os.ST_RDONLY:
         return f"the file system that {path} is on is read-only: mount it for writing, or choose another --data"
     if os.access(path, os.R_OK | os.W_OK | (os.X_OK if path.is_dir() else 0)):
@@ -103,14 +103,14 @@ def not_writable(path: Path) -> str | None:
 
 
 def lack_of_room(path: Path, least: int) -> str | None:
-    """Why the open file at `path` cannot grow by `least` bytes."""
+    """Return why the open file at `path` cannot grow by `least` bytes; None if it can."""
     if not path.exists():
         return f"{path} is gone, and what is written now with it: restore it and start again"
     return _full(path) if _is_full(path.parent, least) else None
 
 
 def _is_full(folder: Path, least: int = 1) -> bool:
-    """Whether fewer than `least` bytes, or no further file, fit in there."""
+    """Return whether the file system has less than `least` bytes, or no inode, free for this user."""
     found = os.statvfs(folder)
     blocks, files = (found.f_bfree, found.f_ffree) if os.geteuid() == 0 else (found.f_bavail, found.f_favail)
     return blocks * found.f_frsize < least or (files == 0 and found.f_files > 0)

@@ -1,4 +1,4 @@
-"""SQLite in threads of the store's own: one writer with group commit, and a few readers."""
+"""The store on SQLite, in its own threads: one writer with group commit, and a few readers."""
 
 import asyncio
 import queue
@@ -24,7 +24,7 @@ MOST_IN_GROUP = 256
 
 
 class Unit:
-    """A write that waits for its turn: answered only after the commit that holds it."""
+    """A unit of work in the writer's queue. Its future is resolved after the commit that holds it."""
 
     __slots__ = ("future", "work")
 
@@ -34,9 +34,9 @@ class Unit:
 
 
 class SqliteStore:
-    """See `db.store.Store`. The writer commits all waiting units in one transaction, each in a savepoint.
+    """A store on SQLite, see `db.store.Store`. Waiting units share a transaction, each in a savepoint.
 
-    StoreUnusable for a file that is damaged, or no database.
+    Units raise StoreUnusable if the file is damaged or not a database.
     """
 
     dialect = "sqlite"
@@ -55,7 +55,7 @@ class SqliteStore:
         self._check_open()
         unit = Unit(lambda conn: fn(conn, *args, **kwargs))
         self._units.put(unit)
-        # Shielded: a caller that goes away does not undo what others share a commit with.
+        # Shielded: the unit may share a commit with others, so cancelling its caller must not cancel it.
         result: T = await asyncio.shield(asyncio.wrap_future(unit.future))
         return result
 
@@ -99,12 +99,12 @@ class SqliteStore:
             self._commit([unit for unit in group if unit.future.set_running_or_notify_cancel()])
 
     def _commit(self, group: list[Unit]) -> None:
-        """Run the group in one transaction; a unit that fails is rolled back alone."""
+        """Run the group in one transaction. A unit that fails is rolled back alone."""
         try:
             with self._writing.connect() as conn:
                 conn.exec_driver_sql("BEGIN IMMEDIATE")
                 answers = [_run_in_savepoint(conn, unit, self._path) for unit in group]
-                commit(conn, self._path)
+                _commit_transaction(conn, self._path)
         except BaseException as error:
             answers = [partial(unit.future.set_exception, _translate_error(error, self._path)) for unit in group]
         for give in answers:
@@ -112,7 +112,7 @@ class SqliteStore:
 
 
 def _run_in_savepoint(conn: Connection, unit: Unit, path: Path) -> Callable[[], None]:
-    """Run one unit in a savepoint; what to tell its caller once the group is committed."""
+    """Run one unit in a savepoint. Return a function that passes the result to its caller, for after the commit."""
     execute = _get_driver_connection(conn).execute
     execute("SAVEPOINT unit")
     try:
@@ -127,7 +127,7 @@ def _run_in_savepoint(conn: Connection, unit: Unit, path: Path) -> Callable[[], 
     return partial(unit.future.set_result, result)
 
 
-def commit(conn: Connection, path: Path) -> None:
+def _commit_transaction(conn: Connection, path: Path) -> None:
     try:
         conn.commit()
     except Exception as error:
@@ -137,12 +137,12 @@ def commit(conn: Connection, path: Path) -> None:
 
 
 def _get_driver_connection(conn: Connection) -> sqlite3.Connection:
-    """SQLAlchemy's way to it costs ten times what a savepoint does."""
+    """Return the driver's connection: a savepoint by SQLAlchemy costs ten times as much."""
     return cast(sqlite3.Connection, conn.connection.driver_connection)
 
 
 def _translate_error(error: BaseException, path: Path) -> BaseException:
-    """What a caller is told of an error: of one that lies with the file, which file it is and what to do."""
+    """Return the error for the caller: one about the file becomes a store error that says what to do."""
     if is_sqlite_unavailable(error):
         words = explain(error, path)
         found: Exception = StoreUnavailable(words) if words else StoreUnavailable()

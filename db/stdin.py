@@ -10,7 +10,7 @@ from db.stdin_models import ExecutionStdin
 
 stdins = rows.get_table(ExecutionStdin)
 MOST_AT_ONCE = 8
-"""Rows that are read at once: each may be of a MiB."""
+"""Rows read at once: each may hold a MiB."""
 
 
 def keep(conn: Connection, execution_id: int, sealed: bytes) -> None:
@@ -27,13 +27,13 @@ def remove(conn: Connection, execution_ids: Collection[int]) -> None:
 
 
 def sealed_after(conn: Connection, id: int, limit: int) -> list[Row[Any]]:
-    """Those of executions beyond `id`, in order, a few at a time: the execution's `id`, and what is `sealed`."""
+    """Return a few rows (`id`, `sealed`) of executions with an id above `id`, in order of ids."""
     query = select(stdins.c.execution_id.label("id"), stdins.c.sealed).where(stdins.c.execution_id > id)
     return list(conn.execute(query.order_by(stdins.c.execution_id).limit(min(limit, MOST_AT_ONCE))))
 
 
 def replace_sealed(conn: Connection, execution_id: int, old: bytes, new: bytes) -> bool:
-    """False when it is gone, or another one by now."""
+    """Replace the sealed input. Return False if it is gone or no longer `old`."""
     return rows.change(
         conn, ExecutionStdin, {"sealed": new}, stdins.c.execution_id == execution_id, stdins.c.sealed == old
     )

@@ -1,4 +1,4 @@
-"""The table of what commands read on their standard input."""
+"""The table of the commands' standard input."""
 
 from sqlalchemy import Column, ForeignKey, LargeBinary
 from sqlmodel import Field, SQLModel
@@ -7,9 +7,9 @@ from db.columns import BigId
 
 
 class ExecutionStdin(SQLModel, table=True):
-    """The standard input of an execution that has not ended, sealed, beside its row: lists need not read past it.
+    """The sealed standard input of an execution that has not ended, in its own table so that lists do not read it.
 
-    Its size and its digest are in the execution's row, and stay.
+    Its size and digest are in the execution's row and stay there.
     """
 
     __tablename__ = "execution_stdin"

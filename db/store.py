@@ -1,4 +1,4 @@
-"""The one way to the database: a unit of work is a plain function on a SQLAlchemy Connection."""
+"""Access to the database: a unit of work is a plain function on a SQLAlchemy Connection."""
 
 from collections.abc import Callable
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
@@ -17,29 +17,30 @@ T = TypeVar("T")
 
 
 class Store(Protocol):
-    """A unit runs once, in one transaction. Its errors, IntegrityError among them, reach the caller unchanged.
+    """Runs units of work. Each runs once, in one transaction; its errors, such as IntegrityError, are raised unchanged.
 
-    StoreUnavailable when the database is away, or the store is closed; units that wait when it closes still run. Then
-    nothing was written, unless it is StoreOutcomeUnknown.
+    StoreUnavailable if the database is away or the store is closed; nothing was written then, unless it is
+    StoreOutcomeUnknown. Units that are queued when the store closes still run.
     """
 
     @property
     def dialect(self) -> str:
-        """`sqlite` or `postgresql`."""
+        """Return `sqlite` or `postgresql`."""
 
     async def run(self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run a unit that writes. When this returns, what it wrote is durable."""
+        """Run a unit that writes. Its writes are durable when this returns."""
 
     async def read(self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run a unit that only reads, on one snapshot. It sees everything that was committed before the call."""
+        """Run a unit that only reads, on one snapshot that includes everything committed before the call."""
 
     async def close(self) -> None: ...
 
 
 async def open_store(url: str | DatabaseUrl, *, connections: int = CONNECTIONS) -> Store:
-    """The store at `sqlite:////absolute/path.db` or `postgresql://user@host/name`, there with so many connections.
+    """Return the store at a URL: `sqlite:////absolute/path.db` or `postgresql://user@host/name`.
 
-    DatabaseUrlInvalid when the URL cannot be read. Nothing is connected to before the first unit.
+    `connections` is the limit on PostgreSQL. Raises DatabaseUrlInvalid if the URL cannot be parsed. Nothing connects
+    before the first unit.
     """
     found = read_database_url(url) if isinstance(url, str) else url
     if found.dialect == "sqlite":

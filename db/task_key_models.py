@@ -1,4 +1,4 @@
-"""The table of idempotency keys that tasks were created under."""
+"""The table of idempotency keys of task creations."""
 
 from sqlalchemy import BigInteger, Column, ForeignKey, String
 from sqlmodel import Field, SQLModel
@@ -7,9 +7,9 @@ from db.columns import BigId, reference
 
 
 class TaskKey(SQLModel, table=True):
-    """A user's key, the digest of what was asked for under it, and the task and the run that came of it.
+    """A user's idempotency key, the digest of the request, and the task and execution that it created.
 
-    The run may be gone: finished runs are kept only as long as the settings say.
+    The execution may be gone: finished executions are deleted after the retention period.
     """
 
     __tablename__ = "task_keys"

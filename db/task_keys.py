@@ -14,13 +14,13 @@ ONCE = {
 
 
 def claim(conn: Connection, user_id: int, key: str, digest: str) -> bool:
-    """False if the user has this key already; another transaction that has just claimed it is waited for."""
+    """Insert a key, waiting for others that insert the same one. Return False if the user has it already."""
     values = {"created_by": user_id, "key": key, "digest": digest}
     return conn.execute(ONCE[conn.dialect.name], values).rowcount == 1
 
 
 def record_result(conn: Connection, user_id: int, key: str, task_id: int, execution_id: int | None) -> None:
-    """What was made under a key claimed in this transaction."""
+    """Store what was created under a key that this transaction claimed."""
     values = {"task_id": task_id, "execution_id": execution_id}
     rows.change(conn, TaskKey, values, task_keys.c.created_by == user_id, task_keys.c.key == key)
 

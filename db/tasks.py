@@ -19,7 +19,10 @@ NOT_DELETED = tasks.c.deleted_at.is_(None)
 
 @dataclass(frozen=True, slots=True)
 class TaskFilter:
-    """None: any. The range of last runs is inclusive. Only what `visibility` shows."""
+    """Conditions on tasks; None means no condition. The range of last runs includes both ends.
+
+    `visibility` limits the result to servers that it covers.
+    """
 
     server_id: int | None = None
     enabled: bool | None = None
@@ -39,7 +42,7 @@ def by_id(conn: Connection, id: int, visibility: VisibilityScope = EVERYTHING) -
 
 
 def user_has_at_least(conn: Connection, user_id: int, most: int) -> bool:
-    """Whether the user made `most` tasks that are kept. They are only counted when there can be so many."""
+    """Return whether the user has `most` tasks that are not deleted. Counts only if there are that many ids at all."""
     if (conn.scalar(select(func.max(tasks.c.id))) or 0) < most:
         return False
     found = select(tasks.c.id).where(tasks.c.created_by == user_id, NOT_DELETED).limit(most).subquery()
@@ -47,13 +50,13 @@ def user_has_at_least(conn: Connection, user_id: int, most: int) -> bool:
 
 
 def lock_by_id(conn: Connection, id: int) -> Task | None:
-    """The same, held until the transaction ends."""
+    """Return the task, locked until the transaction ends."""
     query = select(tasks).where(tasks.c.id == id, NOT_DELETED).with_for_update()
     return next(iter(rows.load_all(conn, query, Task)), None)
 
 
 def by_ids(conn: Connection, ids: Sequence[int], visibility: VisibilityScope = EVERYTHING) -> list[Task]:
-    """Deleted ones too, so that history keeps their names."""
+    """Return tasks, including deleted ones, so that the history can show their names."""
     return rows.by_ids(conn, Task, ids, *visibility.restrict(tasks.c.server_id))
 
 
@@ -66,18 +69,18 @@ def delete(conn: Connection, id: int, at: datetime) -> bool:
 
 
 def list_sealed_after(conn: Connection, id: int, limit: int) -> list[Task]:
-    """Tasks beyond `id` that hold sealed values, in order, deleted ones too."""
+    """Return up to `limit` tasks above `id` that hold sealed values, including deleted ones, in order of ids."""
     query = select(tasks).where(tasks.c.id > id, tasks.c.sealed_env != {}).order_by(tasks.c.id).limit(limit)
     return rows.load_all(conn, query, Task)
 
 
 def replace_sealed(conn: Connection, id: int, old: dict[str, str], new: dict[str, str]) -> bool:
-    """False when its sealed values are others by now."""
+    """Replace the sealed values. Return False if they are no longer `old`."""
     return rows.change(conn, Task, {"sealed_env": new}, tasks.c.id == id, tasks.c.sealed_env == old)
 
 
 def page(conn: Connection, filter: TaskFilter, window: Window) -> list[Task]:
-    """What is seen by grants is looked for server by server: others' tasks cost nothing."""
+    """Return a page. For a viewer with grants it is read server by server: other servers cost nothing."""
     if filter.visibility.is_unrestricted or filter.server_id is not None:
         return pages.page(conn, Task, [*_build_conditions(filter), *_build_visibility_conditions(filter)], window)
     among = Owners(tasks.c.server_id, filter.visibility.select_servers(), _build_visibility_conditions(filter))

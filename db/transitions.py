@@ -1,4 +1,4 @@
-"""Changes of an execution's state: each is one guarded UPDATE, and its rowcount decides.
+"""Changes of an execution's state. Each is one UPDATE that names the expected state; its row count says if it happened.
 
 PENDING -> RUNNING -> SUCCESS | FAILED | TIMEOUT | CANCELLED; PENDING may also go to CANCELLED or FAILED.
 """
@@ -19,7 +19,7 @@ CancelResult = Literal["cancelled", "requested", "final"]
 
 
 def update_claimed(conn: Connection, id: int, fence: int, values: Mapping[str, Any]) -> bool:
-    """Note something about a running execution; False when it is another runner's by now, or final."""
+    """Write columns of a running execution. Return False if another runner has taken it over, or it has ended."""
     return rows.change(
         conn,
         TaskExecution,
@@ -31,12 +31,12 @@ def update_claimed(conn: Connection, id: int, fence: int, values: Mapping[str, A
 
 
 def finish(conn: Connection, id: int, fence: int, values: Mapping[str, Any]) -> bool:
-    """RUNNING to the final state in `values`, by the runner that holds the fence."""
+    """Set a running execution to the final state in `values`. Return False if the fence is outdated or it has ended."""
     return update_claimed(conn, id, fence, values)
 
 
 def request_cancel(conn: Connection, id: int, at: datetime) -> CancelResult:
-    """A pending execution is cancelled at once; a running one is asked to stop, once."""
+    """Cancel a pending execution at once, or record the request to stop a running one."""
     values = {
         "state": State.CANCELLED,
         "reason": Reason.CANCELLED,
@@ -55,7 +55,7 @@ def request_cancel(conn: Connection, id: int, at: datetime) -> CancelResult:
 
 
 def cancel_pending_of_task(conn: Connection, task_id: int, at: datetime, message: str) -> list[int]:
-    """Cancel what waits to start of a task. Returns the ids."""
+    """Cancel the task's pending executions. Return their ids."""
     values = {
         "state": State.CANCELLED,
         "reason": Reason.CANCELLED,
@@ -72,7 +72,7 @@ def cancel_pending_of_task(conn: Connection, task_id: int, at: datetime, message
 
 
 def list_cancel_requests(conn: Connection, runner_id: str) -> list[int]:
-    """Ids of this runner's running executions that are to stop."""
+    """Return the ids of this runner's running executions whose cancellation was requested."""
     query = select(executions.c.id).where(
         executions.c.state == State.RUNNING,
         executions.c.runner_id == runner_id,
@@ -82,7 +82,7 @@ def list_cancel_requests(conn: Connection, runner_id: str) -> list[int]:
 
 
 def adopt(conn: Connection, *, runner_id: str) -> list[TaskExecution]:
-    """Take over every running execution that another runner held, with a new fence, so that its writes fail."""
+    """Take over the running executions of other runners, with a new fence, so that their writes fail."""
     taken = (
         update(executions)
         .where(
@@ -98,9 +98,10 @@ def adopt(conn: Connection, *, runner_id: str) -> list[TaskExecution]:
 def adopt_strays(
     conn: Connection, *, runner_id: str, driven: Collection[int], sole: bool = False
 ) -> list[TaskExecution]:
-    """This runner's running executions that it does not drive, with a new fence: a claim whose answer got lost.
+    """Give this runner's running executions that it does not drive a new fence, and return them.
 
-    `sole`: there is no other runner, so what runs under another's name is a stray too.
+    Such a stray remains when the answer to a claim was lost. `sole`: there is no other runner, so running executions
+    under another runner's name are strays too.
     """
     owned = true() if sole else executions.c.runner_id == runner_id
     taken = (

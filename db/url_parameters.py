@@ -1,4 +1,4 @@
-"""The parameters that a PostgreSQL URL may have: libpq's that are carried out. Others are refused by name."""
+"""The parameters that a PostgreSQL URL may have: those of libpq that are supported. Others are refused by name."""
 
 import os
 from difflib import get_close_matches
@@ -13,7 +13,7 @@ CHOICES = {
     "ssl_max_protocol_version": TLS_VERSIONS,
     "target_session_attrs": ("any", "primary", "standby", "prefer-standby", "read-write", "read-only"),
 }
-# Taken where they ask for nothing but what is done anyway, and then forgotten.
+# Accepted with the values that describe what happens anyway, and then ignored.
 SETTLED = {
     "channel_binding": ("prefer", "disable"),
     "client_encoding": ("utf8", "UTF8", "utf-8", "UTF-8", "auto"),
@@ -51,11 +51,11 @@ ADVICE = {
 
 
 class DatabaseUrlInvalid(ValueError):
-    """What is wrong with SSHCAST_DATABASE_URL, in one sentence that follows its name."""
+    """SSHCAST_DATABASE_URL is invalid: the message is one sentence that follows the variable's name."""
 
 
 def read_parameters(query: str) -> dict[str, str]:
-    """Those that are to be carried out. `ssl=true` is what libpq takes it for: sslmode=require."""
+    """Return the parameters that apply. `ssl=true` becomes sslmode=require, as in libpq."""
     found: dict[str, str] = {}
     for item in query.split("&") if query else ():
         name, value = _read_one(item)
@@ -115,24 +115,24 @@ def _check_value(name: str, value: str) -> None:
         raise DatabaseUrlInvalid("connect_timeout must be a number of seconds, such as 10")
 
 
-def _check_tls(given: dict[str, str]) -> None:
-    """Nothing that was asked for in the name of safety is passed over."""
-    if given.get("sslrootcert") == "system":
-        if given.setdefault("sslmode", "verify-full") != "verify-full":
+def _check_tls(options: dict[str, str]) -> None:
+    """Raise DatabaseUrlInvalid for TLS parameters without effect: no protection is silently dropped."""
+    if options.get("sslrootcert") == "system":
+        if options.setdefault("sslmode", "verify-full") != "verify-full":
             raise DatabaseUrlInvalid("sslrootcert=system goes with sslmode=verify-full only")
         for name in ("sslcrl", "sslnegotiation", "ssl_min_protocol_version", "ssl_max_protocol_version"):
-            if name in given:
+            if name in options:
                 raise DatabaseUrlInvalid(f"{name} does not go with sslrootcert=system: leave one of them out")
-    if {"sslkey", "sslpassword"} & given.keys() and not (given.get("sslcert") or os.environ.get("PGSSLCERT")):
+    if {"sslkey", "sslpassword"} & options.keys() and not (options.get("sslcert") or os.environ.get("PGSSLCERT")):
         raise DatabaseUrlInvalid("sslkey and sslpassword are for a certificate: name it with sslcert")
-    mode = given.get("sslmode") or os.environ.get("PGSSLMODE") or "prefer"
+    mode = options.get("sslmode") or os.environ.get("PGSSLMODE") or "prefer"
     if mode not in SSL_MODES[:3]:
         return
     for name in ("sslrootcert", "sslcrl"):
-        if name in given:
+        if name in options:
             raise DatabaseUrlInvalid(f"{name} is for sslmode=verify-full or verify-ca, and sslmode is {mode}")
-    if given.get("sslnegotiation") == "direct":
+    if options.get("sslnegotiation") == "direct":
         raise DatabaseUrlInvalid(f"sslnegotiation=direct needs sslmode=require or more, and sslmode is {mode}")
     for name in ("sslcert", "sslkey"):
-        if mode == "disable" and name in given:
+        if mode == "disable" and name in options:
             raise DatabaseUrlInvalid(f"{name} is for TLS, and sslmode is disable: write sslmode=verify-full")

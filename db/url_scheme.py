@@ -1,4 +1,4 @@
-"""The scheme of a database's URL: which database it is for, and what was meant by one that is not known."""
+"""Read the scheme of a database URL, and suggest the right one if it is not known."""
 
 import re
 from difflib import get_close_matches
@@ -9,7 +9,7 @@ from db.url_parameters import DatabaseUrlInvalid
 SCHEME = re.compile(r"(?P<base>[a-z][a-z0-9.-]*)(?:\+(?P<driver>[a-z0-9_]*))?://", re.IGNORECASE)
 POSTGRES = "postgresql://user:password@host/name"
 SQLITE = "sqlite:////absolute/path.db"
-# Written for other programs, for SQLAlchemy above all: the database is the same, and the driver is ours to choose.
+# Drivers in URLs for other programs, such as SQLAlchemy. They are accepted and ignored: sshcast has its own driver.
 DRIVERS = {
     "postgresql": {"asyncpg", "psycopg", "psycopg_async", "psycopg2", "psycopg2cffi", "pg8000"},
     "sqlite": {"aiosqlite", "pysqlite"},
@@ -19,11 +19,11 @@ OTHER_NAMES |= {"file": "sqlite", "sqlite3": "sqlite"}
 
 
 def read_scheme(text: str) -> tuple[Literal["sqlite", "postgresql"], str]:
-    """The database, and what follows `://`."""
-    found = SCHEME.match(text)
-    if found is None:
+    """Return the database, and the text after `://`. DatabaseUrlInvalid for an unknown scheme."""
+    match = SCHEME.match(text)
+    if match is None:
         raise DatabaseUrlInvalid(_explain_without_scheme(text))
-    base, driver, rest = found["base"].lower(), found["driver"], text[found.end() :]
+    base, driver, rest = match["base"].lower(), match["driver"], text[match.end() :]
     base = "postgresql" if base == "postgres" else base
     if base not in DRIVERS:
         raise DatabaseUrlInvalid(_explain_foreign(base))

@@ -18,7 +18,7 @@ users = rows.get_table(User)
 
 @dataclass(frozen=True, slots=True)
 class UserFilter:
-    """None: any."""
+    """Conditions on users; None means no condition."""
 
     role: str | None = None
     disabled: bool | None = None
@@ -53,12 +53,12 @@ def by_ids(conn: Connection, ids: Sequence[int]) -> list[User]:
 
 
 def list_all(conn: Connection) -> list[User]:
-    """In the order of their ids."""
+    """Return all users in order of ids."""
     return rows.load_all(conn, select(users).order_by(users.c.id), User)
 
 
 def lock_admins(conn: Connection) -> list[int]:
-    """The ids of the enabled admins, none of whom stops being one until the transaction ends."""
+    """Lock the enabled admins until the transaction ends, so that none loses the role meanwhile. Return their ids."""
     query = select(users.c.id).where(users.c.role == Role.ADMIN, not_(users.c.disabled)).order_by(users.c.id)
     return list(conn.scalars(query.with_for_update()))
 
@@ -68,7 +68,7 @@ def update(conn: Connection, id: int, values: Mapping[str, Any]) -> bool:
 
 
 def revoke_tokens(conn: Connection, id: int) -> bool:
-    """Every token that the user holds stops working."""
+    """Revoke every token of the user."""
     return rows.change(conn, User, {"token_version": users.c.token_version + 1}, users.c.id == id)
 
 

@@ -1,12 +1,12 @@
-"""The closed lists of words that columns may hold."""
+"""The enumerations of values that columns may hold."""
 
 from enum import StrEnum
 
 
 class Role(StrEnum):
-    """What a user may do: a viewer reads, an operator also runs and edits, an admin also manages servers and users.
+    """A user's role: a viewer reads, an operator also runs and edits, an admin also manages servers and users.
 
-    As a user's own role it holds everywhere; with `none`, only grants count.
+    A user's own role applies everywhere; with `none`, only their grants apply.
     """
 
     NONE = "none"
@@ -24,7 +24,7 @@ class Role(StrEnum):
 
 
 class TokenScope(StrEnum):
-    """What a personal access token may do at most."""
+    """The limit of what a personal access token may do."""
 
     READ = "read"
     RUN = "run"
@@ -36,7 +36,7 @@ class TokenScope(StrEnum):
 
 
 class State(StrEnum):
-    """Where an execution stands. The last four are final and never change."""
+    """The state of an execution. The last four are final and never change."""
 
     PENDING = "PENDING"
     RUNNING = "RUNNING"
@@ -51,7 +51,7 @@ class State(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why an execution ended as it did."""
+    """The reason why an execution ended as it did."""
 
     EXIT_STATUS = "EXIT_STATUS"
     SIGNAL = "SIGNAL"
@@ -70,7 +70,7 @@ class Reason(StrEnum):
 
 
 class Trigger(StrEnum):
-    """What made an execution: a person, the schedule, a retry, a program through `runCommand`, or `sshcast run`."""
+    """The source of an execution: a person, the schedule, a retry, a program through `runCommand`, or `sshcast run`."""
 
     MANUAL = "manual"
     SCHEDULE = "schedule"
@@ -80,14 +80,14 @@ class Trigger(StrEnum):
 
 
 class Mode(StrEnum):
-    """How a run is driven: from a spool on the target that outlives us, or attached to one SSH channel."""
+    """The way a run is driven: from a spool on the target, which survives us, or attached to one SSH channel."""
 
     DURABLE = "durable"
     ATTACHED = "attached"
 
 
 class Stream(StrEnum):
-    """Which of a command's two outputs."""
+    """One of a command's two output streams."""
 
     STDOUT = "stdout"
     STDERR = "stderr"
@@ -102,7 +102,7 @@ class LegacyAlgorithm(StrEnum):
 
 
 class CredentialKind(StrEnum):
-    """How a server is signed in to."""
+    """The kind of credential that sshcast signs in to a server with."""
 
     PASSWORD = "password"  # noqa: S105 - the name of a kind, not a password
     KEY = "key"
@@ -110,7 +110,7 @@ class CredentialKind(StrEnum):
 
 
 class SlotOutcome(StrEnum):
-    """What came of one moment at which a schedule was due. The first three have an execution; `waiting` will change."""
+    """The outcome of a moment at which a schedule was due. The first three have an execution; `waiting` changes."""
 
     FIRED = "fired"
     CAUGHT_UP = "caught-up"
@@ -132,31 +132,31 @@ class SlotOutcome(StrEnum):
 
 
 class Overlap(StrEnum):
-    """What a slot does while the task's run of before goes on."""
+    """The rule for a slot that is due while the task's previous run is still open."""
 
     ALLOW = "allow"
-    """Runs beside it."""
+    """The slot runs at the same time."""
     SKIP = "skip"
-    """Does not run."""
+    """The slot does not run."""
     QUEUE = "queue"
-    """Waits for its end; one waits at most, a further slot does not run."""
+    """The slot waits for its end. At most one slot waits; a further one does not run."""
     REPLACE = "replace"
-    """Has it cancelled, and runs once it is gone."""
+    """The previous run is cancelled, and the slot runs once it has ended."""
 
 
 class Missed(StrEnum):
-    """What happens to slots that were due while no scheduler ran."""
+    """The rule for slots that were due while no scheduler ran."""
 
     SKIP = "skip"
-    """None of them runs."""
+    """None runs."""
     LATEST = "latest"
-    """The latest runs, once."""
+    """Only the latest runs."""
     ALL = "all"
-    """Each runs, as far as the cap and the window go."""
+    """Each runs, within the cap and the window of the task's terms."""
 
 
 class AuditKind(StrEnum):
-    """What the audit tells of. The last four were not done."""
+    """The kind of an audit event. The last four stand for refused actions."""
 
     SIGNED_IN = "signed-in"
     SIGNED_OUT = "signed-out"
@@ -190,7 +190,7 @@ class AuditKind(StrEnum):
 
 
 class ObjectKind(StrEnum):
-    """What an audit event is about."""
+    """The kind of object that an audit event is about."""
 
     SERVER = "server"
     TASK = "task"

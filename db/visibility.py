@@ -1,4 +1,4 @@
-"""What somebody may see, as a condition of the queries themselves: what may not be seen is never read."""
+"""Visibility as a condition of the queries: rows that a viewer may not see are never read."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,9 +14,9 @@ server_tags = rows.get_table(ServerTag)
 
 @dataclass(frozen=True, slots=True)
 class VisibilityScope:
-    """Everything; or, with a user's id, the servers that are granted to them, and what belongs to those.
+    """Everything if `user_id` is None; otherwise the servers granted to that user, and the rows of those servers.
 
-    Deleted servers are among them, so that their history is seen by whom they were granted to.
+    Deleted servers are included, so that users with a grant still see their history.
     """
 
     user_id: int | None = None
@@ -26,7 +26,7 @@ class VisibilityScope:
         return self.user_id is None
 
     def restrict(self, server_id: ColumnElement[Any]) -> list[ColumnElement[bool]]:
-        """That a row's server is seen: a few seeks a row. No condition at all for who sees everything."""
+        """Return conditions that the row's server is visible: a few seeks a row. Empty if all is visible."""
         if self.user_id is None:
             return []
         own = exists().where(grants.c.user_id == self.user_id, grants.c.server_id == server_id)
@@ -37,7 +37,7 @@ class VisibilityScope:
         return [or_(own, by_tag)]
 
     def select_servers(self) -> Select[Any]:
-        """The ids of the servers that are seen, of who does not see everything."""
+        """Select the ids of the visible servers. Only for a scope with a `user_id`."""
         mine = grants.c.user_id == self.user_id
         own = select(grants.c.server_id).where(mine, grants.c.server_id.is_not(None))
         by_tag = select(server_tags.c.server_id).join(grants, grants.c.tag == server_tags.c.tag).where(mine)

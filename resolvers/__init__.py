@@ -1,1 +1,1 @@
-"""What the service does, once, for every face. Knows neither GraphQL nor HTTP."""
+"""The service's operations, shared by GraphQL, REST and the CLI. This package knows neither GraphQL nor HTTP."""

@@ -1,4 +1,4 @@
-"""Who may come in: the caller by their token, as often as they may ask."""
+"""Authenticate the caller of a request by their token, and limit their rate."""
 
 from dataclasses import replace
 
@@ -8,10 +8,10 @@ from resolvers.errors import Unauthenticated, Unavailable
 
 
 async def authenticate(stranger: Context, token: str | None) -> Context:
-    """One request's caller: signed in, or nobody without a token.
+    """Return the context with the viewer of the token; unchanged without a token.
 
-    Unauthenticated when the token is not good, Unavailable when that cannot be found out, RateLimited when they (or,
-    without a good token, their address) asked too often.
+    Raises Unauthenticated if the token is not valid, Unavailable if it cannot be checked, and RateLimited if the user
+    (or the address, without a valid token) made too many requests.
     """
     if token is None:
         stranger.service.rates.check_stranger(stranger.address)

@@ -1,4 +1,4 @@
-"""The audit: who did what, from where and when, and what they were refused. Read by admins."""
+"""The audit log: each action and refusal with its user, address and time. Only admins may read it."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Mapping
@@ -30,9 +30,9 @@ Resolver = TypeVar("Resolver", bound=Callable[..., Coroutine[Any, Any, Any]])
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who does something, from where and when. Without an actor: a command on the machine itself, or a stranger.
+    """The user, address and time of an action. `actor_id` None: a command on the machine, or nobody signed in.
 
-    `os_user`: for a command on the machine: the user of the operating system who gave it.
+    `os_user`: the operating system's user, for a command on the machine itself.
     """
 
     at: datetime
@@ -42,12 +42,13 @@ class Actor:
     os_user: str | None = None
 
     def with_os_user(self, after: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+        """Return `after` with `os_user` added, if there is one."""
         return after if self.os_user is None else {**(after or {}), "os_user": self.os_user}
 
 
 @dataclass(frozen=True, slots=True)
 class AuditedChange:
-    """What is done to which object, with what was before and what is after. No secrets."""
+    """An action on an object, with the object's columns before and after it. Holds no secrets."""
 
     kind: AuditKind
     object_kind: ObjectKind
@@ -58,9 +59,9 @@ class AuditedChange:
 
 @dataclass(frozen=True, slots=True)
 class ChainProgress:
-    """How far the chain was looked at: the last event's id and hash, and the first id that does not fit, if any.
+    """The progress of a check of the chain: the last event's id and hash, and the first broken id, if any.
 
-    `met`: the wanted hash is among them.
+    `met`: an event with the hash that was looked for has been found.
     """
 
     id: int = 0
@@ -70,7 +71,7 @@ class ChainProgress:
 
 
 def build_actor(ctx: Context) -> Actor:
-    """What the viewer does now."""
+    """Return the actor for an action that the viewer takes now."""
     viewer, now = ctx.viewer, ctx.service.clock()
     if viewer is None:
         return Actor(now, address=ctx.address)
@@ -78,7 +79,7 @@ def build_actor(ctx: Context) -> Actor:
 
 
 def record(conn: Connection, actor: Actor, change: AuditedChange) -> None:
-    """Write it into the audit, in the transaction of what it tells of. Call it last there (see `db.audit.append`)."""
+    """Write the change to the audit log, in the same transaction. Call it last there (see `db.audit.append`)."""
     entry = Entry(
         kind=change.kind,
         at=actor.at,
@@ -93,17 +94,17 @@ def record(conn: Connection, actor: Actor, change: AuditedChange) -> None:
     table.append(conn, entry)
 
 
-def _find_first_id(*given: Any, **named: Any) -> int | None:
-    """The id that a resolver is given first."""
-    return given[0] if given and isinstance(given[0], int) else None
+def _find_first_id(*args: Any, **kwargs: Any) -> int | None:
+    """Return the first positional argument of a resolver if it is an id."""
+    return args[0] if args and isinstance(args[0], int) else None
 
 
 def record_refusals_of(
     action: str, kind: ObjectKind, id_of: Callable[..., int | None] = _find_first_id
 ) -> Callable[[Resolver], Resolver]:
-    """For a resolver: what it refuses is recorded, with the id of the object that `id_of` finds in its arguments.
+    """Decorate a resolver so that its refusals are recorded. `id_of` finds the object's id in the resolver's arguments.
 
-    `action` is stored: once released, it keeps its name whatever the resolver is called.
+    `action` is stored in audit events: it must not change after a release, even if the resolver is renamed.
     """
 
     def decorate(resolve: Resolver) -> Resolver:
@@ -121,9 +122,9 @@ def record_refusals_of(
 async def record_refusals(
     ctx: Context, action: str, kind: ObjectKind | None = None, object_id: int | None = None
 ) -> AsyncIterator[None]:
-    """Record that the viewer was not allowed what the block does, or that the command policy refused it.
+    """Record in the audit log if the block raises Forbidden or CommandRefused.
 
-    Who is refused too often is told RateLimited instead, and it is not recorded: nobody fills the disk with refusals.
+    A viewer who is refused too often gets RateLimited instead, and nothing is recorded: refusals cannot fill the disk.
     """
     try:
         yield
@@ -161,7 +162,7 @@ async def page(ctx: Context, filter: AuditFilter, request: PageRequest) -> Page[
 
 
 async def follow(ctx: Context, after: int | None = None) -> AsyncGenerator[AuditEvent, None]:
-    """Events beyond the one with the id `after`, or from now on, as they are written: each once, in their order."""
+    """Yield events with an id above `after` (None: from now on) as they are written, each once and in order."""
     async with record_refusals(ctx, "audit.follow"):
         ctx.require_role(Role.ADMIN)
     read = ctx.service.store.read
@@ -175,11 +176,14 @@ async def follow(ctx: Context, after: int | None = None) -> AsyncGenerator[Audit
             await asyncio.sleep(POLL_SECONDS)
 
 
-async def verify_chain(service: Service, wanted: str | None = None) -> AsyncIterator[ChainProgress]:
-    """Walk the chain from its beginning, a batch a read, and tell how far it went. It ends where it is broken."""
+async def verify_chain(service: Service, known_hash: str | None = None) -> AsyncIterator[ChainProgress]:
+    """Check the chain from its beginning in batches and yield the progress after each. Stop where it is broken.
+
+    `known_hash`: `ChainProgress.met` becomes true once an event with this hash is found.
+    """
     walk = ChainProgress()
     while walk.broken is None and (batch := await service.store.read(table.list_after, walk.id, BATCH)):
         broken = table.find_first_broken(batch, (walk.id, walk.hash))
-        met = walk.met or any(event.hash == wanted for event in batch)
+        met = walk.met or any(event.hash == known_hash for event in batch)
         walk = replace(walk, broken=broken) if broken else ChainProgress(batch[-1].id, batch[-1].hash, met=met)
         yield walk

@@ -1,4 +1,4 @@
-"""What the audit keeps of a row: enough to see what it was, and no secret."""
+"""The columns of a row that the audit log records: enough to see what it was, and no secrets."""
 
 from typing import Any
 
@@ -78,7 +78,7 @@ def describe_policy(row: PolicyVersion) -> Record:
 
 
 def diff_columns(before: Any, after: Any, names: tuple[str, ...]) -> tuple[Record, Record]:
-    """The columns that a change made different, as they were and as they are."""
+    """Return the changed columns, as they were and as they are. Secrets are left out."""
     changed = [name for name in names if getattr(before, name) != getattr(after, name)]
     old = {name: _redact_value(name, getattr(before, name)) for name in changed if name not in SEALED}
     new = {name: _redact_value(name, getattr(after, name)) for name in changed if name not in SEALED}
@@ -91,5 +91,5 @@ def diff_columns(before: Any, after: Any, names: tuple[str, ...]) -> tuple[Recor
 
 
 def _redact_value(name: str, value: Any) -> Any:
-    """Of the environment the names only: a value may be a secret."""
+    """Return only the names of environment variables, since their values may be secrets; other columns unchanged."""
     return sorted(value) if name == "env" else value

@@ -1,4 +1,4 @@
-"""What is to run, checked: the command against the policy, its limits against the service's."""
+"""Check commands against the command policy, and their limits against the service's."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,9 +16,9 @@ from runner.policy import Verdict
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandDraft:
-    """A command that somebody wants judged, and where it would run. What it would read is unknown if `stdin` is None.
+    """A command to check, and where it would run. `stdin` None: the input is unknown.
 
-    With a task, what it is allowed counts too, and what is not given is the task's.
+    With `task_id`, the task's policy applies too, and fields that are None are taken from the task.
     """
 
     command: str
@@ -30,7 +30,7 @@ class CommandDraft:
 
 
 def _refuse_denied(found: PolicyDecision, subject: PolicySubject) -> None:
-    """Raise CommandRefused when the policy denies the command, or one of its variables, which is named then."""
+    """Raise CommandRefused if the policy denies the command or one of its variables; the error names the variable."""
     worst = found.worst
     if worst is None:
         return
@@ -45,19 +45,19 @@ def _refuse_denied(found: PolicyDecision, subject: PolicySubject) -> None:
 
 
 async def check(ctx: Context, subject: PolicySubject) -> PolicyDecision:
-    """The ruling that lets it run, by the rules as they stand now; else CommandRefused."""
+    """Return the policy's decision if it allows the command under the current rules; otherwise raise CommandRefused."""
     found = await _decide(ctx, subject)
     _refuse_denied(found, subject)
     return found
 
 
 async def _decide(ctx: Context, subject: PolicySubject) -> PolicyDecision:
-    kept = await ctx.service.store.read(decision.load_policies, [subject])
-    return decision.decide(ctx.service.policy, subject, kept)
+    policies = await ctx.service.store.read(decision.load_policies, [subject])
+    return decision.decide(ctx.service.policy, subject, policies)
 
 
 async def check_command(ctx: Context, draft: CommandDraft) -> Verdict:
-    """What the policy says of a command, on a server if one is named. Nothing is stored and nothing runs."""
+    """Return the policy's verdict on a command, without storing or running anything."""
     ctx.require_viewer()
     task = await _load_task(ctx, draft)
     env = validation.check_env(draft.env) if draft.env is not None else task.env if task is not None else {}
@@ -86,7 +86,7 @@ async def _load_task(ctx: Context, draft: CommandDraft) -> Task | None:
 
 
 async def _resolve_server_id(ctx: Context, draft: CommandDraft, task: Task | None) -> int | None:
-    """Of the draft, or its task's. NotFound when there is no such server."""
+    """Return the id of the draft's server, or of its task's server. NotFound if the viewer sees no such server."""
     if draft.server_id is None:
         return None if task is None else task.server_id
     id = validation.check_id("server_id", draft.server_id)
@@ -96,7 +96,7 @@ async def _resolve_server_id(ctx: Context, draft: CommandDraft, task: Task | Non
 
 
 def apply_limits(limits: Limits, timeout_seconds: int | None, output_limit: int | None) -> dict[str, Any]:
-    """The time limit (seconds) and output cap (bytes): the service's defaults where None."""
+    """Check the time limit (seconds) and the output limit (bytes). None stands for the service's default."""
     seconds = limits.default_timeout_seconds if timeout_seconds is None else timeout_seconds
     cap = limits.default_output_limit if output_limit is None else output_limit
     return {

@@ -1,4 +1,4 @@
-"""Who asks, and the parts of the service that answering needs."""
+"""The caller of an operation, and the parts of the service that it needs."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,7 +25,7 @@ from runner.ssh.networks import DEFAULT_POLICY, NetworkPolicy
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Bounds on what a caller may ask for. Seconds and bytes."""
+    """Upper bounds and defaults for requests, in seconds, bytes and numbers of rows."""
 
     default_timeout_seconds: int = 300
     max_timeout_seconds: int = 86_400
@@ -47,7 +47,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """The parts, put together once by `sshcast/app.py`. `os_user`: who gave the command that opened it, if one did."""
+    """The service's parts, built once by `sshcast/app.py`. `os_user`: the user of the command that opened it."""
 
     store: Store
     bus: Bus
@@ -62,16 +62,17 @@ class Service:
     watchers: StreamLimiter = field(default_factory=StreamLimiter)
     rates: RateLimiter = field(default_factory=RateLimiter)
     provider: Provider | None = None
-    reach: NetworkPolicy = DEFAULT_POLICY
+    network_policy: NetworkPolicy = DEFAULT_POLICY
     os_user: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """A signed-in user as the database knows them now, and when their token ends.
+    """A signed-in user as stored now, and the time at which their token ends.
 
-    `role` is their own, which holds everywhere; no grant lifts them above `ceiling`, which their token may set.
-    `vouched`: it is a token of the identity provider.
+    `role` is their own role, which applies everywhere. Grants never raise them above `ceiling`, which a token may
+    lower.
+    `vouched`: they came with an access token of the identity provider.
     """
 
     user_id: int
@@ -89,7 +90,7 @@ class Viewer:
         return EVERYTHING if self.role.rank >= Role.VIEWER.rank else VisibilityScope(self.user_id)
 
     def with_grant(self, granted: Role) -> Role:
-        """The role that they have where `granted` is theirs beside their own."""
+        """Return the viewer's role where they are granted `granted` in addition to their own role."""
         return max(self.role, min(granted, self.ceiling, key=_get_rank), key=_get_rank)
 
 
@@ -99,14 +100,14 @@ def _get_rank(role: Role) -> int:
 
 @dataclass(slots=True)
 class Renewal:
-    """The viewer by the token that was shown last on a connection, which may outlive the one that it began with."""
+    """The viewer of the newest token on a connection, which may outlive the token that it was opened with."""
 
     viewer: Viewer
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One request, one operation on a socket, or one command line: then `os_user` is whom the machine knows it as."""
+    """One request, one operation on a socket, or one command line. `os_user` is set for a command line only."""
 
     service: Service
     viewer: Viewer | None = None
@@ -116,22 +117,22 @@ class Context:
     os_user: str | None = None
 
     def with_current_viewer(self) -> "Context":
-        """The same as of now, for what goes on for long."""
+        """Return the context with the viewer of the connection's newest token, for long-running operations."""
         return self if self.renewal is None else replace(self, viewer=self.renewal.viewer)
 
     def require_viewer(self) -> Viewer:
-        """The viewer; Unauthenticated if there is none. What they see is up to `visibility`."""
+        """Return the viewer; Unauthenticated if there is none. What they may see is decided by `visibility`."""
         if self.viewer is None:
             raise Unauthenticated()
         return self.viewer
 
     @property
     def visibility(self) -> VisibilityScope:
-        """What the viewer may see; Unauthenticated if there is none."""
+        """Return what the viewer may see; Unauthenticated if there is none."""
         return self.require_viewer().visibility
 
     def require_role(self, role: Role) -> Viewer:
-        """The viewer, if `role` or more is their own, which holds everywhere; else Unauthenticated or Forbidden."""
+        """Return the viewer if their own role is `role` or higher; otherwise raise Unauthenticated or Forbidden."""
         viewer = self.require_viewer()
         if viewer.role.rank < role.rank:
             raise Forbidden.role(role, viewer.role)
@@ -139,7 +140,7 @@ class Context:
 
     @contextmanager
     def reserve_stream(self) -> Iterator[Viewer]:
-        """The viewer, with a place for one open stream while the block runs; else Unauthenticated or RateLimited."""
+        """Count an open stream of the viewer during the block. Raise Unauthenticated or RateLimited."""
         viewer = self.require_viewer()
         with self.service.watchers.reserve(viewer.user_id):
             yield viewer

@@ -1,7 +1,7 @@
-"""A cursor: an opaque place in an execution's output, good across restarts and however the bytes are chunked.
+"""Output cursors: opaque positions in an execution's output, valid across restarts and independent of chunks.
 
-`o5` is the place after 5 bytes of both streams. At the end of an output that stops inside a character, `o5-1` says that
-one U+FFFD for the missing rest was told as well, `o5-0` that none was. `o5-end` is after the last event.
+`o5` is the position after 5 bytes of both streams. If an output ends inside a character, `o5-1` also says that one
+U+FFFD for the missing bytes was sent, `o5-0` that none was. `o5-end` is the position after the last event.
 """
 
 import re
@@ -17,12 +17,12 @@ EVERY_REST = 2
 
 
 def encode(position: int, rests: int | None = None) -> str:
-    """`position` counts the bytes of both streams before the place, `rests` the U+FFFD that were told at the end."""
+    """Return a cursor: `position` counts the bytes of both streams before it, `rests` the U+FFFD sent at the end."""
     return f"{PREFIX}{position}" if rests is None else f"{PREFIX}{position}-{rests}"
 
 
 def encode_end(cursor: str) -> str:
-    """The place after the last event of an output that ends at `cursor`."""
+    """Return the cursor after the last event of an output that ends at `cursor`."""
     return f"{PREFIX}{decode(cursor)}-{END}"
 
 
@@ -38,7 +38,7 @@ def decode(cursor: str | None, field: str = "after") -> int:
 
 
 def count_rests_told(cursor: str | None) -> int | None:
-    """How many U+FFFD for characters without their rest were told at this place; None where it does not say."""
+    """Return how many U+FFFD for cut-off characters were sent before the cursor; None if it does not say."""
     suffix = (cursor or "").partition("-")[2]
     if not suffix:
         return None

@@ -1,4 +1,4 @@
-"""Bytes of both streams as text: a character that two chunks share is shown whole, with the second one."""
+"""Decode both streams' bytes to text: a character that is split between two chunks is part of the second one's text."""
 
 import codecs
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from resolvers import cursor as cursors
 
 @dataclass(frozen=True, slots=True)
 class UnfinishedCharacter:
-    """U+FFFD for a character of this stream that never came to its end. `cursor` is the place after it."""
+    """U+FFFD for a character of this stream that was cut off at the end. `cursor` is the position after it."""
 
     stream: Stream
     text: str
@@ -18,10 +18,10 @@ class UnfinishedCharacter:
 
 
 class Decoders:
-    """One UTF-8 decoder a stream; what is not UTF-8 shows as U+FFFD.
+    """A UTF-8 decoder for each stream. Bytes that are not UTF-8 become U+FFFD.
 
-    `lead` is what came just before (3 bytes a stream are enough), for one that starts in the middle of a character;
-    `told` how many of the rests at the end were told before.
+    `lead` holds the bytes of each stream right before the start (3 are enough), since it may be inside a character.
+    `told` is the number of cut-off characters that were sent before.
     """
 
     def __init__(self, lead: Mapping[Stream, bytes], told: int = 0) -> None:
@@ -36,16 +36,16 @@ class Decoders:
         return self._decoders[stream].decode(data)
 
     def is_pending(self) -> bool:
-        """Whether a character still waits for its rest."""
+        """Return whether a stream has an incomplete character."""
         return any(decoder.getstate()[0] for decoder in self._decoders.values())
 
     def rest(self) -> dict[Stream, str]:
-        """What is left of characters that never came to their end."""
+        """Return the text for each stream's incomplete character, and end the decoding."""
         found = {stream: decoder.decode(b"", True) for stream, decoder in self._decoders.items()}
         return {stream: text for stream, text in found.items() if text}
 
     def flush_rests(self, cursor: str) -> list[UnfinishedCharacter]:
-        """The same at the end of the output, `cursor`, without what was told before."""
+        """Return the cut-off characters at the end of the output (`cursor`) that were not sent before."""
         position, found = cursors.decode(cursor), self.rest()
         self._rests += len(found)
         numbered = enumerate(found.items(), 1)
@@ -56,5 +56,5 @@ class Decoders:
         ]
 
     def move_past_rests(self, cursor: str) -> str:
-        """The cursor of what follows the rests: it says that they were told, where there were any."""
+        """Return the cursor after the cut-off characters; the same cursor if there were none."""
         return cursors.encode(cursors.decode(cursor), self._rests) if self._rests else cursor

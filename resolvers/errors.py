@@ -1,6 +1,6 @@
-"""The one error tree. Both faces show an error's `code`, and its message in the caller's language.
+"""The service's errors. GraphQL and REST show an error's `code`, and its message in the caller's language.
 
-A class's docstring is its default English message, `zh` the Chinese one.
+A class's docstring is its default English message, and `zh` is the Chinese one.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ class ServiceError(Exception):
 
     @property
     def extensions(self) -> dict[str, Any]:
-        """What graphql-core copies into a top-level error."""
+        """Return the extensions that graphql-core copies into a top-level error."""
         found: dict[str, Any] = {"code": self.code}
         return found | ({"field": list(self.field)} if self.field else {})
 
@@ -67,7 +67,7 @@ class NotFound(ServiceError):
         return cls(f"There is no {kind} {id}, or you may not see it.", f"{chinese} {id} 不存在，或您无权查看。")
 
     def with_field(self, field: str) -> "NotFound":
-        """The same, of the input's field that named it."""
+        """Return the same error with the input field that named the object."""
         return NotFound(self.en, self.chinese, field=(field,))
 
 

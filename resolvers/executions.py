@@ -1,4 +1,4 @@
-"""Executions: read by whoever sees their server, started and cancelled by operators on it. SSH is not awaited here."""
+"""Executions: read by those who may see the server, started and cancelled by operators on it, without awaiting SSH."""
 
 import asyncio
 import hashlib
@@ -72,7 +72,7 @@ async def load_pages_of_tasks(
 
 @audit.record_refusals_of("executions.run_task", ObjectKind.TASK, lambda wanted: wanted.task_id)
 async def run_task(ctx: Context, wanted: RunTask) -> TaskExecution:
-    """A pending execution of the task, as the task stands now; under a key of before, the execution of before."""
+    """Create a pending execution of the task as it is now. A known idempotency key returns its first execution."""
     right = await rights.require_role(ctx, Role.OPERATOR)
     validation.check_id("task_id", wanted.task_id)
     wait = validation.check_wait_seconds(wanted.wait_seconds)
@@ -81,14 +81,14 @@ async def run_task(ctx: Context, wanted: RunTask) -> TaskExecution:
     if (row := await read(pending.find_run_by_key, right, given, same)) is None:
         task = await read(_require_runnable_task, wanted.task_id, right)
         found = await commands.check(ctx, PolicySubject.of_task(task))
-        request = build_run_request(ctx, right, found, given or outcome.generate_key())
+        request = _build_run_request(ctx, right, found, given or outcome.generate_key())
         row = await _store_run(ctx, request, _start_task, task.id)
-    return await announce_and_wait(ctx, row, wait)
+    return await _announce_and_wait(ctx, row, wait)
 
 
 @audit.record_refusals_of("executions.run_command", ObjectKind.SERVER, lambda wanted: wanted.server_id)
 async def run_command(ctx: Context, wanted: RunCommand) -> TaskExecution:
-    """A pending execution of a command that is no task's."""
+    """Create a pending execution of a command without a task. A known idempotency key returns its first execution."""
     right = await rights.require_role(ctx, Role.OPERATOR)
     values: dict[str, Any] = {
         "server_id": validation.check_id("server_id", wanted.server_id),
@@ -109,14 +109,14 @@ async def run_command(ctx: Context, wanted: RunCommand) -> TaskExecution:
     if (row := await ctx.service.store.read(pending.find_run_by_key, right, given, values)) is None:
         found = await commands.check(ctx, secret_env.build_subject(values, stdin=stdin))
         trigger = Trigger.API if ctx.os_user is None else Trigger.CLI
-        request = build_run_request(ctx, right, found, given or outcome.generate_key(), trigger)
+        request = _build_run_request(ctx, right, found, given or outcome.generate_key(), trigger)
         row = await _store_run(ctx, request, _start_command, RowDraft(values, ctx.service.vault, own, stdin))
-    return await announce_and_wait(ctx, row, wait)
+    return await _announce_and_wait(ctx, row, wait)
 
 
 @audit.record_refusals_of("executions.cancel", ObjectKind.EXECUTION)
 async def cancel(ctx: Context, id: int) -> TaskExecution:
-    """Ask that it stop; returns at once. The stream and `verifiedGone` tell the outcome."""
+    """Request that the execution stop, and return at once. The stream and `verifiedGone` report the outcome."""
     right = await rights.require_role(ctx, Role.OPERATOR)
     row = await get(ctx, id)
     stopping = await ctx.service.store.run(_request_stop, row, right, audit.build_actor(ctx))
@@ -136,14 +136,14 @@ async def _store_run(
     start: Callable[[Connection, T, pending.RunRequest, Actor], TaskExecution],
     what: T,
 ) -> TaskExecution:
-    """The committed row. A repeat finds it under the key in `request` if the first try was committed after all."""
+    """Store the execution and return it. If the commit is unknown, a repeat finds it by the request's key."""
     actor = audit.build_actor(ctx)
     return await outcome.run_until_known(
         lambda: ctx.service.store.run(start, what, request, actor), request.idempotency_key
     )
 
 
-def build_run_request(
+def _build_run_request(
     ctx: Context, right: RoleRequirement, ruling: PolicyDecision, key: str, trigger: Trigger = Trigger.MANUAL
 ) -> pending.RunRequest:
     queue, now = ctx.service.limits.queue, ctx.service.clock()
@@ -151,7 +151,7 @@ def build_run_request(
 
 
 def _require_runnable_task(conn: Connection, task_id: int, right: RoleRequirement) -> Task:
-    """The task, if the right holds on its server."""
+    """Return the task, if the viewer has the required role on its server."""
     absent = NotFound.for_object("task", task_id)
     absent = NotFound(absent.en, absent.chinese, field=("task_id",))
     if (task := tasks.by_id(conn, task_id)) is None:
@@ -161,7 +161,7 @@ def _require_runnable_task(conn: Connection, task_id: int, right: RoleRequiremen
 
 
 def _start_task(conn: Connection, task_id: int, request: pending.RunRequest, actor: Actor) -> TaskExecution:
-    """Read the task again in the transaction that runs it, so that what is recorded is what it was."""
+    """Insert the run of a task, read again in this transaction, so that the record shows what is run."""
     task = _require_runnable_task(conn, task_id, request.right)
     require_usable_server(conn, task.server_id, request.right)
     created = pending.insert_for_task(conn, task, request)
@@ -170,7 +170,7 @@ def _start_task(conn: Connection, task_id: int, request: pending.RunRequest, act
 
 
 def _start_command(conn: Connection, draft: RowDraft, request: pending.RunRequest, actor: Actor) -> TaskExecution:
-    """Its secret values are sealed for the row, and so they follow when it has an id."""
+    """Insert the run of a command, then its sealed values and input, which are bound to the row's id."""
     values = draft.values
     require_usable_server(conn, values["server_id"], request.right)
     secret_env.require_secrets(conn, values["server_id"], values["secret_env"])
@@ -183,7 +183,7 @@ def _start_command(conn: Connection, draft: RowDraft, request: pending.RunReques
 
 
 def _record_start(conn: Connection, created: pending.CreatedRun, actor: Actor) -> TaskExecution:
-    """The audit tells of a run once, however often it is asked for under the same key."""
+    """Write the audit event of a new run; a repeat under the same key writes none."""
     if created.new:
         after = audit_records.describe_execution(created.row)
         audit.record(
@@ -193,7 +193,7 @@ def _record_start(conn: Connection, created: pending.CreatedRun, actor: Actor) -
 
 
 def _request_stop(conn: Connection, row: TaskExecution, right: RoleRequirement, actor: Actor) -> TaskExecution | None:
-    """The row as it is then; None if it has ended already."""
+    """Request the cancellation and return the row; None if the execution has ended."""
     right.enforce(conn, row.server_id, NotFound.for_object("execution", row.id))
     found = transitions.request_cancel(conn, row.id, actor.at)
     if found == "final":
@@ -203,8 +203,8 @@ def _request_stop(conn: Connection, row: TaskExecution, right: RoleRequirement, 
     return table.by_id(conn, row.id)
 
 
-async def announce_and_wait(ctx: Context, row: TaskExecution, wait: float) -> TaskExecution:
-    """Wake the runner and the watchers; then hold the answer until the run is final or `wait` seconds are over."""
+async def _announce_and_wait(ctx: Context, row: TaskExecution, wait: float) -> TaskExecution:
+    """Wake the runner and the watchers, then wait until the run is final or `wait` seconds have passed."""
     with ctx.service.bus.watch(bus.execution_address(row.id)) as watch:
         ctx.service.bus.hint(bus.PENDING, bus.EXECUTIONS)
         loop = asyncio.get_running_loop()
@@ -217,7 +217,7 @@ async def announce_and_wait(ctx: Context, row: TaskExecution, wait: float) -> Ta
 
 
 async def _reload_run(ctx: Context, row: TaskExecution, until: float) -> TaskExecution:
-    """The row as it is now. It is committed: whatever fails from then on, the one in hand is an answer."""
+    """Return the row as it is now, or the given one if that fails: it is committed, so it is a valid answer."""
     with suppress(StoreUnavailable, TimeoutError):
         async with asyncio.timeout_at(until):
             return await ctx.service.store.read(table.by_id, row.id, ctx.visibility) or row

@@ -1,4 +1,4 @@
-"""What lists are narrowed by, checked: no filter reaches the database with a value that it cannot take."""
+"""Check the filters of lists, so that the database gets no value that it cannot take."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
@@ -36,8 +36,8 @@ RULES: Mapping[str, Rule] = {
 
 
 def check(ctx: Context, filter: Filter) -> Filter:
-    """The same filter, for what the viewer may see; Invalid names the part that no row could ever match."""
+    """Return the filter limited to what the viewer may see. Invalid names a value that no row can match."""
     visibility = ctx.visibility
-    given = {item.name: getattr(filter, item.name) for item in fields(filter)}
-    kept = {name: RULES[name](name, value) for name, value in given.items() if value is not None and name in RULES}
-    return replace(filter, **kept, visibility=visibility)
+    values = {item.name: getattr(filter, item.name) for item in fields(filter)}
+    checked = {name: RULES[name](name, value) for name, value in values.items() if value is not None and name in RULES}
+    return replace(filter, **checked, visibility=visibility)

@@ -1,4 +1,4 @@
-"""Grants: a role of a user on one server, or on every server with a tag. Given and taken by whose own role is admin."""
+"""Grants: a user's role on one server, or on every server with a tag. Changed by users whose own role is admin."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ GRANTABLE = (Role.VIEWER, Role.OPERATOR, Role.ADMIN)
 
 @dataclass(frozen=True, slots=True)
 class GrantRequest:
-    """A role for a user at a place, checked."""
+    """A validated request to grant a role to a user."""
 
     user_id: int
     target: GrantTarget
@@ -40,7 +40,7 @@ def _build_grant_request(user_id: int, server_id: int | None, tag: str | None, r
 
 
 def _build_target(server_id: int | None, tag: str | None) -> GrantTarget:
-    """On a server or on a tag; Invalid if it is both or neither."""
+    """Return the target; Invalid unless exactly one of server and tag is given."""
     if (server_id is None) == (tag is None):
         raise Invalid("server_id", "or tag must be given, and not both.", "与 tag 必须且只能提供一个。")
     if tag is not None:
@@ -50,7 +50,7 @@ def _build_target(server_id: int | None, tag: str | None) -> GrantTarget:
 
 @audit.record_refusals_of("grants.give", ObjectKind.USER, lambda user_id, *rest: user_id)
 async def give(ctx: Context, user_id: int, server_id: int | None, tag: str | None, role: str) -> Grant:
-    """The user has that role there from now on, instead of the one that they were granted there before."""
+    """Grant the user a role on the server or tag. It replaces the role that they were granted there before."""
     ctx.require_role(Role.ADMIN)
     found = await ctx.service.store.run(
         _write_grant, _build_grant_request(user_id, server_id, tag, role), audit.build_actor(ctx)
@@ -61,7 +61,7 @@ async def give(ctx: Context, user_id: int, server_id: int | None, tag: str | Non
 
 @audit.record_refusals_of("grants.revoke", ObjectKind.USER, lambda id: None)
 async def revoke(ctx: Context, id: int) -> Grant:
-    """It holds no more, for what is open too."""
+    """Delete a grant. It takes effect at once, also for open streams."""
     ctx.require_role(Role.ADMIN)
     found = await ctx.service.store.run(_delete_grant, validation.check_id("id", id), audit.build_actor(ctx))
     if found is None:
@@ -71,7 +71,7 @@ async def revoke(ctx: Context, id: int) -> Grant:
 
 
 async def give_locally(service: Service, user_id: int, server_id: int | None, tag: str | None, role: str) -> None:
-    """As `give`, for the machine's own commands, which need no viewer; the next as `revoke`."""
+    """Grant a role like `give`, for commands on the machine itself, which have no viewer."""
     await service.store.run(
         _write_grant, _build_grant_request(user_id, server_id, tag, role), build_local_actor(service)
     )
@@ -79,7 +79,7 @@ async def give_locally(service: Service, user_id: int, server_id: int | None, ta
 
 
 async def revoke_locally(service: Service, user_id: int, server_id: int | None, tag: str | None) -> bool:
-    """Whether the user had a grant there."""
+    """Delete a grant like `revoke`, for commands on the machine itself. Return whether there was one."""
     found = await service.store.run(
         _delete_grant_at, user_id, _build_target(server_id, tag), build_local_actor(service)
     )
@@ -88,15 +88,18 @@ async def revoke_locally(service: Service, user_id: int, server_id: int | None, 
 
 
 async def list_by_users(ctx: Context, user_ids: Sequence[int]) -> list[list[Grant] | None]:
-    """Each user's grants, the oldest first: everybody's for admins, of others only one's own. None: not to be told."""
+    """Return each user's grants, the oldest first. None for a user whose grants the viewer may not see.
+
+    Admins see everybody's grants, others only their own.
+    """
     viewer = ctx.require_viewer()
-    told = [id for id in user_ids if viewer.role is Role.ADMIN or id == viewer.user_id]
-    found: dict[int, list[Grant]] = await ctx.service.store.read(table.by_users, told) if told else {}
+    visible = [id for id in user_ids if viewer.role is Role.ADMIN or id == viewer.user_id]
+    found: dict[int, list[Grant]] = await ctx.service.store.read(table.by_users, visible) if visible else {}
     return [found.get(id) for id in user_ids]
 
 
 def _write_grant(conn: Connection, request: GrantRequest, actor: Actor) -> Grant:
-    """The grant as it is now; NotFound names what is not there."""
+    """Insert or change the grant and return it. NotFound if the user or the server does not exist."""
     _require_user_and_server(conn, request)
     before = table.lock_by_target(conn, request.user_id, request.target)
     values = {"role": request.role, "created_by": actor.actor_id, "created_at": actor.at}
@@ -125,7 +128,7 @@ def _require_user_and_server(conn: Connection, request: GrantRequest) -> None:
 
 
 def _delete_grant(conn: Connection, id: int, actor: Actor) -> Grant | None:
-    """The grant as it was."""
+    """Delete the grant. Return it as it was; None if it does not exist."""
     before = table.by_id(conn, id)
     if before is None or not table.remove(conn, id):
         return None
@@ -151,7 +154,7 @@ def _record_grant_change(
 
 
 def _describe_grant(row: Grant | None) -> dict[str, Any] | None:
-    """What the audit keeps of it."""
+    """Return what the audit log records of a grant."""
     if row is None:
         return None
     there = {"server_id": row.server_id} if row.server_id is not None else {"tag": row.tag}

@@ -1,6 +1,6 @@
-"""A server's host keys as it offers them now: compared with what is pinned, and pinned by their fingerprints.
+"""Scan the host keys that a server offers, compare them with the pinned ones, and pin them by fingerprint.
 
-Nothing here speaks SSH: a runner makes the connection, and answers over the bus.
+This module does not speak SSH: a runner makes the connection and answers over the bus.
 """
 
 import re
@@ -20,18 +20,18 @@ from resolvers.context import Context
 from resolvers.errors import Conflict, Forbidden, Invalid, Unavailable, Unreachable
 from resolvers.rights import RoleRequirement
 from runner.bus import Unanswered
-from runner.ssh.keys.keys import fingerprint
-from runner.ssh.keys.known_hosts import REVOKED, HostKeyLine, parse_line
+from runner.ssh.host_keys.known_hosts import REVOKED, HostKeyLine, parse_line
+from runner.ssh.keys import fingerprint
 from runner.ssh.protocol import BadHostKey, ConnectFailed
 from runner.ssh.scan_requests import ScanRequest, request_scan
 
 FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
-# What must be as it was when the keys were fetched for them to be pinned.
+# Columns that must not have changed between fetching the keys and pinning them.
 SEEN = ("host", "port", "host_keys")
 
 
 class KeyStatus(StrEnum):
-    """What an offered key is to a server; of several servers, the last of these that it is to one of them."""
+    """The status of an offered key for a server. For several servers the highest one counts, in this order."""
 
     PINNED = "pinned"
     NEW = "new"
@@ -46,7 +46,7 @@ class KeyStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OfferedKey:
-    """`line`: "TYPE BASE64", as `host_keys` takes it."""
+    """An offered host key. `line` is "TYPE BASE64", as `host_keys` takes it."""
 
     line: str
     status: KeyStatus
@@ -61,11 +61,14 @@ class OfferedKey:
 
 
 @audit.record_refusals_of("host_keys.scan", ObjectKind.SERVER)
-async def scan(ctx: Context, wanted: ScanRequest) -> list[OfferedKey]:
-    """What is offered at an address: for admins, and for admins by a grant on a server that is there."""
+async def scan(ctx: Context, target: ScanRequest) -> list[OfferedKey]:
+    """Return the host keys offered at an address.
+
+    Allowed for users whose own role is admin, and for users who are granted admin on a server at this address.
+    """
     right = await rights.require_role(ctx, Role.ADMIN)
-    host, port = host_names.check_host(wanted.host), validation.check_between("port", wanted.port, 1, 65_535)
-    allowed = set(pins.check_legacy_algorithms(wanted.legacy))
+    host, port = host_names.check_host(target.host), validation.check_between("port", target.port, 1, 65_535)
+    allowed = set(pins.check_legacy_algorithms(target.legacy))
     servers = await ctx.service.store.read(_list_manageable_servers, right, host, port)
     if not servers and not right.holds_everywhere:
         raise Forbidden.role(Role.ADMIN, right.viewer.role)
@@ -76,26 +79,26 @@ async def scan(ctx: Context, wanted: ScanRequest) -> list[OfferedKey]:
 
 
 async def accept(ctx: Context, server: Server, values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of a change with the accepted keys among its `host_keys`, in place of their fingerprints."""
+    """Return the values with `host_keys` in place of `accept_fingerprints`, from the keys that are offered now."""
     if "host_keys" in values:
         raise Invalid("accept_fingerprints", "goes without hostKeys.", "不能与 hostKeys 同时提供。")
     changed = dict(values)
-    wanted = changed.pop("accept_fingerprints")
+    accepted = changed.pop("accept_fingerprints")
     legacy = tuple(changed.get("legacy_algorithms", server.legacy_algorithms))
     host, port = changed.get("host", server.host), changed.get("port", server.port)
     offered = await fetch_keys(ctx, ScanRequest(host=host, port=port, legacy=legacy), server.id, "accept_fingerprints")
-    return changed | {"host_keys": _replace_pins(server.host_keys, offered, wanted)}
+    return changed | {"host_keys": _replace_pins(server.host_keys, offered, accepted)}
 
 
-async def fetch_keys(ctx: Context, wanted: ScanRequest, server_id: int | None, field: str = "host") -> list[str]:
-    """The lines of the keys that are on offer now. It is in the audit before anything is connected to."""
+async def fetch_keys(ctx: Context, request: ScanRequest, server_id: int | None, field: str = "host") -> list[str]:
+    """Return the lines of the host keys that are offered now. The audit event precedes the connection."""
     ctx.service.rates.check_scan(ctx.require_viewer().user_id)
-    address = {"host": wanted.host, "port": wanted.port}
-    await reachable.check(ctx.service.reach, address)
+    address = {"host": request.host, "port": request.port}
+    await reachable.check(ctx.service.network_policy, address)
     change = AuditedChange(AuditKind.SERVER_KEYS_SCANNED, ObjectKind.SERVER, server_id, after=address)
     await ctx.service.store.run(audit.record, audit.build_actor(ctx), change)
     try:
-        return await request_scan(ctx.service.bus, wanted)
+        return await request_scan(ctx.service.bus, request)
     except ConnectFailed as error:
         raise Unreachable(error.detail, f"无法获取主机密钥：{error.detail}", field=(field,)) from None
     except Unanswered as error:
@@ -103,7 +106,7 @@ async def fetch_keys(ctx: Context, wanted: ScanRequest, server_id: int | None, f
 
 
 def _list_manageable_servers(conn: Connection, right: RoleRequirement, host: str, port: int) -> list[Server]:
-    """The servers at this address on which the right holds."""
+    """Return the servers at this address on which the viewer has the required role."""
     found = table.by_address(conn, host, port)
     if right.holds_everywhere:
         return found
@@ -112,7 +115,7 @@ def _list_manageable_servers(conn: Connection, right: RoleRequirement, host: str
 
 
 def compare_keys(offered: Sequence[str], servers: Sequence[Sequence[str]]) -> list[OfferedKey]:
-    """Each offered key, and what it is to servers that have these lines pinned."""
+    """Return each offered key with its status for servers that have these lines pinned."""
     return [OfferedKey(line, _find_worst_status(line, servers)) for line in offered]
 
 
@@ -132,7 +135,7 @@ def _decide_status(line: str, pinned: Sequence[str]) -> KeyStatus:
 
 
 def _parse_readable_lines(pinned: Sequence[str]) -> list[HostKeyLine]:
-    """One that cannot be read pins nothing: a run on that server says so."""
+    """Parse the lines and skip those that cannot be read: they pin nothing, and a run on that server reports them."""
     found = []
     for text in pinned:
         try:
@@ -145,7 +148,7 @@ def _parse_readable_lines(pinned: Sequence[str]) -> list[HostKeyLine]:
 
 
 def check_fingerprints(value: Sequence[str]) -> list[str]:
-    """As somebody accepted them, each once."""
+    """Return the accepted fingerprints without repeats; Invalid if one is malformed."""
     found = list(dict.fromkeys(text.strip() for text in value))
     if not 1 <= len(found) <= pins.MOST_KEYS or not all(map(FINGERPRINT.fullmatch, found)):
         raise Invalid(
@@ -156,15 +159,15 @@ def check_fingerprints(value: Sequence[str]) -> list[str]:
     return found
 
 
-def _replace_pins(pinned: Sequence[str], offered: Sequence[str], wanted: Sequence[str]) -> list[str]:
-    """The accepted keys in place of the plain ones of every type on offer. Lines with a marker stay.
+def _replace_pins(pinned: Sequence[str], offered: Sequence[str], fingerprints: Sequence[str]) -> list[str]:
+    """Return the accepted keys in place of the unmarked pins of every offered type. Pins with a marker stay.
 
-    Conflict when one is not on offer now, or is revoked here.
+    Conflict if an accepted key is not offered now, or is revoked for this server.
     """
     by_print = {fingerprint(line): line for line in offered}
-    if missing := [each for each in wanted if each not in by_print]:
+    if missing := [each for each in fingerprints if each not in by_print]:
         raise _build_not_offered_error(missing, offered)
-    accepted = [by_print[each] for each in wanted]
+    accepted = [by_print[each] for each in fingerprints]
     if revoked := [line for line in accepted if _decide_status(line, pinned) is KeyStatus.REVOKED]:
         raise _build_revoked_key_error(revoked)
     types = {line.split()[0] for line in offered}
@@ -172,7 +175,7 @@ def _replace_pins(pinned: Sequence[str], offered: Sequence[str], wanted: Sequenc
 
 
 def check_unchanged(now: Server, seen: Server) -> None:
-    """Conflict when the server is elsewhere, or pinned anew, since its keys were fetched."""
+    """Raise Conflict if the server's address or pins were changed after its keys were fetched."""
     if any(getattr(now, name) != getattr(seen, name) for name in SEEN):
         raise Conflict(
             "The server's address or host keys were changed while its keys were fetched: scan it again.",
@@ -182,7 +185,7 @@ def check_unchanged(now: Server, seen: Server) -> None:
 
 
 def format_keys(pinned: Sequence[str]) -> list[str]:
-    """For people, and the audit: marker, type and fingerprint of each."""
+    """Return marker, type and fingerprint of each pinned key, for people and the audit log."""
     return [f"{each.marker} {_format_key(each.key)}".strip() for each in _parse_readable_lines(pinned)]
 
 

@@ -1,4 +1,4 @@
-"""The host of a server, as people paste it: read where it can mean one thing only, else told what belongs elsewhere."""
+"""Check a server's host as people paste it: accept what has one meaning, and say where other parts belong."""
 
 import ipaddress
 import re
@@ -12,12 +12,12 @@ ZONE = re.compile(r"[A-Za-z0-9_.-]{1,32}")
 URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 PORT = re.compile(r":[0-9]*")
 DOTS = str.maketrans("\u3002\uff0e\uff61", "...")
-# Another name by the older rules for names than by the newer ones: which machine is meant must be said.
+# IDNA 2003 and IDNA 2008 encode these letters differently: the caller must choose.
 AMBIGUOUS = re.compile("[\u00df\u03c2\u200c\u200d\u1e9e]")
 
 
 def check_host(value: str) -> str:
-    """A host name in ASCII (a name in another script as its `xn--` form), or an IP address without brackets."""
+    """Return an ASCII host name (`xn--` for other scripts) or an IP address without brackets; Invalid otherwise."""
     text = check_encodable("host", value).strip()
     if not text or len(text) > LONGEST:
         raise _build_host_error()
@@ -35,7 +35,7 @@ def check_host(value: str) -> str:
 
 
 def _check_alone(text: str) -> None:
-    """Invalid for what holds more than a host, with the field that the rest belongs in."""
+    """Raise Invalid if the text holds more than a host; the message names the field for the rest."""
     if URL.match(text):
         raise Invalid(
             "host",

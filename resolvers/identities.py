@@ -1,4 +1,4 @@
-"""Identities: which user of ours it is whom the identity provider speaks of, and with which role they get in."""
+"""Identities: map a user of the identity provider to a local user, and decide the role that they sign in with."""
 
 import hashlib
 import re
@@ -30,16 +30,16 @@ from runner.bus import user_address
 NOT_IN_A_NAME = re.compile(r"[^\w.@-]+")
 LONGEST_NAME = 64
 BY_GROUPS = ("no_role", "unknown")
-# What is left of the rights of somebody whose groups give none.
+# The role of a user whose groups give none.
 LEAST = min(Role, key=lambda role: role.rank)
-# Two API processes may meet the same newcomer at once: the database lets one of them in, the other one looks again.
+# Two API processes may add the same new user at once: the database accepts one of them, and the other one retries.
 TRIES = 3
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class UserIdentity:
-    """An identity and its user."""
+    """An identity and the local user that it belongs to."""
 
     identity: Identity
     user: User
@@ -47,9 +47,9 @@ class UserIdentity:
 
 @dataclass(frozen=True, slots=True)
 class SignInAttempt:
-    """Somebody the provider vouches for, who comes now.
+    """A sign-in of somebody whom the identity provider has authenticated.
 
-    `decides`: the provider gives roles, also to users who are here already.
+    `role` is the role that their groups give. `decides`: the provider's groups decide roles, also of existing users.
     """
 
     issuer: str
@@ -61,7 +61,7 @@ class SignInAttempt:
 
 @dataclass(frozen=True, slots=True)
 class SignInResult:
-    """Who is let in, or why nobody is; and the user whose sessions ended with it (0: nobody's)."""
+    """The identity that is signed in, or the refusal. `ended`: the user whose sessions were ended (0: none)."""
 
     known: UserIdentity | None = None
     refused: SignInRefused | None = None
@@ -69,7 +69,7 @@ class SignInResult:
 
 
 async def admit(service: Service, provider: Provider, claims: ProviderClaims, actor: Actor) -> UserIdentity:
-    """Who it is, made a user at their first visit, with the role that their groups give now; else SignInRefused."""
+    """Return the user of these claims, added at the first sign-in, with their groups' role; or SignInRefused."""
     attempt = SignInAttempt(provider.issuer, claims, provider.role(claims.groups or ()), bool(provider.roles), actor)
     outcome = await _record_attempt(service, attempt)
     if outcome.ended:
@@ -81,9 +81,9 @@ async def admit(service: Service, provider: Provider, claims: ProviderClaims, ac
 
 
 async def load_viewer(service: Service, provider: Provider, token: str, address: str) -> Viewer:
-    """Whom an access token of the provider speaks for; Unauthenticated if it is not good or they are not let in.
+    """Return the viewer of the provider's access token; Unauthenticated if it is invalid or its user is refused.
 
-    Groups that it names decide the role, unless a newer token has decided. One that names none lets nobody new in.
+    Groups in the token decide the role, unless a newer token already did. A token without groups never adds a user.
     """
     claims = await provider_tokens.verify_access_token(provider, token, service.clock())
     known = await service.store.read(_find_user_identity, provider.issuer, claims.subject)
@@ -116,7 +116,7 @@ def _log_groups(visit: SignInAttempt, outcome: SignInResult) -> None:
 
 
 def _groups_of(visit: SignInAttempt) -> dict[str, Any]:
-    """For the audit: what was wrong with the groups, where they decide and do not give the role."""
+    """Return, for the audit, what was wrong with the groups if they should decide the role but do not."""
     finding = visit.claims.groups_finding
     return {} if finding is None or (visit.role is not None and not visit.decides) else {"groups": finding.record()}
 
@@ -157,7 +157,7 @@ def _find_user_identity(conn: Connection, issuer: str, subject: str) -> UserIden
 
 
 def _apply_role(conn: Connection, known: UserIdentity, attempt: SignInAttempt) -> tuple[User, bool]:
-    """The user with the role that the provider gives, and whether that ended their sessions."""
+    """Give the user the provider's role. Return the user, and whether that ended their sessions."""
     user, role = known.user, attempt.role or LEAST
     if not table.record_role_decision(conn, known.identity.id, attempt.claims.at) or (
         user.role == role and attempt.role is not None
@@ -174,15 +174,15 @@ def _apply_role(conn: Connection, known: UserIdentity, attempt: SignInAttempt) -
 
 
 def _admit_newcomer(conn: Connection, attempt: SignInAttempt, *, crowded: bool) -> SignInResult:
-    """A user of their own. One who is here with the same name stays another one: only an admin makes them the same.
+    """Add a new user. An existing user with the same name stays separate: only an admin can link the two.
 
-    `crowded`: others were taking such names at the same moment.
+    `crowded`: another process took a suggested name at the same time.
     """
     actor, claims = attempt.actor, attempt.claims
     if attempt.role is None:
         return SignInResult(refused=_record_refusal(conn, attempt, "no_role", None))
-    wanted = _suggest_names(attempt.issuer, claims, numbered=not crowded)
-    name = next(name for name in wanted if users.by_name(conn, name) is None)
+    names = _suggest_names(attempt.issuer, claims, numbered=not crowded)
+    name = next(name for name in names if users.by_name(conn, name) is None)
     user = users.insert(conn, name=name, password_hash=NO_PASSWORD, role=attempt.role, at=actor.at)
     identity = table.insert(
         conn, issuer=attempt.issuer, subject=claims.subject, user_id=user.id, told_at=claims.at, at=actor.at
@@ -193,7 +193,7 @@ def _admit_newcomer(conn: Connection, attempt: SignInAttempt, *, crowded: bool) 
 
 
 def _suggest_names(issuer: str, claims: ProviderClaims, *, numbered: bool) -> Iterator[str]:
-    """The name that the provider tells, and others like it in case that somebody has it; the last is theirs alone."""
+    """Yield the provider's name for the user, then variants in case it is taken; the last one is unique."""
     name = NOT_IN_A_NAME.sub("-", claims.name).strip("-")[:LONGEST_NAME] or "user"
     yield name
     for number in range(2, 10 if numbered else 2):
@@ -222,7 +222,7 @@ def build_refusal(reason: str) -> SignInRefused:
 
 
 async def link(service: Service, issuer: str, user_id: int, subject: str) -> None:
-    """For the machine's own commands: from now on, whom the provider knows by this subject is this user."""
+    """Link a subject of the provider to a user. For commands on the machine itself."""
     if not 1 <= len(subject) <= provider_tokens.LONGEST_SUBJECT:
         raise Invalid("subject", "must be 1 to 255 characters.", "长度须为 1 到 255 个字符。")
     before = await service.store.run(_write_link, issuer, user_id, subject, build_local_actor(service))
@@ -230,7 +230,7 @@ async def link(service: Service, issuer: str, user_id: int, subject: str) -> Non
 
 
 def _write_link(conn: Connection, issuer: str, user_id: int, subject: str, actor: Actor) -> int:
-    """Whose it was before. The sessions of the one and of the other end."""
+    """Link the subject and end the sessions of the old and the new user. Return the old user's id."""
     known = _find_user_identity(conn, issuer, subject)
     before = user_id if known is None else known.user.id
     if known is None:
@@ -247,7 +247,7 @@ def _write_link(conn: Connection, issuer: str, user_id: int, subject: str, actor
 
 
 async def unlink(service: Service, issuer: str, user_id: int) -> bool:
-    """Whom the provider knows is this user no more. False if it knew none. Their sessions end."""
+    """Remove the user's links to the provider and end their sessions. Return False if there were none."""
     done = await service.store.run(_delete_link, issuer, user_id, build_local_actor(service))
     service.bus.hint(user_address(user_id))
     return done
@@ -263,17 +263,17 @@ def _delete_link(conn: Connection, issuer: str, user_id: int, actor: Actor) -> b
 
 
 def describe_identity(identity: Identity) -> dict[str, Any]:
-    """What the audit keeps of who it was."""
+    """Return what the audit log records of an identity."""
     return {"by": "oidc", "issuer": identity.issuer, "subject": identity.subject}
 
 
 def consume_sign_in_code(conn: Connection, digest: str, at: datetime) -> UserIdentity | None:
-    """Whom a one-time code is for, which is gone with it."""
+    """Use up a one-time code and return its identity and user; None if it is not valid."""
     identity = table.consume_code(conn, digest, at)
     user = None if identity is None else users.by_id(conn, identity.user_id)
     return None if identity is None or user is None else UserIdentity(identity, user)
 
 
 def hash_code_pair(code: str, half: str) -> str:
-    """What is kept of a code and its other half."""
+    """Return the stored hash of a code and its other half."""
     return hashlib.sha256(f"{code}.{half}".encode("utf-8", "surrogatepass")).hexdigest()

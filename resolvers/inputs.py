@@ -1,4 +1,4 @@
-"""What callers ask for, as the faces hand it over: not validated yet (see `rules`)."""
+"""Requests as GraphQL, REST and the CLI pass them on: not validated yet (see `resolvers.validation`)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -66,7 +66,7 @@ class ServerChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TermsChange:
-    """What to change about the terms of a task's schedule; of a new task, what differs from the defaults."""
+    """Changes to the terms of a task's schedule; for a new task, what differs from the defaults."""
 
     dst: str | Missing = UNSET
     overlap: str | Missing = UNSET
@@ -82,7 +82,7 @@ class TermsChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecretVariable:
-    """A variable that takes a value, or a registered secret by its name; with neither, a change leaves it as it is."""
+    """A variable with a value of its own or a registered secret by name. With neither, a change keeps the old one."""
 
     name: str
     value: Secret | None = None
@@ -91,7 +91,7 @@ class SecretVariable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewSecret:
-    """`server_id`: for the runs of this server only."""
+    """A secret to register. With `server_id`, only runs on that server may use it."""
 
     name: str
     value: Secret
@@ -100,7 +100,7 @@ class NewSecret:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewTask:
-    """None for the time or output limit means the service's default, and for the run mode the server's."""
+    """A task to create. None for a limit means the service's default, for the run mode the server's."""
 
     name: str
     command: str
@@ -137,7 +137,7 @@ class TaskChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreviewSchedule:
-    """None: the service's time zone, now, and no server's blackout windows."""
+    """A schedule to preview. None means: the service's time zone, from now on, without a server's blackout windows."""
 
     cron_expr: str
     timezone: str | None = None
@@ -149,7 +149,7 @@ class PreviewSchedule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunTask:
-    """Run a task now. `wait_seconds` (0..60) holds the answer back until the run is final or the time is over."""
+    """A request to run a task now. The answer waits up to `wait_seconds` (0..60) for the run to end."""
 
     task_id: int
     idempotency_key: str | None = None
@@ -158,7 +158,7 @@ class RunTask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunCommand:
-    """Run a command without a task. `stdin`: what it reads; None and nothing at all are the same to it."""
+    """A request to run a command without a task. `stdin` is its input; None is the same as an empty one."""
 
     server_id: int
     command: str
@@ -173,6 +173,6 @@ class RunCommand:
 
 
 def collect_values(change: Any) -> dict[str, Any]:
-    """The fields of a change that the caller named."""
+    """Return the fields of a change that the caller named."""
     found = {item.name: getattr(change, item.name) for item in fields(change)}
     return {name: value for name, value in found.items() if value is not UNSET}

@@ -1,4 +1,4 @@
-"""What became of a change whose COMMIT was not answered: it is asked for again under its own key."""
+"""Find out the result of a change whose COMMIT was not answered, by repeating it under its idempotency key."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
@@ -16,19 +16,20 @@ PAUSE_SECONDS = 0.1
 
 
 def generate_key() -> str:
-    """An idempotency key for those who gave none."""
+    """Return an idempotency key for a caller who gave none."""
     return f"made-{uuid4().hex}"
 
 
 async def run_until_known(unit: Callable[[], Awaitable[T]], key: str | None) -> T:
-    """Run a unit that its idempotency key makes repeatable, and again for up to 5 s while nobody knows whether it is
-    committed: it then finds what it made before, or makes it. OutcomeUnknown, with the key to repeat, beyond.
+    """Run a unit that is repeatable by its idempotency key, and repeat it while its commit is unknown, for up to 5 s.
+
+    A repeat finds the result of the first run, or makes it. After 5 s, raise OutcomeUnknown with the key to repeat.
     """
     try:
         return await unit()
     except StoreOutcomeUnknown as error:
         unanswered = error
-    with suppress(TimeoutError, ServiceError):  # a refusal now says nothing of what was committed before
+    with suppress(TimeoutError, ServiceError):  # a refusal of the repeat does not tell whether the first was committed
         async with asyncio.timeout(SECONDS):
             return await _retry_until_available(unit)
     raise OutcomeUnknown(key) from unanswered
@@ -44,7 +45,7 @@ async def _retry_until_available(unit: Callable[[], Awaitable[T]]) -> T:
 
 @contextmanager
 def raise_unknown_as(error: type[OutcomeUnknown]) -> Iterator[None]:
-    """Where it is known what the caller is to do after a COMMIT without an answer, this error says it."""
+    """Raise `error` instead of StoreOutcomeUnknown: its message says what the caller can do."""
     try:
         yield
     except StoreOutcomeUnknown as unanswered:

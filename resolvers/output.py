@@ -1,7 +1,7 @@
-"""An execution's output: one generator for every face, history and live joined without gap or repeat.
+"""Follow an execution's output: one generator for every face joins history and live output without gap or repeat.
 
-Watch; loop {clear; read the state; read rows after the cursor; yield; stop if that state was final; wait}. The state
-is read before the rows, so a final state means that every row was there to be read.
+Watch; loop {clear; read the state; read rows after the cursor; yield; stop if that state was final; wait}. The state is
+read before the rows, so that after a final state all rows have been read.
 """
 
 from collections.abc import AsyncGenerator
@@ -21,13 +21,13 @@ from runner import bus
 
 POLL_SECONDS = 1.0
 READ_BYTES = 256 * 1024
-# A character of UTF-8 has at most four bytes.
+# A UTF-8 character has at most four bytes, so at most three come before its last one.
 LEAD_BYTES = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Consecutive bytes of one stream. `cursor` is the place after them; `at` when they were received."""
+    """Consecutive bytes of one stream. `cursor` is the position after them; `at` the time of receipt."""
 
     stream: Stream
     data: bytes
@@ -45,7 +45,7 @@ class StateChange:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """The last event: nothing follows. `message` says in words why the run ended, where the reason is ours."""
+    """The last event. `message` explains in words why the run ended, if sshcast and not the command ended it."""
 
     state: State
     reason: str | None
@@ -62,7 +62,7 @@ OutputEvent = Chunk | StateChange | End
 
 @dataclass(frozen=True, slots=True)
 class OutputSnapshot:
-    """One read: the execution as it stood, and the rows after a place."""
+    """The execution and the output rows after a position, from one read."""
 
     execution: TaskExecution | None
     rows: list[OutputChunk]
@@ -71,7 +71,10 @@ class OutputSnapshot:
 async def follow(
     ctx: Context, execution_id: int, after: str | None = None, *, field: str = "after"
 ) -> AsyncGenerator[OutputEvent, None]:
-    """Every event after the cursor `after` (None: from the beginning), live until the end. `field` is its name."""
+    """Yield every event after the cursor `after` (None: from the beginning), live until the end.
+
+    `field` is the name of the cursor's field in errors. Raises Invalid, NotFound, Unauthenticated or RateLimited.
+    """
     validation.check_id("execution_id", execution_id)
     position, told = cursor.decode(after, field), None
     with ctx.reserve_stream() as viewer, ctx.service.bus.watch(bus.execution_address(execution_id)) as watch:
@@ -96,7 +99,7 @@ async def follow(
 
 
 async def read(ctx: Context, execution_id: int, after: str | None, max_bytes: int) -> tuple[TaskExecution, list[Chunk]]:
-    """What there is now after the cursor, at most about `max_bytes`."""
+    """Return the execution and its stored output after the cursor, about `max_bytes` at most."""
     visibility = ctx.visibility
     validation.check_id("execution_id", execution_id)
     position = cursor.decode(after, "cursor")
@@ -108,7 +111,7 @@ async def read(ctx: Context, execution_id: int, after: str | None, max_bytes: in
 async def load_lead_bytes(
     ctx: Context, execution_id: int, after: str | None, *, field: str = "after"
 ) -> dict[Stream, bytes]:
-    """The few bytes of each stream before the cursor: it may stand in the middle of a character."""
+    """Return the last few bytes of each stream before the cursor, which may be inside a character."""
     visibility = ctx.visibility
     validation.check_id("execution_id", execution_id)
     position = cursor.decode(after, field)

@@ -1,4 +1,4 @@
-"""Pages of rows: by cursor (`first/after/last/before`) and by number (`page/page_size`), through one function."""
+"""Pages of rows, by cursor (`first/after/last/before`) or by number (`page/page_size`), with one implementation."""
 
 import asyncio
 import base64
@@ -19,7 +19,7 @@ from resolvers.validation import CONTROL, MAX_ID, check_between
 
 MOST = 100
 MOST_PAGES = 1_000_000
-# Orders by text; every other one but the id is by time.
+# Columns that order by text; the others but the id order by time.
 WORDS = ("name",)
 
 
@@ -33,7 +33,7 @@ Filter = TypeVar("Filter")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageRequest:
-    """Which rows, in which order. Give cursors or a page number, not both; with neither, the first 20 rows."""
+    """A page to load: by cursors or by page number, not both. With neither, the first 20 rows."""
 
     first: int | None = None
     after: str | None = None
@@ -47,7 +47,7 @@ class PageRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page(Generic[Row]):
-    """Rows in display order, a cursor for each, and the total, which costs a query only when it is asked for."""
+    """Rows in display order with a cursor for each. The total costs a query, made only when `count` is called."""
 
     rows: Sequence[Row]
     cursors: Sequence[str]
@@ -60,7 +60,7 @@ class Page(Generic[Row]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing(Generic[Row, Filter]):
-    """A table's own page and count queries, and the columns it may be ordered by."""
+    """A table's queries for pages and counts, and the columns that it can be ordered by."""
 
     page: Callable[[Connection, Filter, Window], list[Row]]
     count: Callable[[Connection, Filter], int]
@@ -69,7 +69,7 @@ class Listing(Generic[Row, Filter]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListingEach(Generic[Row, Filter]):
-    """The same for the rows of several owners at once, by the owners' ids."""
+    """A table's queries for pages and counts of several owners at once, by the owners' ids."""
 
     page: Callable[[Connection, Sequence[int], Filter, Window], dict[int, list[Row]]]
     count: Callable[[Connection, Sequence[int], Filter], dict[int, int]]
@@ -85,7 +85,7 @@ async def load_page(store: Store, listing: Listing[Row, Filter], filter: Filter,
 async def load_pages(
     store: Store, listing: ListingEach[Row, Filter], owners: Sequence[int], filter: Filter, request: PageRequest
 ) -> list[Page[Row]]:
-    """A page for each owner, in their order, in one read; their totals are one more, if any is asked for."""
+    """Return a page for each owner in one read. The totals take one more read, if one is asked for."""
     window = build_window(request, listing.orders)
     found = await store.read(listing.page, owners, filter, window)
     totals = Totals(lambda: store.read(listing.count, owners, filter))
@@ -93,7 +93,7 @@ async def load_pages(
 
 
 class Totals:
-    """How many rows each owner has, counted once for all of them."""
+    """The number of rows of each owner, counted in one query when first asked for."""
 
     def __init__(self, count: Callable[[], Coroutine[Any, Any, dict[int, int]]]) -> None:
         self._count = count
@@ -122,7 +122,7 @@ def _build_page(
 
 
 def build_window(request: PageRequest, orders: Sequence[str]) -> Window:
-    """The request as a range of rows; Invalid names what is out of bounds."""
+    """Return the request as a range of rows; Invalid names a value that is out of bounds."""
     if request.order not in orders:
         raise Invalid("order_by", f"must be one of {', '.join(orders)}.", f"必须是以下之一：{', '.join(orders)}。")
     limit, offset = (
@@ -158,7 +158,7 @@ def _check_edge_limit(request: PageRequest) -> int:
 
 
 def _encode_cursor(value: Any, id: int, request: PageRequest) -> str:
-    """An opaque place in one order: a cursor of another order is refused, not misread."""
+    """Return an opaque cursor that names its order, so that a list in another order refuses it."""
     shown = value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value
     kind = "t" if isinstance(value, datetime) else "v"
     packed = orjson.dumps([_encode_order(request), kind, shown, id])
@@ -187,7 +187,7 @@ def decode_cursor(field: str, cursor: str | None, request: PageRequest) -> PageK
 
 
 def _parse_order_value(order: str, kind: Any, value: Any, id: int) -> Any:
-    """A row's value in the order, as a cursor holds it; ValueError if no row could have it."""
+    """Return the order value of a cursor; ValueError if no row could have it."""
     if order == "id":
         plain = kind == "v" and value == id
     elif order in WORDS:

@@ -1,4 +1,4 @@
-"""Argon2id (RFC 9106) off the event loop, few at a time: one hash takes 19 MiB and tens of milliseconds."""
+"""Hash passwords with Argon2id (RFC 9106) off the event loop, two at a time: a hash takes 19 MiB and tens of ms."""
 
 import asyncio
 import os
@@ -12,12 +12,12 @@ LANES = 1
 HASH_BYTES = 32
 SALT_BYTES = 16
 AT_ONCE = 2
-# Kept instead of a hash for users who have no password, since the identity provider vouches for them.
+# Stored instead of a hash for users without a password, who sign in by the identity provider.
 NO_PASSWORD = "none"  # noqa: S105 - the absence of one
 
 
 class Passwords:
-    """Hashes in PHC string format, with the parameters inside."""
+    """Hashes and checks passwords in the PHC string format, which includes the parameters."""
 
     def __init__(self) -> None:
         self._turns = asyncio.Semaphore(AT_ONCE)
@@ -28,9 +28,9 @@ class Passwords:
             return await asyncio.to_thread(hash_password, password)
 
     async def matches(self, password: str, phc: str | None) -> bool:
-        """Whether the password is the one that was hashed. None (no such user) takes as long and is False.
+        """Return whether the password matches the hash.
 
-        So does a user who has no password.
+        Without a hash (no such user, or a user without a password) it takes as long, and returns False.
         """
         phc = None if phc == NO_PASSWORD else phc
         if self._nobody is None:

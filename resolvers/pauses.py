@@ -1,4 +1,4 @@
-"""Pausing a task's schedule: its slots go into the ledger as skipped, until it is resumed."""
+"""Pause and resume a task's schedule: slots during a pause are recorded in the ledger as skipped."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -22,23 +22,23 @@ from runner.scheduling import firing
 
 @audit.record_refusals_of("pauses.pause", ObjectKind.TASK)
 async def pause(ctx: Context, id: int, until: datetime | None = None) -> Task:
-    """From now on, to `until` or until it is resumed. One that is paused already stays so, with the new end."""
+    """Pause the task until `until`, or until it is resumed. A paused task stays paused, with the new end."""
     right = await rights.require_role(ctx, Role.OPERATOR)
     now = ctx.service.clock()
     if until is not None and (until.tzinfo is None or until <= now):
         raise Invalid("until", "must lie in the future, with its offset.", "须为将来的时间，并带时区偏移。")
     end = None if until is None else until.astimezone(UTC)
-    return await update_pause(ctx, right, id, {"paused_at": now, "paused_until": end}, now)
+    return await _update_pause(ctx, right, id, {"paused_at": now, "paused_until": end}, now)
 
 
 @audit.record_refusals_of("pauses.resume", ObjectKind.TASK)
 async def resume(ctx: Context, id: int) -> Task:
-    """What was due during the pause stays skipped."""
+    """Resume the task. Slots that were due during the pause stay skipped."""
     right = await rights.require_role(ctx, Role.OPERATOR)
-    return await update_pause(ctx, right, id, {"paused_at": None, "paused_until": None}, ctx.service.clock())
+    return await _update_pause(ctx, right, id, {"paused_at": None, "paused_until": None}, ctx.service.clock())
 
 
-async def update_pause(ctx: Context, right: RoleRequirement, id: int, values: dict[str, Any], now: datetime) -> Task:
+async def _update_pause(ctx: Context, right: RoleRequirement, id: int, values: dict[str, Any], now: datetime) -> Task:
     judge = decision.build_decider(ctx.service.policy)
     actor = replace(audit.build_actor(ctx), at=now)
     task = await ctx.service.store.run(_write_pause, validation.check_id("id", id), values, right, judge, actor)
@@ -51,7 +51,10 @@ async def update_pause(ctx: Context, right: RoleRequirement, id: int, values: di
 def _write_pause(
     conn: Connection, id: int, values: dict[str, Any], right: RoleRequirement, judge: Decider, actor: Actor
 ) -> Task | None:
-    """The changed row; None if it is not there. What was due until now is decided first, by what was true until now."""
+    """Write the pause and return the changed row; None if there is no such task.
+
+    Slots that are due by now are decided first, under the state before the change.
+    """
     before = table.lock_by_id(conn, id)
     if before is None:
         return None

@@ -1,4 +1,4 @@
-"""Making a pending execution: the row is the job."""
+"""Insert pending executions. The row is the job: no other queue is involved."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from db import executions
 from db.models import Task, TaskExecution
-from db.values import State, Trigger
+from db.values import Trigger
 from resolvers.errors import Conflict, NotFound, RateLimited
 from resolvers.queue import QueueLimits
 from resolvers.rights import RoleRequirement
@@ -18,8 +18,10 @@ from runner.admission.decision import PolicyDecision
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """Who asked for a run by which right, why, what the policy says of it, when, in which queue, and the key that makes
-    a repeat find the same run."""
+    """A request for a run: the required role, the trigger, the policy's decision, the time and the limits of the queue.
+
+    A repeat with the same `idempotency_key` finds the same run.
+    """
 
     right: RoleRequirement
     trigger: Trigger
@@ -31,46 +33,28 @@ class RunRequest:
 
 @dataclass(frozen=True, slots=True)
 class CreatedRun:
-    """An execution, and whether it is new."""
+    """An execution, and whether this request created it."""
 
     row: TaskExecution
     new: bool
 
 
 def insert_for_task(conn: Connection, task: Task, request: RunRequest) -> CreatedRun:
-    wanted = {
-        "task_id": task.id,
-        "server_id": task.server_id,
-        "command": task.command,
-        "shell": task.shell,
-        "env": task.env,
-        "secret_env": task.secret_env,
-        "sealed_env": task.sealed_env or None,
-        "working_dir": task.working_dir,
-        "timeout_seconds": task.timeout_seconds,
-        "output_limit": task.output_limit,
-        "mode": task.run_mode,
-    }
-    return insert(conn, wanted, request)
+    return insert(conn, executions.copy_from_task(task), request)
 
 
 def insert(conn: Connection, wanted: dict[str, Any], request: RunRequest) -> CreatedRun:
-    """The pending row; the one of before when the same user asked for the same under the same key meanwhile."""
+    """Insert a pending row, or return the one that the same user created with the same key and contents."""
     user_id = request.right.viewer.user_id
     try:
         request.queue.check(conn, user_id, wanted["server_id"])
-    except RateLimited:  # one that is there already takes no further place
+    except RateLimited:  # a repeat of an existing run adds nothing to the queue
         if (found := find_run_by_key(conn, request.right, request.idempotency_key, wanted)) is None:
             raise
         return CreatedRun(found, new=False)
-    row = {
-        "trigger": request.trigger,
-        "state": State.PENDING,
-        "created_at": request.at,
-        "created_by": user_id,
-        "idempotency_key": request.idempotency_key,
-    }
-    made = executions.insert_once(conn, wanted | row | request.ruling.build_columns())
+    row = executions.build_pending(wanted, trigger=request.trigger, at=request.at, user_id=user_id)
+    row |= request.ruling.build_columns() | {"idempotency_key": request.idempotency_key}
+    made = executions.insert_once(conn, row)
     if made is not None:
         return CreatedRun(made, new=True)
     found = executions.by_idempotency_key(conn, user_id, str(request.idempotency_key))
@@ -80,9 +64,9 @@ def insert(conn: Connection, wanted: dict[str, Any], request: RunRequest) -> Cre
 def find_run_by_key(
     conn: Connection, right: RoleRequirement, key: str | None, wanted: Mapping[str, Any]
 ) -> TaskExecution | None:
-    """The run that this key made before, if any; Conflict when it was made for something else.
+    """Return the run that was created under the key, if any. Conflict if it was created for something else.
 
-    Who may not run anything on its server any more is answered as if the server were not there.
+    If the viewer has lost the required role on its server, the error is the same as for a run that does not exist.
     """
     found = None if key is None else executions.by_idempotency_key(conn, right.viewer.user_id, key)
     return None if found is None else _check_same_run(conn, found, right, wanted)
@@ -91,9 +75,9 @@ def find_run_by_key(
 def _check_same_run(
     conn: Connection, found: TaskExecution | None, right: RoleRequirement, wanted: Mapping[str, Any]
 ) -> TaskExecution:
-    """A task may have been changed since: it is the same run of it. A command is the same in everything.
+    """Return the run if the request is for the same: of a task its id, of a command all contents but the shell.
 
-    But for its shell: the command says which, and runs of before there was a choice have none.
+    A task may have been changed since. The shell follows from the command, and old runs have none stored.
     """
     names = ("task_id",) if wanted["task_id"] is not None else tuple(wanted.keys() - {"shell"})
     if found is not None and all(getattr(found, name) == wanted[name] for name in names):

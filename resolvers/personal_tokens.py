@@ -1,4 +1,4 @@
-"""Personal access tokens: what programs sign in with on behalf of a user, with no more rights than the user has."""
+"""Personal access tokens, with which programs sign in as a user, with at most the user's rights."""
 
 import hashlib
 import secrets
@@ -27,7 +27,7 @@ MOST = 50
 
 @dataclass(frozen=True, slots=True)
 class CreatedToken:
-    """A new token; `token` is told this once and is not kept."""
+    """A new token. `token` is shown only once and is not stored."""
 
     row: PersonalToken
     token: str = field(repr=False)
@@ -35,7 +35,7 @@ class CreatedToken:
 
 @dataclass(frozen=True, slots=True)
 class ActiveToken:
-    """A token that is good, and whose it is."""
+    """A valid token and its user."""
 
     row: PersonalToken
     user: User
@@ -62,12 +62,12 @@ async def create(ctx: Context, name: str, scope: str, days: int) -> CreatedToken
 
 
 async def list_own(ctx: Context) -> list[PersonalToken]:
-    """The viewer's own, the newest first; at most 50."""
+    """Return the viewer's tokens, the newest first; at most 50."""
     return await ctx.service.store.read(table.by_user, ctx.require_viewer().user_id)
 
 
 async def revoke(ctx: Context, id: int) -> PersonalToken:
-    """It stops working at once, and what it has open ends."""
+    """Revoke a token of the viewer. It takes effect at once, also for open streams."""
     viewer = ctx.require_viewer()
     found = await ctx.service.store.run(
         _write_revocation, validation.check_id("id", id), viewer.user_id, audit.build_actor(ctx)
@@ -79,7 +79,7 @@ async def revoke(ctx: Context, id: int) -> PersonalToken:
 
 
 async def load_viewer(service: Service, token: str) -> Viewer:
-    """Whom a token speaks for; Unauthenticated if it is not good."""
+    """Return the viewer of a token; Unauthenticated if it is not valid."""
     found = await service.store.read(_find_active_token, _hash_token(token), service.clock())
     if found is None:
         raise Unauthenticated()
@@ -110,7 +110,7 @@ def _write_revocation(conn: Connection, id: int, user_id: int, actor: Actor) -> 
 
 
 def _describe_token(row: PersonalToken) -> dict[str, Any]:
-    """What the audit keeps of it."""
+    """Return what the audit log records of a token."""
     return {"token_id": row.id, "name": row.name, "scope": row.scope, "expires_at": row.expires_at}
 
 
@@ -121,7 +121,7 @@ def _find_active_token(conn: Connection, hash: str, now: datetime) -> ActiveToke
 
 
 def is_token_valid(conn: Connection, viewer: Viewer) -> bool:
-    """Whether the token has not been revoked, nor its user disabled or given a lower role."""
+    """Return whether the token is not revoked, and its user neither disabled nor given a lower role since."""
     user = users.by_id(conn, viewer.user_id)
     if user is None or user.disabled or Role(user.role).rank < viewer.role.rank:
         return False
@@ -129,5 +129,5 @@ def is_token_valid(conn: Connection, viewer: Viewer) -> bool:
 
 
 def _hash_token(token: str) -> str:
-    """What is kept of it. 256 random bits need no slow hash."""
+    """Return the stored hash. A token of 256 random bits needs no slow hash."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,4 +1,4 @@
-"""Whom a server may be: its host keys as they are pinned, the other name of its certificate, and old algorithms."""
+"""Check what identifies a server: its pinned host keys, its host key alias, and its legacy algorithms."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -7,11 +7,11 @@ from typing import Any
 from db.values import LegacyAlgorithm
 from resolvers import validation
 from resolvers.errors import Invalid
-from runner.ssh.keys.known_hosts import REVOKED, HostKeyLine, is_for, parse_line
+from runner.ssh.host_keys.known_hosts import REVOKED, HostKeyLine, is_for, parse_line
 from runner.ssh.protocol import BadHostKey
 
 MOST_KEYS = 16
-MOST_LINES = 256  # of a file that is pasted with its comments
+MOST_LINES = 256  # in a pasted file, including its comments
 ALIAS = re.compile(r"[A-Za-z0-9_.:-]{1,255}")
 
 
@@ -26,14 +26,14 @@ def check_alias(value: str | None) -> str | None:
 
 
 def check_legacy_algorithms(value: Sequence[str]) -> list[str]:
-    """In one order, each once, so that the audit shows what was changed and no more."""
+    """Return the names in a fixed order without repeats, so that the audit shows only real changes."""
     for name in value:
         validation.check_one_of("legacy_algorithms", name, LegacyAlgorithm)
     return [each.value for each in LegacyAlgorithm if each in value]
 
 
 def check_host_keys(server: Mapping[str, Any]) -> list[str]:
-    """The lines of `server["host_keys"]` as they are pinned for its host, port and alias."""
+    """Return the lines of `server["host_keys"]` in the form in which they are pinned for its host, port and alias."""
     if not 1 <= len(server["host_keys"]) <= MOST_LINES:
         raise _build_count_error()
     found: list[HostKeyLine] = []

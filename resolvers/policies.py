@@ -1,4 +1,4 @@
-"""What admins change of the command policy for one server or one task, version by version."""
+"""Admins' changes to the command policy of one server or one task, stored as versions."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ AUDITED_AS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyChange:
-    """The whole policy of a server or a task, in place of the one of before. Without a mode, it is inherited."""
+    """The new policy of a server or a task, which replaces the old one. With `mode` None the mode is inherited."""
 
     mode: str | None = None
     allow: Sequence[str] = ()
@@ -51,7 +51,7 @@ async def set_for_server(ctx: Context, id: int, change: PolicyChange) -> PolicyV
 
 @audit.record_refusals_of("policies.set_of_task", ObjectKind.TASK)
 async def set_for_task(ctx: Context, id: int, change: PolicyChange) -> PolicyVersion:
-    """What it allows is bound to the task as it is now; the server's extra rules may be named too."""
+    """Set a task's policy. It holds while the task is unchanged, and may name the server's extra rules."""
     return await _store_policy(ctx, "task", id, change)
 
 
@@ -68,7 +68,7 @@ async def _store_policy(ctx: Context, owner: Owner, id: int, change: PolicyChang
 
 
 async def _load_inherited_extra(ctx: Context, task_id: int) -> str:
-    """The extra rules of the task's server."""
+    """Return the extra rules of the task's server."""
     task = await ctx.service.store.read(tasks.by_id, task_id)
     if task is None:
         raise NotFound.for_object("task", task_id).with_field("id")
@@ -79,15 +79,16 @@ async def _load_inherited_extra(ctx: Context, task_id: int) -> str:
 def _write_version(
     conn: Connection, owner: Owner, id: int, values: Mapping[str, Any], actor: Actor
 ) -> PolicyVersion | None:
-    """A new version; the one of before where nothing is different; None if its server or task is not there."""
+    """Insert a new version and return it; the current version if nothing differs; None if the owner does not exist."""
     bound = _lock_server(conn, id) if owner == "server" else _lock_task(conn, id)
     if bound is None:
         return None
-    wanted = {**values, **bound}
+    columns = {**values, **bound}
     before = next(iter(table.list_current(conn, *(([id], []) if owner == "server" else ([], [id])))), None)
-    if before is not None and all(getattr(before, name) == wanted[name] for name in (*audit_records.POLICY, "subject")):
+    compared = (*audit_records.POLICY, "subject")
+    if before is not None and all(getattr(before, name) == columns[name] for name in compared):
         return before
-    row = table.insert(conn, wanted)
+    row = table.insert(conn, columns)
     old = None if before is None else audit_records.describe_policy(before)
     audit.record(conn, actor, AuditedChange(*AUDITED_AS[owner], id, old, audit_records.describe_policy(row)))
     return row
@@ -104,7 +105,7 @@ def _lock_task(conn: Connection, id: int) -> dict[str, Any] | None:
 
 
 def _check_change(policy: Policy, change: PolicyChange, inherited: str = "") -> dict[str, Any]:
-    """As columns. Invalid names the field, the rule and what would be right."""
+    """Return the change as columns. Invalid names the field, the rule and the right form."""
     if change.mode is not None:
         validation.check_one_of("mode", change.mode, MODES)
     known = {**_parse_stored_extra(policy, inherited), **_parse_extra(policy, change.extra)}
@@ -119,19 +120,19 @@ def _check_change(policy: Policy, change: PolicyChange, inherited: str = "") -> 
     }
 
 
-def _check_texts(field: str, given: Sequence[str]) -> Sequence[str]:
-    """Without repeats."""
-    if len(given) > MOST or sum(map(len, given)) > MOST_BYTES:
+def _check_texts(field: str, texts: Sequence[str]) -> Sequence[str]:
+    """Return the texts without repeats; Invalid if they are too many or too long."""
+    if len(texts) > MOST or sum(map(len, texts)) > MOST_BYTES:
         raise Invalid(
             field,
             f"must be at most {MOST} texts of {MOST_BYTES} characters together.",
             f"最多 {MOST} 条，共 {MOST_BYTES} 个字符。",
         )
-    return list(dict.fromkeys(given))
+    return list(dict.fromkeys(texts))
 
 
 def _parse_extra(policy: Policy, extra: str) -> Mapping[str, Rule]:
-    """The rules with the extra ones, which are refused if they cannot be read."""
+    """Return the rules including the extra ones; Invalid if those cannot be parsed."""
     validation.check_encodable("extra", extra)
     try:
         return extend_rulebook(policy.rulebook, extra).rules
@@ -140,7 +141,7 @@ def _parse_extra(policy: Policy, extra: str) -> Mapping[str, Rule]:
 
 
 def _parse_stored_extra(policy: Policy, extra: str) -> Mapping[str, Rule]:
-    """The rules with extra ones that are kept: without those if this version cannot read them."""
+    """Return the rules including stored extra ones; without those if this version cannot parse them."""
     try:
         return extend_rulebook(policy.rulebook, extra).rules
     except RuleFault:
@@ -160,34 +161,35 @@ def _check_rule_name(name: str, known: Mapping[str, Rule]) -> str:
 
 
 async def load_for_servers(ctx: Context, ids: Sequence[int]) -> list[PolicyVersion | None]:
-    """Each server's policy as it stands, in the order of `ids`; None where nobody has set any."""
+    """Return each server's current policy, in the order of `ids`; None for a server without one."""
     ctx.require_viewer()
     found = {row.server_id: row for row in await ctx.service.store.read(table.list_current, ids, ())}
     return [found.get(id) for id in ids]
 
 
 async def load_for_tasks(ctx: Context, ids: Sequence[int]) -> list[PolicyVersion | None]:
+    """Return each task's current policy, in the order of `ids`; None for a task without one."""
     ctx.require_viewer()
     found = {row.task_id: row for row in await ctx.service.store.read(table.list_current, (), ids)}
     return [found.get(id) for id in ids]
 
 
 async def get_many(ctx: Context, ids: Sequence[int]) -> list[PolicyVersion | None]:
-    """Versions by their ids, old ones too."""
+    """Return policy versions by id, including outdated ones."""
     ctx.require_viewer()
     found = {row.id: row for row in await ctx.service.store.read(table.by_ids, ids)}
     return [found.get(id) for id in ids]
 
 
 async def page(ctx: Context, filter: PolicyFilter, request: PageRequest) -> Page[PolicyVersion]:
-    """The history of policies. For admins."""
+    """Return a page of policy versions, for admins."""
     async with audit.record_refusals(ctx, "policies.page"):
         ctx.require_role(Role.ADMIN)
     return await paging.load_page(ctx.service.store, LISTING, filter, request)
 
 
 async def list_rules(ctx: Context, server_id: int | None = None) -> list[Rule]:
-    """Every rule, with the extra ones of a server; in the order of the files."""
+    """Return all rules in the order of their files, including a server's extra rules."""
     ctx.require_viewer()
     if server_id is None:
         return list(ctx.service.policy.rulebook.rules.values())
@@ -198,7 +200,7 @@ async def list_rules(ctx: Context, server_id: int | None = None) -> list[Rule]:
 
 
 def is_in_force(version: PolicyVersion, task: Any) -> bool:
-    """Whether what a version allows counts: of a task's, while the task is as it was."""
+    """Return whether what a version allows applies: for a task's version, while the task is unchanged."""
     return version.task_id is None or (
         task is not None and decision.PolicySubject.of_task(task).digest == version.subject
     )

@@ -1,4 +1,4 @@
-"""The identity provider whose word is taken, how far, and the line to it (which `sshcast/oidc` keeps)."""
+"""The identity provider: its settings, and the interface of the client (which `sshcast/oidc` implements)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from resolvers.errors import Unauthenticated
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flow:
-    """A sign-in that somebody has begun: what must come back, and where they go then. Sealed in their browser."""
+    """A sign-in in progress: the values that the answer must match, and the page to return to. Sealed in a cookie."""
 
     state: str = field(repr=False)
     nonce: str = field(repr=False)
@@ -24,40 +24,41 @@ class Flow:
 
 @dataclass(frozen=True, slots=True)
 class ProviderTokens:
-    """What the provider gives for a code."""
+    """The tokens that the provider returns for a code."""
 
     id_token: str = field(repr=False)
     access_token: str = field(repr=False)
 
 
 class CodeRejected(Exception):
-    """The provider does not take the code: it was used before, is too old, or was made for somebody else."""
+    """The provider rejects the code: it was used before, has expired, or was issued to another client."""
 
 
 class ProviderClient(Protocol):
-    """Speaks with the provider. Unavailable when it cannot be reached, or does not answer as it should."""
+    """Talks to the provider. Raises Unavailable if it cannot be reached, or its answer is not valid."""
 
     async def keys(self) -> Sequence[Key]:
-        """The public keys that it signs with, as they were known lately."""
+        """Return the provider's public signing keys, possibly from the cache."""
 
     async def newer_keys(self) -> Sequence[Key]:
-        """The same, asked for anew if that was not done just now: a key that is not known may be new."""
+        """Return the keys, fetched again unless that was done just now: an unknown key may be new."""
 
     async def address(self, flow: Flow) -> str:
-        """Where the browser is sent to sign in."""
+        """Return the URL that the browser is sent to for signing in."""
 
     async def redeem(self, code: str, verifier: str) -> ProviderTokens:
-        """What a code is good for; CodeRejected when it is good for nothing."""
+        """Exchange a code for tokens; CodeRejected if the provider rejects it."""
 
     async def more_claims(self, access_token: str) -> Mapping[str, Any]:
-        """What it tells of the user beside the ID token; nothing if it has no such place."""
+        """Return the claims of the userinfo endpoint; none if the provider has no such endpoint."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
-    """`audience`: what an access token must be made for; without one no access token is taken.
+    """The provider's settings. `audience`: the audience that access tokens must have; None: they are not accepted.
 
-    `roles`: of groups. Without any, roles are given here and not there. `default_role`: of those in no such group.
+    `roles`: the role of each group; if empty, roles are managed here. `default_role`: for users in none of these
+    groups.
     """
 
     issuer: str
@@ -71,16 +72,16 @@ class Provider:
     client: ProviderClient
 
     def groups(self, claims: Mapping[str, Any]) -> tuple[str, ...] | None:
-        """The groups that a token names; None where it does not speak of groups."""
+        """Return the groups in the claims; None if there is no claim of groups."""
         found = _find_claim(claims, self.groups_claim)
         if isinstance(found, str):
             return (found,)
         return tuple(map(str, found)) if isinstance(found, list) else None
 
     def role(self, groups: Sequence[str]) -> Role | None:
-        """The highest that any of the groups gives, or else the default."""
-        given = [self.roles[group] for group in groups if group in self.roles]
-        return max(given, key=lambda role: role.rank) if given else self.default_role
+        """Return the highest role of these groups; the default role if none of them has one."""
+        found = [self.roles[group] for group in groups if group in self.roles]
+        return max(found, key=lambda role: role.rank) if found else self.default_role
 
 
 class SignInRefused(Unauthenticated):
@@ -92,7 +93,7 @@ class SignInRefused(Unauthenticated):
 
 
 def _find_claim(claims: Mapping[str, Any], path: str) -> Any:
-    """The claim of this name, or what is at "realm_access.roles" within one another."""
+    """Return the claim of this name, or the value at a path such as "realm_access.roles"; None without one."""
     if path in claims:
         return claims[path]
     found: Any = claims

@@ -1,4 +1,4 @@
-"""Why the groups of a token give no role, for the log and the audit: what is missing, and what is nearly right."""
+"""Find out why the groups of a token give no role, for the log and the audit: what is missing, or nearly right."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +13,7 @@ from resolvers.provider import Provider
 log = structlog.get_logger()
 
 Problem = Literal["no-map", "overage", "missing", "wrong-type", "empty", "unmapped"]
-"""Kept in the audit: the words never change."""
+"""Stored in the audit: these words must never change."""
 
 MOST_NAMES = 20
 LONGEST_NAME = 64
@@ -42,10 +42,10 @@ FOR_UNMAPPED = "none of them is in SSHCAST_OIDC_ROLE_MAP"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupsFinding:
-    """What is wrong with the groups of a token. All names are fit to be printed, and bounded in length and number.
+    """The problem with the groups of a token. All names are printable, and limited in length and number.
 
-    `seen`: the names of the groups; `claims`: of the claims that there are where the groups' is not. `more`: how many
-    are left out of either.
+    `seen`: the groups' names. `claims`: the names of the claims at the place where the claim of groups is missing.
+    `more`: how many names were left out of the two.
     """
 
     problem: Problem
@@ -56,21 +56,21 @@ class GroupsFinding:
     more: int = 0
 
     def record(self) -> dict[str, Any]:
-        """As the log and the audit have it."""
+        """Return the finding in the form that the log and the audit use."""
         found: dict[str, Any] = {"problem": self.problem, "claim": self.claim, "hint": self.hint}
         named = {"seen": list(self.seen), "claims": list(self.claims), "more": self.more}
         return found | {name: value for name, value in named.items() if value}
 
     def log(self, issuer: str, subject: str, role: str | None) -> None:
-        """One line: what came of it, and why. `role`: what they get all the same."""
+        """Log the finding in one line. `role`: the role that the user gets anyway; None: the sign-in is refused."""
         refused = "a sign-in is refused: its groups give no role"
         event = refused if role is None else "a sign-in gets the default role: its groups give no other"
         got = {} if role is None else {"role": role}
-        log.warning(event, issuer=issuer, subject=shown(subject), **got, **self.record())
+        log.warning(event, issuer=issuer, subject=_shorten_name(subject), **got, **self.record())
 
 
 def find_problem(provider: Provider, claims: Mapping[str, Any]) -> GroupsFinding | None:
-    """None if one of the groups has a role."""
+    """Return the problem with the groups; None if one of them has a role."""
     groups = provider.groups(claims) or ()
     if any(group in provider.roles for group in groups):
         return None
@@ -93,22 +93,22 @@ def _finding(
 ) -> GroupsFinding:
     return GroupsFinding(
         problem=problem,
-        claim=shown(provider.groups_claim),
+        claim=_shorten_name(provider.groups_claim),
         hint=hint,
-        seen=tuple(map(shown, seen[:MOST_NAMES])),
-        claims=tuple(map(shown, claims[:MOST_NAMES])),
+        seen=tuple(map(_shorten_name, seen[:MOST_NAMES])),
+        claims=tuple(map(_shorten_name, claims[:MOST_NAMES])),
         more=max(0, len(seen) - MOST_NAMES) + max(0, len(claims) - MOST_NAMES),
     )
 
 
-def shown(name: str) -> str:
-    """Fit to be printed: no control characters or marks of direction, and not long."""
+def _shorten_name(name: str) -> str:
+    """Return a printable form: no control characters or direction marks, and not too long."""
     short = name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…"
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in short)
 
 
 def _look_up(claims: Mapping[str, Any], path: str) -> tuple[Any, list[str]]:
-    """What is there, or ABSENT; and the names of what there is in the place where the way ends."""
+    """Return the value at the path, or ABSENT with the names of the claims where the path ends."""
     if path in claims:
         return claims[path], []
     found: Any = claims
@@ -121,7 +121,7 @@ def _look_up(claims: Mapping[str, Any], path: str) -> tuple[Any, list[str]]:
 
 
 def _is_overage(claims: Mapping[str, Any], claim: str) -> bool:
-    """Whether Entra ID says that there are more groups than it puts into a token."""
+    """Return whether Entra ID has left groups out of the token because there are too many."""
     elsewhere = claims.get("_claim_names")
     if isinstance(elsewhere, Mapping) and claim in elsewhere:
         return True
@@ -139,7 +139,7 @@ def _wrong_type(value: Any) -> str | None:
 
 
 def _hints(groups: Sequence[str], roles: Mapping[str, Role]) -> Iterator[str]:
-    """What is nearly right, the first few of it."""
+    """Yield the first few hints about names that are nearly right."""
     seen_ids, mapped_ids = (all(ID.fullmatch(name) for name in names) for names in (groups, roles))
     if seen_ids != mapped_ids:
         yield FOR_IDS if seen_ids else FOR_NAMES
@@ -150,16 +150,18 @@ def _hints(groups: Sequence[str], roles: Mapping[str, Role]) -> Iterator[str]:
 
 
 def _hint(group: str, mapped: str) -> str | None:
-    told, wanted = shown(group), shown(mapped)
+    name, mapped_name = _shorten_name(group), _shorten_name(mapped)
     if group.strip().casefold() == mapped.strip().casefold():
-        return f"{told} differs from the mapped {wanted} in upper and lower case, or in blanks: map it as it is told"
+        return (
+            f"{name} differs from the mapped {mapped_name} in upper and lower case, or in blanks: map it as it is told"
+        )
     if _last_part(group) == _last_part(mapped):
         keycloak = ", or switch off 'Full group path' in its mapper (Keycloak)" if group.startswith("/") else ""
-        return f"{told} is told where {wanted} is mapped: map {told}{keycloak}"
+        return f"{name} is told where {mapped_name} is mapped: map {name}{keycloak}"
     return None
 
 
 def _last_part(name: str) -> str:
-    """Of a path, a domain's group or a distinguished name."""
+    """Return the last part of a path, of a domain's group or of a distinguished name, in lower case."""
     common = COMMON_NAME.match(name)
     return re.split(r"[/\\]", (common[1] if common else name).rstrip("/"))[-1].strip().casefold()

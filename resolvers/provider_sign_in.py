@@ -1,4 +1,4 @@
-"""Signing in with the identity provider: authorization code with PKCE, bound to the browser that began it."""
+"""Sign in with the identity provider: authorization code with PKCE, bound to the browser that started it."""
 
 import hmac
 import secrets
@@ -25,7 +25,7 @@ LONGEST_CODE = 4096
 
 @dataclass(frozen=True, slots=True)
 class StartedSignIn:
-    """`address` is where the browser goes; the flow stays with it until it comes back."""
+    """A sign-in that was started. The browser goes to `address`, and keeps the flow until it comes back."""
 
     address: str = field(repr=False)
     flow: Flow
@@ -33,7 +33,7 @@ class StartedSignIn:
 
 @dataclass(frozen=True, slots=True)
 class OneTimeCode:
-    """A code for `sign_in.exchange_link`, and the other half of it, which never stands in an address."""
+    """A code for `sign_in.exchange_link`, and its other half, which never appears in a URL."""
 
     code: str = field(repr=False)
     half: str = field(repr=False)
@@ -46,7 +46,7 @@ def _require_provider(ctx: Context) -> Provider:
 
 
 async def begin(ctx: Context, return_path: str) -> StartedSignIn:
-    """A new sign-in; Unavailable when the provider cannot be reached."""
+    """Start a sign-in. Unavailable if the provider cannot be reached."""
     provider = _require_provider(ctx)
     flow = Flow(
         state=secrets.token_urlsafe(32),
@@ -59,9 +59,9 @@ async def begin(ctx: Context, return_path: str) -> StartedSignIn:
 
 
 async def finish(ctx: Context, flow: Flow | None, answer: Mapping[str, str]) -> OneTimeCode:
-    """A one-time code for whom the provider vouches for; SignInRefused, Unavailable or RateLimited.
+    """Return a one-time code for the user whom the provider has authenticated.
 
-    `answer` is the query that the browser came back with.
+    `answer` is the query that the browser came back with. Raises SignInRefused, Unavailable or RateLimited.
     """
     provider = _require_provider(ctx)
     if flow is None or ctx.service.clock() >= flow.expires_at:
@@ -80,7 +80,7 @@ async def finish(ctx: Context, flow: Flow | None, answer: Mapping[str, str]) -> 
 
 
 async def _identify(ctx: Context, provider: Provider, flow: Flow, answer: Mapping[str, str]) -> UserIdentity:
-    """What is refused before it is known who it is about is recorded here, the rest by `identities`."""
+    """Return the user of the answer. Refusals are recorded here, or by `identities` once the user is known."""
     try:
         claims = await _verify_answer(ctx, provider, flow, answer)
     except SignInRefused as error:
@@ -100,7 +100,7 @@ async def _verify_answer(ctx: Context, provider: Provider, flow: Flow, answer: M
 
 
 async def _redeem_code(provider: Provider, flow: Flow, answer: Mapping[str, str]) -> ProviderTokens:
-    """What the code in the answer is good for, if the answer is one to this flow and from this provider (RFC 9207)."""
+    """Exchange the answer's code for tokens, if the answer belongs to this flow and this provider (RFC 9207)."""
     if not hmac.compare_digest(answer.get("state", "").encode(), flow.state.encode()):
         raise identities.build_refusal("expired")
     if answer.get("iss", provider.issuer) != provider.issuer:

@@ -1,7 +1,7 @@
-"""JWTs of the identity provider: asymmetric algorithms only, and keys of its own key set only.
+"""Verify the identity provider's JWTs: asymmetric algorithms only, and keys of its own key set only.
 
-Our own tokens are HS256 (`resolvers/tokens.py`): the algorithm in a token's header says which of the two reads it, and
-each takes no other algorithm, so that one's key is never used for the other's.
+sshcast's own tokens are HS256 (`resolvers/tokens.py`): the algorithm in the header decides which module reads a token.
+Each accepts only its own algorithms, so that a key of one is never used for the other.
 """
 
 import base64
@@ -22,7 +22,7 @@ from resolvers.errors import Unauthenticated
 from resolvers.provider import Flow, Provider, ProviderTokens
 from resolvers.provider_groups import GroupsFinding
 
-# The key type that each algorithm takes, and no other.
+# The only key type that each algorithm accepts.
 ALGORITHMS: Mapping[str, type[Key]] = {
     "RS256": RSAKey,
     "PS256": RSAKey,
@@ -30,15 +30,15 @@ ALGORITHMS: Mapping[str, type[Key]] = {
     "Ed25519": OKPKey,
     "EdDSA": OKPKey,
 }
-# RFC 9864 names the curve; before it, one name was for all of them.
+# RFC 9864 names the curve; the older name covered all curves.
 OLDER_NAMES = {"EdDSA": "Ed25519"}
-# They would let a token choose its own key, or mean something that we do not know.
+# Headers that let a token choose its own key, or that have a meaning unknown here.
 REFUSED_HEADERS = frozenset({"jwk", "jku", "x5u", "x5c", "crit", "b64", "enc", "zip"})
 LEEWAY_SECONDS = 30
 MOST_BYTES = 16 * 1024
 LEAST_RSA_BITS = 2048
 LONGEST_SUBJECT = 255
-# What only other kinds of token have: of ID tokens, and of the ones that end a session.
+# Claims of other kinds of token: ID tokens and logout tokens.
 NOT_OF_ACCESS = ("nonce", "at_hash", "c_hash", "events")
 
 RawClaims = Mapping[str, Any]
@@ -47,9 +47,9 @@ UNREADABLE = (JoseError, ValueError, TypeError, KeyError, AttributeError, Overfl
 
 @dataclass(frozen=True, slots=True)
 class ProviderClaims:
-    """What the provider says of somebody. `groups` is None where it says nothing of groups.
+    """The claims of an authenticated user. `groups` is None if the provider sends no groups.
 
-    `groups_finding`: why these give no role of the map.
+    `groups_finding`: why the groups give no role.
     """
 
     subject: str
@@ -62,14 +62,14 @@ class ProviderClaims:
 
 @dataclass(frozen=True, slots=True)
 class SignedToken:
-    """A token's header and claims, of which the signature is good."""
+    """The header and claims of a token whose signature is valid."""
 
     header: Mapping[str, Any]
     claims: dict[str, Any]
 
 
 def is_provider_token(token: str) -> bool:
-    """Whether its header asks to be read by the provider's keys. Nothing is believed of it yet."""
+    """Return whether the header names an algorithm of the provider's keys. Nothing is verified yet."""
     try:
         return jws.extract_compact(token.encode()).headers().get("alg") in ALGORITHMS
     except UNREADABLE:
@@ -77,7 +77,7 @@ def is_provider_token(token: str) -> bool:
 
 
 async def verify_id_token(provider: Provider, flow: Flow, redeemed: ProviderTokens, now: datetime) -> ProviderClaims:
-    """Whom an ID token is about, and what else the provider tells of them; Unauthenticated if it is not good."""
+    """Return the claims of an ID token, completed by the userinfo endpoint; Unauthenticated if it is not valid."""
     signed = await _verify_signature(provider, redeemed.id_token)
     try:
         _check_id_token(provider, flow, redeemed, signed, now)
@@ -91,7 +91,7 @@ async def verify_id_token(provider: Provider, flow: Flow, redeemed: ProviderToke
 
 
 async def verify_access_token(provider: Provider, token: str, now: datetime) -> ProviderClaims:
-    """Whom an access token (RFC 9068) speaks for; Unauthenticated if it is not good, or not made for this service."""
+    """Return the claims of an access token (RFC 9068); Unauthenticated if it is invalid or for another service."""
     if provider.audience is None:
         raise Unauthenticated()
     signed = await _verify_signature(provider, token)
@@ -103,7 +103,7 @@ async def verify_access_token(provider: Provider, token: str, now: datetime) -> 
 
 
 async def _verify_signature(provider: Provider, token: str) -> SignedToken:
-    """The token as one of the provider's keys has signed it. A key that is not known is asked for, now and then."""
+    """Return the token if one of the provider's keys signed it. An unknown key is fetched, at most now and then."""
     try:
         if len(token) > MOST_BYTES:
             raise ValueError("too long")
@@ -133,13 +133,13 @@ def _check_header(header: Mapping[str, Any]) -> None:
 
 
 def _find_key(keys: Sequence[Key], header: Mapping[str, Any]) -> Key | None:
-    """The key that the header names; without a name, the only one that fits the algorithm."""
+    """Return the key that the header names; without a name, the only key that fits the algorithm."""
     found = [key for key in keys if is_key_usable(key, header)]
     return found[0] if len(found) == 1 else None
 
 
 def is_key_usable(key: Key, header: Mapping[str, Any]) -> bool:
-    """Of the algorithm's type, meant for it and for signatures, and of the header's name."""
+    """Return whether the key has the algorithm's type, the header's name, and may be used for signatures."""
     algorithm, operations = _normalize_algorithm(header["alg"]), key.get("key_ops")
     return (
         isinstance(key, ALGORITHMS[algorithm])
@@ -156,7 +156,7 @@ def _normalize_algorithm(algorithm: Any) -> Any:
 
 
 def _check_claims(provider: Provider, claims: Any) -> None:
-    """What every token of the provider has, each of its type."""
+    """Check the types of the claims that every token of the provider has."""
     if not isinstance(claims, dict) or claims["iss"] != provider.issuer:
         raise ValueError("issuer")
     if any(type(claims[name]) is not int for name in ("exp", "iat")) or type(claims.get("nbf", 0)) is not int:
@@ -176,7 +176,7 @@ def _list_audiences(claims: RawClaims) -> list[Any]:
 def _check_id_token(
     provider: Provider, flow: Flow, redeemed: ProviderTokens, signed: SignedToken, now: datetime
 ) -> None:
-    """Made for us, now, for this flow and together with this access token (OpenID Connect Core 3.1.3.7)."""
+    """Check that the token is for this client, flow and access token, and valid now (OpenID Connect Core 3.1.3.7)."""
     claims, party = signed.claims, signed.claims.get("azp")
     if provider.client_id not in _list_audiences(claims) or party not in (None, provider.client_id):
         raise ValueError("audience")
@@ -192,21 +192,21 @@ def _check_id_token(
 
 
 def _hash_left_half(text: str, signed: SignedToken) -> str:
-    """The left half of its hash, by the hash of the algorithm that signs."""
+    """Return the left half of the text's hash (`at_hash`), by the hash function of the signing algorithm."""
     ed25519 = _normalize_algorithm(signed.header["alg"]) == "Ed25519"
     digest = (hashlib.sha512 if ed25519 else hashlib.sha256)(text.encode()).digest()
     return base64.urlsafe_b64encode(digest[: len(digest) // 2]).decode().rstrip("=")
 
 
 def _check_times(claims: RawClaims, now: datetime, leeway: int) -> None:
-    """Clocks differ; `leeway` is how many seconds a token may be over."""
+    """Check that the token is valid now. `leeway` is how many seconds it may be past its end, since clocks differ."""
     begins, seconds = max(claims["iat"], claims.get("nbf", 0)), now.timestamp()
     if not begins - LEEWAY_SECONDS <= seconds < claims["exp"] + leeway:
         raise ValueError("time")
 
 
 def _check_access_token(provider: Provider, signed: SignedToken, now: datetime) -> None:
-    """An access token, made for this service, now."""
+    """Check that the token is an access token for this service and valid now."""
     claims = signed.claims
     kind = signed.header.get("typ", "JWT").lower().removeprefix("application/")
     if kind not in provider.token_types or any(name in claims for name in NOT_OF_ACCESS):

@@ -1,4 +1,4 @@
-"""How long the queue of pending executions may get."""
+"""Limits on the number of pending executions."""
 
 from dataclasses import dataclass
 
@@ -10,14 +10,14 @@ from resolvers.errors import RateLimited
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueLimits:
-    """How many executions may wait: in all, of one user, and for one server."""
+    """The most executions that may be pending: in all, of one user, and for one server."""
 
     all: int
     of_user: int
     of_server: int
 
     def check(self, conn: Connection, user_id: int, server_id: int) -> None:
-        """RateLimited when one more may not wait."""
+        """Raise RateLimited if one more would exceed a limit."""
         span = executions.estimate_pending(conn)
         if span >= self.all and executions.has_pending_at_least(conn, self.all):
             raise _build_full_error(f"{self.all} executions wait", f"已有 {self.all} 个执行在排队")

@@ -1,4 +1,4 @@
-"""Whether a server may be where it is registered. A connection asks again: what a name stands for changes."""
+"""Check that a server's address is permitted. Each connection checks it again, since a name may resolve differently."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,20 +11,20 @@ from runner.ssh.protocol import ConnectFailed
 LOOKUP_SECONDS = 2.0
 
 
-async def check(within: NetworkPolicy, values: Mapping[str, Any], *, port: int = 22) -> None:
-    """Invalid for a host or a port among `values` that no connection would be made to.
+async def check(network_policy: NetworkPolicy, values: Mapping[str, Any], *, port: int = 22) -> None:
+    """Raise Invalid if `values` holds a host or a port that no connection would be made to.
 
-    A name that nobody answers for at present is taken: it may be known where the runners are, or later.
+    A name that does not resolve is accepted: the runners may know it, or it may be added later.
     """
     port = values.get("port", port)
-    if "host" in values and not await _is_permitted(within, values["host"], port):
+    if "host" in values and not await _is_permitted(network_policy, values["host"], port):
         raise Invalid(
             "host",
             "is in a network that servers may not be in here. Correct it, or have its network added to "
             "SSHCAST_ALLOWED_NETWORKS.",
             "位于此处不允许的网络中：请更正，或将其网络加入 SSHCAST_ALLOWED_NETWORKS。",
         )
-    if "port" in values and not _is_port_permitted(within, port):
+    if "port" in values and not _is_port_permitted(network_policy, port):
         raise Invalid(
             "port",
             "is none of those that servers may have here: see SSHCAST_ALLOWED_PORTS.",
@@ -32,14 +32,14 @@ async def check(within: NetworkPolicy, values: Mapping[str, Any], *, port: int =
         )
 
 
-async def _is_permitted(within: NetworkPolicy, host: str, port: int) -> bool:
-    """As a connection judges it: one address that is permitted will do."""
+async def _is_permitted(network_policy: NetworkPolicy, host: str, port: int) -> bool:
+    """Return whether one of the host's addresses is permitted, which is enough for a connection too."""
     try:
         found = await resolve(host, port, seconds=LOOKUP_SECONDS)
     except ConnectFailed:
         return True
-    return any(within.permits(str(address.sockaddr[0])) for address in found)
+    return any(network_policy.permits(str(address.sockaddr[0])) for address in found)
 
 
-def _is_port_permitted(within: NetworkPolicy, port: int) -> bool:
-    return not within.ports or port in within.ports
+def _is_port_permitted(network_policy: NetworkPolicy, port: int) -> bool:
+    return not network_policy.ports or port in network_policy.ports

@@ -1,6 +1,6 @@
-"""What the viewer may do on a server: the higher of their own role and of what they are granted on it.
+"""The viewer's role on a server: the higher one of their own role and of what they are granted there.
 
-What they may not see is told as what is not there; of what they see, that their role there is too low.
+A server that they may not see is reported as not found; on one that they see, a too low role is Forbidden.
 """
 
 from collections.abc import Sequence
@@ -16,18 +16,18 @@ from resolvers.errors import Forbidden, NotFound
 
 @dataclass(frozen=True, slots=True)
 class RoleRequirement:
-    """Somebody, and the role that they must have on each server that they want to do something to."""
+    """A viewer and the role that they must have on each server that an operation touches."""
 
     viewer: Viewer
     role: Role
 
     @property
     def holds_everywhere(self) -> bool:
-        """Whether their own role is enough, so that no grant need be looked up."""
+        """Return whether their own role is enough, so that no grant has to be loaded."""
         return self.viewer.role.rank >= self.role.rank
 
     def enforce(self, conn: Connection, server_id: int, missing: NotFound) -> None:
-        """Forbidden if their role on the server is too low; `missing` if they do not even see it."""
+        """Raise Forbidden if the viewer's role on the server is too low, or `missing` if they may not see it."""
         if self.holds_everywhere:
             return
         held = _load_role(conn, self.viewer, server_id)
@@ -38,27 +38,27 @@ class RoleRequirement:
 
 
 async def require_role(ctx: Context, role: Role) -> RoleRequirement:
-    """Forbidden if the viewer has the role nowhere; each server is still to be asked about."""
+    """Return the requirement; Forbidden if the viewer has the role on no server. Check each server with `enforce`."""
     viewer = ctx.require_viewer()
-    if viewer.role.rank < role.rank and not await has_role_somewhere(ctx, viewer, role):
+    if viewer.role.rank < role.rank and not await _has_role_somewhere(ctx, viewer, role):
         raise Forbidden.role(role, viewer.role)
     return RoleRequirement(viewer, role)
 
 
 async def enforce(ctx: Context, right: RoleRequirement, server_id: int, missing: NotFound) -> None:
-    """As `RoleRequirement.enforce`, before anything is looked at or written; the unit that writes asks again."""
+    """Check the requirement on the server before an operation starts; its transaction checks again."""
     if not right.holds_everywhere:
         await ctx.service.store.read(right.enforce, server_id, missing)
 
 
-async def has_role_somewhere(ctx: Context, viewer: Viewer, role: Role) -> bool:
+async def _has_role_somewhere(ctx: Context, viewer: Viewer, role: Role) -> bool:
     if viewer.ceiling.rank < role.rank:
         return False
     return await ctx.service.store.read(grants.has_role_somewhere, viewer.user_id, role)
 
 
 async def list_roles(ctx: Context, server_ids: Sequence[int]) -> list[Role]:
-    """The viewer's role on each of these servers."""
+    """Return the viewer's role on each of these servers."""
     viewer = ctx.require_viewer()
     if viewer.role is viewer.ceiling:
         return [viewer.role for _ in server_ids]

@@ -1,6 +1,6 @@
-"""All that is sealed in the database: whether it opens, and sealing it anew with the current master key.
+"""Sealed values in the database: check that they can be opened, and seal them again with the current master key.
 
-A service may run meanwhile.
+The service may run meanwhile.
 """
 
 import base64
@@ -25,7 +25,7 @@ PLACE_OF_CHECK = {"table": "master_key_check", "row": "1", "field": "sealed"}
 
 @dataclass(frozen=True, slots=True)
 class RotationProgress:
-    """How many rows were looked at by now, and how many secrets in them were sealed anew."""
+    """The numbers of rows seen and of values sealed again so far."""
 
     seen: int
     sealed: int
@@ -33,7 +33,7 @@ class RotationProgress:
 
 @dataclass(frozen=True, slots=True)
 class SealedCount:
-    """How many sealed values there are, and how many of them no key at hand opens."""
+    """The number of sealed values, and of those that no available key opens (`closed`)."""
 
     sealed: int
     closed: int
@@ -41,9 +41,10 @@ class SealedCount:
 
 @dataclass(frozen=True, slots=True)
 class SealedKind:
-    """Rows that hold secrets: those `after` an id, in order, its sealed values (`list_values`), and what seals it anew.
+    """Functions for one kind of rows with sealed values.
 
-    `rewrap` counts what it sealed.
+    `after` loads rows above an id, in order; `list_values` yields a row's sealed values; `rewrap` seals them again and
+    returns how many.
     """
 
     after: Callable[[Connection, int, int], Sequence[Any]]
@@ -52,7 +53,7 @@ class SealedKind:
 
 
 async def rewrap(service: Service) -> AsyncIterator[RotationProgress]:
-    """Go over all kinds, a batch a transaction. Cut off anywhere, it goes on where it is run again."""
+    """Seal the values of all kinds again, a batch in each transaction. Run it again after an interruption."""
     seen, sealed = 0, 0
     for kind in KINDS:
         last = 0
@@ -64,7 +65,7 @@ async def rewrap(service: Service) -> AsyncIterator[RotationProgress]:
 
 
 async def rewrap_check(service: Service) -> None:
-    """The value that tells the master key (`db.master_key_check`), after all else: until then either key is right."""
+    """Seal the check value (`db.master_key_check`) again. Run it last: until then both keys are accepted."""
     old = await service.store.read(master_key_check.load_value)
     new = None if old is None else _rewrap_value(service.vault, old, PLACE_OF_CHECK)
     if old is not None and new is not None:
@@ -77,12 +78,12 @@ def count_sealed(conn: Connection, vault: Vault) -> SealedCount:
 
 
 def has_sealed_values(conn: Connection) -> bool:
-    """Whether a new master key would not open what is here."""
+    """Return whether the database has values that a new master key could not open."""
     return master_key_check.load_value(conn) is not None or next(_list_sealed_values(conn), None) is not None
 
 
 def _list_sealed_values(conn: Connection) -> Iterator[SealedValue]:
-    """Every sealed value with its place, but for the one that tells the master key."""
+    """Yield every sealed value with its binding, except the master key's check value."""
     for kind in KINDS:
         last = 0
         while batch := kind.after(conn, last, BATCH):
@@ -96,7 +97,7 @@ def _rewrap_batch(conn: Connection, kind: SealedKind, batch: Sequence[Any], vaul
 
 
 def _rewrap_server(conn: Connection, server: Server, vault: Vault) -> int:
-    """One that was changed meanwhile is under the current key already; so it is with all of them."""
+    """Seal a server's credential again. One that was changed meanwhile is already under the current key."""
     new = _rewrap_value(vault, server.credential, bindings.build_credential_binding(server.id))
     return 0 if new is None else servers.replace_credential(conn, server.id, server.credential, new)
 
@@ -122,13 +123,13 @@ def _rewrap_execution(conn: Connection, row: TaskExecution, vault: Vault) -> int
 
 
 def _rewrap_stdin(conn: Connection, row: Any, vault: Vault) -> int:
-    """One whose run has ended meanwhile is gone."""
+    """Seal an execution's input again. If its run has ended meanwhile, it is gone."""
     new = _rewrap_value(vault, row.sealed, bindings.build_stdin_binding(row.id))
     return 0 if new is None else stdin.replace_sealed(conn, row.id, row.sealed, new)
 
 
 def _rewrap_value(vault: Vault, blob: bytes, place: Binding) -> bytes | None:
-    """None if the current key seals it already. VaultError, which names its place, if no key at hand opens it."""
+    """Return the value sealed with the current key; None if it is already. VaultError if no available key opens it."""
     try:
         return None if vault.is_current(blob) else vault.rewrap(blob, **place)
     except VaultError as error:
@@ -139,7 +140,7 @@ def _rewrap_value(vault: Vault, blob: bytes, place: Binding) -> bytes | None:
 
 
 def _rewrap_values(vault: Vault, values: Mapping[str, str], table: str, id: int) -> dict[str, str]:
-    """Those of a row's variables that the current key did not seal yet."""
+    """Seal those of a row's variables again that the current key has not sealed yet."""
     found = {
         name: _rewrap_value(vault, base64.b64decode(blob), bindings.build_value_binding(table, id, name))
         for name, blob in values.items()
@@ -175,11 +176,11 @@ def _list_sealed_in_variables(values: Mapping[str, str], table: str, id: int) ->
 
 
 def _find_variables_owner(row: TaskExecution) -> tuple[str, int]:
-    """The row that an execution's variables are bound to: the values of a task stay bound to the task."""
+    """Return the row that an execution's variables are bound to: values from a task stay bound to the task."""
     return (bindings.EXECUTIONS, row.id) if row.task_id is None else ("tasks", row.task_id)
 
 
-# Tasks before executions: what a run takes from its task meanwhile is under the current key then, or is found.
+# Tasks before executions: values that a run copies meanwhile are under the current key, or are sealed again after it.
 KINDS = (
     SealedKind(servers.list_sealed_after, _list_sealed_in_server, _rewrap_server),
     SealedKind(secrets.list_sealed_after, _list_sealed_in_secret, _rewrap_registered),

@@ -1,4 +1,4 @@
-"""A task's schedule as the caller wrote it, checked, and when it is due next."""
+"""Check a task's schedule and compute its next runs."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,9 +25,9 @@ MOST_RUNS = 100
 
 @dataclass(frozen=True, slots=True)
 class UpcomingRun:
-    """One time at which a schedule is due: the slot, when it is run (`at`), and what is to be said about it.
+    """One time at which a schedule is due: `slot` is the moment of the schedule, `at` the time of the run.
 
-    `local` is `at` in the schedule's zone; `blackout` is set where the server starts nothing then.
+    `local` is `at` in the schedule's zone. `blackout` is the server's blackout window that covers it, if any.
     """
 
     slot: datetime
@@ -40,14 +40,14 @@ class UpcomingRun:
 
 @dataclass(frozen=True, slots=True)
 class SchedulePreview:
-    """What a schedule means, and its next times."""
+    """A schedule's description and its next runs."""
 
     words: Words
     runs: list[UpcomingRun]
 
 
 def check(expr: str, timezone: str, limits: Limits, *, now: datetime, dst: Dst = Dst.VIXIE) -> Schedule:
-    """The schedule, or ScheduleInvalid that names the part that is wrong."""
+    """Return the parsed schedule; ScheduleInvalid names the part that is wrong."""
     validation.check_timezone(timezone)
     with _translate_errors():
         try:
@@ -71,14 +71,14 @@ def _tomorrow(now: datetime) -> str:
 
 
 def reparse(expr: str, timezone: str, dst: Dst) -> Schedule:
-    """A task's schedule as it is; ScheduleInvalid if this version cannot read it."""
+    """Parse a stored schedule again; ScheduleInvalid if this version cannot read it."""
     with _translate_errors():
         return parse_stored(expr, timezone, dst)
 
 
 @contextmanager
 def _translate_errors() -> Iterator[None]:
-    """ScheduleInvalid for a ScheduleError."""
+    """Raise ScheduleInvalid instead of ScheduleError."""
     try:
         yield
     except ScheduleError as error:
@@ -88,31 +88,31 @@ def _translate_errors() -> Iterator[None]:
 
 
 def find_next(schedule: Schedule, now: datetime) -> datetime | None:
-    """When it is due next after `now`; None for one that never fires by itself (any more)."""
+    """Return the next time after `now`; None if the schedule does not fire by itself (any more)."""
     due = schedule.find_next(now)
     return None if due is None else due.at
 
 
 def find_search_start(schedule: Schedule, task: Task, moment: datetime) -> datetime:
-    """From where to look for the next slot after `moment`: `@every` goes on from the slots that it had."""
+    """Return where to search for the slot after `moment`; for `@every`, aligned with the task's earlier slots."""
     if schedule.kind != "every" or task.next_run is None:
         return moment
     return _align_to_interval(schedule, task.next_run - Terms.of(task.terms).offset(task.id), moment)
 
 
-async def preview(ctx: Context, wanted: PreviewSchedule) -> SchedulePreview:
-    """What a schedule means and its next times, before a task is made of it."""
+async def preview(ctx: Context, request: PreviewSchedule) -> SchedulePreview:
+    """Return the description and next runs of a schedule, before a task is created."""
     ctx.require_viewer()
     limits, now = ctx.service.limits, ctx.service.clock()
-    zone = limits.timezone if wanted.timezone is None else wanted.timezone
-    start = now if wanted.start is None else wanted.start
+    zone = limits.timezone if request.timezone is None else request.timezone
+    start = now if request.start is None else request.start
     if start.tzinfo is None or start.year not in YEARS:
         raise Invalid(
             "from", "must be a time with its offset, of 1970 to 2199.", "须为 1970 至 2199 年间带时区的时间。"
         )
-    schedule = check(wanted.cron_expr, zone, limits, now=min(start, now), dst=Dst(wanted.dst))
-    windows = await _load_blackouts(ctx, wanted.server_id)
-    count = validation.check_between("count", wanted.count, 1, MOST_RUNS)
+    schedule = check(request.cron_expr, zone, limits, now=min(start, now), dst=Dst(request.dst))
+    windows = await _load_blackouts(ctx, request.server_id)
+    count = validation.check_between("count", request.count, 1, MOST_RUNS)
     return SchedulePreview(describe(schedule), _list_upcoming(schedule, start, count, windows=windows))
 
 
@@ -129,7 +129,7 @@ async def _load_blackouts(ctx: Context, server_id: int | None) -> Sequence[Mappi
 def list_next_runs(
     ctx: Context, task: Task, count: int, windows: Sequence[Mapping[str, Any]] = ()
 ) -> list[UpcomingRun]:
-    """When a task is to run next; nothing for one that is disabled, deleted, paused without end or unreadable."""
+    """Return a task's next runs; none if it is disabled, deleted, paused without end or unreadable."""
     ctx.require_viewer()
     validation.check_between("count", count, 1, MOST_RUNS)
     now = ctx.service.clock()
@@ -143,7 +143,7 @@ def list_next_runs(
         schedule = parse_stored(task.cron_expr, task.timezone, terms.dst)
     except ScheduleError:
         return []
-    # The slot that `next_run` stands for is due, even if it is late; what a pause covers is not.
+    # The slot of `next_run` is due even if it is late; slots during a pause are not.
     start = task.next_run - offset - timedelta(microseconds=1)
     if task.paused_until is not None and is_paused(task, now):
         start = max(start, task.paused_until - timedelta(microseconds=1))
@@ -151,7 +151,7 @@ def list_next_runs(
 
 
 def _align_to_interval(schedule: Schedule, slot: datetime, start: datetime) -> datetime:
-    """The slot of `@every` before the first one after `start`; its slots follow from `slot`."""
+    """Return the slot of `@every` right before the first one after `start`, counted from `slot`."""
     step = timedelta(seconds=schedule.seconds)
     return slot + ((start - slot) // step) * step
 
@@ -176,7 +176,7 @@ def _build_upcoming_run(
 
 
 def _describe_schedule(task: Task) -> Words:
-    """A task's schedule in words; as it is written if this version cannot read it."""
+    """Return the schedule in words; as written if this version cannot read it."""
     try:
         return describe(parse_stored(task.cron_expr, task.timezone, Dst.VIXIE))
     except ScheduleError:
@@ -184,7 +184,7 @@ def _describe_schedule(task: Task) -> Words:
 
 
 def check_blackouts(windows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """A server's blackout windows, as they are kept."""
+    """Return a server's blackout windows in their stored form."""
     if len(windows) > MOST_WINDOWS:
         raise Invalid("blackouts", f"must be at most {MOST_WINDOWS} windows.", f"最多 {MOST_WINDOWS} 个时间窗。")
     try:

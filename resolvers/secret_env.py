@@ -1,6 +1,7 @@
-"""Secret variables of a command: checked, sealed, and kept or replaced when a task is changed.
+"""Secret variables of a command: check and seal them, and keep or replace them when a task is changed.
 
-A name alone keeps what the task has under it; a value or a registered secret's name replaces that; the others go.
+In a change, a name alone keeps the task's value; a value or a registered secret's name replaces it; variables that are
+not named are removed.
 """
 
 import base64
@@ -25,12 +26,12 @@ LONGEST = 32_768
 LEAST_CHARACTERS = 3
 
 Sources = dict[str, str | None]
-"""A variable's name to the registered secret that it takes; None where its value is its own."""
+"""Maps a variable to the name of a registered secret; None if the variable has its own value."""
 
 
 @dataclass(frozen=True, slots=True)
 class RowDraft:
-    """A row that is not written yet, and the secret values and the input that are sealed once it has an id."""
+    """A row to insert, with the secret values and the standard input to seal once the row has an id."""
 
     values: dict[str, Any]
     vault: Vault
@@ -42,7 +43,7 @@ class RowDraft:
 
 
 def check_sources(variables: Sequence[SecretVariable], env: Mapping[str, str]) -> Sources:
-    """Where each variable's value comes from, once all rules hold. `env` is what the command gets besides."""
+    """Check the variables and return the source of each value. `env` holds the command's other variables."""
     names = [variable.name for variable in variables]
     values = {variable.name: variable.value.reveal() for variable in variables if variable.value is not None}
     validation.check_env({**env, **dict.fromkeys(names, ""), **values}, FIELD)
@@ -57,7 +58,7 @@ def check_sources(variables: Sequence[SecretVariable], env: Mapping[str, str]) -
 
 
 def check_new(variables: Sequence[SecretVariable], env: Mapping[str, str]) -> tuple[Sources, dict[str, Secret]]:
-    """The same for what has none yet, and the values that are its own."""
+    """Check the variables of a new row. Return their sources and the values to seal."""
     found = check_sources(variables, env)
     for variable in variables:
         if variable.value is None and variable.secret is None:
@@ -68,7 +69,7 @@ def check_new(variables: Sequence[SecretVariable], env: Mapping[str, str]) -> tu
 def build_change(
     task: Task, variables: Sequence[SecretVariable], env: Mapping[str, str], vault: Vault
 ) -> dict[str, Any]:
-    """The columns of the task with these variables in place of those that it has."""
+    """Return the task's columns with these variables in place of the old ones."""
     found, blobs = check_sources(variables, env), dict[str, str]()
     for variable in variables:
         if variable.value is not None or variable.secret is not None:
@@ -81,7 +82,7 @@ def build_change(
 
 
 def build_subject(values: Mapping[str, Any], task_id: int | None = None, stdin: bytes | None = None) -> PolicySubject:
-    """What the command policy looks at: of secret variables their names."""
+    """Return what the command policy checks; of secret variables it gets only the names."""
     return PolicySubject(
         command=values["command"],
         shell=values["shell"],
@@ -94,21 +95,21 @@ def build_subject(values: Mapping[str, Any], task_id: int | None = None, stdin: 
     )
 
 
-def require_secrets(conn: Connection, server_id: int, found: Sources) -> None:
-    """Every registered secret that is named is there, for the runs of this server."""
-    wanted = {source: name for name, source in found.items() if source is not None}
-    missing = wanted.keys() - secrets.list_names_in_scope(conn, server_id, list(wanted)) if wanted else set()
-    for source in sorted(missing):
+def require_secrets(conn: Connection, server_id: int, sources: Sources) -> None:
+    """Raise NotFound unless every named registered secret exists for runs on this server."""
+    variables = {source: name for name, source in sources.items() if source is not None}
+    in_scope = secrets.list_names_in_scope(conn, server_id, list(variables)) if variables else set()
+    for source in sorted(variables.keys() - in_scope):
         shown = validation.format_name(source)
         raise NotFound(
             f"There is no secret {shown} for runs on this server: ask an admin.",
             f"此服务器上没有可用的机密 {shown}，请联系管理员。",
-            field=(FIELD, wanted[source]),
+            field=(FIELD, variables[source]),
         )
 
 
 def check_secret_value(path: str | Sequence[str], value: Secret) -> Secret:
-    """Long and varied enough that hiding it in output does not hide everything."""
+    """Return the value if it is long and varied enough: masking a short one would mask unrelated output."""
     text = validation.check_encodable(path, value.reveal())
     if len(text.strip()) < SHORTEST or len(set(text)) < LEAST_CHARACTERS:
         raise Invalid(
@@ -127,7 +128,7 @@ def _collect_own_values(variables: Sequence[SecretVariable]) -> dict[str, Secret
 
 
 def _seal_values(vault: Vault, table: str, id: int, values: Mapping[str, Secret]) -> dict[str, str]:
-    """As the row keeps them: each bound to the row and to its name."""
+    """Return the values as stored: each one sealed, and bound to the row and to its name."""
     return {
         name: base64.b64encode(vault.seal(value.reveal().encode(), **build_value_binding(table, id, name))).decode()
         for name, value in values.items()

@@ -1,4 +1,4 @@
-"""Registered secrets: kept by admins, taken by runs under their names. A value goes in sealed and never comes out."""
+"""Registered secrets: managed by admins, used by runs under their names. A value is sealed and never shown again."""
 
 from dataclasses import replace
 
@@ -27,7 +27,7 @@ LISTING: paging.Listing[RegisteredSecret, SecretFilter] = paging.Listing(
 
 
 async def page(ctx: Context, filter: SecretFilter, request: PageRequest) -> Page[RegisteredSecret]:
-    """Their names, for those who may run something somewhere."""
+    """Return a page of secrets (their names, not their values), for users who may run something on some server."""
     await rights.require_role(ctx, Role.OPERATOR)
     if filter.server_id is not None:
         validation.check_id("server_id", filter.server_id)
@@ -55,7 +55,7 @@ async def create(ctx: Context, new: NewSecret) -> RegisteredSecret:
 
 @audit.record_refusals_of("secrets.change", ObjectKind.SECRET)
 async def change(ctx: Context, id: int, value: Secret) -> RegisteredSecret:
-    """Runs that start from now on take this value."""
+    """Replace the value. Runs that start from now on use it."""
     ctx.require_role(Role.ADMIN)
     checked = check_secret_value("value", value)
     return _require_secret(
@@ -68,7 +68,7 @@ async def change(ctx: Context, id: int, value: Secret) -> RegisteredSecret:
 
 @audit.record_refusals_of("secrets.delete", ObjectKind.SECRET)
 async def delete(ctx: Context, id: int) -> RegisteredSecret:
-    """Remove it for good. What is to take it fails from now on, before anything is started."""
+    """Delete the secret for good. Runs that need it fail from now on, before anything is started."""
     ctx.require_role(Role.ADMIN)
     return _require_secret(
         await ctx.service.store.run(_remove, validation.check_id("id", id), audit.build_actor(ctx)), id
@@ -76,7 +76,7 @@ async def delete(ctx: Context, id: int) -> RegisteredSecret:
 
 
 def _insert(conn: Connection, draft: RowDraft, right: RoleRequirement, actor: Actor) -> RegisteredSecret:
-    """Two statements, because the sealed value is bound to the row's id."""
+    """Insert the row, then its value: the sealed value is bound to the row's id."""
     values = draft.values
     if values["server_id"] is not None:
         servers.require_server(conn, values["server_id"], right)

@@ -1,8 +1,8 @@
-"""Servers: read by whoever sees them, changed by admins. A credential goes in sealed and is never shown again.
+"""Servers: read by those who may see them, changed by admins. A credential is sealed and never shown again.
 
-An admin by a grant changes the servers that are granted to them: not the tags, which say who else has rights there,
-and where it connects to only together with a new credential, since the kept one is not theirs to send elsewhere.
-Servers are added and deleted by those whose own role is admin.
+A user who is granted admin changes only the granted servers: not their tags, which decide who else has rights there.
+They change the address only together with a new credential, so that the stored one is not sent elsewhere. Servers are
+added and deleted only by users whose own role is admin.
 """
 
 import asyncio
@@ -40,13 +40,13 @@ from resolvers.paging import Page, PageRequest
 from resolvers.rights import RoleRequirement
 from runner.secrets.bindings import build_credential_binding
 from runner.secrets.vault import Vault
-from runner.ssh.keys.keys import check_credential
+from runner.ssh.keys import check_credential
 from runner.ssh.protocol import BadCredential, Credential
 
 LISTING: paging.Listing[Server, ServerFilter] = paging.Listing(
     page=table.page, count=table.count, orders=("id", "name", "created_at")
 )
-# What an admin by a grant changes with a new credential only.
+# Fields that a user who is granted admin may change only together with a new credential.
 ADDRESS = ("host", "port", "username", "host_keys", "host_key_alias", "legacy_algorithms")
 LONGEST_PASSWORD = 1024
 LONGEST_KEY = 65_536
@@ -73,7 +73,7 @@ async def get(ctx: Context, id: int) -> Server:
 
 
 async def get_many(ctx: Context, ids: Sequence[int]) -> list[Server | None]:
-    """In the order of `ids`; deleted servers too, so that history keeps their names."""
+    """Return servers in the order of `ids`, including deleted ones, so that the history can show their names."""
     found = {row.id: row for row in await ctx.service.store.read(table.by_ids, ids, ctx.visibility)}
     return [found.get(id) for id in ids]
 
@@ -87,7 +87,7 @@ async def create(ctx: Context, new: NewServer) -> Server:
     viewer = ctx.require_role(Role.ADMIN)
     values = validation.apply_rules(collect_values(new), RULES)
     values["host_keys"] = pins.check_host_keys(values)
-    await reachable.check(ctx.service.reach, values)
+    await reachable.check(ctx.service.network_policy, values)
     credential = await _build_credential_in_thread(values.pop("credential"))
     now = ctx.service.clock()
     values |= {"created_by": viewer.user_id, "created_at": now, "updated_at": now}
@@ -110,7 +110,7 @@ async def update(ctx: Context, id: int, change: ServerChange) -> Server:
     if "host_keys" in values:
         address = {name: getattr(before, name) for name in ("host", "port", "host_key_alias")}
         values["host_keys"] = pins.check_host_keys(address | values)
-    await reachable.check(ctx.service.reach, values, port=before.port)
+    await reachable.check(ctx.service.network_policy, values, port=before.port)
     if "credential" in values:
         values |= _seal_credential(ctx.service.vault, id, await _build_credential_in_thread(values["credential"]))
     values["updated_at"] = ctx.service.clock()
@@ -125,7 +125,7 @@ async def update(ctx: Context, id: int, change: ServerChange) -> Server:
 
 @audit.record_refusals_of("servers.delete", ObjectKind.SERVER)
 async def delete(ctx: Context, id: int) -> Server:
-    """Hide it. Its tasks and its history stay; its tasks no longer run."""
+    """Mark the server as deleted. Its tasks and history stay; its tasks no longer run."""
     ctx.require_role(Role.ADMIN)
     server = await get(ctx, id)
     if not await ctx.service.store.run(_soft_delete, id, audit.build_actor(ctx)):
@@ -134,7 +134,7 @@ async def delete(ctx: Context, id: int) -> Server:
 
 
 def _check_own_role(viewer: Viewer, values: dict[str, Any]) -> None:
-    """Forbidden for what only those change whose own role is admin."""
+    """Raise Forbidden for changes that need the viewer's own role to be admin."""
     if viewer.role is Role.ADMIN:
         return
     if "tags" in values:
@@ -150,13 +150,13 @@ def _check_own_role(viewer: Viewer, values: dict[str, Any]) -> None:
 
 
 def build_missing_error(id: int) -> NotFound:
-    """For a server that an input names."""
+    """Return the error for a server that an input names and that does not exist."""
     found = NotFound.for_object("server", id)
     return NotFound(found.en, found.chinese, field=("server_id",))
 
 
 def require_server(conn: Connection, id: int, right: RoleRequirement) -> Server:
-    """The server, if it is there and the right holds on it."""
+    """Return the server, if it exists and the viewer has the required role on it."""
     right.enforce(conn, id, build_missing_error(id))
     server = table.by_id(conn, id)
     if server is None:
@@ -175,7 +175,7 @@ def require_usable_server(conn: Connection, id: int, right: RoleRequirement) -> 
 
 
 def _insert(conn: Connection, values: dict[str, Any], vault: Vault, credential: Credential, actor: Actor) -> Server:
-    """Two statements, because the sealed credential is bound to the row's id."""
+    """Insert the row, then its credential: the sealed credential is bound to the row's id."""
     row = table.insert(conn, values | {"credential": b"", "credential_kind": credential.kind})
     table.update(conn, row.id, _seal_credential(vault, row.id, credential))
     audit.record(
@@ -189,7 +189,10 @@ def _insert(conn: Connection, values: dict[str, Any], vault: Vault, credential: 
 def _change_row(
     conn: Connection, id: int, values: dict[str, Any], right: RoleRequirement, actor: Actor, seen: Server | None = None
 ) -> Server | None:
-    """The changed row; None if it is not there. `seen`: as it was when the keys that are now accepted were fetched."""
+    """Change the server and return it; None if it does not exist.
+
+    `seen`: the server as it was when the keys to accept were fetched; Conflict if it has changed since.
+    """
     right.enforce(conn, id, NotFound.for_object("server", id))
     before = table.lock_by_id(conn, id)
     if before is not None and seen is not None:
@@ -209,7 +212,7 @@ def _change_row(
 
 
 def _soft_delete(conn: Connection, id: int, actor: Actor) -> bool:
-    """Whether it was there."""
+    """Mark the server as deleted. Return False if it does not exist."""
     before = table.lock_by_id(conn, id)
     if before is None:
         return False
@@ -234,15 +237,15 @@ def _seal_credential(vault: Vault, id: int, credential: Credential) -> dict[str,
 
 
 async def _build_credential_in_thread(new: NewCredential) -> Credential:
-    """Opening a private key with its passphrase takes a second of CPU: that is what the key's format is for."""
+    """Build the credential in a thread: decrypting a private key takes a second of CPU, by design."""
     return await asyncio.to_thread(_build_credential, new)
 
 
 def _build_credential(new: NewCredential) -> Credential:
-    """The credential as the SSH client takes it; Invalid names the field that is wrong."""
+    """Return the credential in the form that the SSH client takes; Invalid names the field that is wrong."""
     if (new.password is None) == (new.private_key is None):
         raise Invalid("credential", "needs either password or privateKey.", "须提供 password 或 privateKey 之一。")
-    new = replace(new, passphrase=new.passphrase or None)  # forms send an empty one where there is none
+    new = replace(new, passphrase=new.passphrase or None)  # web forms send an empty text for none
     for item in fields(new):
         _check_length(item.name, getattr(new, item.name))
     if new.password is not None:

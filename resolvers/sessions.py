@@ -1,4 +1,4 @@
-"""What every way of signing in shares: how long sessions live, and how all of a user's end."""
+"""Sessions, shared by every way of signing in: their lifetimes, and ending all sessions of a user."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,7 +11,7 @@ from db.models import User
 
 @dataclass(frozen=True, slots=True)
 class ActiveSession:
-    """A session, the id of the one refresh token of it that is good, and how many seconds it has left at most."""
+    """A session with its only valid refresh token (`refresh_id`), and the seconds it has left at most."""
 
     user: User
     session_id: int
@@ -21,7 +21,7 @@ class ActiveSession:
 
 @dataclass(frozen=True, slots=True)
 class SessionLifetimes:
-    """How long a session lives when nobody refreshes it, and how long at most."""
+    """The lifetime of a session that is not refreshed (`idle`), and the longest of any session."""
 
     idle: timedelta
     longest: timedelta
@@ -30,11 +30,11 @@ class SessionLifetimes:
         return min(now + self.idle, begun + self.longest)
 
     def count_seconds_left(self, begun: datetime, now: datetime) -> int:
-        """Whole seconds; none or fewer when it is over."""
+        """Return the whole seconds left; 0 or less if the session is over."""
         return int((begun + self.longest - now).total_seconds())
 
 
 def end_user_sessions(conn: Connection, user_id: int, at: datetime) -> bool:
-    """Every token of the user stops working. False if there is no such user."""
+    """End every session of the user and revoke their tokens. Return False if there is no such user."""
     sessions.end_all(conn, user_id, at)
     return users.revoke_tokens(conn, user_id)

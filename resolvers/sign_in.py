@@ -1,4 +1,4 @@
-"""Signing in, staying signed in, and signing out."""
+"""Sign in, refresh a session, and sign out."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,13 +18,13 @@ from resolvers.sessions import ActiveSession, SessionLifetimes, end_user_session
 from resolvers.tokens import Claims, generate_id
 from runner.bus import user_address
 
-# A client may send a refresh token twice at once, or lose the answer and ask again.
+# A client may send a refresh token twice at once, or again if the answer was lost.
 GRACE = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True)
 class TokenPair:
-    """`expires_in` is the access token's life in seconds."""
+    """An access token and a refresh token. `expires_in` is the access token's lifetime in seconds."""
 
     access_token: str = field(repr=False)
     refresh_token: str = field(repr=False)
@@ -33,7 +33,7 @@ class TokenPair:
 
 
 async def login(ctx: Context, name: str, password: str) -> TokenPair:
-    """Tokens for the right name and password. An unknown name takes as long as a wrong password."""
+    """Sign in by name and password. An unknown name takes as long as a wrong password."""
     service = ctx.service
     validation.check_encodable("username", name)
     validation.check_encodable("password", password)
@@ -48,23 +48,23 @@ async def login(ctx: Context, name: str, password: str) -> TokenPair:
     if user is None or not matches or user.disabled:
         with outcome.raise_unknown_as(SignInUnknown):
             await service.store.run(
-                audit.record, build_sign_in_actor(ctx, user), _build_sign_in_change(AuditKind.SIGN_IN_FAILED, user)
+                audit.record, _build_sign_in_actor(ctx, user), _build_sign_in_change(AuditKind.SIGN_IN_FAILED, user)
             )
         raise Unauthenticated("The user name or the password is wrong.", "用户名或密码错误。")
     service.throttle.record_success(name, ctx.address)
-    return await start_session(ctx, user)
+    return await _start_session(ctx, user)
 
 
 async def refresh(ctx: Context, refresh_token: str) -> TokenPair:
-    """New tokens for a refresh token, which is good once. Used again later, it ends its session: it was stolen.
+    """Exchange a refresh token for new tokens. Each is valid once; a later reuse ends its session, as it may be stolen.
 
-    For 10 seconds it is not held against a client that sends it twice at once: both get the same next one.
+    Within 10 seconds a reuse is accepted, for clients that send it twice at once: both get the same next token.
     """
     service = ctx.service
     claims = service.tokens.read(refresh_token, "refresh")
     with outcome.raise_unknown_as(RefreshUnknown):
         found = await service.store.run(
-            _renew_session, claims, build_sign_in_actor(ctx, None), _build_lifetimes(service)
+            _renew_session, claims, _build_sign_in_actor(ctx, None), _build_lifetimes(service)
         )
     if found is None:
         service.bus.hint(user_address(claims.user_id))
@@ -73,7 +73,7 @@ async def refresh(ctx: Context, refresh_token: str) -> TokenPair:
 
 
 async def exchange_link(ctx: Context, code: str, half: str = "") -> TokenPair:
-    """Tokens for a one-time sign-in code. `half`: what belongs to it, where it was made for one browser."""
+    """Sign in by a one-time code. `half`: the other half of a code that was made for one browser."""
     user_id = ctx.service.links.consume(code)
     if user_id is not None:
         user = await ctx.service.store.read(users.by_id, user_id)
@@ -85,20 +85,20 @@ async def exchange_link(ctx: Context, code: str, half: str = "") -> TokenPair:
         user, how = (found.user, identities.describe_identity(found.identity)) if found else (None, None)
     if user is None or user.disabled:
         raise Unauthenticated("This sign-in link was used already or is too old.", "此登录链接已使用或已过期。")
-    return await start_session(ctx, user, how)
+    return await _start_session(ctx, user, how)
 
 
-async def start_session(ctx: Context, user: User, how: Mapping[str, Any] | None = None) -> TokenPair:
-    """A new session of this user. `how` they came, for the audit, where it was not by password."""
+async def _start_session(ctx: Context, user: User, how: Mapping[str, Any] | None = None) -> TokenPair:
+    """Start a session of this user. `how`: how they signed in, for the audit, unless it was by password."""
     with outcome.raise_unknown_as(SignInUnknown):
         found = await ctx.service.store.run(
-            _insert_session, user, build_sign_in_actor(ctx, user), _build_lifetimes(ctx.service), how
+            _insert_session, user, _build_sign_in_actor(ctx, user), _build_lifetimes(ctx.service), how
         )
     return _issue_tokens(ctx.service, found)
 
 
 async def logout(ctx: Context) -> None:
-    """End the viewer's session; with a token that has none, all of theirs."""
+    """End the viewer's session; with a token that has no session, all of their sessions."""
     viewer = ctx.require_viewer()
     if viewer.token_id:
         raise Conflict("A personal access token has no session: revoke it instead.", "个人访问令牌没有会话，请撤销它。")
@@ -129,7 +129,7 @@ def _insert_session(
 
 
 def _renew_session(conn: Connection, claims: Claims, actor: Actor, lifetimes: SessionLifetimes) -> ActiveSession | None:
-    """The session with its next refresh token; None when it is over, or when this ends it: the token comes back."""
+    """Return the session with its next refresh token; None if it has ended, or this reuse of a token ends it."""
     session = sessions.lock_open(conn, claims.session_id, claims.user_id)
     user = _find_session_user(conn, claims.user_id, claims.token_version, claims.session_id)
     if session is None or user is None or (left := lifetimes.count_seconds_left(session.created_at, actor.at)) <= 0:
@@ -155,10 +155,10 @@ def _end_session(conn: Connection, viewer: Viewer, actor: Actor) -> None:
     audit.record(conn, actor, AuditedChange(AuditKind.SIGNED_OUT, ObjectKind.USER, viewer.user_id))
 
 
-def build_sign_in_actor(ctx: Context, user: User | None) -> Actor:
-    """What somebody does who is not signed in yet. The name that they gave is kept only if a user has it.
+def _build_sign_in_actor(ctx: Context, user: User | None) -> Actor:
+    """Return the actor of a sign-in. The given name is recorded only if a user has it.
 
-    Who mistakes one field for the other gives a password as the name.
+    Somebody may have typed their password into the field for the name.
     """
     now = ctx.service.clock()
     return Actor(now, address=ctx.address) if user is None else Actor(now, user.id, user.name, ctx.address)
@@ -169,9 +169,9 @@ def _build_sign_in_change(kind: AuditKind, user: User | None) -> AuditedChange:
 
 
 async def authenticate_token(service: Service, access_token: str, address: str = "") -> Viewer:
-    """The viewer as the database knows them now; Unauthenticated for anything but a token that is good.
+    """Return the viewer of a token, as stored now; Unauthenticated if it is not valid.
 
-    One of ours, a personal token, or one of the identity provider: an access token that it made for this service.
+    It may be an access token of sshcast, a personal access token, or an access token of the identity provider.
     """
     if access_token.startswith(personal_tokens.PREFIX):
         return await personal_tokens.load_viewer(service, access_token)
@@ -185,7 +185,7 @@ async def authenticate_token(service: Service, access_token: str, address: str =
 
 
 async def check_session_validity(ctx: Context) -> None:
-    """Raise Unauthenticated when the viewer's token has ended or was revoked meanwhile."""
+    """Raise Unauthenticated if the viewer's token has expired or was revoked."""
     viewer = ctx.require_viewer()
     if ctx.service.clock() >= viewer.expires_at:
         raise Unauthenticated("Your token has expired.", "令牌已过期。")
@@ -200,7 +200,7 @@ def _is_session_valid(conn: Connection, viewer: Viewer) -> bool:
 
 
 def _find_session_user(conn: Connection, user_id: int, token_version: int, session_id: int) -> User | None:
-    """The user, if a token of this version and session is still good. Session 0: a token that has none."""
+    """Return the user if a token of this version and session is valid. Session 0: the token has no session."""
     user = users.by_id(conn, user_id)
     if user is None or user.disabled or user.token_version != token_version:
         return None

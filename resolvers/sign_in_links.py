@@ -1,4 +1,4 @@
-"""One-time sign-in codes: 128 bits, gone on first use or after an hour. Only their hashes are kept, in memory."""
+"""One-time sign-in codes: 128 bits, valid once within an hour. Only their hashes are held, in memory."""
 
 import hashlib
 import secrets
@@ -14,14 +14,14 @@ class SignInLinks:
         self._codes: dict[str, tuple[int, datetime]] = {}
 
     def issue(self, user_id: int) -> str:
-        """A code for one sign-in as this user."""
+        """Return a code for one sign-in as this user."""
         code, now = secrets.token_urlsafe(16), self._clock()
         self._codes = {known: (id, until) for known, (id, until) in self._codes.items() if now < until}
         self._codes[_hash_code(code)] = (user_id, now + LIFE)
         return code
 
     def consume(self, code: str) -> int | None:
-        """The user's id, the first time and in time; else None."""
+        """Use up the code and return its user's id; None if it is unknown, used or expired."""
         user_id, until = self._codes.pop(_hash_code(code), (None, None))
         return user_id if until is not None and self._clock() < until else None
 

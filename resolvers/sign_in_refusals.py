@@ -1,4 +1,4 @@
-"""Why somebody whom an identity provider speaks of is not let in, in English and in Chinese."""
+"""The reasons for refusing a sign-in with the identity provider, in English and Chinese."""
 
 REFUSALS = {
     "expired": (
@@ -17,7 +17,7 @@ REFUSALS = {
         "None of your groups has a role here: ask an admin.",
         "您所在的组在此没有任何角色，请联系管理员。",
     ),
-    "disabled": ("You are kept out here: ask an admin.", "您的账号已被停用，请联系管理员。"),
+    "disabled": ("Your account is disabled here: ask an admin.", "您的账号已被停用，请联系管理员。"),
     "unknown": (
         "The identity provider's token is good, but you are not known here yet: sign in on the page once.",
         "令牌有效，但此处尚无您的账号，请先在页面上登录一次。",

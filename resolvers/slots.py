@@ -1,4 +1,4 @@
-"""The ledger of slots: read by whoever sees the server that the task is on."""
+"""The ledger of slots: read by those who may see the task's server."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
@@ -19,7 +19,7 @@ OF_TASKS: paging.ListingEach[ScheduleSlot, SlotFilter] = paging.ListingEach(
     page=table.page_of_tasks, count=table.count_of_tasks, orders=LISTING.orders
 )
 POLL_SECONDS = 1.0
-# Ids are given out before their transactions commit: so many below the newest may still turn up.
+# Ids are assigned before their transactions commit: this many below the newest may still appear.
 LATE_IDS = 100
 PAUSE_SECONDS = 0.05
 
@@ -31,12 +31,12 @@ async def page(ctx: Context, filter: SlotFilter, request: PageRequest) -> Page[S
 async def load_pages_of_tasks(
     ctx: Context, task_ids: Sequence[int], filter: SlotFilter, request: PageRequest
 ) -> list[Page[ScheduleSlot]]:
-    """A page of each task's slots, in the order of `task_ids`."""
+    """Return a page of each task's slots, in the order of `task_ids`."""
     return await paging.load_pages(ctx.service.store, OF_TASKS, task_ids, filters.check(ctx, filter), request)
 
 
 async def follow(ctx: Context, filter: SlotFilter) -> AsyncGenerator[ScheduleSlot, None]:
-    """Slots that match, each time one is decided, or told otherwise than before (it waited, or was tried again)."""
+    """Yield matching slots, each time one is decided or its outcome or execution changes."""
     read, any_outcome = ctx.service.store.read, replace(filters.check(ctx, filter), outcomes=None)
     with ctx.reserve_stream(), ctx.service.bus.watch(bus.SLOTS) as watch:
         newest = await read(table.find_newest_id)
@@ -56,5 +56,5 @@ async def follow(ctx: Context, filter: SlotFilter) -> AsyncGenerator[ScheduleSlo
 
 
 def _summarize_slot(row: ScheduleSlot) -> tuple[str, int | None]:
-    """What a watcher is told of a slot."""
+    """Return the values whose change is reported to watchers."""
     return row.outcome, row.execution_id

@@ -1,4 +1,4 @@
-"""What a change of a task makes of its columns: secret variables, limits, schedule."""
+"""Compute the columns that follow from a change of a task: secret variables, limits, schedule."""
 
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,7 @@ from runner.scheduling.terms import Terms
 
 
 def build_secrets(ctx: Context, current: Task, values: dict[str, Any]) -> dict[str, Any]:
-    """The columns of its secret variables when they change. No name may be that of another variable."""
+    """Return the columns of secret variables if they change. Invalid if a name is also that of a plain variable."""
     env = values.get("env", current.env)
     if "secret_env" in values:
         return secret_env.build_change(current, values["secret_env"], env, ctx.service.vault)
@@ -31,19 +31,19 @@ def build_limits(ctx: Context, current: Task, values: dict[str, Any]) -> dict[st
 
 
 def build_schedule(ctx: Context, current: Task, values: dict[str, Any], now: datetime) -> dict[str, Any]:
-    """The new terms, and the new `next_run` when these, the schedule, its zone or its being enabled change."""
+    """Return the new terms and `next_run` if the schedule, its zone, the terms or `enabled` change."""
     if not values.keys() & {"cron_expr", "timezone", "enabled", "terms"}:
         return {}
-    kept = terms.merge_terms(current.terms, values["terms"]) if "terms" in values else current.terms
+    new_terms = terms.merge_terms(current.terms, values["terms"]) if "terms" in values else current.terms
     expr, zone = values.get("cron_expr", current.cron_expr), values.get("timezone", current.timezone)
     same = (expr, zone) == (current.cron_expr, current.timezone)
-    enabled, dst = values.get("enabled", current.enabled), Terms.of(kept).dst
-    # What stays as it is is not checked again: a moment of `@at` passes, and a floor may be raised.
+    enabled, dst = values.get("enabled", current.enabled), Terms.of(new_terms).dst
+    # An unchanged schedule is not checked again: the moment of an `@at` may have passed, or the floor been raised.
     if same and not enabled:
-        return {"terms": kept, "next_run": None}
+        return {"terms": new_terms, "next_run": None}
     limits = ctx.service.limits
     schedule = schedules.reparse(expr, zone, dst) if same else schedules.check(expr, zone, limits, now=now, dst=dst)
-    offset = Terms.of(kept).offset(current.id)
+    offset = Terms.of(new_terms).offset(current.id)
     start = schedules.find_search_start(schedule, current, now - offset) if same else now - offset
     due = schedule.find_next(start) if enabled else None
-    return {"terms": kept, "next_run": None if due is None else due.at + offset}
+    return {"terms": new_terms, "next_run": None if due is None else due.at + offset}

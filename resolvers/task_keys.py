@@ -1,4 +1,4 @@
-"""What makes a repeated creation of a task find the first one: its idempotency key, with a digest of its contents."""
+"""Idempotent creation of tasks: a repeat under the same key finds the first task, if the contents are the same."""
 
 import json
 from collections.abc import Callable
@@ -20,12 +20,12 @@ PLAIN = ("name", "command", "server_id", "cron_expr", "timezone", "enabled", "en
 BOUNDS = ("timeout_seconds", "output_limit")
 
 TaskAndRun = tuple[Task, TaskExecution | None]
-"""A new task, and the execution that `@once` started."""
+"""A new task, and the execution that `@once` started, if any."""
 
 
 @dataclass(frozen=True, slots=True)
 class CreationKey:
-    """Whose key it is, the key, and the digest of what is asked for under it."""
+    """A user's idempotency key and the digest of the request."""
 
     user_id: int
     text: str
@@ -38,7 +38,7 @@ def build_key(user_id: int, new: NewTask) -> CreationKey | None:
 
 
 def _hash_contents(new: NewTask) -> str:
-    """Of all but the values of its own secret variables: those could be guessed from it."""
+    """Return a digest of the contents, without the values of secret variables, which could be guessed from it."""
     contents: dict[str, Any] = {name: getattr(new, name) for name in (*PLAIN, *BOUNDS)}
     contents |= {
         "terms": collect_values(new.terms),
@@ -48,9 +48,9 @@ def _hash_contents(new: NewTask) -> str:
 
 
 def find_task_by_key(conn: Connection, key: CreationKey, right: RoleRequirement) -> TaskAndRun | None:
-    """What the key made before; Conflict when that was something else. Deleted since, it is still what was made.
+    """Return the task that was created under the key, even if deleted since. Conflict if its contents differ.
 
-    Who may not do anything on its server any more is answered as if the task were not there.
+    If the viewer has lost the required role on its server, the error is the same as for a task that does not exist.
     """
     found = table.by_key(conn, key.user_id, key.text)
     if found is None or found.task_id is None:
@@ -70,7 +70,7 @@ def find_task_by_key(conn: Connection, key: CreationKey, right: RoleRequirement)
 def make_once(
     conn: Connection, key: CreationKey, right: RoleRequirement, make: Callable[[Connection], TaskAndRun]
 ) -> TaskAndRun:
-    """What `make` makes, or what was made under the key however lately."""
+    """Call `make` and return its result, or return what another transaction created under the key."""
     if not table.claim(conn, key.user_id, key.text, key.digest):
         return cast("TaskAndRun", find_task_by_key(conn, key, right))  # a key and what it made are committed together
     task, run = make(conn)

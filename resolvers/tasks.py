@@ -1,4 +1,4 @@
-"""Tasks: read by whoever sees their server, changed by operators on it."""
+"""Tasks: read by those who may see their server, changed by operators on it."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -48,9 +48,9 @@ LISTING: paging.Listing[Task, TaskFilter] = paging.Listing(
 OF_SERVERS: paging.ListingEach[Task, TaskFilter] = paging.ListingEach(
     page=table.page_of_servers, count=table.count_of_servers, orders=LISTING.orders
 )
-# What the command policy looks at.
+# Columns that the command policy checks.
 CHECKED = ("command", "shell", "env", "secret_env", "working_dir", "server_id")
-# What the rest of a change is worked out from.
+# Columns that other columns of a change are computed from.
 BASIS = (*CHECKED, "sealed_env", "cron_expr", "timezone", "enabled", "terms", "timeout_seconds", "output_limit")
 MOST_TRIES = 10
 RULES: dict[str, Callable[[Any], Any]] = {
@@ -64,7 +64,7 @@ RULES: dict[str, Callable[[Any], Any]] = {
 
 
 class TaskCreated(NamedTuple):
-    """The new task, and the execution that `@once` started."""
+    """A new task, and the execution that `@once` started, if any."""
 
     task: Task
     execution: TaskExecution | None
@@ -78,7 +78,7 @@ async def get(ctx: Context, id: int) -> Task:
 
 
 async def get_many(ctx: Context, ids: Sequence[int]) -> list[Task | None]:
-    """In the order of `ids`; deleted tasks too, so that history keeps their names."""
+    """Return tasks in the order of `ids`, including deleted ones, so that the history can show their names."""
     found = {row.id: row for row in await ctx.service.store.read(table.by_ids, ids, ctx.visibility)}
     return [found.get(id) for id in ids]
 
@@ -90,12 +90,12 @@ async def page(ctx: Context, filter: TaskFilter, request: PageRequest) -> Page[T
 async def load_pages_of_servers(
     ctx: Context, server_ids: Sequence[int], filter: TaskFilter, request: PageRequest
 ) -> list[Page[Task]]:
-    """A page of each server's tasks, in the order of `server_ids`."""
+    """Return a page of each server's tasks, in the order of `server_ids`."""
     return await paging.load_pages(ctx.service.store, OF_SERVERS, server_ids, filters.check(ctx, filter), request)
 
 
-async def require_changeable_task(ctx: Context, right: RoleRequirement, id: int) -> Task:
-    """The task, if the right holds on its server."""
+async def _require_changeable_task(ctx: Context, right: RoleRequirement, id: int) -> Task:
+    """Return the task, if the viewer has the required role on its server."""
     found = await get(ctx, id)
     await rights.enforce(ctx, right, found.server_id, NotFound.for_object("task", id))
     return found
@@ -103,7 +103,7 @@ async def require_changeable_task(ctx: Context, right: RoleRequirement, id: int)
 
 @audit.record_refusals_of("tasks.create", ObjectKind.TASK)
 async def create(ctx: Context, new: NewTask) -> TaskCreated:
-    """Keep the task; `@once` starts one execution in the same transaction. Under a key of before, that of before."""
+    """Create a task; `@once` also starts an execution in the transaction. A known key returns its first result."""
     right = await rights.require_role(ctx, Role.OPERATOR)
     limits, now, user_id = ctx.service.limits, ctx.service.clock(), right.viewer.user_id
     key = task_keys.build_key(user_id, new)
@@ -120,7 +120,7 @@ async def create(ctx: Context, new: NewTask) -> TaskCreated:
     values["secret_env"], own = secret_env.check_new(new.secret_env, new.env)
     found = await commands.check(ctx, secret_env.build_subject(values))
     values |= {"created_by": user_id, "updated_by": user_id, "created_at": now, "updated_at": now}
-    values["next_run"] = schedules.find_next(schedule, now) if new.enabled else None  # plus jitter, once it has an id
+    values["next_run"] = schedules.find_next(schedule, now) if new.enabled else None  # without jitter: it needs the id
     starts = schedule.kind == schedules.ONCE and new.enabled
     once = RunRequest(right, Trigger.MANUAL, found, now, limits.queue) if starts else None
     draft = RowDraft(values, ctx.service.vault, own)
@@ -133,7 +133,7 @@ async def create(ctx: Context, new: NewTask) -> TaskCreated:
 async def _store_task(
     ctx: Context, key: task_keys.CreationKey | None, right: RoleRequirement, make: Callable[[Connection], TaskCreated]
 ) -> TaskCreated:
-    """The committed task. Only under a key may it be tried again where nobody knows whether it was committed."""
+    """Store the task. Only with a key can it be retried when its commit is unknown."""
     run = ctx.service.store.run
     if key is None:
         return await run(make)
@@ -142,15 +142,15 @@ async def _store_task(
 
 @audit.record_refusals_of("tasks.update", ObjectKind.TASK)
 async def update(ctx: Context, id: int, change: TaskChange) -> Task:
-    """What is given. What follows from it and from the rest of the task is worked out on the task as it then is."""
+    """Change the given fields, and the columns that follow from them and the task's current state."""
     right = await rights.require_role(ctx, Role.OPERATOR)
     given_values = validation.apply_rules(collect_values(change), RULES)
     if "command" in given_values:
         given_values["shell"] = validation.find_shell(given_values["command"])
-    if "server_id" in given_values:  # before its policy has a say
+    if "server_id" in given_values:  # checked before the policy of that server is
         await rights.enforce(ctx, right, given_values["server_id"], build_missing_error(given_values["server_id"]))
     for _ in range(MOST_TRIES):
-        current = await require_changeable_task(ctx, right, id)
+        current = await _require_changeable_task(ctx, right, id)
         values = (
             given_values
             | task_changes.build_limits(ctx, current, given_values)
@@ -176,9 +176,9 @@ async def set_enabled(ctx: Context, id: int, enabled: bool) -> Task:
 
 @audit.record_refusals_of("tasks.delete", ObjectKind.TASK)
 async def delete(ctx: Context, id: int) -> Task:
-    """Hide the task and stop its schedule. Its executions stay; those that wait to start are cancelled."""
+    """Mark the task as deleted and stop its schedule. Its executions stay; pending ones are cancelled."""
     right = await rights.require_role(ctx, Role.OPERATOR)
-    task = await require_changeable_task(ctx, right, id)
+    task = await _require_changeable_task(ctx, right, id)
     ended = await ctx.service.store.run(_soft_delete, id, right, audit.build_actor(ctx))
     if ended is None:
         raise NotFound.for_object("task", id)
@@ -204,7 +204,7 @@ def _insert_with_run(conn: Connection, draft: RowDraft, once: RunRequest | None,
     if table.user_has_at_least(conn, values["created_by"], limits.max_tasks_per_user):
         raise _build_too_many_error(limits.max_tasks_per_user)
     task = table.insert(conn, values | ({"last_run": once.at} if once else {}))
-    if draft.own:  # sealed for the row, and so they follow when it has an id
+    if draft.own:  # sealed values are bound to the row's id, so they are written after the insert
         table.update(conn, task.id, {"sealed_env": draft.seal_values("tasks", task.id)})
         task = table.by_id(conn, task.id) or task
     if once is None:
@@ -219,7 +219,7 @@ def _build_too_many_error(most: int) -> Conflict:
 
 
 def _apply_jitter(conn: Connection, task: Task) -> Task:
-    """A new task with the offset that its id gives it."""
+    """Add the jitter, which depends on the task's id, to a new task's `next_run`."""
     offset = Terms.of(task.terms).offset(task.id)
     if task.next_run is None or not offset:
         return task
@@ -230,9 +230,9 @@ def _apply_jitter(conn: Connection, task: Task) -> Task:
 def _change_row(
     conn: Connection, seen: Task, values: dict[str, Any], right: RoleRequirement, judge: Decider, actor: Actor
 ) -> Task | None:
-    """The changed row; None if it is not any more as it was seen.
+    """Change the task and return it; None if it has changed since `seen` was read.
 
-    What is due by the schedule of before is decided before it goes. To move to another server needs the right on both.
+    Slots that are due under the old schedule are decided first. Moving to another server needs the role on both.
     """
     current = table.lock_by_id(conn, seen.id)
     if current is None:
@@ -255,7 +255,7 @@ def _change_row(
 
 
 def _soft_delete(conn: Connection, id: int, right: RoleRequirement, actor: Actor) -> list[int] | None:
-    """The executions that were cancelled with it; None if it was not there."""
+    """Mark the task as deleted. Return the ids of its cancelled executions; None if it does not exist."""
     before = table.lock_by_id(conn, id)
     if before is None:
         return None

@@ -1,4 +1,4 @@
-"""The terms of a task's schedule as the caller wrote them, checked."""
+"""Check the terms of a task's schedule."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
@@ -28,9 +28,9 @@ RULES = {
 }
 
 
-def merge_terms(kept: Mapping[str, Any], change: TermsChange) -> dict[str, Any]:
-    """A task's terms with what the caller named in place of what was kept, as they are kept. Invalid names a field."""
-    terms = Terms.of(kept)
+def merge_terms(stored: Mapping[str, Any], change: TermsChange) -> dict[str, Any]:
+    """Return the stored form of a task's terms with the changed ones replaced. Invalid names a field."""
+    terms = Terms.of(stored)
     values = {item.name: getattr(terms, item.name) for item in fields(terms)}
     try:
         return Terms(**(values | validation.apply_rules(collect_values(change), RULES))).dump()
@@ -40,7 +40,7 @@ def merge_terms(kept: Mapping[str, Any], change: TermsChange) -> dict[str, Any]:
 
 
 def _check_retry_on(reasons: Sequence[str]) -> tuple[Any, ...]:
-    """Reasons of failure, once each, in a fixed order."""
+    """Return the reasons without repeats, in a fixed order."""
     chosen = {validation.check_one_of("retry_on", reason, sorted(RETRYABLE)) for reason in reasons}
     if not chosen:
         raise Invalid("retry_on", "must name a reason (set retryLimit to 0 for no retries).", "至少须有一个原因。")

@@ -1,4 +1,4 @@
-"""Slows guessing down: after a few failures each further try must wait, longer each time. Nobody is locked out."""
+"""Slow down password guessing: after a few failures each try must wait, longer each time. Nobody is locked out."""
 
 from collections import OrderedDict
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from ipaddress import IPv6Address, ip_address, ip_network
 from resolvers.errors import RateLimited
 
 FREE_TRIES = 5
-# An address may be that of a whole office.
+# Higher, since a whole office may share an address.
 FREE_TRIES_OF_ADDRESS = 30
 LONGEST_SECONDS = 300
 LONGEST_NAME = 64
@@ -24,9 +24,9 @@ class Failures:
 
 
 class LoginThrottle:
-    """Failures of a user at an address, and of an address, kept for 15 minutes, the oldest dropped past 10,000.
+    """Counts failures of a user at an address, and of an address, for 15 minutes. Past 10,000 the oldest are dropped.
 
-    A try counts as a failure from its beginning, so that many at once are no way around the wait.
+    A try counts as a failure when it starts, so that many tries at once do not avoid the wait.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class LoginThrottle:
         self._failures: OrderedDict[str, Failures] = OrderedDict()
 
     def begin(self, name: str, address: str) -> None:
-        """Count a try before it is made. RateLimited when it must wait."""
+        """Count a try before it is made. RateLimited if it must wait."""
         self.check(name, address)
         now = self._clock()
         for key in self._list_keys(name, address):
@@ -53,7 +53,7 @@ class LoginThrottle:
             self._failures.popitem(last=False)
 
     def check(self, name: str, address: str) -> None:
-        """RateLimited when a try must wait."""
+        """Raise RateLimited if a try must wait."""
         seconds = max(self._compute_wait(key, free) for key, free in self._list_keys(name, address).items())
         if seconds > 0:
             raise RateLimited(
@@ -61,13 +61,13 @@ class LoginThrottle:
             )
 
     def record_success(self, name: str, address: str) -> None:
-        """The try was none of guessing: the user starts anew at this address, whose other failures stay."""
+        """Forget the user's failures at this address. Other failures of the address stay."""
         user_key, address_key = self._list_keys(name, address)
         self._failures.pop(user_key, None)
         self._forgive(address_key)
 
     def discard_try(self, name: str, address: str) -> None:
-        """Whether it was the right password could not be found out: the try does not count."""
+        """Do not count the try, since the password could not be checked."""
         for key in self._list_keys(name, address):
             self._forgive(key)
 
@@ -77,7 +77,7 @@ class LoginThrottle:
             known.count = max(0, known.count - 1)
 
     def _list_keys(self, name: str, address: str) -> dict[str, int]:
-        """What is counted, and how many failures of it cost nothing."""
+        """Return the keys to count, each with the number of failures that cost no wait."""
         group = group_address(address)
         return {
             f"user {name.lower()[:LONGEST_NAME]} at {group}": self._free_tries,
@@ -85,7 +85,7 @@ class LoginThrottle:
         }
 
     def _compute_wait(self, key: str, free_tries: int) -> int:
-        """Whole seconds that are left to wait."""
+        """Return the whole seconds left to wait."""
         known = self._failures.get(key)
         if known is None or known.count < free_tries:
             return 0
@@ -95,7 +95,7 @@ class LoginThrottle:
 
 
 def group_address(address: str) -> str:
-    """What one machine can choose from counts as one address: of IPv6 it commonly has a whole /64."""
+    """Return the address to count: the whole /64 for IPv6, since one machine can commonly choose any address in it."""
     try:
         found = ip_address(address)
     except ValueError:

@@ -1,6 +1,6 @@
-"""Our own JWTs: HS256 only, compact only, no key or algorithm that a header chooses.
+"""sshcast's own JWTs: only HS256 and the compact form; a header chooses neither key nor algorithm.
 
-An access token and a refresh token differ in `typ`, and one is never taken for the other.
+Access and refresh tokens differ in `typ`; one is never accepted as the other.
 """
 
 import secrets
@@ -37,14 +37,14 @@ class WeakKey(ValueError):
 
 
 def check_key(key: bytes) -> None:
-    """WeakKey for one that is too short, or too much of one byte."""
+    """Raise WeakKey if the key is too short or has too few different bytes."""
     if len(key) < KEY_BYTES or len(set(key)) < LEAST_DISTINCT:
         raise WeakKey()
 
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a valid token says. The database decides whether it still holds. Session 0: none (`sshcast token`)."""
+    """The claims of a valid token. The database decides whether it still holds. Session 0: none (`sshcast token`)."""
 
     user_id: int
     username: str
@@ -57,9 +57,9 @@ class Claims:
 
 
 class TokenIssuer:
-    """Issues and reads tokens. `access_seconds` and `refresh_seconds` are their lives, `session_seconds` a session's.
+    """Issues and reads tokens. `access_seconds` and `refresh_seconds` are lifetimes, `session_seconds` a session's.
 
-    No token of a session lives longer than the session may.
+    A session's tokens expire at the latest when the session does.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class TokenIssuer:
         return self._issue(user, "refresh", life, {"sid": session_id, "jti": id or generate_id()})
 
     def read(self, token: str, kind: TokenKind) -> Claims:
-        """The claims of a token of this kind that is valid now; else Unauthenticated."""
+        """Return the claims of a token of this kind that is valid now; otherwise raise Unauthenticated."""
         try:
             if len(token) > MOST_BYTES:
                 raise ValueError("too long")
@@ -141,5 +141,5 @@ class TokenIssuer:
 
 
 def generate_id() -> str:
-    """96 random bits, in 16 characters."""
+    """Return 96 random bits as 16 characters."""
     return secrets.token_urlsafe(12)

@@ -1,7 +1,7 @@
-"""Changes of executions as they happen: one generator for every face.
+"""Follow changes of executions, with one generator for GraphQL, REST and the CLI.
 
-Each look reads how all that is open stands, and compares: no change is missed, whichever process made it and whatever
-its clock says.
+Each poll reads the status of all open executions and compares it with the last one, so that no change is missed,
+whichever process made it and whatever its clock says.
 """
 
 import asyncio
@@ -19,25 +19,25 @@ from resolvers.context import Context
 from runner import bus
 
 POLL_SECONDS = 1.0
-# Between two looks: many changes share one, and a long queue takes no more than a fifth of the time.
+# The pause between polls: several changes share one, and with a long queue polling takes at most a fifth of the time.
 PAUSE_SECONDS = 0.05
 PAUSE_SHARE = 4
-# Ids are given out before their transactions commit: so many below the newest may still turn up.
+# Ids are assigned before their transactions commit: this many below the newest may still appear.
 LATE_IDS = 100
 
 
 @dataclass(frozen=True, slots=True)
 class StatusSnapshot:
-    """How things stood at a look: the open ones, the newest ones, and those that had been open at the one before."""
+    """The statuses at one poll: of open executions, the newest ones, and those open at the poll before."""
 
     newest: int
     statuses: dict[int, RunStatus] = field(default_factory=dict)
 
 
 async def follow(ctx: Context, filter: ExecutionFilter) -> AsyncGenerator[TaskExecution, None]:
-    """Executions that match, each time one of them comes into being or changes its state, from now on.
+    """Yield matching executions from now on, each time one is created or changes its state.
 
-    A state that lasted for less than the time between two looks is not told; the one after it is.
+    A state that lasted for less than the time between two polls is not reported, but the state after it is.
     """
     read, loop = ctx.service.store.read, asyncio.get_running_loop()
     with ctx.reserve_stream(), ctx.service.bus.watch(bus.EXECUTIONS) as watch:
@@ -58,7 +58,7 @@ async def follow(ctx: Context, filter: ExecutionFilter) -> AsyncGenerator[TaskEx
 def _load_changes(
     conn: Connection, filter: ExecutionFilter, seen: StatusSnapshot
 ) -> tuple[StatusSnapshot, list[TaskExecution]]:
-    """How things stand now, and the executions that stand otherwise than they were seen to, by id."""
+    """Return the current snapshot, and the executions whose status differs from `seen`, in order of ids."""
     now = _take_snapshot(conn, filter, seen)
     changed = [id for id, standing in now.statuses.items() if seen.statuses.get(id) != standing]
     return now, sorted(executions.by_ids(conn, changed, filter.visibility), key=lambda row: row.id)

@@ -1,4 +1,4 @@
-"""The account's name at a server: whatever SSH can carry, so that what real systems call their users is taken."""
+"""Check the user name at a server: every name that SSH can carry is accepted, since real systems use all kinds."""
 
 import unicodedata
 
@@ -9,7 +9,7 @@ LONGEST = 64
 
 
 def check_username(value: str) -> str:
-    """The name as it is sent: without blanks around it, and in the one spelling that its characters have."""
+    """Return the name as it is sent: without blanks around it, and in normalized Unicode."""
     try:
         name = prepare_username(value.strip())
     except BadUsername as error:

@@ -1,4 +1,4 @@
-"""Users: managed by whose own role is admin, and from the machine itself. None is ever deleted: history names them."""
+"""Users: managed by users whose own role is admin, and by commands on the machine. They are never deleted."""
 
 import re
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ LISTING: paging.Listing[User, UserFilter] = paging.Listing(
 )
 NAME = re.compile(r"[\w.@-]{1,64}\Z")
 SHORTEST_PASSWORD, LONGEST_PASSWORD = 8, 1024
-# Where a change comes from that no network address can have made.
+# The address recorded for changes that are made on the machine itself.
 MACHINE = "machine"
 
 
@@ -37,14 +37,14 @@ async def me(ctx: Context) -> User:
 
 
 async def get_many(ctx: Context, ids: Sequence[int]) -> list[User | None]:
-    """In the order of `ids`."""
+    """Return users in the order of `ids`."""
     ctx.require_viewer()
     found = {row.id: row for row in await ctx.service.store.read(table.by_ids, ids)}
     return [found.get(id) for id in ids]
 
 
 async def page(ctx: Context, filter: UserFilter, request: PageRequest) -> Page[User]:
-    """For admins: others see those users who have made what they see."""
+    """Return a page of users, for admins. Others see only the users who created the objects that they see."""
     async with audit.record_refusals(ctx, "users.page"):
         ctx.require_role(Role.ADMIN)
     return await paging.load_page(ctx.service.store, LISTING, filter, request)
@@ -59,7 +59,7 @@ async def get(ctx: Context, id: int) -> User:
     return found
 
 
-@audit.record_refusals_of("users.create", ObjectKind.USER, lambda *given: None)
+@audit.record_refusals_of("users.create", ObjectKind.USER, lambda *args: None)
 async def create(ctx: Context, name: str, role: str, password: str) -> User:
     ctx.require_role(Role.ADMIN)
     return await _create_user(ctx.service, name, role, password, audit.build_actor(ctx))
@@ -69,7 +69,7 @@ async def create(ctx: Context, name: str, role: str, password: str) -> User:
 async def update(
     ctx: Context, id: int, *, role: str | None = None, disabled: bool | None = None, password: str | None = None
 ) -> User:
-    """What is given; every session of the user ends."""
+    """Change the given fields, and end every session of the user."""
     ctx.require_role(Role.ADMIN)
     validation.check_id("id", id)
     values = _build_values(role, disabled)
@@ -81,7 +81,7 @@ async def update(
 
 
 async def add(service: Service, *, name: str, role: str, password: str) -> User:
-    """A new user; for the machine's own commands, which need no viewer."""
+    """Add a user. For commands on the machine itself, which have no viewer."""
     return await _create_user(service, name, role, password, build_local_actor(service))
 
 
@@ -97,14 +97,14 @@ async def _create_user(service: Service, name: str, role: str, password: str, ac
 
 
 async def set_password(service: Service, user_id: int, password: str) -> User:
-    """A new password; every session of the user ends. For the machine's own commands, as the next."""
+    """Set a new password and end every session of the user. For commands on the machine itself."""
     phc = await service.passwords.hash(check_password(password))
     found = await service.store.run(_change_row, user_id, {"password_hash": phc}, build_local_actor(service))
     return _announce_change(service, user_id, found)
 
 
 async def change(service: Service, user_id: int, *, role: str | None = None, disabled: bool | None = None) -> User:
-    """Another role, or whether the user is let in at all; every session of the user ends."""
+    """Change the role or disable the user, and end every session of the user. For commands on the machine itself."""
     found = await service.store.run(_change_row, user_id, _build_values(role, disabled), build_local_actor(service))
     return _announce_change(service, user_id, found)
 
@@ -117,7 +117,7 @@ def _build_values(role: str | None, disabled: bool | None) -> dict[str, Any]:
 
 
 def _announce_change(service: Service, user_id: int, found: User | None) -> User:
-    """Open streams of the user look at once whether they may go on."""
+    """Make open streams of the user check at once whether they may continue. NotFound without a user."""
     if found is None:
         raise NotFound.for_object("user", user_id)
     service.bus.hint(user_address(user_id))
@@ -133,7 +133,7 @@ def _change_row(conn: Connection, user_id: int, values: dict[str, Any], actor: A
     after = table.by_id(conn, user_id)
     if admins == [user_id] and (after is None or after.role != Role.ADMIN or after.disabled):
         raise Conflict(
-            f"{before.name} is the last admin who is let in: make another user admin first.",
+            f"{before.name} is the last admin who is enabled: make another user admin first.",
             f"{before.name} 是最后一个可用的管理员，请先将另一位用户设为管理员。",
             field=("role",) if "role" in values else ("disabled",),
         )
@@ -147,7 +147,7 @@ def _change_row(conn: Connection, user_id: int, values: dict[str, Any], actor: A
 
 
 def build_local_actor(service: Service) -> Actor:
-    """What a command on the machine itself does: it needs no user of ours."""
+    """Return the actor for a command on the machine itself, which needs no user of sshcast."""
     return Actor(service.clock(), address=MACHINE, os_user=service.os_user)
 
 

@@ -1,4 +1,4 @@
-"""The rules that input must keep, one function a rule; each names the field and the rule it broke."""
+"""Rules for input, one function for each. An error names the field and the rule."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,7 +23,7 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def check_text(field: str, value: str, *, shortest: int = 1, longest: int) -> str:
-    """One line of text, without control characters."""
+    """Return a line of text without control characters."""
     if not shortest <= len(value) <= longest:
         raise Invalid(
             field, f"must be {shortest} to {longest} characters.", f"长度须为 {shortest} 到 {longest} 个字符。"
@@ -54,7 +54,7 @@ def check_id(field: str, value: int) -> int:
 
 
 def check_command_text(value: str, field: str = "command") -> str:
-    """The text with its line ends as newlines: what was pasted from Windows or an old Mac runs as it reads."""
+    """Return the command with newlines as line ends, so that text pasted from Windows runs as it reads."""
     value = _normalize_newlines(value)
     if "\0" in value:
         raise Invalid(field, "must not hold a NUL character.", "不能包含 NUL 字符。")
@@ -87,7 +87,7 @@ def _normalize_newlines(text: str) -> str:
 
 
 def find_shell(command: str) -> str | None:
-    """The shell that the command's first line chooses, with its options; None where it chooses none."""
+    """Return the shell, with options, that the command's first line chooses; None if it chooses none."""
     try:
         return shebang.parse_shebang(command)
     except ShebangRefused as error:
@@ -118,7 +118,7 @@ def check_tags(value: Sequence[str]) -> list[str]:
 
 
 def check_env(value: Mapping[str, str], field: str = "env") -> dict[str, str]:
-    """Names as POSIX has them; the policy refuses the dangerous ones."""
+    """Return the variables if their names follow POSIX. Dangerous names are refused by the command policy."""
     for name, content in value.items():
         if not ENV_NAME.match(name) or len(name) > LONGEST_ENV_NAME:
             raise Invalid(
@@ -134,7 +134,7 @@ def check_env(value: Mapping[str, str], field: str = "env") -> dict[str, str]:
 
 
 def format_name(name: str) -> str:
-    """A name that the caller made up, fit to be repeated in an answer."""
+    """Return a form of the caller's name that is fit for an error message."""
     return name[: LONGEST_ENV_NAME + 1].encode("utf-8", "replace").decode()
 
 
@@ -156,7 +156,7 @@ def check_timezone(value: str) -> str:
 
 
 def check_time(field: str, value: datetime) -> datetime:
-    """A time with its zone, in UTC."""
+    """Return the time in UTC; Invalid if it has no zone."""
     try:
         if value.tzinfo is not None:
             return value.astimezone(UTC)
@@ -166,7 +166,7 @@ def check_time(field: str, value: datetime) -> datetime:
 
 
 def check_name_part(field: str, value: str) -> str:
-    """Any text that a name can hold, a lone space too."""
+    """Return any text that can be part of a name, even a single space."""
     if len(value) > LONGEST_NAME or CONTROL.search(value):
         raise Invalid(
             field,
@@ -187,5 +187,5 @@ def check_wait_seconds(value: float) -> float:
 
 
 def apply_rules(values: dict[str, Any], rules: Mapping[str, Any]) -> dict[str, Any]:
-    """Each value that has a rule, put through it."""
+    """Return the values, each checked by its rule if it has one."""
     return {name: rules[name](value) if name in rules else value for name, value in values.items()}

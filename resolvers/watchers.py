@@ -1,4 +1,4 @@
-"""How many streams are open: so many for a user, so many in all. Each costs memory and looks at the database."""
+"""Limits on open streams, for each user and in all: a stream costs memory and queries."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ RETRY_SECONDS = 10
 
 @dataclass(slots=True)
 class StreamLimiter:
-    """`each` is the most streams that one user may have open, `all` the most of everybody together."""
+    """Counts open streams. `each` is the most for one user, `all` the most for all users together."""
 
     each: int = 100
     all: int = 2000
@@ -20,7 +20,7 @@ class StreamLimiter:
 
     @contextmanager
     def reserve(self, user_id: int) -> Iterator[None]:
-        """Hold a place while the block runs. RateLimited when there is none."""
+        """Count a stream of the user during the block. RateLimited if there are too many."""
         if self._open[user_id] >= self.each:
             raise RateLimited(
                 RETRY_SECONDS,

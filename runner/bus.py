@@ -1,7 +1,7 @@
-"""Hints between the parts of one process, "look again", and requests that one part makes of another.
+"""The bus of one process: hints that only wake, and requests that get an answer.
 
-Every hint may be lost; a poll repairs it: the table is the truth and a hint only wakes. A request has an answer, or
-fails after its time. An address is a word such as `pending` or `execution:7`.
+A hint may be lost; polling makes up for it, because the table is the truth. A request is answered, or fails when its
+time is over. An address is a word such as `pending` or `execution:7`.
 """
 
 import asyncio
@@ -13,14 +13,14 @@ from typing import Any
 import orjson
 
 Payload = Mapping[str, Any]
-"""What JSON can carry, with keys of strings."""
+"""A JSON object."""
 
 Handler = Callable[[dict[str, Any]], Awaitable[Payload]]
-"""Takes a request's payload and gives the answer's. What it raises is a mistake of ours: failures are answers too."""
+"""Answers one request. It returns failures as answers too; an exception is a bug."""
 
 
 class Unanswered(Exception):
-    """Nobody was there to answer a request, or there was no answer within its time (`is_late`)."""
+    """No handler is registered for the address, or it gave no answer in time (`is_late`)."""
 
     def __init__(self, *, is_late: bool = False) -> None:
         super().__init__("no answer within the time" if is_late else "nobody is there to answer")
@@ -28,7 +28,7 @@ class Unanswered(Exception):
 
 
 class Watch:
-    """One waiter's view of an address: set by any hint since `clear`."""
+    """One waiter's subscription to an address: set by any hint since `clear`."""
 
     __slots__ = ("_event",)
 
@@ -46,14 +46,14 @@ class Watch:
         self._event.set()
 
     async def wait(self, seconds: float) -> None:
-        """Return on a hint, or after `seconds` without one."""
+        """Wait for a hint, at most `seconds`."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._event.wait()
 
 
 class Answerer:
-    """Who answers the requests to one address: a task for each, until it is closed."""
+    """Runs the handler of one address, with a task for each request, until it is closed."""
 
     def __init__(self, address: str, handler: Handler) -> None:
         self._name = f"answer {address}"
@@ -61,14 +61,14 @@ class Answerer:
         self._tasks: set[asyncio.Task[dict[str, Any]]] = set()
 
     async def answer(self, payload: Payload) -> dict[str, Any]:
-        """Raises Unanswered when it is closed meanwhile. Whoever stops waiting ends the work on their request."""
+        """Answer one request. Cancelling the caller cancels the handler. Raises Unanswered if closed meanwhile."""
         task = asyncio.create_task(self._handle(_copy_as_json(payload)), name=self._name)
         self._tasks.add(task)
         try:
             return await task
         except asyncio.CancelledError:
-            asker = asyncio.current_task()
-            if asker is not None and asker.cancelling():
+            caller = asyncio.current_task()
+            if caller is not None and caller.cancelling():
                 raise
             raise Unanswered from None
         finally:
@@ -85,7 +85,7 @@ class Answerer:
 
 
 class Bus:
-    """Hints and requests within one process and one event loop."""
+    """Hints and requests inside one process and one event loop."""
 
     def __init__(self) -> None:
         self._watches: defaultdict[str, set[Watch]] = defaultdict(set)
@@ -103,13 +103,13 @@ class Bus:
                 del self._watches[address]
 
     def hint(self, *addresses: str) -> None:
-        """Wake whoever watches one of `addresses`."""
+        """Wake all watches of these addresses."""
         for address in addresses:
             for watch in tuple(self._watches.get(address, ())):
                 watch.set()
 
     async def ask(self, address: str, payload: Payload, *, seconds: float) -> dict[str, Any]:
-        """The answer of who is at this address. Raises Unanswered, at once if nobody is there."""
+        """Send a request and return its answer. Raises Unanswered: at once without a handler, or after `seconds`."""
         answerer = self._answerers.get(address)
         if answerer is None:
             raise Unanswered
@@ -121,7 +121,7 @@ class Bus:
 
     @asynccontextmanager
     async def answering(self, address: str, handler: Handler) -> AsyncIterator[None]:
-        """Have `handler` answer the requests to this address. At the end, those still open are Unanswered."""
+        """Let `handler` answer requests to the address inside the block; at its end, open ones raise Unanswered."""
         answerer = self._answerers[address] = Answerer(address, handler)
         try:
             yield
@@ -132,7 +132,7 @@ class Bus:
 
 
 def _copy_as_json(payload: Payload) -> dict[str, Any]:
-    """As it arrives: also within one process nothing gets through that another process would not get."""
+    """Copy a payload through JSON, so that it holds only what a bus between processes could carry."""
     carried: dict[str, Any] = orjson.loads(orjson.dumps(payload))
     return carried
 
@@ -145,7 +145,7 @@ SLOTS = "slots"
 
 
 def user_address(user_id: int) -> str:
-    """Hints that what the user may do has changed."""
+    """Return the address of hints that the user's rights have changed."""
     return f"user:{user_id}"
 
 

@@ -1,4 +1,4 @@
-"""The base of every loop: start, stop, log what fails, back off. A loop's own file holds only its `tick`."""
+"""The base of every background loop: start, stop, error log, backoff. A loop's own file holds only its `tick`."""
 
 import asyncio
 
@@ -13,19 +13,28 @@ log = structlog.get_logger()
 
 
 class BackgroundLoop:
-    """Ticks when its address is hinted at, and at least every `poll_seconds`."""
+    """A loop that ticks on every hint to its address, and at least every `poll_seconds`."""
 
     name = "loop"
     address = ""
     poll_seconds = 1.0
+    longest_pause = 10.0
+    """The most seconds between two ticks that fail."""
+    unavailable_text = "the database does not answer; the loop goes on"
+    failed_text = "loop failed; it goes on"
+    """The log message of a failure, in fixed words; `describe_work` adds the details."""
 
     def __init__(self, *, bus: Bus) -> None:
         self.bus = bus
         self._task: asyncio.Task[None] | None = None
 
     async def tick(self) -> float:
-        """Do what is due. Returns the most seconds to wait until the next tick."""
+        """Do the work that is due. Return the most seconds to wait until the next tick."""
         raise NotImplementedError
+
+    def describe_work(self) -> dict[str, int]:
+        """Return what else to log of a failure: how much work it holds up."""
+        return {}
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._run(), name=self.name)
@@ -50,11 +59,10 @@ class BackgroundLoop:
                     await watch.wait(pause)
 
     def _log_failure(self, error: Exception, failures: int) -> float:
-        """Log it. Returns the seconds to wait."""
+        """Log the failure and return the seconds to wait."""
+        work = {"loop": self.name, **self.describe_work()}
         if isinstance(error, StoreUnavailable):
-            log.warning(
-                "the database does not answer; the loop goes on", loop=self.name, error=format_store_error(error)
-            )
+            log.warning(self.unavailable_text, **work, error=format_store_error(error))
             return backoff(failures, most=LONGEST_PAUSE)
-        log.error("loop failed; it goes on", loop=self.name, failures=failures, exc_info=error)
-        return backoff(failures)
+        log.error(self.failed_text, **work, failures=failures, exc_info=error)
+        return backoff(failures, most=self.longest_pause)

@@ -1,4 +1,4 @@
-"""Removes what is kept no longer, in pieces, so that nothing else waits for it."""
+"""Removes expired executions and slots in small batches, so that other transactions do not wait for long."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,33 +19,33 @@ BETWEEN_PIECES = 0.2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetentionPolicy:
-    """For how long what is over is kept. None: for ever."""
+    """The age at which finished executions and decided slots are removed. None keeps them for ever."""
 
     executions: timedelta | None = None
     slots: timedelta | None = None
 
 
 class Retention(BackgroundLoop):
-    """Each hour, on every runner: a piece that one removes is not there for the others."""
+    """Removes expired rows every hour. Each runner does so: rows that one has removed are gone for the others."""
 
     name = "upkeep"
     address = "upkeep"
 
-    def __init__(self, *, bus: Bus, store: Store, keep: RetentionPolicy, clock: Callable[[], datetime]) -> None:
+    def __init__(self, *, bus: Bus, store: Store, policy: RetentionPolicy, clock: Callable[[], datetime]) -> None:
         super().__init__(bus=bus)
         self.store = store
-        self.keep = keep
+        self.policy = policy
         self.clock = clock
 
     async def tick(self) -> float:
         removed = {
-            "executions": await self._prune(retention.prune, self.keep.executions),
-            "slots": await self._prune(slots.prune, self.keep.slots),
+            "executions": await self._prune(retention.prune, self.policy.executions),
+            "slots": await self._prune(slots.prune, self.policy.slots),
         }
         if not any(removed.values()):
             return HOUR
         log.info("removed what is kept no longer", **removed)
         return BETWEEN_PIECES
 
-    async def _prune(self, prune: Callable[..., int], keep: timedelta | None) -> int:
-        return 0 if keep is None else await self.store.run(prune, self.clock() - keep, PIECE)
+    async def _prune(self, prune: Callable[..., int], max_age: timedelta | None) -> int:
+        return 0 if max_age is None else await self.store.run(prune, self.clock() - max_age, PIECE)

@@ -1,4 +1,4 @@
-"""Asking the database until it answers: it may be away for a while, and what happened on a target must not be lost."""
+"""Retries database calls until they succeed: results from a target must not be lost in an outage."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -16,7 +16,7 @@ LONGEST_PAUSE = 2.0
 
 
 async def retry_until_available(ask: Callable[[], Awaitable[T]]) -> T:
-    """The answer, however long the database is away. `ask` must bear being repeated after it was carried out."""
+    """Call `ask` until the database answers, and return the answer. `ask` must be safe to repeat."""
     failures = 0
     while True:
         try:
@@ -30,6 +30,6 @@ async def retry_until_available(ask: Callable[[], Awaitable[T]]) -> T:
 
 
 def format_store_error(error: StoreUnavailable) -> str:
-    """For a log line: what the driver said, such as `disk I/O error`."""
+    """Return the text for a log line, with the driver's own message such as `disk I/O error`."""
     cause = error.__cause__
     return str(error) if cause is None else f"{error}: {str(getattr(cause, 'orig', cause))[:200]}"

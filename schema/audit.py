@@ -1,4 +1,4 @@
-"""The audit, as admins read and watch it."""
+"""The audit as admins read and follow it."""
 
 from datetime import datetime
 from typing import Annotated
@@ -15,43 +15,44 @@ from schema.ids import parse_optional_id
 register_enum(
     AuditKind,
     "AuditEventKind",
-    "What the audit tells of.",
+    "The kind of action that an audit event records.",
     {
-        "SIGNED_IN": "A user has signed in.",
-        "SIGNED_OUT": "A user has signed out.",
+        "SIGNED_IN": "A user signed in.",
+        "SIGNED_OUT": "A user signed out.",
         "USER_ADDED": "A user was added.",
-        "USER_UPDATED": "A user has another role, or was disabled or enabled.",
-        "PASSWORD_CHANGED": "A user has a new password.",
-        "TOKEN_CREATED": "A user has made a personal access token.",
-        "TOKEN_REVOKED": "A user has revoked one.",
-        "GRANT_GIVEN": "A user was granted a role on a server or a tag; `before` is set if they had another one there.",
-        "GRANT_REVOKED": "A grant was taken away.",
+        "USER_UPDATED": "A user's role was changed, or the user was disabled or enabled.",
+        "PASSWORD_CHANGED": "A user's password was changed.",
+        "TOKEN_CREATED": "A user created a personal access token.",
+        "TOKEN_REVOKED": "A user revoked a personal access token.",
+        "GRANT_GIVEN": "A user was granted a role on a server or a tag; `before` holds the grant that this one "
+        "replaced, if any.",
+        "GRANT_REVOKED": "A grant was revoked.",
         "SECRET_CREATED": "A secret was registered.",
-        "SECRET_REPLACED": "A registered secret has a new value.",
+        "SECRET_REPLACED": "The value of a registered secret was replaced.",
         "SECRET_DELETED": "A registered secret was deleted.",
         "SERVER_CREATED": "A server was registered.",
         "SERVER_UPDATED": "A server was changed.",
         "SERVER_DELETED": "A server was deleted.",
-        "SERVER_KEYS_SCANNED": "Somebody had a connection made to an address, to see its host keys.",
-        "TASK_CREATED": "A task was created; `after` names the run that `@once` has started.",
+        "SERVER_KEYS_SCANNED": "A user had a runner connect to an address to read its host keys.",
+        "TASK_CREATED": "A task was created; `after` names the execution that `@once` started.",
         "TASK_UPDATED": "A task was changed.",
         "TASK_PAUSED": "A task's schedule was paused.",
-        "TASK_RESUMED": "A task's paused schedule goes on.",
+        "TASK_RESUMED": "A task's paused schedule was resumed.",
         "TASK_DELETED": "A task was deleted.",
         "SERVER_POLICY_SET": "The command policy of a server was set.",
         "TASK_POLICY_SET": "The command policy of a task was set.",
-        "EXECUTION_STARTED": "Somebody ran a task or a command. Scheduled runs are in the ledger.",
-        "EXECUTION_CANCELLED": "Somebody asked that an execution stop.",
-        "SIGN_IN_FAILED": "A wrong name or password was given.",
-        "REFRESH_REUSED": "A refresh token was used again after it had been replaced: its session was ended.",
-        "FORBIDDEN": "Somebody tried what their role does not allow.",
-        "COMMAND_REFUSED": "The command policy has refused a command.",
+        "EXECUTION_STARTED": "A user ran a task or a command. Scheduled runs are in the schedule ledger instead.",
+        "EXECUTION_CANCELLED": "A user asked for an execution to be cancelled.",
+        "SIGN_IN_FAILED": "A sign-in failed: wrong name or password, or a refused sign-in with the identity provider.",
+        "REFRESH_REUSED": "A refresh token was used again after it had been replaced, so its session was ended.",
+        "FORBIDDEN": "A user tried something that their role does not allow.",
+        "COMMAND_REFUSED": "The command policy refused a command.",
     },
 )
 register_enum(
     ObjectKind,
     "AuditObjectKind",
-    "What an audit event is about.",
+    "The kind of object that an audit event is about.",
     {
         "SERVER": "A server.",
         "TASK": "A task.",
@@ -62,39 +63,53 @@ register_enum(
 )
 
 
-@strawberry.type(description="Something that was done, or refused. Nothing changes an event any more.")
+@strawberry.type(description="Something that was done or refused, as recorded in the audit. Events are never changed.")
 class AuditEvent:
-    id: ID = strawberry.field(description="Its number in the chain, from 1, without a gap.")
-    at: datetime = strawberry.field(description="When.")
+    id: ID = strawberry.field(description="The event's number in the audit's hash chain: from 1, without gaps.")
+    at: datetime = strawberry.field(description="When it happened.")
     kind: AuditKind = strawberry.field(description="What was done.")
-    actor_id: ID | None = strawberry.field(description="The id of the user who did it.")
+    actor_id: ID | None = strawberry.field(description="The id of the user who did it; null where no user is known.")
     actor: str | None = strawberry.field(
-        description="Their name at the time; null for a stranger, and for a command on the machine itself."
+        description="That user's name at the time; null for somebody who is not signed in, and for `sshcast` "
+        "commands that act for no user."
     )
     address: str = strawberry.field(
-        description="The address it came from; `machine` for a command on the machine, by `os_user` in `after`."
+        description="The client's address; `machine` for the `sshcast` command line, where `os_user` in `after` "
+        "names the OS user."
     )
-    object_kind: ObjectKind | None = strawberry.field(description="What it was done to.")
-    object_id: ID | None = strawberry.field(description="The id of that.")
-    before: str | None = strawberry.field(description="What was before, as JSON; of a change, what it changed.")
-    after: str | None = strawberry.field(description="What is after, as JSON. Neither holds a secret.")
-    previous: str = strawberry.field(description="The hash of the event before.")
-    hash: str = strawberry.field(description="SHA-256 of all of the event with the hash of the one before.")
+    object_kind: ObjectKind | None = strawberry.field(description="The kind of object that it was done to.")
+    object_id: ID | None = strawberry.field(description="The id of that object.")
+    before: str | None = strawberry.field(
+        description="The object before it, as JSON; for a change, only the fields that changed."
+    )
+    after: str | None = strawberry.field(
+        description="The object after it, as JSON. Neither `before` nor `after` holds a secret."
+    )
+    previous: str = strawberry.field(description="The hash of the previous event.")
+    hash: str = strawberry.field(description="The SHA-256 of this whole event together with the previous event's hash.")
 
 
-@strawberry.input(name="AuditEventFilter", description="Which events. What is absent or null filters nothing.")
+@strawberry.input(
+    name="AuditEventFilter", description="Selects audit events. Fields that are absent or null do not filter."
+)
 class AuditFilterInput:
-    kinds: list[AuditKind] | None = strawberry.field(default=None, description="Those of one of these kinds.")
-    actor_id: ID | None = strawberry.field(default=None, description="What this user did.")
-    object_kind: ObjectKind | None = strawberry.field(default=None, description="What was done to objects of a kind.")
-    object_id: ID | None = strawberry.field(default=None, description="With `objectKind`: to this one.")
-    at_from: datetime | None = strawberry.field(default=None, description="Then or later.")
-    at_to: datetime | None = strawberry.field(default=None, description="Then or earlier.")
+    kinds: list[AuditKind] | None = strawberry.field(default=None, description="Only events of one of these kinds.")
+    actor_id: ID | None = strawberry.field(default=None, description="Only events of this user's actions.")
+    object_kind: ObjectKind | None = strawberry.field(
+        default=None, description="Only events about objects of this kind."
+    )
+    object_id: ID | None = strawberry.field(
+        default=None, description="Only events about this object; needs `objectKind`."
+    )
+    at_from: datetime | None = strawberry.field(default=None, description="Only events at this time or later.")
+    at_to: datetime | None = strawberry.field(default=None, description="Only events at this time or earlier.")
 
 
-AuditEvents = Annotated[AuditFilterInput | None, strawberry.argument(description="Which events; all if it is absent.")]
+AuditEvents = Annotated[
+    AuditFilterInput | None, strawberry.argument(description="Selects events; without it, all of them.")
+]
 AfterId = Annotated[
-    ID | None, strawberry.argument(description="Only what comes after the event with this id; from now on without it.")
+    ID | None, strawberry.argument(description="Start after the event with this id; without it, from now on.")
 ]
 
 

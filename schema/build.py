@@ -1,4 +1,4 @@
-"""The schema, put together, and its printed form."""
+"""Builds the GraphQL schema and prints it."""
 
 from collections.abc import Callable
 from functools import cache
@@ -27,7 +27,7 @@ from schema.user_errors import (
 
 @cache
 def build_schema() -> strawberry.Schema:
-    """Made once; it holds no state."""
+    """Return the schema, which is built once and holds no state."""
     made = strawberry.Schema(
         query=Query,
         mutation=Mutation,
@@ -51,7 +51,7 @@ def build_schema() -> strawberry.Schema:
 
 
 def _use_plain_resolvers(schema: GraphQLSchema) -> None:
-    """Fields without a resolver read their column at once: Strawberry's own way there costs four calls a value."""
+    """Let fields without a resolver read the attribute directly: Strawberry's own way costs four calls a value."""
     for kind in schema.type_map.values():
         for field in kind.fields.values() if isinstance(kind, GraphQLObjectType) else ():
             if getattr(field.resolve, "_is_default", False):
@@ -68,5 +68,5 @@ def _build_attribute_resolver(name: str) -> Callable[..., Any]:
 
 
 def format_schema() -> str:
-    """The SDL, sorted, with a final newline."""
+    """Return the sorted SDL, with a final newline."""
     return print_schema(lexicographic_sort_schema(build_schema()._schema)) + "\n"

@@ -1,4 +1,4 @@
-"""What the command policy says of a command, before anything is made of it."""
+"""`checkCommand`: the command policy's verdict on a command before it is stored or run."""
 
 from typing import Annotated
 
@@ -11,33 +11,40 @@ from schema.inputs import EnvironmentVariable
 from schema.user_errors import Finding, UserError, build_finding
 
 TheCommand = Annotated[str, strawberry.argument(description="The command, as `createTask` takes it.")]
-WhereItRuns = Annotated[ID | None, strawberry.argument(description="The server on which it is to run.")]
+WhereItRuns = Annotated[ID | None, strawberry.argument(description="The server that it would run on.")]
 WhoseItIs = Annotated[
     ID | None,
     strawberry.argument(
-        description="The task that is to run it: what it is allowed counts too, and what is absent here is the task's."
+        description="The task that would run it: what the task's policy allows is taken into account, and arguments "
+        "that are absent here come from the task."
     ),
 ]
 ItsEnvironment = Annotated[
-    list[EnvironmentVariable] | None, strawberry.argument(description="Its environment variables.")
+    list[EnvironmentVariable] | None, strawberry.argument(description="The command's environment variables.")
 ]
 ItsFolder = Annotated[
-    str | None, strawberry.argument(description="Where it is to run; the account's home if nothing says so.")
+    str | None,
+    strawberry.argument(
+        description="The working directory; without it the task's, or else the account's home directory."
+    ),
 ]
 ItsStdin = Annotated[
     str | None,
     strawberry.argument(
-        description="What it is to read, as base64, as `runCommand` takes it; unknown if it is not given."
+        description="The command's standard input in base64, as `runCommand` takes it; without it, what the command "
+        "reads counts as unknown."
     ),
 ]
 
 
-@strawberry.type(description="What the command policy says of a command. It is a guard rail, not a sandbox.")
+@strawberry.type(description="The command policy's verdict on a command. The policy is a guard rail, not a sandbox.")
 class CommandVerdict:
     allowed: bool | None = strawberry.field(
-        default=None, description="Whether the command would be taken; null if it could not be checked."
+        default=None, description="Whether the command would be accepted; null if it could not be checked."
     )
-    policy_version: str | None = strawberry.field(default=None, description="The rules that it was checked against.")
+    policy_version: str | None = strawberry.field(
+        default=None, description="The version of the rules that it was checked against."
+    )
     findings: list[Finding] = strawberry.field(
         default_factory=list, description="Every rule that it breaks, in the order of the text."
     )

@@ -1,4 +1,4 @@
-"""Pages as Relay connections, and what asks for one."""
+"""Relay connections, and the arguments that ask for a page of one."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, TypeVar
@@ -13,16 +13,18 @@ from schema.schedule_words import SlotOrderField
 Node = TypeVar("Node")
 
 
-@strawberry.type(description="An object of a page, and its place in the list.")
+@strawberry.type(description="An object on a page, with its cursor.")
 class Edge(Generic[Node]):
-    cursor: str = strawberry.field(description="Its place: give it as `after` or `before`.")
+    cursor: str = strawberry.field(
+        description="The object's position in the list, to be passed as `after` or `before`."
+    )
     node: Node = strawberry.field(description="The object.")
 
 
-@strawberry.type(description="Where a page stands in its list.")
+@strawberry.type(description="Whether there are more objects before or after a page, and the cursors to get them with.")
 class PageInfo:
-    has_next_page: bool = strawberry.field(description="Whether there is more after this page.")
-    has_previous_page: bool = strawberry.field(description="Whether there is more before this page.")
+    has_next_page: bool = strawberry.field(description="Whether there are more objects after this page.")
+    has_previous_page: bool = strawberry.field(description="Whether there are more objects before this page.")
     start_cursor: str | None = strawberry.field(description="The first object's cursor.")
     end_cursor: str | None = strawberry.field(description="The last object's cursor.")
 
@@ -35,11 +37,11 @@ class Connection(Generic[Node]):
     def edges(self) -> list[Edge[Node]]:
         return [Edge(cursor=cursor, node=row) for cursor, row in zip(self.found.cursors, self.found.rows, strict=True)]
 
-    @typed_field(list[Node], "The objects alone.")
+    @typed_field(list[Node], "The objects without their cursors.")
     def nodes(self) -> Any:
         return self.found.rows
 
-    @typed_field(PageInfo, "Where this page stands in its list.")
+    @typed_field(PageInfo, "Whether there are more pages, and the cursors to get them with.")
     def page_info(self) -> PageInfo:
         cursors = self.found.cursors
         return PageInfo(
@@ -49,60 +51,66 @@ class Connection(Generic[Node]):
             end_cursor=cursors[-1] if cursors else None,
         )
 
-    @typed_field(int, "How many objects match in all. It is counted only when it is asked for.")
+    @typed_field(int, "How many objects match in total. They are counted only when this field is selected.")
     async def total_count(self) -> int:
         return await self.found.count()
 
 
-@strawberry.input(description="The order of tasks.")
+@strawberry.input(description="How to order tasks.")
 class TaskOrder:
-    field: TaskOrderField = strawberry.field(description="What they are ordered by.")
-    direction: Direction = strawberry.field(default=Direction.ASC, description="Which end comes first.")
+    field: TaskOrderField = strawberry.field(description="The value to order by.")
+    direction: Direction = strawberry.field(default=Direction.ASC, description="Ascending or descending.")
 
 
-@strawberry.input(description="The order of servers.")
+@strawberry.input(description="How to order servers.")
 class ServerOrder:
-    field: ServerOrderField = strawberry.field(description="What they are ordered by.")
-    direction: Direction = strawberry.field(default=Direction.ASC, description="Which end comes first.")
+    field: ServerOrderField = strawberry.field(description="The value to order by.")
+    direction: Direction = strawberry.field(default=Direction.ASC, description="Ascending or descending.")
 
 
-@strawberry.input(name="TaskExecutionOrder", description="The order of executions.")
+@strawberry.input(name="TaskExecutionOrder", description="How to order executions.")
 class ExecutionOrder:
-    field: ExecutionOrderField = strawberry.field(description="What they are ordered by.")
-    direction: Direction = strawberry.field(default=Direction.ASC, description="Which end comes first.")
+    field: ExecutionOrderField = strawberry.field(description="The value to order by.")
+    direction: Direction = strawberry.field(default=Direction.ASC, description="Ascending or descending.")
 
 
-@strawberry.input(name="ScheduleSlotOrder", description="The order of slots.")
+@strawberry.input(name="ScheduleSlotOrder", description="How to order slots.")
 class SlotOrder:
-    field: SlotOrderField = strawberry.field(description="What they are ordered by.")
-    direction: Direction = strawberry.field(default=Direction.DESC, description="Which end comes first.")
+    field: SlotOrderField = strawberry.field(description="The value to order by.")
+    direction: Direction = strawberry.field(default=Direction.DESC, description="Ascending or descending.")
 
 
-First = Annotated[int | None, strawberry.argument(description="The first so many, 1 to 100 (default 20).")]
-After = Annotated[str | None, strawberry.argument(description="Only what comes after this cursor.")]
-Last = Annotated[int | None, strawberry.argument(description="The last so many instead, 1 to 100.")]
-Before = Annotated[str | None, strawberry.argument(description="Only what comes before this cursor.")]
+First = Annotated[
+    int | None,
+    strawberry.argument(description="Return this many objects from the start of the list, 1 to 100 (default 20)."),
+]
+After = Annotated[str | None, strawberry.argument(description="Return only objects after this cursor.")]
+Last = Annotated[
+    int | None, strawberry.argument(description="Return this many objects from the end of the list instead, 1 to 100.")
+]
+Before = Annotated[str | None, strawberry.argument(description="Return only objects before this cursor.")]
 PageNumber = Annotated[
-    int | None, strawberry.argument(name="page", description="A page by its number, from 1, instead of by cursors.")
+    int | None,
+    strawberry.argument(name="page", description="The number of the page to return, from 1, instead of cursors."),
 ]
 PageSize = Annotated[
-    int | None, strawberry.argument(description="How many a numbered page has, 1 to 100 (default 10).")
+    int | None, strawberry.argument(description="How many objects a numbered page has, 1 to 100 (default 10).")
 ]
 
-TasksBy = Annotated[TaskOrder | None, strawberry.argument(description="In which order; by id if it is absent.")]
-ServersBy = Annotated[ServerOrder | None, strawberry.argument(description="In which order; by id if it is absent.")]
+TasksBy = Annotated[TaskOrder | None, strawberry.argument(description="The order of the list; without it, by id.")]
+ServersBy = Annotated[ServerOrder | None, strawberry.argument(description="The order of the list; without it, by id.")]
 ExecutionsBy = Annotated[
-    ExecutionOrder | None, strawberry.argument(description="In which order; newest first if it is absent.")
+    ExecutionOrder | None, strawberry.argument(description="The order of the list; without it, newest first.")
 ]
 
 SlotsBy = Annotated[
-    SlotOrder | None, strawberry.argument(description="In which order; the newest first if it is absent.")
+    SlotOrder | None, strawberry.argument(description="The order of the list; without it, newest first.")
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class PageArguments:
-    """Which part of a list: the paging arguments of a field."""
+    """The paging arguments of a field."""
 
     first: int | None = None
     after: str | None = None
@@ -124,7 +132,7 @@ class PageArguments:
         )
 
     def build_ordered_request(self, order: TaskOrder | ServerOrder | ExecutionOrder | SlotOrder | None) -> PageRequest:
-        """In the order that was asked for; by id where none was."""
+        """Request the page in the given order; without one, by id."""
         if order is None:
             return self.build_request("id", descending=False)
         return self.build_request(order.field.value, descending=order.direction is Direction.DESC)

@@ -1,4 +1,4 @@
-"""Documents, parsed, measured and validated once a text."""
+"""GraphQL documents: parsed, measured and validated once for each text."""
 
 from collections import Counter, OrderedDict
 from collections.abc import Mapping
@@ -49,7 +49,7 @@ class Document:
     operations: Mapping[str | None, "DocumentOperation"]
 
     def require_operation(self, name: str | None) -> "DocumentOperation":
-        """The operation of this name; without a name, the only one."""
+        """Return the operation of this name; without a name, the only one."""
         if name is None and len(self.operations) == 1:
             return next(iter(self.operations.values()))
         if name is None:
@@ -61,7 +61,7 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class DocumentOperation:
-    """An operation, how often it has which root field, and whether its size depends on its variables."""
+    """An operation, how often it has each root field, and whether its size depends on its variables."""
 
     node: OperationDefinitionNode
     roots: Counter[str]
@@ -69,7 +69,7 @@ class DocumentOperation:
 
 
 class Documents:
-    """Valid documents by their text, the least recently used dropped past 512."""
+    """A cache of the 512 most recently used valid documents, by their text."""
 
     def __init__(self, schema: GraphQLSchema, limits: Limits) -> None:
         self._schema = schema
@@ -77,12 +77,12 @@ class Documents:
         self._kept: OrderedDict[str, Document] = OrderedDict()
 
     def get(self, text: str, *, hide_suggestions: bool) -> Document:
-        """The document; Refused or TooComplex when it is not one that may run."""
+        """Return the document; raise DocumentRefused or TooComplex if it may not run."""
         found = self.find(text)
         return found or self.store(text, self.prepare(text, hide_suggestions=hide_suggestions))
 
     def find(self, text: str) -> Document | None:
-        """The document, if it was prepared before."""
+        """Return the document if it was prepared before."""
         found = self._kept.get(text)
         if found is not None:
             self._kept.move_to_end(text)
@@ -99,7 +99,7 @@ class Documents:
         return Measure(self._schema, find_fragments(document.node), variables).measure_operation(operation.node)
 
     def prepare(self, text: str, *, hide_suggestions: bool) -> Document:
-        """As `get`, and always anew. It touches nothing of ours, so a thread may do it."""
+        """Prepare the document like `get`, but without the cache, so that a thread may do it."""
         node = self._parse(text)
         fragments = find_fragments(node)
         operations = [item for item in node.definitions if isinstance(item, OperationDefinitionNode)]
@@ -138,7 +138,7 @@ class Documents:
 
 
 def _check_numbers(node: DocumentNode) -> DocumentNode:
-    """The document, if none of its numbers is beyond all measure."""
+    """Return the document; raise GraphQLSyntaxError if a number in it has too many digits."""
     assert node.loc is not None
     token: Token | None = node.loc.start_token
     while token is not None:
@@ -156,7 +156,7 @@ def _build_nesting_error() -> TooComplex:
 def count_root_fields(
     selections: SelectionSetNode, fragments: Mapping[str, FragmentDefinitionNode], known: dict[str, Counter[str]]
 ) -> Counter[str]:
-    """The names of the fields at the top, and how often each is there; a fragment is looked into once."""
+    """Count the root fields by name. Each fragment is expanded once."""
     found: Counter[str] = Counter()
     for node in selections.selections:
         if isinstance(node, FieldNode):

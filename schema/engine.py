@@ -1,4 +1,4 @@
-"""From a request to its answer, for every transport: prepare the document, check who asks for what, execute."""
+"""Executes GraphQL requests for every transport: prepares the document, checks the caller's rights, executes it."""
 
 import asyncio
 import time
@@ -36,7 +36,7 @@ ALL_KINDS = frozenset(OperationType)
 
 @dataclass(frozen=True, slots=True)
 class GraphQLRequest:
-    """A request as it came in. `bad_token`: with a token, but not a good one; its sender is nobody."""
+    """A request as it came in. With `bad_token` it had a token that is not valid, so the caller is anonymous."""
 
     query: str
     variables: dict[str, Any] | None = None
@@ -47,7 +47,7 @@ class GraphQLRequest:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A result. `refused`: nothing was executed, and there is no `data` to speak of."""
+    """A result. `refused`: nothing was executed, so there is no `data`."""
 
     data: dict[str, Any] | None = None
     errors: list[GraphQLError] = field(default_factory=list)
@@ -55,11 +55,11 @@ class Answer:
 
     @property
     def code(self) -> str | None:
-        """The first error's."""
+        """The code of the first error."""
         return str((self.errors[0].extensions or {}).get("code")) if self.errors else None
 
     def body(self) -> dict[str, Any]:
-        """As it is sent."""
+        """The answer as JSON to send."""
         errors = {"errors": [error.formatted for error in self.errors]} if self.errors else {}
         return errors if self.refused else {**errors, "data": self.data}
 
@@ -75,7 +75,7 @@ class Engine:
         self._preparing = asyncio.Lock()
 
     async def run(self, asked: GraphQLRequest, operation: Operation) -> Answer | AsyncGenerator[Answer, None]:
-        """The answer; for a subscription that could begin, its answers."""
+        """Return the answer, or for a subscription that could begin its stream of answers."""
         try:
             executor = await self._build_executor(asked, operation)
         except DocumentRefused as refusal:
@@ -83,13 +83,13 @@ class Engine:
         except ServiceError as error:
             return build_refused_answer([GraphQLError(error.en, original_error=error)], operation)
         if executor.operation.operation is OperationType.SUBSCRIPTION:
-            return await subscribe(executor, operation)
+            return await _subscribe(executor, operation)
         result: Any = executor.execute_operation()
         changing = executor.operation.operation is OperationType.MUTATION
         return _build_answer(await result if executor.is_awaitable(result) else result, operation, changing=changing)
 
     async def _build_executor(self, asked: GraphQLRequest, operation: Operation) -> Executor[Any]:
-        """An executor for a document that is valid, within the limits and allowed to this viewer."""
+        """Return an executor; raise if the document is invalid, over the limits or not allowed to this viewer."""
         anonymous = operation.ctx.viewer is None
         document = await self._prepare_document(asked.query, operation)
         chosen = document.require_operation(asked.operation_name)
@@ -116,7 +116,7 @@ class Engine:
         return executor
 
     async def _prepare_document(self, text: str, operation: Operation) -> Document:
-        """A long one that is new takes up to 50 ms to prepare: one at a time, beside what everybody else does."""
+        """Prepare a document. A new, long one takes up to 50 ms: one at a time, in a thread, beside other requests."""
         if (found := self._documents.find(text)) is not None:
             return found
         viewer = operation.ctx.viewer
@@ -132,13 +132,13 @@ class Engine:
             rates.charge_work(user_id, operation.ctx.address, sum(taken))
 
     def _check_size(self, document: Document, chosen: DocumentOperation, executor: Executor[Any]) -> None:
-        """Again, with the variables, where those say how large a page is."""
+        """Measure again with the variables, where they decide how large a page is."""
         if chosen.sized_by_variable:
             check_size(self._documents.measure_size(document, chosen, executor.variable_values.coerced), self._limits)
 
 
 def _run_timed(work: Callable[[], Document], note: Callable[[float], None]) -> Document:
-    """What the work gives; `note` is told how many seconds of this thread it took."""
+    """Return what `work` returns, and call `note` with the CPU seconds of this thread that it took."""
     started = time.thread_time()
     try:
         return work()
@@ -147,13 +147,16 @@ def _run_timed(work: Callable[[], Document], note: Callable[[float], None]) -> D
 
 
 def _allows_anonymous(chosen: DocumentOperation, asked: GraphQLRequest) -> bool:
-    """Signing in is, even with a token that has expired: clients send it along. Nothing else is, with a bad token."""
+    """Tell whether an operation may run without a valid token.
+
+    Only signing in may with a token that is not valid: clients send an expired one along.
+    """
     roots = chosen.roots.keys()
     return roots <= PUBLIC and (not asked.bad_token or bool(roots & SIGN_IN))
 
 
 def _check_sign_in(chosen: DocumentOperation) -> None:
-    """A document tries one password: each takes a tenth of a second of work, on purpose."""
+    """Refuse documents that try more than one password: checking one takes a tenth of a second of CPU on purpose."""
     if sum(chosen.roots[name] for name in SIGN_IN) > 1:
         raise TooComplex("Sign in once in a request, not several times.", "一个请求只能登录一次。")
 
@@ -165,13 +168,13 @@ def _check_kind(chosen: DocumentOperation, kinds: Collection[OperationType]) -> 
 
 
 def _count_changes(chosen: DocumentOperation, operation: Operation) -> None:
-    """RateLimited when the viewer asks for too many; each root field of a mutation is one."""
+    """Count each root field of a mutation as one change; raise RateLimited if the viewer makes too many."""
     viewer = operation.ctx.viewer
     if chosen.node.operation is OperationType.MUTATION and viewer is not None:
         operation.ctx.service.rates.check_change(viewer.user_id, chosen.roots.total())
 
 
-async def subscribe(executor: Executor[Any], operation: Operation) -> Answer | AsyncGenerator[Answer, None]:
+async def _subscribe(executor: Executor[Any], operation: Operation) -> Answer | AsyncGenerator[Answer, None]:
     source: Any = create_source_event_stream(executor)
     if executor.is_awaitable(source):
         source = await source
@@ -181,7 +184,7 @@ async def subscribe(executor: Executor[Any], operation: Operation) -> Answer | A
 
 
 async def _stream_answers(executor: Executor[Any], source: Any, operation: Operation) -> AsyncGenerator[Answer, None]:
-    """An answer for each event. What ends the events early is the last one."""
+    """Yield an answer for each event, and a last one for an error that ends the stream early."""
 
     def execute(event: Executor[Any]) -> Any:
         operation.renew()

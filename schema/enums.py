@@ -1,4 +1,4 @@
-"""The closed lists of words: those of the database as GraphQL enums, and those that are the API's own."""
+"""GraphQL enums: those of the database's words, and those that only the API has."""
 
 from collections.abc import Mapping
 from enum import Enum, StrEnum
@@ -79,15 +79,15 @@ def register_enum(words: type[Enum], name: str, description: str, values: Mappin
 register_enum(
     ErrorCode,
     "ErrorCode",
-    "What kind of mistake a mutation answers with.",
+    "The kind of mistake that a mutation's `errors` report.",
     {
-        "INVALID": "A value breaks a rule; the message says which.",
+        "INVALID": "A value is not allowed; the message says why.",
         "SCHEDULE_INVALID": "The schedule cannot be read, or would never fire.",
         "COMMAND_REFUSED": "The command policy refuses the command.",
-        "NOT_FOUND": "There is no such object, or you may not see it.",
-        "CONFLICT": "It clashes with what is there already.",
+        "NOT_FOUND": "The object does not exist, or you may not see it.",
+        "CONFLICT": "The change conflicts with what exists already.",
         "TOO_LARGE": "A value is larger than its limit.",
-        "UNAUTHENTICATED": "The name and password, or the refresh token, are not right.",
+        "UNAUTHENTICATED": "The name and password, or the refresh token, are wrong.",
         "UNREACHABLE": "The server could not be reached, or did not answer as an SSH server.",
     },
 )
@@ -95,17 +95,17 @@ register_enum(
     Severity,
     "FindingSeverity",
     "Whether a finding of the command policy stops the command.",
-    {"DENY": "The command is refused.", "WARN": "The command may run; look twice."},
+    {"DENY": "The command is refused.", "WARN": "The command may run, but the finding is recorded as a warning."},
 )
 register_enum(
-    Direction, "OrderDirection", "Which end comes first.", {"ASC": "The lowest first.", "DESC": "The highest first."}
+    Direction, "OrderDirection", "The direction of an order.", {"ASC": "Lowest first.", "DESC": "Highest first."}
 )
 register_enum(
     TaskOrderField,
     "TaskOrderField",
-    "What tasks are ordered by; equal ones are in the order of their ids, missing values come last.",
+    "The value that tasks are ordered by. Equal values are ordered by id; missing values come last.",
     {
-        "ID": "The id, which is the order of creation.",
+        "ID": "The id, that is, the order of creation.",
         "NAME": "The name.",
         "LAST_RUN": "When it was last started.",
         "NEXT_RUN": "When it is due next.",
@@ -115,9 +115,9 @@ register_enum(
 register_enum(
     ServerOrderField,
     "ServerOrderField",
-    "What servers are ordered by; equal ones are in the order of their ids.",
+    "The value that servers are ordered by. Equal values are ordered by id.",
     {
-        "ID": "The id, which is the order of creation.",
+        "ID": "The id, that is, the order of creation.",
         "NAME": "The name.",
         "CREATED_AT": "When it was registered.",
     },
@@ -125,36 +125,36 @@ register_enum(
 register_enum(
     ExecutionOrderField,
     "TaskExecutionOrderField",
-    "What executions are ordered by; equal ones are in the order of their ids, missing values come last.",
+    "The value that executions are ordered by. Equal values are ordered by id; missing values come last.",
     {
-        "ID": "The id, which is the order of creation.",
-        "CREATED_AT": "When it was asked for.",
-        "START_TIME": "When its runner took it.",
+        "ID": "The id, that is, the order of creation.",
+        "CREATED_AT": "When it was requested.",
+        "START_TIME": "When a runner started on it.",
         "END_TIME": "When it ended.",
     },
 )
 register_enum(
     Role,
     "Role",
-    "What a user may do; each role may also do what the ones before it may.",
+    "What a user may do. NONE < VIEWER < OPERATOR < ADMIN: each role may also do what the lower ones may.",
     {
-        "NONE": "Nothing of its own: only what is granted on servers and tags.",
+        "NONE": "Nothing, apart from what the user is granted on servers and tags.",
         "VIEWER": "Reads tasks, executions, output and servers.",
-        "OPERATOR": "Also runs and edits tasks.",
-        "ADMIN": "Also manages servers and users; as a grant, the settings of the server.",
+        "OPERATOR": "Also runs commands and tasks, and edits tasks.",
+        "ADMIN": "Also manages servers and users; as a grant, changes only that server's settings.",
     },
 )
 register_enum(
     State,
     "ExecutionState",
-    "Where an execution stands. All but PENDING and RUNNING are final and never change.",
+    "The state of an execution. All but PENDING and RUNNING are final and never change.",
     {
-        "PENDING": "Waits for its turn.",
-        "RUNNING": "A runner connects, or the command runs.",
-        "SUCCESS": "The command ended with the exit status 0, received from the server.",
-        "FAILED": "Anything else; `reason` says what.",
+        "PENDING": "Waiting for a runner to start it.",
+        "RUNNING": "A runner is connecting to the server, or the command is running.",
+        "SUCCESS": "The command ended, and the server reported its exit status as 0.",
+        "FAILED": "It did not succeed; `reason` says why.",
         "TIMEOUT": "Stopped at its time limit.",
-        "CANCELLED": "Stopped, or never started, because someone asked for it.",
+        "CANCELLED": "Stopped, or never started, because it was cancelled.",
     },
 )
 register_enum(
@@ -162,49 +162,51 @@ register_enum(
     "ExecutionReason",
     "Why an execution ended as it did.",
     {
-        "EXIT_STATUS": "The command ended by itself; `exitCode` says how.",
-        "SIGNAL": "A signal that was not ours ended the command.",
-        "TIMEOUT": "The time limit was over.",
-        "CANCELLED": "Someone cancelled it.",
+        "EXIT_STATUS": "The command ended by itself; `exitCode` is its exit status.",
+        "SIGNAL": "The command was ended by a signal that sshcast did not send.",
+        "TIMEOUT": "It was stopped at its time limit.",
+        "CANCELLED": "It was cancelled.",
         "UNREACHABLE": "The server could not be reached.",
         "AUTH_FAILED": "The server did not accept the credential.",
         "HOST_KEY_UNKNOWN": "No usable host key is pinned for the server.",
-        "HOST_KEY_CHANGED": "The server has another host key than the pinned ones.",
+        "HOST_KEY_CHANGED": "The server presented a host key other than the pinned ones.",
         "REFUSED_BY_POLICY": "The command policy refused the command when it was to start.",
-        "NOT_ALLOWED": "Who asked for it was disabled, or no operator on the server any more, when it was to start.",
+        "NOT_ALLOWED": "The user whom it runs for was disabled, or no longer an operator on the server, when it was to "
+        "start.",
         "START_FAILED": "The command could not be started.",
-        "LOST": "What happened on the server is unknown.",
-        "OUTPUT_LIMIT": "Stopped because its output reached the limit.",
-        "DEADLINE": "It had not started when its start deadline was over.",
+        "LOST": "sshcast could not find out how the command ended, or whether it ran.",
+        "OUTPUT_LIMIT": "It was stopped because its output reached the limit.",
+        "DEADLINE": "It had not started by its start deadline.",
     },
 )
 register_enum(
     Trigger,
     "ExecutionTrigger",
-    "What made an execution.",
+    "How an execution came about.",
     {
-        "MANUAL": "A person ran the task.",
-        "SCHEDULE": "The task was due.",
-        "RETRY": "An earlier execution is tried again.",
-        "API": "`runCommand`: no task.",
-        "CLI": "`sshcast run`, on the machine itself: no task.",
+        "MANUAL": "A user ran the task.",
+        "SCHEDULE": "The task's schedule was due.",
+        "RETRY": "It retries an earlier, failed execution of the task.",
+        "API": "A user ran a command with `runCommand`, without a task.",
+        "CLI": "A user ran a command with `sshcast run`, without a task.",
     },
 )
 register_enum(
     Mode,
     "RunMode",
-    "How a run is driven.",
+    "Whether a run depends on its SSH connection.",
     {
-        "DURABLE": "From a spool on the server: a lost connection or a restart of the service does not end it.",
-        "ATTACHED": "Attached to one SSH channel: when that is lost, so is the run.",
+        "DURABLE": "The run has a session of its own on the server and keeps its output there until sshcast has "
+        "fetched it, so a lost connection or a restart of the service does not end it.",
+        "ATTACHED": "The run is tied to one SSH channel; if the connection is lost, the run ends as LOST.",
     },
 )
 register_enum(
     LegacyAlgorithm,
     "LegacyAlgorithm",
-    "An old SSH algorithm that an admin may allow a server that has no safe one. There are no others.",
+    "An old SSH algorithm that an admin may allow for a server which offers no safe one. No others can be allowed.",
     {
-        "SSH_RSA_SHA1": "`ssh-rsa`: RSA signatures with SHA-1, of its host key and to sign in.",
+        "SSH_RSA_SHA1": "`ssh-rsa`: RSA signatures with SHA-1, for the server's host key and for signing in.",
         "DIFFIE_HELLMAN_GROUP14_SHA1": "`diffie-hellman-group14-sha1`, a key exchange with SHA-1.",
         "AES_CBC": "`aes128-cbc`, `aes192-cbc` and `aes256-cbc`.",
     },
@@ -212,13 +214,13 @@ register_enum(
 register_enum(
     Stream,
     "OutputStream",
-    "Which of a command's two outputs.",
+    "One of a command's two output streams.",
     {"STDOUT": "Standard output.", "STDERR": "Standard error."},
 )
 register_enum(
     CredentialKind,
     "CredentialKind",
-    "How a server is signed in to.",
+    "How sshcast signs in to a server.",
     {
         "PASSWORD": "With a password.",
         "KEY": "With a private key.",

@@ -1,4 +1,4 @@
-"""What goes wrong, as callers are told it: their mistakes in a payload's `errors`, everything else at the top level."""
+"""Errors as callers see them: their mistakes in a payload's `errors`, everything else at the top level."""
 
 import secrets
 from typing import Any
@@ -71,7 +71,7 @@ class Internal(ServiceError):
 
 
 def find_field_path(error: ServiceError) -> list[str] | None:
-    """The field as the API names it. Names of environment variables stay as they are."""
+    """Return the path of the field in the API's names. Names of environment variables stay as they are."""
     if not error.field:
         return None
     first, *rest = error.field
@@ -83,7 +83,7 @@ def _convert_name(name: str) -> str:
 
 
 def format_message(error: ServiceError, language: Language) -> str:
-    """The message, beginning with the API's name of the field where it begins with the service's."""
+    """Return the message; where it begins with the service's name of the field, put the API's name there."""
     text, path = error.text(language), find_field_path(error)
     if path and text.startswith(f"{error.field[-1]} "):
         return path[-1] + text.removeprefix(error.field[-1])
@@ -91,9 +91,9 @@ def format_message(error: ServiceError, language: Language) -> str:
 
 
 def translate_error(error: GraphQLError, language: Language, *, changing: bool = False) -> GraphQLError:
-    """A top-level error as the caller sees it: our own in their language, what they must not see masked.
+    """Return a top-level error as the caller may see it: ours in their language, unexpected ones masked.
 
-    `changing`: of a mutation. What a part of its answer lacks then, is not told so that the change is repeated.
+    `changing`: the error is in the answer to a mutation, so its message must not suggest repeating the change.
     """
     cause = _find_root_cause(error)
     if cause is error and error.path is None:
@@ -107,9 +107,9 @@ def translate_error(error: GraphQLError, language: Language, *, changing: bool =
 
 
 def _find_root_cause(error: GraphQLError) -> Exception:
-    """What a resolver raised; the error itself where it is GraphQL's own.
+    """Return the exception that a resolver raised; the error itself where GraphQL raised it.
 
-    Such an error without a path is the document's; with one, a row holds what its field cannot show.
+    A GraphQL error without a path is about the document; with a path, a row holds a value that its field cannot show.
     """
     cause: Exception = error
     while isinstance(cause, GraphQLError) and cause.original_error is not None:
@@ -129,7 +129,7 @@ def _add_code(error: GraphQLError, code: str) -> GraphQLError:
 
 
 def _mask_error(cause: Exception, error: GraphQLError) -> ServiceError:
-    """What hides behind it goes into our log, under an id that the answer carries."""
+    """Log the error under a new id, and return an error that shows only this id."""
     if isinstance(cause, StoreUnavailable):
         log.error("the database is away", path=error.path, exc_info=cause)
         return OutcomeUnknown() if isinstance(cause, StoreOutcomeUnknown) else Unavailable()

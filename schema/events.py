@@ -1,4 +1,4 @@
-"""What a watcher of an execution is told."""
+"""The events of `executionOutput`."""
 
 import base64
 from collections.abc import AsyncGenerator
@@ -15,18 +15,20 @@ from schema.fields import typed_field
 from schema.scalars import Long
 
 
-@strawberry.interface(description="Something that happened to an execution.")
+@strawberry.interface(description="An event of an execution.")
 class OutputEvent:
-    cursor: str = strawberry.field(description="The place after it: give it as `after` to go on from here.")
+    cursor: str = strawberry.field(
+        description="The position after this event: pass it as `after` to continue from here."
+    )
     at: datetime = strawberry.field(description="When it happened.")
 
 
-@strawberry.type(description="Some output: consecutive bytes of one stream.")
+@strawberry.type(description="A piece of output: consecutive bytes of one stream.")
 class OutputChunk(OutputEvent):
-    stream: Stream = strawberry.field(description="Which of the two outputs.")
+    stream: Stream = strawberry.field(description="Standard output or standard error.")
     text: str = strawberry.field(
-        description="The bytes as UTF-8. A character that two chunks share is in the second one; what is not UTF-8 "
-        "shows as U+FFFD. `base64` is exact."
+        description="The bytes decoded as UTF-8. A character that is split between two chunks is in the second one's "
+        "text; bytes that are not UTF-8 become U+FFFD. `base64` is exact."
     )
     data: strawberry.Private[bytes]
 
@@ -35,26 +37,28 @@ class OutputChunk(OutputEvent):
         return base64.b64encode(self.data).decode()
 
 
-@strawberry.type(description="The execution is in another state, or in this one when the watcher came.")
+@strawberry.type(description="The execution's state: sent when watching begins, and whenever it changes.")
 class StateChange(OutputEvent):
     state: State = strawberry.field(description="The state.")
-    reason: Reason | None = strawberry.field(description="Why it ended, when it has.")
+    reason: Reason | None = strawberry.field(description="Why it ended; null until then.")
 
 
-@strawberry.type(description="The end: nothing follows.")
+@strawberry.type(description="The end of the execution. No event follows.")
 class OutputEnd(OutputEvent):
     state: State = strawberry.field(description="The final state.")
     reason: Reason | None = strawberry.field(description="Why it ended as it did.")
-    message: str | None = strawberry.field(description="The same in words, where there is more to say.")
-    exit_code: Long | None = strawberry.field(description="The command's exit status, if it was received.")
-    exit_signal: str | None = strawberry.field(description="The signal that ended the command.")
-    truncated: bool = strawberry.field(description="Whether there was more output than the limit.")
+    message: str | None = strawberry.field(description="The reason in words; null where `reason` says it all.")
+    exit_code: Long | None = strawberry.field(description="The command's exit status; null if sshcast received none.")
+    exit_signal: str | None = strawberry.field(description="The signal that ended the command; null if none did.")
+    truncated: bool = strawberry.field(
+        description="Whether some of the output is missing, as it was over the limit or written too late."
+    )
 
 
 async def convert_events(
     events: AsyncGenerator[output.OutputEvent, None], decoders: Decoders
 ) -> AsyncGenerator[OutputEvent, None]:
-    """The service's events as the API tells them."""
+    """Yield the service's events as GraphQL objects."""
     async with aclosing(events):
         async for event in events:
             if isinstance(event, output.Chunk):

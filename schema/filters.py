@@ -1,4 +1,4 @@
-"""What lists can be narrowed by; the parts combine with AND."""
+"""The filters of lists. An object must match all parts of a filter."""
 
 from datetime import datetime
 from typing import Annotated
@@ -19,61 +19,82 @@ from schema.schedule_words import SlotOutcome
 LONGEST = 100
 
 
-@strawberry.input(name="TaskFilter", description="Which tasks. What is absent or null filters nothing.")
+@strawberry.input(name="TaskFilter", description="Selects tasks. Fields that are absent or null do not filter.")
 class TaskFilterInput:
-    server_id: ID | None = strawberry.field(default=None, description="Those of this server.")
-    enabled: bool | None = strawberry.field(default=None, description="Those that are switched on, or off.")
+    server_id: ID | None = strawberry.field(default=None, description="Only tasks of this server.")
+    enabled: bool | None = strawberry.field(
+        default=None, description="true: only those that are enabled; false: only those that are disabled."
+    )
     name_contains: str | None = strawberry.field(
-        default=None, description="Those with this in their names, in capitals or not."
+        default=None, description="Only those whose name contains this text, in upper or lower case."
     )
-    last_run_from: datetime | None = strawberry.field(default=None, description="Last started then or later.")
-    last_run_to: datetime | None = strawberry.field(default=None, description="Last started then or earlier.")
+    last_run_from: datetime | None = strawberry.field(
+        default=None, description="Only tasks last started at this time or later."
+    )
+    last_run_to: datetime | None = strawberry.field(
+        default=None, description="Only tasks last started at this time or earlier."
+    )
     created_by: ID | None = strawberry.field(
-        default=None, name="createdById", description="Those that this user created."
+        default=None, name="createdById", description="Only tasks that this user created."
     )
 
 
-@strawberry.input(name="ServerFilter", description="Which servers. What is absent or null filters nothing.")
+@strawberry.input(name="ServerFilter", description="Selects servers. Fields that are absent or null do not filter.")
 class ServerFilterInput:
     name_contains: str | None = strawberry.field(
-        default=None, description="Those with this in their names, in capitals or not."
+        default=None, description="Only those whose name contains this text, in upper or lower case."
     )
-    enabled: bool | None = strawberry.field(default=None, description="Those that are switched on, or off.")
-    tag: str | None = strawberry.field(default=None, description="Those that have this tag.")
+    enabled: bool | None = strawberry.field(
+        default=None, description="true: only those that are enabled; false: only those that are disabled."
+    )
+    tag: str | None = strawberry.field(default=None, description="Only servers with this tag.")
 
 
-@strawberry.input(name="TaskExecutionFilter", description="Which executions. What is absent or null filters nothing.")
+@strawberry.input(
+    name="TaskExecutionFilter", description="Selects executions. Fields that are absent or null do not filter."
+)
 class ExecutionFilterInput:
-    states: list[State] | None = strawberry.field(default=None, description="Those in one of these states.")
-    server_id: ID | None = strawberry.field(default=None, description="Those on this server.")
-    task_id: ID | None = strawberry.field(default=None, description="Those of this task.")
-    trigger: Trigger | None = strawberry.field(default=None, description="Those that this made.")
+    states: list[State] | None = strawberry.field(default=None, description="Only executions in one of these states.")
+    server_id: ID | None = strawberry.field(default=None, description="Only executions on this server.")
+    task_id: ID | None = strawberry.field(default=None, description="Only those of this task.")
+    trigger: Trigger | None = strawberry.field(default=None, description="Only executions that came about in this way.")
     created_by: ID | None = strawberry.field(
-        default=None, name="createdById", description="Those that this user asked for."
+        default=None, name="createdById", description="Only executions that this user requested."
     )
-    created_from: datetime | None = strawberry.field(default=None, description="Asked for then or later.")
-    created_to: datetime | None = strawberry.field(default=None, description="Asked for then or earlier.")
+    created_from: datetime | None = strawberry.field(
+        default=None, description="Only executions requested at this time or later."
+    )
+    created_to: datetime | None = strawberry.field(
+        default=None, description="Only executions requested at this time or earlier."
+    )
     has_findings: bool | None = strawberry.field(
-        default=None, description="Those of which the command policy found something, or nothing."
+        default=None,
+        description="true: only executions with findings of the command policy; false: only those without.",
     )
 
 
-@strawberry.input(name="ScheduleSlotFilter", description="Which slots. What is absent or null filters nothing.")
+@strawberry.input(name="ScheduleSlotFilter", description="Selects slots. Fields that are absent or null do not filter.")
 class SlotFilterInput:
-    task_id: ID | None = strawberry.field(default=None, description="Those of this task.")
-    server_id: ID | None = strawberry.field(default=None, description="Those of tasks that run on this server now.")
-    outcomes: list[SlotOutcome] | None = strawberry.field(default=None, description="Those with one of these.")
-    slot_from: datetime | None = strawberry.field(default=None, description="Due then or later.")
-    slot_to: datetime | None = strawberry.field(default=None, description="Due then or earlier.")
+    task_id: ID | None = strawberry.field(default=None, description="Only those of this task.")
+    server_id: ID | None = strawberry.field(
+        default=None, description="Only slots of tasks that belong to this server now."
+    )
+    outcomes: list[SlotOutcome] | None = strawberry.field(
+        default=None, description="Only slots with one of these outcomes."
+    )
+    slot_from: datetime | None = strawberry.field(default=None, description="Only slots due at this time or later.")
+    slot_to: datetime | None = strawberry.field(default=None, description="Only slots due at this time or earlier.")
 
 
-Tasks = Annotated[TaskFilterInput | None, strawberry.argument(description="Which tasks; all if it is absent.")]
-Servers = Annotated[ServerFilterInput | None, strawberry.argument(description="Which servers; all if it is absent.")]
+Tasks = Annotated[TaskFilterInput | None, strawberry.argument(description="Selects tasks; without it, all of them.")]
+Servers = Annotated[
+    ServerFilterInput | None, strawberry.argument(description="Selects servers; without it, all of them.")
+]
 Executions = Annotated[
-    ExecutionFilterInput | None, strawberry.argument(description="Which executions; all if it is absent.")
+    ExecutionFilterInput | None, strawberry.argument(description="Selects executions; without it, all of them.")
 ]
 
-Slots = Annotated[SlotFilterInput | None, strawberry.argument(description="Which slots; all if it is absent.")]
+Slots = Annotated[SlotFilterInput | None, strawberry.argument(description="Selects slots; without it, all of them.")]
 
 
 def build_task_filter(given: TaskFilterInput | None) -> TaskFilter:
@@ -127,7 +148,7 @@ def build_slot_filter(given: SlotFilterInput | None) -> SlotFilter:
 
 
 def _read_name_filter(value: str | None) -> str | None:
-    """An empty one filters nothing."""
+    """Return the filter's text; None for an empty one, which does not filter."""
     return _check_filter_text("name_contains", value, LONGEST) if value else None
 
 

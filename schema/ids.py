@@ -1,4 +1,4 @@
-"""Ids: strings in GraphQL, the same positive 64-bit integers that REST shows."""
+"""Ids: strings in GraphQL, positive 64-bit integers in REST and in the database."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ MOST_DIGITS = 19
 
 
 def parse_id(field: str | Sequence[str], id: ID) -> int:
-    """The id's integer; Invalid names the field when it is none."""
+    """Return the id as an integer; raise Invalid, which names the field, if it is none."""
     text = str(id)
     if not text.isascii() or not text.isdigit() or len(text) > MOST_DIGITS or not 1 <= int(text) <= MAX_ID:
         raise Invalid(field, "is not an id: take it from an object's id.", "不是有效的 ID：请使用对象的 id。")

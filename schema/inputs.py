@@ -1,4 +1,4 @@
-"""What mutations take, handed on as the resolvers take it. Ids are read here; every other rule is the resolvers'."""
+"""The inputs of mutations, converted to the resolvers' inputs. Only ids are checked here."""
 
 from collections.abc import Sequence
 from dataclasses import fields
@@ -22,40 +22,53 @@ NULLABLE = frozenset({"timeout_seconds", "output_limit", "working_dir", "run_mod
 
 @strawberry.input(description="An environment variable of a command.")
 class EnvironmentVariable:
-    name: str = strawberry.field(description="Letters, digits and _, no digit first.")
-    value: str = strawberry.field(description="The value; it cannot be read again.")
+    name: str = strawberry.field(description="The variable's name: letters, digits and _, not beginning with a digit.")
+    value: str = strawberry.field(description="The value. It cannot be read back.")
 
 
 @strawberry.input(description="A task to create.")
 class CreateTaskInput:
     name: str = strawberry.field(description="1 to 100 characters.")
-    command: str = strawberry.field(description="Shell text, 1 to 65,536 bytes; a first line #!/bin/bash chooses bash.")
+    command: str = strawberry.field(
+        description="The command as shell text, 1 to 65,536 bytes. It runs in /bin/sh; a first line such as "
+        "`#!/bin/bash` chooses another shell."
+    )
     server_id: ID = strawberry.field(description="The server to run it on.")
     cron_expr: str = strawberry.field(
         description="When to run it: a cron expression of 5 or 6 fields, `@daily` and the like, `@once` (now, and "
-        "never again) or `@manual` (never by itself)."
+        "never again) or `@manual` (only when a user runs it)."
     )
     timezone: str | None = strawberry.field(
-        default=None, description="The IANA time zone of the schedule; the service's if there is none."
+        default=None, description="The IANA time zone of the schedule; without it, the service's."
     )
-    enabled: bool = strawberry.field(default=True, description="A disabled task does not run by its schedule.")
-    timeout_seconds: int | None = strawberry.field(default=None, description="The time limit of a run.")
+    enabled: bool = strawberry.field(default=True, description="Whether the schedule runs the task.")
+    timeout_seconds: int | None = strawberry.field(
+        default=None, description="The time limit of a run in seconds; without it, the service's default."
+    )
     output_limit: Long | None = strawberry.field(
-        default=None, name="outputLimitBytes", description="How much of a run's output to keep."
+        default=None,
+        name="outputLimitBytes",
+        description="The output limit of a run in bytes, both streams together; without it, the service's default. A "
+        "run that exceeds it is stopped.",
     )
     env: list[EnvironmentVariable] = strawberry.field(
         default_factory=list, description="Environment variables of the command, at most 100."
     )
     secret_env: list[SecretVariableInput] = strawberry.field(
-        default_factory=list, description="Further ones that are secret, each with a value or a registered secret."
+        default_factory=list,
+        description="Secret environment variables, each with a value or the name of a registered secret.",
     )
     working_dir: str | None = strawberry.field(
-        default=None, description="An absolute path, or one that starts with `~/`; else the account's home."
+        default=None,
+        description="The working directory: an absolute path or one that begins with `~/`; without it, the account's "
+        "home directory.",
     )
     run_mode: Mode | None = strawberry.field(
-        default=None, description="How its runs are driven; the server's way if there is none."
+        default=None, description="The mode of its runs; without it, the server's."
     )
-    terms: TermsInput | None = strawberry.field(default=None, description="How its slots become runs.")
+    terms: TermsInput | None = strawberry.field(
+        default=None, description="How its slots become runs: overlap, missed runs, retries and the like."
+    )
 
     def convert(self) -> inputs.NewTask:
         return inputs.NewTask(
@@ -75,7 +88,7 @@ class CreateTaskInput:
         )
 
 
-@strawberry.input(description="What to change about a task. What is absent stays as it is.")
+@strawberry.input(description="Changes to a task. Fields that are absent stay as they are.")
 class UpdateTaskInput:
     id: ID = strawberry.field(description="The task's id.")
     name: str | None = strawberry.field(default=ABSENT, description="1 to 100 characters.")
@@ -83,28 +96,30 @@ class UpdateTaskInput:
     server_id: ID | None = strawberry.field(default=ABSENT, description="The server to run it on.")
     cron_expr: str | None = strawberry.field(default=ABSENT, description="When to run it.")
     timezone: str | None = strawberry.field(default=ABSENT, description="The IANA time zone of the schedule.")
-    enabled: bool | None = strawberry.field(default=ABSENT, description="Whether it runs by its schedule.")
+    enabled: bool | None = strawberry.field(default=ABSENT, description="Whether the schedule runs the task.")
     timeout_seconds: int | None = strawberry.field(
-        default=ABSENT, description="The time limit of a run; null for the service's default."
+        default=ABSENT, description="The time limit of a run in seconds; null for the service's default."
     )
     output_limit: Long | None = strawberry.field(
         default=ABSENT,
         name="outputLimitBytes",
-        description="How much of a run's output to keep; null for the service's default.",
+        description="The output limit of a run in bytes; null for the service's default.",
     )
     env: list[EnvironmentVariable] | None = strawberry.field(
-        default=ABSENT, description="Environment variables of the command, in place of those of before."
+        default=ABSENT, description="Environment variables of the command; they replace all previous ones."
     )
     secret_env: list[SecretVariableInput] | None = strawberry.field(
         default=ABSENT,
-        description="The secret ones, in place of those of before. A name with neither a value nor a secret keeps what "
-        "the task has under it; a name that is absent goes.",
+        description="Secret environment variables; they replace all previous ones. A name with neither a value nor a "
+        "secret keeps what the task has under that name; a name that is absent is removed.",
     )
-    working_dir: str | None = strawberry.field(default=ABSENT, description="Where to run it; null for the home.")
-    run_mode: Mode | None = strawberry.field(
-        default=ABSENT, description="How its runs are driven; null for the server's way."
+    working_dir: str | None = strawberry.field(
+        default=ABSENT, description="The working directory; null for the account's home directory."
     )
-    terms: TermsInput | None = strawberry.field(default=ABSENT, description="How its slots become runs.")
+    run_mode: Mode | None = strawberry.field(default=ABSENT, description="The mode of its runs; null for the server's.")
+    terms: TermsInput | None = strawberry.field(
+        default=ABSENT, description="How its slots become runs: overlap, missed runs, retries and the like."
+    )
 
     def convert(self) -> inputs.TaskChange:
         found = collect_changes(self, inputs.TaskChange)
@@ -120,10 +135,11 @@ class RunTaskInput:
     task_id: ID = strawberry.field(description="The task.")
     idempotency_key: str | None = strawberry.field(
         default=None,
-        description="A repeat with the same key (1 to 128 characters) finds the same run. OUTCOME_UNKNOWN names it.",
+        description="A key of 1 to 128 characters: a request that is repeated with the same key returns the same run "
+        "instead of starting another. The error OUTCOME_UNKNOWN repeats the key.",
     )
     wait: float = strawberry.field(
-        default=0.0, description="Seconds, 0 to 60, to hold the answer back until the run has ended."
+        default=0.0, description="How many seconds, 0 to 60, to wait for the run to end before answering."
     )
 
     def convert(self) -> inputs.RunTask:
@@ -135,32 +151,44 @@ class RunTaskInput:
 @strawberry.input(description="A command to run once, without a task.")
 class RunCommandInput:
     server_id: ID = strawberry.field(description="The server to run it on.")
-    command: str = strawberry.field(description="Shell text, 1 to 65,536 bytes; a first line #!/bin/bash chooses bash.")
-    timeout_seconds: int | None = strawberry.field(default=None, description="Its time limit.")
+    command: str = strawberry.field(
+        description="The command as shell text, 1 to 65,536 bytes. It runs in /bin/sh; a first line such as "
+        "`#!/bin/bash` chooses another shell."
+    )
+    timeout_seconds: int | None = strawberry.field(
+        default=None, description="The time limit in seconds; without it, the service's default."
+    )
     output_limit: Long | None = strawberry.field(
-        default=None, name="outputLimitBytes", description="How much of its output to keep."
+        default=None,
+        name="outputLimitBytes",
+        description="The output limit in bytes, both streams together; without it, the service's default. A run that "
+        "exceeds it is stopped.",
     )
     env: list[EnvironmentVariable] = strawberry.field(
         default_factory=list, description="Environment variables of the command, at most 100."
     )
     secret_env: list[SecretVariableInput] = strawberry.field(
-        default_factory=list, description="Further ones that are secret, each with a value or a registered secret."
+        default_factory=list,
+        description="Secret environment variables, each with a value or the name of a registered secret.",
     )
     working_dir: str | None = strawberry.field(
-        default=None, description="An absolute path, or one that starts with `~/`; else the account's home."
+        default=None,
+        description="The working directory: an absolute path or one that begins with `~/`; without it, the account's "
+        "home directory.",
     )
     stdin: str | None = strawberry.field(
         default=None,
-        description="What it reads on its standard input, at most 1 MiB, as base64 of the standard alphabet with its "
-        "padding; line breaks in it are skipped. Kept sealed until the run has ended, and never shown. Without it the "
-        "command reads nothing.",
+        description="The command's standard input, at most 1 MiB, in base64 of the standard alphabet with padding; "
+        "line breaks in it are skipped. It is stored encrypted until the run has ended, and never shown. "
+        "Without it the command reads nothing.",
     )
     idempotency_key: str | None = strawberry.field(
         default=None,
-        description="A repeat with the same key (1 to 128 characters) finds the same run. OUTCOME_UNKNOWN names it.",
+        description="A key of 1 to 128 characters: a request that is repeated with the same key returns the same run "
+        "instead of starting another. The error OUTCOME_UNKNOWN repeats the key.",
     )
     wait: float = strawberry.field(
-        default=0.0, description="Seconds, 0 to 60, to hold the answer back until the run has ended."
+        default=0.0, description="How many seconds, 0 to 60, to wait for the run to end before answering."
     )
 
     def convert(self) -> inputs.RunCommand:
@@ -178,40 +206,40 @@ class RunCommandInput:
         )
 
 
-@strawberry.input(description="A task to switch on or off.")
+@strawberry.input(description="The task to enable or disable.")
 class SetTaskEnabledInput:
     id: ID = strawberry.field(description="The task's id.")
-    enabled: bool = strawberry.field(description="Whether it runs by its schedule.")
+    enabled: bool = strawberry.field(description="Whether the schedule runs the task.")
 
 
-@strawberry.input(description="A task to delete.")
+@strawberry.input(description="The task to delete.")
 class DeleteTaskInput:
     id: ID = strawberry.field(description="The task's id.")
 
 
-@strawberry.input(description="A server to delete.")
+@strawberry.input(description="The server to delete.")
 class DeleteServerInput:
     id: ID = strawberry.field(description="The server's id.")
 
 
-@strawberry.input(description="An execution to stop.")
+@strawberry.input(description="The execution to cancel.")
 class CancelExecutionInput:
     id: ID = strawberry.field(description="The execution's id.")
 
 
-@strawberry.input(description="Who signs in.")
+@strawberry.input(description="The name and password to sign in with.")
 class LoginInput:
     username: str = strawberry.field(description="The user's name.")
     password: str = strawberry.field(description="The user's password.")
 
 
-@strawberry.input(description="A session to go on with.")
+@strawberry.input(description="The session to renew.")
 class RefreshInput:
-    refresh_token: str = strawberry.field(description="The refresh token that signing in gave.")
+    refresh_token: str = strawberry.field(description="The session's newest refresh token, from `login` or `refresh`.")
 
 
 def collect_changes(change: Any, kind: type) -> dict[str, Any]:
-    """The fields of `kind` that the caller named; null where it is no value is refused by name."""
+    """Return the fields of `kind` that the caller gave; raise Invalid for a null where null is not a value."""
     found = {item.name: getattr(change, item.name, ABSENT) for item in fields(kind)}
     found = {name: value for name, value in found.items() if value is not ABSENT}
     for name, value in found.items():

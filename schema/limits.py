@@ -1,4 +1,4 @@
-"""What a document may ask for, measured in one pass: a fragment is measured once, however often it is spread.
+"""Measures in one pass how much a document asks for. A fragment is measured once, however often it is spread.
 
 So the work is linear in the text, whatever it would expand to. Strawberry's own limiters walk every spread again.
 """
@@ -35,7 +35,7 @@ INTROSPECTION_ALIAS = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Of one document. Introspection is counted apart: the tools' own query is deeper and longer than ours."""
+    """The limits of one document. Introspection has its own: the query that tools send is deeper and longer."""
 
     tokens: int = 1000
     operations: int = 10
@@ -49,7 +49,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How deep, how many fields and aliases once every fragment is put in place, and how many objects at most."""
+    """The depth, fields, aliases and objects of a selection once all fragments are expanded."""
 
     depth: int = 0
     fields: int = 0
@@ -69,7 +69,7 @@ class Size:
         )
 
     def nest(self, *, aliased: bool, times: int) -> "Size":
-        """This below one more field, which holds `times` objects; 0 for a value."""
+        """Return the size of this selection under one more field that returns `times` objects; 0 for a value."""
         return Size(
             self.depth + 1,
             self.fields + 1,
@@ -87,7 +87,7 @@ class Size:
 
 @dataclass(slots=True)
 class Measure:
-    """One measuring of one operation. `steps` counts the work; `sized_by_variable`: other values, another size."""
+    """One measuring of one operation. `steps` counts the work; `sized_by_variable`: the size depends on variables."""
 
     schema: GraphQLSchema
     fragments: Mapping[str, FragmentDefinitionNode]
@@ -136,7 +136,7 @@ class Measure:
         return below.nest(aliased=aliased, times=self._count_objects(node, kind))
 
     def _find_type(self, node: FieldNode, parent: GraphQLNamedType | None) -> GraphQLNamedType | None:
-        """The type that the field gives; None for a field that does not exist, which validation refuses."""
+        """Return the type of the field; None for a field that does not exist, which validation refuses."""
         if parent is None or not is_composite_type(parent):
             return None
         found = self.schema.get_field(parent, node.name.value)
@@ -161,7 +161,7 @@ class Measure:
 
 
 def _clamp_page_size(number: Any) -> int:
-    """A page size that is out of bounds is refused where it is used."""
+    """Return the page size within bounds. One that is out of bounds is refused later, where it is used."""
     return min(max(number, 1), LARGEST_PAGE) if type(number) is int else USUAL_PAGE
 
 
@@ -170,7 +170,7 @@ def find_fragments(document: DocumentNode) -> dict[str, FragmentDefinitionNode]:
 
 
 def check_size(size: Size, limits: Limits) -> None:
-    """Raise TooComplex when one number is over its limit."""
+    """Raise TooComplex if a number is over its limit."""
     for name in Size.__slots__:
         found, most = getattr(size, name), getattr(limits, name)
         if found > most:

@@ -1,4 +1,4 @@
-"""One query for all the objects of a kind that an operation's fields point at."""
+"""Data loaders: one query for all objects of a kind that the fields of an operation refer to."""
 
 from collections.abc import Hashable, Sequence
 from functools import cached_property
@@ -15,7 +15,7 @@ from resolvers.paging import PageRequest
 
 
 class Loaders:
-    """Made for one operation: rights and rows are those of its viewer and its moment."""
+    """The loaders of one operation: they see what its viewer may see, as of when they load it."""
 
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
@@ -35,17 +35,17 @@ class Loaders:
 
     @cached_property
     def latest_executions(self) -> DataLoader[int, Any]:
-        """By task id."""
+        """Load each task's latest execution by task id."""
         return DataLoader(self._load_latest_executions)
 
     @cached_property
     def grants(self) -> DataLoader[int, Any]:
-        """By user id."""
+        """Load the grants by user id."""
         return DataLoader(self._load_grants)
 
     @cached_property
     def viewer_roles(self) -> DataLoader[int, Any]:
-        """By server id."""
+        """Load the viewer's role on each server by server id."""
         return DataLoader(self._load_viewer_roles)
 
     @cached_property
@@ -54,7 +54,7 @@ class Loaders:
 
     @cached_property
     def policies(self) -> DataLoader[int, Any]:
-        """By version."""
+        """Load policies by their version."""
         return DataLoader(self._load_policies)
 
     @cached_property
@@ -66,7 +66,7 @@ class Loaders:
         return DataLoader(self._load_policies_of_tasks)
 
     def slots_of_tasks(self, filter: SlotFilter, request: PageRequest) -> DataLoader[int, Any]:
-        """The same page of each task's slots, by task id."""
+        """Load the same page of each task's slots, by task id."""
 
         async def load(ids: list[int]) -> Sequence[Any]:
             return await slots.load_pages_of_tasks(self._ctx, ids, filter, request)
@@ -74,7 +74,7 @@ class Loaders:
         return self._pages.setdefault((filter, request), DataLoader(load))
 
     def executions_of_tasks(self, filter: ExecutionFilter, request: PageRequest) -> DataLoader[int, Any]:
-        """The same page of each task's executions, by task id."""
+        """Load the same page of each task's executions, by task id."""
 
         async def load(ids: list[int]) -> Sequence[Any]:
             return await executions.load_pages_of_tasks(self._ctx, ids, filter, request)
@@ -82,7 +82,7 @@ class Loaders:
         return self._pages.setdefault((filter, request), DataLoader(load))
 
     def tasks_of_servers(self, filter: TaskFilter, request: PageRequest) -> DataLoader[int, Any]:
-        """The same page of each server's tasks, by server id."""
+        """Load the same page of each server's tasks, by server id."""
 
         async def load(ids: list[int]) -> Sequence[Any]:
             return await tasks.load_pages_of_servers(self._ctx, ids, filter, request)

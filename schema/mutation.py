@@ -1,4 +1,4 @@
-"""The mutations: each is one call into the resolvers."""
+"""The mutations: each makes one call to the resolvers."""
 
 from collections.abc import Callable
 from dataclasses import fields
@@ -38,9 +38,9 @@ Resolver = TypeVar("Resolver", bound=Callable[..., Any])
 
 
 def _payload_mutation(payload: Any, description: str, *, signing_in: bool = False) -> Callable[[Resolver], Resolver]:
-    """A mutation: the caller's mistakes become the payload's `errors`; everything else stays an error of its own.
+    """Make a mutation that returns the caller's mistakes in the payload's `errors` and raises all other errors.
 
-    Where nobody needs to be signed in (`signing_in`), a wrong name or token is a mistake like any other.
+    With `signing_in`, where nobody needs to be signed in, a wrong password or token counts as a mistake too.
     """
     top_level = TOP_LEVEL if signing_in else TOP_LEVEL | {"UNAUTHENTICATED"}
 
@@ -57,17 +57,17 @@ def _payload_mutation(payload: Any, description: str, *, signing_in: bool = Fals
 
         field: Any = typed_field(payload | None, description)(answer)
         for argument in field.arguments:
-            argument.description = "What is asked for."
+            argument.description = "The input of the mutation."
         return cast("Resolver", field)
 
     return decorate
 
 
 def _locate_error(error: ServiceError, input: Any) -> tuple[str, ...]:
-    """The input's field that is wrong.
+    """Return the input field that is wrong.
 
-    Where the service found fault with an object rather than with a value (it is not there; a task's own command is
-    refused; its server is disabled), that is the field which names the object.
+    Where an object is at fault rather than a value (it does not exist, its server is disabled, a task's own command is
+    refused), that is the field with the object's id.
     """
     names = [item.name for item in fields(input)] if input is not None else []
     if (error.field and error.field[0] in names) or (not error.field and not isinstance(error, NotFound)):
@@ -75,7 +75,7 @@ def _locate_error(error: ServiceError, input: Any) -> tuple[str, ...]:
     return next(((name,) for name in ("id", "task_id", "execution_id") if name in names), ())
 
 
-@strawberry.type(description="What changes something.")
+@strawberry.type(description="The operations that change something.")
 class Mutation:
     @_payload_mutation(payloads.LoginPayload, "Sign in.", signing_in=True)
     async def login(self, info: Info, input: inputs.LoginInput) -> Any:
@@ -84,7 +84,7 @@ class Mutation:
 
     @_payload_mutation(
         payloads.RefreshPayload,
-        "New tokens for a session, before or after its access token has expired.",
+        "Get new tokens for a session, before or after its access token has expired.",
         signing_in=True,
     )
     async def refresh(self, info: Info, input: inputs.RefreshInput) -> Any:
@@ -96,20 +96,24 @@ class Mutation:
         return payloads.RefreshPayload(tokens=tokens)
 
     @_payload_mutation(
-        payloads.LogoutPayload, "End your session: its tokens stop working at once, its open subscriptions end."
+        payloads.LogoutPayload, "End your session: its tokens stop working at once, and its open subscriptions end."
     )
     async def logout(self, info: Info) -> Any:
         user: Any = await users.me(info.context.ctx)
         await sign_in.logout(info.context.ctx)
         return payloads.LogoutPayload(user=user)
 
-    @_payload_mutation(payloads.CreatePersonalTokenPayload, "Make a token for a program that acts for you.")
+    @_payload_mutation(
+        payloads.CreatePersonalTokenPayload, "Create a personal access token for a program that acts for you."
+    )
     async def create_personal_token(self, info: Info, input: token_inputs.CreatePersonalTokenInput) -> Any:
         created = await personal_tokens.create(info.context.ctx, input.name, input.scope, input.expires_in_days)
         row: Any = created.row
         return payloads.CreatePersonalTokenPayload(token=created.token, personal_token=row)
 
-    @_payload_mutation(payloads.RevokePersonalTokenPayload, "Revoke a token of yours: it stops working at once.")
+    @_payload_mutation(
+        payloads.RevokePersonalTokenPayload, "Revoke one of your personal access tokens. It stops working at once."
+    )
     async def revoke_personal_token(self, info: Info, input: token_inputs.RevokePersonalTokenInput) -> Any:
         row: Any = await personal_tokens.revoke(info.context.ctx, parse_id("id", input.id))
         return payloads.RevokePersonalTokenPayload(personal_token=row)
@@ -121,7 +125,7 @@ class Mutation:
 
     @_payload_mutation(
         user_inputs.UpdateUserPayload,
-        "Give a user another role or password, or keep them out; their sessions end. None is ever deleted. For admins.",
+        "Change a user's role or password, or disable them; their sessions end. Users are never deleted. For admins.",
     )
     async def update_user(self, info: Info, input: user_inputs.UpdateUserInput) -> Any:
         id, ctx = parse_id("id", input.id), info.context.ctx
@@ -130,14 +134,14 @@ class Mutation:
 
     @_payload_mutation(
         user_inputs.GrantRolePayload,
-        "Grant a user a role on a server, or on every server with a tag. It holds at once. For admins.",
+        "Grant a user a role on a server, or on every server with a tag. It takes effect at once. For admins.",
     )
     async def grant_role(self, info: Info, input: user_inputs.GrantRoleInput) -> Any:
         user_id, server_id = parse_id("user_id", input.user_id), parse_optional_id("server_id", input.server_id)
         grant: Any = await grants.give(info.context.ctx, user_id, server_id, input.tag, input.role)
         return user_inputs.GrantRolePayload(grant=grant)
 
-    @_payload_mutation(user_inputs.RevokeGrantPayload, "Take a grant away. It holds no more at once. For admins.")
+    @_payload_mutation(user_inputs.RevokeGrantPayload, "Revoke a grant. It takes effect at once. For admins.")
     async def revoke_grant(self, info: Info, input: user_inputs.RevokeGrantInput) -> Any:
         grant: Any = await grants.revoke(info.context.ctx, parse_id("id", input.id))
         return user_inputs.RevokeGrantPayload(grant=grant)
@@ -148,7 +152,8 @@ class Mutation:
         return payloads.CreateServerPayload(server=server)
 
     @_payload_mutation(
-        payloads.UpdateServerPayload, "Change a server. For admins, by a grant too: see docs/security.md."
+        payloads.UpdateServerPayload,
+        "Change a server. For admins; what admins by a grant may change is in docs/security.md.",
     )
     async def update_server(self, info: Info, input: server_inputs.UpdateServerInput) -> Any:
         server: Any = await servers.update(info.context.ctx, parse_id("id", input.id), input.convert())
@@ -156,7 +161,8 @@ class Mutation:
 
     @_payload_mutation(
         host_key_inputs.ScanHostKeysPayload,
-        "Have a runner connect to an address and show its host keys. For admins, by a grant too where their server is.",
+        "Have a runner connect to an address and return the host keys that are offered there. For "
+        "admins; admins by a grant may ask only for the addresses of their servers.",
     )
     async def scan_host_keys(self, info: Info, input: host_key_inputs.ScanHostKeysInput) -> Any:
         offered: Any = await host_keys.scan(info.context.ctx, input.convert())
@@ -172,7 +178,8 @@ class Mutation:
 
     @_payload_mutation(
         payloads.SetServerPolicyPayload,
-        "Set the command policy of a server: what it allows, forbids and how strictly. For admins.",
+        "Set the command policy of a server: what is allowed and forbidden there, and how strictly rules "
+        "apply. For admins.",
     )
     async def set_server_policy(self, info: Info, input: policy_inputs.SetServerPolicyInput) -> Any:
         policy: Any = await policies.set_for_server(info.context.ctx, parse_id("id", input.id), input.convert())
@@ -180,20 +187,22 @@ class Mutation:
 
     @_payload_mutation(
         payloads.SetTaskPolicyPayload,
-        "Set the command policy of a task. What it allows counts until the task is changed. For admins.",
+        "Set the command policy of a task. What it allows applies until the task is changed. For admins.",
     )
     async def set_task_policy(self, info: Info, input: policy_inputs.SetTaskPolicyInput) -> Any:
         policy: Any = await policies.set_for_task(info.context.ctx, parse_id("id", input.id), input.convert())
         return payloads.SetTaskPolicyPayload(policy=policy)
 
-    @_payload_mutation(payloads.CreateSecretPayload, "Register a secret for runs to take by its name. For admins.")
+    @_payload_mutation(
+        payloads.CreateSecretPayload, "Register a secret that tasks and runs can use by its name. For admins."
+    )
     async def create_secret(self, info: Info, input: secret_inputs.CreateSecretInput) -> Any:
         secret: Any = await secrets.create(info.context.ctx, input.convert())
         return payloads.CreateSecretPayload(secret=secret)
 
     @_payload_mutation(
         payloads.UpdateSecretPayload,
-        "Replace a registered secret's value, for runs that start from now on. For admins.",
+        "Replace the value of a registered secret, for runs that start from now on. For admins.",
     )
     async def update_secret(self, info: Info, input: secret_inputs.UpdateSecretInput) -> Any:
         secret: Any = await secrets.change(info.context.ctx, parse_id("id", input.id), Secret(input.value))
@@ -201,7 +210,7 @@ class Mutation:
 
     @_payload_mutation(
         payloads.DeleteSecretPayload,
-        "Delete a registered secret. What is to take it fails from now on, before anything is started. For admins.",
+        "Delete a registered secret. Runs that use it fail from now on, before anything is started. For admins.",
     )
     async def delete_secret(self, info: Info, input: secret_inputs.DeleteSecretInput) -> Any:
         secret: Any = await secrets.delete(info.context.ctx, parse_id("id", input.id))
@@ -217,26 +226,27 @@ class Mutation:
         task: Any = await tasks.update(info.context.ctx, parse_id("id", input.id), input.convert())
         return payloads.UpdateTaskPayload(task=task)
 
-    @_payload_mutation(payloads.SetTaskEnabledPayload, "Switch a task's schedule on or off. For operators.")
+    @_payload_mutation(payloads.SetTaskEnabledPayload, "Enable or disable a task's schedule. For operators.")
     async def set_task_enabled(self, info: Info, input: inputs.SetTaskEnabledInput) -> Any:
         task: Any = await tasks.set_enabled(info.context.ctx, parse_id("id", input.id), input.enabled)
         return payloads.SetTaskEnabledPayload(task=task)
 
     @_payload_mutation(
         payloads.PauseTaskPayload,
-        "Pause a task's schedule: its slots go into the ledger as skipped. It can still be run by hand. For operators.",
+        "Pause a task's schedule: its slots are recorded in the ledger as skipped. `runTask` still runs "
+        "it. For operators.",
     )
     async def pause_task(self, info: Info, input: schedule_inputs.PauseTaskInput) -> Any:
         task: Any = await pauses.pause(info.context.ctx, parse_id("id", input.id), input.until)
         return payloads.PauseTaskPayload(task=task)
 
-    @_payload_mutation(payloads.ResumeTaskPayload, "Let a paused schedule go on. For operators.")
+    @_payload_mutation(payloads.ResumeTaskPayload, "Resume a task's paused schedule. For operators.")
     async def resume_task(self, info: Info, input: schedule_inputs.ResumeTaskInput) -> Any:
         task: Any = await pauses.resume(info.context.ctx, parse_id("id", input.id))
         return payloads.ResumeTaskPayload(task=task)
 
     @_payload_mutation(
-        payloads.DeleteTaskPayload, "Delete a task. Its executions stay; waiting ones are cancelled. For operators."
+        payloads.DeleteTaskPayload, "Delete a task. Its executions stay; pending ones are cancelled. For operators."
     )
     async def delete_task(self, info: Info, input: inputs.DeleteTaskInput) -> Any:
         task: Any = await tasks.delete(info.context.ctx, parse_id("id", input.id))
@@ -254,7 +264,8 @@ class Mutation:
 
     @_payload_mutation(
         payloads.CancelExecutionPayload,
-        "Ask that an execution stop. Answers at once; `executionOutput` tells how it ends. For operators.",
+        "Cancel an execution. The answer comes before it has stopped; `executionOutput` shows how it "
+        "ends. For operators.",
     )
     async def cancel_execution(self, info: Info, input: inputs.CancelExecutionInput) -> Any:
         execution: Any = await executions.cancel(info.context.ctx, parse_id("id", input.id))

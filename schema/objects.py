@@ -1,6 +1,6 @@
-"""The objects: database rows, seen through the fields that a client may read. Nothing secret has a field.
+"""The objects of the API: database rows, through the fields that a client may read. No field shows a secret.
 
-These classes are never made: a field is read from the row, whose columns have the same names.
+These classes are never instantiated: a field reads the column of the same name from the row.
 """
 
 from datetime import datetime
@@ -25,17 +25,15 @@ from schema.secret_variables import SecretVariable, list_secret_variables
 from schema.user_errors import Finding, build_recorded_finding
 
 
-@strawberry.type(description="Who may sign in.")
+@strawberry.type(description="A user of sshcast.")
 class User:
     id: ID = strawberry.field(description="The id.")
     name: str = strawberry.field(description="The name to sign in with.")
     role: Role = strawberry.field(description="What the user may do on every server.")
-    disabled: bool = strawberry.field(description="A disabled user cannot sign in.")
+    disabled: bool = strawberry.field(description="Whether the user is disabled and cannot sign in.")
     created_at: datetime = strawberry.field(description="When the user was added.")
 
-    @typed_field(
-        "list[Grant] | None", "What is granted to the user beyond their role; null to all but themselves and admins."
-    )
+    @typed_field("list[Grant] | None", "The roles granted to the user; null unless you are that user or an admin.")
     def grants(self: Any, info: Info) -> Any:
         return info.context.loaders.grants.load(self.id)
 
@@ -43,37 +41,37 @@ class User:
 @strawberry.type(description="A machine that commands run on, reached over SSH. Its credential is never shown.")
 class Server:
     id: ID = strawberry.field(description="The id.")
-    name: str = strawberry.field(description="The name; no two servers share one.")
+    name: str = strawberry.field(description="The server's unique name.")
     host: str = strawberry.field(description="The host name or IP address.")
     port: int = strawberry.field(description="The SSH port.")
     username: str = strawberry.field(description="The account that commands run as.")
     host_keys: list[str] = strawberry.field(
-        description='What is pinned: "TYPE BASE64", "@cert-authority * TYPE BASE64", "@revoked * TYPE BASE64".'
+        description='The pinned host keys: "TYPE BASE64", "@cert-authority * TYPE BASE64" or "@revoked * TYPE BASE64".'
     )
-    host_key_alias: str | None = strawberry.field(description="Another name that its host certificate may be for.")
-    legacy_algorithms: list[LegacyAlgorithm] = strawberry.field(description="Old algorithms that it is allowed.")
-    credential_kind: CredentialKind = strawberry.field(description="How it is signed in to.")
-    tags: list[str] = strawberry.field(description="Words to find it by.")
+    host_key_alias: str | None = strawberry.field(description="Another name that its host certificate may have.")
+    legacy_algorithms: list[LegacyAlgorithm] = strawberry.field(description="Old algorithms that are allowed for it.")
+    credential_kind: CredentialKind = strawberry.field(description="How sshcast signs in to it.")
+    tags: list[str] = strawberry.field(description="Its tags, for filters and grants.")
     max_parallel: int = strawberry.field(description="How many commands may run on it at once.")
-    run_mode: Mode = strawberry.field(description="How runs on it are driven.")
-    enabled: bool = strawberry.field(description="Nothing starts on a disabled server.")
+    run_mode: Mode = strawberry.field(description="The mode of runs on it, unless their task has its own.")
+    enabled: bool = strawberry.field(description="Whether runs may start on it.")
     created_at: datetime = strawberry.field(description="When it was registered.")
     updated_at: datetime = strawberry.field(description="When it was last changed.")
     deleted_at: datetime | None = strawberry.field(description="When it was deleted; history still shows it.")
 
-    @typed_field(Role, "Your role on it: the higher of your own and of what is granted to you.")
+    @typed_field(Role, "Your role on it: the highest of your own and those that you were granted.")
     def viewer_role(self: Any, info: Info) -> Any:
         return info.context.loaders.viewer_roles.load(self.id)
 
-    @typed_field(list[Blackout], "Windows in which its schedules start nothing.")
+    @typed_field(list[Blackout], "Windows in which schedules start nothing on it.")
     def blackouts(self: Any) -> list[Blackout]:
         return [build_blackout(window) for window in self.blackouts]
 
-    @typed_field(CommandPolicy | None, "What admins have changed of the command policy for it; null if nothing.")
+    @typed_field(CommandPolicy | None, "The command policy that admins set for it; null if they set none.")
     def policy(self: Any, info: Info) -> Any:
         return info.context.loaders.policies_of_servers.load(self.id)
 
-    @typed_field(User | None, "Who registered it.")
+    @typed_field(User | None, "The user who registered it.")
     def created_by(self: Any, info: Info) -> Any:
         return info.context.loaders.users.load(self.created_by)
 
@@ -93,24 +91,24 @@ class Server:
         return Connection(found=found)
 
 
-@strawberry.type(description="A role of a user on one server, or on every server with a tag.")
+@strawberry.type(description="A role that a user has on one server, or on every server with a tag.")
 class Grant:
     id: ID = strawberry.field(description="The id.")
     user_id: ID = strawberry.field(description="The id of the user.")
-    server_id: ID | None = strawberry.field(description="The id of the server; null for a tag.")
-    tag: str | None = strawberry.field(description="The tag; null for one server.")
-    role: Role = strawberry.field(description="What the user may do there.")
+    server_id: ID | None = strawberry.field(description="The id of the server that it is for; null if it is for a tag.")
+    tag: str | None = strawberry.field(description="The tag that it is for; null if it is for one server.")
+    role: Role = strawberry.field(description="The role that the user has there.")
     created_at: datetime = strawberry.field(description="When it was given, or last changed.")
 
     @typed_field(User | None, "The user.")
     def user(self: Any, info: Info) -> Any:
         return info.context.loaders.users.load(self.user_id)
 
-    @typed_field(Server | None, "The server; null for a tag.")
+    @typed_field(Server | None, "The server that it is for; null if it is for a tag.")
     def server(self: Any, info: Info) -> Any:
         return None if self.server_id is None else info.context.loaders.servers.load(self.server_id)
 
-    @typed_field(User | None, "Who gave it; null for a command on the machine itself.")
+    @typed_field(User | None, "The user who gave it; null if it was given with `sshcast user grant`.")
     def created_by(self: Any, info: Info) -> Any:
         return None if self.created_by is None else info.context.loaders.users.load(self.created_by)
 
@@ -124,18 +122,18 @@ class Task:
     server_id: ID = strawberry.field(description="The id of the server it runs on.")
     cron_expr: str = strawberry.field(description="When it runs: a cron expression, `@once`, `@manual` and the like.")
     timezone: str = strawberry.field(description="The IANA time zone of the schedule.")
-    enabled: bool = strawberry.field(description="A disabled task does not run by its schedule.")
-    timeout_seconds: int = strawberry.field(description="The time limit of a run.")
+    enabled: bool = strawberry.field(description="Whether the schedule runs the task.")
+    timeout_seconds: int = strawberry.field(description="The time limit of a run in seconds.")
     output_limit: Long = strawberry.field(
-        name="outputLimitBytes", description="How much of a run's output is kept, both streams together."
+        name="outputLimitBytes", description="The output limit of a run in bytes, both streams together."
     )
-    working_dir: str | None = strawberry.field(description="Where it runs; the account's home if there is none.")
-    run_mode: Mode | None = strawberry.field(description="How its runs are driven; null for the way of its server.")
+    working_dir: str | None = strawberry.field(description="The working directory; null for the home directory.")
+    run_mode: Mode | None = strawberry.field(description="The mode of its runs; null for its server's.")
     next_run: datetime | None = strawberry.field(description="When it is due next.")
     last_run: datetime | None = strawberry.field(description="When it was last started.")
     paused_at: datetime | None = strawberry.field(description="When its schedule was paused; null if it is not.")
     paused_until: datetime | None = strawberry.field(
-        description="When a paused schedule goes on by itself; null if only `resumeTask` ends the pause."
+        description="When a paused schedule resumes by itself; null if only `resumeTask` resumes it."
     )
     created_at: datetime = strawberry.field(description="When it was created.")
     updated_at: datetime = strawberry.field(description="When it was last changed.")
@@ -145,7 +143,7 @@ class Task:
     def env_names(self: Any) -> list[str]:
         return sorted(self.env)
 
-    @typed_field(list[SecretVariable], "Its secret environment variables, in the order of their names.")
+    @typed_field(list[SecretVariable], "Its secret environment variables, ordered by name.")
     def secret_env(self: Any) -> list[SecretVariable]:
         return list_secret_variables(self.secret_env)
 
@@ -153,29 +151,29 @@ class Task:
     def server(self: Any, info: Info) -> Any:
         return info.context.loaders.servers.load(self.server_id)
 
-    @typed_field(User | None, "Who created it.")
+    @typed_field(User | None, "The user who created it.")
     def created_by(self: Any, info: Info) -> Any:
         return info.context.loaders.users.load(self.created_by)
 
-    @typed_field(User | None, "Who last changed it, or created it: its scheduled runs go in their name.")
+    @typed_field(User | None, "The user who last changed or created it. Its scheduled runs act for this user.")
     def updated_by(self: Any, info: Info) -> Any:
         return info.context.loaders.users.load(acting_for(self))
 
-    @typed_field(CommandPolicy | None, "What admins have changed of the command policy for it; null if nothing.")
+    @typed_field(CommandPolicy | None, "The command policy that admins set for it; null if they set none.")
     def policy(self: Any, info: Info) -> Any:
         return info.context.loaders.policies_of_tasks.load(self.id)
 
-    @typed_field(ScheduleTerms, "How its slots become runs.")
+    @typed_field(ScheduleTerms, "How its slots become runs: overlap, missed runs, retries and the like.")
     def terms(self: Any) -> Any:
         return Terms.of(self.terms)
 
-    @typed_field(list[ScheduledRun], "When it is to run next; nothing while it is disabled or paused without end.")
+    @typed_field(list[ScheduledRun], "Its next runs; none while it is disabled, or paused until `resumeTask`.")
     async def next_runs(self: Any, info: Info, count: Count = 5) -> list[ScheduledRun]:
         server = await info.context.loaders.servers.load(self.server_id)
         windows = server.blackouts if server is not None else ()
         return build_scheduled_runs(schedules.list_next_runs(info.context.ctx, self, count, windows))
 
-    @typed_field("Connection[Slot]", "Its slots: every moment at which it was due, and what came of it.")
+    @typed_field("Connection[Slot]", "Its slots: each moment at which it was due, and what happened then.")
     async def slots(
         self: Any,
         info: Info,
@@ -190,7 +188,7 @@ class Task:
         found = await info.context.loaders.slots_of_tasks(build_slot_filter(filter), request).load(self.id)
         return Connection(found=found)
 
-    @typed_field("Execution | None", "Its newest execution, if it ever ran.")
+    @typed_field("Execution | None", "Its newest execution; null if it never ran.")
     def latest_execution(self: Any, info: Info) -> Any:
         return info.context.loaders.latest_executions.load(self.id)
 
@@ -210,48 +208,48 @@ class Task:
         return Connection(found=await loader.load(self.id))
 
 
-@strawberry.type(name="TaskExecution", description="One run of a command, of a task or ad hoc, and how it went.")
+@strawberry.type(name="TaskExecution", description="One run of a command, from a task or ad hoc, and how it went.")
 class Execution:
     id: ID = strawberry.field(description="The id.")
     task_id: ID | None = strawberry.field(description="The id of its task; null for an ad-hoc run.")
     server_id: ID = strawberry.field(description="The id of the server it runs on.")
-    command: str = strawberry.field(description="The command as it was when it was asked for.")
+    command: str = strawberry.field(description="The command, as it was when the run was requested.")
     shell: str | None = strawberry.field(description="The shell that its first line chooses; null for /bin/sh.")
-    working_dir: str | None = strawberry.field(description="Where it runs; the account's home if there is none.")
-    timeout_seconds: int = strawberry.field(description="Its time limit.")
-    output_limit: Long = strawberry.field(name="outputLimitBytes", description="How much of its output is kept.")
-    trigger: Trigger = strawberry.field(description="What made it.")
-    slot: datetime | None = strawberry.field(description="The moment of the schedule that it is for.")
+    working_dir: str | None = strawberry.field(description="The working directory; null for the home directory.")
+    timeout_seconds: int = strawberry.field(description="Its time limit in seconds.")
+    output_limit: Long = strawberry.field(name="outputLimitBytes", description="Its output limit in bytes.")
+    trigger: Trigger = strawberry.field(description="How it came about.")
+    slot: datetime | None = strawberry.field(description="The slot that it runs for; null if it is for none.")
     attempt: int = strawberry.field(description="1 for the first try.")
-    state: State = strawberry.field(description="Where it stands.")
+    state: State = strawberry.field(description="Its state.")
     reason: Reason | None = strawberry.field(description="Why it ended as it did; null until then.")
-    message: str | None = strawberry.field(description="The same in words, where there is more to say.")
-    exit_code: Long | None = strawberry.field(description="The command's exit status, if it was received.")
+    message: str | None = strawberry.field(description="The reason in words; null where `reason` says it all.")
+    exit_code: Long | None = strawberry.field(description="The command's exit status; null if sshcast received none.")
     exit_signal: str | None = strawberry.field(description="The signal that ended the command, such as KILL.")
-    created_at: datetime = strawberry.field(description="When it was asked for.")
-    start_time: datetime | None = strawberry.field(description="When its runner took it.")
+    created_at: datetime = strawberry.field(description="When it was requested.")
+    start_time: datetime | None = strawberry.field(description="When a runner started on it.")
     end_time: datetime | None = strawberry.field(description="When it ended.")
     duration_ms: Long | None = strawberry.field(description="From start to end, in milliseconds.")
     cancel_at: datetime | None = strawberry.field(
-        name="cancelRequestedAt", description="When someone asked that it stop."
+        name="cancelRequestedAt", description="When its cancellation was requested."
     )
-    mode: Mode | None = strawberry.field(description="How it is driven; null until it starts or its task says.")
+    mode: Mode | None = strawberry.field(description="Its mode; null until it starts, unless its task chooses one.")
     verified_gone: bool | None = strawberry.field(
-        description="After a stop: whether a look at the server found nothing of it left; null when nobody looked."
+        description="After a stop: whether none of its processes is left on the server; null if that was not checked."
     )
-    stdout_bytes: Long = strawberry.field(description="How much of its standard output is stored.")
-    stderr_bytes: Long = strawberry.field(description="How much of its standard error is stored.")
-    truncated: bool = strawberry.field(description="Whether there was more output than the limit.")
-    stdin_bytes: Long | None = strawberry.field(description="The size of its standard input; null if it has none.")
-    stdin_sha256: str | None = strawberry.field(description="The SHA-256 of that, in hexadecimal digits.")
-    policy_version: str | None = strawberry.field(description="The command policy that it was checked against last.")
+    stdout_bytes: Long = strawberry.field(description="How many bytes of its standard output are stored.")
+    stderr_bytes: Long = strawberry.field(description="How many bytes of its standard error are stored.")
+    truncated: bool = strawberry.field(description="Whether output is missing: over the limit, or too late.")
+    stdin_bytes: Long | None = strawberry.field(description="How many bytes its standard input has; null if none.")
+    stdin_sha256: str | None = strawberry.field(description="The SHA-256 of its standard input, hexadecimal.")
+    policy_version: str | None = strawberry.field(description="The policy version that it was last checked against.")
 
-    @typed_field(list[CommandPolicy], "What admins had changed of that: the server's version and the task's, if any.")
+    @typed_field(list[CommandPolicy], "The server's and the task's own policies, as it was last checked against them.")
     async def policies(self: Any, info: Info) -> Any:
         ids = [id for id in (self.server_policy_id, self.task_policy_id) if id is not None]
         return [row for row in await info.context.loaders.policies.load_many(ids) if row is not None]
 
-    @typed_field(list[Finding], "What the command policy found: warnings, and in the mode AUDIT what it would refuse.")
+    @typed_field(list[Finding], "Findings of the command policy: warnings, and in AUDIT mode what others refuse.")
     def findings(self: Any, info: Info) -> list[Finding]:
         return [build_recorded_finding(item, info.context.ctx.language) for item in self.findings or ()]
 
@@ -263,7 +261,7 @@ class Execution:
     def server(self: Any, info: Info) -> Any:
         return info.context.loaders.servers.load(self.server_id)
 
-    @typed_field(User | None, "Who asked for it, or created its task.")
+    @typed_field(User | None, "The user who requested it; for a scheduled run, the one whom it runs for.")
     def created_by(self: Any, info: Info) -> Any:
         return info.context.loaders.users.load(self.created_by)
 
@@ -271,29 +269,29 @@ class Execution:
     def env_names(self: Any) -> list[str]:
         return sorted(self.env)
 
-    @typed_field(list[SecretVariable], "Its secret environment variables, in the order of their names.")
+    @typed_field(list[SecretVariable], "Its secret environment variables, ordered by name.")
     def secret_env(self: Any) -> list[SecretVariable]:
         return list_secret_variables(self.secret_env)
 
 
-@strawberry.type(name="ScheduleSlot", description="One moment at which a task's schedule was due, and what came of it.")
+@strawberry.type(name="ScheduleSlot", description="A moment at which a task was due, and what happened then.")
 class Slot:
     id: ID = strawberry.field(description="The id.")
     task_id: ID = strawberry.field(description="The id of the task.")
     slot: datetime = strawberry.field(description="When it was due, before jitter.")
-    outcome: SlotOutcome = strawberry.field(description="What came of it.")
-    note: Note | None = strawberry.field(description="What a clock change did to it.")
-    reason: str | None = strawberry.field(description="Why it came out so, in words.")
-    execution_id: ID | None = strawberry.field(description="The id of its run, the newest if it was tried again.")
-    decided_at: datetime = strawberry.field(description="When this was decided.")
-    retries_left: int = strawberry.field(description="How often its run may still be tried again.")
-    retry_at: datetime | None = strawberry.field(description="When it is tried again.")
-    start_by: datetime | None = strawberry.field(description="Until when its run must have started.")
+    outcome: SlotOutcome = strawberry.field(description="What happened.")
+    note: Note | None = strawberry.field(description="How a clock change affected it; null if none did.")
+    reason: str | None = strawberry.field(description="The reason for the outcome, in words.")
+    execution_id: ID | None = strawberry.field(description="The id of its execution, the newest one if it was retried.")
+    decided_at: datetime = strawberry.field(description="When the outcome was decided.")
+    retries_left: int = strawberry.field(description="How many times its run may still be retried.")
+    retry_at: datetime | None = strawberry.field(description="When its run is retried; null if it is not.")
+    start_by: datetime | None = strawberry.field(description="When its run must have started; null for any time.")
 
     @typed_field(Task | None, "The task.")
     def task(self: Any, info: Info) -> Any:
         return info.context.loaders.tasks.load(self.task_id)
 
-    @typed_field(Execution | None, "Its run, the newest if it was tried again.")
+    @typed_field(Execution | None, "Its execution, the newest one if it was retried.")
     def execution(self: Any, info: Info) -> Any:
         return None if self.execution_id is None else info.context.loaders.executions.load(self.execution_id)

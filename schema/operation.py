@@ -1,4 +1,4 @@
-"""What every resolver of one operation is given: who asks, and the loaders of this operation alone."""
+"""The context of one operation: its caller, and its own data loaders."""
 
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -11,7 +11,7 @@ from schema.loaders import Loaders
 
 @dataclass(slots=True)
 class Operation:
-    """One request, or one operation on a socket; a subscription renews its loaders for each event."""
+    """One request, or one operation on a WebSocket; a subscription renews its loaders for each event."""
 
     ctx: Context
     loaders: Loaders = field(init=False)
@@ -20,7 +20,7 @@ class Operation:
         self.renew()
 
     def renew(self) -> None:
-        """Forget what was loaded."""
+        """Drop what the loaders have loaded."""
         self.loaders = Loaders(self.ctx)
 
 

@@ -1,4 +1,4 @@
-"""What mutations answer: the object, null when it failed, and the caller's mistakes."""
+"""The payloads of mutations: the object, null if the mutation failed, and the caller's mistakes."""
 
 import strawberry
 
@@ -11,15 +11,19 @@ from schema.user_errors import UserError
 
 @strawberry.type
 class Payload:
-    errors: list[UserError] = strawberry.field(default_factory=list, description="What was wrong; empty if it worked.")
+    errors: list[UserError] = strawberry.field(
+        default_factory=list, description="Mistakes in the request; empty if it succeeded."
+    )
 
 
-@strawberry.type(description="A session.")
+@strawberry.type(description="The tokens of a session.")
 class Tokens:
     access_token: str = strawberry.field(description="For the Authorization header: `Bearer` and this token.")
-    refresh_token: str = strawberry.field(description="For `refresh`, when the access token has expired.")
-    expires_in: int = strawberry.field(name="expiresInSeconds", description="The access token's life.")
-    user: User = strawberry.field(description="Who has signed in.")
+    refresh_token: str = strawberry.field(description="The token for `refresh`. It works once.")
+    expires_in: int = strawberry.field(
+        name="expiresInSeconds", description="How many seconds the access token is valid."
+    )
+    user: User = strawberry.field(description="The user who signed in.")
 
 
 @strawberry.type(description="The answer to `login`.")
@@ -34,15 +38,15 @@ class RefreshPayload(Payload):
 
 @strawberry.type(description="The answer to `logout`.")
 class LogoutPayload(Payload):
-    user: User | None = strawberry.field(default=None, description="Whose session has ended.")
+    user: User | None = strawberry.field(default=None, description="The user whose session was ended.")
 
 
 @strawberry.type(description="The answer to `createPersonalToken`.")
 class CreatePersonalTokenPayload(Payload):
     token: str | None = strawberry.field(
-        default=None, description="The token, for the Authorization header: it is shown this once."
+        default=None, description="The token for the Authorization header. It is never shown again."
     )
-    personal_token: PersonalToken | None = strawberry.field(default=None, description="What is kept of it.")
+    personal_token: PersonalToken | None = strawberry.field(default=None, description="The token's record.")
 
 
 @strawberry.type(description="The answer to `revokePersonalToken`.")
@@ -77,13 +81,15 @@ class UpdateSecretPayload(Payload):
 
 @strawberry.type(description="The answer to `deleteSecret`.")
 class DeleteSecretPayload(Payload):
-    secret: RegisteredSecret | None = strawberry.field(default=None, description="The secret that is gone.")
+    secret: RegisteredSecret | None = strawberry.field(default=None, description="The secret that was deleted.")
 
 
 @strawberry.type(description="The answer to `createTask`.")
 class CreateTaskPayload(Payload):
     task: Task | None = strawberry.field(default=None, description="The new task.")
-    execution: Execution | None = strawberry.field(default=None, description="The run that `@once` has started.")
+    execution: Execution | None = strawberry.field(
+        default=None, description="The execution that `@once` started; null for other schedules."
+    )
 
 
 @strawberry.type(description="The answer to `updateTask`.")
@@ -113,18 +119,18 @@ class DeleteTaskPayload(Payload):
 
 @strawberry.type(description="The answer to `runTask`.")
 class RunTaskPayload(Payload):
-    execution: Execution | None = strawberry.field(default=None, description="The run.")
+    execution: Execution | None = strawberry.field(default=None, description="The execution.")
 
 
 @strawberry.type(description="The answer to `runCommand`.")
 class RunCommandPayload(Payload):
-    execution: Execution | None = strawberry.field(default=None, description="The run.")
+    execution: Execution | None = strawberry.field(default=None, description="The execution.")
 
 
 @strawberry.type(description="The answer to `cancelExecution`.")
 class CancelExecutionPayload(Payload):
     execution: Execution | None = strawberry.field(
-        default=None, description="The execution; `executionOutput` tells how it ends."
+        default=None, description="The execution; `executionOutput` shows how it ends."
     )
 
 

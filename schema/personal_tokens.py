@@ -11,33 +11,34 @@ from schema.enums import register_enum
 register_enum(
     TokenScope,
     "TokenScope",
-    "What a token may do at most; never more than its owner may.",
+    "The most that a token may do. It never may more than its owner.",
     {
         "READ": "Read.",
-        "RUN": "Also run and edit tasks.",
-        "ADMIN": "All that its owner may.",
+        "RUN": "Also run commands and tasks, and edit tasks.",
+        "ADMIN": "Everything that its owner may.",
     },
 )
 
 
 @strawberry.type(
-    description="A token for a program that acts for you. What it is made of is shown once, by the mutation."
+    description="A personal access token: a program that sends it acts for you. The token itself is shown once, "
+    "by `createPersonalToken`."
 )
 class PersonalToken:
     id: ID = strawberry.field(description="The id.")
-    name: str = strawberry.field(description="What you call it.")
-    scope: TokenScope = strawberry.field(description="What it may do at most.")
-    created_at: datetime = strawberry.field(description="When it was made.")
+    name: str = strawberry.field(description="The name that you gave it.")
+    scope: TokenScope = strawberry.field(description="The most that it may do.")
+    created_at: datetime = strawberry.field(description="When it was created.")
     expires_at: datetime = strawberry.field(description="When it stops working.")
 
 
-@strawberry.input(description="A new token.")
+@strawberry.input(description="A personal access token to create.")
 class CreatePersonalTokenInput:
-    name: str = strawberry.field(description="What to call it, 1 to 100 characters.")
-    scope: TokenScope = strawberry.field(description="What it may do at most.")
-    expires_in_days: int = strawberry.field(default=90, description="When it stops working, 1 to 366 days from now.")
+    name: str = strawberry.field(description="A name for it, 1 to 100 characters.")
+    scope: TokenScope = strawberry.field(description="The most that it may do.")
+    expires_in_days: int = strawberry.field(default=90, description="In how many days it stops working, 1 to 366.")
 
 
-@strawberry.input(description="Which token is to stop working.")
+@strawberry.input(description="The token to revoke.")
 class RevokePersonalTokenInput:
     id: ID = strawberry.field(description="The token's id.")

@@ -1,4 +1,4 @@
-"""The command policy as admins set it for a server or a task, and the rules that there are."""
+"""The command policies that admins set for servers and tasks, and the list of rules."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -26,36 +26,43 @@ class PolicyMode(StrEnum):
 register_enum(
     PolicyMode,
     "PolicyMode",
-    "How strictly the command policy is taken.",
+    "How strictly the command policy is applied.",
     {
-        "STANDARD": "What a rule denies is refused; what cannot be known is a warning.",
-        "STRICT": "What cannot be known is refused too.",
+        "STANDARD": "What a rule denies is refused; what cannot be known before the command runs is a warning.",
+        "STRICT": "As STANDARD, but what cannot be known before the command runs is refused too.",
         "AUDIT": "Nothing is refused; findings are recorded with the execution.",
     },
 )
 
 
 @strawberry.type(
-    description="What an admin has changed of the command policy for one server or task. A change makes a new version."
+    description="One version of the command policy that admins set for a server or a task. Each change makes a "
+    "new version."
 )
 class CommandPolicy:
-    id: ID = strawberry.field(description="The version: executions name it.")
-    server_id: ID | None = strawberry.field(description="The server that it is for; null if it is a task's.")
-    task_id: ID | None = strawberry.field(description="The task that it is for; null if it is a server's.")
+    id: ID = strawberry.field(description="The id of this version.")
+    server_id: ID | None = strawberry.field(
+        description="The id of the server that it is for; null if it is for a task."
+    )
+    task_id: ID | None = strawberry.field(description="The id of the task that it is for; null if it is for a server.")
     mode: PolicyMode | None = strawberry.field(
-        description="How strictly rules are taken; null: a server takes the service's mode, a task the server's."
+        description="How strictly rules apply; null: a server uses the service's mode, a task the server's."
     )
     allow: list[str] = strawberry.field(
-        description="Rules whose findings only warn, by their ids; `*` stands for any part."
+        description="The ids of rules whose findings only warn; `*` stands for any part of an id."
     )
     commands: list[str] = strawberry.field(
         description="Commands that are allowed word for word, in the home directory and without an environment."
     )
-    extra: str = strawberry.field(description="More rules, as TOML. They only ever forbid more.")
+    extra: str = strawberry.field(description="Additional rules, as TOML. They can only forbid more.")
     created_at: datetime = strawberry.field(description="When it was set.")
     created_by: ID = strawberry.field(name="createdById", description="The id of the admin who set it.")
 
-    @typed_field(bool, "Whether what it allows counts: a task's does while the task is what it was when it was set.")
+    @typed_field(
+        bool,
+        "Whether what it allows still applies: a task's policy stops allowing once the task's command, "
+        "environment, working directory or server is changed.",
+    )
     async def holds(self: Any, info: Info) -> bool:
         if self.task_id is None:
             return True
@@ -65,10 +72,10 @@ class CommandPolicy:
 @strawberry.type(description="A rule of the command policy.")
 class PolicyRule:
     id: str = strawberry.field(description="Its id, such as `privilege.sudo`.")
-    standard: Severity = strawberry.field(description="What a finding does in the mode STANDARD.")
-    strict: Severity = strawberry.field(description="What a finding does in the mode STRICT.")
-    en: str = strawberry.field(description="What it says, in English.")
-    zh: str = strawberry.field(description="What it says, in Chinese.")
+    standard: Severity = strawberry.field(description="Whether a finding stops the command in the mode STANDARD.")
+    strict: Severity = strawberry.field(description="Whether a finding stops the command in the mode STRICT.")
+    en: str = strawberry.field(description="Its message in English.")
+    zh: str = strawberry.field(description="Its message in Chinese.")
 
 
 def build_policy_rule(rule: Rule) -> PolicyRule:
@@ -77,13 +84,17 @@ def build_policy_rule(rule: Rule) -> PolicyRule:
     )
 
 
-@strawberry.input(name="CommandPolicyFilter", description="Which versions. What is absent or null filters nothing.")
+@strawberry.input(
+    name="CommandPolicyFilter", description="Selects policy versions. Fields that are absent or null do not filter."
+)
 class PolicyFilterInput:
-    server_id: ID | None = strawberry.field(default=None, description="Those of this server.")
-    task_id: ID | None = strawberry.field(default=None, description="Those of this task.")
+    server_id: ID | None = strawberry.field(default=None, description="Only versions of this server's policy.")
+    task_id: ID | None = strawberry.field(default=None, description="Only versions of this task's policy.")
 
 
-Policies = Annotated[PolicyFilterInput | None, strawberry.argument(description="Which versions; all if it is absent.")]
+Policies = Annotated[
+    PolicyFilterInput | None, strawberry.argument(description="Selects policy versions; without it, all of them.")
+]
 RulesOf = Annotated[ID | None, strawberry.argument(description="A server whose extra rules are listed too.")]
 
 
@@ -96,14 +107,15 @@ def build_policy_filter(given: PolicyFilterInput | None) -> PolicyFilter:
     )
 
 
-@strawberry.input(description="The whole command policy of a server, in place of the one of before.")
+@strawberry.input(description="The whole command policy of a server. It replaces the previous one.")
 class SetServerPolicyInput:
     id: ID = strawberry.field(description="The server's id.")
     mode: PolicyMode | None = strawberry.field(
-        default=None, description="In place of the service's mode; null: the service's."
+        default=None, description="The mode on this server; null for the service's."
     )
     allow: list[str] = strawberry.field(
-        default_factory=list, description="Rules whose findings only warn, at most 100; `*` stands for any part."
+        default_factory=list,
+        description="The ids of rules whose findings only warn, at most 100; `*` stands for any part of an id.",
     )
     commands: list[str] = strawberry.field(
         default_factory=list,
@@ -111,25 +123,27 @@ class SetServerPolicyInput:
         "environment.",
     )
     extra: str = strawberry.field(
-        default="", description="More rules, as TOML of at most 16,384 characters: see docs/command-policy.md."
+        default="", description="Additional rules, as TOML of at most 16,384 characters: see docs/command-policy.md."
     )
 
     def convert(self) -> PolicyChange:
         return PolicyChange(mode=self.mode, allow=self.allow, commands=self.commands, extra=self.extra)
 
 
-@strawberry.input(description="The whole command policy of a task, in place of the one of before.")
+@strawberry.input(description="The whole command policy of a task. It replaces the previous one.")
 class SetTaskPolicyInput:
     id: ID = strawberry.field(description="The task's id.")
     mode: PolicyMode | None = strawberry.field(
-        default=None, description="Counts where it is stricter than the server's; null: the server's."
+        default=None,
+        description="The mode for this task, which applies only where it is stricter than the server's; null for the "
+        "server's.",
     )
     allow: list[str] = strawberry.field(
         default_factory=list,
-        description="Rules whose findings only warn, at most 100. This ends when the task's command, environment, "
-        "folder or server is changed.",
+        description="The ids of rules whose findings only warn, at most 100. They stop applying when the task's "
+        "command, environment, working directory or server is changed.",
     )
-    extra: str = strawberry.field(default="", description="More rules, beside those of the server.")
+    extra: str = strawberry.field(default="", description="Additional rules, as TOML, besides those of the server.")
 
     def convert(self) -> PolicyChange:
         return PolicyChange(mode=self.mode, allow=self.allow, extra=self.extra)

@@ -1,4 +1,4 @@
-"""The queries: each is one call into the resolvers."""
+"""The queries: each makes one call to the resolvers."""
 
 from collections.abc import Awaitable
 from datetime import datetime
@@ -73,10 +73,12 @@ from schema.user_errors import build_user_error
 from schema.users import Users, build_user_filter
 
 Expr = Annotated[str, strawberry.argument(description="The schedule, as `createTask` takes it.")]
-Zone = Annotated[str | None, strawberry.argument(description="Its IANA time zone; the service's if it is absent.")]
-From = Annotated[datetime | None, strawberry.argument(name="from", description="From when on; now if it is absent.")]
-Change = Annotated[Dst, strawberry.argument(description="What a clock change does to fixed times of day.")]
-OnServer = Annotated[ID | None, strawberry.argument(description="A server whose blackout windows are noted.")]
+Zone = Annotated[str | None, strawberry.argument(description="Its IANA time zone; without it, the service's.")]
+From = Annotated[
+    datetime | None, strawberry.argument(name="from", description="The time to list from; without it, now.")
+]
+Change = Annotated[Dst, strawberry.argument(description="How clock changes affect fixed times of day.")]
+OnServer = Annotated[ID | None, strawberry.argument(description="A server whose blackout windows to mark.")]
 TheId = Annotated[ID, strawberry.argument(description="The object's id.")]
 
 
@@ -87,17 +89,17 @@ async def _find_or_none(found: Awaitable[Any]) -> Any:
         return None
 
 
-@strawberry.type(description="What can be read. Every field but `__typename` needs a signed-in user.")
+@strawberry.type(description="The operations that read. Every field but `__typename` needs a signed-in user.")
 class Query:
-    @typed_field(User, "Who you are.")
+    @typed_field(User, "The user who is signed in.")
     async def me(self, info: Info) -> Any:
         return await users.me(info.context.ctx)
 
-    @typed_field(User | None, "A user; null if there is none. For admins.")
+    @typed_field(User | None, "A user; null if there is no such user. For admins.")
     async def user(self, info: Info, id: TheId) -> Any:
         return await _find_or_none(users.get(info.context.ctx, parse_id("id", id)))
 
-    @typed_field(Connection[User], "Users, a page at a time. For admins.")
+    @typed_field(Connection[User], "A page of users. For admins.")
     async def users(
         self,
         info: Info,
@@ -110,23 +112,23 @@ class Query:
         request = PageArguments(first, after, last, before).build_ordered_request(None)
         return Connection(found=await users.page(info.context.ctx, build_user_filter(filter), request))
 
-    @typed_field(list[PersonalToken], "Your personal access tokens, the newest first; at most 50.")
+    @typed_field(list[PersonalToken], "Your personal access tokens, newest first; at most 50.")
     async def personal_tokens(self, info: Info) -> Any:
         return await personal_tokens.list_own(info.context.ctx)
 
-    @typed_field(Task | None, "A task; null if there is none or you may not see it.")
+    @typed_field(Task | None, "A task; null if it does not exist or you may not see it.")
     async def task(self, info: Info, id: TheId) -> Any:
         return await _find_or_none(tasks.get(info.context.ctx, parse_id("id", id)))
 
-    @typed_field(Execution | None, "An execution; null if there is none or you may not see it.")
+    @typed_field(Execution | None, "An execution; null if it does not exist or you may not see it.")
     async def execution(self, info: Info, id: TheId) -> Any:
         return await _find_or_none(executions.get(info.context.ctx, parse_id("id", id)))
 
-    @typed_field(Server | None, "A server; null if there is none or you may not see it.")
+    @typed_field(Server | None, "A server; null if it does not exist or you may not see it.")
     async def server(self, info: Info, id: TheId) -> Any:
         return await _find_or_none(servers.get(info.context.ctx, parse_id("id", id)))
 
-    @typed_field(Connection[Task], "Tasks, a page at a time.")
+    @typed_field(Connection[Task], "A page of tasks.")
     async def tasks(
         self,
         info: Info,
@@ -142,7 +144,7 @@ class Query:
         request = PageArguments(first, after, last, before, page, page_size).build_ordered_request(order_by)
         return Connection(found=await tasks.page(info.context.ctx, build_task_filter(filter), request))
 
-    @typed_field(Connection[Execution], "Executions, a page at a time.")
+    @typed_field(Connection[Execution], "A page of executions.")
     async def executions(
         self,
         info: Info,
@@ -158,7 +160,7 @@ class Query:
         request = PageArguments(first, after, last, before, page, page_size).build_newest_first_request(order_by)
         return Connection(found=await executions.page(info.context.ctx, build_execution_filter(filter), request))
 
-    @typed_field(Connection[Server], "Servers, a page at a time.")
+    @typed_field(Connection[Server], "A page of servers.")
     async def servers(
         self,
         info: Info,
@@ -176,7 +178,7 @@ class Query:
 
     @typed_field(
         Connection[RegisteredSecret],
-        "Registered secrets in the order of their names, a page at a time. No field shows a value. For operators.",
+        "A page of registered secrets, ordered by name. No field shows a value. For operators.",
     )
     async def secrets(
         self,
@@ -191,9 +193,7 @@ class Query:
         wanted = SecretFilter(parse_optional_id("server_id", server_id))
         return Connection(found=await secrets.page(info.context.ctx, wanted, request))
 
-    @typed_field(
-        Connection[Slot], "The ledger: every moment at which a schedule was due, and what came of it, a page at a time."
-    )
+    @typed_field(Connection[Slot], "A page of the schedule ledger: when schedules were due, and what happened then.")
     async def schedule_ledger(
         self,
         info: Info,
@@ -210,7 +210,9 @@ class Query:
         request = PageArguments(first, after, last, before, page, page_size).build_newest_first_request(order_by, usual)
         return Connection(found=await slots.page(info.context.ctx, build_slot_filter(filter), request))
 
-    @typed_field(Connection[AuditEvent], "What was done and refused, the newest first, a page at a time. For admins.")
+    @typed_field(
+        Connection[AuditEvent], "A page of the audit, newest first: what was done and what was refused. For admins."
+    )
     async def audit_events(
         self,
         info: Info,
@@ -223,7 +225,7 @@ class Query:
         request = PageArguments(first, after, last, before).build_newest_first_request(None)
         return Connection(found=await audit.page(info.context.ctx, build_audit_filter(filter), request))
 
-    @typed_field(SchedulePreview, "What a schedule means and when it runs, before a task is made of it.")
+    @typed_field(SchedulePreview, "Explain a schedule and list its next runs, without creating a task.")
     async def schedule_preview(
         self,
         info: Info,
@@ -247,7 +249,7 @@ class Query:
             description_en=found.words.en, description_zh=found.words.zh, runs=build_scheduled_runs(found.runs)
         )
 
-    @typed_field(CommandVerdict, "What the command policy says of a command. Nothing is stored and nothing runs.")
+    @typed_field(CommandVerdict, "Check a command against the command policy. Nothing is stored and nothing runs.")
     async def check_command(
         self,
         info: Info,
@@ -278,9 +280,7 @@ class Query:
         id = parse_optional_id("server_id", server_id)
         return [build_policy_rule(rule) for rule in await policies.list_rules(info.context.ctx, id)]
 
-    @typed_field(
-        Connection[CommandPolicy], "Versions of command policies, the newest first, a page at a time. For admins."
-    )
+    @typed_field(Connection[CommandPolicy], "A page of command policy versions, newest first. For admins.")
     async def command_policies(
         self,
         info: Info,

@@ -1,4 +1,4 @@
-"""Our own scalars: times as RFC 3339 in UTC, and integers of 64 bits."""
+"""The API's own scalars: RFC 3339 times in UTC, and 64-bit integers."""
 
 import re
 from datetime import UTC, datetime
@@ -38,14 +38,15 @@ def _serialize_long(value: Any) -> Any:
 SCALARS: dict[object, ScalarDefinition] = {
     datetime: scalar(
         name="DateTime",
-        description="A moment: RFC 3339 in UTC, such as `2026-11-24T10:00:00Z`. Any zone is accepted, none is not.",
+        description="A moment in RFC 3339, such as `2026-11-24T10:00:00Z`. Answers are in UTC; input may be in any "
+        "time zone, but must name one.",
         specified_by_url="https://scalars.graphql.org/andimarek/date-time",
         serialize=_format_time,
         parse_value=_parse_time,
     ),
     Long: scalar(
         name="Long",
-        description="An integer of 64 bits, as a JSON number: sizes in bytes may not fit into Int.",
+        description="A 64-bit integer as a JSON number, for sizes in bytes that may not fit into Int.",
         serialize=_serialize_long,
         parse_value=_parse_long,
     ),

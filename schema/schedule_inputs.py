@@ -1,4 +1,4 @@
-"""What is taken about schedules, handed on as the resolvers take it."""
+"""The inputs about schedules, converted to the resolvers' inputs."""
 
 from dataclasses import fields
 from datetime import datetime
@@ -17,29 +17,41 @@ ABSENT: Any = strawberry.UNSET
 
 @strawberry.input(
     name="ScheduleTermsInput",
-    description="On what terms a task's slots become runs. What is absent stays as it is; of a new task, the default.",
+    description="How a task's slots become runs. Fields that are absent stay as they are; a new task gets the "
+    "defaults.",
 )
 class TermsInput:
-    dst: Dst | None = strawberry.field(default=ABSENT, description="What a clock change does (default VIXIE).")
-    overlap: Overlap | None = strawberry.field(default=ABSENT, description="While a run goes on (default ALLOW).")
-    missed: Missed | None = strawberry.field(default=ABSENT, description="After downtime (default LATEST).")
-    missed_cap: int | None = strawberry.field(default=ABSENT, description="With ALL: 1 to 1000 (default 100).")
+    dst: Dst | None = strawberry.field(
+        default=ABSENT, description="How clock changes affect fixed times of day (default VIXIE)."
+    )
+    overlap: Overlap | None = strawberry.field(
+        default=ABSENT, description="What happens to a slot while the previous run is still going on (default ALLOW)."
+    )
+    missed: Missed | None = strawberry.field(
+        default=ABSENT, description="What happens to slots that were due while no scheduler ran (default LATEST)."
+    )
+    missed_cap: int | None = strawberry.field(
+        default=ABSENT, description="With `missed: ALL`: how many missed slots run at most, 1 to 1000 (default 100)."
+    )
     missed_window_seconds: int | None = strawberry.field(
-        default=ABSENT, description="With ALL: up to 31 days (default a day)."
+        default=ABSENT, description="With `missed: ALL`: how old a missed slot may be, up to 31 days (default a day)."
     )
     jitter_seconds: int | None = strawberry.field(
-        default=ABSENT, description="The window to spread over: up to a day (default 0)."
+        default=ABSENT, description="The window over which tasks are spread, up to a day (default 0)."
     )
     start_deadline_seconds: int | None = strawberry.field(
-        default=ABSENT, description="How late a run may start: 1 to 86,400; null for any time."
+        default=ABSENT,
+        description="How many seconds after its slot a run may still start, 1 to 86,400; null for any number.",
     )
-    retry_limit: int | None = strawberry.field(default=ABSENT, description="0 to 20 retries (default 0).")
+    retry_limit: int | None = strawberry.field(
+        default=ABSENT, description="How many times a failed scheduled run is retried, 0 to 20 (default 0)."
+    )
     retry_delay_seconds: int | None = strawberry.field(
-        default=ABSENT, description="The wait before the first, 1 to 3600 (default 30); it doubles each time."
+        default=ABSENT, description="The wait before the first retry, 1 to 3600 (default 30); it doubles each time."
     )
     retry_on: list[Reason] | None = strawberry.field(
         default=ABSENT,
-        description="The reasons to try again for (default UNREACHABLE, when nothing can have started).",
+        description="The reasons of failure after which to retry (default UNREACHABLE: nothing can have started).",
     )
 
     def convert(self) -> inputs.TermsChange:
@@ -53,15 +65,25 @@ class TermsInput:
         return inputs.TermsChange(**found)
 
 
-@strawberry.input(description="A blackout window: `start` and `end` for each week, or `from` and `until` for once.")
+@strawberry.input(
+    description="A blackout window: either `start` and `end` for every week, or `from` and `until` for a single one."
+)
 class BlackoutInput:
-    start: str | None = strawberry.field(default=None, description="A time of day such as `22:00`.")
-    end: str | None = strawberry.field(default=None, description="A time of day; the next day's if not later.")
-    days: list[Weekday] | None = strawberry.field(default=None, description="When it starts; every day if absent.")
-    timezone: str | None = strawberry.field(default=None, description="The IANA time zone (default UTC).")
-    from_: datetime | None = strawberry.field(default=None, name="from", description="When it begins, for once.")
-    until: datetime | None = strawberry.field(default=None, description="When it ends, for once.")
-    reason: str | None = strawberry.field(default=None, description="What it is for, at most 200 characters.")
+    start: str | None = strawberry.field(
+        default=None, description="The time of day at which it starts, such as `22:00`."
+    )
+    end: str | None = strawberry.field(
+        default=None, description="The time of day at which it ends; on the next day if that is not later than `start`."
+    )
+    days: list[Weekday] | None = strawberry.field(
+        default=None, description="The days on which it starts; without it, every day."
+    )
+    timezone: str | None = strawberry.field(
+        default=None, description="The IANA time zone of `start` and `end` (default UTC)."
+    )
+    from_: datetime | None = strawberry.field(default=None, name="from", description="When a single window begins.")
+    until: datetime | None = strawberry.field(default=None, description="When a single window ends.")
+    reason: str | None = strawberry.field(default=None, description="Why there is a window, at most 200 characters.")
 
     def convert(self) -> dict[str, Any]:
         return {
@@ -75,12 +97,14 @@ class BlackoutInput:
         }
 
 
-@strawberry.input(description="A task to pause.")
+@strawberry.input(description="The task to pause.")
 class PauseTaskInput:
     id: ID = strawberry.field(description="The task's id.")
-    until: datetime | None = strawberry.field(default=None, description="When it goes on by itself; never if absent.")
+    until: datetime | None = strawberry.field(
+        default=None, description="When the schedule resumes by itself; without it, only `resumeTask` resumes it."
+    )
 
 
-@strawberry.input(description="A task to resume.")
+@strawberry.input(description="The task to resume.")
 class ResumeTaskInput:
     id: ID = strawberry.field(description="The task's id.")

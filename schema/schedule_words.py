@@ -1,4 +1,4 @@
-"""The closed lists of words about schedules, as GraphQL enums."""
+"""The GraphQL enums about schedules."""
 
 from enum import StrEnum
 
@@ -21,38 +21,43 @@ Weekday = StrEnum("Weekday", {name: name for name in DAY_NAMES})  # type: ignore
 register_enum(
     SlotOrderField,
     "ScheduleSlotOrderField",
-    "What slots are ordered by; equal ones are in the order of their ids.",
-    {"ID": "The id, which is the order in which they were decided.", "SLOT": "The moment at which they were due."},
+    "The value that slots are ordered by. Equal values are ordered by id.",
+    {
+        "ID": "The id, that is, the order in which the slots were decided.",
+        "SLOT": "The moment at which the slot was due.",
+    },
 )
 register_enum(
     SlotOutcome,
     "SlotOutcome",
-    "What came of one moment at which a schedule was due.",
+    "What happened at one moment at which a schedule was due.",
     {
-        "FIRED": "It ran, on time.",
-        "CAUGHT_UP": "It ran late: it had been missed, and the task's terms have it run.",
-        "MOVED_BY_DST": "It ran right after the hour that clocks skipped, in which it would have been due.",
-        "WAITING": "It waits for the task's run before to end; this will change.",
-        "SKIPPED_OVERLAP": "It did not run, because the task's run before went on.",
+        "FIRED": "It ran on time.",
+        "CAUGHT_UP": "It ran late: it had been missed, and the task's `missed` setting has it run all the same.",
+        "MOVED_BY_DST": "It ran right after the hour that the clock change skipped, in which it would have been due.",
+        "WAITING": "It waits for the task's previous run to end; this outcome will change.",
+        "SKIPPED_OVERLAP": "It did not run, because the task's previous run was still going on.",
         "SKIPPED_PAUSED": "It did not run, because the task was paused.",
         "SKIPPED_BLACKOUT": "It did not run, because the server had a blackout window.",
-        "SKIPPED_DST": "It did not run: clocks skipped it, and the task's terms have it left out.",
+        "SKIPPED_DST": "It did not run: the clock change skipped its time, and the task's `dst` setting leaves such "
+        "slots out.",
         "SKIPPED_SERVER": "It did not run, because the server was deleted or disabled.",
         "MISSED": "It did not run: no scheduler ran in time, or it could not start by its deadline.",
         "REFUSED_BY_POLICY": "It did not run, because the command policy refuses the command.",
-        "NOT_ALLOWED": "It did not run: who last changed the task is disabled, or no operator on the server any more.",
-        "UNREADABLE": "This version cannot read the schedule. The task is stopped until it is corrected.",
+        "NOT_ALLOWED": "It did not run: the user who last changed the task is disabled or no longer an operator there.",
+        "UNREADABLE": "It did not run: this version of sshcast cannot read the schedule. The task does not run until "
+        "its schedule is corrected.",
     },
 )
 register_enum(
     Overlap,
     "ScheduleOverlap",
-    "What a slot does while the task's run of before goes on.",
+    "What happens to a slot while the task's previous run is still going on.",
     {
-        "ALLOW": "It runs beside it.",
+        "ALLOW": "It runs at the same time.",
         "SKIP": "It does not run.",
-        "QUEUE": "It waits for its end. One waits at most; a further one does not run.",
-        "REPLACE": "It has it cancelled, and runs once it is gone.",
+        "QUEUE": "It waits for the previous run to end. At most one slot waits; further ones do not run.",
+        "REPLACE": "The previous run is cancelled, and the slot runs once that has ended.",
     },
 )
 register_enum(
@@ -61,29 +66,31 @@ register_enum(
     "What happens to slots that were due while no scheduler ran.",
     {
         "SKIP": "None of them runs.",
-        "LATEST": "The latest runs, once.",
-        "ALL": "Each runs, as far as the cap and the window go.",
+        "LATEST": "Only the latest of them runs.",
+        "ALL": "All of them run, within the limits of `missedCap` and `missedWindowSeconds`.",
     },
 )
 register_enum(
     Dst,
     "ScheduleDst",
-    "What a clock change does to fixed times of day. A schedule with `*` in its minute or hour runs through both.",
+    "How clock changes (daylight saving time) affect fixed times of day. A schedule with `*` as its "
+    "minute or hour always follows the wall clock.",
     {
         "VIXIE": "A time in the skipped hour runs right after it, once; one in the repeated hour runs once.",
         "SKIP": "A time in the skipped hour does not run; one in the repeated hour runs once.",
         "TWICE": "A time in the skipped hour runs right after it, once; one in the repeated hour runs in both passes.",
-        "WALL": "As the clock on the wall shows: not in the skipped hour, and twice in the repeated one.",
+        "WALL": "As the wall clock shows: a time in the skipped hour does not run; one in the repeated hour runs "
+        "in both passes.",
     },
 )
 register_enum(
     Note,
     "ScheduleNote",
-    "What a clock change does to a slot.",
+    "How a clock change affects a slot.",
     {
-        "MOVED": "Its time does not exist on that day: it stands right after the gap.",
-        "SKIPPED": "Its time does not exist on that day, and it is not to run.",
-        "REPEATED": "It is in the second pass of a repeated hour.",
+        "MOVED": "Its local time does not exist on that day, so it is due right after the skipped hour.",
+        "SKIPPED": "Its local time does not exist on that day, so it does not run.",
+        "REPEATED": "It is in the second pass of the repeated hour.",
     },
 )
 register_enum(

@@ -1,4 +1,4 @@
-"""Secret environment variables: given with a value or a registered secret, and shown by name."""
+"""Secret environment variables: given with a value or a registered secret, shown by name only."""
 
 from collections.abc import Mapping
 
@@ -12,7 +12,7 @@ from runner.secrets.secret import Secret
 class SecretVariable:
     name: str = strawberry.field(description="The variable's name.")
     secret: str | None = strawberry.field(
-        description="The name of the registered secret that it takes; null if it was given a value of its own."
+        description="The name of the registered secret that it takes its value from; null if it has a value of its own."
     )
 
 
@@ -20,14 +20,19 @@ def list_secret_variables(sources: Mapping[str, str | None]) -> list[SecretVaria
     return [SecretVariable(name=name, secret=sources[name]) for name in sorted(sources)]
 
 
-@strawberry.input(description="An environment variable whose value is kept sealed, never shown, and hidden in output.")
+@strawberry.input(
+    description="An environment variable whose value is stored encrypted, never shown, and masked in output."
+)
 class SecretVariableInput:
-    name: str = strawberry.field(description="Letters, digits and _, no digit first; unlike those in `env`.")
+    name: str = strawberry.field(
+        description="The variable's name: letters, digits and _, not beginning with a digit, and not also in `env`."
+    )
     value: str | None = strawberry.field(
-        default=None, description="The value, 6 to 32,768 characters; it cannot be read again."
+        default=None, description="The value, 6 to 32,768 characters. It cannot be read back."
     )
     secret: str | None = strawberry.field(
-        default=None, description="Instead of a value, the name of a registered secret: its value when the run starts."
+        default=None,
+        description="Instead of a value, the name of a registered secret, whose value at the start of the run is used.",
     )
 
     def convert(self) -> inputs.SecretVariable:

@@ -1,4 +1,4 @@
-"""Registered secrets, as far as they are shown."""
+"""Registered secrets. No field shows a value."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -13,36 +13,38 @@ from schema.ids import parse_optional_id
 from schema.objects import Server, User
 from schema.operation import Info
 
-ForServer = Annotated[ID | None, strawberry.argument(description="Only those that runs on this server may take.")]
+ForServer = Annotated[ID | None, strawberry.argument(description="Only secrets that runs on this server may use.")]
 
 
 @strawberry.type(
     name="Secret",
-    description="A value that runs may take by its name. It is never shown, and hidden in the output of all runs that "
-    "it is for, whether they take it or not.",
+    description="A secret that runs can use by its name. Its value is never shown, and is masked in the output "
+    "of every run that may use it, whether the run does or not.",
 )
 class RegisteredSecret:
     id: ID = strawberry.field(description="The id.")
-    name: str = strawberry.field(description="The name to take it by; no two secrets share one.")
-    server_id: ID | None = strawberry.field(description="The server whose runs it is for; null for those of every one.")
+    name: str = strawberry.field(description="The unique name by which runs use it.")
+    server_id: ID | None = strawberry.field(
+        description="The only server whose runs may use it; null if runs on every server may."
+    )
     created_at: datetime = strawberry.field(description="When it was registered.")
     updated_at: datetime = strawberry.field(description="When its value was last replaced.")
 
-    @typed_field(Server | None, "The server whose runs it is for; null for those of every one.")
+    @typed_field(Server | None, "The only server whose runs may use it; null if runs on every server may.")
     def server(self: Any, info: Info) -> Any:
         return None if self.server_id is None else info.context.loaders.servers.load(self.server_id)
 
-    @typed_field(User | None, "Who registered it.")
+    @typed_field(User | None, "The user who registered it.")
     def created_by(self: Any, info: Info) -> Any:
         return info.context.loaders.users.load(self.created_by)
 
 
 @strawberry.input(description="A secret to register.")
 class CreateSecretInput:
-    name: str = strawberry.field(description="1 to 100 characters, unlike any other secret's.")
-    value: str = strawberry.field(description="6 to 32,768 characters; it cannot be read again.")
+    name: str = strawberry.field(description="A unique name, 1 to 100 characters.")
+    value: str = strawberry.field(description="The value, 6 to 32,768 characters. It cannot be read back.")
     server_id: ID | None = strawberry.field(
-        default=None, description="The server whose runs it is for; those of every one if it is absent."
+        default=None, description="The only server whose runs may use it; without it, runs on every server may."
     )
 
     def convert(self) -> inputs.NewSecret:
@@ -50,12 +52,12 @@ class CreateSecretInput:
         return inputs.NewSecret(name=self.name, value=Secret(self.value), server_id=server_id)
 
 
-@strawberry.input(description="A registered secret's new value.")
+@strawberry.input(description="A new value for a registered secret.")
 class UpdateSecretInput:
     id: ID = strawberry.field(description="The secret's id.")
-    value: str = strawberry.field(description="6 to 32,768 characters, in place of the value of before.")
+    value: str = strawberry.field(description="The new value, 6 to 32,768 characters.")
 
 
-@strawberry.input(description="A registered secret to delete.")
+@strawberry.input(description="The registered secret to delete.")
 class DeleteSecretInput:
     id: ID = strawberry.field(description="The secret's id.")

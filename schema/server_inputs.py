@@ -1,4 +1,4 @@
-"""What the mutations of servers take."""
+"""The inputs of mutations about servers."""
 
 import strawberry
 from strawberry import ID
@@ -9,25 +9,28 @@ from schema.inputs import ABSENT, collect_changes
 from schema.schedule_inputs import BlackoutInput
 
 KEYS = (
-    'Each a public key "TYPE BASE64" or a line of known_hosts for this host and port, hashed or not, also '
-    "`@cert-authority` and `@revoked`; comments are skipped, 1 to 16 are kept. `sshcast server add --scan` shows them."
+    'The host keys to pin, 1 to 16: each a public key "TYPE BASE64", or a line of known_hosts for '
+    "this host and port, hashed or not, also with `@cert-authority` or `@revoked`. Comments are "
+    "skipped. `sshcast server add --scan` shows a server's keys."
 )
 ACCEPT = (
-    "Pin the keys that have these fingerprints, as `scanHostKeys` shows them, once you have compared them with the "
-    "server's own. They are fetched again, and refused if they are not on offer any more. Instead of `hostKeys`: they "
-    "replace the pinned keys of every type on offer; `@cert-authority` and `@revoked` stay."
+    "Pin the keys with these fingerprints, as `scanHostKeys` shows them, once you have compared them "
+    "with the server's own. sshcast fetches the keys again and refuses fingerprints that are no "
+    "longer offered. Not together with `hostKeys`: the accepted keys replace the pinned keys of "
+    "every type that the server offers; `@cert-authority` and `@revoked` entries stay."
 )
-ALIAS = "A name besides the host that the server's host certificate may be for."
-LEGACY = "Old algorithms to allow this server, for want of safe ones; it is in the audit."
+ALIAS = "A name, besides `host`, that the server's host certificate may be issued for."
+LEGACY = "Old SSH algorithms to allow for this server because it offers no safe ones. The audit records it."
 
 
 @strawberry.input(
-    description="How to sign in: a password, or a private key with what belongs to it. It cannot be read again."
+    description="How to sign in: a password, or a private key with its passphrase and certificate, if any. It "
+    "cannot be read back."
 )
 class CredentialInput:
     password: str | None = strawberry.field(default=None, description="The account's password.")
     private_key: str | None = strawberry.field(default=None, description="An OpenSSH or PEM private key, as text.")
-    passphrase: str | None = strawberry.field(default=None, description="What opens the private key.")
+    passphrase: str | None = strawberry.field(default=None, description="The private key's passphrase.")
     certificate: str | None = strawberry.field(default=None, description="The private key's OpenSSH certificate.")
 
     def convert(self) -> inputs.NewCredential:
@@ -41,21 +44,25 @@ class CredentialInput:
 
 @strawberry.input(description="A server to register.")
 class CreateServerInput:
-    name: str = strawberry.field(description="1 to 100 characters, unlike any other server's.")
-    host: str = strawberry.field(description="The host name (kept as its `xn--` form) or IP address, without a port.")
+    name: str = strawberry.field(description="A unique name, 1 to 100 characters.")
+    host: str = strawberry.field(
+        description="The host name or IP address, without a port. An international name is stored in its `xn--` form."
+    )
     port: int = strawberry.field(default=22, description="The SSH port.")
     username: str = strawberry.field(description="The account that commands run as.")
     host_keys: list[str] = strawberry.field(description=KEYS)
     host_key_alias: str | None = strawberry.field(default=None, description=ALIAS)
     legacy_algorithms: list[LegacyAlgorithm] = strawberry.field(default_factory=list, description=LEGACY)
     credential: CredentialInput = strawberry.field(description="How to sign in.")
-    tags: list[str] = strawberry.field(default_factory=list, description="Words to find it by, at most 32.")
-    max_parallel: int = strawberry.field(default=10, description="How many commands may run at once, 1 to 1000.")
-    run_mode: Mode = strawberry.field(default=Mode.DURABLE, description="How runs on it are driven.")
-    blackouts: list[BlackoutInput] = strawberry.field(
-        default_factory=list, description="Windows in which its schedules start nothing, at most 32."
+    tags: list[str] = strawberry.field(default_factory=list, description="Tags for filters and grants, at most 32.")
+    max_parallel: int = strawberry.field(default=10, description="How many commands may run on it at once, 1 to 1000.")
+    run_mode: Mode = strawberry.field(
+        default=Mode.DURABLE, description="The mode of runs on it, unless their task has its own."
     )
-    enabled: bool = strawberry.field(default=True, description="Nothing starts on a disabled server.")
+    blackouts: list[BlackoutInput] = strawberry.field(
+        default_factory=list, description="Windows in which schedules start nothing on it, at most 32."
+    )
+    enabled: bool = strawberry.field(default=True, description="Whether runs may start on it.")
 
     def convert(self) -> inputs.NewServer:
         return inputs.NewServer(
@@ -75,10 +82,10 @@ class CreateServerInput:
         )
 
 
-@strawberry.input(description="What to change about a server. What is absent stays as it is.")
+@strawberry.input(description="Changes to a server. Fields that are absent stay as they are.")
 class UpdateServerInput:
     id: ID = strawberry.field(description="The server's id.")
-    name: str | None = strawberry.field(default=ABSENT, description="1 to 100 characters, unlike any other server's.")
+    name: str | None = strawberry.field(default=ABSENT, description="A unique name, 1 to 100 characters.")
     host: str | None = strawberry.field(default=ABSENT, description="The host name or IP address, without a port.")
     port: int | None = strawberry.field(default=ABSENT, description="The SSH port.")
     username: str | None = strawberry.field(default=ABSENT, description="The account that commands run as.")
@@ -87,13 +94,15 @@ class UpdateServerInput:
     host_key_alias: str | None = strawberry.field(default=ABSENT, description=f"{ALIAS} Null for none.")
     legacy_algorithms: list[LegacyAlgorithm] | None = strawberry.field(default=ABSENT, description=LEGACY)
     credential: CredentialInput | None = strawberry.field(default=ABSENT, description="How to sign in.")
-    tags: list[str] | None = strawberry.field(default=ABSENT, description="Words to find it by, at most 32.")
-    max_parallel: int | None = strawberry.field(default=ABSENT, description="How many commands may run at once.")
-    run_mode: Mode | None = strawberry.field(default=ABSENT, description="How runs on it are driven.")
-    blackouts: list[BlackoutInput] | None = strawberry.field(
-        default=ABSENT, description="Windows in which its schedules start nothing, in place of those of before."
+    tags: list[str] | None = strawberry.field(default=ABSENT, description="Tags for filters and grants, at most 32.")
+    max_parallel: int | None = strawberry.field(default=ABSENT, description="How many commands may run on it at once.")
+    run_mode: Mode | None = strawberry.field(
+        default=ABSENT, description="The mode of runs on it, unless their task has its own."
     )
-    enabled: bool | None = strawberry.field(default=ABSENT, description="Nothing starts on a disabled server.")
+    blackouts: list[BlackoutInput] | None = strawberry.field(
+        default=ABSENT, description="Windows in which schedules start nothing on it; they replace all previous ones."
+    )
+    enabled: bool | None = strawberry.field(default=ABSENT, description="Whether runs may start on it.")
 
     def convert(self) -> inputs.ServerChange:
         return inputs.ServerChange(**collect_changes(self, inputs.ServerChange))

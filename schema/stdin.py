@@ -11,7 +11,7 @@ URL_SAFE = frozenset("-_")
 
 
 def decode(text: str | None) -> bytes | None:
-    """Invalid when it is no base64. Line breaks are skipped, as MIME and the program `base64` put them in."""
+    """Decode base64 and skip line breaks, as MIME and the program `base64` add them; raise Invalid for all else."""
     if text is None:
         return None
     packed = text.translate(LINE_BREAKS)

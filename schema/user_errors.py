@@ -1,4 +1,4 @@
-"""The caller's mistakes, as a mutation's payload tells them."""
+"""The caller's mistakes, as the payloads of mutations show them."""
 
 from collections.abc import Mapping
 from types import SimpleNamespace
@@ -12,29 +12,33 @@ from schema.enums import ErrorCode, Severity
 from schema.errors import find_field_path, format_message
 
 
-@strawberry.interface(description="A mistake in what was asked for. Nothing was changed.")
+@strawberry.interface(description="A mistake in the request. Nothing was changed.")
 class UserError:
-    code: ErrorCode = strawberry.field(description="What kind of mistake; REST shows the same word.")
-    message: str = strawberry.field(description="What is wrong and what to do, in the language of Accept-Language.")
-    field: list[str] | None = strawberry.field(description="The input field, as a path; null if it is not one field.")
+    code: ErrorCode = strawberry.field(description="The kind of mistake; REST answers use the same word.")
+    message: str = strawberry.field(
+        description="What is wrong and what to do about it, in the language that Accept-Language prefers."
+    )
+    field: list[str] | None = strawberry.field(
+        description="The path of the input field that is wrong; null if it is not a single field."
+    )
 
 
-@strawberry.type(description="A value breaks a rule.")
+@strawberry.type(description="A value is not allowed.")
 class InputInvalid(UserError):
     pass
 
 
-@strawberry.type(description="There is no such object, or you may not see it.")
+@strawberry.type(description="The object does not exist, or you may not see it.")
 class ObjectNotFound(UserError):
     pass
 
 
-@strawberry.type(description="It clashes with what is there already.")
+@strawberry.type(description="The change conflicts with what exists already.")
 class ObjectConflict(UserError):
     pass
 
 
-@strawberry.type(description="The name and password, or the refresh token, are not right.")
+@strawberry.type(description="The name and password, or the refresh token, are wrong.")
 class SignInRefused(UserError):
     pass
 
@@ -46,21 +50,23 @@ class ServerUnreachable(UserError):
 
 @strawberry.type(description="The schedule cannot be read, or would never fire.")
 class ScheduleInvalid(UserError):
-    position: int = strawberry.field(description="Where it goes wrong: characters from the start, from 0.")
-    example: str = strawberry.field(description="A schedule that is right.")
+    position: int = strawberry.field(description="Where the mistake is, in characters from 0.")
+    example: str = strawberry.field(description="A valid schedule, as close to the given one as possible.")
 
 
 @strawberry.type(name="CommandFinding", description="A rule of the command policy that a command breaks, and where.")
 class Finding:
     rule: str = strawberry.field(description="The rule's id, such as `privilege.sudo`.")
-    severity: Severity = strawberry.field(description="Whether it stops the command.")
-    message: str = strawberry.field(description="What the rule is about.")
-    start: int = strawberry.field(description="Where the text begins, in characters from 0.")
-    end: int = strawberry.field(description="Where the text ends, in characters from 0.")
-    line: int = strawberry.field(description="The line, from 1.")
-    column: int = strawberry.field(description="The column, from 1.")
-    text: str = strawberry.field(description="The text itself.")
-    via: list[str] = strawberry.field(description="How the text was reached, outermost first, such as `sh -c`.")
+    severity: Severity = strawberry.field(description="Whether the finding stops the command.")
+    message: str = strawberry.field(description="What is wrong and what to do instead.")
+    start: int = strawberry.field(description="Where the offending text begins, in characters from 0.")
+    end: int = strawberry.field(description="Where the offending text ends, in characters from 0.")
+    line: int = strawberry.field(description="The line on which it begins, from 1.")
+    column: int = strawberry.field(description="The column in which it begins, from 1.")
+    text: str = strawberry.field(description="The offending text.")
+    via: list[str] = strawberry.field(
+        description="The programs through which the text would be run, outermost first, such as `sh -c`."
+    )
 
 
 @strawberry.type(description="The command policy refuses the command.")
@@ -89,7 +95,7 @@ def build_user_error(error: ServiceError, language: Language) -> UserError:
 
 
 def _build_details(error: ServiceError, language: Language) -> dict[str, Any]:
-    """What some kinds tell beyond the message."""
+    """Return the extra fields that some kinds of error have."""
     if isinstance(error, errors.ScheduleInvalid):
         return {"position": error.position, "example": error.example}
     if isinstance(error, errors.CommandRefused):
@@ -112,5 +118,5 @@ def build_finding(item: Any, language: Language) -> Finding:
 
 
 def build_recorded_finding(item: Mapping[str, Any], language: Language) -> Finding:
-    """One that was recorded with an execution."""
+    """Return a finding that was stored with an execution."""
     return build_finding(SimpleNamespace(**item), language)

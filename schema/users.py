@@ -1,4 +1,4 @@
-"""Managing users and grants: what is asked for, and what is answered."""
+"""The inputs and payloads about users and grants."""
 
 from typing import Annotated
 
@@ -16,38 +16,48 @@ class CreateUserInput:
     name: str = strawberry.field(description="The name to sign in with: 1 to 64 letters, digits or . @ - _")
     password: str = strawberry.field(description="The password, 8 to 1024 characters.")
     role: Role = strawberry.field(
-        default=Role.NONE, description="What the user may do on every server; without it only what is granted."
+        default=Role.NONE, description="What the user may do on every server; NONE for only what they are granted."
     )
 
 
-@strawberry.input(description="What to change of a user. What is absent or null stays; all of their sessions end.")
+@strawberry.input(
+    description="Changes to a user. Fields that are absent or null stay as they are. All of the user's sessions end."
+)
 class UpdateUserInput:
     id: ID = strawberry.field(description="The user's id.")
     role: Role | None = strawberry.field(default=None, description="What the user may do on every server.")
-    disabled: bool | None = strawberry.field(default=None, description="Whether they are kept out.")
+    disabled: bool | None = strawberry.field(
+        default=None, description="Whether the user is disabled and cannot sign in."
+    )
     password: str | None = strawberry.field(default=None, description="A new password, 8 to 1024 characters.")
 
 
-@strawberry.input(description="A role for a user on a server, or on every server with a tag: give one of the two.")
+@strawberry.input(description="A role for a user, either on one server or on every server with a tag.")
 class GrantRoleInput:
     user_id: ID = strawberry.field(description="The user's id.")
-    role: Role = strawberry.field(description="VIEWER, OPERATOR or ADMIN; it takes the place of a role granted there.")
-    server_id: ID | None = strawberry.field(default=None, description="On this server.")
-    tag: str | None = strawberry.field(default=None, description="On every server that has this tag, now or later.")
+    role: Role = strawberry.field(
+        description="VIEWER, OPERATOR or ADMIN. It replaces a role that the user was granted there before."
+    )
+    server_id: ID | None = strawberry.field(default=None, description="The server that it is for.")
+    tag: str | None = strawberry.field(
+        default=None, description="The tag that it is for: every server that has it, now or later."
+    )
 
 
-@strawberry.input(description="Which grant is to hold no more.")
+@strawberry.input(description="The grant to revoke.")
 class RevokeGrantInput:
     id: ID = strawberry.field(description="The grant's id.")
 
 
-@strawberry.input(name="UserFilter", description="Which users. What is absent or null filters nothing.")
+@strawberry.input(name="UserFilter", description="Selects users. Fields that are absent or null do not filter.")
 class UserFilterInput:
-    role: Role | None = strawberry.field(default=None, description="Those whose own role is this.")
-    disabled: bool | None = strawberry.field(default=None, description="Those that are kept out, or let in.")
+    role: Role | None = strawberry.field(default=None, description="Only users whose own role is this one.")
+    disabled: bool | None = strawberry.field(
+        default=None, description="true: only disabled users; false: only those who are not."
+    )
 
 
-Users = Annotated[UserFilterInput | None, strawberry.argument(description="Which users; all if it is absent.")]
+Users = Annotated[UserFilterInput | None, strawberry.argument(description="Selects users; without it, all of them.")]
 
 
 def build_user_filter(given: UserFilterInput | None) -> UserFilter:
@@ -61,7 +71,7 @@ class CreateUserPayload(Payload):
 
 @strawberry.type(description="The answer to `updateUser`.")
 class UpdateUserPayload(Payload):
-    user: User | None = strawberry.field(default=None, description="The user as they are now.")
+    user: User | None = strawberry.field(default=None, description="The user after the change.")
 
 
 @strawberry.type(description="The answer to `grantRole`.")
@@ -71,4 +81,4 @@ class GrantRolePayload(Payload):
 
 @strawberry.type(description="The answer to `revokeGrant`.")
 class RevokeGrantPayload(Payload):
-    grant: Grant | None = strawberry.field(default=None, description="The grant that holds no more.")
+    grant: Grant | None = strawberry.field(default=None, description="The revoked grant.")

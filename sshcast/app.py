@@ -1,4 +1,4 @@
-"""The wiring of the service: builds each of its parts once. `driving.py` puts a runner to it, `faces.py` the faces.
+"""The wiring of the service: builds each of its parts once. `runner_wiring.py` adds a runner, `http_app.py` the faces.
 
 Three files, so that a command which needs neither runner nor faces does not wait for their packages to be imported.
 """
@@ -37,7 +37,7 @@ def utc_now() -> datetime:
 
 @asynccontextmanager
 async def open_data_store(settings: Settings) -> AsyncIterator[Store]:
-    """The database as it stands, and the data folder it may be in."""
+    """Open the data folder and the database, without migrating it."""
     data_folder.prepare(settings.data)
     store = await open_store(settings.url, connections=settings.database_connections)
     try:
@@ -48,9 +48,9 @@ async def open_data_store(settings: Settings) -> AsyncIterator[Store]:
 
 @asynccontextmanager
 async def open_service(settings: Settings, provider: Provider | None = None) -> AsyncIterator[Service]:
-    """The service on its database, without a runner. SQLite is migrated here; else DatabaseOlder says what to do.
+    """Open the service on its database, without a runner. A SQLite database is migrated.
 
-    MasterKeyRefused when the master key is not the one that the database is sealed with.
+    Raise DatabaseOlder for a PostgreSQL database that is not migrated, MasterKeyRefused for a wrong master key.
     """
     async with open_data_store(settings) as store:
         if settings.sqlite:
@@ -73,16 +73,16 @@ async def open_service(settings: Settings, provider: Provider | None = None) -> 
             ),
             links=SignInLinks(clock=utc_now),
             throttle=LoginThrottle(clock=utc_now),
-            limits=build_limits(settings),
+            limits=_build_limits(settings),
             clock=utc_now,
             watchers=StreamLimiter(settings.streams_per_user, settings.streams),
             rates=_build_rates(settings),
             provider=provider,
-            reach=build_network_policy(settings),
+            network_policy=build_network_policy(settings),
         )
 
 
-def build_limits(settings: Settings) -> Limits:
+def _build_limits(settings: Settings) -> Limits:
     return Limits(
         default_timeout_seconds=settings.default_timeout,
         max_timeout_seconds=settings.max_timeout,

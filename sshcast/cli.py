@@ -1,4 +1,4 @@
-"""The `sshcast` command: each command here reads its options and hands over to `sshcast/commands/`."""
+"""The `sshcast` command line: each command here reads its options and calls `sshcast/commands/`."""
 
 import os
 import sys
@@ -16,9 +16,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-secrets_app = typer.Typer(help="The keys that seal credentials.", no_args_is_help=True)
-audit_app = typer.Typer(help="The record of what was done, and by whom.", no_args_is_help=True)
-web_app = typer.Typer(help="The pages that browsers get.", no_args_is_help=True)
+secrets_app = typer.Typer(help="The master key that encrypts credentials and secrets.", no_args_is_help=True)
+audit_app = typer.Typer(help="The audit: the record of what was done, and by whom.", no_args_is_help=True)
+web_app = typer.Typer(help="The playground's web page.", no_args_is_help=True)
 app.add_typer(cli_users.app, name="user")
 app.add_typer(cli_servers.app, name="server")
 app.add_typer(secrets_app, name="secrets")
@@ -43,7 +43,7 @@ def sshcast(
 
 @app.command("serve")
 def serve_command(host: Host = None, port: Port = None, data: Data = None) -> None:
-    """Serve the API and run what it is asked to run."""
+    """Serve the API and run tasks and commands."""
     run(commands.serve.serve(settings(host=host, port=port, data=data)))
 
 
@@ -54,19 +54,21 @@ def demo_command(
     once: Annotated[bool, typer.Option("--once", help="Exit after the demo run.")] = False,
     host: Host = None,
 ) -> None:
-    """Start everything on this machine, a demo SSH target included, and run a command on it."""
+    """Start the service and a demo SSH server on this machine, and run a command on it."""
     run(commands.demo.run_demo(settings(host=host, port=port, data=data), once=once))
 
 
 @app.command()
 def migrate(data: Data = None) -> None:
-    """Bring the database to the schema of this version."""
+    """Create or update the database's tables for this version."""
     run(commands.migrate.migrate(settings(data=data)))
 
 
 @app.command()
 def token(
-    name: str, ttl: Annotated[int, typer.Option(min=1, max=31_536_000, help="Seconds.")] = 3600, data: Data = None
+    name: str,
+    ttl: Annotated[int, typer.Option(min=1, max=31_536_000, help="How many seconds the token is valid.")] = 3600,
+    data: Data = None,
 ) -> None:
     """Print an access token for a user, and nothing else."""
     run(commands.accounts.print_token(settings(data=data), name, ttl))
@@ -75,7 +77,7 @@ def token(
 @app.command("run")
 def run_command(
     server: str,
-    command: Annotated[list[str], typer.Argument(help="After --: the command; one word is taken as shell text.")],
+    command: Annotated[list[str], typer.Argument(help="The command, after --. A single word is taken as shell text.")],
     timeout: Annotated[int | None, typer.Option(help="The time limit in seconds.")] = None,
     stdin: Stdin = False,
     run_as: As = None,
@@ -91,13 +93,13 @@ def run_command(
 @app.command()
 def tail(
     execution_id: int,
-    after: Annotated[str | None, typer.Option(help="A cursor: show only what came after it.")] = None,
+    after: Annotated[str | None, typer.Option(help="Show only the output after this cursor.")] = None,
     run_as: As = None,
     raw: Raw = False,
     quiet: Quiet = False,
     data: Data = None,
 ) -> None:
-    """Show an execution's output, live until its end; exit with its status."""
+    """Show an execution's output live until it ends, and exit with its status."""
     options = commands.tail.TailOptions(after, run_as, raw, quiet)
     run(commands.tail.tail(settings(data=data), execution_id, options))
 
@@ -111,22 +113,24 @@ def schema() -> None:
 
 @secrets_app.command("rotate")
 def secrets_rotate(data: Data = None) -> None:
-    """Seal every credential with a new master key, while the service runs. Run it again if it was cut off."""
+    """Re-encrypt all credentials and secrets with a new master key, while the service runs. Repeat if interrupted."""
     run(commands.secrets.rotate(settings(data=data)))
 
 
 @audit_app.command("verify")
 def audit_verify(
-    head: Annotated[str | None, typer.Option(help="A hash that an earlier call printed: it must be there.")] = None,
+    head: Annotated[
+        str | None, typer.Option(help="A hash that an earlier call printed, which must be in the chain.")
+    ] = None,
     data: Data = None,
 ) -> None:
-    """Walk the audit's chain; print the newest event's id and hash. Exits with 1 when something was changed."""
+    """Check the audit's hash chain; print the newest event's id and hash. Exits with 1 if an event was changed."""
     run(commands.audit.verify(settings(data=data), head))
 
 
 @web_app.command("fetch")
 def web_fetch() -> None:
-    """Bring GraphiQL for the playground from npm, and verify it by its sha512."""
+    """Download GraphiQL for the playground from npm, and check its sha512."""
     commands.start.warn_of_unknown()
     typer.echo(commands.web.fetch())
 

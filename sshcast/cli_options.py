@@ -1,4 +1,4 @@
-"""The options that several commands take, and how each command is run."""
+"""The options that several commands share, and how commands are run."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -15,13 +15,13 @@ Host = Annotated[str | None, typer.Option(help="The address to listen on (SSHCAS
 PasswordStdin = Annotated[bool, typer.Option(help="Read the password from the first line of standard input.")]
 As = Annotated[
     str | None,
-    typer.Option("--as", help="The user on whose behalf; else SSHCAST_AS, else the user named as your OS user."),
+    typer.Option("--as", help="The sshcast user to act for; else SSHCAST_AS, else the user named like your OS user."),
 ]
 OnServer = Annotated[str | None, typer.Option("--server", help="A server's name or id.")]
-OnTag = Annotated[str | None, typer.Option("--tag", help="A tag: every server that has it, now or later.")]
-Raw = Annotated[bool, typer.Option("--raw", help="Pass the output on byte for byte to a terminal too, as always else.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="On stderr nothing but the command's own.")]
-Stdin = Annotated[bool, typer.Option("--stdin", help="Pass standard input on to the command, 1 MiB at most.")]
+OnTag = Annotated[str | None, typer.Option("--tag", help="A tag, for every server that has it now or later.")]
+Raw = Annotated[bool, typer.Option("--raw", help="Write the output byte for byte to a terminal too, unsanitised.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print no notes: stderr has only the command's own output.")]
+Stdin = Annotated[bool, typer.Option("--stdin", help="Pass standard input to the command, at most 1 MiB.")]
 
 
 def settings(**given: Any) -> "commands.start.Settings":
@@ -29,5 +29,5 @@ def settings(**given: Any) -> "commands.start.Settings":
 
 
 def run(work: Coroutine[Any, Any, int | None]) -> None:
-    """Run it to its end, and exit with the status it returns."""
+    """Run the command to its end, and exit with the status that it returns."""
     raise typer.Exit(asyncio.run(work) or 0)

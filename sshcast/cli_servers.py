@@ -1,4 +1,4 @@
-"""`sshcast server …`: each command here reads its options and hands over to `sshcast/commands/`."""
+"""`sshcast server …`: each command here reads its options and calls `sshcast/commands/`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,32 +10,37 @@ from sshcast import commands
 from sshcast.cli_options import As, Data, PasswordStdin, run, settings
 from sshcast.standard_streams import read_first_line
 
-app = typer.Typer(help="Servers.", no_args_is_help=True)
+app = typer.Typer(help="Register servers and update their host keys.", no_args_is_help=True)
 
 
 @app.command("add")
 def server_add(
     name: str,
-    host: Annotated[str, typer.Option()],
-    user: Annotated[str, typer.Option()],
-    port: Annotated[int, typer.Option()] = 22,
+    host: Annotated[str, typer.Option(help="The host name or IP address, without a port.")],
+    user: Annotated[str, typer.Option(help="The account on it that commands run as.")],
+    port: Annotated[int, typer.Option(help="The SSH port.")] = 22,
     key: Annotated[Path | None, typer.Option(help="A private key file.")] = None,
-    certificate: Annotated[Path | None, typer.Option(help="The key's OpenSSH certificate.")] = None,
-    passphrase_stdin: Annotated[bool, typer.Option(help="Read the key's passphrase from standard input.")] = False,
+    certificate: Annotated[Path | None, typer.Option(help="The key's OpenSSH certificate file.")] = None,
+    passphrase_stdin: Annotated[
+        bool, typer.Option(help="Read the key's passphrase from the first line of standard input.")
+    ] = False,
     password_stdin: PasswordStdin = False,
     host_key: Annotated[
-        list[str] | None, typer.Option(help='A pinned key, "TYPE BASE64", or a line of known_hosts; may be repeated.')
+        list[str] | None,
+        typer.Option(help='A host key to pin: "TYPE BASE64" or a line of known_hosts; may be repeated.'),
     ] = None,
-    host_key_alias: Annotated[str | None, typer.Option(help="Another name of its host certificate.")] = None,
+    host_key_alias: Annotated[
+        str | None, typer.Option(help="A name, besides the host, that its host certificate may be issued for.")
+    ] = None,
     allow_algorithm: Annotated[
-        list[LegacyAlgorithm] | None, typer.Option(help="An old algorithm to allow it; may be repeated.")
+        list[LegacyAlgorithm] | None, typer.Option(help="An old SSH algorithm to allow for it; may be repeated.")
     ] = None,
-    scan: Annotated[bool, typer.Option("--scan", help="Ask the server for its keys, show them, and ask you.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="With --scan: take the keys without asking.")] = False,
+    scan: Annotated[bool, typer.Option("--scan", help="Fetch the server's host keys, show them, and ask you.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --scan: pin the keys without asking.")] = False,
     run_as: As = None,
     data: Data = None,
 ) -> None:
-    """Register a server. Prints its id."""
+    """Register a server and print its id."""
     given = commands.server_add.ServerOptions(
         name=name,
         host=host,
@@ -56,14 +61,14 @@ def server_add(
 
 @app.command("rescan")
 def server_rescan(
-    server: Annotated[str, typer.Argument(help="Its name or id.")],
+    server: Annotated[str, typer.Argument(help="The server's name or id.")],
     accept: Annotated[
-        list[str] | None, typer.Option(help="The fingerprint of a key to pin, without asking; may be repeated.")
+        list[str] | None, typer.Option(help="The fingerprint of an offered key to pin without asking; may be repeated.")
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Pin all that it offers without asking.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Pin all offered keys without asking.")] = False,
     run_as: As = None,
     data: Data = None,
 ) -> None:
-    """Ask a server for its host keys again, show them beside the pinned ones, and pin those that you accept."""
+    """Fetch a server's host keys again, show them beside the pinned ones, and pin those that you accept."""
     given = commands.rescan.RescanOptions(server, tuple(accept or ()), yes)
     run(commands.rescan.rescan(settings(data=data), given, run_as))

@@ -1,4 +1,4 @@
-"""The data folder (0700): key files (0600), made on the first start, and the lock of the process that serves it."""
+"""The data folder (0700): key files (0600), created on the first start, and the lock of the process that serves it."""
 
 import errno
 import fcntl
@@ -20,7 +20,7 @@ class FolderUnsafe(Exception):
 
 
 class FolderUnusable(Exception):
-    """The folder cannot be made, or something in it not read or written; the message says what to do."""
+    """The folder cannot be created, or a file in it not be read or written; the message says what to do."""
 
 
 class FolderBusy(Exception):
@@ -28,7 +28,7 @@ class FolderBusy(Exception):
 
 
 def prepare(folder: Path) -> None:
-    """Make the folder for its owner only; an existing one is tightened. FolderUnusable when that cannot be."""
+    """Create the folder for its owner only, or tighten an existing one; raise FolderUnusable if that fails."""
     with told(folder):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if stat.S_IMODE(folder.stat().st_mode) != 0o700:
@@ -39,7 +39,7 @@ def prepare(folder: Path) -> None:
 
 @contextmanager
 def told(path: Path) -> Iterator[None]:
-    """What the system refuses on `path`, as FolderUnusable."""
+    """Raise the system's errors about `path` as FolderUnusable."""
     try:
         yield
     except OSError as error:
@@ -47,7 +47,7 @@ def told(path: Path) -> Iterator[None]:
 
 
 def _refusal(error: OSError, path: Path) -> str:
-    """In a sentence what an error of the system's means for the data folder, and what to do."""
+    """Return a sentence with what a system error means for the data folder and what to do."""
     if error.errno in (errno.EEXIST, errno.ENOTDIR):
         return f"the data folder cannot be {path}, for it, or what it would lie in, is a file: choose another --data"
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -64,7 +64,7 @@ def _refusal(error: OSError, path: Path) -> str:
 
 
 def _denial(path: Path) -> str:
-    """Of a path that this user has no right to: what is in the way, or whose it is."""
+    """Return why this user may not access the path: what is in the way, or who owns it."""
     nearest = next(each for each in (path, *path.absolute().parents) if os.path.lexists(each))
     return not_writable(nearest) or (
         f"{path} belongs to another user, so it cannot be closed to all others: choose a folder in it as --data, or "
@@ -73,19 +73,19 @@ def _denial(path: Path) -> str:
 
 
 def load_or_make_key(folder: Path, name: str) -> bytes:
-    """The 32 bytes in the key file `name`, made when there is none. FolderUnsafe when others may read it."""
+    """Return the 32 bytes in the key file `name`, created if missing; raise FolderUnsafe if others may read it."""
     make_key(folder, name)
     return parse_key(load_key_text(folder, name), str(folder / name))
 
 
 def make_key(folder: Path, name: str) -> bool:
-    """A key file `name` when there is none. Whether this call has made it."""
+    """Create the key file `name` if missing; return whether this call created it."""
     path = folder / name
     return not path.exists() and write_new(path, secrets.token_hex(KEY_BYTES).encode())
 
 
 def load_key_text(folder: Path, name: str) -> str:
-    """What the key file `name` holds. FolderUnsafe when others may read it."""
+    """Return the text of the key file `name`; raise FolderUnsafe if others may read it."""
     path = folder / name
     with told(path):
         mode = stat.S_IMODE(path.stat().st_mode)
@@ -95,7 +95,7 @@ def load_key_text(folder: Path, name: str) -> str:
 
 
 def parse_key(text: str, origin: str) -> bytes:
-    """64 hexadecimal digits as 32 bytes."""
+    """Convert 64 hexadecimal digits to 32 bytes."""
     try:
         found = bytes.fromhex(text.strip())
     except ValueError:
@@ -106,7 +106,7 @@ def parse_key(text: str, origin: str) -> bytes:
 
 
 def write_new(path: Path, data: bytes) -> bool:
-    """Write it whole or not at all, readable by the owner only; the first of two writers wins. Whether this one did."""
+    """Write the file whole or not at all, for its owner only, unless it exists; return whether this call wrote it."""
     with told(path), _write_draft(path, data) as draft:
         try:
             os.link(draft, path)
@@ -117,14 +117,14 @@ def write_new(path: Path, data: bytes) -> bool:
 
 
 def replace(path: Path, data: bytes) -> None:
-    """The file as a whole, at once, whatever happens meanwhile."""
+    """Replace the file atomically."""
     with told(path), _write_draft(path, data) as draft:
         draft.replace(path)
         _sync_folder(path.parent)
 
 
 def _sync_folder(folder: Path) -> None:
-    """What the folder lists, on the disk: without it a power cut may take a new file's name away."""
+    """Flush the folder's entries to the disk: without it, a power cut may lose a new file's name."""
     descriptor = os.open(folder, os.O_RDONLY)
     os.fsync(descriptor)
     os.close(descriptor)
@@ -132,7 +132,7 @@ def _sync_folder(folder: Path) -> None:
 
 @contextmanager
 def _write_draft(path: Path, data: bytes) -> Iterator[Path]:
-    """A file beside `path`, for its owner only and on the disk, until the block ends."""
+    """Yield a file beside `path`, for its owner only and flushed to the disk, and delete it when the block ends."""
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -146,18 +146,21 @@ def _write_draft(path: Path, data: bytes) -> Iterator[Path]:
 
 @contextmanager
 def lock_folder(folder: Path) -> Iterator[None]:
-    """Held by the process that runs executions here: its death frees it, so adopting is safe. May raise FolderBusy."""
+    """Hold the lock of the process that runs executions; raise FolderBusy if another has it.
+
+    A process that dies frees the lock, so whoever gets it may adopt its runs.
+    """
     path = folder / "runner.lock"
     with told(path):
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        lock(descriptor, path)
+        _lock(descriptor, path)
         yield
     finally:
         os.close(descriptor)
 
 
-def lock(descriptor: int, path: Path) -> None:
+def _lock(descriptor: int, path: Path) -> None:
     try:
         with told(path):
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

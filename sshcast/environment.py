@@ -1,4 +1,4 @@
-"""The SSHCAST_* variables: read as people and orchestrators write them, and those that are no settings told apart."""
+"""Reads the SSHCAST_* variables as people and orchestrators write them, and finds those that are not settings."""
 
 import json
 import re
@@ -24,9 +24,9 @@ LIKENESS = 0.6
 
 
 def values(environ: Mapping[str, str], lists: Mapping[str, bool]) -> dict[str, Any]:
-    """What is given for each setting in `lists`, which says whether it is a list. An empty value is as if unset.
+    """Return the value given for each setting in `lists`, which tells whether it is a list; empty ones count as unset.
 
-    Capitals or not is the same; where both are there, capitals win.
+    Names may be in upper or lower case; if both are set, upper case wins.
     """
     given = {name.upper(): text for name, text in sorted(_ours(environ), key=lambda pair: pair[0].isupper())}
     found = {
@@ -36,7 +36,7 @@ def values(environ: Mapping[str, str], lists: Mapping[str, bool]) -> dict[str, A
 
 
 def unknown(environ: Mapping[str, str], names: Collection[str]) -> str | None:
-    """A sentence for all SSHCAST_* variables that are none of the settings `names`, with the nearest that are."""
+    """Return a sentence with the SSHCAST_* variables not among the settings `names`, and the nearest that are."""
     known = {variable_of(name) for name in names} | OTHERS
     strangers = sorted(name for name, _ in _ours(environ) if name.upper() not in known)
     told = [f"{name} is not a setting{_nearest(name.upper(), known)}" for name in strangers[:MOST_TOLD]]
@@ -50,7 +50,7 @@ def variable_of(name: str) -> str:
 
 
 def _ours(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """All but what Kubernetes has put there."""
+    """Yield all SSHCAST_* variables except those that Kubernetes sets."""
     return (pair for pair in environ.items() if pair[0].upper().startswith(PREFIX) and not _is_link(*pair))
 
 
@@ -68,7 +68,7 @@ def _read(name: str, text: str, is_list: bool) -> Any:
 
 
 def _unquoted(text: str) -> str:
-    """`docker --env-file` and systemd's tools leave in the quotes that a shell would take away."""
+    """Remove quotes that a shell would have removed, but `docker --env-file` and systemd leave in."""
     text = text.strip()
     if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'" and text[0] not in text[1:-1]:
         return text[1:-1].strip()
@@ -76,7 +76,7 @@ def _unquoted(text: str) -> str:
 
 
 def _items(text: str) -> Any:
-    """JSON, or items with commas between. The text itself when it can be neither."""
+    """Parse JSON or comma-separated items; return the text itself if it is neither."""
     if not text.startswith(("[", "{")):
         return [item for each in text.split(",") if (item := _unquoted(each))]
     try:

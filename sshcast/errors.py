@@ -6,4 +6,4 @@ class CommandFailed(Exception):
 
 
 class ReaderGone(Exception):
-    """Nobody reads the output any more."""
+    """The program that reads the output has exited."""

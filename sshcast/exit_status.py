@@ -1,4 +1,4 @@
-"""How the command line ends: with which exit status, and what it says on stderr. docs/command-line.md lists them."""
+"""Runs the command line and decides its exit status and last words. docs/command-line.md lists the statuses."""
 
 import errno
 import sys
@@ -17,7 +17,7 @@ READER_GONE = 141  # as of who dies of SIGPIPE
 
 
 def run(app: typer.Typer) -> int:
-    """Run what the command line says; the exit status. An error that nobody expects is raised again."""
+    """Run the command line and return its exit status. Unexpected errors are raised again."""
     outputs = (sys.stdout, sys.stderr)  # typer may put others in their place
     if not sys.stdout.isatty() or not sys.stderr.isatty():
         app.rich_markup_mode = None  # no boxes, no colours, and nothing folded
@@ -52,7 +52,7 @@ def _tell_no_space(error: OSError) -> int:
 
 
 def _tell_usage(error: TyperException) -> int:
-    """In one line; but who has given no command at all is shown those that there are."""
+    """Print a usage error in one line; without any command, print the list of commands."""
     context = getattr(error, "ctx", None)
     text = error.format_message()
     if text.startswith("Usage: "):
@@ -64,7 +64,7 @@ def _tell_usage(error: TyperException) -> int:
 
 
 def _check_written(status: int, outputs: standard_streams.Outputs) -> int:
-    """The last of the output leaves here. Where it cannot, that is what is told: the reader is gone, the disk full …"""
+    """Flush the output, and report it if that fails because the reader is gone or the disk is full."""
     lost = standard_streams.flush(outputs)
     standard_streams.discard(outputs)
     if isinstance(lost, BrokenPipeError):

@@ -1,4 +1,4 @@
-"""The wiring of the faces: the HTTP application around a service."""
+"""The wiring of the faces: builds the HTTP application around a service."""
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware

@@ -1,4 +1,4 @@
-"""The service's own log: JSON lines on stderr, or coloured lines for a person at a terminal. Never secrets."""
+"""The service's log: JSON lines on stderr, or coloured lines on a terminal. It never holds secrets."""
 
 import logging
 import sys
@@ -49,7 +49,7 @@ def _build_processors(for_a_person: bool) -> list[Processor]:
 
 
 def _escape_controls(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """A name or a message from elsewhere must not move the cursor of who reads it."""
+    """Escape control characters: logged names and messages must not move the reader's cursor."""
     for key, value in event.items():
         if isinstance(value, str):
             event[key] = value.translate(CONTROLS)

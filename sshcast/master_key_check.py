@@ -1,7 +1,7 @@
-"""Whether the master key at hand is the one that the database is sealed with, asked before anything else is done.
+"""Checks, before anything else, that the master key is the one that the database is encrypted with.
 
-A small sealed value in the database (`db.master_key_check`) tells. A database that has none yet gets it from the first
-start that opens all that is sealed there; a new key is made only for a database in which nothing is.
+A small encrypted value in the database (`db.master_key_check`) proves it. A database without that value gets it at the
+first start that can decrypt everything there; a new key is made only for a database with nothing encrypted in it.
 """
 
 from db import master_key_check as table
@@ -16,11 +16,11 @@ MARK = b"sshcast"
 
 
 class MasterKeyRefused(Exception):
-    """The master key is not there, or not the one of this database; the message says what to do."""
+    """The master key is missing, or is not the one of this database; the message says what to do."""
 
 
 async def load_vault(store: Store, settings: Settings) -> Vault:
-    """The vault with the keys at hand. MasterKeyRefused, and then no key file is left that was made here."""
+    """Return a vault with the available keys; raise MasterKeyRefused, and remove a key file that was created here."""
     made = await _make_missing_key(store, settings)
     keys = master_keys.find_keys(settings)
     if keys is None:
@@ -38,7 +38,7 @@ async def load_vault(store: Store, settings: Settings) -> Vault:
 
 
 async def _make_missing_key(store: Store, settings: Settings) -> bool:
-    """Make the key file if there is none and the database needs none. Whether it was made here."""
+    """Create the key file if it is missing and the database needs none; return whether this call created it."""
     if not master_keys.is_missing(settings):
         return False
     if not await store.read(rotation.has_sealed_values):
@@ -74,7 +74,7 @@ def _explain_other_key(settings: Settings) -> str:
 
 
 def _explain_closed_values(settings: Settings, found: SealedCount) -> str:
-    """Of a database that has no value to tell the key yet."""
+    """Return what to do about values that the keys do not decrypt, in a database without a check value."""
     if found.closed == found.sealed:
         return _explain_other_key(settings)
     return (

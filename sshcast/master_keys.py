@@ -1,7 +1,7 @@
-"""The master keys that seal credentials: in the data folder's `secret.key`, or from the environment.
+"""The master keys that encrypt credentials: in the data folder's `secret.key`, or from the environment.
 
-The file has a key a line, the current one first; while a rotation goes on, the ones before follow. A key is named by
-the beginning of its SHA-256, so that nobody has to name it.
+The file has one key a line, the current one first; during a rotation, the previous ones follow. A key's name is the
+beginning of its SHA-256, so that nobody has to choose one.
 """
 
 import hashlib
@@ -17,7 +17,10 @@ FILE = "secret.key"
 
 
 def load_keys(settings: Settings) -> tuple[Keys, str]:
-    """The keys by name, and the current one's name. FolderUnsafe for a file that is open to others, or no keys."""
+    """Return the keys by name, and the current one's name.
+
+    Raise FolderUnsafe if the file is readable by others or holds no keys.
+    """
     given = settings.secret_key
     if given is None:
         return name_keys(load_key_file(settings.data))
@@ -27,24 +30,24 @@ def load_keys(settings: Settings) -> tuple[Keys, str]:
 
 
 def find_keys(settings: Settings) -> tuple[Keys, str] | None:
-    """The same; None when the file is not there. A service that runs then goes on with the keys that it has."""
+    """Return the same, or None if the file is missing. A running service then keeps the keys that it has."""
     return None if is_missing(settings) else load_keys(settings)
 
 
 def is_missing(settings: Settings) -> bool:
-    """Whether no key is given and the file is not there."""
+    """Tell whether no key is given and there is no key file."""
     return settings.secret_key is None and not (settings.data / FILE).exists()
 
 
 def format_origin(settings: Settings) -> str:
-    """Where the keys come from, for people."""
+    """Return where the keys come from, for messages."""
     if settings.secret_key is None:
         return str(settings.data / FILE)
     return "SSHCAST_SECRET_KEY" + (" or SSHCAST_SECRET_KEY_BEFORE" if settings.secret_key_before else "")
 
 
 def make_key_file(folder: Path) -> bool:
-    """A file with a new key when there is none. Whether this call has made it."""
+    """Create a file with a new key if there is none; return whether this call created it."""
     return data_folder.make_key(folder, FILE)
 
 
@@ -54,19 +57,19 @@ def name_keys(keys: list[bytes]) -> tuple[Keys, str]:
 
 
 def load_key_file(folder: Path) -> list[bytes]:
-    """The keys in the file, the current one first."""
+    """Return the keys in the file, the current one first."""
     text = data_folder.load_key_text(folder, FILE)
     return [data_folder.parse_key(line, str(folder / FILE)) for line in text.split() or [""]]
 
 
 def add_key(folder: Path) -> None:
-    """A new current key in front of the ones that the file has."""
+    """Add a new current key in front of the file's keys."""
     keys = load_key_file(folder)
     data_folder.replace(folder / FILE, _format_key_file([secrets.token_bytes(data_folder.KEY_BYTES), *keys]))
 
 
 def drop_old_keys(folder: Path) -> int:
-    """Leave only the current key. Returns how many went."""
+    """Keep only the current key; return how many were removed."""
     keys = load_key_file(folder)
     data_folder.replace(folder / FILE, _format_key_file(keys[:1]))
     return len(keys) - 1

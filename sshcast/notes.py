@@ -1,4 +1,4 @@
-"""What a command says beside its output: a line each, on stderr."""
+"""Notes that a command prints on stderr beside its output, one line each."""
 
 import sys
 from dataclasses import dataclass, field
@@ -10,9 +10,9 @@ COLOURS = {"dim": "\x1b[2m", "green": "\x1b[32m", "red": "\x1b[31m", "yellow": "
 
 @dataclass(slots=True)
 class Notes:
-    """One line a note, however long; coloured on a terminal that takes it. None when `quiet`.
+    """Prints notes, each on one line however long, coloured on a terminal; prints nothing if `quiet`.
 
-    `screen`: the terminal that the command's output is shown on too, if it is; a note begins a line of its own there.
+    `screen`: the terminal that also shows the command's output, if any; a note then begins a line of its own.
     """
 
     quiet: bool = False

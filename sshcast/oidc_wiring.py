@@ -1,4 +1,4 @@
-"""The wiring of sign-in with an identity provider, as the settings have it."""
+"""Builds the identity provider's client from the settings."""
 
 from urllib.parse import urlsplit
 
@@ -12,7 +12,7 @@ from sshcast.settings import Settings
 
 
 def build_provider(settings: Settings) -> Provider | None:
-    """The identity provider, if one is set up. Nothing is asked of it yet."""
+    """Return the identity provider, if one is configured. Nothing is requested from it yet."""
     if settings.oidc_issuer is None or settings.oidc_client_id is None or settings.public_url is None:
         return None
     secret = settings.oidc_client_secret

@@ -1,4 +1,4 @@
-"""The playground: GraphiQL where `sshcast web fetch` has brought it, else our own small query runner. No CDN."""
+"""The playground: GraphiQL if `sshcast web fetch` has fetched it, else our own small query runner. No CDN."""
 
 import hashlib
 from dataclasses import dataclass
@@ -30,18 +30,18 @@ TYPES = {".js": "text/javascript", ".css": "text/css", ".html": "text/html", ".s
 
 @dataclass(frozen=True, slots=True)
 class Playground:
-    """`graphiql`: the folder that holds the fetched GraphiQL, if it does."""
+    """Serves the playground. `graphiql`: the folder that holds the fetched GraphiQL, if any."""
 
     graphiql: Path = GRAPHIQL
 
     async def serve_page(self, request: Request) -> Response:
-        """GraphiQL, or with `?plain` (and wherever it was not fetched) our own query runner."""
+        """Serve GraphiQL; with `?plain`, or if it was not fetched, our own query runner."""
         if (self.graphiql / "yoga-graphiql.js").is_file() and "plain" not in request.query_params:
             return _build_file_answer(request, CONSOLE / "graphiql.html", GRAPHIQL_CSP)
         return _build_file_answer(request, CONSOLE / "playground.html", CSP)
 
     async def serve_file(self, request: Request) -> Response:
-        """One of our files or GraphiQL's, by its plain name."""
+        """Serve one of our files or GraphiQL's, by its plain name."""
         name = str(request.path_params["name"])
         for folder in (CONSOLE, self.graphiql):
             path = folder / name
@@ -57,24 +57,24 @@ class Playground:
 
 
 async def _serve_examples(request: Request) -> Response:
-    """Every file of graphql_examples/, with its variables and what it is for."""
+    """Serve every file of graphql_examples/, with its variables and description."""
     return Response(_encode_examples(), media_type="application/json", headers=_build_headers(CSP))
 
 
 @cache
 def _encode_examples() -> bytes:
-    """Read once: anybody may ask for them, as often as they like."""
+    """Encode the examples once: anybody may request them, as often as they like."""
     return orjson.dumps(load_examples())
 
 
 def load_examples() -> list[dict[str, Any]]:
-    """In the order of their names, which start with a number."""
+    """Load the examples in the order of their names, which begin with a number."""
     folder = next((folder for folder in EXAMPLES if folder.is_dir()), EXAMPLES[0])
     return [_load_example(path) for path in sorted(folder.glob("*.graphql"))]
 
 
 def _load_example(path: Path) -> dict[str, Any]:
-    """A document and its variables. Its first line is a comment: what it does, in English | and in Chinese."""
+    """Load a document and its variables. Its first line is a comment that describes it in English | and in Chinese."""
     query = path.read_text(encoding="utf-8")
     variables = path.with_suffix(".json")
     en, _, zh = query.partition("\n")[0].lstrip("# ").partition("|")
@@ -87,7 +87,7 @@ def _load_example(path: Path) -> dict[str, Any]:
 
 
 def _build_file_answer(request: Request, path: Path, policy: str) -> Response:
-    """The file, or 304 where the browser has it already."""
+    """Return the file, or 304 if the browser has it already."""
     found = FileResponse(path, media_type=TYPES[path.suffix], headers=_build_headers(policy), stat_result=path.stat())
     found.headers["etag"] = f'"{_digest(path, path.stat().st_mtime_ns, path.stat().st_size)}"'
     if request.headers.get("if-none-match") == found.headers["etag"]:
@@ -97,8 +97,9 @@ def _build_file_answer(request: Request, path: Path, policy: str) -> Response:
 
 @cache
 def _digest(path: Path, changed_ns: int, size: int) -> str:
-    """Of what is in it: packages and images may give the files of every release the same time, so that time and size
-    would leave browsers with scripts of two releases. Read once for each state of a file."""
+    """Hash the file's content: packages and images may give the files of every release the same time, so time and size
+    would leave browsers with scripts of two releases. A file is read once for each of its states.
+    """
     return hashlib.sha256(path.read_bytes()).hexdigest()[:32]
 
 

@@ -1,4 +1,4 @@
-"""The wiring of the runner: what drives a service's executions."""
+"""Builds the runner that drives a service's executions."""
 
 import os
 import secrets
@@ -11,9 +11,9 @@ from functools import partial
 from db.postgres_store import PostgresStore
 from db.values import Mode
 from resolvers.context import Service
-from runner.execution.attached import run_attached
+from runner.execution.attached_run import AttachedRun
 from runner.execution.dispatcher import CancelRelay, Dispatcher
-from runner.execution.durable import run_durable
+from runner.execution.durable_run import DurableRun
 from runner.execution.leases import Leases
 from runner.execution.parts import Parts
 from runner.output.writer import OutputWriter
@@ -34,14 +34,14 @@ CONNECT_SECONDS = 60.0
 
 @asynccontextmanager
 async def start_runner(service: Service, settings: Settings) -> AsyncIterator[Runtime]:
-    """The service's runner, at work until the block ends. FolderBusy when another process has the data folder."""
+    """Run the service's runner until the block ends; raise FolderBusy if another process has the data folder."""
     with data_folder.lock_folder(settings.data):
         async with start_runtime(_build_runtime(service, settings)) as found:
             yield found
 
 
 def _build_runtime(service: Service, settings: Settings) -> Runtime:
-    pool = Pool(partial(connect, within=build_network_policy(settings)), start_seconds=settings.start_seconds)
+    pool = Pool(partial(connect, network_policy=build_network_policy(settings)), start_seconds=settings.start_seconds)
     writer = OutputWriter(store=service.store, bus=service.bus, clock=utc_now)
     parts = Parts(
         store=service.store,
@@ -51,14 +51,14 @@ def _build_runtime(service: Service, settings: Settings) -> Runtime:
         vault=service.vault,
         policy=service.policy,
         clock=utc_now,
-        patience=RetryPolicy(seconds=CONNECT_SECONDS + settings.start_seconds),
+        retry_policy=RetryPolicy(seconds=CONNECT_SECONDS + settings.start_seconds),
     )
     dispatcher = Dispatcher(
         bus=service.bus,
         parts=parts,
         runner_id=f"{socket.gethostname()[:32]}-{os.getpid()}-{secrets.token_hex(4)}",
         slots=settings.runner_slots,
-        ways={Mode.DURABLE: run_durable, Mode.ATTACHED: run_attached},
+        ways={Mode.DURABLE: DurableRun, Mode.ATTACHED: AttachedRun},
     )
     return Runtime(
         service=service,
@@ -68,15 +68,15 @@ def _build_runtime(service: Service, settings: Settings) -> Runtime:
         cancels=CancelRelay(bus=service.bus, dispatcher=dispatcher),
         scheduler=Scheduler(bus=service.bus, store=service.store, policy=service.policy, clock=utc_now),
         follow_ups=FollowUps(bus=service.bus, store=service.store, clock=utc_now),
-        upkeep=Retention(bus=service.bus, store=service.store, keep=_build_retention_policy(settings), clock=utc_now),
-        host_key_scans=HostKeyScans(bus=service.bus, within=build_network_policy(settings)),
+        upkeep=Retention(bus=service.bus, store=service.store, policy=_build_retention_policy(settings), clock=utc_now),
+        host_key_scans=HostKeyScans(bus=service.bus, network_policy=build_network_policy(settings)),
         leases=_build_leases(service, dispatcher),
         drain_seconds=settings.drain_seconds,
     )
 
 
 def _build_leases(service: Service, dispatcher: Dispatcher) -> Leases | None:
-    """On PostgreSQL there may be other runners; on SQLite the lock of the data folder keeps them out."""
+    """Return leases on PostgreSQL, where there may be other runners; on SQLite the data folder's lock excludes them."""
     if not isinstance(service.store, PostgresStore):
         return None
     lock = service.store.session_lock(dispatcher.runner_id)
@@ -84,6 +84,6 @@ def _build_leases(service: Service, dispatcher: Dispatcher) -> Leases | None:
 
 
 def _build_retention_policy(settings: Settings) -> RetentionPolicy:
-    """0 days: for ever."""
+    """Convert the settings, in which 0 days means for ever."""
     days = {"executions": settings.keep_executions_days, "slots": settings.keep_slots_days}
     return RetentionPolicy(**{name: timedelta(days=number) if number else None for name, number in days.items()})

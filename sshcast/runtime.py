@@ -1,4 +1,4 @@
-"""The running parts of one process: started together, stopped in the opposite order."""
+"""The parts of one process that run: started together, stopped in reverse order."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -17,7 +17,7 @@ from runner.ssh.scan_requests import HostKeyScans
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runtime:
-    """A service, and the runner that drives its executions; without a runner, another process is to drive them."""
+    """A service and the runner that drives its executions; without a runner, another process drives them."""
 
     service: Service
     pool: Pool
@@ -34,9 +34,10 @@ class Runtime:
 
 @asynccontextmanager
 async def start_runtime(runtime: Runtime) -> AsyncIterator[Runtime]:
-    """Adopt what was left running, then claim, fire and drive until the block ends.
+    """Adopt executions that were left running, then claim, schedule and drive until the block ends.
 
-    Without leases this is the only runner, and all that runs is its own. While it drains, runs can still be cancelled.
+    Without leases this is the only runner, so all running executions are its own. While it drains, runs can still be
+    cancelled.
     """
     async with AsyncExitStack() as stack:
         stack.push_async_callback(runtime.pool.close)

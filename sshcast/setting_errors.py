@@ -1,4 +1,4 @@
-"""What is wrong with settings, in words: each variable or option by its name, what it must be, and never its value."""
+"""Explains invalid settings: names each variable or option and what it must be, and never shows its value."""
 
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
@@ -14,7 +14,7 @@ NUMBERS = ("int_", "float_", "finite_", "greater_", "less_")
 
 
 def explain(error: ValidationError, fields: Mapping[str, FieldInfo], given: Collection[str]) -> str:
-    """A sentence for each thing that is wrong. `given` has the names of what the command line gave."""
+    """Return a sentence for each mistake. `given` holds the names of the settings from the command line."""
     return "; ".join(dict.fromkeys(_sentences(error, fields, given)))
 
 

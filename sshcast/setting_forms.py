@@ -1,4 +1,4 @@
-"""The forms that settings have: what cannot work is refused before anything is opened. ValueError says why."""
+"""Checks the values of settings before anything is opened. ValueError says what is wrong."""
 
 import re
 from difflib import get_close_matches
@@ -17,7 +17,7 @@ PORTS = range(1, 65_536)
 
 
 def folder(value: Path) -> Path:
-    """With ~ for a home folder, which nobody but a shell has replaced yet."""
+    """Replace ~ by the home folder, as a shell would have."""
     try:
         return value.expanduser()
     except RuntimeError:
@@ -25,7 +25,7 @@ def folder(value: Path) -> Path:
 
 
 def host(value: str) -> str:
-    """An address or name to listen on; an IPv6 address may have brackets."""
+    """Return the address or name to listen on, without the brackets of an IPv6 address."""
     bare = value[1:-1] if value.startswith("[") and value.endswith("]") else value
     if not _is_address(bare) and not (HOST.fullmatch(value) and len(value) < 254):
         raise ValueError("must be an address such as 127.0.0.1 or a host name, without a scheme or a port")
@@ -49,7 +49,7 @@ def networks(value: list[str]) -> list[str]:
 
 
 def proxies(value: list[str]) -> list[str]:
-    """As networks; a bare * is any."""
+    """Return the proxies as addresses and networks; a single * stands for any."""
     if value == ["*"]:
         return value
     for number, each in enumerate(value, 1):
@@ -72,7 +72,7 @@ def check_signing_key(value: SecretStr | None) -> None:
 
 
 def address(url: str, example: str = "https://login.example.com") -> str:
-    """An address of a site or of a place in it."""
+    """Return the URL of a site or of a page in it, if it is valid."""
     if "://" not in url:
         raise ValueError(f"must begin with https://, such as {example}")
     try:

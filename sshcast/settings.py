@@ -18,11 +18,11 @@ MOST_OUTPUT = 2**50
 
 
 class SettingsInvalid(Exception):
-    """A setting has a value that cannot be used; the message names it."""
+    """A setting has an invalid value; the message names the setting."""
 
 
 def _find_data_folder() -> Path:
-    """$XDG_DATA_HOME/sshcast, or ~/.local/share/sshcast."""
+    """Return $XDG_DATA_HOME/sshcast, or ~/.local/share/sshcast."""
     base = os.environ.get("XDG_DATA_HOME")
     try:
         return (Path(base) if base else Path.home() / ".local" / "share") / "sshcast"
@@ -33,106 +33,125 @@ def _find_data_folder() -> Path:
 
 
 class Settings(BaseSettings):
-    """Each field is SSHCAST_ and its name in capitals; `environment.py` says how their values are read."""
+    """The settings. A field's variable is SSHCAST_ and its name in capitals; `environment.py` reads the values."""
 
     model_config = SettingsConfigDict(env_prefix="SSHCAST_", frozen=True, extra="forbid")
 
-    data: Path = Field(default_factory=_find_data_folder, description="The data folder: database, keys (0700).")
-    database_url: SecretStr | None = Field(
-        None, description="postgresql://user:password@host/name; by default SQLite in the data folder."
+    data: Path = Field(
+        default_factory=_find_data_folder, description="The folder of the SQLite database and keys (0700)."
     )
-    database_connections: int = Field(10, ge=2, description="Connections to PostgreSQL that this process may hold.")
+    database_url: SecretStr | None = Field(
+        None, description="The database, postgresql://user:password@host/name; by default SQLite in the data folder."
+    )
+    database_connections: int = Field(10, ge=2, description="How many connections to PostgreSQL this process may hold.")
     host: str = Field("127.0.0.1", description="The address to listen on.")
     port: int = Field(8000, ge=0, le=65_535, description="The port to listen on.")
-    behind_proxy: bool = Field(False, description="A TLS proxy is in front: may bind beyond loopback.")
-    trusted_proxies: list[str] = Field([], description="Addresses or networks whose X-Forwarded-* is believed.")
-    allowed_hosts: list[str] = Field([], description="Host names that are served besides localhost.")
-    allowed_origins: list[str] = Field([], description="Origins of other sites whose pages may call.")
+    behind_proxy: bool = Field(False, description="A proxy in front does TLS: allow listening beyond loopback.")
+    trusted_proxies: list[str] = Field([], description="Proxies (addresses, networks) whose X-Forwarded-* is trusted.")
+    allowed_hosts: list[str] = Field([], description="Host names under which the service answers, besides localhost.")
+    allowed_origins: list[str] = Field([], description="Origins of other sites whose pages may call the service.")
     signing_key: SecretStr | None = Field(
-        None, description="The JWT key, at least 32 bytes; by default made in the data folder."
+        None, description="The key that signs access tokens, at least 32 bytes; by default created in the data folder."
     )
     secret_key: SecretStr | None = Field(
-        None, description="The master key for credentials, 64 hexadecimal digits; by default made in the data folder."
+        None, description="The key that encrypts credentials, 64 hex digits; by default created in the data folder."
     )
     secret_key_before: SecretStr | None = Field(
-        None, description="The master key before, while `sshcast secrets rotate` has not gone over all."
+        None, description="The previous master key, needed until `sshcast secrets rotate` has re-encrypted everything."
     )
-    access_seconds: int = Field(3600, ge=60, le=MOST_SECONDS, description="Life of an access token.")
-    refresh_seconds: int = Field(604_800, ge=60, le=MOST_SECONDS, description="Life of a refresh token.")
+    access_seconds: int = Field(3600, ge=60, le=MOST_SECONDS, description="How many seconds an access token is valid.")
+    refresh_seconds: int = Field(
+        604_800, ge=60, le=MOST_SECONDS, description="How many seconds a refresh token is valid."
+    )
     session_seconds: int = Field(
-        2_592_000,
-        ge=60,
-        le=MOST_SECONDS,
-        description="Longest life of a session, however often it is refreshed: then, sign in anew.",
+        2_592_000, ge=60, le=MOST_SECONDS, description="The longest life of a session in seconds, refreshed or not."
     )
     default_timeout: int = Field(
-        300, ge=1, le=MOST_TIMEOUT, description="Time limit of a run, in seconds, where none is given."
+        300, ge=1, le=MOST_TIMEOUT, description="Time limit of a run in seconds, if it is given none."
     )
-    max_timeout: int = Field(86_400, ge=1, le=MOST_TIMEOUT, description="The longest time limit that may be asked for.")
+    max_timeout: int = Field(
+        86_400, ge=1, le=MOST_TIMEOUT, description="The longest time limit in seconds that a run may have."
+    )
     default_output_limit: int = Field(
-        10_485_760, ge=1, le=MOST_OUTPUT, description="Output cap of a run, in bytes, if none is given."
+        10_485_760, ge=1, le=MOST_OUTPUT, description="Output limit of a run in bytes, if it is given none."
     )
     max_output_limit: int = Field(
-        1_073_741_824, ge=1, le=MOST_OUTPUT, description="The largest output cap that may be asked for."
+        1_073_741_824, ge=1, le=MOST_OUTPUT, description="The largest output limit in bytes that a run may be given."
     )
-    allowed_networks: list[str] = Field([], description="Networks in which servers may be whatever is denied.")
-    denied_networks: list[str] = Field([], description="Networks in which no server may be, besides cloud metadata.")
-    allowed_ports: list[int] = Field([], description="Ports that servers may have; none named: any.")
-    max_pending: int = Field(100_000, ge=1, description="Executions that may wait; beyond, new ones are refused (429).")
-    max_pending_per_user: int = Field(50_000, ge=1, description="How many of them may be of one user.")
-    max_pending_per_server: int = Field(50_000, ge=1, description="How many of them may be for one server.")
-    max_tasks_per_user: int = Field(50_000, ge=1, description="Tasks that a user may have made.")
-    streams_per_user: int = Field(100, ge=1, description="Streams (subscriptions, followed logs) a user may have open.")
-    streams: int = Field(2000, ge=1, description="Streams that may be open in all.")
-    sockets_per_user: int = Field(100, ge=1, description="WebSockets that a user may have open.")
-    requests_per_second: int = Field(500, ge=1, description="Requests of a user; 20 seconds' worth at once (429).")
-    changes_per_second: int = Field(300, ge=1, description="Changes and runs of a user; 20 seconds' worth at once.")
+    allowed_networks: list[str] = Field(
+        [], description="Networks that servers may be in even if `SSHCAST_DENIED_NETWORKS` covers them."
+    )
+    denied_networks: list[str] = Field(
+        [], description="Networks that servers must not be in, besides those of cloud metadata."
+    )
+    allowed_ports: list[int] = Field([], description="SSH ports that servers may have; if empty, any.")
+    max_pending: int = Field(100_000, ge=1, description="How many executions may be pending; more are refused (429).")
+    max_pending_per_user: int = Field(50_000, ge=1, description="How many executions of one user may be pending.")
+    max_pending_per_server: int = Field(50_000, ge=1, description="How many executions on one server may be pending.")
+    max_tasks_per_user: int = Field(50_000, ge=1, description="How many tasks a user may have created.")
+    streams_per_user: int = Field(
+        100, ge=1, description="How many streams (subscriptions, followed logs) a user may open."
+    )
+    streams: int = Field(2000, ge=1, description="How many streams may be open in total.")
+    sockets_per_user: int = Field(100, ge=1, description="How many WebSockets a user may have open.")
+    requests_per_second: int = Field(
+        500, ge=1, description="Requests per second of a user, in bursts of at most 20 seconds' worth (429)."
+    )
+    changes_per_second: int = Field(
+        300, ge=1, description="Changes and runs per second of a user, in bursts of at most 20 seconds' worth."
+    )
     strangers_per_second: int = Field(
-        200, ge=1, description="Requests without a good token, an address; 20 seconds' worth at once."
+        200,
+        ge=1,
+        description="Requests per second of an address without a valid token, in bursts of at most 20 seconds' worth.",
     )
     refusals_per_second: int = Field(
         10,
         ge=1,
-        description="Refusals (role, policy) that a user is told and that are audited; 500 seconds' worth at once.",
+        description="Audited refusals (role, policy) per second of a user, in bursts of at most 500 seconds' worth.",
     )
     start_seconds: int = Field(
-        60, ge=1, description="How long a server may take from being asked for a session to a shell that answers in it."
+        60, ge=1, description="How many seconds a server may take from opening a session until its shell answers."
     )
-    runner_slots: int = Field(200, ge=1, description="Executions that this process drives at once.")
-    drain_seconds: float = Field(10, ge=0, description="How long attached runs may go on after a stop was asked for.")
+    runner_slots: int = Field(200, ge=1, description="How many executions this process runs at once.")
+    drain_seconds: float = Field(
+        10, ge=0, description="How many seconds attached runs may go on once the service is asked to stop."
+    )
     keep_executions_days: int = Field(
-        0, ge=0, le=36_500, description="Days that a finished run and its output are kept; 0: for ever."
+        0, ge=0, le=36_500, description="How many days finished runs and their output are kept; 0: for ever."
     )
     keep_slots_days: int = Field(
-        0, ge=0, le=36_500, description="Days that a line of the schedules' ledger is kept; 0: for ever."
+        0, ge=0, le=36_500, description="How many days entries of the schedule ledger are kept; 0: for ever."
     )
-    cron_floor_seconds: int = Field(1, ge=1, description="The shortest interval that a schedule may have.")
+    cron_floor_seconds: int = Field(1, ge=1, description="The shortest interval in seconds that a schedule may have.")
     policy_mode: Literal["standard", "strict", "audit"] = Field(
-        "standard", description="How strictly the command policy is taken; `audit` refuses nothing."
+        "standard", description="How strictly the command policy is applied; `audit` refuses nothing."
     )
     public_url: str | None = Field(
-        None,
-        description="Where browsers find the service, such as https://sshcast.example.com; served like ALLOWED_HOSTS.",
+        None, description="The service's address in browsers, such as https://sshcast.example.com; always served."
     )
-    oidc_issuer: str | None = Field(None, description="The identity provider (OpenID Connect) that users sign in with.")
-    oidc_name: str | None = Field(None, description="What the sign-in button calls it; by default its host name.")
-    oidc_client_id: str | None = Field(None, description="What it knows this service as.")
-    oidc_client_secret: SecretStr | None = Field(None, description="The secret for that; none for a public client.")
-    oidc_scopes: str = Field("openid profile email", description="What is asked of it, with spaces between.")
-    oidc_groups_claim: str = Field("groups", description="The claim with a user's groups; `a.b` for one in another.")
-    oidc_role_map: str | None = Field(None, description="Roles of groups: `ops=operator,root=admin`, or a JSON object.")
-    oidc_default_role: Role | None = Field(None, description="The role of those in no such group; none: refused.")
+    oidc_issuer: str | None = Field(None, description="The issuer URL of the identity provider (OpenID Connect).")
+    oidc_name: str | None = Field(None, description="The provider's name on the sign-in button; by default its host.")
+    oidc_client_id: str | None = Field(None, description="The client id that the provider gave this service.")
+    oidc_client_secret: SecretStr | None = Field(None, description="The client secret; none for a public client.")
+    oidc_scopes: str = Field("openid profile email", description="The scopes to request, with spaces between.")
+    oidc_groups_claim: str = Field("groups", description="The claim with a user's groups; `a.b` if nested.")
+    oidc_role_map: str | None = Field(None, description="Roles by group: `ops=operator,root=admin`, or a JSON object.")
+    oidc_default_role: Role | None = Field(
+        None, description="The role of users in no such group; if unset, they are refused."
+    )
     oidc_audience: str | None = Field(
-        None, description="Its access tokens that are made for this audience are taken; none: no access token is."
+        None, description="The audience for which the provider's access tokens are accepted; if not set, none are."
     )
     oidc_token_type: Literal["at+jwt", "JWT"] = Field(
-        "at+jwt", description="The `typ` that its access tokens have; `JWT` takes both, and those without one."
+        "at+jwt",
+        description="The `typ` of the provider's access tokens; `JWT` accepts both, and tokens without a `typ`.",
     )
-    timezone: str = Field("UTC", description="Time zone of tasks that name none.")
-    introspection: bool = Field(True, description="Let those who have signed in read the schema.")
+    timezone: str = Field("UTC", description="The time zone of tasks that are given none.")
+    introspection: bool = Field(True, description="Let signed-in users read the GraphQL schema.")
     playground: bool = Field(True, description="Serve the playground page at /graphql.")
 
-    strict: bool = Field(False, description="Refuse to start when there are SSHCAST_* variables that are no settings.")
+    strict: bool = Field(False, description="Refuse to start if a variable SSHCAST_* is not a setting.")
 
     @classmethod
     def settings_customise_sources(
@@ -143,12 +162,12 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """What is given by name, then our own reading of the environment."""
+        """Take values given by name first, then those that `environment` reads."""
         return init_settings, InitSettingsSource(settings_cls, environment.values(os.environ, cls.lists()))
 
     @classmethod
     def lists(cls) -> dict[str, bool]:
-        """Each setting, and whether it is a list."""
+        """Return for each setting whether it is a list."""
         return {name: get_origin(field.annotation) is list for name, field in cls.model_fields.items()}
 
     @field_validator("data")
@@ -251,7 +270,7 @@ class Settings(BaseSettings):
 
     @property
     def url(self) -> DatabaseUrl:
-        """Where the database is; shown without its password."""
+        """The database's URL, shown without its password."""
         if self.database_url is not None:
             return read_database_url(self.database_url.get_secret_value())
         return DatabaseUrl(dialect="sqlite", database=str(self.data.absolute() / "sshcast.db"))
@@ -262,7 +281,7 @@ class Settings(BaseSettings):
 
 
 def load(**given: Any) -> Settings:
-    """From the environment, and `given` over it. SettingsInvalid names what is wrong without its value."""
+    """Load the settings from the environment, overridden by `given`; raise SettingsInvalid, which shows no value."""
     strangers = unknown()
     try:
         made = Settings(**given)
@@ -275,5 +294,5 @@ def load(**given: Any) -> Settings:
 
 
 def unknown() -> str | None:
-    """A sentence for the SSHCAST_* variables that are no settings."""
+    """Return a sentence that names the SSHCAST_* variables that are not settings, if any."""
     return environment.unknown(os.environ, Settings.model_fields)

@@ -1,4 +1,4 @@
-"""Being asked to stop."""
+"""Waits for the signals that stop a process."""
 
 import asyncio
 import signal
@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class Stoppable(Protocol):
-    """What ends by itself too: a server whose `stopped` event is set when it is over."""
+    """A server that may also end by itself, and sets `stopped` then."""
 
     stopped: asyncio.Event
 

@@ -1,4 +1,4 @@
-"""The three streams that a command is started with: opened where they are closed, and what waits on standard input."""
+"""The standard streams: opened if they were closed, and checked for unread input and lost readers."""
 
 import array
 import fcntl
@@ -17,7 +17,7 @@ Outputs = Sequence[IO[Any]]
 
 
 def ensure_open() -> None:
-    """A stream that is closed (`>&-`) becomes /dev/null: else the next file that is opened would get the output."""
+    """Open closed streams (`>&-`) on /dev/null: otherwise the next file that is opened would get the output."""
     for number, name, mode in ((STDIN, "stdin", "r"), (STDOUT, "stdout", "w"), (STDERR, "stderr", "w")):
         if not _is_open(number):
             os.dup2(os.open(os.devnull, os.O_RDWR), number)
@@ -34,7 +34,7 @@ def _is_open(number: int) -> bool:
 
 
 def has_unread() -> bool:
-    """Whether bytes wait on standard input: in a pipe, a socket or a file. It reads none of them, and never waits."""
+    """Tell whether bytes wait on standard input, in a pipe, a socket or a file. Reads nothing and never waits."""
     try:
         number = sys.stdin.fileno()
         mode = os.fstat(number).st_mode
@@ -52,12 +52,12 @@ def _waiting(number: int) -> int:
 
 
 def read_all(limit: int) -> bytes:
-    """All of standard input, up to its end; at most one byte more than `limit`, so that a longer one shows."""
+    """Return all of standard input, but at most one byte more than `limit`, which shows that it is too long."""
     return sys.stdin.buffer.read(limit + 1)
 
 
 def read_first_line() -> str:
-    """The first line of standard input, without its end."""
+    """Return the first line of standard input, without its line end."""
     try:
         return sys.stdin.buffer.readline().rstrip(b"\r\n").decode()
     except UnicodeDecodeError as error:
@@ -65,7 +65,7 @@ def read_first_line() -> str:
 
 
 def are_unread(outputs: Outputs) -> bool:
-    """Whether nobody reads one of them any more. A pipe without a reader is in error before anything is written."""
+    """Tell whether the reader of one of them is gone. A pipe without a reader shows an error before any write."""
     poll = select.poll()
     try:
         for stream in outputs:
@@ -76,7 +76,7 @@ def are_unread(outputs: Outputs) -> bool:
 
 
 def flush(outputs: Outputs) -> OSError | None:
-    """Write what is held for them; why that was not possible, if so."""
+    """Write what is buffered; return the error if that failed."""
     lost = None
     for stream in outputs:
         try:
@@ -87,7 +87,7 @@ def flush(outputs: Outputs) -> OSError | None:
 
 
 def discard(outputs: Outputs) -> None:
-    """Python flushes them once more when it ends: what could not be written goes to /dev/null."""
+    """Redirect them to /dev/null, for what could not be written: Python flushes them once more at exit."""
     for stream in outputs:
         if flush((stream,)) is not None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -1,4 +1,4 @@
-"""Showing one execution's events on a terminal or a pipe."""
+"""Shows an execution's events on a terminal or a pipe."""
 
 import asyncio
 import sys
@@ -19,9 +19,9 @@ UNKNOWN_STATUS = 255
 
 @dataclass(slots=True)
 class Display:
-    """stdout to stdout, stderr to stderr: to a terminal without what it should not obey, to all else byte for byte.
+    """Writes stdout to stdout and stderr to stderr: sanitised on a terminal, byte for byte elsewhere or with `raw`.
 
-    With `raw` byte for byte to a terminal too. `lost`: why the output cannot be written any more; then only notes are.
+    `lost`: why the output cannot be written any more; from then on only notes are.
     """
 
     raw: bool
@@ -60,7 +60,7 @@ class Display:
         return self.notes.screen.place(text).encode()
 
     def _finish(self) -> None:
-        """What is held of a character or a sequence, and the terminal's own colours again."""
+        """Write what is left of a split character or sequence, and restore the terminal's colours."""
         for stream in self._sanitisers:
             self._pass_on(stream, b"", final=True)
             self._write(stream, self.notes.screen.reset().encode())
@@ -86,9 +86,10 @@ def _format_summary(end: End) -> str:
 async def follow(
     events: AsyncGenerator[OutputEvent, None], display: Display, on_lost: Callable[[], None] | None = None
 ) -> int:
-    """Show every event; the command's exit status, or 255 when it has none.
+    """Show every event; return the command's exit status, or 255 if it has none.
 
-    When the output cannot be written any more: `on_lost`, and on to the end; without it at once. Then `lost` is raised.
+    If the output cannot be written any more, call `on_lost` and go on to the end, or without it stop at once; then
+    raise `lost`.
     """
     status = UNKNOWN_STATUS
     async with aclosing(events):

@@ -1,4 +1,4 @@
-"""A command's output made safe for a terminal: text, colours where wanted, moves within a line; nothing that asks."""
+"""Makes a command's output safe for a terminal: keeps text, colours and moves within a line, drops all else."""
 
 import codecs
 import os
@@ -29,26 +29,26 @@ DUMB = ("", "dumb", "unknown")
 
 
 class Stream(Protocol):
-    """What can say whether it is a terminal."""
+    """A stream that can tell whether it is a terminal."""
 
     def isatty(self) -> bool: ...
 
 
 def takes_sequences(stream: Stream) -> bool:
-    """Whether it is a terminal that obeys escape sequences (TERM)."""
+    """Tell whether the stream is a terminal that understands escape sequences (TERM)."""
     return stream.isatty() and os.environ.get("TERM", "") not in DUMB
 
 
 def takes_colours(stream: Stream) -> bool:
-    """As `takes_sequences`, and nobody has asked for none (https://no-color.org)."""
+    """Tell whether it understands escape sequences and colours are not switched off (https://no-color.org)."""
     return takes_sequences(stream) and not os.environ.get("NO_COLOR")
 
 
 @dataclass(slots=True)
 class Sanitiser:
-    """One stream's bytes as safe text, piece by piece; a character or sequence split between pieces stays whole.
+    """Turns one stream's bytes into safe text, piece by piece; split characters and sequences stay whole.
 
-    `moves`: what moves within the current line is kept; `erases`: and what erases in it.
+    `moves`: keep moves within the current line; `erases`: also keep what erases within it.
     """
 
     colours: bool
@@ -79,14 +79,14 @@ class Sanitiser:
 
 @dataclass(slots=True)
 class Screen:
-    """Where safe text has left a terminal: so that no step goes back beyond its own line, and ours begin a new one."""
+    """Tracks the cursor's column: output must not move back beyond its own line, and notes begin a new line."""
 
     _open: bool = False
     _column: int = 0
     _coloured: bool = False
 
     def place(self, text: str) -> str:
-        """The text as it may be written now: a step back from a line's start would be one into the line before it."""
+        """Return the text that may be written now, without steps back beyond the line's start."""
         if colours := COLOUR.findall(text):
             self._coloured = colours[-1] not in RESETS
         if "\b" in text:
@@ -113,11 +113,11 @@ class Screen:
         return step
 
     def reset(self) -> str:
-        """What gives the terminal its own colours back: text may have been made invisible by those of the output."""
+        """Return the sequence that restores the terminal's colours, which output may have made unreadable."""
         given, self._coloured = self._coloured, False
         return RESET if given else ""
 
     def end_line(self) -> str:
-        """What a line of our own begins with."""
+        """Return what must precede a note so that it begins a line of its own."""
         opened, self._open, self._column = self._open, False, 0
         return self.reset() + ("\n" if opened else "")

@@ -1,4 +1,4 @@
-"""Which version this is: pyproject.toml says it, and the installed package's metadata hold it."""
+"""The version, from the installed package's metadata, which pyproject.toml sets."""
 
 from importlib.metadata import PackageNotFoundError, version
 

@@ -1,4 +1,4 @@
-"""Brings GraphiQL from npm for the playground: one pinned package, taken only if its sha512 is the one named here."""
+"""Fetches GraphiQL from npm for the playground: one pinned package, accepted only with the sha512 given here."""
 
 import base64
 import hashlib
@@ -20,7 +20,7 @@ WITHOUT = "Without it the playground uses a plainer query runner of its own"
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """What npm is asked for, the sha512 of its archive in base64, and the files wanted of it by the names they get."""
+    """A package of npm, its archive's sha512 in base64, and the files wanted from it with the names they get."""
 
     name: str
     sha512: str
@@ -42,20 +42,20 @@ PINNED = Package(
 
 
 def fetch(folder: Path = GRAPHIQL, wanted: Package = PINNED) -> str:
-    """Put the package's files into `folder`; what to tell the user. CommandFailed leaves everything as it was."""
+    """Put the package's files into `folder` and return a message; on CommandFailed nothing has changed."""
     if (folder / STAMP).is_file() and (folder / STAMP).read_text() == wanted.sha512:
         return f"{wanted.name} is here already."
     try:
         with tempfile.TemporaryDirectory(prefix="sshcast-web-") as passing:
-            archive = _verify_archive(pack(wanted.name, Path(passing)), wanted)
+            archive = _verify_archive(_pack(wanted.name, Path(passing)), wanted)
             _unpack(archive, folder, wanted)
     except OSError as error:
         raise CommandFailed(f"GraphiQL could not be stored: {error}. {WITHOUT}.") from error
     return f"{wanted.name} is here now, its sha512 verified: reload the playground."
 
 
-def pack(name: str, passing: Path) -> Path:
-    """The package's archive, brought by the npm of this machine with the registry that it is set up for."""
+def _pack(name: str, passing: Path) -> Path:
+    """Download the package's archive with this machine's npm and its configured registry."""
     npm = shutil.which("npm")
     if npm is None:
         raise CommandFailed(f"There is no npm on this machine: install Node.js, which has it. {WITHOUT}.")
@@ -83,7 +83,7 @@ def _verify_archive(archive: Path, wanted: Package) -> Path:
 
 
 def _unpack(archive: Path, folder: Path, wanted: Package) -> None:
-    """Only the wanted files, first beside `folder`, which is then replaced whole. They are no secrets: all may read."""
+    """Unpack the wanted files beside `folder`, which is then replaced as a whole. All users may read them."""
     draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         with tarfile.open(archive) as opened:
@@ -104,7 +104,7 @@ def _write_file(path: Path, data: bytes) -> None:
 
 
 def _find_reason(stderr: str) -> str:
-    """npm's own words for what went wrong: its first line that is more than a code."""
+    """Return npm's own explanation: its first line that is more than a code."""
     lines = [line.removeprefix("npm error").strip() for line in stderr.splitlines()]
     said = [line for line in lines if line and not line.startswith("code ")]
     return said[0] if said else "it did not say why."

@@ -47,8 +47,9 @@ def place(item: pytest.Item) -> int:
     return LONG.index(name) if name in LONG else len(LONG)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def anyio_backend() -> str:
+    """For fixtures of every scope. A test that holds none of a wider scope still has an event loop of its own."""
     return "asyncio"
 
 

@@ -30,6 +30,8 @@ ELSEWHERE = {
     "cron/fields": "as cron",
     "cron/rewrites": "as cron",
     "cron/describe": "describes schedules",
+    "loop": "goes into the log",
+    "output/writer": "goes into the log",
     "store_retry": "goes into the log",
     "scheduling/scheduler": "goes into the log",
     "output/encodings": "names of forms that docs/security.md has",

@@ -1,8 +1,8 @@
-"""Alembic's environment: runs on the connection that `db.migrate` gives it, within its transaction."""
+"""Alembic's environment. It runs on the connection that `db.migrate` passes, within its transaction."""
 
 from alembic import context
 
-from db import (  # noqa: F401 - for their tables
+from db import (  # noqa: F401 - imported to register their tables
     access_models,
     audit_models,
     policy_models,

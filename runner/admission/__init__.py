@@ -1,1 +1,1 @@
-"""May this run: by policy and by right."""
+"""Decides whether a run may start: by the command policy and by the user's rights."""

@@ -1,6 +1,6 @@
-"""Whether what is to run may: asked again whenever something is about to start, whoever was allowed to ask for it then.
+"""Authorization of a run, checked again at the moment it starts, whoever was allowed to request it before.
 
-A scheduled run goes in the name of who last changed its task: what is run is what they left there.
+A scheduled run acts for the user who last changed its task: the command is theirs.
 """
 
 from collections.abc import Collection
@@ -19,17 +19,17 @@ BlockReason = tuple[SlotOutcome, str]
 
 
 def acting_for(task: Task) -> int:
-    """The id of the user who answers for a task's scheduled runs."""
+    """Return the id of the user whose rights a task's scheduled runs need."""
     return task.created_by if task.updated_by is None else task.updated_by
 
 
 def may_run(conn: Connection, user_id: int, server_id: int) -> bool:
-    """Whether the user is let in, and an operator on the server."""
+    """True if the user may sign in and is an operator on the server."""
     return (user_id, server_id) in grants.filter_by_role(conn, [(user_id, server_id)], Role.OPERATOR)
 
 
 def find_blocked(conn: Connection, tasks: Collection[Task]) -> dict[int, BlockReason]:
-    """The ids of those tasks of which no slot may start anything now, and why."""
+    """Return the tasks that may start nothing now, by id, with the reason."""
     usable = due.list_usable_servers(conn, [task.server_id for task in tasks])
     allowed = grants.filter_by_role(conn, {(acting_for(task), task.server_id) for task in tasks}, Role.OPERATOR)
     found: dict[int, BlockReason] = {}

@@ -1,4 +1,4 @@
-"""The command policy's word on what is to run on a server, with what admins have changed of it there."""
+"""The command policy's decision on a run, with the overrides of its server and its task."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -20,10 +20,10 @@ MODES: Mapping[str, Mode] = {mode: mode for mode in STRICTNESS}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicySubject:
-    """What is to run and where. Without a server only the service's own policy counts; an ad-hoc run has no task.
+    """A command and where it is to run.
 
-    `secrets` names its secret variables, each with the registered secret that it takes, if any. `stdin` is what it
-    reads, None where that is not known.
+    Without a server only the service's own policy applies; an ad-hoc run has no task. `secrets` maps secret variables
+    to the registered secret they take, if any. `stdin` is the input, None if it is not known.
     """
 
     command: str
@@ -62,29 +62,29 @@ class PolicySubject:
 
     @property
     def digest(self) -> str:
-        """Of all that decides what a run does: what an admin allows a task is bound to it."""
+        """A digest of everything that decides what a run does; a task's overrides are bound to it."""
         parts: tuple[Any, ...] = (
             *(self.command, dict(self.env), dict(self.secrets), self.working_dir, self.server_id),
-            *((self.shell,) if self.shell else ()),  # what was allowed before there was a choice stays allowed
+            *((self.shell,) if self.shell else ()),  # left out if empty: older digests stay valid
         )
         return hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class StoredPolicies:
-    """The policies that admins have set, as they stand, by server and by task."""
+    """The current policies that admins have set, by server and by task."""
 
     servers: Mapping[int, PolicyVersion]
     tasks: Mapping[int, PolicyVersion]
 
     def of(self, subject: PolicySubject) -> tuple[PolicyVersion | None, PolicyVersion | None]:
-        """The server's and the task's."""
+        """Return the policies of the subject's server and of its task."""
         return self.servers.get(subject.server_id or 0), self.tasks.get(subject.task_id or 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyDecision:
-    """What was found, and the versions of the server's and the task's policies that counted."""
+    """The verdict, and the versions of the server's and the task's policies that it was made with."""
 
     verdict: Verdict
     server_policy_id: int | None = None
@@ -92,7 +92,7 @@ class PolicyDecision:
 
     @property
     def worst(self) -> Finding | None:
-        """What it is refused for, if it is."""
+        """The first finding that denies the command, or None."""
         if self.verdict.is_allowed:
             return None
         return next(finding for finding in self.verdict.findings if finding.severity == "deny")
@@ -105,7 +105,7 @@ class PolicyDecision:
         return f"{worst.rule}: {worst.variable + ': ' if worst.variable else ''}{worst.message_en}"
 
     def build_columns(self) -> dict[str, Any]:
-        """As columns of `task_executions`."""
+        """Return the decision as columns of `task_executions`."""
         found = [asdict(finding) | {"via": list(finding.via)} for finding in self.verdict.findings[:MOST_FINDINGS]]
         return {
             "policy_version": self.verdict.version,
@@ -116,7 +116,7 @@ class PolicyDecision:
 
 
 def load_policies(conn: Connection, subjects: Iterable[PolicySubject]) -> StoredPolicies:
-    """What admins have set for what these run on, and for their tasks."""
+    """Load the policies of the subjects' servers and tasks."""
     subjects = list(subjects)
     servers = {subject.server_id for subject in subjects if subject.server_id is not None}
     tasks = {subject.task_id for subject in subjects if subject.task_id is not None}
@@ -128,7 +128,7 @@ def load_policies(conn: Connection, subjects: Iterable[PolicySubject]) -> Stored
 
 
 def decide(policy: Policy, subject: PolicySubject, stored: StoredPolicies) -> PolicyDecision:
-    """The policy's word, by the rules that are kept."""
+    """Check the subject against the policy, with the stored overrides."""
     server, task = stored.of(subject)
     verdict = policy.check(
         subject.command,
@@ -147,7 +147,7 @@ def decide(policy: Policy, subject: PolicySubject, stored: StoredPolicies) -> Po
 
 
 def _decide_mode(mode: Mode, server: PolicyVersion | None, task: PolicyVersion | None) -> Mode:
-    """The server's mode takes the place of the service's; the task's counts where it is stricter than that."""
+    """Return the server's mode, else the service's; the task's applies if it is stricter."""
     if server is not None and server.mode is not None:
         mode = MODES[server.mode]
     if task is not None and task.mode is not None:
@@ -156,7 +156,7 @@ def _decide_mode(mode: Mode, server: PolicyVersion | None, task: PolicyVersion |
 
 
 def _build_overrides(server: PolicyVersion | None, task: PolicyVersion | None, subject: PolicySubject) -> Overrides:
-    """Extra rules add up. What the task is allowed counts while the task is what it was when an admin allowed it."""
+    """Return the overrides. Extra rules add up; a task's allowances apply only while its digest is unchanged."""
     holds = task is not None and task.subject == subject.digest
     return Overrides(
         allow=(*(server.allow if server else ()), *(task.allow if task and holds else ())),
@@ -166,7 +166,7 @@ def _build_overrides(server: PolicyVersion | None, task: PolicyVersion | None, s
 
 
 Decider = Callable[[Connection, Sequence[Task]], Mapping[int, PolicyDecision]]
-"""Judges tasks in the transaction at hand; its rulings are by the tasks' ids."""
+"""Decides on tasks inside a transaction; the decisions are by task id."""
 
 
 def build_decider(policy: Policy) -> Decider:

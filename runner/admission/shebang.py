@@ -1,4 +1,4 @@
-"""The shell that a command's first line chooses. A closed grammar: what else a first line may name is refused.
+"""The shell that a command's first line chooses, by a closed grammar: other first lines are refused.
 
 `#!/bin/sh`, or bash, dash or ksh in /bin or /usr/bin or by `/usr/bin/env`; then at most -e, -u, -x and -o pipefail.
 """
@@ -21,7 +21,7 @@ FORMS = "#!/bin/sh, #!/bin/bash, #!/bin/dash, #!/bin/ksh, #!/usr/bin/env bash"
 
 
 class ShebangRefused(ValueError):
-    """A first line that names something else than a shell of the grammar; says why in English and in Chinese."""
+    """A first line that names something other than a shell of the grammar; the reason is in English and Chinese."""
 
     def __init__(self, en: str, zh: str) -> None:
         super().__init__(en)
@@ -30,7 +30,7 @@ class ShebangRefused(ValueError):
 
 
 def parse_shebang(command: str) -> str | None:
-    """The shell of the first line and its options, separated by single spaces; None without such a line.
+    """Return the shell and its options, separated by single spaces; None without such a line.
 
     Raises ShebangRefused.
     """
@@ -45,10 +45,10 @@ def parse_shebang(command: str) -> str | None:
 
 
 def build_argv(shell: str | None) -> tuple[str, ...]:
-    """What `parse_shebang` gave, as the words to run it with; without a choice the shell is /bin/sh.
+    """Return the words that run a shell from `parse_shebang`; without a choice it is /bin/sh.
 
-    A bash that finds SSH's variables may read the account's .bashrc even for `-c`, and one that ends there never comes
-    to the command.
+    A bash that finds SSH's variables may read the account's .bashrc even for `-c`, and a .bashrc that exits would keep
+    it from running the command.
     """
     found = ("/bin/sh",) if shell is None else tuple(shell.split(" "))
     at = next((place for place, word in enumerate(found, 1) if BASH.fullmatch(word)), 0)
@@ -56,7 +56,7 @@ def build_argv(shell: str | None) -> tuple[str, ...]:
 
 
 def _skip_shell(found: list[str]) -> list[str]:
-    """The words after the shell's name."""
+    """Return the words after the shell's name."""
     name = found[0]
     if name in ENV:
         return _skip_env(found)

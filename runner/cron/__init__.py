@@ -1,1 +1,1 @@
-"""Text to moments."""
+"""Turns schedule texts into moments."""

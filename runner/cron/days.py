@@ -1,7 +1,7 @@
-"""On which days a schedule is due. The one module that calls croniter, and only for this: plain numbers, no zone.
+"""The days on which a schedule is due. The only module that calls croniter, and only with plain numbers in UTC.
 
-croniter 7 draws random numbers for `R`, refuses a weekday beside `MON#2`, drops the day of month beside it, and
-ends in an exception where nothing matches; asked for one plain field at a time it does none of that.
+croniter 7 draws random numbers for `R`, refuses a weekday next to `MON#2`, drops the day of month next to it, and
+raises where nothing matches. Asked for one plain field at a time, it does none of that.
 """
 
 from collections.abc import Callable, Iterable
@@ -22,7 +22,7 @@ Search = Callable[[date], date | None]
 
 @dataclass(frozen=True, slots=True)
 class Days:
-    """Day of month and day of week as croniter expressions: any of each; both must match, or either."""
+    """Days of month and days of week as croniter expressions; with `both`, a day must match one of each."""
 
     of_month: tuple[str, ...]
     of_week: tuple[str, ...]
@@ -39,7 +39,7 @@ class Days:
         return cls((f"0 0 {day} {months} *",), (*weekdays, *nths), fields.needs_both_days)
 
     def find_on_or_after(self, day: date) -> date | None:
-        """None if no day matches within `YEARS_AHEAD`."""
+        """Return the first matching day, or None if there is none within `YEARS_AHEAD`."""
         if self.both:
             return _find_common_day(day, self._find_by_date, self._find_by_weekday)
         return _find_earliest((self._find_by_date(day), self._find_by_weekday(day)))
@@ -64,7 +64,7 @@ def _find_earliest(days: Iterable[date | None]) -> date | None:
 
 
 def _find_common_day(day: date, one: Search, other: Search) -> date | None:
-    """The first day that both searches find."""
+    """Return the first day that both searches find, or None."""
     end = day.replace(year=day.year + YEARS_AHEAD, day=1)
     while day < end:
         first = one(day)

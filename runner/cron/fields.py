@@ -1,4 +1,4 @@
-"""The fields of a cron expression and the names that may stand in them, and why a schedule is refused."""
+"""The fields of a cron expression, the names allowed in them, and the error for an invalid schedule."""
 
 from dataclasses import dataclass
 
@@ -38,10 +38,10 @@ CHINESE_FIELDS = {
 
 
 class ScheduleError(ValueError):
-    """The schedule cannot be used. `field` names the part, `position` is its first character (from 0)."""
+    """An invalid schedule. `field` names the part that is wrong, `position` is its first character, from 0."""
 
     is_rewrite = False
-    """Whether `example` is what the caller will have meant, and not any schedule."""
+    """True if `example` is what the caller most likely meant, False if it is any valid schedule."""
 
     def __init__(self, field: str, position: int, why_en: str, why_zh: str, example: str = EXAMPLE) -> None:
         self.field = field
@@ -57,7 +57,7 @@ class ScheduleError(ValueError):
         return ScheduleError(self.field, self.position, self.why_en, self.why_zh, example)
 
     def with_rewrite(self, rewrite: str) -> "ScheduleError":
-        """The same, where `rewrite` is what the caller will have meant."""
+        """Return the same error, with `rewrite` as what the caller most likely meant."""
         found = self.with_example(rewrite)
         found.message_en = f"{self.field}: {self.why_en}; write {rewrite}"
         found.message_zh = f"{CHINESE_FIELDS[self.field]}：{self.why_zh}；请写成 {rewrite}"
@@ -67,16 +67,16 @@ class ScheduleError(ValueError):
 
 
 class NeverFires(ScheduleError):
-    """No moment fits, or none for many years."""
+    """The schedule matches no moment, or none for many years."""
 
 
 class TooOften(ScheduleError):
-    """Two of its moments are closer than the floor."""
+    """The schedule fires at shorter intervals than the floor allows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One field of a cron expression: its name, its bounds, and the names that may stand for numbers."""
+    """One field of a cron expression: its name, its bounds, and the names that stand for numbers."""
 
     name: str
     low: int
@@ -85,12 +85,12 @@ class Part:
 
     @property
     def size(self) -> int:
-        """How many different values there are: 0 and 7 are both Sunday."""
+        """The number of different values; 0 and 7 are both Sunday."""
         return len(DAY_NAMES) if self.names is DAYS else self.high - self.low + 1
 
     @property
     def usual(self) -> str:
-        """What to write where nothing better is known."""
+        """The value to propose where nothing better is known."""
         return "0" if self.name in ("second", "minute", "hour") else "*"
 
 
@@ -103,8 +103,8 @@ WEEKDAY = Part("day of week", 0, 7, DAYS)
 PARTS = (SECOND, MINUTE, HOUR, DAY, MONTH, WEEKDAY)
 
 
-def number(part: Part, text: str) -> int | None:
-    """The value that a number or a name in capitals stands for; None if it is none of this field."""
+def parse_number(part: Part, text: str) -> int | None:
+    """Return the value of a number or a name in capitals, None if it is not one of this field."""
     if text in part.names:
         return part.names[text]
     found = int(text) if text.isdigit() and len(text) <= 4 else -1

@@ -1,4 +1,4 @@
-"""What is not of a schedule in a text, or written as elsewhere: crontab lines, Quartz, systemd, Chinese keyboards."""
+"""Finds parts that do not belong in a schedule: crontab lines, Quartz, systemd, full-width characters."""
 
 import re
 import unicodedata
@@ -78,7 +78,7 @@ GAP = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Foreign:
-    """Something that is not of a schedule: the text without it, where it stands, and why it does not belong there."""
+    """A part that does not belong in a schedule: the text without it, its position, and the reason."""
 
     rest: str
     position: int
@@ -87,17 +87,17 @@ class Foreign:
 
 
 def find_foreign(text: str) -> tuple[str, list[Foreign]]:
-    """The text as it would be written here, and all that was taken out of it or changed."""
+    """Return the text with all foreign parts removed or rewritten, and the list of them."""
     found: list[Foreign] = []
-    for look in _LOOKS:
-        foreign = look(text)
+    for find in _FINDERS:
+        foreign = find(text)
         if foreign is not None and foreign.rest != text:
             found.append(foreign)
             text = foreign.rest
     return text, found
 
 
-def _lines(text: str) -> Foreign | None:
+def _find_further_lines(text: str) -> Foreign | None:
     lines = [line for line in text.splitlines() if line.strip()]
     if len(lines) < 2:
         return None
@@ -106,7 +106,7 @@ def _lines(text: str) -> Foreign | None:
     return Foreign(rest, text.index(lines[1]), "a schedule is one line", "调度只能写一行")
 
 
-def _characters(text: str) -> Foreign | None:
+def _find_odd_characters(text: str) -> Foreign | None:
     odd = next(
         (char for char in text if not char.isascii() or (char not in "\t\r\n\v\f" and not char.isprintable())), None
     )
@@ -115,15 +115,15 @@ def _characters(text: str) -> Foreign | None:
     named = re.sub(r"(?:周|星期|礼拜)([日天一二三四五六])", lambda match: DAY_NAMES[CHINESE_DAYS[match[1]]], text)
     if named.startswith("每"):
         named = "".join(CHINESE_UNITS.get(piece, piece) for piece in re.split(f"({'|'.join(CHINESE_UNITS)})", named))
-    rest = "".join(map(_plain, named))
+    rest = "".join(map(_to_ascii, named))
     shown = f"'{odd}' (U+{ord(odd):04X})" if odd.isprintable() else f"U+{ord(odd):04X}"
     return Foreign(
         rest, text.index(odd), f"{shown} is not a plain ASCII character", f"{shown} 不是 ASCII 字符（请用半角）"
     )
 
 
-def _plain(char: str) -> str:
-    """The ASCII character that is meant: of full-width ones, other digits, dashes and blanks. Invisible ones go."""
+def _to_ascii(char: str) -> str:
+    """Return the ASCII equivalent of a full-width character, digit, dash or blank; "" for an invisible one."""
     if char.isascii() and (char.isprintable() or char.isspace()):
         return char
     if char in LOOK_ALIKES:
@@ -136,7 +136,7 @@ def _plain(char: str) -> str:
     return by_kind[kind] if kind in by_kind else unicodedata.normalize("NFKC", char) if kind != "Cs" else char
 
 
-def _comment(text: str) -> Foreign | None:
+def _find_comment(text: str) -> Foreign | None:
     match = COMMENT.search(text)
     if match is None:
         return None
@@ -145,7 +145,7 @@ def _comment(text: str) -> Foreign | None:
     return Foreign(rest, position, "a comment does not belong here", "此处不能写注释")
 
 
-def _wrapping(text: str) -> Foreign | None:
+def _find_wrapping(text: str) -> Foreign | None:
     rest = text
     while (match := WRAPPED.fullmatch(rest) or LABELLED.fullmatch(rest)) is not None:
         rest = match["inner"]
@@ -154,8 +154,8 @@ def _wrapping(text: str) -> Foreign | None:
     )
 
 
-def _variables(text: str) -> Foreign | None:
-    """`TZ=Asia/Shanghai 0 9 * * *`, and other lines of a crontab that set something."""
+def _find_variables(text: str) -> Foreign | None:
+    """Find `TZ=Asia/Shanghai 0 9 * * *` and other assignments of a crontab."""
     match = ASSIGNMENT.match(text)
     if match is None:
         return None
@@ -168,19 +168,19 @@ def _variables(text: str) -> Foreign | None:
             f"{name}= does not stand here: env is a field of its own",
             f"此处不能写 {name}=：变量请用 env 字段",
         )
-    return _zone(rest, position, name + "=", value)
+    return _build_zone_fault(rest, position, name + "=", value)
 
 
-def _zone_behind(text: str) -> Foreign | None:
+def _find_zone_behind(text: str) -> Foreign | None:
     words = text.split()
     zone = words[-1].removeprefix("CRON_").removeprefix("TZ=") if words else ""
     if len(words) < 2 or zone not in list_zones():
         return None
     position = text.rindex(words[-1])
-    return _zone(text[:position], position, "a time zone", zone)
+    return _build_zone_fault(text[:position], position, "a time zone", zone)
 
 
-def _zone(rest: str, position: int, what: str, zone: str) -> Foreign:
+def _build_zone_fault(rest: str, position: int, what: str, zone: str) -> Foreign:
     en, zh = (
         (zone, zone)
         if zone in list_zones()
@@ -195,8 +195,8 @@ def _zone(rest: str, position: int, what: str, zone: str) -> Foreign:
     )
 
 
-def _named(text: str) -> Foreign | None:
-    """Names that others have, and times of day."""
+def _find_foreign_name(text: str) -> Foreign | None:
+    """Find the schedule names of other programs, and times of day."""
     name = " ".join(text.lower().split())
     rest = NAMED.get(name) or NAMED.get(f"@{name}") or (f"@{name}" if f"@{name}" in NICKNAMES else None)
     first, *others = name.split() or [""]
@@ -209,7 +209,7 @@ def _named(text: str) -> Foreign | None:
     )
 
 
-def _interval(text: str) -> Foreign | None:
+def _find_interval(text: str) -> Foreign | None:
     match = INTERVAL.match(text.strip().lower())
     if match is None or text.lower().split()[0] == "@every" != text.lower().strip():
         return None
@@ -226,7 +226,7 @@ def _interval(text: str) -> Foreign | None:
     )
 
 
-def _gaps(text: str) -> Foreign | None:
+def _find_gaps(text: str) -> Foreign | None:
     words = text.split()
     if len(words) > FIELDS and all(word.upper() in DAYS for word in words[FIELDS - 1 :]):
         rest = " ".join((*words[: FIELDS - 1], ",".join(words[FIELDS - 1 :])))
@@ -238,8 +238,8 @@ def _gaps(text: str) -> Foreign | None:
     return Foreign(rest, match.start(), "a field has no blanks in it", "字段内不能有空格")
 
 
-def _year(text: str) -> Foreign | None:
-    """Quartz has a seventh field, AWS a sixth, and both count Sunday as 1."""
+def _find_year(text: str) -> Foreign | None:
+    """Find a year: Quartz has it as seventh field, AWS as sixth, and both count Sunday as 1."""
     words = text.split()
     is_quartz = len(words) == FIELDS + 2 and YEAR.fullmatch(words[-1])
     is_aws = len(words) == FIELDS + 1 and (
@@ -247,17 +247,17 @@ def _year(text: str) -> Foreign | None:
     )
     if not is_quartz and not is_aws:
         return None
-    kept = words[:-1]
-    if "?" in kept:
-        kept[-1] = name_quartz_weekdays(kept[-1])
+    fields = words[:-1]
+    if "?" in fields:
+        fields[-1] = name_quartz_weekdays(fields[-1])
     en, zh = "there is no field for the year", "没有年字段"
     if FIXED_YEAR.match(words[-1]):
         en, zh = f"{en}, so it comes every year; a single moment is @at", f"{zh}，将每年触发；单次请用 @at"
-    return Foreign(" ".join(kept), text.rindex(words[-1]), en, zh)
+    return Foreign(" ".join(fields), text.rindex(words[-1]), en, zh)
 
 
-def _command(text: str) -> Foreign | None:
-    """A user and a command behind the fields, as in a crontab."""
+def _find_command(text: str) -> Foreign | None:
+    """Find a user and a command after the fields, as in a crontab."""
     words = text.split()
     count = _NAMED_WORDS.get(words[0].lower(), FIELDS) if words else FIELDS
     if count == FIELDS and len(words) > FIELDS and _is_field(words[FIELDS]):
@@ -284,8 +284,16 @@ def _is_field(word: str) -> bool:
 
 
 _NAMED_WORDS = {"@every": 2} | dict.fromkeys((*NICKNAMES, "@once", "@manual"), 1)
-_LOOKS: tuple[Callable[[str], Foreign | None], ...] = (
-    *(_lines, _characters, _wrapping, _comment, _wrapping, _variables, _zone_behind),
-    *(_named, _interval, _gaps, _year, _command),
+_FINDERS: tuple[Callable[[str], Foreign | None], ...] = (
+    *(
+        _find_further_lines,
+        _find_odd_characters,
+        _find_wrapping,
+        _find_comment,
+        _find_wrapping,
+        _find_variables,
+        _find_zone_behind,
+    ),
+    *(_find_foreign_name, _find_interval, _find_gaps, _find_year, _find_command),
 )
 KNOWN_NAMES = (*NICKNAMES, "@once", "@manual", *(name for name in NAMED if name.startswith("@")))

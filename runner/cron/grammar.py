@@ -1,4 +1,4 @@
-"""What a schedule may look like: our own check, so that croniter only ever sees plain numbers."""
+"""The grammar of cron expressions. It is checked here, so that croniter gets only plain numbers."""
 
 import re
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from runner.cron.fields import (
     NeverFires,
     Part,
     ScheduleError,
-    number,
+    parse_number,
 )
 from runner.cron.items import explain
 
@@ -45,12 +45,12 @@ ITEM = re.compile(r"(?P<low>\*|\w+)(?:-(?P<high>\w+))?(?:/(?P<step>\d{1,4}))?\Z"
 NTH = re.compile(r"(?P<day>\w+)#(?P<nth>[1-5])\Z|L(?P<last>[0-7])\Z|(?P<named>[0-7]|[A-Z]+)L\Z", re.ASCII)
 
 Nth = tuple[int, str]
-"""A weekday (0 is Sunday) and which of the month: `1` to `5`, or `L` for the last."""
+"""A weekday (0 is Sunday) and its place in the month: `1` to `5`, or `L` for the last."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """A checked expression as sorted numbers. `words` are its six fields as they were written, in capitals."""
+    """A checked expression as sorted numbers. `words` are its six fields as written, in capitals."""
 
     words: tuple[str, ...]
     seconds: tuple[int, ...]
@@ -64,7 +64,7 @@ class Fields:
 
     @property
     def has_fixed_times(self) -> bool:
-        """Whether it runs at set times of the day, as Vixie cron sees it: no `*` in its minute or hour."""
+        """True if the minute and the hour have no `*`: Vixie cron then treats it as a job at fixed times of day."""
         return not self.words[1].startswith("*") and not self.words[2].startswith("*")
 
     @property
@@ -85,7 +85,7 @@ def check_text(expr: str) -> None:
 
 
 def parse_fields(expr: str) -> Fields:
-    """The 5 or 6 fields (seconds first), each checked; ScheduleError names the first that is wrong."""
+    """Parse and check 5 or 6 fields (seconds first). Raises ScheduleError for the first invalid one."""
     words = [(match.start(), match[0].upper()) for match in re.finditer(r"\S+", expr)]
     if len(words) not in (SIX_FIELDS - 1, SIX_FIELDS):
         raise ScheduleError(
@@ -103,31 +103,31 @@ def parse_fields(expr: str) -> Fields:
     at = dict(zip((part.name for part in PARTS), (position for position, _ in words), strict=True))
     fields = Fields(
         words=(second, minute, hour, day, month, weekday),
-        seconds=_values(SECOND, second, at["second"]),
-        minutes=_values(MINUTE, minute, at["minute"]),
-        hours=_values(HOUR, hour, at["hour"]),
-        days=_values(DAY, day, at["day of month"], _is_plain_day),
+        seconds=_parse_values(SECOND, second, at["second"]),
+        minutes=_parse_values(MINUTE, minute, at["minute"]),
+        hours=_parse_values(HOUR, hour, at["hour"]),
+        days=_parse_values(DAY, day, at["day of month"], _is_plain_day),
         last_day=LAST in day.split(","),
-        months=_values(MONTH, month, at["month"]),
-        weekdays=_values(WEEKDAY, weekday, at["day of week"], _is_plain_weekday),
-        nths=tuple(sorted({nth for item in weekday.split(",") if (nth := _nth_of(item)) is not None})),
+        months=_parse_values(MONTH, month, at["month"]),
+        weekdays=_parse_values(WEEKDAY, weekday, at["day of week"], _is_plain_weekday),
+        nths=tuple(sorted({nth for item in weekday.split(",") if (nth := _parse_nth(item)) is not None})),
     )
     _check_day_exists(fields, at["day of month"])
     return fields
 
 
 def is_item(part: Part, item: str) -> bool:
-    """Whether an item, in capitals, may stand in the field."""
-    if (part is DAY and item == LAST) or (part is WEEKDAY and _nth_of(item) is not None):
+    """True if an item, in capitals, is valid in the field."""
+    if (part is DAY and item == LAST) or (part is WEEKDAY and _parse_nth(item) is not None):
         return True
     try:
-        return bool(_item_values(part, item, 0))
+        return bool(_parse_item_values(part, item, 0))
     except ScheduleError:
         return False
 
 
 def _check_quartz_weekdays(words: list[tuple[int, str]]) -> None:
-    """Six fields with `?` are Quartz's, which counts Sunday as 1: numbers of weekdays would be read as other days."""
+    """Refuse numeric weekdays next to `?`: six fields with `?` are Quartz's, which counts Sunday as 1."""
     (_, day), (position, weekday) = words[3], words[5]
     if day == "?" and re.search(r"(?<![#/])\d", weekday):
         raise ScheduleError(
@@ -143,30 +143,32 @@ def _is_plain_day(item: str) -> bool:
 
 
 def _is_plain_weekday(item: str) -> bool:
-    return _nth_of(item) is None
+    return _parse_nth(item) is None
 
 
-def _nth_of(item: str) -> Nth | None:
-    """`MON#2`, and the last weekday of a month as `L5`, `5L` or `FRIL`."""
+def _parse_nth(item: str) -> Nth | None:
+    """Parse `MON#2`, or the last weekday of a month as `L5`, `5L` or `FRIL`; return None for other items."""
     match = NTH.match(item)
     if match is None:
         return None
-    day = number(WEEKDAY, match["day"] or match["last"] or match["named"])
+    day = parse_number(WEEKDAY, match["day"] or match["last"] or match["named"])
     return None if day is None else (day % 7, match["nth"] or LAST)
 
 
-def _values(part: Part, word: str, position: int, plain: Callable[[str], bool] = lambda item: True) -> tuple[int, ...]:
-    """The numbers that a field's plain items name; Sunday is 0."""
+def _parse_values(
+    part: Part, word: str, position: int, plain: Callable[[str], bool] = lambda item: True
+) -> tuple[int, ...]:
+    """Return the sorted numbers of a field's plain items; Sunday is 0."""
     found: set[int] = set()
     for item in filter(plain, word.split(",")):
-        found.update((value - part.low) % part.size + part.low for value in _item_values(part, item, position))
+        found.update((value - part.low) % part.size + part.low for value in _parse_item_values(part, item, position))
     return tuple(sorted(found))
 
 
-def _item_values(part: Part, item: str, position: int) -> range:
-    """Its values, beyond the last one of the field where a range goes round (`22-2`, `FRI-MON`)."""
+def _parse_item_values(part: Part, item: str, position: int) -> range:
+    """Return an item's values; a range that wraps round (`22-2`, `FRI-MON`) continues beyond the last one."""
     match = ITEM.match(item)
-    bounds = None if match is None else _item_bounds(part, match)
+    bounds = None if match is None else _find_item_bounds(part, match)
     step = 1 if match is None or match["step"] is None else int(match["step"])
     if bounds is None or not 1 <= step <= part.high:
         raise ScheduleError(part.name, position, *explain(part, item))
@@ -174,12 +176,12 @@ def _item_values(part: Part, item: str, position: int) -> range:
     return range(low, (high if low <= high else high + part.size) + 1, step)
 
 
-def _item_bounds(part: Part, match: re.Match[str]) -> tuple[int, int] | None:
-    """The first and last value of an item; a single value with a step goes on to the end."""
+def _find_item_bounds(part: Part, match: re.Match[str]) -> tuple[int, int] | None:
+    """Return the first and last value of an item; a single value with a step runs to the end of the field."""
     if match["low"] == "*":
         return None if match["high"] else (part.low, min(part.high, 6) if part is WEEKDAY else part.high)
-    low = number(part, match["low"])
-    high = low if match["high"] is None else number(part, match["high"])
+    low = parse_number(part, match["low"])
+    high = low if match["high"] is None else parse_number(part, match["high"])
     if match["high"] is None and match["step"] is not None:
         high = part.high
     if part is WEEKDAY and match["high"] in ("SUN", "SUNDAY"):
@@ -188,7 +190,7 @@ def _item_bounds(part: Part, match: re.Match[str]) -> tuple[int, int] | None:
 
 
 def _check_day_exists(fields: Fields, position: int) -> None:
-    """31 February never comes, unless a weekday may fire instead."""
+    """Raise NeverFires for a day that its months lack, such as 31 February, unless a weekday may fire instead."""
     if fields.last_day or not fields.needs_both_days:
         return
     if min(fields.days) > max(DAYS_IN_MONTH[month - 1] for month in fields.months):

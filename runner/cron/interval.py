@@ -1,4 +1,4 @@
-"""The interval of `@every`: `90s`, `1h30m`, `1.5h` as Go writes durations, and `d` for 24 hours."""
+"""Parses the interval of `@every`: `90s`, `1h30m`, `1.5h` as Go writes durations, and `d` for 24 hours."""
 
 import re
 from fractions import Fraction
@@ -21,7 +21,7 @@ LONGEST_SECONDS = 366 * 86_400
 
 
 def read_duration(text: str) -> int | None:
-    """Its seconds; None if it is no duration (in small letters) or no whole number of seconds."""
+    """Return the seconds; None if the text is no duration (in lower case) or not a whole number of seconds."""
     if not DURATION.match(text):
         return None
     seconds = sum((Fraction(count) * UNIT_SECONDS[unit] for count, unit in PIECE.findall(text)), Fraction())
@@ -29,11 +29,11 @@ def read_duration(text: str) -> int | None:
 
 
 def guess_duration(text: str) -> int | None:
-    """The seconds that people mean by `90`, `1 hour 30 minutes` or `2w`, rounded up; None if nobody can tell."""
+    """Return the seconds that `90`, `1 hour 30 minutes` or `2w` most likely means, rounded up; None if unclear."""
     text = re.sub(r"(?<=\d),(?=\d)", ".", text)
     if LOOSE.sub("", text).strip(" ,\t").replace("and", "").strip():
         return None
-    pieces = [(Fraction(count), _unit(word)) for count, word in LOOSE.findall(text)]
+    pieces = [(Fraction(count), _find_unit(word)) for count, word in LOOSE.findall(text)]
     if not pieces or any(unit is None for _, unit in pieces):
         return None
     if len(pieces) > 1 and not all(word for _, word in LOOSE.findall(text)):
@@ -43,7 +43,7 @@ def guess_duration(text: str) -> int | None:
 
 
 def write_duration(seconds: int) -> str:
-    """`90m`, `36h`, `14d`; `1h1m1s` where one unit does not do."""
+    """Format seconds as `90m`, `36h` or `14d`; as `1h1m1s` if one unit is not enough."""
     for unit in "dhm":
         if seconds % UNIT_SECONDS[unit] == 0 and (unit != "m" or seconds < 6000):
             return f"{seconds // int(UNIT_SECONDS[unit])}{unit}"
@@ -53,7 +53,7 @@ def write_duration(seconds: int) -> str:
     return "".join(f"{count}{unit}" for count, unit in ((hours, "h"), (minutes, "m"), (rest, "s")) if count)
 
 
-def _unit(word: str) -> Fraction | None:
+def _find_unit(word: str) -> Fraction | None:
     singular = word.removesuffix("s") or word
     if singular in WEEKS:
         return 7 * UNIT_SECONDS["d"]

@@ -1,4 +1,4 @@
-"""What is wrong with one item of a cron field, in words, and what may have been meant."""
+"""Explains an invalid item of a cron field, and guesses what was meant."""
 
 import re
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from runner.cron.fields import DAY, DAY_NAMES, LAST, WEEKDAY, Part
 
 Words = tuple[str, str]
-"""English and Chinese."""
+"""English and Chinese text."""
 
 PICKED = re.compile(r"(?P<letter>[HR])(?:\((?P<range>\d+-\d+)\))?(?:/(?P<step>\d+))?\Z", re.ASCII)
 TILDE = re.compile(r"(?P<low>\d*)~(?P<high>\d*)(?:/\d+)?\Z", re.ASCII)
@@ -21,7 +21,7 @@ MOST_SHOWN = 20
 
 
 def explain(part: Part, item: str) -> Words:
-    """Why an item is refused, without what to write."""
+    """Return why an item is invalid, without a proposal."""
     shown = repr(item[:MOST_SHOWN])
     for matches, words in _REASONS:
         if matches(part, item):
@@ -36,7 +36,7 @@ def explain(part: Part, item: str) -> Words:
 
 
 def repair(part: Part, item: str) -> str | None:
-    """What was meant by an item that is refused; None where nobody can tell."""
+    """Return the valid item that was most likely meant, or None."""
     for pattern, rewrite in _REWRITES:
         match = pattern.match(item)
         if match is not None:
@@ -47,7 +47,7 @@ def repair(part: Part, item: str) -> str | None:
 
 
 def name_quartz_weekdays(word: str) -> str:
-    """`2-6` of Quartz, where Sunday is 1, as `MON-FRI`; numbers behind `#` and `/` stay."""
+    """Rewrite Quartz weekdays such as `2-6`, where Sunday is 1, as `MON-FRI`; numbers after `#` and `/` stay."""
     return re.sub(r"(?<![#/\d])[1-7](?!\d)", lambda match: DAY_NAMES[int(match[0]) - 1], word)
 
 
@@ -75,26 +75,26 @@ def _rewrite_tilde(part: Part, match: re.Match[str]) -> str:
 
 
 def _rewrite_step(part: Part, match: re.Match[str]) -> str:
-    """A step of 0 is none; one beyond the field leaves its first value."""
+    """Drop a step of 0; a step larger than the field leaves only its first value."""
     if not match["step"] or not int(match["step"][:5]):
         return match["values"]
     return str(part.low) if match["values"] == "*" else match["values"].split("-")[0]
 
 
 def _rewrite_numbers(part: Part, match: re.Match[str]) -> str | None:
-    """Minute 60 and hour 24 are the next 0; a range goes as far as there are values."""
+    """Rewrite minute 60 and hour 24 as 0; cut a range to the values that exist."""
     low, high = int(match["low"]), match["high"]
     if high is None:
         goes_round = part.usual == "0" and low == part.high + 1
         return f"0{match['step'] or ''}" if goes_round else None
-    return f"{_bound(part, low)}-{_bound(part, int(high))}{match['step'] or ''}"
+    return f"{_clamp(part, low)}-{_clamp(part, int(high))}{match['step'] or ''}"
 
 
-def _bound(part: Part, value: int) -> int:
+def _clamp(part: Part, value: int) -> int:
     return min(max(value, part.low), part.high)
 
 
-def _matching(pattern: re.Pattern[str]) -> Callable[[Part, str], bool]:
+def _match_by(pattern: re.Pattern[str]) -> Callable[[Part, str], bool]:
     return lambda part, item: pattern.match(item) is not None
 
 
@@ -108,28 +108,28 @@ _REASONS: tuple[tuple[Callable[[Part, str], bool], Words], ...] = (
         ("'?' stands for day of month or day of week, alone", "'?' 只能单独用于日或星期"),
     ),
     (
-        _matching(PICKED),
+        _match_by(PICKED),
         (
             "{item} lets Jenkins pick a value; here values are written out, and the task's jitter spreads its runs",
             "{item} 由 Jenkins 选值；此处须写明数值，错开执行请用任务的 jitter",
         ),
     ),
     (
-        _matching(TILDE),
+        _match_by(TILDE),
         (
             "{item} picks a value at random; here values are written out, and the task's jitter spreads its runs",
             "{item} 表示随机取值；此处须写明数值，错开执行请用任务的 jitter",
         ),
     ),
     (
-        _matching(WORKING_DAY),
+        _match_by(WORKING_DAY),
         (
             "{item}, the nearest working day, is not known here; a plain day is",
             "不支持 {item}（最近的工作日），只支持普通日期",
         ),
     ),
     (
-        _matching(BEFORE_LAST),
+        _match_by(BEFORE_LAST),
         ("{item}, days before the last one, is not known here; L is", "不支持 {item}（最后一天之前若干天），只支持 L"),
     ),
     (

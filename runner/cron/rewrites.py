@@ -1,4 +1,4 @@
-"""What to write instead of a schedule that is refused: every proposal is checked before it is shown."""
+"""Proposes a valid schedule for an invalid one. Every proposal is checked before it is shown."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -12,28 +12,28 @@ from runner.cron.interval import LONGEST_SECONDS, write_duration
 from runner.cron.items import name_quartz_weekdays, repair
 
 Check = Callable[[str], ScheduleError | None]
-"""Why a text is no schedule; None if it is one."""
+"""Return the error of a text, or None if it is a valid schedule."""
 
 LONGEST_READ = 2000
-"""Of a longer text nothing is proposed."""
+"""The longest text in characters for which a rewrite is searched."""
 MOST_CHANGES = 5
 DAY_SECONDS = 86_400
 LONG_STEP = re.compile(r"\*/(\d{1,4})\Z", re.ASCII)
 NUMBER = re.compile(r"\d{1,2}\Z", re.ASCII)
 DIVISORS = (1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30)
 UNIT_SECONDS = (1, 60, 3600, 86_400)
-"""Of the fields second, minute, hour and day of month."""
+"""The seconds of one unit in the fields second, minute, hour and day of month."""
 
 
 def refuse(error: ScheduleError, expr: str, check: Check, floor_seconds: int) -> ScheduleError:
-    """The error with what to write: what will have been meant if that can be told, else an example."""
+    """Return the error with a proposal: the schedule that was most likely meant, else any valid example."""
     text, foreign = find_foreign(expr) if len(expr) <= LONGEST_READ else (expr, [])
     if foreign:
         en, zh = "; ".join(each.en for each in foreign), "；".join(each.zh for each in foreign)
-        rewrite = _meant(text, check(text), check, floor_seconds)
+        rewrite = _find_meant(text, check(text), check, floor_seconds)
         if rewrite is not None:
             return rewrite.put_into(ScheduleError("schedule", foreign[0].position, en, zh))
-    rewrite = _meant(expr, error, check, floor_seconds)
+    rewrite = _find_meant(expr, error, check, floor_seconds)
     if rewrite is not None:
         return rewrite.put_into(error)
     example = next((text for text in (error.example, *_examples(floor_seconds)) if check(text) is None), None)
@@ -46,14 +46,14 @@ def _examples(floor_seconds: int) -> Iterator[str]:
     yield f"@every {write_duration(min(floor_seconds, LONGEST_SECONDS))}"
 
 
-def _meant(text: str, error: ScheduleError | None, check: Check, floor_seconds: int) -> "_Rewrite | None":
-    """The text with one thing after the other put right, until it is a schedule."""
+def _find_meant(text: str, error: ScheduleError | None, check: Check, floor_seconds: int) -> "_Rewrite | None":
+    """Correct one error after the other until the text is a valid schedule; return None if that fails."""
     found = _Rewrite(" ".join(text.split()))
     # With a floor of more than a day, a check looks at hundreds of days.
     for _ in range(MOST_CHANGES if floor_seconds <= DAY_SECONDS else 1):
         if error is None:
             return found
-        better = _better(found.text, error, floor_seconds)
+        better = _improve(found.text, error, floor_seconds)
         if better is None or better.text == found.text:
             return None
         found = _Rewrite(better.text, found.is_sure and better.is_sure)
@@ -63,7 +63,7 @@ def _meant(text: str, error: ScheduleError | None, check: Check, floor_seconds: 
 
 @dataclass(frozen=True, slots=True)
 class _Rewrite:
-    """A text, and whether it says what was meant, not only something like it."""
+    """A proposed text; `is_sure` if it means what the caller meant, not only something similar."""
 
     text: str
     is_sure: bool = True
@@ -72,32 +72,32 @@ class _Rewrite:
         return error.with_rewrite(self.text) if self.is_sure else error.with_example(self.text)
 
 
-def _better(text: str, error: ScheduleError, floor_seconds: int) -> _Rewrite | None:
+def _improve(text: str, error: ScheduleError, floor_seconds: int) -> _Rewrite | None:
     if text.startswith("@"):
-        name = _better_name(text, error)
+        name = _improve_name(text, error)
         return None if name is None else _Rewrite(name)
     words = text.upper().split()
     if not 2 <= len(words) <= len(PARTS):
         return None
     words += ["*"] * (len(PARTS) - 1 - len(words))
     if isinstance(error, NeverFires):
-        return _Rewrite(_with_days_that_come(words))
+        return _Rewrite(_replace_missing_days(words))
     if isinstance(error, TooOften):
-        slower = _slower(words, floor_seconds)
+        slower = _slow_down(words, floor_seconds)
         return None if slower is None else _Rewrite(slower)
-    interval = _as_interval(words)
-    return _mended(words) if interval is None else _Rewrite(interval)
+    interval = _rewrite_as_interval(words)
+    return _repair_fields(words) if interval is None else _Rewrite(interval)
 
 
-def _better_name(text: str, error: ScheduleError) -> str | None:
+def _improve_name(text: str, error: ScheduleError) -> str | None:
     if error.field in ("interval", "time"):
         return error.example if error.is_rewrite else None
     close = get_close_matches(text.lower(), KNOWN_NAMES, n=1, cutoff=0.75)
     return NAMED.get(close[0], close[0]) if close else None
 
 
-def _with_days_that_come(words: list[str]) -> str:
-    """The fifth weekday becomes the last, a missing day the last day; then what is still too rare goes."""
+def _replace_missing_days(words: list[str]) -> str:
+    """Replace the fifth weekday by the last, or a missing day by the last day; then drop what is still too rare."""
     *rest, day, month, weekday = words
     if "#5" in weekday:
         weekday = weekday.replace("#5", "L")
@@ -110,8 +110,8 @@ def _with_days_that_come(words: list[str]) -> str:
     return " ".join((*rest, day, month, weekday))
 
 
-def _slower(words: list[str], floor_seconds: int) -> str | None:
-    """As often as the floor allows: by minutes within the hour, else by the hour, else once a day."""
+def _slow_down(words: list[str], floor_seconds: int) -> str | None:
+    """Return the most frequent schedule that the floor allows: every few minutes, else hourly, else daily."""
     hour, days = words[-4], words[-3:]
     minutes = next((step for step in DIVISORS if step * 60 >= floor_seconds), None)
     if minutes is not None and words[-5] != "0":
@@ -121,8 +121,8 @@ def _slower(words: list[str], floor_seconds: int) -> str | None:
     return " ".join(("0", "0", *days)) if floor_seconds <= 86_400 else None
 
 
-def _as_interval(words: list[str]) -> str | None:
-    """`*/90` for minutes, where all longer units are free, is an interval."""
+def _rewrite_as_interval(words: list[str]) -> str | None:
+    """Rewrite `*/90` minutes, where all larger units are free, as an interval."""
     parts = PARTS[-len(words) :]
     for place, (part, word) in enumerate(zip(parts, words, strict=True)):
         match = LONG_STEP.match(word)
@@ -138,27 +138,27 @@ def _as_interval(words: list[str]) -> str | None:
     return None
 
 
-def _mended(words: list[str]) -> _Rewrite:
-    """With each item that is refused put right."""
+def _repair_fields(words: list[str]) -> _Rewrite:
+    """Repair each invalid item."""
     quartz = len(words) == len(PARTS) and words[3] == "?"
     weekday = name_quartz_weekdays(words[-1]) if quartz else words[-1]
     parts = PARTS[-len(words) :]
-    found = [_mend(part, word) for part, word in zip(parts, (*words[:-1], weekday), strict=True)]
+    found = [_repair_field(part, word) for part, word in zip(parts, (*words[:-1], weekday), strict=True)]
     usual = [part.usual if word is None else word for part, word in zip(parts, found, strict=True)]
     return _Rewrite(" ".join(usual), is_sure=None not in found)
 
 
-def _mend(part: Part, word: str) -> str | None:
-    """None where nobody can tell what was meant."""
+def _repair_field(part: Part, word: str) -> str | None:
+    """Repair one field; return None if an item's meaning is unclear."""
     if word == "?" and part in (DAY, WEEKDAY):
         return word
-    items = [item if is_item(part, item) else _mend_item(part, item) for item in word.split(",") if item]
-    kept = [item for item in items if item is not None]
-    return ",".join(dict.fromkeys(kept)) if kept and len(kept) == len(items) else None
+    items = [item if is_item(part, item) else _repair_item(part, item) for item in word.split(",") if item]
+    repaired = [item for item in items if item is not None]
+    return ",".join(dict.fromkeys(repaired)) if repaired and len(repaired) == len(items) else None
 
 
-def _mend_item(part: Part, item: str) -> str | None:
-    """An item may be wrong in two ways, as `0-60/90`."""
+def _repair_item(part: Part, item: str) -> str | None:
+    """Repair an item, twice if need be: `0-60/90` is wrong in two ways."""
     found = repair(part, item)
     if found is not None and not is_item(part, found):
         found = repair(part, found)

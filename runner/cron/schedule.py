@@ -1,7 +1,8 @@
-"""When a schedule is due.
+"""A parsed schedule and the moments at which it is due.
 
 Clock changes follow the task's choice, by default Vixie cron's: a job at a fixed time that falls into a skipped hour
-runs right after the gap, once, and in a repeated hour runs once; one with `*` in its minute or hour runs through both.
+runs once, right after the gap, and in a repeated hour it runs once. One with `*` in its minute or hour runs through
+both.
 """
 
 from dataclasses import dataclass
@@ -26,16 +27,16 @@ YEARS = range(1970, 2200)
 
 
 class Dst(StrEnum):
-    """What a clock change does to a job at fixed times; one with `*` in its minute or hour runs through them all."""
+    """How a clock change affects jobs at fixed times; one with `*` in its minute or hour runs through all changes."""
 
     VIXIE = "vixie"
-    """Skipped hour: right after the gap, once. Repeated hour: once, in the first pass."""
+    """Skipped hour: runs once, right after the gap. Repeated hour: runs once, in the first pass."""
     SKIP = "skip"
-    """Skipped hour: not run. Repeated hour: once, in the first pass."""
+    """Skipped hour: does not run. Repeated hour: runs once, in the first pass."""
     TWICE = "twice"
-    """Skipped hour: right after the gap, once. Repeated hour: in both passes."""
+    """Skipped hour: runs once, right after the gap. Repeated hour: runs in both passes."""
     WALL = "wall"
-    """Skipped hour: not run. Repeated hour: in both passes, as the clock on the wall shows."""
+    """Skipped hour: does not run. Repeated hour: runs in both passes, whenever a clock on the wall shows the time."""
 
     @property
     def moves(self) -> bool:
@@ -47,7 +48,7 @@ class Dst(StrEnum):
 
 
 class Note(StrEnum):
-    """What a clock change did to a slot."""
+    """The effect of a clock change on a slot."""
 
     MOVED = "moved-by-dst"
     SKIPPED = "skipped-by-dst"
@@ -56,9 +57,9 @@ class Note(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A moment (UTC) at which a schedule is due, and what a clock change did to it.
+    """A moment (UTC) at which a schedule is due, and the effect of a clock change on it.
 
-    `wanted` is the wall time that did not exist; a slot noted SKIPPED stands at the end of the gap and is not to run.
+    `wanted` is the wall time that was skipped. A slot noted SKIPPED is placed at the end of the gap and does not run.
     """
 
     at: datetime
@@ -79,7 +80,7 @@ class Schedule:
     at: datetime | None = None
 
     def find_next(self, moment: datetime) -> Due | None:
-        """The first time it is due after `moment` (aware); None if never again by itself."""
+        """Return the first due moment after `moment` (aware), or None if it is never due again."""
         moment = moment.astimezone(UTC)
         if self.kind == "every":
             return Due(moment + timedelta(seconds=self.seconds))
@@ -88,7 +89,7 @@ class Schedule:
         return self._find_cron_after(moment, self.times) if self.times is not None else None
 
     def find_due(self, slot: datetime) -> Due:
-        """The slot that was announced for this moment, with its note if the schedule (still) has it."""
+        """Return the slot at this moment, with its note if the schedule still has it."""
         found = self.find_next(slot - SECOND) if self.kind == "cron" else None
         return found if found is not None and found.at == slot else Due(slot)
 
@@ -99,7 +100,7 @@ class Schedule:
         return found
 
     def _find_cron_after(self, moment: datetime, times: Times) -> Due | None:
-        """Within one offset the wall clock is plain; past a change of offset, look again from the change on."""
+        """Find the next cron time. With no change of offset on the way it is plain; else search on from the change."""
         start, local = moment, to_wall_time(moment, self.zone)
         while (found := times.find_after(local)) is not None:
             offset = find_utc_offset(start, self.zone)
@@ -125,7 +126,7 @@ class Schedule:
         return self.dst.repeats or not self._has_fixed_times
 
     def _resolve_gap(self, change: datetime, wanted: datetime, times: Times) -> Due | None:
-        """What becomes of a wall time that the change skips; None for a wildcard, or where a slot follows at once."""
+        """Return the slot for a wall time in a gap; None for a wildcard, or if a slot follows at the end of the gap."""
         if not self._has_fixed_times:
             return None
         if self.dst.moves:
@@ -135,31 +136,34 @@ class Schedule:
 
 
 def parse(expr: str, *, timezone: str = "UTC", floor_seconds: int = 1, dst: Dst = Dst.VIXIE) -> Schedule:
-    """Check a schedule. ScheduleError names the field that is wrong; `floor_seconds` is the least interval."""
+    """Parse and check a schedule. Raises ScheduleError, which names the invalid field.
+
+    `floor_seconds` is the shortest interval allowed.
+    """
     if timezone not in list_zones():
         raise ScheduleError("timezone", 0, "is not an IANA time zone", "不是 IANA 时区", "Asia/Shanghai")
     zone = ZoneInfo(timezone)
 
     def check(text: str) -> ScheduleError | None:
         try:
-            _read(text, zone, floor_seconds, dst)
+            _build_schedule(text, zone, floor_seconds, dst)
         except ScheduleError as error:
             return error
         return None
 
     try:
-        return _read(expr, zone, floor_seconds, dst)
+        return _build_schedule(expr, zone, floor_seconds, dst)
     except ScheduleError as error:
         raise refuse(error, expr, check, floor_seconds) from error
 
 
 @lru_cache(maxsize=8192)
 def parse_stored(expr: str, timezone: str, dst: Dst) -> Schedule:
-    """A schedule that was checked when it was kept. ScheduleError if this version cannot read it any more."""
+    """Parse a schedule that was checked before it was stored. ScheduleError if this version cannot read it."""
     return parse(expr, timezone=timezone, dst=dst)
 
 
-def _read(expr: str, zone: ZoneInfo, floor_seconds: int, dst: Dst) -> Schedule:
+def _build_schedule(expr: str, zone: ZoneInfo, floor_seconds: int, dst: Dst) -> Schedule:
     check_text(expr)
     text = " ".join(expr.split()).lower()
     name, _, rest = text.partition(" ")
@@ -167,18 +171,18 @@ def _read(expr: str, zone: ZoneInfo, floor_seconds: int, dst: Dst) -> Schedule:
     if text in ("@once", "@manual"):
         return Schedule("once" if text == "@once" else "manual", zone)
     if name == "@every":
-        return Schedule("every", zone, seconds=_interval(rest, start + len(name) + 1, floor_seconds))
+        return Schedule("every", zone, seconds=_parse_interval(rest, start + len(name) + 1, floor_seconds))
     if name == "@at":
-        return Schedule("at", zone, at=_moment(expr.split(maxsplit=1)[1:], start + len(name) + 1, zone))
+        return Schedule("at", zone, at=_parse_moment(expr.split(maxsplit=1)[1:], start + len(name) + 1, zone))
     if text.startswith("@") and text not in NICKNAMES:
-        raise _unknown(name, start)
+        raise _build_unknown_name(name, start)
     fields = parse_fields(NICKNAMES.get(text, expr))
     times = Times.of(fields)
     _check_floor(times, floor_seconds)
     return Schedule("cron", zone, dst, fields, times)
 
 
-def _unknown(name: str, position: int) -> ScheduleError:
+def _build_unknown_name(name: str, position: int) -> ScheduleError:
     if name == "@reboot":
         return ScheduleError(
             "schedule",
@@ -191,7 +195,7 @@ def _unknown(name: str, position: int) -> ScheduleError:
     return ScheduleError("schedule", position, f"is none of {names}", f"不是以下之一：{names}", "@hourly")
 
 
-def _interval(text: str, position: int, floor_seconds: int) -> int:
+def _parse_interval(text: str, position: int, floor_seconds: int) -> int:
     floor = max(1, floor_seconds)
     seconds = read_duration(text)
     if seconds is not None and floor <= seconds <= LONGEST_SECONDS:
@@ -209,7 +213,7 @@ def _interval(text: str, position: int, floor_seconds: int) -> int:
     raise error.with_rewrite(f"@every {write_duration(min(max(meant, floor), LONGEST_SECONDS))}")
 
 
-def _moment(rest: list[str], position: int, zone: ZoneInfo) -> datetime:
+def _parse_moment(rest: list[str], position: int, zone: ZoneInfo) -> datetime:
     try:
         found = datetime.fromisoformat(rest[0].strip().upper()) if rest else None
     except ValueError:
@@ -229,7 +233,7 @@ def _moment(rest: list[str], position: int, zone: ZoneInfo) -> datetime:
 
 
 def _check_floor(times: Times, floor_seconds: int) -> None:
-    """It fires at all, and no two of its wall times are closer than the floor."""
+    """Raise NeverFires if it is never due, TooOften if two wall times are closer than the floor."""
     if not times.recurs():
         raise NeverFires("schedule", 0, "never fires, or not for many years", "永远不会触发，或多年才触发一次")
     closest = times.find_gap_below(floor_seconds)

@@ -16,7 +16,7 @@ DAYS_LOOKED_AT = 400
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """Times of day (each part sorted, none empty) on the days that match."""
+    """Times of day (each part sorted, none empty) on the matching days."""
 
     days: Days
     hours: tuple[int, ...]
@@ -28,7 +28,7 @@ class Times:
         return cls(Days.of(fields), fields.hours, fields.minutes, fields.seconds)
 
     def find_after(self, local: datetime) -> datetime | None:
-        """The first after `local`; None if there is none within decades."""
+        """Return the first wall time after `local`, or None if there is none for decades."""
         today = local.date()
         day = self.days.find_on_or_after(today)
         if day == today:
@@ -43,7 +43,7 @@ class Times:
         return time(self.hours[0], self.minutes[0], self.seconds[0])
 
     def _find_later(self, hour: int, minute: int, second: int) -> time | None:
-        """The first time of day after this one."""
+        """Return the first time of day after this one, or None."""
         if hour in self.hours:
             if minute in self.minutes and (next_second := _find_above(self.seconds, second)) is not None:
                 return time(hour, minute, next_second)
@@ -53,25 +53,25 @@ class Times:
         return None if next_hour is None else time(next_hour, self.minutes[0], self.seconds[0])
 
     def recurs(self) -> bool:
-        """Whether it is due at all, and again within eight years (29 February needs them around 2100)."""
+        """True if it is due at all, and again within eight years (around 2100, 29 February takes that long)."""
         first = self.days.find_on_or_after(START)
         again = None if first is None else self.days.find_on_or_after(first + DAY)
         return first is not None and again is not None and max(first - START, again - first) <= MOST_YEARS
 
     def find_gap_below(self, floor_seconds: int) -> float | None:
-        """The least number of seconds between two wall times that follow each other, if that is below the floor."""
-        within, first, last = float("inf"), 0, 0
+        """Return the shortest gap in seconds between consecutive wall times if it is below the floor, else None."""
+        closest, first, last = float("inf"), 0, 0
         for numbers, unit in ((self.seconds, 1), (self.minutes, 60), (self.hours, 3600)):
             gaps = [(later - sooner) * unit - (last - first) for sooner, later in pairwise(numbers)]
-            within = min([within, *gaps])
+            closest = min([closest, *gaps])
             first, last = first + numbers[0] * unit, last + numbers[-1] * unit
         overnight = DAY_SECONDS - (last - first)
-        if overnight < min(within, floor_seconds):
-            within = min(within, overnight + (self._closest_days() - 1) * DAY_SECONDS)
-        return within if within < floor_seconds else None
+        if overnight < min(closest, floor_seconds):
+            closest = min(closest, overnight + (self._closest_days() - 1) * DAY_SECONDS)
+        return closest if closest < floor_seconds else None
 
     def _closest_days(self) -> int:
-        """The least number of days between two days, as far as the next years show."""
+        """Return the shortest gap between matching days, in days, within the next `DAYS_LOOKED_AT` of them."""
         day, closest = self.days.find_on_or_after(START), 366
         for _ in range(DAYS_LOOKED_AT):
             following = None if day is None else self.days.find_on_or_after(day + DAY)
@@ -83,6 +83,6 @@ class Times:
 
 
 def _find_above(numbers: tuple[int, ...], number: int) -> int | None:
-    """The least of the sorted `numbers` that is greater than `number`."""
+    """Return the least of the sorted `numbers` above `number`, or None."""
     place = bisect_right(numbers, number)
     return numbers[place] if place < len(numbers) else None

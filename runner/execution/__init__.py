@@ -1,1 +1,1 @@
-"""One row to its final state."""
+"""Drives one execution to its final state."""

@@ -1,4 +1,4 @@
-"""Claims pending executions for the free slots, and drives each in a task of its own."""
+"""Claims pending executions for free slots, and drives each in a task of its own."""
 
 import asyncio
 import math
@@ -22,12 +22,11 @@ REACHED_SECONDS = 5.0
 
 
 class Dispatcher(BackgroundLoop):
-    """The claim loop. The database decides which rows are ours; a hint only makes us look sooner.
+    """The claim loop. A guarded UPDATE claims rows; a hint only makes it run sooner.
 
-    Until `leased_until` (of the loop's clock) this runner may claim; without leases it is the only one.
-
-    `slots` bounds how many commands run at once. A run whose server has not answered yet takes none, and while a
-    server is being tried no more of its runs are claimed: a dead host costs the others nothing.
+    This runner may claim until `leased_until` (of the loop's clock); without leases it is the only runner. `slots`
+    bounds how many commands run at once. A run whose server has not answered yet takes no slot, and while a server is
+    being tried no more of its runs are claimed: a dead host costs the others nothing.
     """
 
     name = "dispatcher"
@@ -48,13 +47,13 @@ class Dispatcher(BackgroundLoop):
         self.leased_until = math.inf
 
     async def adopt(self) -> int:
-        """Take over what another process left running. Returns how many."""
+        """Adopt the runs that another process left running. Return their number."""
         rows = await self.parts.store.run(transitions.adopt, runner_id=self.runner_id)
         self._drive_all(rows)
         return len(rows)
 
     async def take_over(self) -> int:
-        """Take over what dead runners left running, where there are several runners. Returns how many."""
+        """Adopt the runs of dead runners, where there are several runners. Return their number."""
         if self._draining:
             return 0
         rows = await self.parts.store.run(runners.take_over, self.runner_id)
@@ -62,12 +61,16 @@ class Dispatcher(BackgroundLoop):
         return len(rows)
 
     async def stop_lost_runs(self) -> None:
-        """Our lease had ended: stop driving what others have taken over meanwhile."""
-        driven = tuple(self._tasks.items())
+        """After our lease had expired, stop driving the runs that others have adopted."""
+        driven = tuple(self._tasks)
         kept = await self.parts.store.read(runners.list_execution_ids, self.runner_id)
-        for drive, task in driven:
+        for drive in driven:
             if drive.row.id not in kept:
-                task.cancel()
+                drive.leave()
+
+    def extend_lease(self, until: float) -> None:
+        """Claim until that moment of the loop's clock, because there are other runners."""
+        self.leased_until = until
 
     async def tick(self) -> float:
         if asyncio.get_running_loop().time() >= self.leased_until:
@@ -86,25 +89,25 @@ class Dispatcher(BackgroundLoop):
     def cancel(self, execution_id: int) -> None:
         drive = self.drives.get(execution_id)
         if drive is not None:
-            drive.cancelled.set()
+            drive.cancel()
 
     async def drain(self, seconds: float) -> None:
-        """Stop claiming; give attached runs `seconds` to end, then end them. Durable ones are left as they are.
+        """Stop claiming; give attached runs `seconds` to end, then end them. Durable runs go on.
 
-        What is left is RUNNING in its row and nobody's: the next runner takes it over. So is what is given to us from
-        now on: whoever drove it would find the connections closed, and call a run lost that goes on.
+        Runs that are left stay RUNNING in the table without a driver, and the next runner adopts them. So do runs that
+        are handed to this runner from now on: driving them over connections that close would record them as lost.
         """
         self._draining = True
         await self.stop()
-        for drive, task in self._tasks.items():
+        for drive in self._tasks:
             if drive.may_leave:
-                task.cancel()
+                drive.leave()
         await self._wait_for_drives(seconds)
         for drive in self._tasks:
             drive.stop()
         await self._wait_for_drives(STOP_SECONDS)
-        for task in self._tasks.values():
-            task.cancel()
+        for drive in self._tasks:
+            drive.leave()
         await self._wait_for_drives(None)
 
     async def _wait_for_drives(self, seconds: float | None) -> None:
@@ -112,7 +115,7 @@ class Dispatcher(BackgroundLoop):
             await asyncio.wait(self._tasks.values(), timeout=seconds)
 
     async def _find_strays(self) -> None:
-        """Rows that are ours and that nobody drives: their claim was committed, but its answer got lost."""
+        """Adopt rows that this runner claimed and does not drive: the claim was committed, but its answer got lost."""
         now = asyncio.get_running_loop().time()
         if now >= self._strays_due:
             self._strays_due = now + STRAYS_SECONDS
@@ -123,10 +126,10 @@ class Dispatcher(BackgroundLoop):
             self._drive_all(rows)
 
     def _find_silent_servers(self) -> set[int]:
-        """Servers that have runs of ours which wait for a connection, and that have not given one lately."""
+        """Return the servers with runs that wait for a connection, and that have not given one lately."""
         since = asyncio.get_running_loop().time() - REACHED_SECONDS
         self._reached = {id: at for id, at in self._reached.items() if at > since}
-        waiting = {drive.row.server_id for drive in self.drives.values() if not drive.reached}
+        waiting = {drive.row.server_id for drive in self.drives.values() if not drive.was_reached}
         return waiting - self._reached.keys()
 
     def _mark_reached(self, server_id: int) -> None:
@@ -143,17 +146,16 @@ class Dispatcher(BackgroundLoop):
             self.bus.hint(EXECUTIONS, *(execution_address(row.id) for row in rows))
 
     def _drive(self, row: TaskExecution) -> None:
-        drive = Drive.of(self.parts, row, self.ways, room=self._room)
-        task = asyncio.create_task(drive.run(), name=f"execution {row.id}")
-        drive.sink.when_fenced = task.cancel
-        drive.when_reached = partial(self._mark_reached, row.server_id)
+        when_reached = partial(self._mark_reached, row.server_id)
+        drive = Drive(self.parts, row, self.ways, room=self._room, when_reached=when_reached)
+        task = drive.start()
         self.drives[row.id] = drive
         self._tasks[drive] = task
         task.add_done_callback(partial(self._forget_drive, drive))
 
     def _forget_drive(self, drive: Drive, task: "asyncio.Task[None]") -> None:
         del self._tasks[drive]
-        if self.drives.get(drive.row.id) is drive:  # else it was taken from us, and we have it again
+        if self.drives.get(drive.row.id) is drive:  # else another runner adopted it, and it is ours again
             del self.drives[drive.row.id]
         if not task.cancelled() and task.exception() is not None:
             log.error("an execution's driver failed", execution=drive.row.id, exc_info=task.exception())
@@ -161,12 +163,12 @@ class Dispatcher(BackgroundLoop):
 
 
 def _may_claim_more(claimed: list[TaskExecution]) -> bool:
-    """Whether a claim took as many as it may of one user on one server, so that more may wait."""
+    """True if the claim reached its limit for a user on a server, so that more rows may be pending."""
     return any(count >= claims.EACH for count in Counter((row.server_id, row.created_by) for row in claimed).values())
 
 
 class CancelRelay(BackgroundLoop):
-    """Passes cancel requests from the rows to the drives."""
+    """Passes cancel requests from the table to the drives."""
 
     name = "cancels"
     address = CANCELS

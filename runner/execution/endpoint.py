@@ -1,4 +1,4 @@
-"""A server's row as the SSH client takes it: its credential opened for as long as the connection needs it."""
+"""Builds the SSH endpoint of a server, with its credential opened for as long as the connection needs it."""
 
 import orjson
 
@@ -9,7 +9,7 @@ from runner.ssh.protocol import Credential, Endpoint
 
 
 def build_endpoint(server: Server, vault: Vault) -> Endpoint:
-    """Raises VaultError when the credential was sealed with a key that is not at hand, or is none."""
+    """Raises VaultError if the credential was sealed with an unknown key, or the contents are not a credential."""
     return Endpoint(
         server_id=server.id,
         host=server.host,

@@ -1,4 +1,4 @@
-"""This runner's lease among several on one PostgreSQL, and taking over from those whose lease has ended."""
+"""Leases of several runners on one PostgreSQL: heartbeats, and adopting runs whose runner's lease has expired."""
 
 import asyncio
 from contextlib import suppress
@@ -22,10 +22,10 @@ PATIENCE_SECONDS = 5.0
 
 
 class Leases(BackgroundLoop):
-    """Beats every 2 s. By its own clock a runner whose beats do not get through stops claiming before others act.
+    """Sends a heartbeat every 2 s. A runner whose heartbeats fail stops claiming before others adopt its runs.
 
-    After an absence of the database every lease has ended: nobody is buried until a few beats in a row got through,
-    so that those who live had time for theirs.
+    While the database is away every lease expires. Dead runners are declared only after a few heartbeats in a row, so
+    that the others had time for theirs.
     """
 
     name = "leases"
@@ -36,17 +36,17 @@ class Leases(BackgroundLoop):
         self.dispatcher = dispatcher
         self.lock = lock
         self._heartbeats = 0
-        dispatcher.leased_until = 0.0
+        dispatcher.extend_lease(0.0)
 
     async def join(self) -> None:
-        """Begin to be a runner among others."""
+        """Send the first heartbeat, and start the loop."""
         await self._send_heartbeat()
         self.start()
 
     async def leave(self) -> None:
-        """Let go of what is left running: another runner takes it over."""
+        """Release the lease: other runners adopt the runs that are left."""
         await self.stop()
-        with suppress(StoreUnavailable):  # then the lease ends by itself
+        with suppress(StoreUnavailable):  # then the lease expires by itself
             await self.dispatcher.parts.store.run(runners.release_lease, self.dispatcher.runner_id)
         await self.lock.close()
 
@@ -64,9 +64,9 @@ class Leases(BackgroundLoop):
         sent = asyncio.get_running_loop().time()
         async with asyncio.timeout(PATIENCE_SECONDS):
             standing = await self.dispatcher.parts.store.run(runners.heartbeat, self.dispatcher.runner_id)
-        self.dispatcher.leased_until = sent + LEASE_SECONDS - MARGIN_SECONDS
+        self.dispatcher.extend_lease(sent + LEASE_SECONDS - MARGIN_SECONDS)
         self._heartbeats += 1
-        with suppress(Exception):  # only a hint to others hangs on it
+        with suppress(Exception):  # it is only a hint to other runners
             async with asyncio.timeout(PATIENCE_SECONDS):
                 await self.lock.hold()
         if not standing:

@@ -1,4 +1,4 @@
-"""How a run ended, as it goes into its record."""
+"""The outcome of a run, as it is recorded."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,9 +10,9 @@ SIGNAL_LENGTH = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """A final state, why, and what is known of the command's end. `message` is for people.
+    """A final state, its reason, and what is known of the command's end. `message` is for people.
 
-    `verified_gone` is None unless somebody looked whether anything of the run still lives.
+    `verified_gone` is None unless the target was checked for remaining processes.
     """
 
     state: State
@@ -23,7 +23,7 @@ class Outcome:
     verified_gone: bool | None = None
 
     def build_columns(self) -> dict[str, Any]:
-        """As columns of `task_executions`."""
+        """Return the outcome as columns of `task_executions`."""
         return {
             "state": self.state,
             "reason": self.reason,
@@ -35,9 +35,9 @@ class Outcome:
 
 
 def decide_by_exit(status: int | None, signal: str | None) -> Outcome:
-    """The command ended by itself: success needs the exit status 0, received from the target.
+    """Return the outcome of a command that ended by itself: success needs exit status 0, received from the target.
 
-    SSH carries any 32 bits as a status and any text as a signal: both are kept as far as the record can hold them.
+    SSH carries any 32 bits as status and any text as signal; both are stored as far as the record can hold them.
     """
     if signal is not None:
         name = "".join(char for char in signal if char.isascii() and char.isalnum())[:SIGNAL_LENGTH]
@@ -54,7 +54,7 @@ def build_failure(reason: Reason, message: str) -> Outcome:
 
 
 def build_loss(message: str) -> Outcome:
-    """What happened on the target is unknown, and said to be."""
+    """Return a failure that says that the command's end is unknown."""
     return build_failure(Reason.LOST, f"{message}: whether the command finished is unknown")
 
 
@@ -63,7 +63,7 @@ def conclude_cancelled() -> Outcome:
 
 
 def add_leftovers(outcome: Outcome, gone: bool | None, alive: tuple[int, ...]) -> Outcome:
-    """The same, with what a look at its target found."""
+    """Return the outcome with the result of the check for remaining processes."""
     return replace(outcome, verified_gone=gone, message=f"{outcome.message}{_name_alive(alive)}")
 
 
@@ -73,7 +73,7 @@ def _name_alive(alive: tuple[int, ...]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class StopReport:
-    """We ended the command: why, and whether a look at the target found nothing of it left."""
+    """A command that sshcast stopped: the reason, and the result of the check for remaining processes."""
 
     reason: Reason
     gone: bool | None

@@ -1,4 +1,4 @@
-"""What driving an execution needs."""
+"""The shared parts that drives need."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ from runner.ssh.pool import Pool
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """Passed in, so that a test can give its own."""
+    """The parts are passed in, so that a test can replace any of them."""
 
     store: Store
     bus: Bus
@@ -25,5 +25,5 @@ class Parts:
     vault: Vault
     policy: Policy
     clock: Callable[[], datetime]
-    patience: RetryPolicy = field(default_factory=RetryPolicy)
+    retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
     sweeper: SpoolSweeper = field(default_factory=SpoolSweeper)

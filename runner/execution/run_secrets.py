@@ -1,7 +1,7 @@
-"""What of a run is secret: the variables and the input that its command gets, and what its output must not show.
+"""The secrets of a run: its secret variables, its standard input, and the texts that its output must not show.
 
-A run takes its secrets when it starts, and keeps them in its row, sealed, until it has ended: whoever takes it over
-needs the same, whatever became of the task and of the registered secrets meanwhile.
+A run takes its secrets when it starts, and keeps them sealed in its row until it has ended: a runner that adopts it
+needs the same ones, even if the task or the registered secrets have changed since.
 """
 
 import base64
@@ -21,16 +21,19 @@ UNOPENED = "a secret of this run cannot be opened with the keys at hand"
 STDIN_UNOPENED = "the run's standard input cannot be opened with the keys at hand"
 STDIN_GONE = "the run's standard input is not kept any more"
 MOST_BYTES = 120_000
-"""Linux takes no longer text than 128 KiB as one variable, in which they go to a durable run's supervisor."""
+"""The most bytes of all variables: Linux limits one variable to 128 KiB, and a supervisor gets them all in one."""
 
 
 class SecretMissing(Exception):
-    """What the run is to have cannot be given to it. The message is for people, and says what."""
+    """A secret or the standard input of a run is missing. The message tells people which."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunSecrets:
-    """`env` and `stdin` go to the command; `hidden` are the former, and what is registered for its server."""
+    """The secrets of one run.
+
+    `env` and `stdin` go to the command. `hidden` holds the values of `env` and all secrets registered for the server.
+    """
 
     env: Mapping[str, Secret] = field(default_factory=dict)
     hidden: frozenset[Secret] = frozenset()
@@ -38,11 +41,11 @@ class RunSecrets:
 
     @property
     def variables(self) -> dict[str, str]:
-        """As the target is to get them."""
+        """The variables in clear text, for the target."""
         return {name: value.reveal() for name, value in self.env.items()}
 
     def mask(self, text: str | None) -> str | None:
-        """A text about the run, parts of which may be the target's."""
+        """Mask secrets in a text about the run, parts of which may come from the target."""
         if text is None or not self.hidden:
             return text
         return build_matcher(self.hidden).mask(text.encode("utf-8", "replace")).decode("utf-8", "replace")
@@ -56,13 +59,16 @@ def unseal(
     begun: bool,
     stdin: bytes | None = None,
 ) -> RunSecrets:
-    """Raises SecretMissing: rather no run than one whose output shows what it must not. `stdin` is sealed."""
+    """Unseal the run's secrets. `stdin` is sealed.
+
+    Raises SecretMissing: a run whose output might show a secret must not start.
+    """
     found = (_unseal_stored if begun else _unseal_at_start)(row, registered, vault)
     return replace(found, stdin=opened_stdin(row, stdin, vault) or b"")
 
 
 def _unseal_at_start(row: TaskExecution, registered: Iterable[RegisteredSecret], vault: Vault) -> RunSecrets:
-    """Those of a run that is to start. Raises SecretMissing."""
+    """Return the secrets of a run that is to start. Raises SecretMissing."""
     try:
         values = {secret.name: unseal_registered(secret, vault) for secret in registered}
         own = {name: _unseal_own_value(row, name, blob, vault) for name, blob in (row.sealed_env or {}).items()}
@@ -81,7 +87,7 @@ def _unseal_at_start(row: TaskExecution, registered: Iterable[RegisteredSecret],
 
 
 def _unseal_stored(row: TaskExecution, registered: Iterable[RegisteredSecret], vault: Vault) -> RunSecrets:
-    """Those of a run that has started, and what was registered since. Raises SecretMissing."""
+    """Return the secrets of a run that has started, and those registered since. Raises SecretMissing."""
     try:
         since = [unseal_registered(secret, vault) for secret in registered]
         if row.sealed_run is None:
@@ -94,7 +100,7 @@ def _unseal_stored(row: TaskExecution, registered: Iterable[RegisteredSecret], v
 
 
 def seal(id: int, secrets: RunSecrets, vault: Vault) -> dict[str, bytes]:
-    """The column of the execution `id` that keeps them; nothing if there are none."""
+    """Return the column with the sealed secrets of the execution `id`; {} if it has none."""
     if not secrets.hidden:
         return {}
     found = {"env": secrets.variables, "hidden": sorted(secret.reveal() for secret in secrets.hidden)}
@@ -115,7 +121,7 @@ def _unseal_own_value(row: TaskExecution, name: str, blob: str, vault: Vault) ->
 
 
 def opened_stdin(row: TaskExecution, sealed: bytes | None, vault: Vault) -> bytes | None:
-    """What the run reads, None if nothing was given. Raises SecretMissing."""
+    """Return the run's standard input, None if it has none. Raises SecretMissing."""
     if not row.stdin_bytes:
         return None if row.stdin_bytes is None else b""
     if sealed is None:

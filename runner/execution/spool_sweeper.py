@@ -1,4 +1,4 @@
-"""Removing what runs left behind on a target: spools whose driver was gone before it could clear them."""
+"""Removes old spools from a target: those whose driver was gone before it could remove them."""
 
 import asyncio
 import time
@@ -20,13 +20,13 @@ MOST_SECONDS = 60.0
 
 @dataclass(slots=True)
 class SpoolSweeper:
-    """Sweeps a server at most once an hour. `clock` is in seconds."""
+    """Sweeps each server at most once an hour. `clock` is in seconds."""
 
     clock: Callable[[], float] = time.monotonic
     _last: dict[int, float] = field(default_factory=dict)
 
     def is_due(self, server_id: int) -> bool:
-        """Whether it is to be swept now; whoever asks does it."""
+        """Return True if a sweep is due; the caller then sweeps."""
         now = self.clock()
         if now - self._last.get(server_id, -EVERY_SECONDS) < EVERY_SECONDS:
             return False
@@ -34,7 +34,7 @@ class SpoolSweeper:
         return True
 
     async def sweep(self, pool: Pool, target: Endpoint) -> None:
-        """If it is due. A sweep that fails is left to a later one."""
+        """Sweep the target if it is due. After a failure a later sweep tries again."""
         if not self.is_due(target.server_id):
             return
         try:
@@ -50,4 +50,4 @@ def _build_sweep() -> bytes:
 
 
 def _ignore_output(stream: str, data: bytes) -> None:
-    """A sweep says nothing."""
+    """A sweep has no output."""

@@ -1,4 +1,4 @@
-"""The last look at an execution before it starts: at its server, its secrets, and the rules as they are by now."""
+"""The check right before an execution starts: its server, its secrets, and the current rules."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,7 +22,7 @@ from runner.secrets.vault import Vault
 
 
 class TaskStopped(Exception):
-    """The run is not to start any more, because of what became of its task. The message is for people."""
+    """The run must not start, because its task was deleted or disabled. The message is for people."""
 
     @property
     def outcome(self) -> Outcome:
@@ -31,9 +31,9 @@ class TaskStopped(Exception):
 
 @dataclass(frozen=True, slots=True)
 class StartCheck:
-    """Where it is to start, whether the user in whose name it is may run something there, and the policies there.
+    """The execution's server, whether its user may run there, and the policies that apply.
 
-    `secrets` are those that are registered for the runs of that server, `stdin` is what it reads, sealed.
+    `secrets` are those registered for runs on that server; `stdin` is the sealed standard input.
     """
 
     server: Server | None
@@ -44,7 +44,7 @@ class StartCheck:
 
 
 def load(conn: Connection, row: TaskExecution) -> StartCheck:
-    """Raises TaskStopped if it has not begun, and is not to."""
+    """Load the check. Raises TaskStopped if the run has not begun and its task was deleted or disabled."""
     if row.remote is None:
         _require_task(conn, row)
     return StartCheck(
@@ -57,7 +57,7 @@ def load(conn: Connection, row: TaskExecution) -> StartCheck:
 
 
 def _require_task(conn: Connection, row: TaskExecution) -> None:
-    """Raises TaskStopped. A task that is disabled may still be run by hand."""
+    """Raise TaskStopped if the task was deleted or disabled. A disabled task may still be run by hand."""
     standing = None if row.task_id is None else due.standing(conn, row.task_id)
     if row.task_id is not None and standing is None:
         raise TaskStopped(TASK_DELETED)
@@ -66,9 +66,9 @@ def _require_task(conn: Connection, row: TaskExecution) -> None:
 
 
 def record_start(conn: Connection, row: TaskExecution, values: dict[str, Any], *, begins: bool) -> bool:
-    """Note something about the running execution; False when it is another runner's by now.
+    """Record progress of the running execution. Return False if it belongs to another runner now.
 
-    `begins`: right after this the command is started. Raises TaskStopped if it is not to be.
+    With `begins`, the command is started right afterwards. Raises TaskStopped if it must not start.
     """
     if begins:
         _require_task(conn, row)
@@ -76,7 +76,7 @@ def record_start(conn: Connection, row: TaskExecution, values: dict[str, Any], *
 
 
 def decide(policy: Policy, vault: Vault, row: TaskExecution, check: StartCheck) -> PolicyDecision:
-    """What it reads is what it was asked for with; where that does not open, the run does not start either way."""
+    """Decide by the current rules. Standard input that cannot be opened counts as unknown: the run does not start."""
     try:
         given = run_secrets.opened_stdin(row, check.stdin, vault)
     except SecretMissing:
@@ -85,14 +85,14 @@ def decide(policy: Policy, vault: Vault, row: TaskExecution, check: StartCheck) 
 
 
 def changed_columns(row: TaskExecution, found: PolicyDecision) -> dict[str, Any]:
-    """What of the ruling the execution's row does not say yet."""
+    """Return the columns of the decision that differ from the row."""
     return {name: value for name, value in found.build_columns().items() if getattr(row, name) != value}
 
 
 def finish(
     conn: Connection, row: TaskExecution, values: dict[str, Any], refused: PolicyDecision | None, at: datetime
 ) -> bool:
-    """RUNNING to the final state in `values`; a refusal is in the audit, in the same transaction."""
+    """Move the execution from RUNNING to the final state; a refusal is audited in the same transaction."""
     done = transitions.finish(conn, row.id, row.fence, values)
     if done and row.stdin_bytes:
         stdin.remove(conn, [row.id])
@@ -102,7 +102,7 @@ def finish(
 
 
 def _build_refusal_entry(row: TaskExecution, refused: PolicyDecision, at: datetime) -> Entry:
-    """Nobody did it: the rules, or the command's surroundings, are not what they were when it was asked for."""
+    """Build the audit entry. It has no actor: the rules, or the command's context, changed after the request."""
     after = {
         "action": "launch",
         "command": row.command,

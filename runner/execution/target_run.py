@@ -1,4 +1,4 @@
-"""What a target is told of an execution, in both modes: what was judged, with its shell, variables and secrets."""
+"""Builds the run that is sent to a target, in both modes: the checked command with its shell and variables."""
 
 from runner.admission import shebang
 from runner.execution.drive import Drive
@@ -7,7 +7,7 @@ from runner.remote.program import TargetRun
 
 
 def build_target_run(drive: Drive, spool: str) -> TargetRun:
-    """The run as its target is to know it; `spool` marks its processes."""
+    """Return the run as its target gets it; `spool` marks its processes."""
     row = drive.row
     return TargetRun(
         spool=spool,

@@ -1,1 +1,1 @@
-"""Bytes from SSH to stored, masked chunks."""
+"""Output from SSH, on its way to stored, masked chunks."""

@@ -19,7 +19,7 @@ LOW_SHARE = 4
 
 @dataclass(slots=True)
 class PendingChunk:
-    """Consecutive bytes of one stream, not stored yet."""
+    """Consecutive bytes of one stream that are not stored yet."""
 
     stream: Stream
     stream_offset: int
@@ -29,7 +29,7 @@ class PendingChunk:
 
 @dataclass(slots=True)
 class FlowControl:
-    """How to slow the source down: called when too much waits to be stored, and when there is room again."""
+    """Slows the source down: `pause` is called when too much waits to be stored, `resume` when there is room again."""
 
     pause: Callable[[], None]
     resume: Callable[[], None]
@@ -37,24 +37,30 @@ class FlowControl:
 
 @dataclass(slots=True)
 class MemoryBudget:
-    """How many bytes all sinks hold together."""
+    """The bytes that all buffers hold together."""
 
     held_bytes: int = 0
 
+    def take(self, size: int) -> None:
+        self.held_bytes += size
+
+    def give_back(self, size: int) -> None:
+        self.held_bytes -= size
+
     @property
     def high_water(self) -> int:
-        """How many bytes one sink may hold before its source is to pause: few, once all hold too many."""
+        """The bytes that one buffer may hold before its source is paused: few once all together hold too many."""
         return BUFFER_BYTES if self.held_bytes < ALL_BYTES else 2 * CHUNK_BYTES
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class OutputBuffer:
-    """Takes bytes at once and never blocks; the writer takes chunks from it.
+    """Takes bytes without ever blocking; the writer takes chunks from it.
 
-    `limit` is the most bytes of both streams together that are kept; `overflowed` is set when more came. Once
-    another runner drives the execution, the sink is `fenced`: it keeps nothing, and `when_fenced` was called.
-    `wake` tells the writer that there is something to take; `urgent` that somebody waits for it to be stored.
-    With a matcher (see `start_masking`), secrets are masked before the cap: what it cuts off was looked at by then.
+    `limit` is the most bytes of both streams together that are stored; `overflowed` is set when more arrive. Once
+    another runner drives the execution, the buffer is `fenced`: it stores nothing, and `when_fenced` was called. `wake`
+    tells the writer that there is something to take; `urgent` that somebody waits for it to be stored. With a matcher
+    (see `start_masking`), secrets are masked before the cap is applied.
     """
 
     execution_id: int
@@ -64,8 +70,8 @@ class OutputBuffer:
     offsets: dict[Stream, int]
     budget: MemoryBudget
     wake: Callable[["OutputBuffer"], None]
-    flow: FlowControl | None = None
     when_fenced: Callable[[], object] | None = None
+    flow: FlowControl | None = None
     truncated: bool = False
     fenced: bool = False
     overflowed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -78,12 +84,14 @@ class OutputBuffer:
 
     @property
     def is_empty(self) -> bool:
-        """Nothing is left to take; what was taken may not be committed yet."""
+        """True if nothing is left to take; what was taken may not be committed yet."""
         return not self._pieces
 
     def start_masking(self, matcher: SecretMatcher | None) -> dict[Stream, int]:
-        """Mask what the matcher knows. Returns how much of each stream the source is to leave out: a part that was
-        stored is read again, so that a secret is found of which the beginning was stored and the rest was not.
+        """Mask the secrets of the matcher. Return how much of each stream the source is to skip.
+
+        The end of what was stored is read again, so that a secret is found whose beginning was stored and whose rest
+        was not.
         """
         if matcher is None:
             return dict(self.offsets)
@@ -91,20 +99,28 @@ class OutputBuffer:
         self._maskers = {stream: Masker(matcher, skip=size) for stream, size in again.items()}
         return {stream: stored - again[stream] for stream, stored in self.offsets.items()}
 
+    def set_flow(self, flow: FlowControl | None) -> None:
+        """Set how the source is paused and resumed; None if there is no source now."""
+        self.flow = flow
+
+    def mark_truncated(self) -> None:
+        """Record that the command wrote more than is stored."""
+        self.truncated = True
+
     def write(self, stream: str, data: bytes) -> None:
-        """Keep what the cap allows of `data`, masked."""
+        """Add `data`, masked, as far as the cap allows."""
         which = Stream(stream)
         if which in self._maskers:
             data = self._maskers[which].feed(data)
         self._keep(which, data)
 
     def finish(self, *, cut: bool) -> None:
-        """No more comes. If its end was `cut` off, what may be the beginning of a secret is hidden."""
+        """End the streams. If the output was `cut` off, a possible beginning of a secret at its end is masked."""
         for stream, masker in self._maskers.items():
             self._keep(stream, masker.finish(cut=cut or self.truncated))
 
     def take(self, most: int) -> list[NewChunk]:
-        """Up to about `most` bytes as chunks for one transaction; follow with `acknowledge`."""
+        """Return about `most` bytes as chunks for one transaction; `acknowledge` must follow."""
         taken: list[NewChunk] = []
         size = 0
         while self._pieces and size < most:
@@ -115,7 +131,7 @@ class OutputBuffer:
         return taken
 
     def acknowledge(self, *, stale: bool) -> None:
-        """What was taken is committed; or `stale`: another runner drives this execution now."""
+        """Confirm that the taken chunks are committed; with `stale`, that another runner drives this execution."""
         self._forget(self._in_flight)
         self._in_flight = 0
         if stale:
@@ -125,7 +141,7 @@ class OutputBuffer:
             self.flow.resume()
 
     async def flush(self) -> None:
-        """Return when every byte so far is committed, or nothing of ours ever will be."""
+        """Wait until every byte so far is committed, or will never be because the buffer is fenced."""
         while self.waiting:
             self.stored.clear()
             self.urgent = True
@@ -137,7 +153,7 @@ class OutputBuffer:
         room = self.limit - sum(self.offsets.values())
         if len(data) + held > room:
             data = data[: max(room, 0)]
-            self.truncated = True
+            self.mark_truncated()
             self.overflowed.set()
         if data and not self.fenced:
             self._append(stream, data)
@@ -145,7 +161,7 @@ class OutputBuffer:
 
     def _forget(self, size: int) -> None:
         self.waiting -= size
-        self.budget.held_bytes -= size
+        self.budget.give_back(size)
 
     def _end(self) -> None:
         self._forget(self.waiting)
@@ -159,13 +175,13 @@ class OutputBuffer:
         for start in range(0, len(data), CHUNK_BYTES):
             part = data[start : start + CHUNK_BYTES]
             if last is not None and last.stream is stream and len(last.data) + len(part) <= CHUNK_BYTES:
-                last.data += part
+                last.data.extend(part)
             else:
                 last = PendingChunk(stream, self.offsets[stream], self.clock(), bytearray(part))
                 self._pieces.append(last)
             self.offsets[stream] += len(part)
         self.waiting += len(data)
-        self.budget.held_bytes += len(data)
+        self.budget.take(len(data))
         if self.flow is not None and self.waiting >= self.budget.high_water:
             self.flow.pause()
 

@@ -1,11 +1,11 @@
-"""The forms in which a secret may stand in output: as it is, encoded and escaped; without line ends, in pieces."""
+"""The forms in which a secret may appear in output: plain, encoded and escaped, without line ends, in pieces."""
 
 import base64
 import re
 from collections.abc import Callable, Iterator, Mapping
 
 from runner.output import escapes as output_escapes
-from runner.output.escapes import Escaped, encoded
+from runner.output.escapes import Escaped, encode_utf8
 from runner.secrets.secret import SHORTEST
 
 LONGEST_PIECE = 128
@@ -15,14 +15,17 @@ NEVER_ESCAPED = re.compile(r"\w+", re.ASCII)
 
 
 def list_needles(secret: str) -> Iterator[bytes]:
-    """What to look for in output whose line ends were taken out: each 6 to 128 bytes, all of them hide all forms."""
+    """Yield the needles that mask all forms of a secret, 6 to 128 bytes each.
+
+    They are searched in output without its line ends.
+    """
     for part in _split_secret(secret):
         for form in list_encodings(part):
             yield from _split_long(form.translate(None, LINE_ENDS))
 
 
 def _split_secret(secret: str) -> set[str]:
-    """The whole, without blanks around it too, and each of its lines: programs print keys line by line."""
+    """Return the secret, its text without blanks around it, and each of its lines: programs print keys line by line."""
     lines = [line.strip() for line in secret.splitlines()]
     found = {secret, secret.strip(), *(line for line in lines if not PEM_BORDER.match(line))}
     return {part for part in found if len(part) >= SHORTEST}
@@ -31,7 +34,7 @@ def _split_secret(secret: str) -> set[str]:
 def list_encodings(part: str) -> Iterator[bytes]:
     for family in FAMILIES.values():
         for form in family(part):
-            yield form if isinstance(form, bytes) else encoded(form)
+            yield form if isinstance(form, bytes) else encode_utf8(form)
 
 
 def _as_it_is(part: str) -> Iterator[str]:
@@ -39,18 +42,18 @@ def _as_it_is(part: str) -> Iterator[str]:
 
 
 def _in_hexadecimal(part: str) -> Iterator[str]:
-    digits = encoded(part).hex()
+    digits = encode_utf8(part).hex()
     yield from (digits, digits.upper())
 
 
 def _in_base64(part: str) -> Iterator[bytes]:
-    """Wherever it begins in what was encoded."""
+    """Yield the base64 of a text at any of the three alignments."""
     for before in range(3):
-        yield from _encode_base64(encoded(part), before)
+        yield from _encode_base64(encode_utf8(part), before)
 
 
 def _escaped_by(escapes: Callable[[str], Escaped]) -> Callable[[str], Escaped]:
-    """The same for texts that have something to escape."""
+    """Return the same function for texts that need escaping; other texts have no escaped form."""
 
     def found(part: str) -> Escaped:
         return iter(()) if NEVER_ESCAPED.fullmatch(part) else escapes(part)
@@ -74,18 +77,18 @@ FAMILIES: Mapping[str, Callable[[str], Escaped]] = {
     "string literals": _escaped_by(output_escapes.in_strings),
     "SQL and CSV": _escaped_by(output_escapes.in_sql),
 }
-"""By what docs/security.md calls them."""
+"""The names are those in docs/security.md."""
 
 
 def _encode_base64(plain: bytes, before: int) -> Iterator[bytes]:
-    """Its base64 with `before` (0 to 2) unknown bytes in front, without the characters that those bytes decide."""
+    """Return the base64 after `before` (0 to 2) unknown bytes, without the characters that depend on those bytes."""
     start, end = (0, 2, 3)[before], (before + len(plain)) * 8 // 6
     for encode in (base64.b64encode, base64.urlsafe_b64encode):
         yield encode(b"\0" * before + plain)[start:end]
 
 
 def _split_long(form: bytes) -> Iterator[bytes]:
-    """A long one is hidden piece by piece, so that no more than a piece has to be remembered of any output."""
+    """Split a long needle into pieces, so that masking holds back no more than a piece of any output."""
     if len(form) >= SHORTEST:
         yield from (form[at : at + LONGEST_PIECE] for at in range(0, len(form) - LONGEST_PIECE, LONGEST_PIECE))
         yield form[-LONGEST_PIECE:]

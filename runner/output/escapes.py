@@ -1,7 +1,7 @@
-"""How programs write a text within other text: the escapes of shells, languages, databases and formats.
+"""The escapes of shells, languages, databases and formats: how programs write a text inside other text.
 
-Each function gives its `text` as one family of programs writes it, without the quotes around it. What they do was
-found out by asking them (tests/runner/test_secret_forms.py asks them again).
+Each function yields its `text` as one family of programs writes it, without the quotes around it. The forms were taken
+from the programs themselves; tests/runner/test_secret_forms.py compares them again.
 """
 
 import html
@@ -47,12 +47,12 @@ QUOTE_MARKS = re.compile(r"'+")
 
 
 def _is_printable(char: str) -> bool:
-    """As a shell in a UTF-8 locale sees it."""
+    """True if a shell in a UTF-8 locale prints the character as it is."""
     return unicodedata.category(char) not in UNPRINTABLE
 
 
 def _is_plain(char: str) -> bool:
-    """The same in the locale C."""
+    """True if a shell in the C locale prints the character as it is."""
     return " " <= char <= "~"
 
 
@@ -60,17 +60,17 @@ def _is_no_control(char: str) -> bool:
     return unicodedata.category(char) not in ("Cc", "Cs")
 
 
-def octal(char: str) -> str:
-    return "".join(f"\\{byte:03o}" for byte in encoded(char))
+def _format_octal(char: str) -> str:
+    return "".join(f"\\{byte:03o}" for byte in encode_utf8(char))
 
 
-def encoded(text: str) -> bytes:
+def encode_utf8(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
 def in_urls(text: str) -> Escaped:
-    """Some programs write their hexadecimal digits small; some keep more as it is; some do it twice."""
-    plain = encoded(text)
+    """Percent-encode; programs differ in the case of digits and in what they leave as it is, and some encode twice."""
+    plain = encode_utf8(text)
     found = {quote_plus(plain), *(quote(plain, safe=safe) for safe in KEPT_IN_URLS)}
     found |= {each.replace("~", "%7E") for each in found}
     found |= {each.replace("%2A", "*") for each in found}
@@ -93,7 +93,7 @@ def _with_large_digits(escaped: str) -> str:
 
 
 def in_json_within_json(text: str) -> Escaped:
-    """Twice, and three times."""
+    """Escape twice and three times."""
     inner = {json.dumps(text, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False)}
     inner |= {each.translate(FOR_JSON[1]) for each in inner}
     inner |= {each.replace("/", "\\/") for each in inner}
@@ -105,7 +105,7 @@ def in_json_within_json(text: str) -> Escaped:
 
 
 def in_xml(text: str) -> Escaped:
-    """XML and HTML: five characters in several spellings, others by number or name; also where that is done twice."""
+    """Escape for XML and HTML: five characters in several spellings, others by number or name, also twice."""
     safe = html.escape(text, quote=False)
     yield safe
     for (double, single), more in product(QUOTES_IN_XML, MORE_IN_XML):
@@ -117,18 +117,19 @@ def in_xml(text: str) -> Escaped:
                 lambda code: f"&#{code};",
                 lambda code: f"&#x{code:x};",
                 lambda code: f"&#x{code:X};",
-                named,
+                _name_character,
             ):
                 yield "".join(char if char.isascii() else numbered(ord(char)) for char in escaped)
 
 
-def named(code: int) -> str:
+def _name_character(code: int) -> str:
     return f"&{codepoint2name[code]};" if code in codepoint2name else chr(code)
 
 
 def in_single_quotes(text: str) -> Escaped:
-    """Of a shell: what `set -x`, `${v@Q}`, `shlex.quote` and many others print. Where it begins or ends with a quote,
-    some leave out the empty '...' there.
+    """Escape for single quotes of a shell, as `set -x`, `${v@Q}` and `shlex.quote` print.
+
+    Some programs leave out the empty '...' where the text begins or ends with a quote.
     """
     forms = (
         text.replace("'", "'\\''"),
@@ -142,17 +143,17 @@ def in_single_quotes(text: str) -> Escaped:
 
 
 def in_double_quotes(text: str) -> Escaped:
-    """Of a shell: `declare -p`."""
+    """Escape for double quotes of a shell, as `declare -p` prints."""
     yield WITHIN_QUOTES.sub(r"\\\1", text)
     yield WITHIN_QUOTES.sub(r"\\\1", text).replace("!", "\\!")
 
 
 def in_dollar_quotes(text: str) -> Escaped:
-    """$'...' of bash, zsh, ksh and mksh, by locale: `set -x`, `printf %q` and `${v@Q}` of what is not printable."""
+    """Escape for $'...' of bash, zsh, ksh and mksh, by locale: `set -x`, `printf %q`, `${v@Q}` print it."""
     for keeps in (_is_printable, _is_plain):
         for own in ({"\x1b": "\\E"}, {}, {"!": "\\!"}):
             special = NAMED_IN_SHELLS | own
-            yield "".join(special.get(char) or (char if keeps(char) else octal(char)) for char in text)
+            yield "".join(special.get(char) or (char if keeps(char) else _format_octal(char)) for char in text)
         yield _of_zsh(text, keeps)
         yield _of_ksh(text, keeps)
     yield _of_mksh(text)
@@ -161,8 +162,8 @@ def in_dollar_quotes(text: str) -> Escaped:
 
 
 def _of_zsh(text: str, keeps: Keeps) -> str:
-    """`set -x`: control characters as \\C-X, bytes of 128 and more as \\M-X."""
-    units = text if keeps is _is_printable else encoded(text).decode("latin-1")
+    r"""Escape as `set -x` of zsh: control characters as \C-X, bytes of 128 and more as \M-X."""
+    units = text if keeps is _is_printable else encode_utf8(text).decode("latin-1")
     return "".join(
         _zsh_special(char)
         or (char if keeps(char) else _zsh_key(ord(char)) if ord(char) < 256 else f"\\u{ord(char):04x}")
@@ -180,9 +181,9 @@ def _zsh_key(code: int) -> str:
 
 
 def _of_ksh(text: str, keeps: Keeps) -> str:
-    """Hexadecimal, in brackets where a digit follows, and for every number of a character."""
+    """Escape as ksh: hexadecimal, in brackets if a digit follows, and any code point in a UTF-8 locale."""
     in_utf8, out = keeps is _is_printable, ""
-    for char in reversed(text if in_utf8 else encoded(text).decode("latin-1")):
+    for char in reversed(text if in_utf8 else encode_utf8(text).decode("latin-1")):
         kept = char.isprintable() if in_utf8 else _is_plain(char)
         out = (NAMED_IN_KSH.get(char) or (char if kept else _ksh_number(char, out, in_utf8=in_utf8))) + out
     return out
@@ -196,11 +197,11 @@ def _ksh_number(char: str, follows: str, *, in_utf8: bool) -> str:
 
 
 def _of_mksh(text: str) -> bytes:
-    """In the locale C it takes bytes from 160 on for printable ones."""
+    """Escape as mksh in the C locale, which takes bytes from 160 on as printable."""
     special = {ord(char): escape.encode() for char, escape in NAMED_IN_MKSH.items()}
     return b"".join(
         special.get(byte) or (bytes([byte]) if 32 <= byte < 127 or byte >= 160 else f"\\{byte:03o}".encode())
-        for byte in encoded(text)
+        for byte in encode_utf8(text)
     )
 
 
@@ -209,16 +210,16 @@ def _of_mksh_in_utf8(char: str) -> str:
         return NAMED_IN_MKSH[char]
     if "\x80" <= char <= "\x9f":
         return f"\\u{ord(char):04x}"
-    return char if _is_plain(char) or "\xa0" <= char <= "\uffff" else octal(char)
+    return char if _is_plain(char) or "\xa0" <= char <= "\uffff" else _format_octal(char)
 
 
 def _within_zsh(text: str) -> bytes:
-    """As it holds bytes that are signs of its own, and prints them when it traces a loop."""
-    return b"".join(bytes([0x83, byte ^ 32]) if 0x83 <= byte <= 0xA2 else bytes([byte]) for byte in encoded(text))
+    """Return the text in zsh's internal form, which escapes certain bytes; zsh prints it when it traces a loop."""
+    return b"".join(bytes([0x83, byte ^ 32]) if 0x83 <= byte <= 0xA2 else bytes([byte]) for byte in encode_utf8(text))
 
 
 def after_backslashes(text: str) -> Escaped:
-    """A backslash before what is special to a shell: bash's `printf %q`, zsh's `${(q)v}`, Ruby's `shellescape`."""
+    """Put a backslash before special characters: bash's `printf %q`, zsh's `${(q)v}`, Ruby's `shellescape`."""
     for special in (AFTER_BACKSLASH_IN_BASH, AFTER_BACKSLASH_IN_ZSH):
         quoted = "".join(f"\\{char}" if char in special else char for char in text)
         yield quoted
@@ -234,25 +235,25 @@ def after_backslashes(text: str) -> Escaped:
 def _zsh_pieces(char: str, keeps: Keeps, *, together: bool) -> str:
     if keeps(char):
         return f"\\{char}" if char in AFTER_BACKSLASH_IN_ZSH else char
-    escape = NAMED_IN_C.get(char) or octal(char)
+    escape = NAMED_IN_C.get(char) or _format_octal(char)
     return f"$'{escape}'" if together or char in NAMED_IN_C else re.sub(r"\\\d{3}", r"$'\g<0>'", escape)
 
 
 def in_pieces(text: str) -> Escaped:
-    """GNU's `ls` and `printf %q`: '...' with $'...' between, for what is not printable."""
+    """Escape as GNU `ls` and `printf %q`: '...', with $'...' in between for unprintable characters."""
     quoted = text.replace("'", "'\\''")
     for keeps in (_is_printable, _is_plain):
         runs = ((kept, "".join(run)) for kept, run in groupby(quoted, keeps))
         parts = (
-            run if kept else "'$'" + "".join(NAMED_IN_C.get(char) or octal(char) for char in run) + "''"
+            run if kept else "'$'" + "".join(NAMED_IN_C.get(char) or _format_octal(char) for char in run) + "''"
             for kept, run in runs
         )
         yield "".join(parts).removeprefix("'$'").removesuffix("''")
 
 
 def in_strings(text: str) -> Escaped:
-    """Literals of Python, Ruby, Go, C, JavaScript and YAML: by what they keep, their digits, and their quote."""
-    plain = encoded(text).decode("latin-1")
+    """Escape for literals of Python, Ruby, Go, C, JavaScript and YAML, by their digits and their quote."""
+    plain = encode_utf8(text).decode("latin-1")
     units: list[tuple[str, Keeps]] = [(text, _is_plain)]
     if not text.isascii():
         units += [(text, _is_printable), (plain, _is_plain), (text, _is_no_control)]
@@ -262,7 +263,7 @@ def in_strings(text: str) -> Escaped:
         whole = "".join(names.get(char) or (char if keeps(char) else _numbered(char, large=large)) for char in chars)
         for mark in ("", "'", '"'):
             yield whole.replace(mark, f"\\{mark}") if mark else whole
-    yield "".join(NAMED_IN_C.get(char) or (char if _is_plain(char) else octal(char)) for char in text).replace(
+    yield "".join(NAMED_IN_C.get(char) or (char if _is_plain(char) else _format_octal(char)) for char in text).replace(
         '"', '\\"'
     )
 
@@ -274,7 +275,7 @@ def _numbered(char: str, *, large: bool) -> str:
 
 
 def in_sql(text: str) -> Escaped:
-    """Doubled quotes of every dialect (and of CSV); PostgreSQL's E'...'; MySQL's backslashes."""
+    """Escape for SQL: doubled quotes of every dialect (and of CSV), PostgreSQL's E'...', MySQL's backslashes."""
     yield text.replace("'", "''")
     yield text.replace('"', '""')
     yield text.replace("'", "''").replace("\\", "\\\\")

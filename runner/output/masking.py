@@ -1,7 +1,7 @@
-"""Hides secrets in output: each byte of one becomes `*`, so offsets stay those of the target.
+"""Masks secrets in output: each byte of one becomes `*`, so that offsets stay those of the target.
 
-What may be the beginning of a secret is held back until more comes. What is hidden does not depend on how the output
-was cut up, nor on who read which part of it: a reader that begins LOOKBACK bytes earlier than it has to finds the same.
+The possible beginning of a secret is held back until more output comes. The result does not depend on how the output
+was split, nor on where reading began: starting LOOKBACK bytes early gives the same.
 """
 
 import re
@@ -13,7 +13,7 @@ LETTER = re.compile(rb"[^\r\n]")
 
 
 class Masker:
-    """One stream's output with what the matcher knows hidden. The first `skip` bytes are read, and not given out."""
+    """Masks one stream. The first `skip` bytes are read for context only, and not returned."""
 
     def __init__(self, matcher: SecretMatcher, *, skip: int = 0) -> None:
         self._matcher = matcher
@@ -23,11 +23,11 @@ class Masker:
 
     @property
     def held_bytes(self) -> int:
-        """How many bytes are held back that are to be given out."""
+        """The number of bytes held back."""
         return max(0, len(self._seen) - self._given - self._skip)
 
     def feed(self, data: bytes) -> bytes:
-        """What may be shown by now, in order."""
+        """Add output, and return what is certain to be masked correctly, in order."""
         whole = self._seen + data
         end = max(self._given, self._matcher.find_unfinished(whole))
         shown = self._matcher.mask(whole)[self._given : end]
@@ -36,7 +36,7 @@ class Masker:
         return self._drop_skipped(shown)
 
     def finish(self, *, cut: bool = False) -> bytes:
-        """The rest: nothing more comes. Where the output was `cut` off, what may be a secret's beginning is hidden."""
+        """Return the rest at the end of the stream. If it was `cut` off, a possible beginning of a secret is masked."""
         rest = self._matcher.mask(self._seen)[self._given :]
         self._given = len(self._seen)
         return self._drop_skipped(LETTER.sub(STAR, rest) if cut else rest)

@@ -1,7 +1,7 @@
-"""Where secrets are in output, and where one may have begun.
+"""Finds secrets in output, and the places where one may have begun.
 
-A secret is found across the borders of lines too, as `base64` and `fold` break them. What is hidden is decided by the
-bytes alone: a place depends on no more than SPAN bytes to each side of it.
+A secret is found across line ends too, as `base64` and `fold` break them. The bytes alone decide what is masked: the
+result at a place depends on at most SPAN bytes to each side of it.
 """
 
 import re
@@ -16,9 +16,9 @@ from runner.output.prefilter import choose_prefilter
 from runner.secrets.secret import Secret
 
 SPAN = 3 * LONGEST_PIECE
-"""From its first byte to its last, with the line ends within it, a piece of a secret is this long at most."""
+"""The longest stretch of output, line ends included, that one needle may cover."""
 LEAST_HEAD = 4
-"""Fewer characters than this before a line end are not hidden: else the last one of half of all lines would be held."""
+"""The fewest characters before a line end that are masked; else half of all lines would hold back their last one."""
 HEAD = 4
 STAR = b"*"
 LINE = re.compile(rb"[^\r\n]+")
@@ -26,7 +26,10 @@ LINE = re.compile(rb"[^\r\n]+")
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """Where bytes stand from which line ends were taken out: the `starts` of lines there, how much went before each."""
+    """Maps offsets in output without line ends to offsets in the output itself.
+
+    `starts` are the offsets of lines, `shifts` the number of removed bytes before each.
+    """
 
     starts: list[int]
     shifts: list[int]
@@ -41,9 +44,9 @@ class Lines:
         return cls(starts, shifts)
 
     def find_hold_start(self, start: int, end: int, size: int, *, closed: bool) -> int:
-        """Where to hold back what begins at `start` and may go on behind `end`, the end of the `size` bytes here.
+        """Return where to hold back a match that begins at `start` and may continue after `end`.
 
-        `closed`: they end with a line end.
+        `size` is the length of the output so far; `closed` if it ends with a line end.
         """
         first = bisect_right(self.starts, start) - 1
         place = start + self.shifts[first]
@@ -54,9 +57,9 @@ class Lines:
         return max([place, *(where for at, where in borders.items() if at - start < LEAST_HEAD)])
 
     def list_spans(self, start: int, end: int) -> list[tuple[int, int]]:
-        """The places in the whole of what lies from `start` to `end`, a span a line; none if it is stretched too far.
+        """Return the spans of a match in the output, one for each line; none if it covers more than SPAN bytes.
 
-        A beginning of fewer than LEAST_HEAD bytes in front of a line end is left out.
+        A beginning of fewer than LEAST_HEAD bytes before a line end is left out.
         """
         first, last = bisect_right(self.starts, start) - 1, bisect_right(self.starts, end - 1) - 1
         if end + self.shifts[last] - start - self.shifts[first] > SPAN:
@@ -67,7 +70,7 @@ class Lines:
 
 
 class SecretMatcher:
-    """The forms of some secrets, ready to be found."""
+    """Finds all forms of a set of secrets."""
 
     def __init__(self, secrets: Iterable[Secret]) -> None:
         needles = {piece for secret in secrets for piece in list_needles(secret.reveal())}
@@ -83,7 +86,7 @@ class SecretMatcher:
         return f"SecretMatcher({len(self._heads)} beginnings)"
 
     def mask(self, data: bytes) -> bytes:
-        """`data` with every secret in it starred out, and its line ends as they were."""
+        """Return `data` with every secret replaced by stars, its line ends unchanged."""
         joined = data.translate(None, LINE_ENDS)
         near = self._few | (self._prefilter.find_candidates(joined) if self._prefilter else frozenset())
         found = [(at, at + len(needle)) for needle in near for at in _find_occurrences(needle, joined)]
@@ -95,7 +98,7 @@ class SecretMatcher:
         return bytes(out)
 
     def find_unfinished(self, data: bytes) -> int:
-        """Where in `data` begins what may be a secret that goes on behind it; its length if nothing."""
+        """Return the offset of the first possible beginning of a secret that goes on after `data`; else its length."""
         tail = data[-SPAN:]
         joined, lines = tail.translate(None, LINE_ENDS), Lines.of(tail)
         closed = tail.endswith((b"\r", b"\n"))
@@ -107,18 +110,18 @@ class SecretMatcher:
         return len(data) - len(tail) + min(held, default=len(tail))
 
     def _begins(self, text: bytes) -> bool:
-        """Whether a needle begins with `text`, and goes on."""
+        """True if a needle begins with `text` and is longer."""
         return any(len(needle) > len(text) and needle.startswith(text) for needle in self._heads[text[:HEAD]])
 
 
 @lru_cache(maxsize=64)
 def build_matcher(secrets: frozenset[Secret]) -> SecretMatcher:
-    """Made once for many runs with the same secrets: to make one takes longer than a run's whole output."""
+    """Return a matcher, cached: building one takes longer than masking the whole output of a run."""
     return SecretMatcher(secrets)
 
 
 def _find_occurrences(needle: bytes, data: bytes) -> Iterator[int]:
-    """Where it is, overlapping ones too."""
+    """Yield the offset of every occurrence, overlapping ones too."""
     at = data.find(needle)
     while at >= 0:
         yield at

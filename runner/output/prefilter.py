@@ -1,18 +1,18 @@
-"""Finds out which of many needles may be in some data, faster than by looking for each."""
+"""Selects the needles that may be in some data, faster than searching for each."""
 
 from array import array
 from collections.abc import Iterable
 
-# By the width of a sieve: how `array` calls its numbers, and how many needles can be looked for in the same time.
+# By width: the type code of `array`, and the number of needles that can be searched in the same time.
 CODES = {4: "I", 8: "Q"}
 COSTS = {4: 22, 8: 13}
 
 
 class Prefilter:
-    """Says which of many needles may be in some data, at the cost of one look at every `width`th byte.
+    """Selects the needles that may be in some data, at the cost of one look-up for every `width`th byte.
 
-    Any occurrence of at least 2 * width - 1 bytes holds a whole group of `width` bytes that begins at a multiple of
-    it, wherever it lies; so the groups that the needles have at their first `width` places are looked up.
+    Any occurrence of at least 2 * width - 1 bytes contains a whole group of `width` bytes that begins at a multiple of
+    `width`; so the groups at the first `width` offsets of each needle are looked up.
     """
 
     def __init__(self, width: int, needles: Iterable[bytes]) -> None:
@@ -31,12 +31,12 @@ class Prefilter:
 
 
 def choose_prefilter(needles: set[bytes]) -> Prefilter | None:
-    """The sieve that leaves the least to do; None if it is to look for each needle by itself."""
+    """Return the prefilter that saves the most work, or None if searching for each needle is faster."""
     saved = {width: len(_select_needles(width, needles)) - cost for width, cost in COSTS.items()}
     width = max(saved, key=lambda width: saved[width])
     return Prefilter(width, needles) if saved[width] > 0 else None
 
 
 def _select_needles(width: int, needles: Iterable[bytes]) -> frozenset[bytes]:
-    """Those that a sieve of this width finds."""
+    """Return the needles long enough for a prefilter of this width."""
     return frozenset(needle for needle in needles if len(needle) >= 2 * width - 1)

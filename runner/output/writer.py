@@ -1,4 +1,4 @@
-"""The one writer of output: batches every execution's bytes into one transaction, then wakes their watchers."""
+"""The one writer of output: stores the bytes of all executions in batches, then wakes their watchers."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,12 +9,12 @@ import structlog
 from db import output
 from db.models import TaskExecution
 from db.output import NewChunk
-from db.store import Store, StoreUnavailable
+from db.store import Store
 from db.values import Stream
-from runner.backoff import backoff
 from runner.bus import Bus, execution_address
+from runner.loop import BackgroundLoop
 from runner.output.buffer import MemoryBudget, OutputBuffer
-from runner.store_retry import LONGEST_PAUSE, format_store_error
+from runner.store_retry import LONGEST_PAUSE
 
 log = structlog.get_logger()
 
@@ -23,34 +23,47 @@ FLUSH_SECONDS = 0.05
 BATCH_BYTES = 4 * 1024 * 1024
 
 
-class OutputWriter:
-    """Stores what the sinks hold, before it is announced: at once after a silence, else every 50 ms or 64 KiB.
+class OutputWriter(BackgroundLoop):
+    """Stores the buffers' bytes before they are announced: at once after a silence, else every 50 ms or 64 KiB.
 
-    It never gives bytes up: a database that refuses is asked again, and the sources are paused meanwhile.
+    It never drops bytes: a batch that the database refuses is stored by the next tick, and the sources are paused
+    meanwhile.
     """
 
+    name = "output writer"
+    address = "output"
+    longest_pause = LONGEST_PAUSE
+    unavailable_text = "output is not stored yet; trying again"
+    failed_text = "output cannot be stored; trying again"
+
     def __init__(self, *, store: Store, bus: Bus, clock: Callable[[], datetime]) -> None:
+        super().__init__(bus=bus)
         self._store = store
-        self._bus = bus
         self._clock = clock
         self._unstored: dict[OutputBuffer, None] = {}
+        self._taken: dict[OutputBuffer, list[NewChunk]] = {}
         self._budget = MemoryBudget()
         self._due = 0.0
-        self._dirty = asyncio.Event()
         self._hurry = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
 
-    def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name="output writer")
+    async def tick(self) -> float:
+        """Store one batch: the one that failed before, else a new one. A chunk that is written twice is stored once."""
+        if not self._taken:
+            if not self._unstored:
+                return self.poll_seconds
+            await self._gather()
+            self._taken = self._take()
+        if chunks := self._list_chunks():
+            stale = await self._store.run(output.append, chunks)
+            taken, self._taken = self._taken, {}
+            self._announce(taken, stale)
+        return 0.0 if self._unstored else self.poll_seconds
 
-    async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
-            self._task = None
+    def describe_work(self) -> dict[str, int]:
+        return {"chunks": len(self._list_chunks())}
 
-    def open(self, execution: TaskExecution) -> OutputBuffer:
-        """A sink that goes on where the stored output of `execution` ends."""
+    def open(self, execution: TaskExecution, *, when_fenced: Callable[[], object] | None = None) -> OutputBuffer:
+        """Return a buffer that continues where the stored output of `execution` ends."""
         return OutputBuffer(
             execution_id=execution.id,
             fence=execution.fence,
@@ -59,30 +72,22 @@ class OutputWriter:
             offsets={Stream.STDOUT: execution.stdout_bytes, Stream.STDERR: execution.stderr_bytes},
             budget=self._budget,
             wake=self._wake,
+            when_fenced=when_fenced,
         )
 
-    def _wake(self, sink: OutputBuffer) -> None:
-        if not sink.is_empty:
-            self._unstored[sink] = None
-            self._dirty.set()
-        if sink.urgent or sink.waiting >= FLUSH_BYTES:
+    def _wake(self, buffer: OutputBuffer) -> None:
+        if not buffer.is_empty:
+            if not self._unstored:
+                self.bus.hint(self.address)
+            self._unstored[buffer] = None
+        if buffer.urgent or buffer.waiting >= FLUSH_BYTES:
             self._hurry.set()
 
-    async def _run(self) -> None:
-        while True:
-            await self._dirty.wait()
-            await self._gather()
-            self._dirty.clear()
-            self._hurry.clear()
-            taken = self._take()
-            if self._unstored:
-                self._dirty.set()
-                self._hurry.set()
-            if taken:
-                await self._commit(taken)
+    def _list_chunks(self) -> list[NewChunk]:
+        return [chunk for part in self._taken.values() for chunk in part]
 
     async def _gather(self) -> None:
-        """Wait for more to come, so that many small writes share one commit."""
+        """Wait for more output, so that many small writes share one commit."""
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout_at(self._due):
@@ -90,49 +95,35 @@ class OutputWriter:
         except TimeoutError:
             pass
         self._due = loop.time() + FLUSH_SECONDS
+        self._hurry.clear()
 
     def _take(self) -> dict[OutputBuffer, list[NewChunk]]:
-        """At most about BATCH_BYTES in all. A sink that holds more goes to the end of the queue."""
+        """Take at most about BATCH_BYTES in all. A buffer that holds more goes to the end of the queue."""
         share = max(FLUSH_BYTES, BATCH_BYTES // max(1, len(self._unstored)))
         taken: dict[OutputBuffer, list[NewChunk]] = {}
         size = 0
-        for sink in tuple(self._unstored):
+        for buffer in tuple(self._unstored):
             if size >= BATCH_BYTES:
                 break
-            del self._unstored[sink]
-            if chunks := sink.take(share):
-                taken[sink] = chunks
+            del self._unstored[buffer]
+            if chunks := buffer.take(share):
+                taken[buffer] = chunks
                 size += sum(len(chunk.data) for chunk in chunks)
-            if not sink.is_empty:
-                self._unstored[sink] = None
+            if not buffer.is_empty:
+                self._unstored[buffer] = None
+        if self._unstored:
+            self._hurry.set()
         return taken
 
-    async def _commit(self, taken: dict[OutputBuffer, list[NewChunk]]) -> None:
-        """Store one batch, however often the database refuses: writing a chunk twice keeps it once."""
-        chunks = [chunk for part in taken.values() for chunk in part]
-        failures = 0
-        while True:
-            try:
-                return self._announce(taken, await self._store.run(output.append, chunks))
-            except StoreUnavailable as error:
-                failures += 1
-                log.warning(
-                    "output is not stored yet; trying again", chunks=len(chunks), error=format_store_error(error)
-                )
-            except Exception as error:
-                failures += 1
-                log.error("output cannot be stored; trying again", chunks=len(chunks), exc_info=error)
-            await asyncio.sleep(backoff(failures, most=LONGEST_PAUSE))
-
     def _announce(self, taken: dict[OutputBuffer, list[NewChunk]], stale: set[int]) -> None:
-        for sink in taken:
-            _acknowledge(sink, stale=sink.execution_id in stale)
-        self._bus.hint(*(execution_address(sink.execution_id) for sink in taken))
+        for buffer in taken:
+            _acknowledge(buffer, stale=buffer.execution_id in stale)
+        self.bus.hint(*(execution_address(buffer.execution_id) for buffer in taken))
 
 
-def _acknowledge(sink: OutputBuffer, *, stale: bool) -> None:
-    """A source that cannot be resumed is its own run's trouble: the writer serves all the others."""
+def _acknowledge(buffer: OutputBuffer, *, stale: bool) -> None:
+    """Acknowledge one buffer. A source that cannot be resumed fails its own run only: the writer serves all others."""
     try:
-        sink.acknowledge(stale=stale)
+        buffer.acknowledge(stale=stale)
     except Exception:
-        log.exception("an execution's output could not be resumed", execution=sink.execution_id)
+        log.exception("an execution's output could not be resumed", execution=buffer.execution_id)

@@ -1,4 +1,4 @@
-"""A rule that was broken, and its place in the outermost text."""
+"""A broken rule and its position in the outermost text."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A rule that was broken, where in the outermost text, and how that place was reached."""
+    """A broken rule, its span in the outermost text, and the nesting that leads there (`via`, outermost first)."""
 
     rule: str
     span: Span
@@ -15,6 +15,9 @@ class Hit:
 
 
 def find_offset(text: str, whole: str, span: Span) -> int:
-    """Where a nested text stands word for word: within the command at hand, or after it in a here-document; else -1."""
+    """Return the offset of a nested text that stands word for word in `whole`, or -1.
+
+    The text is looked for inside `span` (the command that holds it) and, for a here-document, after it.
+    """
     found = whole.find(text, *span)
     return whole.find(text, span[1]) if found < 0 and text.endswith("\n") else found

@@ -1,4 +1,4 @@
-"""Characters that look like a part of the shell's syntax and are not: word processors and web pages make them."""
+"""Finds characters that look like shell syntax and are not; word processors and web pages produce them."""
 
 import re
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ MOST = 10
 
 
 def find_look_alikes(command: str) -> Iterator[Hit]:
-    """Where they stand outside of quotes, comments and here-documents; the first ones only."""
+    """Yield a hit for each of the first `MOST` look-alikes outside quotes, comments and here-documents."""
     if LIKE.search(command) is None:
         return
     for start in _find_unquoted(command)[:MOST]:
@@ -28,7 +28,7 @@ def find_look_alikes(command: str) -> Iterator[Hit]:
 
 
 def _find_unquoted(command: str) -> list[int]:
-    """Where in the unquoted text, as far as it can be read."""
+    """Return the offsets of look-alikes in unquoted text, up to where the command stops parsing."""
     texts: dict[int, str] = {}
     with suppress(SyntaxFault, TooComplex, RecursionError):
         parse(command, Budget(unquoted=texts))

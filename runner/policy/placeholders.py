@@ -1,57 +1,52 @@
-"""Characters that stand for what is not known when a command is only read.
+"""Private-use characters that stand for values which reading a command cannot tell.
 
-They are private-use characters of plane 15, so that an expanded value stays a plain string. A command that contains
-one itself is refused (`syntax.control-character`).
+They are characters of plane 15, so that an expanded value stays a plain string. A command that contains one itself is
+refused (`syntax.control-character`).
 """
 
 import re
 
 UNKNOWN = "\U000f0001"
-"""Text that cannot be known: a variable of the target, a line that was read."""
+"""Text that cannot be known: a variable of the target, a line that `read` reads."""
 OUTPUT = "\U000f0002"
-"""What a command prints."""
+"""The output of a command."""
 REMOTE = "\U000f0003"
-"""What came over the network."""
+"""Data downloaded over the network."""
 SOCKET = "\U000f000b"
-"""What the other end of a connection sends."""
+"""Data sent by the other end of a connection."""
 DECODED = "\U000f0004"
-"""What a decoder made of text that is not known, or a change that is not followed here made of text that is."""
+"""The result of decoding unknown text, or of a change to known text that the policy does not simulate."""
 UNREAD = "\U000f000c"
-"""Standard input that is no text, or too long to be followed."""
+"""Standard input that is not text, or is too long to be interpreted."""
 HOME = "\U000f0005"
-"""The home directory of the user that runs the command."""
+"""The home directory of the user that runs the command on the target."""
 USER = "\U000f000a"
-"""The name of the user that runs the command."""
+"""The name of the user that runs the command on the target."""
 STAR = "\U000f0006"
 QUERY = "\U000f0007"
 BRACKET = "\U000f0008"
 FOUND = "\U000f0009"
-"""A path that `find` or a list on standard input names."""
+"""A path named by `find` or by a list on standard input."""
 
 GLOBS = {"*": STAR, "?": QUERY, "[": BRACKET}
-PLAIN = {ord(mark): char for char, mark in GLOBS.items()}
-ACTIVE = {ord(char): mark for char, mark in GLOBS.items()}
+PLAIN = {ord(placeholder): char for char, placeholder in GLOBS.items()}
+ACTIVE = {ord(char): placeholder for char, placeholder in GLOBS.items()}
 
 TEXT = re.compile(f"[{UNKNOWN}{OUTPUT}{REMOTE}{SOCKET}{DECODED}{UNREAD}{FOUND}]")
-"""Any mark that may stand for text of any length."""
+"""Matches every placeholder that may stand for text of any length."""
 WILD = re.compile(f"[{STAR}{QUERY}{BRACKET}]")
 RESERVED = re.compile("[\U000f0000-\U000ffffd]")
 UNKNOWNS = frozenset({UNKNOWN, OUTPUT, REMOTE, SOCKET, DECODED, UNREAD, FOUND})
 
 
 def replace_reserved(text: str) -> str:
-    """A text from outside, without characters that would be taken for marks."""
+    """Replace characters in outside text that would be read as placeholders by U+FFFD."""
     return RESERVED.sub("\ufffd", text)
 
 
 def restore_wildcards(value: str) -> str:
-    """The value with its wildcards as the characters they were written as."""
+    """Return the value with its wildcard placeholders turned back into `*`, `?` and `[`."""
     return value.translate(PLAIN) if STAR in value or QUERY in value or BRACKET in value else value
-
-
-def _format_value(value: str) -> str:
-    """The value for a person to read."""
-    return TEXT.sub("…", restore_wildcards(value)).replace(HOME, "~").replace(USER, "$USER")
 
 
 def is_known(value: str) -> bool:

@@ -1,4 +1,4 @@
-"""The policy: the rules, and the check of a command against them. A guard rail, not a sandbox."""
+"""The policy: its rules, and the check of a command against them. A guard rail, not a sandbox."""
 
 import hashlib
 import re
@@ -21,14 +21,15 @@ CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u0080-\u009f\u2028\u2029\u202a-\u
 LONGEST_SHOWN = 200
 NO_OVERRIDES = Overrides()
 HOME = "~"
-"""Where a command starts if it is given no folder."""
+"""The working directory of a command that names none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckRequest:
-    """A command, and what is known of where it runs. `working_dir` and `stdin` are None if they are not known.
+    """A command and what is known of the environment it runs in.
 
-    `stdin` is all that it may be. A value of `env` is a mark where it is not known.
+    `working_dir` and `stdin` are None if they are not known. `stdin` lists every text it may be. An unknown value of
+    `env` is a placeholder.
     """
 
     command: str
@@ -38,13 +39,13 @@ class CheckRequest:
 
     @property
     def is_plain(self) -> bool:
-        """Whether nothing but its text decides what it does."""
+        """True if the command runs with no variables, in the home directory, with no standard input."""
         return not self.env and self.working_dir in (None, HOME) and self.stdin is None
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A set of rules with a version, and how strictly they are taken."""
+    """A set of rules with a version, and the mode that decides how strictly they apply."""
 
     rulebook: Rulebook
     mode: Mode = "standard"
@@ -55,7 +56,7 @@ class Policy:
 
     @property
     def version(self) -> str:
-        """At most 32 characters."""
+        """The rulebook's version and the mode, at most 32 characters."""
         return f"{self.rulebook.version}-{self.mode}"
 
     def check(
@@ -69,18 +70,19 @@ class Policy:
         secrets: Collection[str] = (),
         overrides: Overrides = NO_OVERRIDES,
     ) -> Verdict:
-        """What the policy says of a command that /bin/sh runs with these variables. Costs no more than its bounds.
+        """Check a command that /bin/sh is to run with these variables, and return the verdict.
 
-        `working_dir` is where it starts (`~` is the home directory); relative paths are not judged where it is None.
-        `stdin` is what it reads, None where that is not known. `secrets` are the names of variables that it has too,
-        whose values are not to be known here.
+        The cost is bounded by a budget of steps: a command that exceeds it breaks `syntax.too-complex`. `working_dir`
+        is where the command starts (`~` is the home directory); with None, relative paths are not checked. `stdin` is
+        the input it reads, None if that is not known. `secrets` names variables that are set too, but whose values the
+        policy must not see.
         """
         mode = mode or self.mode
         rulebook, readable = _apply_overrides(self.rulebook, overrides)
         known = dict.fromkeys(secrets, placeholders.UNKNOWN) | {
             name: placeholders.replace_reserved(text) for name, text in (env or {}).items()
         }
-        request = CheckRequest(command=command, env=known, working_dir=working_dir, stdin=_texts_of(stdin))
+        request = CheckRequest(command=command, env=known, working_dir=working_dir, stdin=_list_stdin_texts(stdin))
         hits = {(hit.rule, hit.span): hit for hit in (*readable, *_find_hits(request, rulebook))}
         ordered = sorted(hits.values(), key=lambda hit: (hit.span, hit.rule))
         findings = tuple(
@@ -90,11 +92,11 @@ class Policy:
         return Verdict(findings=findings, version=_build_version(rulebook, mode, overrides), mode=mode)
 
 
-def _texts_of(stdin: bytes | None) -> Values | None:
-    """What a command reads, as texts to be followed; a mark for what is none, or too long for it.
+def _list_stdin_texts(stdin: bytes | None) -> Values | None:
+    """Return the texts that standard input may be to a shell, or the placeholder UNREAD for binary or overlong input.
 
-    Bytes of another encoding are characters like any other to a shell. What it does with a NUL is its own affair:
-    it leaves it out, or takes it for an end of a word or a line.
+    A shell reads bytes of another encoding as characters like any other. Shells differ on NUL: some leave it out,
+    others take it for the end of a word or a line, so both readings are returned.
     """
     if stdin is None:
         return None
@@ -106,7 +108,7 @@ def _texts_of(stdin: bytes | None) -> Values | None:
 
 
 def _apply_overrides(rulebook: Rulebook, overrides: Overrides) -> tuple[Rulebook, tuple[Hit, ...]]:
-    """The book with the extra rules, and the hit of those that this version cannot read."""
+    """Return the rulebook with the extra rules added, and a hit if this version cannot read one of them."""
     try:
         for extra in overrides.extra:
             rulebook = extend_rulebook(rulebook, extra)
@@ -149,7 +151,7 @@ def _build_finding(command: str, hit: Hit, level: Severity, rulebook: Rulebook) 
 
 
 def _find_hits(request: CheckRequest, rulebook: Rulebook) -> Iterator[Hit]:
-    """Every rule that is broken, and where."""
+    """Yield a hit for each broken rule. Text that is too long or holds control characters is not interpreted."""
     for name in request.env:
         if environment.is_refused(name):
             yield Hit(ENVIRONMENT, (0, 0), (f"env {name}",))
@@ -165,7 +167,7 @@ def _find_hits(request: CheckRequest, rulebook: Rulebook) -> Iterator[Hit]:
 
 
 def _interpret(request: CheckRequest, rulebook: Rulebook) -> Iterator[Hit]:
-    """What following the text finds, and whether it could be followed to its end."""
+    """Interpret the command and yield its hits, and one more if it cannot be interpreted to its end."""
     command = request.command
     interpreter = Interpreter(command, Budget(), rulebook)
     interpreter.set_inputs(

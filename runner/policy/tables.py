@@ -1,4 +1,4 @@
-"""Tables of names, written as one text each so that a line holds many."""
+"""Tables of names, each written as one text so that a line holds many."""
 
 from typing import TypeVar
 
@@ -6,10 +6,10 @@ Kind = TypeVar("Kind")
 
 
 def split_names(text: str) -> frozenset[str]:
-    """The names in the text, parted by blanks."""
+    """Return the names in the text, which blanks separate."""
     return frozenset(text.split())
 
 
 def map_names(names: str, value: Kind) -> dict[str, Kind]:
-    """Every name in the text with the same value."""
+    """Return a dict that maps every name in the text to the same value."""
     return dict.fromkeys(names.split(), value)

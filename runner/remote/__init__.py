@@ -1,1 +1,1 @@
-"""What sshcast does on a target beside the command itself."""
+"""Programs that sshcast runs on a target besides the command itself."""

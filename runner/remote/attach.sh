@@ -1,31 +1,31 @@
-# Begin a run if it was never begun, else attach to it; tell of it and hear words about it.
+# Starts a run, or attaches to it if it was started before; then reports on it and obeys the caller.
 #
-# Given: id, nonce, out and err (bytes of its output that are known), limit (seconds that are left), cap (bytes), how
-# (`start`; `known`: it was begun for certain; `never`: see that it never will be), soon (hundredths of a second in
-# which it may still begin), stdin (bytes that the command is to read, else nothing), exports, argv (the command, as quoted
-# words), and the texts spool, ending, supervisor and watcher. With bytes to read, stdin.sh stands before this.
+# Variables set by program.py: id, nonce, out and err (bytes of output that the caller has), limit (seconds left), cap
+# (bytes), how (`start`; `known`: it surely was started; `never`: prevent any later start), soon (hundredths of a second
+# within which it may still start), stdin (bytes of standard input, else empty), exports, argv (the command, as quoted
+# words), and the texts spool, ending, supervisor and watcher. If there is standard input, stdin.sh precedes this.
 #
-# A line that begins with the nonce is for the caller, wherever it stands in stdout:
+# A line that begins with the nonce is a report to the caller, wherever it stands in stdout:
 #   NONCE begin WAY POLLS P     from here on both streams are the command's; WAY is `fresh` or `attached`
-#   NONCE none NAMES            nothing was begun: these programs are missing, or stderr leads elsewhere; without NAMES
-#                               no folder can be written; `stdin`: what the command is to read could not be kept
-#   NONCE want | got            all that the command is to read is to come now; it is here, and `start` is to come
-#   NONCE never                 it was not begun, and never will be
-#   NONCE again                 somebody else begins it right now: attach again
+#   NONCE none NAMES            nothing was started: these programs are missing, or stderr is redirected; without NAMES
+#                               no folder can be written; `stdin`: standard input could not be stored
+#   NONCE want | got            the caller has to send standard input; all of it arrived, and `start` has to follow
+#   NONCE never                 it was not started, and never will be
+#   NONCE again                 another attachment is starting it right now: attach again
 #   NONCE is PID START BOOT CHILD
-#   NONCE end STATUS OUT ERR WHY    WHY is `timeout`, `output` or `cancelled`: it was ended for that; `full`: the disk was;
-#                               `left`: what the command left running still held its output open a second after the
-#                               command; `cut`: and was still writing; else `-`
+#   NONCE end STATUS OUT ERR WHY    WHY is `timeout`, `output` or `cancelled` if it was stopped for that; `full`: the
+#                               disk was full; `left`: a process left behind still held the output open a second after
+#                               the command had ended; `cut`: and was still writing; else `-`
 #   NONCE lost WHY
 #   NONCE alive PIDS | unsure   after `stop` and `finish`
-# Words of the caller, a line each:
-#   start         begin, after `got`; any other word instead: never
-#   follow        send output as it comes (of a fresh run; else it is sent anyhow)
-#   guard         see that somebody watches the time limit (also done when the caller goes away, or attaches)
-#   look          send what is new, where output has to be polled, and tell whether the run has ended
+# Commands of the caller, a line each:
+#   start         start the run, after `got`; after any other line it never starts
+#   follow        send output as it comes (of a fresh run; that of others is sent anyway)
+#   guard         start a watcher of the time limit (also done when the caller goes away, or attaches)
+#   look          send new output, where it has to be polled, and report whether the run has ended
 #   stop WHY      record why, and end the run
-#   finish        end what is left of it
-#   clear [keep]  remove its files, and keep the mark that it was begun
+#   finish        end its remaining processes
+#   clear [keep]  remove its files; with `keep` the begin marker stays
 say() { printf '%s %s\n' "$nonce" "$*" >&5; }
 bases() {
     for base in "$HOME/.sshcast" "/var/tmp/.sshcast-$me" "/tmp/.sshcast-$me" "${XDG_RUNTIME_DIR:-/dev/shm}/.sshcast-$me"; do
@@ -36,13 +36,13 @@ bases() {
 present() { [ -O "$base" ] && [ -e "${p}go" ] && [ -O "${p}go" ]; }
 made() {
     housed "$base" && pipes || return
-    # Their blocks are taken now and overwritten later, so that a disk that fills up cannot keep the end from being told.
+    # Allocate their blocks now and overwrite them later, so that a disk that fills up cannot prevent the exit record.
     for name in run stop end; do
         [ -s "$p$name" ] || printf '%127s\n' '' >>"$p$name" || { rm -f "$p"*; return 1; }
     done
     printf '' >>"${p}out" && printf '' >>"${p}err"
 }
-# The supervisor needs pipes that it can open by a name: those of /proc, or named ones, where the folder takes them.
+# The supervisor needs pipes that it can open by name: those of /proc, or FIFOs if the folder allows them.
 pipes() {
     exec 6<<X
 x
@@ -54,7 +54,7 @@ X
     mkfifo "${p}5" "${p}7"
     [ -p "${p}5" ] && [ -p "${p}7" ]
 }
-# What would be missed only once the run goes on. `wc` tells sizes where /proc does not.
+# Check now for programs that are needed only later. `wc` counts bytes where /proc does not tell sizes.
 equipped() {
     count=
     [ -r /proc/self/fdinfo/0 ] || count=wc
@@ -65,23 +65,23 @@ equipped() {
     [ -z "$stdin" ] || can_receive || lacks="$lacks head"
     [ -z "$lacks" ]
 }
-# A login file may have tied stderr to something else: what we send there would not come, or come as stdout.
+# A login file may have redirected stderr: output sent there would get lost, or arrive as stdout.
 apart() {
     [ -e /proc/self/fd/4 ] || return 0
     { [ -p /proc/self/fd/4 ] || [ -S /proc/self/fd/4 ]; } && ! [ /proc/self/fd/4 -ef /proc/self/fd/5 ]
 }
-# Who waits for a beginning that does not come holds the run for one that never began.
+# A caller that gets no `begin` in time takes the run for one that never started, so it must not start late.
 timely() {
     clock
     [ -z "$asked" ] || [ $((up - asked)) -lt "$soon" ]
 }
-# The command gets the mask that the account has; our own files are for nobody else, and for us in any case.
+# The command gets the account's umask; our own files get one that keeps others out and lets us in.
 mask_files() {
     { read -r x x; read -r x mask; } </proc/self/status
     [ "$x" = Umask: ] || mask=$(umask)
     umask 077
 }
-# Where a program is, for what has to be told apart or outlive a PATH of the command.
+# The path of a program, for programs that must be told apart or be found after the command's PATH is set.
 placed() {
     IFS=:
     for path in $PATH; do
@@ -96,7 +96,7 @@ begin() {
     printf '%s begin\n' "$nonce" >&4
     say begin "$way" "${polls:--}" "$p"
 }
-# The variables of the command may be secret: all may see the arguments of a process, but not its environment.
+# The command's variables may be secret, so they are passed in the environment: arguments are visible to all users.
 supervise() {
     export SSHCAST_EXPORTS="umask $mask
 $exports"
@@ -131,7 +131,7 @@ follow() {
         tails="$tails $!"
     fi
 }
-# Two forks for each look at a run that says nothing would be many.
+# Compare offsets first, to save two forks in each look at a silent run.
 behind() {
     here=- there=-
     read -r x here </proc/self/fdinfo/$1
@@ -149,7 +149,7 @@ alive() {
     why=killed
     lives "$pid" "$start"
 }
-# Its supervisor died before the command could start.
+# True if its supervisor died before the command could start.
 unborn() { [ "$child" = none ] && ! alive && identified && [ "$child" = none ]; }
 tell_end() { say end "$status" "$o" "$e" "$how"; }
 look() {
@@ -164,7 +164,7 @@ look() {
         pour
     fi
 }
-# Whoever began it may not have come to say who it is.
+# The supervisor of an earlier start may not have recorded its identity yet.
 join() {
     identified || return
     if [ "$child" = none ] && alive; then return; fi
@@ -187,7 +187,7 @@ finished() {
 }
 clear() {
     halt
-    # Who ended the run could not find its watcher.
+    # The watcher may have started too late to be found when the run ended.
     [ -z "$guarding" ] || [ -e "${p}watch" ] || kill "$guarding"
     [ "$1" != keep ] || exec rm -f "$p"[!g]*
     exec rm -f "$p"*
@@ -195,7 +195,7 @@ clear() {
 halt() { [ -z "$tails" ] || kill $tails; }
 hear() {
     following= tails= joined= guarding=
-    # Some servers end what a channel left, with a warning.
+    # Some servers signal the processes of a closed channel.
     trap leave HUP TERM
     if [ "$way" = fresh ]; then joined=1; else join; fi
     while read -r word rest <&3; do
@@ -210,7 +210,7 @@ hear() {
     done
     leave
 }
-# Nobody listens any more: the run goes on, and this channel's shell need not wait for it.
+# The caller is gone: the run goes on, and this channel's shell need not wait for it.
 leave() {
     halt
     guard
@@ -252,5 +252,5 @@ main() {
 }
 exec 3<&0 4>&2 5>&1 2>/dev/null
 eval "$spool$ending"
-# One line: nothing of this text may be left for the reader of stdin.
+# On one line: none of this text may be left in the input of the shell that reads stdin.
 main; exit

@@ -1,11 +1,11 @@
-# Run a command on this channel. Given: the nonce and the command's words as arguments, and its variables.
-# For a command that is to read what comes on this channel, program.py leaves the two `</dev/null` out.
+# Runs a command on this channel. Arguments: the nonce and the command's words; its variables are set.
+# For a command with standard input, which comes on this channel, program.py leaves the two `</dev/null` out.
 #
-# A line that begins with the nonce is for the caller, as in attach.sh:
-# What cannot be said is not begun: a shell with hardly any descriptors loses its stdout and goes on.
+# If `begin` cannot be written, the command is not started: a shell short of descriptors loses its stdout and goes on.
+# A line that begins with the nonce is a report to the caller, as in attach.sh:
 #   NONCE begin direct      from here on both streams are the command's, and the channel's exit is the command's
-#   NONCE begin watched     the same, but something between us and the server may put its own exit in place of ours
-#   NONCE end STATUS 0 0 -  how a watched command ended
+#   NONCE begin watched     the same, but a program between the server and this shell may replace the exit
+#   NONCE end STATUS 0 0 -  the exit status of a watched command
 sshcast_parent=
 { read -r sshcast_parent <"/proc/$PPID/comm"; } 2>/dev/null
 printf '%s begin\n' "$1" >&2

@@ -1,4 +1,4 @@
-"""One channel to a durable run on its target: it tells of the run, and hears words about it. See attach.sh."""
+"""One channel to a durable run on its target: receives its reports and sends it commands. See attach.sh."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from runner.remote.verify import Leftovers
 from runner.remote.wire import RunStream, SpoolLocation
-from runner.ssh.protocol import Exit, RemoteProcess, ShellSource
+from runner.ssh.protocol import RemoteProcess, ShellSource
 
 BEGIN_SECONDS = 60.0
 IDENTITY_SECONDS = 10.0
@@ -18,12 +18,12 @@ QUIETLY_SECONDS = 15.0
 STOP_SECONDS = 15.0
 CLEAR_SECONDS = 10.0
 SLOWEST = 16_384
-"""Bytes a second at which what a command reads has to come to its target."""
+"""The slowest rate, in bytes a second, at which standard input must reach the target."""
 
 
 @dataclass(slots=True)
 class PollInterval:
-    """Seconds between two looks at a run that does not tell by itself: few while it says something, then ever more."""
+    """Seconds between two polls of a run that does not report by itself: short while output comes, then longer."""
 
     least: float = 0.05
     most: float = 1.0
@@ -42,10 +42,11 @@ class PollInterval:
 
 @dataclass(slots=True, eq=False)
 class Attachment:
-    """A short run is over before it is worth while to be `following` it, or to have its time limit `guarded`.
+    """An attachment to a run.
 
-    `held`: we take no output for now, and do again since `resumed`. `since` is when it was opened, by the loop's clock.
-    `stdin` is what the command is to read, and `answered` how far we are in handing it over.
+    A short run ends before it pays to follow it (`following`) or to guard its time limit (`guarded`). `held` is set
+    while output is paused; `resumed` is when it last resumed and `since` when the channel opened, by the loop's clock.
+    `stdin` is the command's input, and `answered` the last request for it that was answered.
     """
 
     stream: RunStream
@@ -61,20 +62,26 @@ class Attachment:
     poll_interval: PollInterval = field(default_factory=PollInterval)
 
     @classmethod
-    async def open(cls, shells: ShellSource, text: bytes, stream: RunStream, *, stdin: bytes = b"") -> "Attachment":
-        """Raises ConnectFailed when nothing was sent."""
-
-        def record_exit(exit: Exit) -> None:
-            stream.channel_exit = exit
-            stream.changed.set()
-
-        shell = await shells.open_shell(on_output=stream.feed, on_closed=record_exit)
-        attachment = cls(stream, shell.process, stdin=stdin)
+    async def open(
+        cls,
+        shells: ShellSource,
+        text: bytes,
+        stream: RunStream,
+        *,
+        stdin: bytes = b"",
+        begin_seconds: float = BEGIN_SECONDS,
+    ) -> "Attachment":
+        """Open a channel and send the program. Raises ConnectFailed if nothing was sent."""
+        shell = await shells.open_shell(on_output=stream.feed, on_closed=stream.close)
+        attachment = cls(stream, shell.process, begin_seconds=begin_seconds, stdin=stdin)
         attachment.write(text)
         return attachment
 
     async def read(self, learn: Callable[[RunStream, bool], Awaitable[None]]) -> None:
-        """Return when all has come, or no more will. Raises what reading the wire raised."""
+        """Read until the run and its output are complete, or no more will come.
+
+        `learn` gets the stream after each change. Errors from reading the stream are raised here.
+        """
         while not self._is_done():
             self.stream.changed.clear()
             await learn(self.stream, self.following)
@@ -91,19 +98,19 @@ class Attachment:
             await self.process.wait()
 
     def pause(self) -> None:
-        """Take no more output for now: silence says nothing then."""
+        """Pause the output. Silence no longer means anything."""
         self.held = True
         self.process.pause()
 
     def resume(self) -> None:
-        """Silence counts from now on."""
+        """Resume the output. Silence is measured from now on."""
         if self.held:
             self.resumed = asyncio.get_running_loop().time()
         self.held = False
         self.process.resume()
 
     def _hand_over(self) -> None:
-        """What the command is to read, when the target wants it; once it has all of that, the word to begin."""
+        """Send standard input when the target asks for it, and the word to start once it has all of it."""
         asked, self.answered = self.answered, self.stream.input
         if self.stream.input == "want" != asked:
             self.write(self.stdin)
@@ -111,7 +118,7 @@ class Attachment:
             self.send("start")
 
     async def stop(self, why: str) -> None:
-        """End the run, and wait until what is left of it is known; what has not come up yet gets time to."""
+        """Stop the run, and wait until its leftovers are known. A run that is still starting gets time to report."""
         stream = self.stream
         await stream.wait_until(lambda: self._has_ended or bool(stream.identity or stream.refusal), IDENTITY_SECONDS)
         if stream.refusal is None:
@@ -119,14 +126,14 @@ class Attachment:
             await self._wait_for_leftovers()
 
     async def finish(self) -> Leftovers | None:
-        """End what is left of it. None: the target does not tell."""
+        """End the processes that are left. Return None if the target does not answer."""
         if self.stream.leftovers is None:
             self.send("finish")
             await self._wait_for_leftovers()
         return self.stream.leftovers
 
     async def clear(self, *, keep: bool) -> bool:
-        """Have its files removed, but for the mark that it was begun. False when that is not certain."""
+        """Remove the run's files, except with `keep` its begin marker. Return False if that is not certain."""
         self.send("clear keep" if keep else "clear")
         await self.stream.wait_until(lambda: self._has_ended, CLEAR_SECONDS)
         return self.stream.channel_exit is not None and self.stream.channel_exit.status == 0
@@ -140,12 +147,12 @@ class Attachment:
         self.write(f"{words}\n".encode())
 
     def write(self, data: bytes) -> None:
-        """What cannot be written is not heard: the end of the channel tells."""
+        """Write to the channel. A failed write is ignored: the end of the channel reports it."""
         with suppress(OSError):
             self.process.write(data)
 
     def _was_open_for(self, seconds: float) -> bool:
-        """Whether we took what came, for so long."""
+        """True if output has not been paused for that long."""
         return not self.held and asyncio.get_running_loop().time() - self.resumed >= seconds
 
     async def _wait_for_leftovers(self) -> None:
@@ -160,7 +167,7 @@ class Attachment:
         return stream.is_complete or stream.channel_exit is not None or stream.refusal in ("none", "never", "again")
 
     def _choose_next(self) -> tuple[str | None, float]:
-        """What to say after how many seconds without news; None: then there is nothing to wait for."""
+        """Return the word to send after how many seconds of silence; with None as word, waiting ends then."""
         stream, place = self.stream, self.stream.place
         waited = asyncio.get_running_loop().time() - self.since
         if stream.refusal is not None:
@@ -175,7 +182,10 @@ class Attachment:
         return self._choose_next_while_running(place, waited)
 
     def _choose_next_while_running(self, place: SpoolLocation, waited: float) -> tuple[str, float]:
-        """Where the target is slow to begin a run, it is slow to end one too, and following it can wait longer."""
+        """Return the next word while the run goes on.
+
+        A target that is slow to start a run is slow to end one too, so following it can wait longer.
+        """
         if place.fresh and not self.following:
             least, most = FOLLOW_SECONDS
             return "follow", min(most, max(least, 2 * waited))

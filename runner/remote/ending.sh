@@ -1,6 +1,7 @@
-# Ending a run. Given: id, its mark, and child, its command: whatever is in the session or group of the command, and
-# whatever carries the mark in its environment, as far as /proc tells. What the account may not read is another's.
-# Where there is no /proc, its descendants and its group, as `ps` shows them; else the command and its group.
+# Ends a run. Variables: id (its mark) and child (the pid of its command). The run's processes are those in the session
+# or group of the command, and those with the mark in their environment, as far as /proc tells; processes that the
+# account may not read are not the run's. Without /proc they are the descendants and the group that `ps` shows; without
+# `ps`, the command and its group.
 searches() { [ -r /proc/self/environ ] && command -v grep >/dev/null; }
 marked() {
     if printf 'a\000b\000' | grep -qzF b; then
@@ -11,7 +12,7 @@ marked() {
         [ -O "$path" ] && tr '\000' '\n' <"$path" | grep -qF "SSHCAST_SPOOL=$id" && printf '%s\n' "$path"
     done
 }
-# One look at all processes. Behind the name stand state, parent, group and session.
+# Search all processes. In `stat`, the fields after the name are state, parent, group and session.
 rest() {
     found= group=
     if searches; then searched; elif [ "$child" != - ]; then listed; fi
@@ -23,7 +24,7 @@ searched() {
         case " $found " in *" $path "*) ;; *) buried "$path" || found="$found $path" ;; esac
     done
 }
-# Who was found once stays ours when its parent dies. What had lost its parent before the first look is not seen.
+# A process found once stays the run's when its parent dies. One that was orphaned before is not found.
 listed() {
     all=$(ps -A -o pid= -o ppid= -o pgid= -o stat= || ps -A -o pid= -o ppid= -o pgid= || ps -o pid,ppid,pgid)
     [ -n "$all" ] || { named; return; }
@@ -49,21 +50,21 @@ buried() {
     read -r stat <"/proc/$1/stat" || return 0
     case ${stat##*") "} in Z*) return 0 ;; *) return 1 ;; esac
 }
-# A look at all is dear where there are many: between two of them only at those that were found.
+# Searching all processes is expensive, so between two searches only those found are checked.
 some_live() {
     for path in $found $group; do
         if [ -r /proc/self/stat ]; then ! buried "$path"; else kill -0 "$path"; fi && return
     done
     return 1
 }
-# In hundredths of a second, or nothing.
+# The uptime in hundredths of a second, or empty.
 clock() {
     up=
     read -r up x </proc/uptime
     up=${up%.*}${up#*.}
     case $up in 0*) up= ;; esac
 }
-# TERM, two seconds, KILL, two seconds; again for what was born meanwhile. What is left after that is found.
+# TERM, two seconds, KILL, two seconds; each is repeated for new processes. Survivors stay in `found`.
 finish() {
     family=$child
     for signal in TERM KILL; do
@@ -82,7 +83,7 @@ finish() {
         [ -n "$found$group" ] || return
     done
 }
-# That nothing is left is only seen where marks are: a process may have left its parent and its group behind.
+# Only the mark proves that none is left: a process may have left its parent and its group.
 fate() {
     if searches || [ -n "$found" ]; then printf 'alive%s\n' "$found"; else printf 'unsure\n'; fi
 }

@@ -1,4 +1,4 @@
-"""The sh programs that run on a target, with what they need filled in. They are sent to a shell that has answered."""
+"""The sh programs that run on a target. They are sent to a shell that has answered."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -18,9 +18,10 @@ StartMode = Literal["start", "known", "never"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetRun:
-    """One run as its target knows it. `spool` begins the names of its files, and marks its processes.
+    """One run as its target knows it.
 
-    `shell` is the program that reads the script, with its options; `stdin` what the script is to read.
+    `spool` is the prefix of its files' names, and marks its processes. `shell` is the program that reads the script,
+    with its options; `stdin` is the script's standard input.
     """
 
     spool: str
@@ -32,15 +33,16 @@ class TargetRun:
 
     @property
     def argv(self) -> tuple[str, ...]:
-        """What is to be run for the script."""
+        """The words to run for the script."""
         return (*self.shell, "-c", self.script)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttachRequest:
-    """What an attachment is for. See attach.sh for `how`. We have `out` and `err` bytes.
+    """The parameters of an attachment. See attach.sh for `how`.
 
-    In seconds: the `limit` that is left, and how `soon` the run has to begin, if it does.
+    `out` and `err` are the bytes already received. `limit` is the time left, and `soon` the time within which the run
+    must begin, both in seconds.
     """
 
     how: StartMode
@@ -71,21 +73,22 @@ def build_attach(run: TargetRun, want: AttachRequest) -> bytes:
 
 
 def build_finish(mark: str, nonce: str, pid: str = "-") -> bytes:
-    """End all that carries `mark`, and what belongs to `pid` if one is given, and answer as attach.sh does."""
+    """Build a program that ends all processes carrying `mark` and, if given, `pid`, and reports as attach.sh does."""
     main = f"exec 2>/dev/null\nchild={quote(pid)}\nfinish\nprintf '%s ' \"$nonce\"\nfate\nexit\n"
     return f"{build_assignments({'id': mark, 'nonce': nonce})}{load_program('ending.sh')}{main}".encode()
 
 
 def build_clear(prefix: str, *, keep: bool) -> bytes:
-    """Remove the files of a run, but for the mark that it was begun."""
+    """Build a program that removes a run's files, except with `keep` its begin marker."""
     return f'{build_assignments({"p": prefix})}exec rm -f "$p"{"[!g]*" if keep else "*"}\n'.encode()
 
 
 def build_attached(run: TargetRun, nonce: str) -> bytes:
-    """Run the command here, after a line on each stream that says so. What was cut short starts nothing.
+    """Build a program that runs the command on this channel, after a line on each stream that announces it.
 
-    It uses no variables that the command could have: one that the account exports would be changed for it. What the
-    command is to read follows it once the command has begun; so it is one compound that is read as a whole before.
+    A program that arrives incomplete starts nothing. It sets no variables that the command could have: one that the
+    account exports would reach the command changed. Standard input follows once the command has begun, so the program
+    is one compound that the shell reads as a whole before.
     """
     variables = build_exports({**run.env, "SSHCAST_SPOOL": run.spool})
     main = f"{{\n{load_program('attached.sh').replace(NO_INPUT, '')}}}\n" if run.stdin else load_program("attached.sh")
@@ -93,8 +96,8 @@ def build_attached(run: TargetRun, nonce: str) -> bytes:
 
 
 async def run(shell: RemoteShell, text: bytes) -> Exit:
-    """Have the shell run a program that needs no more words, to its end."""
-    with suppress(OSError):  # one that is over already tells by its exit
+    """Run a program that needs no further input, and wait for its exit."""
+    with suppress(OSError):  # a shell that has already ended reports that by its exit
         shell.process.write(text)
         shell.process.write_eof()
     return await shell.process.wait()
@@ -110,6 +113,6 @@ def build_assignments(values: Mapping[str, str]) -> str:
 
 @cache
 def load_program(name: str) -> str:
-    """A program without its comments and indentation, which every run would send along."""
+    """Load a program without its comments and indentation, which every run would send along."""
     lines = (line.strip() for line in resources.files("runner.remote").joinpath(name).read_text().splitlines())
     return "".join(f"{line}\n" for line in lines if line and not line.startswith("#"))

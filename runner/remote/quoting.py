@@ -1,13 +1,13 @@
-"""Text as /bin/sh is to read it. The account's login shell never sees it."""
+"""Quotes text for /bin/sh. The account's login shell never reads it."""
 
 
 def quote(text: str) -> str:
-    """`text` as one word."""
+    """Quote `text` as one word."""
     return "'" + text.replace("'", "'\\''") + "'"
 
 
 def build_script(command: str, working_dir: str | None) -> str:
-    """The command as sh is to read it, in its folder."""
+    """Return the command as sh is to run it, after changing to its working directory."""
     return command if working_dir is None else f"cd -- {_quote_directory(working_dir)} || exit 126\n{command}"
 
 

@@ -1,20 +1,20 @@
-# What all programs about a run know of its files. Given: p, the beginning of their names.
-#   go     there is one once the run was begun, or never will be
-#   run    PID START BOOT CHILD: the supervisor, when it started (ticks since boot), which boot, the command (`none`: not
+# The files of a run, shared by all programs. Variable: p, the prefix of their names.
+#   go     the begin marker: it exists once the run was started, or never will be
+#   run    PID START BOOT CHILD: the supervisor, its start (ticks since boot), the boot id, the command (`none`: not
 #          started yet); or `never`
-#   stop   why it is to be stopped
+#   stop   the reason to stop it
 #   end    E STATUS OUT ERR WHY .
-#   out, err, tails (somebody follows them), watch (PID START of the watcher)
-# Somebody may have removed the folder: why a run is to be stopped, and how it ended, is told all the same.
+#   out, err, tails (exists while an attachment follows the output), watch (PID START of the watcher)
+# Write a record; if the folder was removed it is made again, so that stop reasons and exits are not lost.
 put() {
     housed "${p%/*}" && printf '%-127s\n' "$2" 1<>"$p$1"
 }
-# A folder of this account alone, and no link to another.
+# A folder that only this account can use, and not a link.
 housed() {
     [ -d "$1" ] || mkdir -m 700 "$1" || [ -d "$1" ] || return
     [ -O "$1" ] && [ ! -h "$1" ]
 }
-# Make a file, unless there is one: of many who try, one does it.
+# Create a file exclusively: of several processes that try, one succeeds.
 took() {
     set -C
     if printf '' >"$p$1"; then set +C; else set +C; return 1; fi
@@ -24,7 +24,7 @@ ended() {
     read -r mark status o e how dot <"${p}end"
     [ "$dot" = . ]
 }
-# What was read once is kept: files that somebody removed do not hide who runs. Nothing of it comes from outside.
+# Values once read are kept, so that removed files do not hide the run. None of them is inherited.
 pid= start= boot= child= now=
 identified() {
     a= b= c= d=
@@ -32,11 +32,11 @@ identified() {
     [ -z "$d" ] || { pid=$a start=$b boot=$c child=$d; }
     [ -n "$child" ]
 }
-# The pids in `run` are ours while the supervisor lives; later they may be another's.
+# The pids in `run` are valid while the supervisor lives; later they may be reused.
 owned() {
     identified && ! ended && [ "$boot" = "${now:-$boot}" ] && lives "$pid" "$start" || child=-
 }
-# When a process started; fails if it is gone, or only waits to be buried.
+# The start of a process; fails if it is gone or a zombie.
 ticks() {
     stat= ticks=-
     read -r stat <"/proc/$1/stat" || return

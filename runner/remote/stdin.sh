@@ -1,19 +1,19 @@
-# Takes what the command is to read, whole, before the run can begin. Given: stdin (bytes), and what attach.sh knows.
+# Receives all of the command's standard input before the run starts. Variables: stdin (bytes), and those of attach.sh.
 #
-# Nothing else comes on this channel until `got` is told, so whoever reads ahead takes nothing that is not meant.
+# Nothing else comes on this channel until `got` is sent, so reading ahead takes only standard input.
 can_receive() { command -v head >/dev/null && [ "$(printf '12' | head -c 1)" = 1 ]; }
 receive() {
     in=${p}in$$
     say want
     if ! head -c "$stdin" <&3 >"$in"; then
-        # Nobody else may begin it: whoever tries finds the same.
+        # No other attachment may start it: it would find the same problem.
         rm -f "$in"
         took go && rm -f "$p"[!g]*
         say none stdin
         return 1
     fi
     size=$(wc -c <"$in") && [ "$((size))" = "$stdin" ] && exec 8<"$in" || { rm -f "$in"; return 1; }
-    # From here on only we have it, and it is gone with us.
+    # From here on only this process holds the file open, and it is gone when the process ends.
     rm -f "$in"
     clock
     asked=$up

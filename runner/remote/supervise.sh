@@ -1,13 +1,13 @@
-# Runs the command in a session of its own, whether or not anybody watches, and records how it ended.
+# Supervises a run: starts the command in a session of its own, independent of any channel, and records its exit.
 # Arguments: p, id, nonce, boot id, output cap in bytes, setsid, and the command's words. Stdin is the command's;
-# stdout and 4 are the two outputs of the channel that began it, for as long as there is one.
+# stdout and 4 are the two outputs of the channel that started it, for as long as it is open.
 p=$1 id=$2 nonce=$3 boot=$4 cap=$5 session=$6
 shift 6
 exports=$SSHCAST_EXPORTS
 unset SSHCAST_EXPORTS
 say() { printf '%s %s\n' "$nonce" "$*"; }
-# Two pipes, 5 to 6 and 7 to 8. Not files: a command that opens /dev/stderr anew would empty a file. A short
-# here-document is a pipe, which Linux lets us open for writing too; where it is not, attach.sh has made named ones.
+# Two pipes, 6 to 5 and 8 to 7. Not files: a command that opens /dev/stderr again would truncate a file. A short
+# here-document is a pipe, which Linux allows to be opened for writing too; where it is not, attach.sh made FIFOs.
 pipes() {
     exec 5<<X 7<<X
 x
@@ -23,7 +23,7 @@ X
         exec 6>"${p}5" 8>"${p}7"
     fi
 }
-# The kernel ends a writer at the cap; the command's next write then ends the command.
+# The kernel ends a writer at the cap; the command's next write then fails with SIGPIPE.
 writer() {
     ulimit -c 0
     ulimit -f $((cap / 512 + 1))
@@ -32,20 +32,20 @@ writer() {
 began() {
     child=
     read -r child x </proc/self/stat || { /bin/sh -c 'echo $PPID >"$1"' sh "${p}pid"; read -r child <"${p}pid"; }
-    # The subshells of ksh are no processes before they have to be: the mark tells, and not a pid that is ours.
+    # ksh forks a subshell only when it must, so the pid may be the supervisor's own: then only the mark identifies it.
     [ "$child" != "$$" ] || child=-
     put run "$$ $self $boot $child"
-    # Who saw the supervisor dead and no command holds this for a run that never began.
+    # An attachment that finds the supervisor dead and no command takes the run for one that never started.
     lives "$$" "$self" || exit
     say is "$$" "$self" "$boot" "$child"
 }
-# /proc shows no program for what only waits to be buried; without /proc, what has ended is gone once we waited for anything.
+# In /proc a zombie has no program; without /proc an ended writer is gone once the shell has waited for any child.
 writing() {
     for w in $w1 $w2; do
         if [ "$self" = - ]; then kill -0 "$w"; else [ -e "/proc/$w/exe" ]; fi && return
     done
 }
-# To look costs a few us, to give way to others 0.1 ms, to sleep 1 ms.
+# A check costs a few us, yielding 0.1 ms, a sleep 1 ms.
 pause() {
     case $n in
         ? | ?? | 1??) ;;
@@ -55,7 +55,7 @@ pause() {
         *) sleep 0.1 ;;
     esac || { sizes; before=$((o + e)); sleep 1; n=214; }
 }
-# Where /proc does not tell, from 5 and 7, which are open on the files: those themselves may have been removed.
+# Without /proc, sizes are counted through 5 and 7, which are open on the files: the names may have been removed.
 sizes() {
     size 3 5
     o=$bytes
@@ -82,7 +82,7 @@ reason() {
         [ $? != 1 ] || why=full
     done
 }
-# What is little and plain is told without a process. The shell may lose other bytes than these.
+# Send short plain text without a further process. Other bytes might get lost in the shell.
 told() {
     [ "$1" != 0 ] || return
     LC_ALL=C text= line=
@@ -111,7 +111,7 @@ exec 5<"${p}out" 7<"${p}err"
     exec >&6 2>&8 3>&- 4>&- 5<&- 6>&- 7<&- 8>&- 9>&-
     trap - PIPE
     [ -z "$session" ] || trap - HUP
-    # From here on the variables are the command's: one of its own may be named as one of ours.
+    # From here on the variables are the command's, which may have the names of ours.
     set -- "$id" ${session:+"$session"} "$@"
     eval "$exports"
     export SSHCAST_SPOOL="$1"
@@ -120,7 +120,7 @@ exec 5<"${p}out" 7<"${p}err"
 )
 status=$?
 exec 6>&- 8>&-
-# The writers end at once, unless something that the command left running holds the pipes: it gets a second.
+# The writers end at once, unless a process left behind holds the pipes: it gets a second.
 n=0 before=
 while writing && [ "$n" -lt 214 ]; do
     n=$((n + 1))
@@ -131,7 +131,7 @@ reason
 put end "E $status $o $e ${why:--} ."
 w= s=
 read -r w s <"${p}watch" && lives "$w" "$s" && { kill -TERM "-$w" || kill -TERM "$w"; }
-# A short run is over before anybody follows its output: then all of it is told here.
+# A short run ends before an attachment follows its output: then all of it is sent here.
 if took tails; then
     told "$o" out
     told "$e" err >&4

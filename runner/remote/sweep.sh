@@ -1,9 +1,9 @@
-# Removes what runs left behind long ago. Given: days. What spool.sh says of a run's files is known.
+# Removes old spools. Variable: days. spool.sh precedes this.
 #
-# A clock may jump: what looks old for the first time is marked, and goes when the mark is a day old and it still looks so.
+# Clocks may jump: a spool that looks old is tagged first, and removed if it still looks old when the tag is a day old.
 swept() {
     p=./$1 child=
-    # It still runs, or its boot is over.
+    # Skip a run that is still going on in this boot.
     identified && [ "$boot" = "$now" ] && lives "$pid" "$start" && return
     [ -z "$(find . ! -name . -prune -name "$1*" ! -name '*.old' ! -mtime "+$days")" ] || return
     if [ ! -e "${p}old" ]; then

@@ -1,4 +1,4 @@
-"""Ending what is left of a run on its target, and looking whether anything still lives.
+"""Ends the remaining processes of a run on its target, and checks that none is alive.
 
 Every process of a run inherits SSHCAST_SPOOL, so where /proc shows environments it is found even in a session of its
 own.
@@ -13,21 +13,21 @@ from runner.ssh.protocol import ShellSource
 
 @dataclass(frozen=True, slots=True)
 class Leftovers:
-    """`verified_gone` is None where the target cannot tell; `alive` are the pids that even KILL did not end."""
+    """`verified_gone` is None if the target cannot tell; `alive` holds the pids that survived KILL."""
 
     verified_gone: bool | None
     alive: tuple[int, ...] = ()
 
 
 def parse_leftovers(line: str) -> Leftovers:
-    """From `alive`, `alive PIDS` or `unsure`, as a target says it."""
+    """Parse `alive`, `alive PIDS` or `unsure`, as a target reports it."""
     word, *rest = line.split()
     alive = tuple(int(pid) for pid in rest if pid.isdecimal())
     return Leftovers(not alive, alive) if word == "alive" else Leftovers(None)
 
 
 async def end_marked(shells: ShellSource, mark: str, pid: str = "-") -> Leftovers:
-    """TERM, then KILL, whatever carries `mark` or belongs to `pid`, and look. Raises ConnectFailed."""
+    """Send TERM, then KILL, to all processes that carry `mark` or belong to `pid`. Raises ConnectFailed."""
     output = bytearray()
 
     def keep(stream: str, data: bytes) -> None:

@@ -1,6 +1,6 @@
-"""What comes back from a target: noise of its login files, then both streams of the command, with lines for us between.
+"""Parses a run's channel: noise of login files, then both streams of the command, mixed with report lines.
 
-A line for us begins with a nonce that only this attachment knows, and is taken out of stdout wherever it stands.
+A report line begins with a nonce that only this attachment knows, and is removed from stdout wherever it stands.
 """
 
 import asyncio
@@ -22,12 +22,15 @@ NEEDED = {"cat", "dd", "head", "mkdir", "mkfifo", "rm", "sleep", "tail", "wc", S
 
 
 class ProtocolError(Exception):
-    """The target said something that this program does not say."""
+    """The target sent a line that attach.sh does not send."""
 
 
 @dataclass(frozen=True, slots=True)
 class SpoolLocation:
-    """Where a run's files are (`prefix` begins their names), whether this attachment began it, and has to poll it."""
+    """The location of a run's files (`prefix` begins their names).
+
+    `fresh` if this attachment began the run, `polls` if it has to poll for output.
+    """
 
     fresh: bool
     polls: bool
@@ -36,7 +39,7 @@ class SpoolLocation:
 
 @dataclass(frozen=True, slots=True)
 class ProcessIdentity:
-    """A run's processes on its target: its supervisor, when that started (in ticks since `boot`), and its command."""
+    """A run's processes on its target: its supervisor, its start time (in ticks since `boot`), and its command."""
 
     pid: str
     start: str
@@ -44,13 +47,13 @@ class ProcessIdentity:
     child: str
 
     def dump(self) -> dict[str, str]:
-        """As the execution's row keeps it."""
+        """Return the identity as the execution's row stores it."""
         return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
 class ExitRecord:
-    """How a run ended, as its target recorded it. See attach.sh for `why`."""
+    """The end of a run as its target recorded it. See attach.sh for `why`."""
 
     status: int
     out: int
@@ -64,11 +67,11 @@ class ExitRecord:
 
 @dataclass(slots=True, eq=False)
 class RunStream:
-    """One attachment's reading. `changed` is set at every line for us, and when the last byte has come.
+    """The state of one attachment's channel. `changed` is set at every report line, and at the last byte of output.
 
-    `refusal` is `none`, `never`, `again` or `lost`, as in attach.sh; `lost` says why, and `lacks` names programs
-    that are missing, or STDERR or STDIN. `channel_exit` is how the channel ended. `is_direct`: its exit is the
-    command's, see attached.sh. `input` is how far the target is with what the command is to read: `want` or `got`.
+    `refusal` is `none`, `never`, `again` or `lost`, as in attach.sh; `lost` is its reason, and `lacks` names programs
+    that are missing, or STDERR or STDIN. `channel_exit` is how the channel ended. With `is_direct` that is the
+    command's own exit, see attached.sh. `input` is the target's progress with standard input: `want` or `got`.
     """
 
     write: Write
@@ -91,55 +94,60 @@ class RunStream:
 
     @property
     def is_complete(self) -> bool:
-        """The run has ended, and all of its output has come."""
+        """True if the run has ended and all of its output has arrived."""
         return self.record is not None and self.missing == 0
 
     @property
     def is_cut(self) -> bool:
-        """The connection went, so what has not come may still be there."""
+        """True if the connection was lost, so that the target may still hold output."""
         return self.channel_exit is not None and self.channel_exit.lost
 
     @property
     def has_begun(self) -> bool:
-        """Whether stdout is the command's by now."""
+        """True if stdout now carries the command's output."""
         return Stream.STDOUT in self._begun
 
     @property
     def early_output(self) -> EarlyOutput:
-        """The beginning of what came before the command's output."""
+        """The beginning of what arrived before the command's output."""
         return tuple((stream.value, bytes(data)) for stream, data in self._before.items() if data)
 
     @property
     def is_unidentified(self) -> bool:
-        """It was begun before, by somebody who never came to say who it is."""
+        """True if an earlier attachment began the run and its supervisor never reported its identity."""
         return self.place is not None and not self.place.fresh and self.identity is None and self.channel_exit is None
 
     @property
     def missing(self) -> int:
-        """Bytes that the record promises and that have not come."""
+        """The bytes that the exit record announces and that have not arrived."""
         if self.record is None:
             return 0
         return sum(max(0, size - self.received[stream]) for size, stream in self.record.sizes)
 
     def exceeds(self, record: ExitRecord) -> bool:
-        """Whether more has come than was there when the run was recorded: something left behind writes on."""
+        """True if more output arrived than the record counts: a process left behind goes on writing."""
         return any(self.received[stream] > size for size, stream in record.sizes)
 
+    def close(self, exit: Exit) -> None:
+        """Note that the channel has ended, and how."""
+        self.channel_exit = exit
+        self.changed.set()
+
     def flush(self) -> None:
-        """No more comes: what might have become a line for us is output."""
+        """Pass on what was held back as a possible report line: no more comes, so it is output."""
         for stream, held in self._held.items():
             self._held[stream] = b""
             self._pass_output(stream, held)
 
     async def wait_for_change(self, seconds: float) -> bool:
-        """Whether something has changed since `changed` was cleared, or does within so many seconds."""
+        """True if something changes since `changed` was cleared, or within so many seconds."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 return await self.changed.wait()
         return False
 
     async def wait_until(self, condition: Callable[[], bool], seconds: float) -> bool:
-        """Whether it holds within so many seconds."""
+        """Wait until the condition holds, at most so many seconds. Return whether it holds."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while not condition():
@@ -150,7 +158,7 @@ class RunStream:
     def feed(self, name: str, data: bytes) -> None:
         stream = Stream(name)
         if self.is_direct and stream in self._begun and not self._held[stream]:
-            self._pass_output(stream, data)  # nothing more is for us
+            self._pass_output(stream, data)  # no more report lines come
             return
         whole = self._held[stream] + data
         self._held[stream] = b""
@@ -169,13 +177,16 @@ class RunStream:
         self._pass_output(stream, whole[: len(whole) - keep])
 
     def _count_unread(self, stream: Stream, whole: bytes, at: int) -> int:
-        """How many bytes at the end may be a line for us, begun at `at` or later. In stderr there is but the first."""
+        """Return how many bytes at the end may be a report line that begins at `at` or later.
+
+        On stderr only the first line is one.
+        """
         if stream is Stream.STDERR and stream in self._begun:
             return 0
         return len(whole) - at if at >= 0 else _count_partial_key(whole, self.nonce.encode())
 
     def _pass_output(self, stream: Stream, data: bytes) -> None:
-        """The command's bytes, unless it has not begun yet: then it is what login files or a failing shell print."""
+        """Pass on the command's bytes. Bytes before it began, from login files or a failing shell, are kept apart."""
         if stream not in self._begun:
             self._before[stream] += data[: KEPT_PRINTED - len(self._before[stream])]
             return
@@ -218,6 +229,6 @@ class RunStream:
 
 
 def _count_partial_key(data: bytes, key: bytes) -> int:
-    """How many bytes at the end of `data` may be the beginning of `key`."""
+    """Return how many bytes at the end of `data` may be the beginning of `key`."""
     at = data.rfind(key[:1], max(0, len(data) - len(key) + 1))
     return len(data) - at if at >= 0 and key.startswith(data[at:]) else 0

@@ -1,1 +1,1 @@
-"""Moments to ledger entries and executions."""
+"""Turns due moments into ledger entries and executions."""

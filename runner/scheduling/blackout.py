@@ -16,7 +16,7 @@ MOST_REASON = 200
 
 
 class BadBlackout(ValueError):
-    """A window that cannot be used; says which part and why."""
+    """An invalid blackout window; the message names the part and the reason."""
 
     def __init__(self, message_en: str, message_zh: str) -> None:
         self.message_en = message_en
@@ -26,26 +26,29 @@ class BadBlackout(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Blackout:
-    """That a moment lies in a window: until when (UTC), and why the window is there."""
+    """The blackout window around a moment: its end (UTC) and its reason."""
 
     until: datetime
     reason: str | None
 
 
 def normalize_window(window: Mapping[str, Any]) -> dict[str, Any]:
-    """A window as it is kept: `start`, `end` (HH:MM), `days`, `timezone`; or `from` and `until` (RFC 3339)."""
-    given = {name: value for name, value in window.items() if value is not None}
-    reason = {"reason": given.pop("reason")} if "reason" in given else {}
+    """Return a window as it is stored: `start`, `end` (HH:MM), `days`, `timezone`; or `from` and `until` (RFC 3339).
+
+    Raises BadBlackout.
+    """
+    fields = {name: value for name, value in window.items() if value is not None}
+    reason = {"reason": fields.pop("reason")} if "reason" in fields else {}
     if len(reason.get("reason", "")) > MOST_REASON:
         raise BadBlackout(f"a reason is at most {MOST_REASON} characters", f"reason 最多 {MOST_REASON} 个字符")
-    if given.keys() == {"from", "until"}:
-        return _normalize_once(given["from"], given["until"]) | reason
-    if not {"start", "end"} <= given.keys() <= {"start", "end", "days", "timezone"}:
+    if fields.keys() == {"from", "until"}:
+        return _normalize_once(fields["from"], fields["until"]) | reason
+    if not {"start", "end"} <= fields.keys() <= {"start", "end", "days", "timezone"}:
         raise BadBlackout(
             "a window needs start and end (HH:MM), with days and timezone if wanted, or from and until",
             "时间窗须为 start 与 end（HH:MM，可加 days、timezone），或 from 与 until",
         )
-    return _normalize_weekly(given) | reason
+    return _normalize_weekly(fields) | reason
 
 
 def _normalize_once(begin: datetime, until: datetime) -> dict[str, Any]:
@@ -54,26 +57,26 @@ def _normalize_once(begin: datetime, until: datetime) -> dict[str, Any]:
     return {"from": begin.astimezone(UTC).isoformat(), "until": until.astimezone(UTC).isoformat()}
 
 
-def _normalize_weekly(given: Mapping[str, Any]) -> dict[str, Any]:
-    zone = given.get("timezone", "UTC")
-    days = list(dict.fromkeys(given.get("days", DAY_NAMES)))
-    if not CLOCK.match(given["start"]) or not CLOCK.match(given["end"]):
+def _normalize_weekly(fields: Mapping[str, Any]) -> dict[str, Any]:
+    zone = fields.get("timezone", "UTC")
+    days = list(dict.fromkeys(fields.get("days", DAY_NAMES)))
+    if not CLOCK.match(fields["start"]) or not CLOCK.match(fields["end"]):
         raise BadBlackout("start and end are times of day such as 22:00", "start 与 end 须为 22:00 形式的时刻")
     if zone not in list_zones():
         raise BadBlackout("timezone must be an IANA time zone such as Asia/Shanghai", "timezone 须为 IANA 时区")
     if not days or not set(days) <= set(DAY_NAMES):
         raise BadBlackout(f"days are some of {', '.join(DAY_NAMES)}", f"days 须取自 {', '.join(DAY_NAMES)}")
-    return {"start": given["start"], "end": given["end"], "days": days, "timezone": zone}
+    return {"start": fields["start"], "end": fields["end"], "days": days, "timezone": zone}
 
 
 def find_covering(windows: Sequence[Mapping[str, Any]], moment: datetime) -> Blackout | None:
-    """The window in which `moment` lies, the one that ends last; None if there is none."""
+    """Return the window that contains `moment`, the one that ends last if there are several, or None."""
     found = [Blackout(until, each.get("reason")) for each in windows if (until := _find_end(each, moment)) is not None]
     return max(found, key=lambda blackout: blackout.until, default=None)
 
 
 def _find_end(window: Mapping[str, Any], moment: datetime) -> datetime | None:
-    """When the window that holds `moment` ends (UTC); None if the moment lies outside."""
+    """Return the end (UTC) of the window if it contains `moment`, else None."""
     if "from" in window:
         until = datetime.fromisoformat(window["until"])
         return until if datetime.fromisoformat(window["from"]) <= moment < until else None

@@ -1,4 +1,4 @@
-"""Notices that the machine's clock was set, by comparing it with one that nobody can set."""
+"""Detects that the machine's clock was set, by comparing it with the monotonic clock."""
 
 import time
 from collections.abc import Callable
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 LEAST_STEP = timedelta(seconds=5)
-"""A clock that is kept right in smaller steps, or slowly, is not worth a word."""
+"""The smallest step that is reported. Smaller and slow corrections are normal."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClockStep:
-    """The clock was set by `by` (negative: back) since it was looked at last; `now` is what it shows."""
+    """A step of the clock by `by` (negative: back) since the last check; `now` is the time it shows."""
 
     by: timedelta
     now: datetime
@@ -22,17 +22,17 @@ class ClockStep:
 
     @property
     def seconds(self) -> float:
-        """How far, whichever way."""
+        """The size of the step in seconds, without its sign."""
         return round(abs(self.by.total_seconds()), 1)
 
     @property
     def expected(self) -> datetime:
-        """What it would show if it had not been set."""
+        """The time that the clock would show without the step."""
         return self.now - self.by
 
 
 class ClockWatch:
-    """Compares a wall clock with `monotonic`, which counts seconds whatever the wall clock is set to."""
+    """Compares the wall clock with `monotonic`, which counts seconds whatever the wall clock is set to."""
 
     def __init__(self, clock: Callable[[], datetime], monotonic: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -40,7 +40,7 @@ class ClockWatch:
         self._last = self._read()
 
     def check(self) -> ClockStep | None:
-        """How the clock was set since the last look (or the start); None if it was not, or by less than LEAST_STEP."""
+        """Return the step since the last check (or the start), or None if it is less than LEAST_STEP."""
         (wall, seconds), before = self._read(), self._last
         self._last = wall, seconds
         by = (wall - before[0]) - timedelta(seconds=seconds - before[1])

@@ -1,5 +1,4 @@
-"""What follows a slot: a waiting run starts when the one before has ended, a failed one is tried again, and one that
-could not start in time is given up."""
+"""Follow-ups of slots: starts waiting runs, retries failed ones, and gives up those past their start deadline."""
 
 import asyncio
 from collections.abc import Callable
@@ -28,7 +27,7 @@ GONE = "the task was {} before it could start"
 
 
 class FollowUps(BackgroundLoop):
-    """Woken whenever an execution changes, and each second."""
+    """Advances open ledger entries whenever an execution changes, and every second."""
 
     name = "follow-ups"
     address = EXECUTIONS
@@ -39,7 +38,7 @@ class FollowUps(BackgroundLoop):
         self.clock = clock
 
     async def tick(self) -> float:
-        # Executions change hundreds of times a second: one look serves all that come while this sleeps.
+        # Executions change hundreds of times a second: one query serves all changes that arrive during this sleep.
         await asyncio.sleep(COALESCE_SECONDS)
         found = await self.store.read(slots.list_actionable, self.clock(), BATCH)
         if not found:
@@ -52,7 +51,7 @@ class FollowUps(BackgroundLoop):
 
 @dataclass(slots=True)
 class FollowUpBatch:
-    """One transaction's view of the open lines it looks after."""
+    """The open ledger entries of one transaction, with the rows that decide about them."""
 
     conn: Connection
     now: datetime
@@ -99,7 +98,7 @@ class FollowUpBatch:
         self._change(line, execution_id=run.id, decided_at=self.now, retry_at=None, open=not ends, **changes)
 
     def _find_hold(self, task: Task) -> tuple[SlotOutcome, str] | None:
-        """Why nothing of the task may start now."""
+        """Return the outcome and the reason that keep the task from starting now, or None."""
         if task.deleted_at is not None or not task.enabled:
             gone = "deleted" if task.deleted_at is not None else "disabled"
             return SlotOutcome.MISSED, GONE.format(gone)
@@ -113,7 +112,7 @@ class FollowUpBatch:
         return blackout.find_covering(self.windows.get(task.server_id, []), self.now)
 
     def _expire(self, line: ScheduleSlot, run: TaskExecution) -> None:
-        """It fired, and its run is given up before it started."""
+        """Fail a run that fired but did not start before its deadline."""
         values = {
             "state": State.FAILED,
             "reason": Reason.DEADLINE,
@@ -136,7 +135,7 @@ class FollowUpBatch:
             self._retry(line, task, run, terms)
 
     def _retry(self, line: ScheduleSlot, task: Task, run: TaskExecution, terms: Terms) -> None:
-        """What ran is what is tried again, on the task's server of then, with the secrets that the task has now."""
+        """Retry the same command on the server of that run, with the task's current secrets."""
         window = self._find_blackout(task)
         if window is not None and not is_paused(task, self.now):
             self._change(line, retry_at=window.until)
@@ -147,15 +146,11 @@ class FollowUpBatch:
         if held is not None:
             self._change(line, open=False, reason=join_reasons(line.reason, f"not tried again: {held[1]}"))
             return
-        again = {name: getattr(run, name) for name in REPEATED}
-        values = again | {"trigger": Trigger.RETRY, "attempt": run.attempt + 1, "created_at": self.now}
-        values |= {"secret_env": task.secret_env, "sealed_env": task.sealed_env or None}
-        values["mode"] = task.run_mode  # that of the run is how it went in the end
-        self._start(line, values, retries_left=line.retries_left - 1)
+        self._start(line, _build_retry(task, run, self.now), retries_left=line.retries_left - 1)
 
 
 def end_waiting(conn: Connection, task_id: int, at: datetime) -> list[int]:
-    """Nothing of a task that is being deleted is to start any more. Returns the executions that ended with it."""
+    """Cancel the pending runs and waiting slots of a task that is being deleted. Return the executions that ended."""
     ended = transitions.cancel_pending_of_task(conn, task_id, at, TASK_DELETED)
     for line in slots.reload_open(conn, slots.list_waiting(conn, [task_id]).get(task_id, [])):
         reason = join_reasons(line.reason, GONE.format("deleted"))
@@ -164,21 +159,28 @@ def end_waiting(conn: Connection, task_id: int, at: datetime) -> list[int]:
     return ended
 
 
-REPEATED = (
-    *("task_id", "server_id", "command", "shell", "env", "working_dir", "timeout_seconds", "output_limit", "slot"),
-    *("created_by", "policy_version", "server_policy_id", "task_policy_id", "findings"),
-)
+# Of the task as it stands: an ended run no longer has its secrets, and its mode says how it was run in the end.
+CURRENT = {"secret_env", "sealed_env", "mode"}
+REPEATED = {"slot", "policy_version", "server_policy_id", "task_policy_id", "findings"}
+
+
+def _build_retry(task: Task, run: TaskExecution, now: datetime) -> dict[str, Any]:
+    """Return the pending row of a retry: what the run took from its task then, but for the CURRENT columns."""
+    taken = executions.copy_from_task(task)
+    wanted = taken | {name: getattr(run, name) for name in (taken.keys() - CURRENT) | REPEATED}
+    made = executions.build_pending(wanted, trigger=Trigger.RETRY, at=now, user_id=run.created_by)
+    return made | {"attempt": run.attempt + 1}
 
 
 def _should_retry(run: TaskExecution, terms: Terms) -> bool:
-    """Whether the terms have it tried again: never after the command may have started, unless they say so."""
+    """True if the terms allow a retry. A command that may have started is retried only if they name the reason."""
     if run.state not in (State.FAILED, State.TIMEOUT) or run.reason not in terms.retry_on:
         return False
     return run.reason not in NEVER_STARTED or run.remote is None
 
 
 def follow_up(conn: Connection, ids: list[int], now: datetime) -> list[int]:
-    """Do what is to be done for these lines. Returns the ids of executions that were made or ended."""
+    """Advance these ledger entries. Return the ids of the executions that were created or ended."""
     lines = slots.reload_open(conn, ids)
     held = {task.id: task for task in due.lock_available(conn, sorted({line.task_id for line in lines}))}
     lines = [line for line in slots.reload_open(conn, ids) if line.task_id in held]

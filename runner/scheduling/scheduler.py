@@ -1,4 +1,4 @@
-"""Fires schedules: due tasks are found by an index on `next_run`, in batches; cost grows with what is due."""
+"""Fires schedules: finds due tasks by an index on `next_run`, in batches, so that cost grows with what is due."""
 
 import time
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from runner.scheduling.clock_watch import ClockStep, ClockWatch
 
 log = structlog.get_logger()
 
-# The wall clock may be set while the loop sleeps: it is looked at again at least this often (seconds).
+# The wall clock may be set while the loop sleeps: it is checked at least this often (seconds).
 LONGEST_SLEEP = 10.0
 HELD_SLEEP = 0.05
 FORWARD = "slots that were due in between count as missed: each task's terms say which of them run, the ledger tells"
@@ -25,7 +25,7 @@ BACK = "no slot runs twice: each task goes on with its next slot, when the clock
 
 
 class Scheduler(BackgroundLoop):
-    """Any number may run on one database: a task's row is held while its slots are decided, and a slot is kept once."""
+    """Any number may run on one database: a task's row is locked while its slots are decided; slots are unique."""
 
     name = "scheduler"
     address = SCHEDULE
@@ -58,12 +58,12 @@ class Scheduler(BackgroundLoop):
         if next_due is None:
             return LONGEST_SLEEP
         seconds = (next_due - self.clock()).total_seconds()
-        # What is due and was not taken is held by another scheduler, or by a change of its schedule.
+        # A due task that was not returned is locked by another scheduler, or by a change of its schedule.
         return min(LONGEST_SLEEP, seconds) if seconds > 0 else HELD_SLEEP
 
 
 def _report(step: ClockStep) -> None:
-    """One line each time the clock was set; a machine that slept looks the same."""
+    """Log each step of the clock; a machine that slept looks the same."""
     what, effect = ("forward, or the machine slept", FORWARD) if step.is_forward else ("back", BACK)
     log.warning(
         f"the clock was set {what}",

@@ -1,4 +1,4 @@
-"""What is to come of a task's due slots: decided from the task, its terms and the time alone, without the database."""
+"""Decides a task's due slots from the task, its terms and the time alone, without the database."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ MOST_AT_ONCE = 500
 
 @dataclass(frozen=True, slots=True)
 class SlotDecision:
-    """One slot's outcome, and why. `waits`: it takes its turn behind others of its task, as missed slots do."""
+    """One slot's outcome and reason. With `waits`, it runs after earlier runs of its task, as missed slots do."""
 
     slot: datetime
     outcome: SlotOutcome
@@ -29,7 +29,7 @@ class SlotDecision:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Decisions for the slots due by now, the earliest first, and when the task is due next."""
+    """The decisions for the slots due by now, earliest first, and the next due moment."""
 
     decisions: list[SlotDecision]
     next_run: datetime | None
@@ -37,7 +37,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class DueTask:
-    """A task that is due, and what its slots are decided by."""
+    """A due task with everything that its slots are decided by."""
 
     task: Task
     terms: Terms
@@ -47,7 +47,7 @@ class DueTask:
 
     @classmethod
     def of(cls, task: Task, windows: Sequence[Mapping[str, Any]], now: datetime) -> "DueTask":
-        """ValueError if the task's schedule or terms cannot be read by this version."""
+        """Raises ValueError if this version cannot read the task's schedule or terms."""
         terms = Terms.of(task.terms)
         return cls(task, terms, cron_schedule.parse_stored(task.cron_expr, task.timezone, terms.dst), windows, now)
 
@@ -56,36 +56,43 @@ class DueTask:
         return self.terms.offset(self.task.id)
 
     def plan(self) -> Plan:
-        """At most MOST_AT_ONCE decisions; if more slots are due by now, `next_run` is the first of them."""
+        """Return at most MOST_AT_ONCE decisions; if more slots are due, `next_run` is the first of the rest."""
         if self.task.next_run is None:
             return Plan([], None)
         dues, following = self._list_due(self.task.next_run - self.offset)
         at_present = following is None or following.at + self.offset > self.now
-        kept_from = self._find_first_to_run(dues, following)
-        decisions = [self._decide(due, latest=at_present and due is dues[-1], kept=due.at >= kept_from) for due in dues]
+        catch_up_from = self._find_first_to_run(dues, following)
+        decisions = [
+            self._decide(due, latest=at_present and due is dues[-1], may_catch_up=due.at >= catch_up_from)
+            for due in dues
+        ]
         if self.terms.missed == Missed.ALL and len(decisions) > 1:
-            decisions = self._in_turn(decisions, has_latest=at_present)
+            decisions = self._put_in_turn(decisions, has_latest=at_present)
         return Plan(decisions, None if following is None else following.at + self.offset)
 
-    def _in_turn(self, decisions: list[SlotDecision], *, has_latest: bool) -> list[SlotDecision]:
-        """Where missed slots all run and runs must not overlap, the newest slot is not given up for older ones."""
-        if self.terms.overlap == Overlap.SKIP and (present := self._present(decisions[-1].slot)) is not None:
+    def _put_in_turn(self, decisions: list[SlotDecision], *, has_latest: bool) -> list[SlotDecision]:
+        """If all missed slots run without overlap, order them so that the newest slot is not lost to older ones."""
+        if self.terms.overlap == Overlap.SKIP and (present := self._find_present(decisions[-1].slot)) is not None:
             return [_give_way(decision, present) for decision in decisions]
         if self.terms.overlap in (Overlap.SKIP, Overlap.QUEUE) and has_latest:
             behind_others = any(decision.outcome.has_run for decision in decisions[:-1])
             return [*decisions[:-1], replace(decisions[-1], waits=behind_others)]
         return decisions
 
-    def _present(self, known: datetime) -> datetime | None:
-        """The slot that is on time now and is to run: the one that is `known` to be a slot, or one after it."""
+    def _find_present(self, known: datetime) -> datetime | None:
+        """Return the latest slot that is on time and runs: `known`, which is a slot, or one after it; else None."""
         latest, since = None, self.now - self.offset - ON_TIME
-        due: Due | None = Due(known) if known >= since else self._first_since(since, known)
+        due: Due | None = Due(known) if known >= since else self._find_first_since(since, known)
         while due is not None and due.at + self.offset <= self.now:
             latest, due = due, self.schedule.find_next(due.at)
-        return None if latest is None or not self._decide(latest, latest=True, kept=True).outcome.has_run else latest.at
+        return (
+            None
+            if latest is None or not self._decide(latest, latest=True, may_catch_up=True).outcome.has_run
+            else latest.at
+        )
 
-    def _first_since(self, since: datetime, known: datetime) -> Due | None:
-        """The first slot at or after `since`, which comes after the `known` one."""
+    def _find_first_since(self, since: datetime, known: datetime) -> Due | None:
+        """Return the first slot at or after `since`, which is later than the slot `known`."""
         if self.schedule.kind == "every":
             step = timedelta(seconds=self.schedule.seconds)
             return Due(known - step * ((known - since) // step))
@@ -100,22 +107,22 @@ class DueTask:
         return dues, following
 
     def _find_first_to_run(self, dues: list[Due], following: Due | None) -> datetime:
-        """From which slot on a missed one is run, by the task's choice."""
+        """Return the moment from which missed slots run, by the task's terms."""
         if self.terms.missed != Missed.ALL or self.terms.overlap == Overlap.REPLACE or not dues:
             return self.now
-        kept = self.terms.missed_cap
-        while kept > 0 and following is not None and following.at + self.offset <= self.now:
-            kept, following = kept - 1, self.schedule.find_next(following.at)
+        remaining = self.terms.missed_cap
+        while remaining > 0 and following is not None and following.at + self.offset <= self.now:
+            remaining, following = remaining - 1, self.schedule.find_next(following.at)
         opened = self.now - timedelta(seconds=self.terms.missed_window_seconds)
-        return max(opened, dues[-kept:][0].at) if kept > 0 else self.now
+        return max(opened, dues[-remaining:][0].at) if remaining > 0 else self.now
 
-    def _decide(self, due: Due, *, latest: bool, kept: bool) -> SlotDecision:
+    def _decide(self, due: Due, *, latest: bool, may_catch_up: bool) -> SlotDecision:
         if due.note == Note.SKIPPED:
             return SlotDecision(due.at, SlotOutcome.SKIPPED_DST, _explain_gap(due, self.task.timezone), due.note)
         held = self._find_hold(due)
         if held is not None:
             return SlotDecision(due.at, *held, due.note)
-        outcome, reason = self._decide_by_lateness(due, latest=latest, kept=kept)
+        outcome, reason = self._decide_by_lateness(due, latest=latest, may_catch_up=may_catch_up)
         if outcome.has_run and (window := blackout.find_covering(self.windows, self.now)) is not None:
             return SlotDecision(due.at, SlotOutcome.SKIPPED_BLACKOUT, explain_blackout(window), due.note)
         if outcome == SlotOutcome.FIRED and due.note == Note.MOVED:
@@ -123,7 +130,7 @@ class DueTask:
         return SlotDecision(due.at, outcome, reason, due.note, waits=not latest)
 
     def _find_hold(self, due: Due) -> tuple[SlotOutcome, str] | None:
-        """Paused, or in a blackout when it was due."""
+        """Return SKIPPED_PAUSED or SKIPPED_BLACKOUT and the reason if one applied when the slot was due."""
         begun, until = self.task.paused_at, self.task.paused_until
         if begun is not None and (until is None or due.at < until) and (begun <= due.at or self._is_paused_now):
             end = f" until {until:%Y-%m-%d %H:%M:%S} UTC" if until is not None else ""
@@ -135,8 +142,8 @@ class DueTask:
     def _is_paused_now(self) -> bool:
         return is_paused(self.task, self.now)
 
-    def _decide_by_lateness(self, due: Due, *, latest: bool, kept: bool) -> tuple[SlotOutcome, str | None]:
-        """Whether it runs for its own sake, or as one that was missed, or not."""
+    def _decide_by_lateness(self, due: Due, *, latest: bool, may_catch_up: bool) -> tuple[SlotOutcome, str | None]:
+        """Return whether the slot fires on time, is caught up, or is missed, and the reason."""
         late = self.now - (due.at + self.offset)
         deadline = self.terms.start_deadline_seconds
         if deadline is not None and late.total_seconds() > deadline:
@@ -144,7 +151,7 @@ class DueTask:
         if latest and late <= ON_TIME:
             return SlotOutcome.FIRED, None
         missed = self.terms.missed
-        if (missed == Missed.ALL and kept) or (missed != Missed.SKIP and latest):
+        if (missed == Missed.ALL and may_catch_up) or (missed != Missed.SKIP and latest):
             return SlotOutcome.CAUGHT_UP, _format_lateness(late)
         return SlotOutcome.MISSED, f"{_format_lateness(late)}; {self._explain_missed()}"
 
@@ -175,8 +182,8 @@ def _format_lateness(late: timedelta) -> str:
 
 
 def _explain_gap(due: Due, zone: str) -> str:
-    wanted = "" if due.wanted is None else f"{due.wanted:%Y-%m-%d %H:%M:%S} "
-    return f"{wanted}does not exist in {zone}: clocks were set forward"
+    skipped = "" if due.wanted is None else f"{due.wanted:%Y-%m-%d %H:%M:%S} "
+    return f"{skipped}does not exist in {zone}: clocks were set forward"
 
 
 def explain_blackout(window: blackout.Blackout) -> str:

@@ -1,1 +1,1 @@
-"""Sealed values."""
+"""Secrets, and the vault that seals them."""

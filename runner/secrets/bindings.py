@@ -1,10 +1,10 @@
-"""What a sealed value is bound to: its table, row and field. Elsewhere it does not open: see `runner.secrets.vault`."""
+"""The bindings of sealed values: a value opens only in the table, row and field that it was sealed for."""
 
 from runner.secrets.vault import Binding
 
 EXECUTIONS = "task_executions"
 RUN = "sealed_run"
-"""The column with all that one run has of secrets."""
+"""The column with all the secrets of one run."""
 
 
 def build_credential_binding(server_id: int) -> Binding:
@@ -16,7 +16,7 @@ def build_registered_binding(secret_id: int) -> Binding:
 
 
 def build_value_binding(table: str, id: int, name: str) -> Binding:
-    """A variable's value; an execution of a task has the values that are bound to the task."""
+    """Bind a variable's value. A task's executions use values bound to the task."""
     return {"table": table, "row": str(id), "field": f"secret_env.{name}"}
 
 

@@ -1,14 +1,14 @@
-"""A text that nobody is to see."""
+"""A secret text that does not show itself."""
 
 import hmac
 
 HIDDEN = "******"
 SHORTEST = 6
-"""Characters. What is shorter is no secret: it would hide words of any output."""
+"""The fewest characters of a secret. A shorter one would mask ordinary words of the output."""
 
 
 class Secret:
-    """Shows as stars, and cannot be written out by accident; `reveal` gives the text to what has to have it."""
+    """Shows as stars, so that it is never written out by accident; `reveal` returns the text."""
 
     __slots__ = ("_text",)
 

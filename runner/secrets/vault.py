@@ -28,10 +28,10 @@ Binding = Mapping[str, str]
 
 
 class Vault:
-    """Seals with the key called `current`; opens with any of `keys` (name -> 32 bytes).
+    """Seals with the key named `current`; opens with any of `keys` (name -> 32 bytes).
 
-    `renew` gives both again when they may have changed, so that a running service follows a rotation; None if they
-    cannot be looked at now, and then those that are known stay.
+    `renew` returns both again if they may have changed, so that a running service follows a key rotation. It returns
+    None if they cannot be read now; the known keys then stay in use.
     """
 
     def __init__(self, keys: Keys, current: str, *, renew: Callable[[], tuple[Keys, str] | None] | None = None) -> None:
@@ -56,7 +56,7 @@ class Vault:
             raise VaultError(UNOPENED) from None
 
     def can_open(self, blob: bytes, place: Binding) -> bool:
-        """Whether a key at hand opens it, in this place."""
+        """True if one of the keys opens the blob with this binding."""
         try:
             self.open(blob, **place)
         except VaultError:
@@ -64,12 +64,12 @@ class Vault:
         return True
 
     def is_current(self, blob: bytes) -> bool:
-        """Whether the current key wraps it, so that a rotation may leave it."""
+        """True if the current key wraps the blob, so that a rotation can skip it."""
         self._renew_keys()
         return self._split(blob)[0] == self._current
 
     def rewrap(self, blob: bytes, *, table: str, row: str, field: str) -> bytes:
-        """The same secret under the current key; the secret itself is not decrypted."""
+        """Wrap the data key with the current master key; the secret itself is not decrypted."""
         place = _build_associated_data(table, row, field)
         data_key, rest = self._unwrap(blob, place)
         return self._wrap(data_key, place) + rest
@@ -79,7 +79,7 @@ class Vault:
         return bytes((VERSION, len(name))) + name + nonce + AESGCM(self._key).encrypt(nonce, data_key, place)
 
     def _unwrap(self, blob: bytes, place: bytes) -> tuple[bytes, bytes]:
-        """The key that the secret itself is encrypted with, and what follows it in the blob."""
+        """Return the data key, and the rest of the blob. Raises VaultError."""
         name, rest = self._split(blob)
         if name not in self._keys:
             self._renew_keys()

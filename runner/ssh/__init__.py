@@ -1,1 +1,1 @@
-"""A connection to a target, and why there is none."""
+"""Connections to targets, and explanations of why there is none."""

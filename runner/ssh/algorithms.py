@@ -1,13 +1,11 @@
-"""Which SSH algorithms are spoken, and which of a server's are not.
+"""The SSH algorithms that sshcast accepts, and how a server's offer differs.
 
-What both sides can do is in their first packets (KEXINIT, RFC 4253 section 7.1), in clear text. An admin may allow old
-algorithms for one server, from a closed list: `db.values.LegacyAlgorithm`.
+Both sides list their algorithms in their first packets (KEXINIT, RFC 4253 section 7.1), in clear text. An admin may
+allow old algorithms for one server, from a closed list: `db.values.LegacyAlgorithm`.
 """
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-
-from asyncssh.kex import get_default_kex_algs
 
 from db.values import LegacyAlgorithm
 
@@ -20,16 +18,25 @@ CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "ae
 CBC = ("aes128-cbc", "aes192-cbc", "aes256-cbc")
 ETM_MACS = ("hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com")
 PLAIN_MACS = ("hmac-sha2-256", "hmac-sha2-512")
-KEX = tuple(name.decode() for name in get_default_kex_algs() if not name.startswith(b"gss-") and b"sha1" not in name)
+# asyncssh's defaults without GSS and SHA-1; the client drops those that the installed libraries do not support.
+KEX = (
+    *("mlkem768x25519-sha256", "mlkem768nistp256-sha256", "mlkem1024nistp384-sha384"),
+    *("sntrup761x25519-sha512", "sntrup761x25519-sha512@openssh.com"),
+    *("curve25519-sha256", "curve25519-sha256@libssh.org", "curve448-sha512"),
+    *("ecdh-sha2-nistp521", "ecdh-sha2-nistp384", "ecdh-sha2-nistp256", "ecdh-sha2-1.3.132.0.10"),
+    *("diffie-hellman-group-exchange-sha256", "diffie-hellman-group14-sha256", "diffie-hellman-group15-sha512"),
+    *("diffie-hellman-group16-sha512", "diffie-hellman-group17-sha512", "diffie-hellman-group18-sha512"),
+    *("diffie-hellman-group14-sha256@ssh.com", "rsa2048-sha256"),
+)
 GROUP14_SHA1 = "diffie-hellman-group14-sha1"
 SHOWN_CHARACTERS = 3000
-# In the list of key exchanges, but no key exchange: they say what else a side can do.
+# Entries in the list of key exchanges that announce other abilities.
 SIGNALS = ("ext-info-c", "ext-info-s", "kex-strict-c-v00@openssh.com", "kex-strict-s-v00@openssh.com")
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What one side named in its KEXINIT, in its order; ciphers and MACs in the direction to the server and back."""
+    """One side's KEXINIT, in its order; ciphers and MACs in the direction to the server and back."""
 
     kex: tuple[str, ...]
     host_keys: tuple[str, ...]
@@ -39,7 +46,7 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Mismatch:
-    """A kind of algorithm of which the server offers none that we accept. `allowable`: what an admin may allow."""
+    """A kind of algorithm without one in common. `allowable` is what an admin may allow."""
 
     kind: str
     offered: tuple[str, ...]
@@ -60,17 +67,17 @@ def list_ciphers(legacy: Collection[str] = ()) -> list[str]:
 
 
 def list_macs(legacy: Collection[str] = ()) -> list[str]:
-    """Encrypt-then-MAC first, but not where CBC may be spoken: together they are what Terrapin breaks."""
+    """Return the MACs, encrypt-then-MAC first unless CBC is allowed: Terrapin attacks the two together."""
     return [*PLAIN_MACS, *ETM_MACS] if LegacyAlgorithm.AES_CBC in legacy else [*ETM_MACS, *PLAIN_MACS]
 
 
 def list_signatures(legacy: Collection[str] = ()) -> list[str]:
-    """What we sign with to sign in."""
+    """Return the algorithms that the client signs with."""
     return [*SIGNATURES, *_list_old_rsa(legacy)]
 
 
 def list_host_key_algorithms(kinds: Sequence[str], legacy: Collection[str] = ()) -> list[str]:
-    """What a server may sign with, for keys and certificates of these types."""
+    """Return the algorithms that a server may sign with, for keys and certificates of these types."""
     found: list[str] = []
     for kind in kinds:
         found += [*RSA_SIGNATURES, *_list_old_rsa(legacy)] if kind == "ssh-rsa" else [kind]
@@ -78,9 +85,9 @@ def list_host_key_algorithms(kinds: Sequence[str], legacy: Collection[str] = ())
 
 
 def parse_offers(exchanged: bytes) -> tuple[Offer, Offer] | None:
-    """Ours and the server's, from asyncssh's `get_hash_prefix()`: both versions, then both KEXINITs, as SSH strings.
+    """Parse (ours, the server's) from asyncssh's `get_hash_prefix()`: both versions, then both KEXINITs.
 
-    None if there is no KEXINIT of the server, or one that cannot be read.
+    They are SSH strings. Return None if the server's KEXINIT is missing or malformed.
     """
     try:
         _, at = read_string(exchanged, 0)
@@ -93,7 +100,7 @@ def parse_offers(exchanged: bytes) -> tuple[Offer, Offer] | None:
 
 
 def find_mismatches(ours: Offer, theirs: Offer) -> list[Mismatch]:
-    """Every kind of which there is none in common."""
+    """Return each kind of algorithm of which the two have none in common."""
     found = [
         Mismatch("Key exchange", theirs.kex, ours.kex, LegacyAlgorithm.DIFFIE_HELLMAN_GROUP14_SHA1),
         Mismatch("Host key", theirs.host_keys, ours.host_keys, LegacyAlgorithm.SSH_RSA_SHA1),
@@ -110,7 +117,7 @@ def find_mismatches(ours: Offer, theirs: Offer) -> list[Mismatch]:
 
 
 def explain_mismatches(found: Sequence[Mismatch]) -> str:
-    """What both sides can do, and what there is to be done about it."""
+    """Return a sentence with both sides' algorithms and what to do about it."""
     allowable = [each.allowable for each in found if each.allowable and _allows(each.allowable, each.offered)]
     named = " ".join(str(each) for each in found)
     if len(allowable) < len({each.kind for each in found}):
@@ -120,7 +127,7 @@ def explain_mismatches(found: Sequence[Mismatch]) -> str:
 
 
 def _allows(algorithm: LegacyAlgorithm, offered: Sequence[str]) -> bool:
-    """Whether a server that offers these could be spoken to if the algorithm were allowed."""
+    """True if allowing the algorithm would give a server with this offer one in common."""
     names = {
         LegacyAlgorithm.DIFFIE_HELLMAN_GROUP14_SHA1: (GROUP14_SHA1,),
         LegacyAlgorithm.SSH_RSA_SHA1: ("ssh-rsa",),
@@ -134,12 +141,12 @@ def _list_old_rsa(legacy: Collection[str]) -> tuple[str, ...]:
 
 
 def _choose(ours: Sequence[str], theirs: Sequence[str]) -> str | None:
-    """As RFC 4253 has it: the client's first that the server has too."""
+    """Return the client's first algorithm that the server has too, as RFC 4253 chooses."""
     return next((name for name in ours if name in theirs), None)
 
 
 def _join(names: Sequence[str]) -> str:
-    """Whole, up to some thousands of characters: they come from the far side."""
+    """Join the names up to some thousand characters: the list comes from the far side."""
     shown: list[str] = []
     for count, name in enumerate(names):
         text = "".join(char if char.isprintable() else "?" for char in name)
@@ -150,7 +157,7 @@ def _join(names: Sequence[str]) -> str:
 
 
 def _parse_offer(packet: bytes) -> Offer:
-    """Raises ValueError. The packet is a type, a cookie of 16 bytes, and ten lists of names."""
+    """Parse a KEXINIT: a type, a cookie of 16 bytes, and ten lists of names. Raises ValueError."""
     at, lists = 17, []
     for _ in range(6):
         names, at = read_string(packet, at)
@@ -160,7 +167,7 @@ def _parse_offer(packet: bytes) -> Offer:
 
 
 def read_string(data: bytes, at: int) -> tuple[bytes, int]:
-    """A string of SSH and where the next begins: four bytes of length, then so many bytes."""
+    """Return an SSH string (four bytes of length, then its bytes) and the offset after it."""
     start = at + 4
     end = start + int.from_bytes(data[at:start], "big")
     if not start <= end <= len(data):

@@ -1,4 +1,4 @@
-"""From a claimed execution to a channel on its server: the attempts, the waits between them, and what ends both."""
+"""From a claimed execution to a channel on its server: attempts, the waits between them, and what ends both."""
 
 import asyncio
 import math
@@ -13,7 +13,7 @@ from runner.ssh.protocol import ConnectFailed, Endpoint, ShellSource
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """With a server that cannot be reached: how many attempts (None: any number), within how many seconds in all."""
+    """How long to try a server that cannot be reached: `attempts` at most (None: any number), `seconds` in all."""
 
     attempts: int | None = 3
     seconds: float = 60.0
@@ -21,49 +21,51 @@ class RetryPolicy:
     longest_pause: float = 10.0
 
     def pause(self, failures: int) -> float:
-        """Seconds until the next attempt after `failures` of them: doubling, with jitter."""
+        """Return the seconds before the next attempt after `failures` of them: doubling, with jitter."""
         return backoff(failures, base=self.first_pause / 2, most=self.longest_pause)
 
     def retries(self, error: ConnectFailed) -> bool:
-        """Whether to try again. Who tries any number of times also waits for a server that gives no shell now."""
+        """True if the error may pass. Without a limit of attempts, a server that gives no shell is waited for too."""
         return error.passing or (self.attempts is None and error.reason == "START_FAILED")
 
 
 class CancelRequested(Exception):
-    """Asked to stop meanwhile."""
+    """The run was cancelled while it waited."""
 
 
 class DeadlineExceeded(Exception):
-    """It took longer than it may."""
+    """The time limit of the block was exceeded."""
 
 
 @asynccontextmanager
 async def open_session(
-    pool: Pool, endpoint: Endpoint, *, patience: RetryPolicy, cancelled: asyncio.Event
+    pool: Pool, endpoint: Endpoint, *, retry_policy: RetryPolicy, cancelled: asyncio.Event
 ) -> AsyncIterator[ShellSource]:
-    """A connection with a shell at hand. Raises ConnectFailed, or CancelRequested as soon as that is asked."""
+    """Open a connection with a shell ready. Raises ConnectFailed, or CancelRequested as soon as `cancelled` is set."""
     async with AsyncExitStack() as held:
-        yield await connect_with_retries(pool, endpoint, patience=patience, cancelled=cancelled, held=held)
+        yield await connect_with_retries(pool, endpoint, retry_policy=retry_policy, cancelled=cancelled, held=held)
 
 
 async def connect_with_retries(
     pool: Pool,
     endpoint: Endpoint,
     *,
-    patience: RetryPolicy,
+    retry_policy: RetryPolicy,
     cancelled: asyncio.Event,
     held: AsyncExitStack,
     since: float = math.inf,
 ) -> ShellSource:
-    """Only failures that may pass are tried again: nothing was started yet, so a further attempt doubles nothing.
+    """Connect, with retries of failures that may pass: nothing has been started yet, so no retry can repeat a command.
 
-    `since`: when it was asked for, by the loop's clock.
+    `since` is when the connection was first wanted, by the loop's clock.
     """
     failures = 0
     session: PooledSession | None = None
-    last = ConnectFailed("UNREACHABLE", f"{endpoint.host} gave no connection within {patience.seconds:g} s (timeout).")
+    last = ConnectFailed(
+        "UNREACHABLE", f"{endpoint.host} gave no connection within {retry_policy.seconds:g} s (timeout)."
+    )
     try:
-        async with interruptible(cancelled, seconds=patience.seconds):
+        async with interruptible(cancelled, seconds=retry_policy.seconds):
             while True:
                 try:
                     async with AsyncExitStack() as attempt:
@@ -75,9 +77,9 @@ async def connect_with_retries(
                     failures += 1
                     session = None
                     last = _add_tries(error, failures)
-                    if not patience.retries(error) or failures == patience.attempts:
+                    if not retry_policy.retries(error) or failures == retry_policy.attempts:
                         raise last from None
-                await asyncio.sleep(patience.pause(failures))
+                await asyncio.sleep(retry_policy.pause(failures))
     except DeadlineExceeded:
         unfinished = None if session is None else session.unfinished
         raise unfinished or last from None
@@ -91,7 +93,7 @@ def _add_tries(error: ConnectFailed, times: int) -> ConnectFailed:
 async def interruptible(
     cancelled: asyncio.Event, *, seconds: float | None = None, grace: float = 0.0
 ) -> AsyncIterator[None]:
-    """Break off the block with CancelRequested, `grace` seconds after `cancelled` is set, or with Overdue."""
+    """Interrupt the block: CancelRequested `grace` seconds after `cancelled`, DeadlineExceeded after `seconds`."""
     limit = asyncio.timeout(seconds)
     try:
         async with limit:

@@ -1,23 +1,34 @@
-"""The SSH client: connections with strict pinned host keys, and what was wrong when there is none.
+"""The SSH client: connections with strictly pinned host keys, and explanations of failures.
 
-Nothing of the service's own account is used: no ssh_config, known_hosts, agent, default keys or forwarding
-(an ssh_config could turn host verification off and run commands on our machine).
+Nothing of the service's own account is used: no ssh_config, known_hosts, agent, default keys or forwarding (an
+ssh_config could turn host verification off and run commands on our machine).
 """
 
 import asyncio
 import logging
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 import asyncssh
+from asyncssh.kex import get_kex_algs
 
 from runner.ssh.algorithms import HOST_KEY_TYPES, list_host_key_algorithms
 from runner.ssh.dial import dial
 from runner.ssh.failures import ConnectionObserver, format_error, report_failure
-from runner.ssh.keys.keys import check_credential, check_host_key, fingerprint, parse_client_key
-from runner.ssh.keys.known_hosts import Pins, parse_pins
-from runner.ssh.keys.trust import CERTIFICATE_TYPES
+from runner.ssh.host_keys.pins import Pins, parse_pins
+from runner.ssh.host_keys.trust import CERTIFICATE_TYPES
+from runner.ssh.keys import (
+    HostKey,
+    check_credential,
+    check_host_key,
+    extract_public_part,
+    fingerprint,
+    load_host_key,
+    parse_client_key,
+)
 from runner.ssh.networks import DEFAULT_POLICY, NetworkPolicy
 from runner.ssh.options import build_transport_options
 from runner.ssh.process import SSHProcess
@@ -61,12 +72,12 @@ asyncssh.set_log_level(logging.WARNING)
 
 
 async def connect(
-    endpoint: Endpoint, *, timeouts: ConnectTimeouts = TIMEOUTS, within: NetworkPolicy = DEFAULT_POLICY
+    endpoint: Endpoint, *, timeouts: ConnectTimeouts = TIMEOUTS, network_policy: NetworkPolicy = DEFAULT_POLICY
 ) -> ServerConnection:
     """Sign in to `endpoint`. Raises ConnectFailed, whose detail says what failed and what to do."""
     pins = _parse_pins(endpoint)
     options = await _build_sign_in_options(endpoint, pins)
-    sock = await dial(endpoint.host, endpoint.port, seconds=timeouts.connect, within=within)
+    sock = await dial(endpoint.host, endpoint.port, seconds=timeouts.connect, network_policy=network_policy)
     watch = ConnectionObserver(endpoint.host, endpoint.credential, pins, key=(options["client_keys"] or [None])[0])
     with report_failure(endpoint, watch, sock, timeouts.login):
         async with asyncio.timeout(timeouts.login):
@@ -81,8 +92,55 @@ async def connect(
     return SSHConnection(link, channel_seconds=timeouts.channel)
 
 
+@dataclass(frozen=True, slots=True)
+class ShownKey:
+    """A host key that a server proved to hold. `algorithms` are all that it offered to sign with."""
+
+    key: HostKey
+    algorithms: tuple[str, ...]
+
+
+async def fetch_host_key(
+    endpoint: Endpoint, sock: socket.socket, algorithms: Sequence[str], *, seconds: float
+) -> ShownKey:
+    """Return the key of the first of these algorithms that the server has.
+
+    Raises ConnectFailed, or its subclass TurnedAway.
+    """
+    watch = ConnectionObserver(endpoint.host)
+    with report_failure(endpoint, watch, sock, seconds):
+        async with asyncio.timeout(seconds):
+            key = await _exchange_keys(endpoint, watch, sock, list(algorithms))
+    return ShownKey(extract_public_part(key), watch.host_key_algorithms)
+
+
+async def _exchange_keys(
+    at: Endpoint, watch: ConnectionObserver, sock: socket.socket, algorithms: list[str]
+) -> asyncssh.SSHKey:
+    """Exchange keys once, which proves that the server holds the private key too."""
+    options = _build_transport_options(at.legacy_algorithms) | {"server_host_key_algs": algorithms}
+    key = await asyncssh.get_server_host_key(
+        at.host,
+        at.port,
+        sock=sock,
+        config=None,
+        kex_algs=options["kex_algs"],
+        server_host_key_algs=algorithms,
+        options=asyncssh.SSHClientConnectionOptions(client_factory=lambda: watch, **options),
+    )
+    assert key is not None  # only a key exchange by GSS shows none, and we offer none
+    return key
+
+
+def _build_transport_options(legacy: Collection[str]) -> dict[str, Any]:
+    """Return the options with only the key exchanges that the installed libraries support: asyncssh refuses others."""
+    options = build_transport_options(legacy)
+    available = {name.decode() for name in get_kex_algs()}
+    return options | {"kex_algs": [name for name in options["kex_algs"] if name in available]}
+
+
 class SSHConnection:
-    """See `runner.ssh.protocol.ServerConnection`: one TCP connection, as many channels as the server allows."""
+    """A `runner.ssh.protocol.ServerConnection`: one TCP connection with as many channels as the server allows."""
 
     def __init__(self, link: asyncssh.SSHClientConnection, *, channel_seconds: float) -> None:
         self._link = link
@@ -111,13 +169,13 @@ class SSHConnection:
             self._abandon(process)
             raise
         if stdin is not None:
-            with suppress(BrokenPipeError):  # a command that is over already wants no input
+            with suppress(BrokenPipeError):  # a command that has already ended reads no input
                 process.write(stdin)
                 process.write_eof()
         return process
 
     async def probe(self) -> None:
-        """As asyncssh's own keepalive does, which offers no public call: any answer, a refusal too, is one."""
+        """Send the request of asyncssh's own keepalive, which has no public call. Any answer counts, also a refusal."""
         with suppress(asyncssh.Error, OSError):
             await self._link._make_global_request(b"keepalive@openssh.com")
 
@@ -130,7 +188,7 @@ class SSHConnection:
             self._link.abort()
 
     def _raise_if_unstarted(self, process: SSHProcess, error: Exception) -> None:
-        """Raise when the command certainly did not start; else the process's exit tells that it was lost."""
+        """Raise if the command certainly did not start; else the process's exit reports the loss."""
         if not process.opened:
             self._abandon(process)
             raise ChannelRefused(f"The server opened no channel for the command ({format_error(error)}).") from None
@@ -142,7 +200,7 @@ class SSHConnection:
         process.abort()
 
     def _abandon(self, process: SSHProcess) -> None:
-        """Asked for a channel and no longer waiting: its late answer would leave a channel open, so end with this."""
+        """Give up a requested channel. A late answer would leave it open, so the connection takes no more commands."""
         if process.opened:
             process.abort()
         else:
@@ -157,23 +215,23 @@ def _parse_pins(endpoint: Endpoint) -> Pins:
 
 
 async def _build_sign_in_options(endpoint: Endpoint, pins: Pins) -> dict[str, Any]:
-    """What both decides who we are, and pins who they are. Raises ConnectFailed."""
+    """Return the options that sign us in and pin the server's keys. Raises ConnectFailed."""
     try:
-        # In a thread: opening an encrypted key takes a tenth of a second or more.
+        # In a thread: decrypting a key takes a tenth of a second or more.
         is_password = endpoint.credential.kind == "password"
         key = None if is_password else await asyncio.to_thread(parse_client_key, endpoint.credential)
     except BadCredential as error:
         raise ConnectFailed("AUTH_FAILED", f"The server's {error.field} {error.message}.") from None
-    # Other key types are accepted for the handshake, so that a changed key is told from a broken server.
+    # Other key types are accepted in the handshake, so that a changed key is told apart from a broken server.
     certificates = CERTIFICATE_TYPES if pins.authorities else ()
-    kinds = list(dict.fromkeys([*certificates, *(pin.algorithm.decode() for pin in pins.keys), *HOST_KEY_TYPES]))
+    kinds = list(dict.fromkeys([*certificates, *(pin.kind for pin in pins.keys), *HOST_KEY_TYPES]))
     return dict(
-        build_transport_options(endpoint.legacy_algorithms),
+        _build_transport_options(endpoint.legacy_algorithms),
         username=endpoint.username,
-        known_hosts=(list(pins.keys), list(pins.authorities), list(pins.revoked)),
+        known_hosts=tuple([*map(load_host_key, keys)] for keys in (pins.keys, pins.authorities, pins.revoked)),
         server_host_key_algs=list_host_key_algorithms(kinds, endpoint.legacy_algorithms),
         client_keys=None if key is None else [key],
-        password=None,  # it is given by `SignIn`, once
+        password=None,  # `SignIn` gives it, once
         preferred_auth=["password" if is_password else "publickey", "keyboard-interactive"],
-        utf8_decode_errors="replace",  # a banner in another encoding is no reason to give up
+        utf8_decode_errors="replace",  # a banner in another encoding must not fail the sign-in
     )

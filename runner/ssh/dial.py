@@ -1,4 +1,4 @@
-"""From a host name to a connected socket, with a sentence of its own for each way that can fail."""
+"""From a host name to a connected socket, with an explanation of each way in which that can fail."""
 
 import asyncio
 import ipaddress
@@ -20,19 +20,21 @@ class Address:
     sockaddr: tuple[Any, ...]
 
 
-async def dial(host: str, port: int, *, seconds: float, within: NetworkPolicy = DEFAULT_POLICY) -> socket.socket:
-    """Resolve once, then try each address `within` reach in turn, `seconds` in all. Raises ConnectFailed."""
+async def dial(
+    host: str, port: int, *, seconds: float, network_policy: NetworkPolicy = DEFAULT_POLICY
+) -> socket.socket:
+    """Resolve once, then try each permitted address in turn, `seconds` in all. Raises ConnectFailed."""
     _check_host(host, port)
-    within.check_port(host, port)
+    network_policy.check_port(host, port)
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds
     found = await resolve(host, port, seconds=seconds)
-    addresses = [address for address in found if within.permits(str(address.sockaddr[0]))]
+    addresses = [address for address in found if network_policy.permits(str(address.sockaddr[0]))]
     if not addresses:
         raise networks.build_refusal(host)
     failure = _build_timeout(host, port, seconds)
     for left, address in zip(range(len(addresses), 0, -1), addresses, strict=True):
-        # An even share for each address: a first one that swallows packets must not use up the others' time.
+        # An even share of the time for each address: a first one that drops packets must not use up the others'.
         try:
             return await _connect(address, seconds=max(deadline - loop.time(), 0.1) / left)
         except TimeoutError:
@@ -43,7 +45,7 @@ async def dial(host: str, port: int, *, seconds: float, within: NetworkPolicy = 
 
 
 def _check_host(host: str, port: int) -> None:
-    """Raises ConnectFailed for what is no host name or port. A leading '-' could become an option of some tool."""
+    """Raise ConnectFailed for an invalid host name or port. A leading '-' could become an option of some tool."""
     if not host or host.startswith("-") or not host.isprintable() or any(char.isspace() for char in host):
         raise ConnectFailed(
             "UNREACHABLE", f"{host!r} is not a host name or address. Correct the server's host: no '-' in front."
@@ -53,7 +55,7 @@ def _check_host(host: str, port: int) -> None:
 
 
 async def resolve(host: str, port: int, *, seconds: float) -> list[Address]:
-    """The host's addresses. A thread for each name: a shared pool would let slow names delay all others."""
+    """Return the host's addresses. Each name gets a thread: in a shared pool slow names would delay all others."""
     with suppress(ValueError):
         numeric = ipaddress.ip_address(host)
         family = socket.AF_INET if numeric.version == 4 else socket.AF_INET6
@@ -95,7 +97,7 @@ async def _resolve_in_thread(host: str, port: int) -> list[Address]:
             found = [Address(family, sockaddr) for family, _, _, _, sockaddr in infos]
         except (OSError, ValueError) as error:
             found = error
-        with suppress(RuntimeError):  # the loop may be closed by the time a slow name is answered
+        with suppress(RuntimeError):  # the loop may be closed before a slow name is resolved
             loop.call_soon_threadsafe(settle, found)
 
     threading.Thread(target=look_up, name=f"resolve {host}", daemon=True).start()

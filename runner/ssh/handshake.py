@@ -1,8 +1,8 @@
-"""A shell of ours on a server: asked for by one line that every login shell reads alike, believed once it answers.
+"""Starts a shell on a server with one line that every login shell reads alike, and waits for its answer.
 
-Between us and that shell stand the account's login shell, its login files and forced commands, which may end, hang,
-read what we send or print anything. So nothing is sent before the answer, and without it nothing was started.
-The answer is the two halves of a nonce in the other order, so that what only repeats the line does not give it.
+Between sshcast and that shell are the account's login shell, its login files and forced commands, which may end, hang,
+read input or print anything. So nothing is sent before the answer, and without it nothing was started. The answer is
+the two halves of a nonce in reverse order, so that an echo of the line does not count as one.
 """
 
 import asyncio
@@ -28,16 +28,18 @@ HALF_BYTES = 8
 MOST_PRINTED = 1 << 20
 KEPT_PRINTED = 1 << 16
 PROBE_AT = 0.8
-"""When the server is asked for a sign of life, as a part of the time that the shell has to answer."""
+"""The fraction of the time for an answer after which the server is probed."""
 
 
 class NoAnswer(ConnectFailed):
-    """The server gave a session, and nothing answered in it for as long as it may take: nothing was started."""
+    """The server opened a session, and no shell answered in it in time: nothing was started."""
 
 
 class MarkerReader:
-    """Passes on what follows a line of ours, `marker`, on one stream; before it comes `early_output`, the beginning
-    of it at least. `overflowed`: far too much came before."""
+    """Passes on the output after a `marker` line on one stream.
+
+    `early_output` is the output before it, or its beginning. `overflowed` is set if far too much came before it.
+    """
 
     def __init__(self, marker: str, on_output: Callable[[bytes], None]) -> None:
         self.found = False
@@ -52,7 +54,7 @@ class MarkerReader:
 
     @property
     def line_so_far(self) -> bytes:
-        """What the line of the marker begins with."""
+        """The part of the marker's line before the marker."""
         return bytes(self._before[self._before.rfind(b"\n") + 1 :])
 
     def feed(self, data: bytes) -> None:
@@ -76,7 +78,7 @@ class MarkerReader:
 
 
 class AnsweredShell:
-    """See `runner.ssh.protocol.RemoteShell`. Its output goes to who listens; before its answer came `early_output`."""
+    """A `runner.ssh.protocol.RemoteShell`. Output goes to the listener; `early_output` came before the answer."""
 
     def __init__(self, on_closed: OnClosed) -> None:
         self.exit: Exit | None = None
@@ -106,7 +108,7 @@ class AnsweredShell:
 
     @property
     def pid(self) -> str:
-        """Of the shell, and of whatever it becomes by `exec`; `-` while that is not known."""
+        """The pid of the shell, and of any program that it becomes by `exec`; `-` while it is not known."""
         matched = PID.search(self._stdout.line_so_far)
         return matched[1].decode() if matched and self.is_answered else "-"
 
@@ -119,7 +121,7 @@ class AnsweredShell:
         self._on_output, self._on_closed = on_output, on_closed
 
     async def begin(self, connection: ServerConnection, seconds: float) -> None:
-        """Ask for it, and wait for its answer. Raises ConnectFailed; ChannelRefused: another connection may do."""
+        """Start the shell and wait for its answer. Raises ConnectFailed; after ChannelRefused, try another one."""
         line = f"{LINE} {self._first} {self._second}"
         probing = asyncio.get_running_loop().call_later(seconds * PROBE_AT, self._ask_for_life, connection)
         try:
@@ -141,7 +143,7 @@ class AnsweredShell:
             raise self._build_error(connection)
 
     def explain_silence(self, seconds: float) -> ConnectFailed:
-        """Why there is no shell after so long: the server is silent altogether, or only its account's shell is."""
+        """Explain why there is no shell in time: the whole server is silent, or only the account's shell is."""
         if self._probe is not None and (not self._probe.done() or self._probe.cancelled()):
             return NoAnswer(
                 "UNREACHABLE", _explain_silent_server(seconds), passing=True, early_output=self.early_output
@@ -175,7 +177,7 @@ class AnsweredShell:
             self._on_closed(exit)
 
     def _give_up(self) -> None:
-        """What hangs is killed as far as the server passes that on, so that hung shells do not pile up."""
+        """Kill a hanging shell as far as the server allows, so that hung shells do not pile up."""
         if self._process is not None and self.exit is None:
             with suppress(OSError):
                 self._process.signal("KILL")

@@ -1,4 +1,4 @@
-"""Which addresses a server may be at. A name is looked up once, and what it was found to be is judged and dialled."""
+"""The addresses that servers may have. A name is resolved once, and the addresses found are checked and dialled."""
 
 import ipaddress
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from runner.ssh.protocol import ConnectFailed
 
 Network = IPv4Network | IPv6Network
 
-# Where clouds tell a machine its credentials, and what is no single machine's address. Never allowed by default.
+# Where clouds serve credentials to their machines, and addresses that belong to no single machine. Denied by default.
 NEVER = tuple(
     ipaddress.ip_network(each)
     for each in (
@@ -26,13 +26,16 @@ NEVER = tuple(
         "ff00::/8",
     )
 )
-# IPv4 addresses in IPv6 ones, as translators and tunnels read them: the prefix, and how many bits follow the address.
+# IPv6 prefixes that embed IPv4 addresses for translators and tunnels, and the number of bits after the address.
 TRANSLATED = (("64:ff9b::/96", 0), ("::/96", 0), ("2002::/16", 80))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkPolicy:
-    """`allowed` wins over `denied` and over what is never allowed by default; empty `ports`: any port."""
+    """Networks and ports that servers may use.
+
+    `allowed` wins over `denied` and over the networks that are denied by default; empty `ports` allow any port.
+    """
 
     allowed: tuple[Network, ...] = ()
     denied: tuple[Network, ...] = ()
@@ -42,19 +45,19 @@ class NetworkPolicy:
     def of(
         cls, *, allowed: Sequence[str] = (), denied: Sequence[str] = (), ports: Sequence[int] = ()
     ) -> "NetworkPolicy":
-        """ValueError for what is no network."""
+        """Raises ValueError for an invalid network."""
         networks = [tuple(ipaddress.ip_network(each, strict=False) for each in given) for given in (allowed, denied)]
         return cls(allowed=networks[0], denied=networks[1], ports=tuple(ports))
 
     def permits(self, address: str) -> bool:
-        """Whether this numeric address may be connected to, whichever way it is written."""
+        """True if the numeric address may be connected to, in whichever form it is written."""
         found = _unwrap_address(ipaddress.ip_address(address.partition("%")[0]))
         if any(found in network for network in self.allowed):
             return True
         return not any(found in network for network in (*self.denied, *NEVER))
 
     def check_port(self, host: str, port: int) -> None:
-        """Raises ConnectFailed for a port that servers may not have here."""
+        """Raise ConnectFailed for a port that is not allowed."""
         if self.ports and port not in self.ports:
             raise ConnectFailed(
                 "UNREACHABLE",
@@ -66,7 +69,7 @@ DEFAULT_POLICY = NetworkPolicy()
 
 
 def _unwrap_address(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
-    """The IPv4 address where one hides in an IPv6 address."""
+    """Return the IPv4 address that an IPv6 address embeds, else the address itself."""
     if isinstance(address, IPv4Address):
         return address
     if address.ipv4_mapped is not None:

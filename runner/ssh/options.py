@@ -1,4 +1,4 @@
-"""What every SSH connection of ours is given: nothing of our own account, and the algorithms that are spoken."""
+"""The options of every SSH connection: nothing of the service's own account, and the accepted algorithms."""
 
 from collections.abc import Collection
 from typing import Any
@@ -7,7 +7,7 @@ from runner.ssh.algorithms import list_ciphers, list_key_exchanges, list_macs, l
 
 
 def build_transport_options(legacy: Collection[str] = ()) -> dict[str, Any]:
-    """For asyncssh. `legacy`: the old algorithms that an admin allows this server."""
+    """Return options for asyncssh. `legacy` are the old algorithms that an admin allows for this server."""
     return {
         "config": None,
         "agent_path": None,

@@ -1,7 +1,7 @@
-"""Connections kept for the next command: channels up to the server's limit, further connections when it says no.
+"""Keeps connections for further commands: channels up to the server's limit, then more connections.
 
-Each endpoint has its own connections and its own single attempt to connect, so a slow or dead host delays nobody else.
-An endpoint is its fields: with another key, credential or host it is another one, and gets its own connections.
+Each endpoint has its own connections and one connection attempt at a time, so that a slow or dead host delays no other.
+An endpoint is identified by all its fields: with another key, credential or host it gets its own connections.
 """
 
 import asyncio
@@ -21,9 +21,10 @@ Clock = Callable[[], float]
 
 
 class Pool:
-    """`connect` makes a connection or raises ConnectFailed; one unused for `idle_seconds` (of `clock`) is closed.
+    """The pool. `connect` makes a connection or raises ConnectFailed; one idle for `idle_seconds` is closed.
 
-    `start_seconds`: how long a server may take from being asked for a session to the answer of a shell in it.
+    `start_seconds` is how long a server may take from the request of a session to the answer of a shell in it. `clock`
+    is in seconds.
     """
 
     def __init__(
@@ -45,7 +46,7 @@ class Pool:
 
     @asynccontextmanager
     async def channel(self, endpoint: Endpoint) -> AsyncIterator["PooledSession"]:
-        """A connection with one channel kept free for us. Raises ConnectFailed."""
+        """Yield a session with one channel reserved. Raises ConnectFailed."""
         session = PooledSession(self, endpoint, await self.reserve(endpoint))
         try:
             yield session
@@ -53,7 +54,7 @@ class Pool:
             await session.close()
 
     async def reserve(self, endpoint: Endpoint) -> Reservation:
-        """Promise one channel: free it later. Connects when all are full. Raises ConnectFailed."""
+        """Reserve one channel, to be freed later; connect if all connections are full. Raises ConnectFailed."""
         if self._closed:
             raise ConnectFailed("UNREACHABLE", "sshcast is stopping and makes no connections. Run it again later.")
         self._sweeper = self._sweeper or asyncio.create_task(self._sweep_always(), name="idle SSH connections")
@@ -69,15 +70,15 @@ class Pool:
             raise
 
     def refuse(self, endpoint: Endpoint, error: ConnectFailed) -> None:
-        """The server opens no channel at all: those who wait for a next connection need not try it."""
+        """Fail all waiters for the endpoint: the server opens no channel at all."""
         self._fail_waiters(self._groups[endpoint], error)
 
     def find_gate(self, endpoint: Endpoint) -> SessionGate:
-        """Where who holds a channel of that endpoint waits for leave to open a session."""
+        """Return the gate that a holder of a channel passes before it opens a session."""
         return self._groups[endpoint].gate
 
     async def sweep(self) -> None:
-        """Close what has been idle for too long, and forget endpoints that nobody uses."""
+        """Close connections that were idle for too long, and drop endpoints that are not in use."""
         now = self._clock()
         for endpoint, group in tuple(self._groups.items()):
             for pooled in tuple(group.connections):
@@ -88,7 +89,7 @@ class Pool:
                 del self._groups[endpoint]
 
     async def close(self) -> None:
-        """Close every connection, with whatever runs on it."""
+        """Close every connection, with all commands on it."""
         self._closed = True
         groups = tuple(self._groups.values())
         running = [task for task in (self._sweeper, *(group.attempt for group in groups)) if task is not None]
@@ -104,7 +105,7 @@ class Pool:
             await asyncio.wait(self._tasks)
 
     def _serve(self, group: EndpointPool) -> None:
-        """Give the waiting what room there is; connect when there is none."""
+        """Hand free channels to the waiters; connect if there is none."""
         while (pooled := group.find_free_connection()) is not None:
             waiter = group.next_waiter()
             if waiter is None:
@@ -141,7 +142,7 @@ class Pool:
         self._serve(group)
 
     def _fail_waiters(self, group: EndpointPool, error: Exception) -> None:
-        """All who waited for the same attempt hear of it now, not one time limit after the other."""
+        """Fail all waiters of an attempt at once, rather than one after the other at their own time limits."""
         while (waiter := group.next_waiter()) is not None:
             waiter.set_exception(error.renew() if isinstance(error, ConnectFailed) else error)
 
@@ -167,10 +168,10 @@ class Pool:
 
 
 class PooledSession:
-    """See `runner.ssh.protocol.ShellSource`. While its own channel is taken, each further shell gets one of its own.
+    """A `runner.ssh.protocol.ShellSource`. While its own channel is taken, each further shell gets another channel.
 
-    A shell that did not answer is asked for on another connection, where that may help: a stale one is never noticed.
-    `unfinished`: what can be said of a shell that was waited for when the wait was broken off.
+    If a shell does not answer, another connection is tried where that may help: a stale one gives no other sign.
+    `unfinished` is the error to report if the wait for a shell is interrupted.
     """
 
     def __init__(self, pool: Pool, endpoint: Endpoint, reservation: Reservation) -> None:
@@ -182,7 +183,7 @@ class PooledSession:
         self.unfinished: ConnectFailed | None = None
 
     async def prepare(self, since: float = math.inf) -> None:
-        """Have the next shell at hand; it was wanted `since` then, by the loop's clock. Raises ConnectFailed."""
+        """Open the next shell in advance; it was wanted `since` then, by the loop's clock. Raises ConnectFailed."""
         self._ready = await self._next_shell(since)
 
     async def open_shell(self, *, on_output: OnOutput, on_closed: OnClosed | None = None) -> AnsweredShell:
@@ -191,7 +192,7 @@ class PooledSession:
         return shell
 
     async def close(self) -> None:
-        """Give the channel back. A command still running keeps its own until it ends."""
+        """Give the channel back. A command that still runs keeps its own until it ends."""
         self._over = True
         if self._ready is not None:
             self._ready.process.abort()
@@ -247,7 +248,7 @@ class PooledSession:
         return await self._pool.reserve(self._endpoint)
 
     def _drop(self, reservation: Reservation, *, full: bool) -> None:
-        """Nothing was started in `reservation`, or we gave it up: it may have become the spare meanwhile."""
+        """Free a reservation in which nothing runs; it may have become the spare one meanwhile."""
         self._spare = None if self._spare is reservation else self._spare
         reservation.free(full=full)
 

@@ -1,4 +1,4 @@
-"""What the pool keeps of each server: its connections, the channels promised on them, and who waits for one."""
+"""The pool's state for each server: its connections, the channels reserved on them, and the waiters."""
 
 import asyncio
 from collections import deque
@@ -11,7 +11,7 @@ from runner.ssh.session_gate import SessionGate
 
 @dataclass(slots=True, eq=False)
 class PooledConnection:
-    """A connection, how many channels it may carry, and how many are promised."""
+    """A connection, the number of channels it may carry, and the number reserved."""
 
     connection: ServerConnection
     limit: int
@@ -25,20 +25,20 @@ class PooledConnection:
 
     @property
     def refuses_all(self) -> bool:
-        """Asked of a connection that refused a channel: it opened none, and nobody still asks for one."""
+        """True if a connection that refused a channel opened none before, and nobody else asks it for one."""
         return self.opened == 0 and self.in_use == 0
 
 
 @dataclass(slots=True, eq=False)
 class Reservation:
-    """One channel promised on a connection, until it is freed."""
+    """One channel reserved on a connection, until it is freed."""
 
     pooled: PooledConnection
     release: Callable[[PooledConnection], None]
     freed: bool = False
 
     def free(self, *, full: bool = False) -> None:
-        """May be called again. `full`: the server refused this channel, so the connection carries fewer."""
+        """Free the channel; may be called again. With `full` the server refused it, so the limit is lowered."""
         if self.freed:
             return
         self.freed = True
@@ -49,7 +49,7 @@ class Reservation:
 
 @dataclass(slots=True, eq=False)
 class EndpointPool:
-    """What belongs to one endpoint. `waiting` is served first come, first served."""
+    """The pool's state for one endpoint. `waiting` is served in order."""
 
     endpoint: Endpoint
     gate: SessionGate = field(default_factory=SessionGate)

@@ -14,7 +14,7 @@ CLOSE_SECONDS = 5.0
 
 
 class SSHProcess(asyncssh.SSHClientSession[bytes]):
-    """See `runner.ssh.protocol.RemoteProcess`. `opened`: the channel is there, so the command may have been started."""
+    """A `runner.ssh.protocol.RemoteProcess`. `opened` is set once the command may have started."""
 
     def __init__(self, *, on_output: OnOutput, on_closed: Callable[[Exit], None] | None) -> None:
         self.opened = False
@@ -64,7 +64,7 @@ class SSHProcess(asyncssh.SSHClientSession[bytes]):
             self._channel.send_signal(name.upper().removeprefix("SIG"))
 
     def abort(self) -> None:
-        """Close the channel now, and drop what has not been read."""
+        """Close the channel now, and drop unread output."""
         self._finish(lost=not self._has_exit)
         if self._channel is not None:
             self._channel.abort()
@@ -77,7 +77,7 @@ class SSHProcess(asyncssh.SSHClientSession[bytes]):
                 async with asyncio.timeout(CLOSE_SECONDS):
                     await channel.wait_closed()
 
-    # What asyncssh calls. An exception here would end the whole connection, and with it everybody else's commands.
+    # Callbacks of asyncssh. An exception here would end the whole connection, with all commands on it.
 
     def connection_made(self, chan: asyncssh.SSHClientChannel[bytes]) -> None:
         self.opened = True
@@ -97,7 +97,7 @@ class SSHProcess(asyncssh.SSHClientSession[bytes]):
 
     def eof_received(self) -> bool:
         self._eof = True
-        return True  # our end stays open: stdin is closed by write_eof only
+        return True  # our end stays open: only write_eof closes stdin
 
     def exit_status_received(self, status: int) -> None:
         self._status = status
@@ -108,7 +108,7 @@ class SSHProcess(asyncssh.SSHClientSession[bytes]):
         self._await_eof(EOF_GRACE_ROUNDS)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        # With an error the connection went, and output after the last byte we saw may have gone with it.
+        # With an error the connection was lost, and perhaps output after the last byte received.
         self._finish(lost=not self._has_exit or (exc is not None and not self._eof))
 
     @property
@@ -116,7 +116,7 @@ class SSHProcess(asyncssh.SSHClientSession[bytes]):
         return self._status is not None or self._signal is not None
 
     def _await_eof(self, rounds: int) -> None:
-        """A child may keep the pipe open for ever: give up after a silent grace, and after `rounds` of them."""
+        """Wait for the end of the output, which a child may hold open for ever: at most `rounds` grace periods."""
         loop = asyncio.get_running_loop()
         self._grace = loop.call_later(EOF_GRACE_SECONDS, self._end_grace, rounds, self._packets)
 

@@ -1,23 +1,23 @@
-"""What the runner says about SSH: endpoints, connections, processes and how they end. No SSH library here."""
+"""The runner's SSH interface: endpoints, connections, processes and their exits. It imports no SSH library."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 OnOutput = Callable[[str, bytes], None]
-"""Takes the stream, `stdout` or `stderr`, and bytes of it, in the order in which they came."""
+"""Takes a stream, `stdout` or `stderr`, and bytes of it, in the order of arrival."""
 
 OnClosed = Callable[["Exit"], None]
 
 FailedReason = Literal["UNREACHABLE", "AUTH_FAILED", "HOST_KEY_UNKNOWN", "HOST_KEY_CHANGED", "START_FAILED"]
 
 EarlyOutput = tuple[tuple[str, bytes], ...]
-"""Bytes of the streams `stdout` and `stderr`."""
+"""The beginning of `stdout` and `stderr`, as (stream, bytes)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """How to sign in. `secret` is the password, or the private key as PEM text; never shown."""
+    """A credential for signing in. `secret` is the password, or the private key as PEM text; it is never shown."""
 
     kind: Literal["password", "key", "certificate"]
     secret: str = field(repr=False)
@@ -27,9 +27,9 @@ class Credential:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One server to sign in to. `host_keys` are the lines that `runner.ssh.keys.known_hosts` reads.
+    """One server and how to sign in to it. `host_keys` are lines for `runner.ssh.host_keys.known_hosts`.
 
-    `legacy_algorithms`: old ones that an admin allows it, words of `db.values.LegacyAlgorithm`. `host_key_alias`: a
+    `legacy_algorithms` are old ones that an admin allows, words of `db.values.LegacyAlgorithm`. `host_key_alias` is a
     name besides the host that its host certificate may be for.
     """
 
@@ -50,7 +50,7 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class ConnectTimeouts:
-    """Seconds: for the name and the TCP connection together, for the SSH login, and for opening one channel."""
+    """Seconds for name lookup and TCP connection together, for the SSH login, and for opening one channel."""
 
     connect: float = 10.0
     login: float = 15.0
@@ -59,11 +59,11 @@ class ConnectTimeouts:
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """How a command ended, as far as the target said.
+    """The end of a command, as far as the target reported it.
 
-    `status` or `signal` (as `TERM`) came from the target, or both are None. `lost`: the connection went away before
-    the exit was known, or before all output had come. `held_open`: something that the command left running kept its
-    output open for longer than we wait after the exit; `still_written`: and wrote until then.
+    `status` or `signal` (as `TERM`) came from the target, or both are None. `lost` is set if the connection was lost
+    before the exit, or before all output had arrived. `held_open` is set if a process left behind held the output open
+    for longer than is waited after the exit; `still_written` if it wrote until then.
     """
 
     status: int | None
@@ -76,7 +76,8 @@ class Exit:
 class ConnectFailed(Exception):
     """No command was started. `detail` is a sentence for people: what failed, and what to do.
 
-    `passing`: the same attempt may succeed a little later. `early_output`: what came instead of a start.
+    `passing` is set if the same attempt may succeed a little later. `early_output` is the output that came instead of a
+    start.
     """
 
     def __init__(
@@ -89,21 +90,21 @@ class ConnectFailed(Exception):
         self.early_output = early_output
 
     def renew(self, detail: str | None = None) -> "ConnectFailed":
-        """The same for one more who hears of it: a traceback grows with each raise."""
+        """Return a copy for another waiter: each raise of one error lengthens its traceback."""
         return ConnectFailed(self.reason, detail or self.detail, passing=self.passing, early_output=self.early_output)
 
 
 class ChannelRefused(ConnectFailed):
-    """This connection opens no further channel, or closes it at once: another one may do."""
+    """This connection opens no further channel, or closes it at once; another connection may do."""
 
     def __init__(self, detail: str, *, passing: bool = False, early_output: EarlyOutput = ()) -> None:
         super().__init__("START_FAILED", detail, passing=passing, early_output=early_output)
 
 
 class BadCredential(ValueError):
-    """`field` is `password`, `private_key`, `passphrase` or `certificate`; `message` says what is wrong with it.
+    """An unusable credential. `message` says what is wrong with `field`, `zh` says it in Chinese.
 
-    `zh` says it in Chinese.
+    `field` is `password`, `private_key`, `passphrase` or `certificate`.
     """
 
     def __init__(self, field: str, message: str, zh: str = "无法使用：请检查私钥、口令或证书。") -> None:
@@ -118,40 +119,40 @@ class BadHostKey(ValueError):
 
 
 class RemoteProcess(Protocol):
-    """A command on the target, over one channel."""
+    """A command on the target, on one channel."""
 
     async def wait(self) -> Exit:
-        """When the command has ended and its output has come (a child that keeps the pipe open gets 5 s).
+        """Wait until the command has ended and its output has arrived (a child that holds the output open gets 5 s).
 
-        Raises what `on_output` raised, if it did.
+        Raises the exception that `on_output` raised, if any.
         """
 
     def pause(self) -> None:
-        """Take no more output for now: at most one window (1 MiB) is kept, then the command's writes block."""
+        """Pause reading: at most one window (1 MiB) is buffered, then the command's writes block."""
 
     def resume(self) -> None: ...
 
     def write(self, data: bytes) -> None:
-        """To the command's stdin. Raises BrokenPipeError once stdin or the channel is closed."""
+        """Write to the command's stdin. Raises BrokenPipeError once stdin or the channel is closed."""
 
     def write_eof(self) -> None: ...
 
     def signal(self, name: str) -> None:
-        """Ask the server to send a signal (`TERM` or `SIGTERM`). It may not: look afterwards."""
+        """Ask the server to send a signal (`TERM` or `SIGTERM`). The server may ignore it: check afterwards."""
 
     def abort(self) -> None:
-        """Give the channel up now, whatever the command does."""
+        """Give up the channel now, whether or not the command has ended."""
 
     async def close(self) -> None:
-        """Give the channel up, and wait until the server has. May be called again."""
+        """Give up the channel, and wait until the server has closed it. May be called again."""
 
 
 class ServerConnection(Protocol):
-    """Something that starts commands on one server."""
+    """A connection on which commands are started."""
 
     @property
     def is_alive(self) -> bool:
-        """Whether another command may be started here."""
+        """True if another command may be started on it."""
 
     async def start(
         self,
@@ -163,30 +164,31 @@ class ServerConnection(Protocol):
     ) -> RemoteProcess:
         """Start `command`, one opaque string that the account's shell reads.
 
-        With `stdin` given the command gets those bytes, then end of file; without, stdin stays open for `write`.
-        Raises ConnectFailed only when the command was certainly not started. If the connection is lost when it may
-        have been, the process is returned and its exit is `lost`.
+        With `stdin` the command gets those bytes, then end of file; without, stdin stays open for `write`.
+
+        Raises ConnectFailed only if the command was certainly not started. If the connection is lost when it may have
+        been, the process is returned and its exit is `lost`.
         """
 
     async def probe(self) -> None:
-        """Ask the server for a sign of life, and wait until it gives one or the connection is lost."""
+        """Probe the server, and wait until it answers or the connection is lost."""
 
     async def close(self) -> None: ...
 
 
 class RemoteShell(Protocol):
-    """A shell of ours on the target that has answered, and reads a program from `process`'s stdin."""
+    """A shell on the target that has answered, and reads a program from `process`'s stdin."""
 
     @property
     def process(self) -> RemoteProcess: ...
 
     @property
     def pid(self) -> str:
-        """Of the shell, and of whatever it becomes by `exec`; `-` where that is not known."""
+        """The pid of the shell, and of any program that it becomes by `exec`; `-` if it is not known."""
 
 
 class ShellSource(Protocol):
-    """Something that gives shells on one server."""
+    """A source of shells on one server."""
 
     async def open_shell(self, *, on_output: OnOutput, on_closed: OnClosed | None = None) -> RemoteShell:
-        """A shell that has answered and has been sent nothing yet. Raises ConnectFailed: nothing was started."""
+        """Return a shell that has answered and got no input yet. Raises ConnectFailed: nothing was started."""

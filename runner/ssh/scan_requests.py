@@ -1,4 +1,4 @@
-"""Scans of host keys that others ask for: the runner speaks SSH, and answers over the bus."""
+"""Host key scans that other layers request: the runner speaks SSH, and answers over the bus."""
 
 import asyncio
 from collections.abc import Sequence
@@ -15,15 +15,15 @@ from runner.ssh.scan import OnWait, ScanOptions, scan_host_keys
 ADDRESS = "host-key-scans"
 MOST_AT_ONCE = 4
 SCAN_SECONDS = 15.0
-# A scan may have to wait for those before it.
+# A scan may have to wait for earlier ones.
 ANSWER_SECONDS = 20.0
-# OpenSSH's penalties last longer than anybody waits for an answer: ask again twice, then say so.
+# OpenSSH's penalties last longer than a caller waits for an answer: retry twice, then report it.
 WAITS = (1.0, 3.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScanRequest:
-    """Whose keys are wanted. `legacy`: old algorithms that may be spoken, words of `db.values.LegacyAlgorithm`."""
+    """The server to scan. `legacy` are old algorithms that are allowed, words of `db.values.LegacyAlgorithm`."""
 
     host: str
     port: int
@@ -31,7 +31,7 @@ class ScanRequest:
 
 
 async def request_scan(bus: Bus, wanted: ScanRequest) -> list[str]:
-    """A key of each type that the server offers now, as "TYPE BASE64". Raises ConnectFailed and Unanswered."""
+    """Return a key of each type that the server offers, as "TYPE BASE64". Raises ConnectFailed and Unanswered."""
     payload = {"host": wanted.host, "port": wanted.port, "legacy": wanted.legacy}
     answer = await bus.ask(ADDRESS, payload, seconds=ANSWER_SECONDS)
     if "failed" in answer:
@@ -40,19 +40,19 @@ async def request_scan(bus: Bus, wanted: ScanRequest) -> list[str]:
 
 
 class HostKeyScans:
-    """Answers such requests: a few at once, and one server's one after the other."""
+    """Answers scan requests: a few at once, but those of one server one after the other."""
 
     def __init__(
         self,
         *,
         bus: Bus,
-        within: NetworkPolicy,
+        network_policy: NetworkPolicy,
         seconds: float = SCAN_SECONDS,
         waits: Sequence[float] = WAITS,
         on_wait: OnWait | None = None,
     ) -> None:
         self._bus = bus
-        self._within = within
+        self._network_policy = network_policy
         self._seconds = seconds
         self._waits = waits
         self._on_wait = on_wait
@@ -64,13 +64,13 @@ class HostKeyScans:
         await self._stack.enter_async_context(self._bus.answering(ADDRESS, self._answer))
 
     async def stop(self) -> None:
-        """Scans that go on are ended."""
+        """Stop answering, and end the scans that are going on."""
         await self._stack.aclose()
 
     async def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
         wanted = ScanRequest(host=request["host"], port=request["port"], legacy=tuple(request["legacy"]))
         turn = self._turns.setdefault((wanted.host.lower(), wanted.port), asyncio.Lock())
-        # The turn first: who waits for a slow server must not keep a place from the others.
+        # The server's turn first: a scan that waits for a slow server must not take a place from other servers.
         async with turn, self._places:
             try:
                 return {"keys": await self._scan(wanted)}
@@ -79,7 +79,11 @@ class HostKeyScans:
 
     async def _scan(self, wanted: ScanRequest) -> list[str]:
         how = ScanOptions(
-            every=True, legacy=wanted.legacy, waits=self._waits, within=self._within, on_wait=self._on_wait
+            every=True,
+            legacy=wanted.legacy,
+            waits=self._waits,
+            network_policy=self._network_policy,
+            on_wait=self._on_wait,
         )
         try:
             async with asyncio.timeout(self._seconds):

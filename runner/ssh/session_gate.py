@@ -1,6 +1,6 @@
-"""How many sessions of one server may wait for their shell's answer: one, unless its shells answer right now.
+"""Limits the sessions of one server that wait for a shell's answer: one, unless its shells answer promptly.
 
-A server whose sessions hang would else collect a hung shell for each run.
+Without a limit, a server whose sessions hang would collect a hung shell for each run.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ def _now() -> float:
 
 
 def _copy_error(error: ConnectFailed) -> ConnectFailed:
-    """For somebody else: what was printed was not printed in a session of theirs."""
+    """Copy the error for another waiter, without the output of a session that was not theirs."""
     return ConnectFailed(error.reason, error.detail)
 
 
@@ -32,7 +32,7 @@ class Opening:
 
 @dataclass(slots=True, eq=False)
 class SessionGate:
-    """Who waits is served first come, first served. Times are the loop's."""
+    """Admits waiters in order. Times are those of the loop's clock."""
 
     _answered_at: float = float("-inf")
     _failed_at: float = float("-inf")
@@ -41,9 +41,9 @@ class SessionGate:
     _waiting: deque["asyncio.Future[Opening]"] = field(default_factory=deque)
 
     async def enter(self, seconds: float, since: float = float("inf")) -> Opening:
-        """Wait for leave to open a session; `settle` it. Raises ConnectFailed when there is none in time.
+        """Wait for permission to open a session; `settle` ends it. Raises ConnectFailed if there is none in time.
 
-        Who has wanted one `since` before the last one was given up, no longer than `seconds` ago, hears of that too.
+        A waiter that wanted one `since` before the last failure, no longer than `seconds` ago, gets that failure.
         """
         if self._failure is not None and since < self._failed_at > _now() - seconds:
             raise _copy_error(self._failure)
@@ -61,14 +61,14 @@ class SessionGate:
             raise
 
     def settle(self, opening: Opening, *, answered: bool) -> None:
-        """Its shell has answered, or it is given up."""
+        """End an opening: its shell has answered, or was given up."""
         self._openings.remove(opening)
         if answered:
             self._answered_at = _now()
         self._serve()
 
     def fail(self, error: ConnectFailed) -> None:
-        """No shell answers there: those who wait for one hear of it now, not one time limit after the other."""
+        """Fail all waiters at once, rather than each at its own time limit: no shell answers there."""
         self._failure, self._failed_at = error, _now()
         while self._waiting:
             waiter = self._waiting.popleft()

@@ -1,6 +1,6 @@
-"""What each CLI command does. A module here is imported when the first command that needs it is run.
+"""The commands of the command line. Each module is imported when a command first needs it.
 
-`sshcast user add` needs neither GraphQL nor SSH: importing all would make it three times as slow.
+`sshcast user add` needs neither GraphQL nor SSH: importing everything would make it three times as slow.
 """
 
 import importlib

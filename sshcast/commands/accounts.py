@@ -1,4 +1,4 @@
-"""Users, grants and tokens, from the machine itself."""
+"""`sshcast user` and `sshcast token`: users, grants and tokens."""
 
 from sqlalchemy import Connection
 
@@ -22,7 +22,7 @@ async def add(settings: Settings, name: str, role: str, password: str) -> int:
 
 
 async def change(settings: Settings, name: str, role: str | None, disabled: bool | None) -> int:
-    """Their sessions end: a running service sees it with their next request, in open streams within 10 seconds."""
+    """Change a user and end their sessions: a running service sees it at their next request, in streams within 10 s."""
     if role is None and disabled is None:
         raise CommandFailed("give --role, --disable or --enable")
     async with local.opened_here(settings) as service:
@@ -39,7 +39,7 @@ async def set_password(settings: Settings, name: str, password: str) -> int:
 
 
 async def grant(settings: Settings, name: str, server: str | None, tag: str | None, role: str) -> int:
-    """It holds at once, for a running service too."""
+    """Grant a role. It takes effect at once, in a running service too."""
     async with local.opened_here(settings) as service:
         user, server_id = await _require_user(service, name), await _resolve_server_option(service, server)
         await grants.give_locally(service, user.id, server_id, tag, role)
@@ -55,7 +55,7 @@ async def ungrant(settings: Settings, name: str, server: str | None, tag: str | 
 
 
 async def list_users(settings: Settings) -> int:
-    """A line for each user: id, name, role, whether they are disabled, and what is granted to them."""
+    """Print a line for each user: id, name, role, whether they are disabled, and their grants."""
     async with local.opened_here(settings) as service:
         for user, granted in await service.store.read(_load_users_with_grants):
             words = [str(user.id), user.name, user.role, *(["disabled"] if user.disabled else []), *granted]
@@ -72,7 +72,7 @@ def _load_users_with_grants(conn: Connection) -> list[tuple[User, list[str]]]:
 
 
 def _format_grant(grant: Grant, names: dict[int, str]) -> str:
-    """As `tag:web=operator` or `server:web-1=viewer`."""
+    """Return a grant as `tag:web=operator` or `server:web-1=viewer`."""
     there = f"tag:{grant.tag}" if grant.server_id is None else f"server:{names.get(grant.server_id, grant.server_id)}"
     return f"{there}={grant.role}"
 
@@ -85,7 +85,7 @@ async def _require_user(service: Service, name: str) -> User:
 
 
 async def _resolve_server_option(service: Service, name: str | None) -> int | None:
-    """A server's id from its name, or from its id."""
+    """Return the id of the server with this name or id."""
     if name is None:
         return None
     row = await service.store.read(servers.by_name, name)

@@ -1,4 +1,4 @@
-"""`sshcast audit verify`: walks the whole chain of the audit, and says whether it is whole."""
+"""`sshcast audit verify`: checks the audit's whole hash chain."""
 
 import re
 
@@ -14,9 +14,9 @@ HASH = re.compile(r"[0-9a-f]{64}\Z")
 
 
 async def verify(settings: Settings, head: str | None) -> int:
-    """Print the newest event's id and hash; CommandFailed when the chain is broken, or is not the one with `head`.
+    """Print the newest event's id and hash; raise CommandFailed if the chain is broken or does not contain `head`.
 
-    Only who kept a head can tell that the newest events were taken away.
+    Without a hash that was kept elsewhere, nobody can tell that the newest events were removed.
     """
     if head is not None and not HASH.match(head):
         raise CommandFailed("--head takes the 64 hexadecimal digits that an earlier `sshcast audit verify` printed")

@@ -1,4 +1,4 @@
-"""`sshcast demo`: the whole service on this machine, with a loopback SSH target, and one run over the API to watch."""
+"""`sshcast demo`: the service and a loopback SSH server on this machine, and one run over the API."""
 
 import secrets
 import socket
@@ -62,7 +62,7 @@ class DemoTarget:
 
 
 async def run_demo(settings: Settings, *, once: bool) -> int:
-    """Start, run once over the API, and stay up unless `once`. Returns 0 when all of it worked."""
+    """Start everything, run a task over the API, and stay up unless `once`. Return 0 if all of it worked."""
     if settings.host not in LOOPBACK:
         raise CommandFailed("the demo binds to loopback only; use `sshcast serve` for other addresses")
     settings = settings.model_copy(update={"data": settings.data / "demo", "database_url": None})
@@ -88,7 +88,7 @@ async def run_demo(settings: Settings, *, once: bool) -> int:
 
 @asynccontextmanager
 async def _start_demo_target(data: Path) -> AsyncIterator[DemoTarget]:
-    """A demo SSH server until the block ends."""
+    """Run a demo SSH server until the block ends."""
     private_key, public_key = ensure_key(data / "demo_client_key")
     server = await DemoServer.start(host_key_path=data / "demo_host_key", authorized_key=public_key)
     try:
@@ -98,7 +98,7 @@ async def _start_demo_target(data: Path) -> AsyncIterator[DemoTarget]:
 
 
 async def _ensure_demo_data(service: Service, demo_target: DemoTarget) -> Admin:
-    """The admin, the server and the sample tasks, whether or not an earlier start has left them."""
+    """Create the admin, the server and the sample tasks, unless an earlier start did."""
     admin = await _ensure_admin(service)
     ctx = local.build_context(service, admin.user)
     await _ensure_tasks(ctx, await _ensure_server(ctx, demo_target))
@@ -106,7 +106,7 @@ async def _ensure_demo_data(service: Service, demo_target: DemoTarget) -> Admin:
 
 
 def _bind_free_port(settings: Settings, console: Console) -> tuple[int, socket.socket]:
-    """A listening socket on the asked port, or on the next one that is free."""
+    """Return a listening socket on the configured port, or on the next free one."""
     for port in range(settings.port, settings.port + PORTS_TRIED):
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -123,7 +123,7 @@ def _bind_free_port(settings: Settings, console: Console) -> tuple[int, socket.s
 
 
 async def _ensure_admin(service: Service) -> Admin:
-    """The demo's admin, with a new random password at each start: nothing of it is kept in clear."""
+    """Give the demo's admin a new random password at each start; it is not stored in plain text."""
     password = secrets.token_urlsafe(12)
     user = await service.store.read(user_table.by_name, "admin")
     if user is None:
@@ -132,7 +132,7 @@ async def _ensure_admin(service: Service) -> Admin:
 
 
 async def _ensure_server(ctx: Context, demo_target: DemoTarget) -> Server:
-    """The demo target, registered with its pinned host key; its port is new at each start."""
+    """Register the demo server with its host key. Its port is new at each start."""
     credential = NewCredential(private_key=demo_target.private_key)
     known = await ctx.service.store.read(server_table.by_name, "demo")
     if known is not None:
@@ -164,7 +164,7 @@ def build_sample(sample: NewTask, server_id: int) -> NewTask:
 
 
 def _print_welcome(console: Console, url: str, admin: Admin, link: str, settings: Settings) -> None:
-    """Plain lines: a table would cut or fold the link, which is there to be copied."""
+    """Print plain lines: a table would cut or wrap the link, which people copy."""
     console.print("sshcast demo", style="bold green")
     rows = {
         "Playground / 操作台": f"{url}/graphql",

@@ -1,4 +1,4 @@
-"""`sshcast run`."""
+"""`sshcast run`: runs a command on a server and shows its output."""
 
 import asyncio
 import shlex
@@ -28,8 +28,9 @@ UNREAD = "stdin has bytes that were not passed on: use --stdin to pass them to t
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """The time limit (seconds, None: the default), on whose behalf, whether output goes to a terminal byte for byte
-    too, whether without notes, and what the command gets as its standard input, if anything."""
+    """The options of `sshcast run`: the time limit in seconds (None: the default), the user to act for, whether output
+    goes to a terminal unchanged, whether to leave out notes, and the command's standard input, if any.
+    """
 
     timeout: int | None
     run_as: str | None
@@ -40,7 +41,7 @@ class RunOptions:
 
 @dataclass(slots=True)
 class Stopper:
-    """Cancels the run: at the first interrupt. At the second one, its watcher leaves; a third one ends the process."""
+    """Handles interrupts: the first cancels the run, the second stops watching it, the third ends the process."""
 
     ctx: Context
     execution_id: int
@@ -68,7 +69,7 @@ class Stopper:
 
 
 async def run(settings: Settings, server: str, command: list[str], options: RunOptions) -> int:
-    """Run it and show its output. An interrupt cancels the run and shows how that went."""
+    """Run the command and show its output. An interrupt cancels the run and shows how it ended."""
     notes = Notes(quiet=options.quiet)
     unread = options.stdin is None and standard_streams.has_unread()
     async with _open_service_with_runner(settings) as service:
@@ -91,7 +92,7 @@ async def run(settings: Settings, server: str, command: list[str], options: RunO
 
 
 async def _watch(ctx: Context, execution_id: int, display: tails.Display) -> int:
-    """Show the run to its end, and cancel it when nobody reads its output any more."""
+    """Show the run to its end, and cancel it if nobody reads its output any more."""
     stopper = Stopper(ctx, execution_id, display.notes)
     watching = tails.follow(output.follow(ctx, execution_id), display, stopper.cancel)
     watcher = asyncio.create_task(watching, name=f"watch {execution_id}")
@@ -108,7 +109,7 @@ async def _watch(ctx: Context, execution_id: int, display: tails.Display) -> int
 
 @asynccontextmanager
 async def _open_service_with_runner(settings: Settings) -> AsyncIterator[Service]:
-    """The service with a runner of its own, unless one serves this data folder already and will do the work."""
+    """Open the service with a runner, unless another process serves this data folder and will do the work."""
     async with open_service(settings) as service, AsyncExitStack() as stack:
         with suppress(FolderBusy):
             await stack.enter_async_context(start_runner(service, settings))
@@ -121,7 +122,7 @@ async def _cancel(ctx: Context, execution_id: int) -> None:
 
 
 async def require_server_id(ctx: Context, server: str) -> int:
-    """A server's id from its name, or from its id."""
+    """Return the id of the server with this name or id."""
     row = await ctx.service.store.read(server_table.by_name, server)
     if row is not None:
         return row.id
@@ -131,7 +132,7 @@ async def require_server_id(ctx: Context, server: str) -> int:
 
 
 def read_stdin() -> bytes:
-    """All of standard input, for the command. Refused where it is too long: nothing has been asked of anything yet."""
+    """Return all of standard input; raise CommandFailed if it is too long, before anything is run."""
     data = standard_streams.read_all(validation.MAX_STDIN_BYTES)
     if len(data) > validation.MAX_STDIN_BYTES:
         raise TooLarge(
@@ -143,5 +144,5 @@ def read_stdin() -> bytes:
 
 
 def _build_shell_command(words: list[str]) -> str:
-    """One word is shell text as it stands; more are an argument each."""
+    """Return a single word as shell text unchanged; quote several words as arguments."""
     return words[0] if len(words) == 1 else shlex.join(words)

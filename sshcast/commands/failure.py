@@ -1,4 +1,4 @@
-"""What a command that failed tells who ran it."""
+"""Error messages of commands that failed."""
 
 from db.sqlite_refusals import StoreUnusable
 from db.unavailable import StoreUnavailable
@@ -27,12 +27,12 @@ EXPECTED = (
 
 
 def report_failure(error: Exception) -> int:
-    """Say on stderr what went wrong; the exit status. An error that nobody expects is raised again."""
+    """Print on stderr what went wrong, and return the exit status. Unexpected errors are raised again."""
     status, text = 1, str(error)
     if isinstance(error, ServiceError):
         status, text = 2, f"{'.'.join(error.field)}: {error.en}" if error.field else error.en
     elif isinstance(error, StoreUnavailable):
-        text = away(error)
+        text = _format_outage(error)
     elif isinstance(error, OSError) and error.filename and error.strerror:
         text = f"{error.filename} cannot be used: {error.strerror}"
     elif not isinstance(error, EXPECTED):
@@ -41,7 +41,7 @@ def report_failure(error: Exception) -> int:
     return status
 
 
-def away(error: StoreUnavailable) -> str:
-    """Where it says no more than that the database is away, the driver's first line says why."""
+def _format_outage(error: StoreUnavailable) -> str:
+    """Return the error's message; if it says only that the database is away, add the first line of the driver's."""
     why = str(error.__cause__ or "").strip().splitlines()
     return f"{error}: {why[0]}" if why and str(error) == str(StoreUnavailable()) else str(error)

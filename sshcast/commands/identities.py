@@ -1,4 +1,4 @@
-"""Whom the identity provider knows, and who that is here."""
+"""`sshcast user link` and `unlink`: which user an identity of the provider signs in as."""
 
 from db import users
 from resolvers import identities

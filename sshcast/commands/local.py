@@ -1,4 +1,4 @@
-"""A service opened by a command on the machine itself: no HTTP, the data folder's owner is trusted."""
+"""Opens the service for a command on this machine: without HTTP, trusting whoever owns the data folder."""
 
 import os
 import pwd
@@ -23,13 +23,13 @@ NAMES_SHOWN = 5
 
 @asynccontextmanager
 async def opened_here(settings: Settings) -> AsyncIterator[Service]:
-    """The service for what needs no user of ours; the audit names the operating system's."""
+    """Open the service for a command that acts for no user; the audit names the OS user."""
     async with open_service(settings) as service:
         yield replace(service, os_user=os_user())
 
 
 async def load_context(service: Service, name: str | None) -> Context:
-    """A context for the user called `name`; else the one that SSHCAST_AS names; else the one named as the OS user."""
+    """Return a context for the user called `name`, else the one in SSHCAST_AS, else the one named like the OS user."""
     given = os.environ.get(VARIABLE)
     if name is not None:
         return build_context(service, await _enabled(service, name, f"there is no enabled user {name!r} (--as)"))
@@ -47,7 +47,7 @@ def build_context(service: Service, user: User) -> Context:
 
 
 def os_user() -> str:
-    """The name of the user whom this process acts as; under sudo that is root."""
+    """Return the name of the user that this process acts as; under sudo that is root."""
     number = os.geteuid()
     try:
         return pwd.getpwuid(number).pw_name

@@ -1,4 +1,4 @@
-"""`sshcast migrate`."""
+"""`sshcast migrate`: creates or updates the database's tables."""
 
 from db import migrate as migrations
 from sshcast.app import open_data_store

@@ -1,4 +1,4 @@
-"""A new password: asked for twice on a terminal, or read from standard input."""
+"""Reads a new password: asks for it twice on a terminal, or takes it from standard input."""
 
 import getpass
 import sys
@@ -16,7 +16,7 @@ NO_TERMINAL = (
 
 
 def get(*, from_stdin: bool) -> str:
-    """The password, not checked where it comes `from_stdin`. CommandFailed when none was given."""
+    """Return the password, unchecked if it comes `from_stdin`; raise CommandFailed if none was given."""
     if from_stdin:
         return standard_streams.read_first_line()
     if not sys.stdin.isatty():

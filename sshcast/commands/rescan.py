@@ -1,4 +1,4 @@
-"""`sshcast server rescan`: what a server offers as its host keys now, beside what is pinned, and pinned if accepted."""
+"""`sshcast server rescan`: shows the host keys that a server offers beside the pinned ones, and pins accepted ones."""
 
 import sys
 from collections.abc import AsyncIterator, Sequence
@@ -30,7 +30,7 @@ QUESTION = "Compare what it offers with its own keys (ssh-keygen -lf on it). Pin
 
 @dataclass(frozen=True, slots=True)
 class RescanOptions:
-    """What the command line named: the server, the fingerprints to accept, and whether to accept all unasked."""
+    """The options of `server rescan`: the server, the fingerprints to accept, and whether to accept all unasked."""
 
     server: str
     accept: tuple[str, ...]
@@ -58,9 +58,9 @@ async def rescan(settings: Settings, given: RescanOptions, run_as: str | None) -
 
 @asynccontextmanager
 async def _open_service_with_scanner(settings: Settings) -> AsyncIterator[Service]:
-    """The service with what scans alone: here too, a scan and its acceptance go the way that they go over the API."""
+    """Open the service with a scanner and no runner, so that scanning and accepting work as they do over the API."""
     async with open_service(settings) as service:
-        scans = HostKeyScans(bus=service.bus, within=build_network_policy(settings), on_wait=_print_to_stderr)
+        scans = HostKeyScans(bus=service.bus, network_policy=build_network_policy(settings), on_wait=_print_to_stderr)
         await scans.start()
         try:
             yield service
@@ -75,13 +75,13 @@ async def _require_server_to_change(ctx: Context, id: int) -> Server:
 
 
 async def _fetch_offered_keys(ctx: Context, server: Server) -> list[OfferedKey]:
-    """What it offers, as it is to this server alone: others may be at the same address."""
+    """Return the server's keys, compared with its own pins only: other servers may be at the same address."""
     wanted = ScanRequest(host=server.host, port=server.port, legacy=tuple(server.legacy_algorithms))
     return host_keys.compare_keys(await host_keys.fetch_keys(ctx, wanted, server.id), [server.host_keys])
 
 
 def _print_keys(server: Server, offered: Sequence[OfferedKey]) -> None:
-    """A row for each key: those on offer with what they are to us, then those that are only pinned."""
+    """Print a row for each key: the offered ones with their status, then those that are only pinned."""
     console = Console(markup=False, highlight=False)
     console.width = max(console.width, LEAST_WIDTH) if console.is_terminal else WIDTH_OF_NO_TERMINAL
     table = Table(title=f"{server.name}: {server.host} port {server.port}", title_justify="left")

@@ -1,4 +1,4 @@
-"""`sshcast schema`."""
+"""`sshcast schema`: prints the GraphQL schema."""
 
 from schema.build import format_schema
 

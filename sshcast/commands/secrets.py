@@ -1,4 +1,4 @@
-"""`sshcast secrets rotate`: a new master key, under which every secret is sealed again."""
+"""`sshcast secrets rotate`: re-encrypts every secret under a new master key."""
 
 from rich.console import Console
 
@@ -11,7 +11,7 @@ from sshcast.settings import Settings
 
 
 async def rotate(settings: Settings) -> int:
-    """Go on with a rotation that was cut off, or begin one. A running service follows by itself."""
+    """Begin a rotation, or continue one that was interrupted. Running services pick up the new key by themselves."""
     in_file = settings.secret_key is None
     if not in_file and settings.secret_key_before is None:
         raise CommandFailed(

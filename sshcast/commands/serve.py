@@ -1,4 +1,4 @@
-"""`sshcast serve`."""
+"""`sshcast serve`: serves the API and runs executions."""
 
 import gc
 import socket
@@ -37,7 +37,7 @@ async def serve(settings: Settings) -> int:
 
 
 def freeze_heap() -> None:
-    """What is here by now stays: without it the garbage collector takes a few milliseconds where it took a hundred."""
+    """Exempt what is loaded by now from garbage collection, which then takes few milliseconds instead of a hundred."""
     gc.collect()
     gc.freeze()
 

@@ -1,4 +1,4 @@
-"""`sshcast server add`: a server with its credential and its pinned host keys."""
+"""`sshcast server add`: registers a server with its credential and host keys."""
 
 import sys
 from dataclasses import dataclass, replace
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from resolvers import host_names, servers
 from resolvers.inputs import NewCredential, NewServer
-from runner.ssh.keys.keys import fingerprint
+from runner.ssh.keys import fingerprint
 from runner.ssh.networks import NetworkPolicy
 from runner.ssh.protocol import ConnectFailed
 from runner.ssh.scan import ScanOptions, scan_host_keys
@@ -18,7 +18,7 @@ from sshcast.settings import Settings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerOptions:
-    """What the command line named. `scan` asks the server for its keys instead of taking `host_keys`.
+    """The options of `server add`. `scan` fetches the server's keys instead of taking `host_keys`.
 
     `allowed`: old algorithms, words of `db.values.LegacyAlgorithm`.
     """
@@ -71,9 +71,9 @@ def _new_server(given: ServerOptions, credential: NewCredential, keys: tuple[str
     )
 
 
-async def _scan_and_confirm_keys(given: ServerOptions, within: NetworkPolicy) -> tuple[str, ...]:
-    """The keys that the server offers, once a person has compared their fingerprints."""
-    scan = ScanOptions(legacy=given.allowed, within=within, on_wait=_print_to_stderr)
+async def _scan_and_confirm_keys(given: ServerOptions, network_policy: NetworkPolicy) -> tuple[str, ...]:
+    """Fetch the server's keys, and return them once a person has confirmed their fingerprints."""
+    scan = ScanOptions(legacy=given.allowed, network_policy=network_policy, on_wait=_print_to_stderr)
     try:
         keys = tuple(await scan_host_keys(given.host, given.port, scan))
     except ConnectFailed as error:
@@ -91,7 +91,7 @@ def _print_to_stderr(sentence: str) -> None:
 
 
 def confirm(question: str) -> bool:
-    """Asked on stderr: stdout is for the id alone."""
+    """Ask on stderr: stdout is for the id alone."""
     print(question, end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 

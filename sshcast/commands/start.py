@@ -1,4 +1,4 @@
-"""What every command on a service begins with."""
+"""Loads the settings for a command, and warns of unknown ones."""
 
 import importlib
 import logging
@@ -12,7 +12,7 @@ __all__ = ["Settings", "load_settings"]
 
 
 def load_settings(**given: Any) -> Settings:
-    """From the environment, and over it what the command line gave (not None)."""
+    """Load the settings from the environment, overridden by those options in `given` that are not None."""
     # The command's own module is imported by now: without structlog it logs nothing, and starts a seventh sooner.
     if "structlog" in sys.modules:
         importlib.import_module("sshcast.logs").configure(level=logging.WARNING)
@@ -22,6 +22,6 @@ def load_settings(**given: Any) -> Settings:
 
 
 def warn_of_unknown() -> None:
-    """A line on stderr when there are SSHCAST_* variables that are no settings."""
+    """Print a line on stderr if there are SSHCAST_* variables that are not settings."""
     if strangers := unknown():
         Notes().say(f"sshcast: {strangers}", "yellow")

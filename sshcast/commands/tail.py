@@ -1,4 +1,4 @@
-"""`sshcast tail`."""
+"""`sshcast tail`: shows an execution's output."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,9 @@ from sshcast.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class TailOptions:
-    """After which cursor, on whose behalf, whether byte for byte on a terminal too, and whether without notes."""
+    """The options of `sshcast tail`: the cursor to start after, the user to act for, whether output goes to a terminal
+    unchanged, and whether to leave out notes.
+    """
 
     after: str | None
     run_as: str | None

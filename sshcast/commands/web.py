@@ -1,4 +1,4 @@
-"""`sshcast web fetch`."""
+"""`sshcast web fetch`: downloads GraphiQL."""
 
 from sshcast.web import fetch
 

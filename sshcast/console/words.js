@@ -13,7 +13,7 @@ const WORDS = {
     refused_denied: "The identity provider did not let you in: try again.",
     refused_invalid: "What the identity provider answered is not valid: try again, and if it stays so, tell an admin.",
     refused_no_role: "None of your groups has a role here: ask an admin.",
-    refused_disabled: "You are kept out here: ask an admin.",
+    refused_disabled: "Your account is disabled here: ask an admin.",
     refused_busy: "Too many failed sign-ins: wait a while, then try again.",
     refused_unavailable: "The identity provider cannot be reached: try again shortly.",
     refused_failed: "You could not be signed in: try again.",

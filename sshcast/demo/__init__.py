@@ -1,1 +1,1 @@
-"""The demo: an SSH target of our own, and one run on it."""
+"""The demo's SSH server, and its one run."""

@@ -1,4 +1,4 @@
-"""One command of the demo SSH server: /bin/sh in a process group of its own, joined to a channel."""
+"""A command of the demo SSH server: /bin/sh in its own process group, connected to a channel."""
 
 import asyncio
 import os
@@ -14,7 +14,7 @@ KEPT_VARIABLES = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", 
 
 
 class Channel(Protocol):
-    """What a command needs of its SSH channel."""
+    """The part of an SSH channel that a command needs."""
 
     def write(self, data: bytes) -> None: ...
     def write_stderr(self, data: bytes) -> None: ...
@@ -26,13 +26,13 @@ class Channel(Protocol):
 
 
 def build_environment(own: Mapping[str, str]) -> dict[str, str]:
-    """The service's own environment holds secrets: a command gets the few variables that a login would set."""
+    """Return the few variables that a login would set: the service's own environment holds secrets."""
     kept = {name: own[name] for name in KEPT_VARIABLES if name in own}
     return {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", **kept}
 
 
 class DemoCommand(asyncio.SubprocessProtocol):
-    """Started with `start`; `ended` is set when the process is gone and nothing of it is left to do."""
+    """A command that runs after `start`; `ended` is set when its process has ended and nothing is left to do."""
 
     def __init__(self, channel: Channel, command: str, *, environment: dict[str, str]) -> None:
         self._channel = channel
@@ -54,7 +54,7 @@ class DemoCommand(asyncio.SubprocessProtocol):
         self._spawning = asyncio.create_task(self._spawn(), name="demo command")
 
     def feed(self, data: bytes) -> None:
-        """Bytes for stdin."""
+        """Write bytes to stdin."""
         stdin = self._find_stdin()
         if self._process is None:
             self._early += data
@@ -69,7 +69,7 @@ class DemoCommand(asyncio.SubprocessProtocol):
             stdin.close()  # after what is buffered is written
 
     def send_signal(self, number: signal.Signals) -> bool:
-        """Send a signal to the whole group. False when nothing of it is left."""
+        """Send a signal to the whole process group; return False if it is gone."""
         if self._process is None:
             self._early_signals.append(number)
             return True
@@ -80,7 +80,7 @@ class DemoCommand(asyncio.SubprocessProtocol):
         return True
 
     def hold_output(self) -> None:
-        """The channel is full: leave further output in the pipes."""
+        """Stop reading the pipes, because the channel is full."""
         self._held = True
         for pipe in self._list_output_pipes():
             pipe.pause_reading()
@@ -116,7 +116,7 @@ class DemoCommand(asyncio.SubprocessProtocol):
         self._finish_if_over()
 
     def pause_writing(self) -> None:
-        """Stdin's pipe is full."""
+        """Note that stdin's pipe is full."""
         self._channel.pause_reading()
 
     def resume_writing(self) -> None:
@@ -149,7 +149,7 @@ class DemoCommand(asyncio.SubprocessProtocol):
         self._mark_ended()
 
     def _deliver_early_events(self) -> None:
-        """Hand over what came before the process was there."""
+        """Pass on what arrived before the process existed."""
         if self._early:
             self.feed(bytes(self._early))
             self._early.clear()
@@ -161,7 +161,7 @@ class DemoCommand(asyncio.SubprocessProtocol):
             self.send_signal(number)
 
     def _give_up_on_pipes(self) -> None:
-        """A child that outlives the command may keep its pipes open for ever."""
+        """Close the pipes: a child that outlives the command may hold them open for ever."""
         if self._held:
             asyncio.get_running_loop().call_later(EOF_GRACE_SECONDS, self._give_up_on_pipes)
             return

@@ -1,4 +1,4 @@
-"""The demo's run, as any client would do it: sign in, `runTask` over GraphQL, follow its output over HTTP."""
+"""The demo's run, done as a client would: sign in, `runTask` over GraphQL, follow its output over HTTP."""
 
 import base64
 import json
@@ -22,10 +22,10 @@ class DemoFailed(Exception):
 
 
 async def run_and_show(url: str, user: str, password: str, task: str, console: Console) -> bool:
-    """Run the sample task and show its output live. True when it ended with the exit status 0."""
+    """Run the sample task and show its output live; return whether its exit status was 0."""
     try:
         async with httpx2.AsyncClient(base_url=url, timeout=30, trust_env=False) as client:
-            await sign_in(client, user, password)
+            await _sign_in(client, user, password)
             execution_id = await _start_run(client, task, console)
             end = await _follow_log(client, execution_id)
     except (httpx2.HTTPError, DemoFailed) as error:
@@ -37,7 +37,7 @@ async def run_and_show(url: str, user: str, password: str, task: str, console: C
     return succeeded
 
 
-async def sign_in(client: httpx2.AsyncClient, user: str, password: str) -> None:
+async def _sign_in(client: httpx2.AsyncClient, user: str, password: str) -> None:
     answer = await client.post("/api/auth/login", json={"username": user, "password": password})
     if answer.status_code != 200:
         raise DemoFailed(f"sign-in answered {answer.status_code}: {answer.text[:200]}")
@@ -63,7 +63,7 @@ async def _query_graphql(client: httpx2.AsyncClient, query: str, **variables: An
 
 
 async def _follow_log(client: httpx2.AsyncClient, execution_id: str) -> dict[str, Any]:
-    """Write the output as it comes; the end event."""
+    """Print the output as it arrives, and return the end event."""
     sanitisers = {name: Sanitiser(colours=sys.stdout.isatty()) for name in ("stdout", "stderr")}
     async for event in _read_events(client, execution_id):
         if event["event"] == "chunk":

@@ -34,9 +34,9 @@ class DemoServer:
     async def start(
         cls, *, host_key_path: Path, authorized_key: str, port: int = 0, host: str = "127.0.0.1"
     ) -> "DemoServer":
-        """Listen on `port` (0: a free one) of a loopback address. The host key is made on the first start.
+        """Listen on `port` (0: a free one) of a loopback address. The host key is created on the first start.
 
-        Raises ValueError for an address that others can reach or an unreadable key, OSError when the port is taken.
+        Raise ValueError for an address that others can reach or an unreadable key, OSError if the port is taken.
         """
         if not ipaddress.ip_address(host).is_loopback:
             raise ValueError(f"the demo SSH server listens on loopback addresses only, not on {host}")
@@ -80,7 +80,7 @@ class DemoServer:
 
 
 class DemoActivity:
-    """What goes on at the server: its connections and commands."""
+    """The server's open connections and running commands."""
 
     def __init__(self) -> None:
         self.connections: set[asyncssh.SSHServerConnection] = set()
@@ -88,7 +88,7 @@ class DemoActivity:
 
 
 def ensure_key(path: Path) -> tuple[str, str]:
-    """The Ed25519 key at `path`, made there (mode 0600) if absent: private PEM text and public "TYPE BASE64"."""
+    """Load or create (mode 0600) the Ed25519 key at `path`; return its private PEM text and public "TYPE BASE64"."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:

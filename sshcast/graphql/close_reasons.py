@@ -1,4 +1,4 @@
-"""Why a WebSocket is closed: codes, and words that fit into a close."""
+"""The codes and reasons with which WebSockets are closed."""
 
 import orjson
 from starlette.websockets import WebSocket
@@ -41,14 +41,14 @@ class WrongProtocol(ServiceError):
 
 
 def fit(reason: str) -> str:
-    """As much as a close can carry."""
+    """Shorten the reason to what a close frame can carry."""
     return reason.encode()[:LONGEST_REASON].decode("utf-8", "ignore")
 
 
 async def turn_away(socket: WebSocket) -> None:
-    """Tell a client of another protocol which one is spoken.
+    """Tell a client of another subprotocol which one this server speaks.
 
-    Clients, browsers among them, read no close code of a server that took none of the protocols that they offered.
+    The connection is accepted first: browsers cannot read the close code of a server that accepted no subprotocol.
     """
     offered = next(filter(None, socket.scope["subprotocols"]), None)
     reason = WrongProtocol().text(read_language(socket))

@@ -29,14 +29,14 @@ STATUS = {
 
 
 def wants_page(request: Request) -> bool:
-    """A browser that was given the address, rather than a client with a query."""
+    """Tell whether a browser opened the address, rather than a client with a query."""
     return (
         request.method == "GET" and "query" not in request.query_params and "text/html" in _list_accepted_types(request)
     )
 
 
 async def answer_request(request: Request, service: Service, engine: Engine) -> Response:
-    """One request to its end; what goes wrong before it is executed is an answer too."""
+    """Answer one request; errors before its execution become an answer too."""
     ctx = graphql_requests.build_anonymous_context(request, service)
     transport = streams.choose_transport(request.headers.get("accept", ""))
     if transport is streams.EVENTS and streams.has_seen_the_end(request.headers):
@@ -77,5 +77,5 @@ def _build_extra_headers(status: int, found: Answer) -> dict[str, str]:
 
 
 def _list_accepted_types(request: Request) -> list[str]:
-    """The media types of Accept, without their parameters."""
+    """Return the media types in Accept, without parameters."""
     return [part.partition(";")[0].strip().lower() for part in request.headers.get("accept", "").split(",")]

@@ -1,4 +1,4 @@
-"""What a GraphQL request asks for, read from HTTP."""
+"""Reads GraphQL requests from HTTP."""
 
 import re
 from collections.abc import Collection, Mapping
@@ -34,7 +34,7 @@ class UnsupportedMediaType(ServiceError):
 
 
 def build_anonymous_context(request: Request, service: Service) -> Context:
-    """The caller before a look at their token."""
+    """Return a context for the caller before their token is checked."""
     address = request.client.host if request.client else ""
     return Context(service=service, language=read_language(request), address=address)
 
@@ -42,7 +42,7 @@ def build_anonymous_context(request: Request, service: Service) -> Context:
 async def authenticate_request(
     request: Request, anonymous: Context, asked: GraphQLRequest
 ) -> tuple[Context, GraphQLRequest]:
-    """The caller by their bearer token, if there is one; where it is not good, the request says so."""
+    """Return the caller by their bearer token, if any; mark the request if the token is not valid."""
     given = parse_bearer(request.headers.getlist("authorization"))
     try:
         return await admission.authenticate(anonymous, given), asked
@@ -51,7 +51,7 @@ async def authenticate_request(
 
 
 async def read_request(request: Request, *, streaming: bool) -> GraphQLRequest:
-    """The document and what belongs to it. Only a stream carries a subscription, and a GET never mutates."""
+    """Read the document and its parameters. Only a stream may carry a subscription, and a GET never a mutation."""
     kinds = ALL_KINDS if streaming else ALL_KINDS - {OperationType.SUBSCRIPTION}
     if request.method == "POST":
         return build_graphql_request(await _read_post_body(request), kinds)
@@ -68,7 +68,7 @@ async def _read_post_body(request: Request) -> Any:
 
 
 def bounded(body: bytes) -> bytes:
-    """The body, if it is no larger than any other but for a command's input, which is one value and quickly read."""
+    """Return the body; raise TooLarge if it is over the usual limit, without its long base64 values such as `stdin`."""
     if len(body) > MAX_BYTES and len(body) - sum(map(len, PACKED.findall(body))) > MAX_BYTES:
         raise TooLarge(
             f"The body is larger than {MAX_BYTES} bytes, not counting long base64 text as stdin takes it.",
@@ -95,7 +95,7 @@ def parse_json(data: bytes | str, name: str) -> Any:
 
 
 def check_extent(value: Any, name: str) -> None:
-    """Invalid when it is too deep, or holds too many values in all."""
+    """Raise Invalid if the value is nested too deep or holds too many values."""
     level, count = [value], 1
     for _ in range(MOST_DEPTH):
         level = [item for each in level for item in _list_children(each)]
@@ -114,7 +114,7 @@ def _list_children(value: Any) -> list[Any]:
 
 
 def build_graphql_request(found: Any, kinds: Collection[OperationType]) -> GraphQLRequest:
-    """The parameters of GraphQL over HTTP, each of its type."""
+    """Read the parameters of GraphQL over HTTP, and check the type of each."""
     if isinstance(found, list):
         raise Invalid("body", "must be one request: batches are not taken.", "不支持批量请求。")
     if not isinstance(found, Mapping):

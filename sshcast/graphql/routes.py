@@ -23,7 +23,7 @@ def build_graphql_routes(
     introspection: bool = True,
     playground: Playground | None = None,
 ) -> list[BaseRoute]:
-    """`Route` and `WebSocketRoute` rather than `Mount`, which would redirect the path without a slash."""
+    """Return `Route` and `WebSocketRoute`, not `Mount`, which would redirect the path without a slash."""
     engine = Engine(schema, introspection=introspection)
 
     async def answer_http(request: Request) -> Response:

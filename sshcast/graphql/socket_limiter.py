@@ -1,4 +1,4 @@
-"""How many sockets are open: of an address while they have not said who they are, and of a user from then on."""
+"""Limits the open WebSockets: by address until the caller has signed in, by user from then on."""
 
 from collections import Counter
 from collections.abc import Hashable, Iterator
@@ -13,14 +13,14 @@ MOST_ANONYMOUS = 100
 
 @dataclass(slots=True)
 class SocketLimiter:
-    """`each` is the most sockets that one user may have open."""
+    """Counts open sockets. `each` is the most that one user may have."""
 
     each: int
     strangers: int = MOST_ANONYMOUS
     taken: Counter[Hashable] = field(default_factory=Counter)
 
     def acquire(self, key: Hashable, most: int) -> bool:
-        """Whether there was one."""
+        """Count one more socket for the key; return False if it has `most` already."""
         if self.taken[key] >= most:
             return False
         self.taken[key] += 1
@@ -34,13 +34,13 @@ class SocketLimiter:
 
 @dataclass(slots=True)
 class OpenSocket:
-    """One socket's place, an address's at first."""
+    """One counted socket, at first by its address."""
 
     limiter: SocketLimiter
     key: Hashable
 
     def assign_to_user(self, user_id: int) -> bool:
-        """The user's from now on; False when they have as many as they may."""
+        """Count the socket for the user from now on; return False if they have as many as they may."""
         if not self.limiter.acquire(user_id, self.limiter.each):
             return False
         self.limiter.release(self.key)
@@ -50,7 +50,7 @@ class OpenSocket:
 
 @contextmanager
 def reserve_socket(limiter: SocketLimiter, address: str) -> Iterator[OpenSocket]:
-    """A place while the block runs; RateLimited when the address has as many as it may."""
+    """Count a socket while the block runs; raise RateLimited if the address has as many as it may."""
     group = group_address(address)
     if not limiter.acquire(group, limiter.strangers):
         raise RateLimited(1)

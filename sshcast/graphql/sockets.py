@@ -53,7 +53,7 @@ MESSAGES = Rate(1000, 2000)
 
 @dataclass(slots=True)
 class Caller:
-    """Who is at the other end; their token is looked at again for each operation."""
+    """The caller of a WebSocket, whose token is checked again for each operation."""
 
     service: Service
     language: Language
@@ -64,14 +64,14 @@ class Caller:
     renewal: Renewal | None = None
 
     async def load_context(self) -> Context:
-        """The caller as the database knows them now; Unauthenticated when their token is no longer good."""
+        """Return the caller as the database knows them now; raise Unauthenticated if their token is no longer valid."""
         viewer = await sign_in.authenticate_token(self.service, self.token, self.address)
         if self.renewal is None:
             self.renewal = Renewal(viewer)
         return Context(self.service, viewer, self.language, self.address, self.renewal)
 
     async def renew(self, token: str) -> Viewer:
-        """Go on with this token of the same user; Unauthenticated, and with the one before, when it is not good."""
+        """Use this newer token of the same user; if it is not valid, keep the old one and raise Unauthenticated."""
         viewer = await sign_in.authenticate_token(self.service, token, self.address)
         self.service.rates.check_request(viewer.user_id)
         if self.renewal is None or viewer.user_id != self.renewal.viewer.user_id:
@@ -83,7 +83,7 @@ class Caller:
         return Context(self.service, None, self.language, self.address)
 
     async def accept_init(self) -> None:
-        """Take what a browser cannot send with the handshake from `connection_init`: Authorization, Accept-Language."""
+        """Take Authorization and Accept-Language from `connection_init`: browsers cannot send them in the handshake."""
         if given := _list_values(self.connection_params, "authorization"):
             self.token = parse_bearer(given) or ""
         if languages := _list_values(self.connection_params, "accept-language"):
@@ -95,7 +95,7 @@ class Caller:
             )
 
     async def _admit(self) -> Context:
-        """As `context`, with words for somebody who has yet to get it right."""
+        """Return the context like `load_context`, with errors that explain how to send the token."""
         if not self.token:
             raise NoToken()
         try:
@@ -105,7 +105,7 @@ class Caller:
 
 
 class SocketView:
-    """What Strawberry's handler asks of a view."""
+    """The part of a view that Strawberry's handler needs."""
 
     def decode_json(self, data: str) -> Any:
         return orjson.loads(data)
@@ -119,13 +119,13 @@ class SocketView:
 
 
 class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
-    """One socket. Operations go through the same engine as every other request."""
+    """Handles one WebSocket. Operations go through the same engine as every other request."""
 
     engine: Engine
     messages: Buckets
 
     async def handle_message(self, message: Any) -> None:
-        """Strawberry trusts a message's shape, and answers every ping."""
+        """Limit the rate of messages, and check their shape, which Strawberry trusts."""
         if self.messages.take("socket") > 0:
             await self.websocket.close(TRY_AGAIN_LATER, "Too many messages")
             return
@@ -147,7 +147,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
             await self._close_rate_limited(error)
 
     async def handle_ping(self, message: PingMessage) -> None:
-        """A ping whose payload has an Authorization renews the caller's token, for all that is open here too."""
+        """Renew the caller's token if the ping's payload has an Authorization, for open operations too."""
         given = _list_values(message.get("payload") or {}, "authorization")
         if not self.connection_acknowledged or not given:
             await super().handle_ping(message)
@@ -216,7 +216,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
         await self._close(TRY_AGAIN_LATER, error.text(self.context.language))
 
     async def _forbid(self, reason: str) -> None:
-        """The caller may not go on: the socket ends, and every operation on it."""
+        """Close the socket and end all operations on it, as the caller may not go on."""
         adapter: Any = self.websocket
         if adapter.ws.application_state is not WebSocketState.DISCONNECTED:
             await self._close(FORBIDDEN, reason)
@@ -226,7 +226,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
 
 
 async def serve_socket(socket: WebSocket, service: Service, engine: Engine, limiter: SocketLimiter) -> None:
-    """One WebSocket to its end."""
+    """Serve one WebSocket to its end."""
     if GRAPHQL_TRANSPORT_WS_PROTOCOL not in socket.scope["subprotocols"]:
         await turn_away(socket)
         return
@@ -262,12 +262,12 @@ def _build_caller(socket: WebSocket, service: Service, address: str, open_socket
 
 
 def _list_values(payload: Mapping[str, Any], wanted: str) -> list[str]:
-    """What the payload says in strings under this name, however it is written; JSON has it as often as it likes."""
+    """Return the payload's strings under this name, in any case: JSON may hold a name several times."""
     return [value for name, value in payload.items() if name.lower() == wanted and isinstance(value, str)]
 
 
 def _is_well_formed(message: Any) -> bool:
-    """An object with words for its type and id, an object (or nothing) for its payload."""
+    """Tell whether the message is an object with text as type and id, and an object or nothing as payload."""
     if not isinstance(message, dict) or not isinstance(message.get("type"), str):
         return False
     id, payload = message.get("id", ""), message.get("payload")

@@ -1,4 +1,4 @@
-"""Answers as they come, in the two forms that HTTP clients read: server-sent events and multipart."""
+"""Streamed answers, in the two forms that HTTP clients read: server-sent events and multipart."""
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
@@ -8,8 +8,8 @@ from typing import Protocol
 import orjson
 from starlette.responses import Response
 
+from resolvers.streaming import with_heartbeats
 from schema.engine import Answer
-from schema.heartbeats import with_heartbeats
 from sshcast.http.live_answer import STREAM_HEADERS, LiveAnswer
 
 HEARTBEAT_SECONDS = 12.0
@@ -17,7 +17,7 @@ COMPLETE_ID = "complete"
 
 
 class Transport(Protocol):
-    """How answers stand in a stream."""
+    """The form of the answers in a stream."""
 
     @property
     def media_type(self) -> str: ...
@@ -62,7 +62,7 @@ MULTIPART = Multipart()
 
 
 def choose_transport(accept: str) -> Transport | None:
-    """The stream that the caller reads, if they do."""
+    """Return the form of stream that the caller accepts, if any."""
     for part in accept.lower().split(","):
         media_type, *parameters = (piece.strip() for piece in part.split(";"))
         if media_type == "text/event-stream":
@@ -73,17 +73,17 @@ def choose_transport(accept: str) -> Transport | None:
 
 
 def has_seen_the_end(headers: Mapping[str, str]) -> bool:
-    """Whether an EventSource has come back after `complete`, as it does after every end of an answer."""
+    """Tell whether an EventSource reconnects after `complete`, as it does after every end of an answer."""
     return headers.get("last-event-id") == COMPLETE_ID
 
 
 def answer_nothing_more() -> Response:
-    """What tells an EventSource to stay away."""
+    """Return the 204 that keeps an EventSource from reconnecting."""
     return Response(status_code=204, headers=STREAM_HEADERS)
 
 
 def build_live_answer(answers: AsyncGenerator[Answer, None], transport: Transport) -> Response:
-    """A caller that leaves closes the answers."""
+    """Return a streamed answer; a caller that leaves closes `answers`."""
     return LiveAnswer(_encode_answers(answers, transport), answers, transport.media_type)
 
 

@@ -1,1 +1,1 @@
-"""What both HTTP faces stand on: answers, the bearer token, bodies, hosts, the listener."""
+"""The HTTP parts that GraphQL and REST share: answers, bearer tokens, bodies, hosts, the listener."""

@@ -1,4 +1,4 @@
-"""The shapes of every REST answer: the envelope, and errors whose HTTP status equals the body's `code`."""
+"""REST answers: the envelope, and errors whose HTTP status equals the body's `code`."""
 
 import secrets
 from collections.abc import Awaitable, Callable
@@ -55,7 +55,7 @@ def build_json_answer(body: Any, status: int = 200, headers: dict[str, str] | No
 
 
 def build_success_answer(request: Request, en: str, zh: str, data: Any, **beside: Any) -> Response:
-    """200 with the envelope; `beside` stands next to `data`."""
+    """Return a 200 with the envelope; `beside` holds fields beside `data`."""
     message = zh if read_language(request) == "zh" else en
     return build_json_answer({"code": 200, "message": message, "data": data, **beside})
 
@@ -65,7 +65,7 @@ def read_language(request: HTTPConnection) -> Language:
 
 
 def parse_language(accepted: str) -> Language:
-    """zh when the caller would rather have Chinese than English, by an Accept-Language; else en."""
+    """Return zh if Accept-Language prefers Chinese to English, else en."""
     weights: dict[str, float] = {}
     for part in accepted.lower().split(","):
         tag, _, parameter = part.partition(";")
@@ -75,7 +75,7 @@ def parse_language(accepted: str) -> Language:
 
 
 def _parse_weight(parameter: str) -> float:
-    """The number in "q=0.8"; 1 where there is none, 0 where it cannot be read."""
+    """Return the number in "q=0.8"; 1 if there is none, 0 if it cannot be read."""
     name, _, value = parameter.strip().partition("=")
     if name.strip() != "q":
         return 1
@@ -99,7 +99,7 @@ def build_error_answer(request: Request, error: ServiceError) -> Response:
 
 
 def build_error_body(error: ServiceError, language: Language) -> dict[str, Any]:
-    """A field that is too long is out of its range (400); a request that is too large as a whole is 413."""
+    """Return the error's body. A field that is too long is a 400, a request that is too large as a whole a 413."""
     status = 400 if error.code == "TOO_LARGE" and error.field else STATUS.get(error.code, 400)
     body: dict[str, Any] = {"code": status, "message": error.text(language), "error": error.code}
     if error.field:
@@ -112,7 +112,7 @@ def build_error_body(error: ServiceError, language: Language) -> dict[str, Any]:
 
 
 def mask_error(error: Exception, path: str) -> ServiceError:
-    """What the caller may learn of an error; what hides behind it is logged, under an id that the answer carries."""
+    """Return what the caller may see of an error; an unexpected one is logged under an id that the answer shows."""
     if isinstance(error, ServiceError):
         return error
     if isinstance(error, StoreUnavailable):
@@ -124,7 +124,7 @@ def mask_error(error: Exception, path: str) -> ServiceError:
 
 
 def catch_errors(handler: Handler) -> Handler:
-    """The handler, with every error turned into its answer."""
+    """Wrap the handler so that every error becomes an answer."""
 
     async def answer(request: Request) -> Response:
         try:

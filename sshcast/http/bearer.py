@@ -1,4 +1,4 @@
-"""What a REST request asks for in its headers, path and query, read strictly: what is wrong is refused by name."""
+"""Reads the headers, path and query of REST requests strictly: an error names what is wrong."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ READING = ("GET", "HEAD")
 
 
 async def require_viewer(request: Request, role: Role = Role.NONE) -> Context:
-    """The caller, signed in by a bearer token; they must have this role somewhere."""
+    """Return a context for the signed-in caller, who must have this role on some server."""
     found = await admission.authenticate(
         build_anonymous_context(request), parse_bearer(request.headers.getlist("authorization"))
     )
@@ -33,7 +33,7 @@ async def require_viewer(request: Request, role: Role = Role.NONE) -> Context:
 
 
 def parse_bearer(authorization: Sequence[str]) -> str | None:
-    """The token of "Bearer TOKEN"; of several headers, what is none: a proxy may have looked at another one than we."""
+    """Return the token in "Bearer TOKEN"; an invalid one if there are several headers: a proxy may have read one."""
     tokens = [token.strip() for scheme, _, token in map(_split_scheme, authorization) if scheme.lower() == "bearer"]
     return (tokens[0] if len(authorization) == 1 else "") if tokens else None
 
@@ -43,21 +43,21 @@ def _split_scheme(value: str) -> tuple[str, str, str]:
 
 
 def build_rate_limited_context(request: Request) -> Context:
-    """The caller of a route for signing in."""
+    """Return a context for a sign-in route, counted against the address's rate limit."""
     found = build_anonymous_context(request)
     found.service.rates.check_stranger(found.address)
     return found
 
 
 def build_anonymous_context(request: Request) -> Context:
-    """The caller, whoever they are. Clients send their old access token along when they sign in anew."""
+    """Return a context without a user: clients send their old access token along when they sign in again."""
     service: Service = request.app.state.service
     address = request.client.host if request.client else ""
     return Context(service=service, language=read_language(request), address=address)
 
 
 def read_query(request: Request, *names: str) -> dict[str, str]:
-    """The query parameters that are not empty; unknown or repeated ones are refused."""
+    """Return the query parameters that are not empty; refuse unknown and repeated ones."""
     found: dict[str, str] = {}
     for name, value in request.query_params.multi_items():
         if name not in names:
@@ -70,7 +70,7 @@ def read_query(request: Request, *names: str) -> dict[str, str]:
 
 
 def format_name(name: str) -> str:
-    """A name that the caller made up, fit to be repeated in an answer."""
+    """Make a name that the caller sent safe to repeat in an answer."""
     return name.encode("utf-8", "replace").decode()[:LONGEST_NAME_SHOWN] or '""'
 
 
@@ -86,7 +86,7 @@ def parse_optional_integer(found: Mapping[str, str], name: str, low: int = 1, hi
 
 
 def parse_optional_time(found: Mapping[str, str], name: str, *, until: bool = False) -> datetime | None:
-    """RFC 3339 with its zone, or Unix seconds; as the end of a range (`until`), those take in their whole second."""
+    """Parse RFC 3339 with a zone, or Unix seconds; as a range's end (`until`), those include their whole second."""
     if name not in found:
         return None
     text = found[name].upper()
@@ -108,7 +108,7 @@ def parse_optional_time(found: Mapping[str, str], name: str, *, until: bool = Fa
 
 
 def read_idempotency_key(request: Request) -> str | None:
-    """The key that makes a repeat of this request find what the first one made; 1 to 128 characters."""
+    """Return the key, 1 to 128 characters, with which a repeated request gets the first one's result."""
     found = request.headers.getlist("idempotency-key")
     if len(found) > 1:
         raise Invalid("Idempotency-Key", "is given more than once.", "重复出现。")

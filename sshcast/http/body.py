@@ -1,4 +1,4 @@
-"""The JSON body of a request, read strictly: one object of known fields of the right types, each at most once."""
+"""Reads JSON bodies strictly: one object with known fields of the right types, each at most once."""
 
 import json
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ KINDS = {str: ("a string", "字符串"), int: ("an integer", "整数")}
 
 
 async def read(request: Request, fields: Mapping[str, type], *, required: bool = True) -> dict[str, Any]:
-    """The object, with exactly these fields (or some of them, when not `required`)."""
+    """Return the object, which must have exactly these fields (or some of them, if not `required`)."""
     check_headers(request)
     found = parse_object(await read_bytes(request))
     check_names(found, fields)
@@ -31,7 +31,7 @@ async def read(request: Request, fields: Mapping[str, type], *, required: bool =
 
 
 async def check_empty(request: Request) -> None:
-    """For a route without fields: no body, or an object without any."""
+    """Check that a route without fields got no body, or an empty object."""
     data = await read_bytes(request)
     if data.strip():
         check_headers(request)
@@ -47,7 +47,7 @@ def check_headers(request: Request) -> None:
 
 
 async def read_bytes(request: Request, *, most: int = MAX_BYTES) -> bytes:
-    """The body of at most so many bytes, counted as it comes in, so that one without a length is bounded too."""
+    """Return the body; raise TooLarge beyond `most` bytes, counted as they arrive, since no length may be declared."""
     most_read = most - MAX_BYTES + MOST_READ
     declared = request.headers.get("content-length", "0")
     if int(declared) > most_read:
@@ -97,7 +97,7 @@ def _reject_constant(constant: str) -> NoReturn:
 
 
 def _parse_bounded_integer(digits: str) -> int:
-    """Far out of every range instead of exact, when it is too long to be converted at leisure."""
+    """Return an out-of-range number for one with too many digits, which would take long to convert."""
     return int(digits[: LONGEST_NUMBER + 1])
 
 

@@ -1,4 +1,4 @@
-"""Whether the process lives, and whether it can do its work."""
+"""The health routes: whether the process lives, and whether it can do its work."""
 
 import asyncio
 import time
@@ -30,7 +30,7 @@ async def _report_liveness(request: Request) -> Response:
 
 
 class Readiness:
-    """Whether the database answers and takes writes. One look at a time, which all who ask meanwhile share."""
+    """Checks whether the database answers and accepts writes. Callers share a check that is under way."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -40,7 +40,7 @@ class Readiness:
         self._until = 0.0
 
     async def ready(self, request: Request) -> Response:
-        """200 when the database answers and can be written to, else 503 with the reason."""
+        """Answer 200 if the database answers and accepts writes, else 503 with the reason."""
         if self._look is None or (self._look.done() and time.monotonic() >= self._until):
             self._look = asyncio.create_task(self._find_reason(), name="look whether the database takes writes")
         # A look that hangs goes on: who asks next waits for the same one.

@@ -1,4 +1,4 @@
-"""Plain ASGI middleware: answers only for the host names that we are known by, and only to origins that are ours."""
+"""ASGI middleware that serves only configured host names, and only allowed origins."""
 
 import re
 from collections.abc import Iterable
@@ -19,9 +19,9 @@ HOST = re.compile(r"(?:[a-z0-9._-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?"
 
 
 class HostGuard:
-    """Against DNS rebinding and cross-site sockets: Host by an exact list, Origin (when a browser sends one) too.
+    """Prevents DNS rebinding and cross-site WebSockets by exact lists for Host, and for Origin if a browser sends one.
 
-    `site` is where browsers find the service, whatever Host a proxy passes on: its name and its origin are ours.
+    `site` is the public URL, which is always served and whose origin is allowed, whatever Host a proxy passes on.
     """
 
     def __init__(self, app: ASGIApp, *, hosts: Iterable[str], origins: Iterable[str], site: str | None = None) -> None:
@@ -52,9 +52,9 @@ class HostGuard:
         return _origin_refusal(origin.lower())
 
     def _is_our_origin(self, origin: str, host: str) -> bool:
-        """Compared whole: nothing that only starts or ends like ours, or that a parser may read in two ways.
+        """Compare the whole origin: nothing that only starts or ends alike, or that parsers may read in two ways.
 
-        Browsers leave a scheme's own port out of an origin; proxies may write it into Host.
+        Browsers leave a scheme's default port out of an origin; proxies may write it into Host.
         """
         return origin in self.origins or origin in (
             f"http://{host.removesuffix(':80')}",
@@ -73,7 +73,7 @@ def _host_refusal(host: str) -> Forbidden:
 
 
 def _origin_refusal(origin: str) -> Forbidden:
-    """With the value to set, where it can be one: a public address is https, or on this machine."""
+    """Return the refusal, with the setting's value to use if the origin can be one: https, or on this machine."""
     scheme, _, host = origin.partition("://")
     if HOST.fullmatch(host) and (scheme == "https" or (scheme == "http" and _strip_port(host) in LOCAL)):
         return Forbidden(
@@ -92,13 +92,13 @@ def _origin_refusal(origin: str) -> Forbidden:
 
 
 def _strip_port(host: str) -> str:
-    """A Host header's name without its port."""
+    """Return the name in a Host header without its port."""
     name, _, port = host.rpartition(":")
     return name if name and port.isascii() and port.isdigit() else host
 
 
 def _host_of(url: str) -> str:
-    """The host of an address as browsers send it: small letters, no port, punycode, brackets around IPv6."""
+    """Return a URL's host as browsers send it: lower case, no port, punycode, brackets around IPv6."""
     name = (urlsplit(url).hostname or "").lower()
     if ":" in name:
         return f"[{name}]"
@@ -106,7 +106,7 @@ def _host_of(url: str) -> str:
 
 
 def _origin_of(url: str) -> str:
-    """The origin of an address as browsers send it: without a path, and without the scheme's own port."""
+    """Return a URL's origin as browsers send it: without a path and without the scheme's default port."""
     found = urlsplit(url)
     if found.scheme not in DEFAULT_PORTS or not found.hostname:
         return url.lower()

@@ -1,4 +1,4 @@
-"""What is at `/`, and at the addresses that people type when they look for the playground."""
+"""The answers at `/`, and at addresses that people try when they look for the playground."""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,7 +17,7 @@ LINKS = {"graphql": "/graphql", "rest": "/api/tasks", "health": "/healthz", "rea
 
 
 def landing_routes(*, playground: bool) -> list[Route]:
-    """`/` leads browsers to the playground, and says in its body what is where; without one it only says that."""
+    """Return the route of `/`, which redirects browsers to the playground if there is one, and lists the addresses."""
 
     async def at_the_top(request: Request) -> Response:
         accepted = request.headers.get("accept", "")
@@ -33,7 +33,7 @@ def landing_routes(*, playground: bool) -> list[Route]:
 
 
 def _with_slash() -> Route:
-    """`/graphql/`: a browser is led on; for programs, which would send a body again or not, it stays an error."""
+    """Return the route of `/graphql/`, which redirects browsers; programs get an error, as they may drop the body."""
 
     async def answer(request: Request) -> Response:
         if request.method in ("GET", "HEAD") and "text/html" in request.headers.get("accept", ""):
@@ -54,12 +54,12 @@ async def _lead_to_page(request: Request) -> Response:
 
 
 async def _icon(request: Request) -> Response:
-    """For pages that name no icon, such as answers that a browser shows as they are."""
+    """Serve the icon for pages that name none, such as an answer shown in a browser."""
     return Response((CONSOLE / "mark.svg").read_bytes(), headers=HEADERS, media_type="image/svg+xml")
 
 
 def _lead_to(address: str, text: str) -> Response:
-    """A path, not a whole address: only the browser knows by which name it came. Never cached: settings change."""
+    """Redirect to a path, as only the browser knows the host name it used. Not cached, as settings change."""
     return Response(text, 303, HEADERS | {"Location": address}, "text/plain")
 
 

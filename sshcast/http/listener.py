@@ -1,4 +1,4 @@
-"""The HTTP listener: uvicorn with deadlines for requests and bounds for peers that stall."""
+"""The HTTP listener: uvicorn with deadlines for requests and limits for peers that stall."""
 
 import asyncio
 import resource
@@ -23,16 +23,16 @@ TICK_SECONDS = 1
 
 
 def compute_connection_limit() -> int:
-    """Half of the file descriptors that this process may have: the rest is for the database and SSH."""
+    """Return half of this process's file descriptors: the rest is for the database and SSH."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return MOST_CONNECTIONS if soft == resource.RLIM_INFINITY else min(MOST_CONNECTIONS, soft // 2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
-    """What a peer may take: seconds for a request's headers and its body, bytes, and how long it may stall.
+    """The limits of a peer: seconds for a request's headers and its body, bytes, and how long it may stall.
 
-    Only `proxies` (addresses or networks) are believed when they say whom they speak for (X-Forwarded-For, -Proto).
+    Only `proxies` (addresses or networks) are trusted to name the client (X-Forwarded-For, -Proto).
     At a stop, requests have `drain_seconds` to be answered; an answer that has begun has `cut_seconds` to end.
     """
 
@@ -49,9 +49,9 @@ class Bounds:
 
 
 class BoundedProtocol(H11Protocol):
-    """Closes a connection whose request is not in after a while: uvicorn itself waits for ever.
+    """Closes a connection whose request takes too long to arrive: uvicorn itself waits for ever.
 
-    A phase (the headers, the body) has one clock, from its start to its end, however often a byte comes in between.
+    The headers and the body each have one deadline, which single bytes in between do not extend.
     """
 
     def __init__(self, *args: Any, bounds: Bounds, **kwargs: Any) -> None:
@@ -68,7 +68,7 @@ class BoundedProtocol(H11Protocol):
             self._enter_phase(h11.IDLE)
 
     def data_received(self, data: bytes) -> None:
-        """Headers go to the parser in pieces: it measures only those that are incomplete."""
+        """Pass data to the parser in pieces, as it measures only headers that are incomplete."""
         start = 0
         while start < len(data) and not self.transport.is_closing() and self.transport.get_protocol() is self:
             end = start + PIECE_BYTES if self.conn.their_state is h11.IDLE else len(data)
@@ -77,13 +77,13 @@ class BoundedProtocol(H11Protocol):
         self._enter_phase(self.conn.their_state)
 
     def on_response_complete(self) -> None:
-        """An idle connection has uvicorn's own clock; a request that came along with the last one has ours."""
+        """Start the deadline of a request that came with the last one; idle connections have uvicorn's own."""
         super().on_response_complete()
         self._enter_phase(self.conn.their_state if self.conn.their_state is h11.SEND_BODY else None)
 
     @property
     def is_answering(self) -> bool:
-        """Whether an answer has begun and not ended."""
+        """Tell whether an answer has begun and not ended."""
         return self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -91,7 +91,7 @@ class BoundedProtocol(H11Protocol):
         super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:
-        """uvicorn's answer to what is not HTTP, in the shape of every other answer."""
+        """Answer what is not HTTP in the shape of every other answer."""
         message = f"This is not a valid HTTP request, or its headers are over {self.bounds.header_bytes} bytes."
         body = orjson.dumps({"code": 400, "message": message, "error": "INVALID"})
         fixed = {"Content-Type": "application/json", "Content-Length": str(len(body)), "Connection": "close"}
@@ -114,13 +114,13 @@ class BoundedProtocol(H11Protocol):
             self._deadline = self.loop.call_later(seconds, self._close_late)
 
     def _close_late(self) -> None:
-        """A connection that became a WebSocket has another protocol by now, and a deadline of that one's."""
+        """Close the connection, unless it became a WebSocket, which has another protocol and deadline."""
         if self.transport.get_protocol() is self:
             self.transport.close()
 
 
 class HttpServer(uvicorn.Server):
-    """uvicorn without signal handlers of its own. `stopped` is set to stop it, and when it has ended."""
+    """uvicorn without signal handlers. Set `stopped` to stop it; it is also set when it has ended."""
 
     def __init__(self, config: uvicorn.Config, bounds: Bounds) -> None:
         super().__init__(config)
@@ -133,7 +133,7 @@ class HttpServer(uvicorn.Server):
         self.ready.set()
 
     async def main_loop(self) -> None:
-        """A tick a second keeps the Date header right; uvicorn's own loop looks ten times a second whether to stop."""
+        """Update the Date header once a second; uvicorn's own loop wakes ten times a second."""
         while not await self.on_tick(0):
             with suppress(TimeoutError):
                 async with asyncio.timeout(TICK_SECONDS):
@@ -141,7 +141,7 @@ class HttpServer(uvicorn.Server):
                     self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Streams would hold a stop up until they end: they are cut, and their readers resume by cursor."""
+        """Cut open streams, which would delay the stop until they end; their readers resume by cursor."""
         cutting = asyncio.get_running_loop().call_later(self.bounds.cut_seconds, self._cut_connections)
         try:
             await super().shutdown(sockets)
@@ -149,7 +149,7 @@ class HttpServer(uvicorn.Server):
             cutting.cancel()
 
     def _cut_connections(self) -> None:
-        """Also for connections that came while uvicorn was closing those that were idle."""
+        """Cut connections, also those that arrived while uvicorn closed the idle ones."""
         for connection in tuple(self.server_state.connections):
             if isinstance(connection, BoundedProtocol) and connection.is_answering:
                 connection.transport.close()
@@ -169,7 +169,7 @@ class HttpServer(uvicorn.Server):
 
 
 def _set_socket_options(listener: socket.socket, bounds: Bounds) -> socket.socket:
-    """What accepted connections inherit: they send at once, wait in a small buffer, and are dropped when they stall.
+    """Set options that accepted connections inherit: no delay, a small buffer, a timeout for peers that stall.
 
     asyncio turns Nagle's algorithm off only for sockets that were made with proto=IPPROTO_TCP; with it, each answer on
     a kept connection waits 40 ms for the acknowledgement of its own headers.

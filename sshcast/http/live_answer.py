@@ -1,4 +1,4 @@
-"""An answer that goes on while it is sent, and ends when either side goes."""
+"""A streamed answer that ends when either side ends it."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -13,11 +13,11 @@ STREAM_HEADERS = HEADERS | {"X-Accel-Buffering": "no"}
 
 
 class StreamCut(Exception):
-    """The stream ends before its end, and the form has no words to say so: the connection is to be cut."""
+    """The stream fails and its format cannot say so: the connection is to be cut."""
 
 
 class LiveAnswer(Response):
-    """Sends the parts as they come. A caller that leaves ends the generator; a Cut leaves the answer unfinished."""
+    """Sends the parts as they come. A caller that leaves closes the generator; StreamCut cuts the answer off."""
 
     def __init__(self, parts: AsyncGenerator[bytes, None], source: AsyncGenerator[Any, None], media_type: str) -> None:
         self.parts = parts

@@ -1,1 +1,1 @@
-"""Sign-in with an identity provider, by OpenID Connect: the line to it, and the routes that browsers take."""
+"""Sign-in with an identity provider by OpenID Connect: the provider's client, and the routes for browsers."""

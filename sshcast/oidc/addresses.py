@@ -1,4 +1,4 @@
-"""The addresses that a provider and this service may have."""
+"""Checks the addresses of the provider and of this service."""
 
 import re
 from urllib.parse import urlsplit
@@ -15,7 +15,7 @@ def is_loopback(url: str) -> bool:
 
 
 def check_address(url: str) -> str:
-    """An https address, or http on this machine; ValueError says what is wrong."""
+    """Return an https address, or http on this machine; raise ValueError with what is wrong."""
     found = urlsplit(url)
     if found.scheme not in ("http", "https") or not found.hostname:
         raise ValueError("must be an address such as https://login.example.com")
@@ -31,7 +31,7 @@ def check_address(url: str) -> str:
 
 
 def check_site_address(url: str) -> str:
-    """The same without a path."""
+    """Check the address like `check_address`; it may have no path."""
     if urlsplit(check_address(url)).path not in ("", "/"):
         raise ValueError("must have no path: the service is served at the top of its site")
     return url.rstrip("/")

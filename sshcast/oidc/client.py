@@ -1,4 +1,4 @@
-"""The line to the identity provider, over HTTPS: what it publishes, and what it gives for a code."""
+"""The HTTPS client of the identity provider: fetches its metadata and keys, and exchanges codes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -33,7 +33,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientRegistration:
-    """What the provider knows us by. Without a secret we are a public client."""
+    """This service's registration with the provider. Without a secret it is a public client."""
 
     issuer: str
     client_id: str
@@ -44,7 +44,7 @@ class ClientRegistration:
 
 @dataclass(frozen=True, slots=True)
 class ProviderMetadata:
-    """Where the provider does what, and how it wants us to show who we are."""
+    """The provider's endpoints, and how it wants this service to authenticate."""
 
     authorization: str
     token: str
@@ -54,7 +54,7 @@ class ProviderMetadata:
 
 
 class OidcClient:
-    """Nothing is fetched before it is needed: the service starts and serves while the provider is away."""
+    """Fetches nothing before it is needed, so the service starts and serves while the provider is away."""
 
     def __init__(self, client: ClientRegistration) -> None:
         self._client = client
@@ -108,7 +108,7 @@ class OidcClient:
             raise build_unavailable_error() from None
 
     def _build_authlib_client(self, metadata: ProviderMetadata) -> AsyncOAuth2Client:
-        """One for each use: it would keep the last user's tokens."""
+        """Return a new client for each use: one that is reused would keep the last user's tokens."""
         return AsyncOAuth2Client(
             client_id=self._client.client_id,
             client_secret=self._client.secret,
@@ -137,7 +137,7 @@ class OidcClient:
         )
 
     def _check_endpoint(self, found: Mapping[str, Any], name: str) -> str:
-        """Over HTTPS, unless the issuer itself is on this machine."""
+        """Return the endpoint; it must be https, unless the issuer itself is on this machine."""
         url = found.get(name)
         if not isinstance(url, str):
             raise UnusableAnswer(f"it names no {name}")
@@ -157,7 +157,7 @@ class OidcClient:
         return keys
 
     async def _fetch_json(self, url: str, headers: Mapping[str, str] | None = None) -> dict[str, Any]:
-        """A JSON object of at most 1 MiB; Unusable for anything else. Redirects are not followed."""
+        """Fetch a JSON object of at most 1 MiB without following redirects; raise UnusableAnswer for anything else."""
         try:
             async with (
                 httpx2.AsyncClient(**self._http_options) as client,
@@ -192,7 +192,7 @@ def _parse_token_response(found: Mapping[str, Any]) -> ProviderTokens:
 
 
 def _choose_auth_method(found: Mapping[str, Any], secret: str | None) -> str:
-    """`none` for a public client; a secret travels in the Authorization header wherever that is taken."""
+    """Return `none` for a public client, else the Authorization header method wherever the provider supports it."""
     taken = found.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
     if secret is None:
         return "none"
@@ -200,7 +200,7 @@ def _choose_auth_method(found: Mapping[str, Any], secret: str | None) -> str:
 
 
 def parse_public_key(value: Any) -> Key | None:
-    """One that can be read and has no private or shared part; a set may hold others, for other readers."""
+    """Return the key if it can be read and has no private or shared part, else None: a key set may hold other kinds."""
     try:
         key = KEY_TYPES[value["kty"]].import_key(value)
         return None if key.is_private else key

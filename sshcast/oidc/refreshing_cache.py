@@ -1,4 +1,4 @@
-"""What is fetched from elsewhere when it is first needed, and kept a while."""
+"""A value that is fetched when first needed, and kept a while."""
 
 import asyncio
 import time
@@ -21,11 +21,11 @@ T = TypeVar("T")
 
 
 class UnusableAnswer(Exception):
-    """What was fetched is not what it should be; the message says what is wrong. It goes into the log only."""
+    """The fetched value is not usable. The message says why, and goes into the log only."""
 
 
 class RefreshingCache(Generic[T]):
-    """One value. However many ask, it is fetched once at a time, and after a failure not before a while has passed."""
+    """Holds one value. It is fetched once at a time, and after a failure only after a back-off."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class RefreshingCache(Generic[T]):
         self._failures = 0
 
     async def get(self) -> T:
-        """The value; an old one for up to a day where a new one cannot be had, else Unavailable."""
+        """Return the value; an old one for up to a day if a new one cannot be fetched, else raise Unavailable."""
         if self._value is not None and self._age() < self._fresh_seconds:
             return self._value
         async with self._turn:
@@ -56,7 +56,7 @@ class RefreshingCache(Generic[T]):
             return self._require_value()
 
     async def refresh(self) -> T:
-        """Fetched anew, unless that was done within the last 30 seconds: who asks in a loop gets what there is."""
+        """Fetch the value again, at most every 30 seconds; in between, return the one at hand."""
         async with self._turn:
             if (
                 self._clock() - self._renewed_at >= RENEWAL_PAUSE
@@ -89,7 +89,7 @@ class RefreshingCache(Generic[T]):
         return self._clock() - self._asked_at
 
     def _backoff_seconds(self) -> float:
-        """Seconds: none before the first failure."""
+        """Return the seconds to wait after the last failures; 0 before the first."""
         return min(LONGEST_BACK_OFF, 2.0 ** min(self._failures, 16)) if self._failures else 0.0
 
 

@@ -1,4 +1,4 @@
-"""The roles that groups give, as the setting tells them: `ops=operator,root=admin`, or a JSON object."""
+"""Parses the roles of groups: `ops=operator,root=admin`, or a JSON object."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from db.values import Role
 
 
 def parse_role_map(text: str) -> dict[str, Role]:
-    """ValueError says what is wrong. Groups with a comma in their name need the JSON form."""
+    """Return the role of each group; raise ValueError for what is wrong. Names with a comma need the JSON form."""
     try:
         found = orjson.loads(text) if text.lstrip().startswith("{") else dict(_parse_pairs(text))
         return {str(group): Role(role) for group, role in found.items()}

@@ -1,4 +1,4 @@
-"""The routes of sign-in with the identity provider. Tokens stand in no address: the page gets a one-time code."""
+"""The routes of sign-in with the identity provider. No address holds a token: the page gets a one-time code."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -30,13 +30,13 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 @dataclass(frozen=True, slots=True)
 class OidcRoutes:
-    """`secure`: browsers reach us by https, and cookies travel by nothing else."""
+    """The routes. `secure`: browsers use https, so cookies are sent over https only."""
 
     state_cookie: StateCookie
     secure: bool
 
     async def describe_provider(self, request: Request) -> Response:
-        """What the sign-in form shows beside the password; null where nothing is set up."""
+        """Answer with what the sign-in form shows for the provider; null if none is set up."""
         provider = bearer.build_anonymous_context(request).service.provider
         found = None if provider is None else {"name": provider.name, "start": START}
         return build_success_answer(request, "OK", "成功", found)
@@ -85,7 +85,7 @@ class OidcRoutes:
 
 
 def _show_errors_on_page(handler: Handler) -> Handler:
-    """What is refused is told by the page, in its own words, to whoever came with a browser. Flows end either way."""
+    """Wrap the handler so that the page shows its errors to browsers in its own words. The sign-in ends either way."""
 
     async def answer(request: Request) -> Response:
         try:
@@ -106,7 +106,7 @@ def _answer_refusal(request: Request, error: ServiceError) -> Response:
 
 
 def _choose_reason(error: ServiceError) -> str:
-    """One of those that the page has words for."""
+    """Return the reason among those that the page has words for."""
     if isinstance(error, SignInRefused):
         return error.reason
     if isinstance(error, RateLimited):

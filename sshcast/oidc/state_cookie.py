@@ -1,4 +1,4 @@
-"""A begun sign-in, sealed for the browser that began it: nobody else can read it, make one, or use it later."""
+"""The state of a sign-in that has begun, encrypted in a cookie: no other browser can read, forge or reuse it."""
 
 import base64
 import binascii
@@ -19,7 +19,7 @@ NONCE_BYTES = 12
 
 
 class StateCookie:
-    """AES-256-GCM under a key that is derived from the signing key."""
+    """Encrypts with AES-256-GCM under a key that is derived from the signing key."""
 
     def __init__(self, signing_key: bytes) -> None:
         self._cipher = AESGCM(HKDF(algorithm=SHA256(), length=32, salt=None, info=PURPOSE).derive(signing_key))
@@ -31,7 +31,7 @@ class StateCookie:
         ).decode()
 
     def decrypt(self, text: str) -> Flow | None:
-        """None for what we have not sealed."""
+        """Return the sign-in; None for anything that this service did not encrypt."""
         try:
             data = base64.b64decode(text.encode(), altchars=b"-_", validate=True)
             found = orjson.loads(self._cipher.decrypt(data[:NONCE_BYTES], data[NONCE_BYTES:], PURPOSE))

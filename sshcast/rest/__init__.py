@@ -1,1 +1,1 @@
-"""The REST routes, mapped onto the same resolvers as the GraphQL face."""
+"""The REST routes, which call the same resolvers as GraphQL."""

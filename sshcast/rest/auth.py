@@ -1,4 +1,4 @@
-"""The sign-in routes."""
+"""The sign-in routes of REST."""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,7 +13,7 @@ from sshcast.http.sign_in_cookie import HALF_COOKIE, LINK
 from sshcast.rest import shapes
 
 
-async def login(request: Request) -> Response:
+async def _login(request: Request) -> Response:
     ctx = bearer.build_rate_limited_context(request)
     found = await body.read(request, {"username": str, "password": str})
     name = _check_length("username", found["username"], 64)
@@ -21,7 +21,7 @@ async def login(request: Request) -> Response:
     return _build_sign_in_answer(request, tokens)
 
 
-async def refresh(request: Request) -> Response:
+async def _refresh(request: Request) -> Response:
     ctx = bearer.build_rate_limited_context(request)
     found = await body.read(request, {"refresh_token": str})
     token = _check_length("refresh_token", found["refresh_token"], 4096)
@@ -29,7 +29,7 @@ async def refresh(request: Request) -> Response:
 
 
 async def _exchange_link(request: Request) -> Response:
-    """The one-time code of a sign-in link, for tokens."""
+    """Exchange the one-time code of a sign-in link for tokens."""
     ctx = bearer.build_rate_limited_context(request)
     found = await body.read(request, {"code": str})
     code = _check_length("code", found["code"], 128)
@@ -40,7 +40,7 @@ async def _exchange_link(request: Request) -> Response:
     return answer
 
 
-async def logout(request: Request) -> Response:
+async def _logout(request: Request) -> Response:
     ctx = await bearer.require_viewer(request)
     await body.check_empty(request)
     await sign_in.logout(ctx)
@@ -70,9 +70,9 @@ def _build_sign_in_answer(request: Request, tokens: TokenPair) -> Response:
 
 
 ROUTES = [
-    Route("/api/auth/login", catch_errors(login), methods=["POST"]),
-    Route("/api/auth/refresh", catch_errors(refresh), methods=["POST"]),
+    Route("/api/auth/login", catch_errors(_login), methods=["POST"]),
+    Route("/api/auth/refresh", catch_errors(_refresh), methods=["POST"]),
     Route(LINK, catch_errors(_exchange_link), methods=["POST"]),
-    Route("/api/auth/logout", catch_errors(logout), methods=["POST"]),
+    Route("/api/auth/logout", catch_errors(_logout), methods=["POST"]),
     Route("/api/auth/profile", catch_errors(_show_profile), methods=["GET"]),
 ]

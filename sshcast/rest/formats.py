@@ -1,7 +1,7 @@
-"""The forms in which a log is streamed: raw bytes, server-sent events, NDJSON.
+"""The formats of a streamed log: raw bytes, server-sent events, NDJSON.
 
-A text is decoded on across the chunks of its stream, so a character that two chunks share comes with the second, also
-where the reader was cut off in between. What is sent as `base64` is exact.
+Text is decoded across the chunks of its stream, so a character that two chunks share comes with the second one, even
+if the reader was disconnected in between. `base64` holds the exact bytes.
 """
 
 import base64
@@ -31,11 +31,11 @@ class Format(Protocol):
     def encode(self, event: OutputEvent) -> bytes: ...
 
     def encode_error(self, error: ServiceError, language: Language) -> bytes:
-        """A last word; empty where the form has none, and the connection must be cut instead."""
+        """Return a last message for an error; empty if the format has none and the connection must be cut instead."""
 
 
 class Raw:
-    """The bytes alone. Of both streams they come in the order of arrival: the cursor is then o and their count."""
+    """The bytes alone. Those of both streams come in the order of arrival; the cursor is then o and their count."""
 
     media_type: ClassVar[str] = "application/octet-stream"
     heartbeat: ClassVar[bytes] = b""
@@ -48,7 +48,7 @@ class Raw:
 
 
 class EventStream:
-    """Server-sent events. The `id` of each is the cursor after it, that of the end one that comes back for nothing."""
+    """Server-sent events. An event's `id` is the cursor after it; with the end's `id` a returning client gets a 204."""
 
     media_type: ClassVar[str] = "text/event-stream"
     heartbeat: ClassVar[bytes] = b": heartbeat\n\n"
@@ -67,7 +67,7 @@ class EventStream:
 
 
 class Ndjson:
-    """One JSON object a line, its kind in `event`."""
+    """One JSON object a line, with its kind in `event`."""
 
     media_type: ClassVar[str] = "application/x-ndjson"
     heartbeat: ClassVar[bytes] = b'{"event":"heartbeat"}\n'
@@ -87,7 +87,7 @@ def _encode_lines(objects: Iterable[dict[str, Any]]) -> bytes:
 
 
 def _encode_line(body: dict[str, Any]) -> bytes:
-    """JSON that is one line for every reader: httpx, for one, also takes U+0085, U+2028 and U+2029 for line ends."""
+    """Return JSON that every reader takes as one line: httpx, for one, also splits at U+0085, U+2028 and U+2029."""
     data = orjson.dumps(body)
     for character, escape in LINE_ENDS.items():
         data = data.replace(character, escape)
@@ -95,13 +95,13 @@ def _encode_line(body: dict[str, Any]) -> bytes:
 
 
 def _event_id(name: str, body: dict[str, Any]) -> str:
-    """What EventSource sends as Last-Event-ID when it comes back, as it does after every end of an answer."""
+    """Return the id that EventSource sends as Last-Event-ID when it reconnects, as it does after every end."""
     cursor: str = body["cursor"]
     return cursors.encode_end(cursor) if name == "end" else cursor
 
 
 class EventDescriber:
-    """Events as a name and its fields."""
+    """Turns events into a name and fields."""
 
     def __init__(self, decoders: Decoders) -> None:
         self._decoders = decoders

@@ -1,4 +1,4 @@
-"""The log route: one execution's output at once, as a long poll, as raw bytes, as server-sent events or as NDJSON."""
+"""The log route: an execution's output at once, as a long poll, as raw bytes, as server-sent events or as NDJSON."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from resolvers import cursor as cursors
 from resolvers import output
 from resolvers.context import Context
 from resolvers.decoding import Decoders
+from resolvers.streaming import while_authorized
 from sshcast.http import bearer
 from sshcast.http.answers import catch_errors
 from sshcast.http.live_answer import STREAM_HEADERS, LiveAnswer
 from sshcast.rest import formats, log_page, stream
 from sshcast.rest.formats import Format
 from sshcast.rest.log_page import LogRequest
-from sshcast.rest.stream import StreamTimings
 
 PARAMETERS = ("follow", "wait", "cursor", "stream", "encoding")
 LONGEST_WAIT = 60
@@ -29,14 +29,14 @@ LiveForm = Callable[[Decoders], Format]
 
 @dataclass(frozen=True, slots=True)
 class LogForm:
-    """Which part of the log, and how. `live`: the form of a stream; None for one JSON answer."""
+    """The requested part and form of a log. `live`: the form of a stream; None for one JSON answer."""
 
     page: LogRequest
     live: LiveForm | None
 
 
-def _read_log_form(request: Request) -> LogForm:
-    """Every parameter is checked, also those that the chosen form has no use for."""
+def read_log_form(request: Request) -> LogForm:
+    """Read and check every parameter, also those that the chosen form does not use."""
     found = bearer.read_query(request, *PARAMETERS)
     after = request.headers.get("last-event-id") or found.get("cursor")
     cursors.decode(after, "cursor")
@@ -61,12 +61,12 @@ def _live_form(request: Request, follow: bool) -> LiveForm | None:
 
 @dataclass(frozen=True, slots=True)
 class LogRoute:
-    timings: StreamTimings
+    heartbeat_seconds: float
 
     async def __call__(self, request: Request) -> Response:
         ctx = await bearer.require_viewer(request)
         id = bearer.read_path_id(request)
-        found = _read_log_form(request)
+        found = read_log_form(request)
         if found.live is None:
             return await log_page.answer_page(ctx, id, found.page)
         if found.live is formats.EventStream and await _has_seen_the_end(ctx, id, found.page.after):
@@ -74,20 +74,22 @@ class LogRoute:
         return await self._stream_log(ctx, id, found.page, found.live)
 
     async def _stream_log(self, ctx: Context, id: int, page: LogRequest, form: LiveForm) -> Response:
-        """The first event is there before the answer starts, so that what is wrong with the request is still told."""
+        """Wait for the first event before answering, so that errors in the request still get an error status."""
         live = form(await log_page.load_decoders(ctx, id, page))
-        events = stream.filter_events(output.follow(ctx, id, page.after, field="cursor"), page.only)
+        wanted = stream.filter_events(output.follow(ctx, id, page.after, field="cursor"), page.only)
+        events = while_authorized(ctx, wanted)
         first = await anext(events)
-        return LiveAnswer(stream.encode_events(ctx, first, events, live, self.timings), events, live.media_type)
+        parts = stream.encode_events(ctx, first, events, live, self.heartbeat_seconds)
+        return LiveAnswer(parts, events, live.media_type)
 
 
 async def _has_seen_the_end(ctx: Context, id: int, after: str | None) -> bool:
-    """Whether an EventSource has come back after the last event: a 204 tells it that there is nothing more."""
+    """Tell whether an EventSource reconnects after the last event: a 204 then tells it that there is no more."""
     if not cursors.is_end(after):
         return False
     row, chunks = await output.read(ctx, id, after, 1)
     return State(row.state).is_final and not chunks
 
 
-def build_log_routes(timings: StreamTimings) -> list[Route]:
-    return [Route("/api/task/{id}/log", catch_errors(LogRoute(timings)), methods=["GET"])]
+def build_log_routes(heartbeat_seconds: float) -> list[Route]:
+    return [Route("/api/task/{id}/log", catch_errors(LogRoute(heartbeat_seconds)), methods=["GET"])]

@@ -1,4 +1,4 @@
-"""A log as one JSON answer: what there is after the cursor now, or as soon as there is something."""
+"""A log as one JSON answer: the output after the cursor, now or as soon as there is some."""
 
 import asyncio
 import base64
@@ -14,6 +14,7 @@ from resolvers import output, sign_in
 from resolvers.context import Context
 from resolvers.decoding import Decoders
 from resolvers.output import Chunk
+from resolvers.streaming import watch_session
 from runner import bus
 from sshcast.http.answers import build_json_answer
 from sshcast.rest import shapes
@@ -25,7 +26,7 @@ POLL_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class LogRequest:
-    """What is asked for: what comes after a cursor, of one stream or both, at once or within `wait_seconds`."""
+    """A request for the output after a cursor, of one stream or both, at once or within `wait_seconds`."""
 
     after: str | None = None
     only: Stream | None = None
@@ -59,7 +60,7 @@ class CollectedOutput:
         self.position = cursors.decode(chunk.cursor)
 
     def hold_back(self) -> None:
-        """Leave the start of a character whose rest is still to come to the next page."""
+        """Leave the beginning of a character whose rest is still to come to the next page."""
         data = self.kept[self.last]
         count = count_incomplete_bytes(data)
         if 0 < count <= self.same:
@@ -67,17 +68,17 @@ class CollectedOutput:
             self.position -= count
 
     def encode(self) -> dict[str, str]:
-        """The exact bytes."""
+        """Return the exact bytes in base64."""
         out, err = (base64.b64encode(self.kept[stream]).decode() for stream in Stream)
         return {"output_base64": out, "error_base64": err}
 
 
 async def answer_page(ctx: Context, id: int, page: LogRequest) -> Response:
-    """With `wait_seconds`, held back until there is more of what is asked for, or the run is final."""
+    """Answer with the output; wait up to `wait_seconds` until there is some or the run has ended."""
     loop = asyncio.get_running_loop()
     start, until = cursors.decode(page.after, "cursor"), loop.time() + page.wait_seconds
     decoded = await load_decoders(ctx, id, page)
-    with ctx.service.bus.watch(bus.execution_address(id)) as watch:
+    with ctx.service.bus.watch(bus.execution_address(id)) as watch, watch_session(ctx) as session:
         while True:
             watch.clear()
             row, found = await _collect_output(ctx, id, CollectedOutput(start, page.only))
@@ -85,14 +86,15 @@ async def answer_page(ctx: Context, id: int, page: LogRequest) -> Response:
             if left <= 0 or found.size or State(row.state).is_final:
                 break
             start = found.position
-            await watch.wait(min(left, POLL_SECONDS))
+            await watch.wait(min(left, POLL_SECONDS, session.next_timeout()))
+            await session.check()
     if page.wait_seconds:
         await sign_in.check_session_validity(ctx)
     return build_json_answer(_build_body(row, found, decoded, page), headers={"X-Accel-Buffering": "no"})
 
 
 async def load_decoders(ctx: Context, id: int, page: LogRequest) -> Decoders:
-    """They know how a character began that the cursor cuts in two."""
+    """Return decoders that know the beginning of a character that the cursor cuts in two."""
     if page.after is None:
         return Decoders({})
     lead = await output.load_lead_bytes(ctx, id, page.after, field="cursor")
@@ -101,7 +103,7 @@ async def load_decoders(ctx: Context, id: int, page: LogRequest) -> Decoders:
 
 
 async def _collect_output(ctx: Context, id: int, found: CollectedOutput) -> tuple[TaskExecution, CollectedOutput]:
-    """All that is stored from its position on, unless it is very much: then the cursor says where to go on."""
+    """Collect all stored output from the position on, up to a limit: then the cursor tells where to continue."""
     while True:
         row, chunks = await output.read(ctx, id, cursors.encode(found.position), READ_BYTES)
         for chunk in chunks:
@@ -115,7 +117,7 @@ async def _collect_output(ctx: Context, id: int, found: CollectedOutput) -> tupl
 
 
 def _build_body(row: TaskExecution, found: CollectedOutput, decoded: Decoders, page: LogRequest) -> dict[str, Any]:
-    """The last page's `error` also has the reason, where it is ours. `exact` adds the bytes of both as base64."""
+    """Build the answer. The last page's `error` also has the reason, if it is sshcast's; `exact` adds base64."""
     texts = {stream: decoded.decode(stream, bytes(found.kept[stream])) for stream in Stream}
     cursor = cursors.encode(found.position, 0 if decoded.is_pending() and found.more else None)
     if not found.more:
@@ -128,7 +130,7 @@ def _build_body(row: TaskExecution, found: CollectedOutput, decoded: Decoders, p
 
 
 def count_incomplete_bytes(data: bytes | bytearray) -> int:
-    """How many bytes at the end begin a UTF-8 character whose rest is missing."""
+    """Count the bytes at the end that begin a UTF-8 character whose rest is missing."""
     for count in range(1, min(3, len(data)) + 1):
         byte = data[-count]
         if 0xC2 <= byte <= 0xF4:

@@ -1,4 +1,4 @@
-"""All REST routes, and the answers for addresses and methods that are not there."""
+"""All REST routes, and the answers for unknown addresses and methods."""
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -9,7 +9,7 @@ from starlette.types import ExceptionHandler
 from resolvers.errors import NotFound, ServiceError
 from sshcast.http.answers import build_error_answer, mask_error
 from sshcast.rest import auth, log, tasks
-from sshcast.rest.stream import StreamTimings
+from sshcast.rest.stream import HEARTBEAT_SECONDS
 
 
 class MethodNotAllowed(ServiceError):
@@ -20,7 +20,7 @@ class MethodNotAllowed(ServiceError):
 
 
 async def _answer_no_route(request: Request, error: Exception) -> Response:
-    """Starlette's own 404 and 405, in the shape of every other answer."""
+    """Answer Starlette's own 404 and 405 in the shape of every other answer."""
     if isinstance(error, HTTPException) and error.status_code == 405:
         answer = build_error_answer(request, MethodNotAllowed())
         answer.headers.update(error.headers or {})
@@ -29,15 +29,15 @@ async def _answer_no_route(request: Request, error: Exception) -> Response:
 
 
 async def _answer_internal_error(request: Request, error: Exception) -> Response:
-    """For what nothing else has caught: masked, with an id that is also in the log."""
+    """Answer errors that nothing else has caught: masked, with an id that is also in the log."""
     return build_error_answer(request, mask_error(error, request.url.path))
 
 
-def build_rest_routes(timings: StreamTimings) -> list[Route]:
-    return [*tasks.ROUTES, *log.build_log_routes(timings), *auth.ROUTES]
+def build_rest_routes(heartbeat_seconds: float = HEARTBEAT_SECONDS) -> list[Route]:
+    return [*tasks.ROUTES, *log.build_log_routes(heartbeat_seconds), *auth.ROUTES]
 
 
-ROUTES = build_rest_routes(StreamTimings())
+ROUTES = build_rest_routes()
 HANDLERS: dict[int | type[Exception], ExceptionHandler] = {
     404: _answer_no_route,
     405: _answer_no_route,

@@ -1,4 +1,4 @@
-"""Rows as the REST contract shows them."""
+"""Converts rows to the objects of the REST contract."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -10,7 +10,7 @@ STATUS = {State.PENDING: 0, State.RUNNING: 0, State.SUCCESS: 1, State.FAILED: 2,
 
 
 def format_time(moment: datetime | None) -> str | None:
-    """RFC 3339 in UTC with a Z."""
+    """Return RFC 3339 in UTC with a Z."""
     return None if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
@@ -64,7 +64,7 @@ def _convert_duration(row: TaskExecution) -> float | int | None:
 
 
 def format_reason_line(row: TaskExecution, error: str) -> str:
-    """What follows stderr (`error`): a line of its own where the run ended for a reason that is not the command's."""
+    """Return a line to add to stderr (`error`) if the run ended for a reason that is not the command's own."""
     if not State(row.state).is_final or row.reason in (None, Reason.EXIT_STATUS, Reason.SIGNAL):
         return ""
     start = "\n" if error and not error.endswith("\n") else ""
@@ -72,7 +72,7 @@ def format_reason_line(row: TaskExecution, error: str) -> str:
 
 
 def build_log(row: TaskExecution, output: str, error: str, cursor: str) -> dict[str, Any]:
-    """The seed's six fields, then the additive ones."""
+    """Return the six fields of the original contract, then the later ones."""
     return {
         "output": output,
         "error": error,

@@ -1,4 +1,4 @@
-"""The task routes."""
+"""The task routes of REST."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ FILTERS = ("server_id", "status", "start_time", "end_time", "name", "created_by"
 FIELDS: dict[str, type] = {"name": str, "command": str, "server_id": int, "cron_expr": str}
 
 
-async def create(request: Request) -> Response:
+async def _create(request: Request) -> Response:
     ctx = await bearer.require_viewer(request, Role.OPERATOR)
     # Without a key of the client's, one of ours: it tells a task that was stored from one that was not.
     key = bearer.read_idempotency_key(request) or outcome.generate_key()
@@ -54,7 +54,7 @@ async def _list_tasks(request: Request) -> Response:
     return await _build_page_answer(page, [shapes.build_task(row) for row in page.rows])
 
 
-async def update(request: Request) -> Response:
+async def _update(request: Request) -> Response:
     ctx = await bearer.require_viewer(request, Role.OPERATOR)
     id = bearer.read_path_id(request)
     found = check_fields(await body.read(request, FIELDS | {"status": int}, required=False))
@@ -62,13 +62,13 @@ async def update(request: Request) -> Response:
     return build_success_answer(request, "Task updated.", "任务更新成功", shapes.build_task(task))
 
 
-async def delete(request: Request) -> Response:
+async def _delete(request: Request) -> Response:
     ctx = await bearer.require_viewer(request, Role.OPERATOR)
     task: Task = await tasks.delete(ctx, bearer.read_path_id(request))
     return build_success_answer(request, "Task deleted.", "任务删除成功", {"id": task.id})
 
 
-async def execute(request: Request) -> Response:
+async def _execute(request: Request) -> Response:
     ctx = await bearer.require_viewer(request, Role.OPERATOR)
     id, key = bearer.read_path_id(request), bearer.read_idempotency_key(request)
     await body.check_empty(request)
@@ -88,7 +88,7 @@ async def _list_executions(request: Request) -> Response:
 
 
 def read_name_filter(found: dict[str, str]) -> str | None:
-    """The filter on names: any text that a name can hold, a lone space too."""
+    """Return the filter on names: any text that a name may contain, also a single space."""
     part = found.get("name")
     if part is not None and (len(part) > MAX_NAME or CONTROL.search(part)):
         raise Invalid(
@@ -100,7 +100,7 @@ def read_name_filter(found: dict[str, str]) -> str | None:
 
 
 def read_page_request(found: dict[str, str]) -> PageRequest:
-    """Newest first, by page number."""
+    """Return the request for a numbered page, newest first."""
     page = bearer.parse_optional_integer(found, "page", 1, 1_000_000) or 1
     page_size = bearer.parse_optional_integer(found, "page_size", 1, 100) or 10
     return PageRequest(page=page, page_size=page_size, descending=True)
@@ -113,7 +113,7 @@ async def _build_page_answer(page: Page[Any], items: list[dict[str, Any]]) -> Re
 
 
 def check_fields(found: dict[str, Any]) -> dict[str, Any]:
-    """The bounds that are this door's own: a cron expression of 1 to 50 characters, `status` for enabled."""
+    """Check what only REST limits: a cron expression of 1 to 50 characters, `status` for enabled."""
     if "cron_expr" in found:
         check_text("cron_expr", found["cron_expr"], longest=MAX_CRON)
     if "status" in found:
@@ -125,9 +125,9 @@ def check_fields(found: dict[str, Any]) -> dict[str, Any]:
 
 ROUTES = [
     Route("/api/tasks", catch_errors(_list_tasks), methods=["GET"]),
-    Route("/api/tasks", catch_errors(create), methods=["POST"]),
-    Route("/api/tasks/{id}", catch_errors(update), methods=["PUT"]),
-    Route("/api/tasks/{id}", catch_errors(delete), methods=["DELETE"]),
-    Route("/api/tasks/{id}/execute", catch_errors(execute), methods=["POST"]),
+    Route("/api/tasks", catch_errors(_create), methods=["POST"]),
+    Route("/api/tasks/{id}", catch_errors(_update), methods=["PUT"]),
+    Route("/api/tasks/{id}", catch_errors(_delete), methods=["DELETE"]),
+    Route("/api/tasks/{id}/execute", catch_errors(_execute), methods=["POST"]),
     Route("/api/tasks/{id}/executions", catch_errors(_list_executions), methods=["GET"]),
 ]

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 from playwright.async_api import Browser, async_playwright
 
-from sshcast import web
+from sshcast import page, web
 from tests.support.browser.proxy import NAME
 from tests.support.browser.visit import Visit, visiting
 from tests.support.service import Running, running
@@ -22,11 +22,6 @@ FLAGS = (
     "--disable-sync",
     f"--host-resolver-rules=MAP {NAME} 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )
-
-
-@pytest.fixture(scope="package")
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 @pytest.fixture(scope="package")
@@ -48,7 +43,7 @@ async def service(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Run
 @pytest.fixture(scope="package")
 def graphiql() -> None:
     """GraphiQL is where `sshcast web fetch` puts it."""
-    if shutil.which("npm") is None and not web.GRAPHIQL.is_dir():
+    if shutil.which("npm") is None and not page.GRAPHIQL.is_dir():
         pytest.skip("no npm on this machine")
     web.fetch()
 

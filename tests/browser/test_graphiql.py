@@ -49,16 +49,20 @@ async def test_the_schema_is_read_and_its_documentation_shown(visit: Visit) -> N
     await expect(visit.find(".graphiql-doc-explorer-content")).to_contain_text("Mutation", timeout=15_000)
 
 
+async def watch_output(visit: Visit, id: str) -> None:
+    await tab(visit, "WatchOutput").click()
+    await expect(visit.find(".graphiql-query-editor .view-lines")).to_contain_text("executionOutput")
+    await set_variables(visit, f'{{"executionId": "{id}"}}')
+    await visit.page.click(".graphiql-execute-button")
+
+
 async def test_a_subscription_shows_events_while_the_command_runs(
     visit: Visit, service: Running, tmp_path: Path
 ) -> None:
     gate = Gate(tmp_path / "gate")
     id = await started(service, f"echo early; {gate.closed}; echo late; exit 4")
     await enter(visit)
-    await tab(visit, "WatchOutput").click()
-    await expect(visit.find(".graphiql-query-editor .view-lines")).to_contain_text("executionOutput")
-    await set_variables(visit, f'{{"executionId": "{id}"}}')
-    await visit.page.click(".graphiql-execute-button")
+    await watch_output(visit, id)
     await expect(visit.find(".graphiql-response")).to_contain_text("early")
     gate.open()
     await expect(visit.find(".graphiql-response")).to_contain_text('"exitCode": 4')
@@ -70,10 +74,7 @@ async def test_stopping_a_subscription_says_that_the_run_goes_on(
     gate = Gate(tmp_path / "gate")
     id = await started(service, f"echo early; {gate.closed}")
     await enter(visit)
-    await tab(visit, "WatchOutput").click()
-    await expect(visit.find(".graphiql-query-editor .view-lines")).to_contain_text("executionOutput")
-    await set_variables(visit, f'{{"executionId": "{id}"}}')
-    await visit.page.click(".graphiql-execute-button")
+    await watch_output(visit, id)
     await expect(visit.find(".graphiql-response")).to_contain_text("early")
     await expect(visit.find("#notice")).to_be_hidden()
     await visit.page.click(".graphiql-execute-button")
@@ -84,10 +85,7 @@ async def test_stopping_a_subscription_says_that_the_run_goes_on(
 async def test_hostile_output_is_text_here_too(visit: Visit, service: Running) -> None:
     id = await started(service, """echo '<img src=x onerror="hacked=1"><script>hacked=1</script>' >&2""", wait=10)
     await enter(visit)
-    await tab(visit, "WatchOutput").click()
-    await expect(visit.find(".graphiql-query-editor .view-lines")).to_contain_text("executionOutput")
-    await set_variables(visit, f'{{"executionId": "{id}"}}')
-    await visit.page.click(".graphiql-execute-button")
+    await watch_output(visit, id)
     await expect(visit.find(".graphiql-response")).to_contain_text("SUCCESS")
     assert await visit.find(".graphiql-response :is(img, script)").count() == 0
     assert await visit.page.evaluate("typeof hacked") == "undefined"

@@ -3,12 +3,13 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from tests.support.commands import free_port
 from tests.support.oidc.real import Real, from_pypi
+from tests.support.ports import free_port
 from tests.support.service import running
 
 pytestmark = [pytest.mark.anyio, pytest.mark.browser]
@@ -21,7 +22,7 @@ async def visiting(browser: Browser, folder: Path) -> AsyncIterator[tuple[Page, 
     """A page with an empty profile, which complains of nothing; the provider; the service's address."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    names = {"port": port, "public_url": url, "oidc_name": "Example", "oidc_role_map": "ops=operator"}
+    names: dict[str, Any] = {"port": port, "public_url": url, "oidc_name": "Example", "oidc_role_map": "ops=operator"}
     async with from_pypi(folder) as real, running(folder, **names | real.settings):
         context = await browser.new_context(locale="en-US")
         page = await context.new_page()

@@ -11,7 +11,7 @@ from playwright.async_api import Browser, expect
 from tests.support.browser.proxy import HOST_HEADERS, NAME, nginx, trusting_all
 from tests.support.browser.runs import started
 from tests.support.browser.visit import Visit, visiting
-from tests.support.commands import free_port
+from tests.support.ports import free_port
 from tests.support.service import Running, running
 
 pytestmark = [pytest.mark.anyio, pytest.mark.browser, pytest.mark.usefixtures("graphiql")]

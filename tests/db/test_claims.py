@@ -31,7 +31,7 @@ async def other(url: str, store: Store) -> AsyncIterator[Store]:
     await opened.close()
 
 
-def fill(conn: Connection, counts: list[int], **changes: Any) -> list[int]:
+def fill(conn: Connection, /, counts: list[int], **changes: Any) -> list[int]:
     """Servers with so many pending executions each; the servers' ids."""
     made = [rows.server(conn, **changes).id for _ in counts]
     for id, count in zip(made, counts, strict=True):

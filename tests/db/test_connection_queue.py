@@ -11,10 +11,10 @@ from sqlalchemy import Connection, text
 from db import connection_queue
 from db.connection_queue import ConnectionQueue, TooManyConnections
 from db.store import StoreUnavailable, open_store
-from tests.db.test_store import names
 from tests.support import rows
 from tests.support.limited_role import LIMIT, limited_database
 from tests.support.postgres import Postgres
+from tests.support.rows import list_user_names
 
 pytestmark = pytest.mark.anyio
 
@@ -109,7 +109,7 @@ async def test_a_role_with_few_connections_serves_many_units(limited: str) -> No
     store = await open_store(limited)
     wanted = [f"user {number}" for number in range(60)]
     assert await asyncio.gather(*(store.run(slow, name) for name in wanted)) == wanted
-    assert await asyncio.gather(*(store.read(names) for _ in range(60)))
+    assert await asyncio.gather(*(store.read(list_user_names) for _ in range(60)))
     await store.close()
 
 

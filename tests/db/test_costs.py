@@ -19,9 +19,9 @@ from db.store import Store, open_store
 from db.tasks import TaskFilter
 from db.values import Role, State, Stream
 from db.visibility import VisibilityScope
-from tests.db.conftest import Database, DatabaseOf
 from tests.support import rows
 from tests.support.costs import cost, plan
+from tests.support.stores import Database, find_database
 
 pytestmark = pytest.mark.anyio
 
@@ -44,11 +44,6 @@ class Case:
         return self.count // 2
 
 
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @pytest.fixture(scope="module", params=["sqlite", "postgresql", "postgresql with fresh statistics"])
 def kind(request: Any) -> str:
     """Statistics that lag behind know of nothing open; fresh ones know how few are open, and not where they lie."""
@@ -56,8 +51,8 @@ def kind(request: Any) -> str:
 
 
 @pytest.fixture(scope="module")
-def databases(kind: str, database_of: DatabaseOf, tmp_path_factory: pytest.TempPathFactory) -> list[Database]:
-    return [database_of(kind.split()[0], tmp_path_factory.mktemp("costs")) for _ in (SHORT, LONG)]
+def databases(request: pytest.FixtureRequest, kind: str, tmp_path_factory: pytest.TempPathFactory) -> list[Database]:
+    return [find_database(request, kind.split()[0], tmp_path_factory.mktemp("costs")) for _ in (SHORT, LONG)]
 
 
 @pytest.fixture(scope="module")
@@ -89,17 +84,19 @@ def fill_history(conn: Connection, count: int) -> None:
         conn.execute(text("ANALYZE"))
 
 
-def past_task(task: Any, n: int) -> dict[str, Any]:
+def past_task(task: Task, n: int) -> dict[str, Any]:
     name, later = f"task {n % 100}", rows.at(86_400 + n * 60)
     changes = {"id": n, "name": name, "name_folded": name, "server_id": n % SERVERS + 1, "created_by": n % 2 + 1}
-    return task._asdict() | changes | {"next_run": later, "last_run": rows.at(-n * 60), "created_at": rows.at(-n * 60)}
+    return (
+        rows.as_dict(task) | changes | {"next_run": later, "last_run": rows.at(-n * 60), "created_at": rows.at(-n * 60)}
+    )
 
 
-def past_execution(execution: Any, n: int) -> dict[str, Any]:
+def past_execution(execution: TaskExecution, n: int) -> dict[str, Any]:
     moment = rows.at((n - LONG) * 60)
     owners = {"id": n, "server_id": n % SERVERS + 1, "task_id": n % TASKS + 1, "created_by": n % 2 + 1}
     how = {"trigger": "retry" if n % 50 == 0 else "schedule", "state": STATES.get(n % 50, State.SUCCESS), "fence": 1}
-    return execution._asdict() | owners | how | {"created_at": moment, "start_time": moment, "end_time": moment}
+    return rows.as_dict(execution) | owners | how | {"created_at": moment, "start_time": moment, "end_time": moment}
 
 
 def past_chunk(execution_id: int, n: int) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from sqlalchemy import Connection, text
 
 from db.database_url import DatabaseUrlInvalid
 from db.store import StoreUnavailable, open_store
+from tests.support.ports import free_port
 from tests.support.strict_server import ESCAPED, PASSWORD, StrictServer, need_tls, prepare, strict_server
-from tests.support.targets import free_port
 
 pytestmark = pytest.mark.anyio
 

@@ -16,9 +16,9 @@ import pytest
 from db.migrate import find_newest_revision
 from db.server_problems import ServerFacts, find_problem
 from tests.support.commands import Commands
+from tests.support.ports import free_port
 from tests.support.postgres import TEMPLATE, Postgres, program, running, server_command
 from tests.support.strict_server import ESCAPED, StrictServer, need_tls, prepare, strict_server
-from tests.support.targets import free_port
 
 READY_SECONDS = 20.0
 # What follows the server's address, the user, and words of the sentence.

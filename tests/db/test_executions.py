@@ -18,10 +18,10 @@ from tests.support import rows
 pytestmark = pytest.mark.anyio
 
 
-def once(conn: Connection, **changes: Any) -> TaskExecution | None:
+def once(conn: Connection, /, **changes: Any) -> TaskExecution | None:
     user = rows.user(conn)
     made = rows.pending(conn, server_id=1)
-    values = made._asdict()  # type: ignore[attr-defined]
+    values = rows.as_dict(made)
     for name in ("id", "state", "attempt", "fence"):
         del values[name]
     return executions.insert_once(conn, values | {"created_by": user.id, "idempotency_key": "key"} | changes)

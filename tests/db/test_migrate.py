@@ -6,18 +6,16 @@ from asyncio.subprocess import PIPE
 from pathlib import Path
 
 import pytest
-from alembic.autogenerate import compare_metadata
 from alembic.command import downgrade
-from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect
 
 from db.migrate import find_newest_revision, list_pending, migrate
-from db.models import User
 from db.revisions import build_config
-from db.rows import get_table
 from db.store import Store, open_store
-from tests.support.postgres import Postgres
+from tests.support.empty_database import compare_with_models, empty
+
+__all__ = ["empty"]
 
 pytestmark = pytest.mark.anyio
 
@@ -38,22 +36,6 @@ asyncio.run(main())
 """
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def empty(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of a database with nothing in it."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'empty.db'}"
-    server: Postgres = request.getfixturevalue("postgres")
-    name = f"empty_{next(server.names)}"
-    asyncio.run(server.execute(f"CREATE DATABASE {name}"))
-    return server.url(name)
-
-
-def differences(conn: Connection) -> list[object]:
-    context = MigrationContext.configure(conn, opts={"compare_type": True, "compare_server_default": True})
-    return list(compare_metadata(context, get_table(User).metadata))
-
-
 def collations(conn: Connection) -> dict[str, str]:
     found = conn.exec_driver_sql(
         "SELECT table_name, collation_name FROM information_schema.columns WHERE column_name = 'name'"
@@ -70,12 +52,12 @@ def undo(conn: Connection) -> list[str]:
 
 
 async def test_the_migrated_schema_is_that_of_the_models(store: Store) -> None:
-    assert await store.read(differences) == []
+    assert await store.read(compare_with_models) == []
 
 
 async def test_a_difference_would_be_seen(store: Store) -> None:
     await store.run(lambda conn: conn.exec_driver_sql("DROP INDEX ix_tasks_due"))
-    assert await store.read(differences) != []
+    assert await store.read(compare_with_models) != []
 
 
 async def test_an_empty_database_is_migrated_once(empty: str) -> None:
@@ -114,7 +96,7 @@ async def test_two_processes_that_migrate_at_once_do_it_once(empty: str) -> None
     store = await open_store(empty)
     assert sorted(outcomes)[1] == "[]"
     assert sorted(outcomes)[0].startswith("['0001'")
-    assert await store.read(differences) == []
+    assert await store.read(compare_with_models) == []
     await store.close()
 
 

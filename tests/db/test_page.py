@@ -18,8 +18,8 @@ from db.page import PageKey, Window
 from db.store import Store, open_store
 from db.tasks import TaskFilter
 from db.values import State
-from tests.db.conftest import Database, DatabaseOf
 from tests.support import rows
+from tests.support.stores import Database, find_database
 
 pytestmark = pytest.mark.anyio
 
@@ -27,14 +27,9 @@ NAMES = ["a", "B", "ä", "Ä", "z", "Z", "_", "%", "aa", "a b", "é", "漢", "�
 SERVERS = 3
 
 
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def database(request: Any, database_of: DatabaseOf, tmp_path_factory: pytest.TempPathFactory) -> Database:
-    return database_of(request.param, tmp_path_factory.mktemp("page"))
+def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Database:
+    return find_database(request, request.param, tmp_path_factory.mktemp("page"))
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +115,9 @@ async def test_any_window_is_that_of_a_python_sort(store: Store, listing: Any) -
     )
     @settings(max_examples=80, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     def collect(after: Any, before: Any, offset: int | None, **rest: Any) -> None:
-        edges = {name: key(row, order) for name, row in (("after", after), ("before", before)) if row is not None}
+        edges: dict[str, Any] = {
+            name: key(row, order) for name, row in (("after", after), ("before", before)) if row is not None
+        }
         window = Window(order=order, **rest, **edges)
         windows.append(
             window if offset is None else replace(window, offset=offset, after=None, before=None, backward=False)

@@ -13,11 +13,11 @@ import pytest
 
 from db.postgres_store import PostgresStore
 from db.store import Store, open_store
-from tests.db.test_store import names
 from tests.support import rows
 from tests.support.commands import Commands
+from tests.support.ports import free_port
 from tests.support.postgres import TEMPLATE, Postgres, program, unavailable, unprivileged
-from tests.support.targets import free_port
+from tests.support.rows import list_user_names
 
 READY_SECONDS = 20.0
 CONFIGURATION = """
@@ -116,7 +116,7 @@ async def work(url: str) -> None:
     await lock.hold()
     wanted = [f"user {number}" for number in range(20)]
     await asyncio.gather(*(store.run(rows.user, name) for name in wanted))
-    assert sorted(await store.read(names)) == sorted(wanted)
+    assert sorted(await store.read(list_user_names)) == sorted(wanted)
     await lock.hold()
     await lock.close()
     await store.close()

@@ -11,10 +11,10 @@ from sqlalchemy import Connection, text
 
 from db.postgres_store import CONNECTIONS
 from db.store import Store, StoreOutcomeUnknown, StoreUnavailable, open_store
-from tests.db.test_store import names
 from tests.support import rows
+from tests.support.ports import free_port
 from tests.support.postgres import Postgres, make_template, running
-from tests.support.targets import free_port
+from tests.support.rows import list_user_names
 
 pytestmark = pytest.mark.anyio
 
@@ -58,7 +58,7 @@ def locked(conn: Connection, first: str, then: str) -> None:
 async def test_nobody_listening_is_a_database_that_is_away(port: int) -> None:
     store = await open_store(f"postgresql://postgres@127.0.0.1:{port}/sshcast")
     with pytest.raises(StoreUnavailable) as caught:
-        await store.run(names)
+        await store.run(list_user_names)
     assert isinstance(caught.value.__cause__, OSError)
     await store.close()
 
@@ -66,7 +66,7 @@ async def test_nobody_listening_is_a_database_that_is_away(port: int) -> None:
 async def test_a_database_that_is_not_there_is_away(postgres: Postgres) -> None:
     store = await open_store(postgres.url("nowhere"))
     with pytest.raises(StoreUnavailable):
-        await store.read(names)
+        await store.read(list_user_names)
     await store.close()
 
 
@@ -84,16 +84,16 @@ async def story(folder: Path, port: int) -> None:
     with running(folder, port=port):
         await asyncio.gather(*(store.run(rows.user, name) for name in ("ada", "grace", "edsger")))
     with pytest.raises(StoreUnavailable):
-        await store.read(names)
+        await store.read(list_user_names)
     with running(folder, port=port):
-        assert sorted(await store.read(names)) == ["ada", "edsger", "grace"]
+        assert sorted(await store.read(list_user_names)) == ["ada", "edsger", "grace"]
         await store.close()
 
 
 async def test_a_connection_that_ends_in_a_unit_is_told_and_replaced(store: Store) -> None:
     with pytest.raises(StoreUnavailable):
         await store.run(end_own_connection)
-    assert await store.read(names) == []
+    assert await store.read(list_user_names) == []
 
 
 async def test_a_commit_that_is_not_answered_leaves_the_outcome_unknown(store: Store) -> None:
@@ -106,7 +106,7 @@ async def test_a_commit_that_is_not_answered_leaves_the_outcome_unknown(store: S
 
     with pytest.raises(StoreOutcomeUnknown):
         await store.run(be_ended_at_the_commit)
-    assert await store.read(names) == []
+    assert await store.read(list_user_names) == []
 
 
 async def test_a_commit_that_the_server_refuses_is_certainly_not_carried_out(store: Store) -> None:
@@ -120,7 +120,7 @@ async def test_a_commit_that_the_server_refuses_is_certainly_not_carried_out(sto
     with pytest.raises(StoreUnavailable) as caught:
         await store.run(clash_at_the_commit)
     assert type(caught.value) is StoreUnavailable
-    assert await store.read(names) == []
+    assert await store.read(list_user_names) == []
 
 
 async def test_a_connection_that_ended_between_units_is_not_noticed(store: Store, postgres: Postgres) -> None:
@@ -157,7 +157,7 @@ async def test_the_failure_of_a_unit_whose_caller_went_away_is_nobodys(port: int
     complaints: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda loop, context: complaints.append(context))
     away = await open_store(f"postgresql://nobody@127.0.0.1:{port}/nothing")
-    caller = asyncio.create_task(away.run(names), name="caller")
+    caller = asyncio.create_task(away.run(list_user_names), name="caller")
     await asyncio.sleep(0)
     caller.cancel()
     await asyncio.wait([caller])

@@ -14,7 +14,7 @@ from tests.support import rows
 pytestmark = pytest.mark.anyio
 
 
-def ended(conn: Connection, at: float, size: int = 3, **changes: object) -> TaskExecution:
+def ended(conn: Connection, /, at: float, size: int = 3, **changes: object) -> TaskExecution:
     over = {"state": State.SUCCESS, "end_time": rows.at(at), "stdout_bytes": size}
     row = rows.pending(conn, **over, **changes)
     place = {"execution_id": row.id, "position": 0, "stream": Stream.STDOUT, "stream_offset": 0, "at": rows.NOON}

@@ -64,7 +64,7 @@ def slot(task_id: int, second: int) -> dict[str, Any]:
     return {"task_id": task_id, "slot": rows.at(second), "outcome": "missed", "decided_at": rows.NOON}
 
 
-def granted(conn: Connection, name: str = "grace", **place: Any) -> VisibilityScope:
+def granted(conn: Connection, /, name: str = "grace", **place: Any) -> VisibilityScope:
     user = users.by_name(conn, name) or users.insert(conn, name=name, password_hash="x", role=Role.NONE, at=rows.NOON)
     grants.insert(conn, grant(user.id, Role.VIEWER, **place))
     return VisibilityScope(user.id)
@@ -90,7 +90,8 @@ def windows(orders: tuple[str, ...], every: list[Any]) -> list[Window]:
         middle = every[len(every) // 2] if every else None
         found += [usual, replace(usual, offset=0 if backward else 3)]
         if middle is not None:
-            found.append(replace(usual, **{"before" if backward else "after": (getattr(middle, order), middle.id)}))
+            place = (getattr(middle, order), middle.id)
+            found.append(replace(usual, before=place) if backward else replace(usual, after=place))
     return found
 
 
@@ -135,7 +136,7 @@ async def test_nested_lists_and_watchers_show_what_is_seen(store: Store) -> None
     def check(conn: Connection) -> None:
         sight, server = fill(conn), server_of(conn)
         all_servers, all_tasks = list(range(1, 6)), list(range(1, 11))
-        parts = [
+        parts: list[list[Any]] = [
             *tasks.page_of_servers(conn, all_servers, TaskFilter(visibility=sight), ALL).values(),
             *executions.page_of_tasks(conn, all_tasks, ExecutionFilter(visibility=sight), ALL).values(),
             *slots.page_of_tasks(conn, all_tasks, SlotFilter(visibility=sight), ALL).values(),

@@ -17,10 +17,10 @@ from db.slots import SlotFilter
 from db.store import Store, open_store
 from db.values import SlotOutcome, State
 from runner.scheduling.firing import fire_due
-from tests.db.conftest import Database, DatabaseOf
 from tests.support import rows
 from tests.support.costs import cost, plan
 from tests.support.ledger import allowed
+from tests.support.stores import Database, find_database
 
 pytestmark = pytest.mark.anyio
 
@@ -124,14 +124,9 @@ class Case:
     count: int
 
 
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def databases(request: Any, database_of: DatabaseOf, tmp_path_factory: pytest.TempPathFactory) -> list[Database]:
-    return [database_of(request.param, tmp_path_factory.mktemp("slots")) for _ in (SHORT, LONG)]
+def databases(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[Database]:
+    return [find_database(request, request.param, tmp_path_factory.mktemp("slots")) for _ in (SHORT, LONG)]
 
 
 @pytest.fixture(scope="module")
@@ -151,13 +146,13 @@ def fill(conn: Connection, count: int) -> None:
     """Half of each ledger and all runs are the first task's. Three tasks are due; three lines are open and idle."""
     server = rows.server(conn)
     first = rows.task(conn, server_id=server.id, cron_expr="* * * * *", next_run=rows.at(86_400))
-    values = {name: value for name, value in first._asdict().items() if name != "id"}
+    values = {name: value for name, value in rows.as_dict(first).items() if name != "id"}
     conn.execute(insert(tables.get_table(Task)), [values | {"next_run": rows.at(86_400 + n)} for n in range(count)])
     lines = [line(n // 2 % TASKS + 2 if n % 2 else first.id, -60 * n) for n in range(count)]
     for number, each in enumerate(lines):
         each["outcome"] = SlotOutcome.MISSED if number % 50 == 0 else SlotOutcome.FIRED
     conn.execute(insert(tables.get_table(ScheduleSlot)), lines)
-    run = rows.pending(conn, server_id=server.id, task_id=first.id, state=State.SUCCESS)._asdict()
+    run = rows.as_dict(rows.pending(conn, server_id=server.id, task_id=first.id, state=State.SUCCESS))
     conn.execute(insert(tables.get_table(TaskExecution)), [run | {"id": run["id"] + n} for n in range(1, count)])
     if conn.dialect.name == "postgresql":
         conn.execute(text("SELECT setval('task_executions_id_seq', (SELECT max(id) FROM task_executions))"))

@@ -13,8 +13,8 @@ from db import sqlite_engine
 from db.migrate import migrate
 from db.sqlite_refusals import StoreUnusable, explain, obstacle
 from db.store import StoreUnavailable, open_store
-from tests.db.test_store import names
 from tests.support import rows
+from tests.support.rows import list_user_names
 
 pytestmark = pytest.mark.anyio
 
@@ -35,7 +35,7 @@ def taken(path: Path) -> bytes:
 async def fails_at(path: Path, error: type[Exception], says: str) -> None:
     """Both ways into the store end so, and at once."""
     store = await open_store(f"sqlite:///{path}")
-    for call in (store.read(names), store.run(rows.user, "ada")):
+    for call in (store.read(list_user_names), store.run(rows.user, "ada")):
         with pytest.raises(error, match=f"^{re.escape(str(path))}.* {says}"):
             await call
     await store.close()
@@ -83,7 +83,7 @@ async def test_what_will_never_open_is_no_lock_to_wait_for(
 async def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
     store = await open_store(f"sqlite:///{tmp_path / 'nowhere' / 'sshcast.db'}")
     with pytest.raises(StoreUnavailable, match=f"^{re.escape(str(tmp_path))}/nowhere is not there or may not be"):
-        await store.read(names)
+        await store.read(list_user_names)
     await store.close()
 
 

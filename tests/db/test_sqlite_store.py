@@ -14,9 +14,9 @@ from sqlalchemy import Connection, Engine, event, text
 
 from db.sqlite_store import READERS
 from db.store import Store, StoreOutcomeUnknown, StoreUnavailable, open_store
-from tests.db.conftest import copied
-from tests.db.test_store import names
 from tests.support import rows
+from tests.support.rows import list_user_names
+from tests.support.stores import copied
 
 pytestmark = pytest.mark.anyio
 
@@ -114,7 +114,7 @@ async def test_a_unit_that_fails_in_a_group_is_rolled_back_alone(store: Store) -
 
     answers = await behind(store, (rows.user, "ada"), (fails,), (rows.user, "grace"))
     assert [getattr(answer, "name", type(answer)) for answer in answers] == ["ada", LookupError, "grace"]
-    assert await store.read(names) == ["ada", "grace"]
+    assert await store.read(list_user_names) == ["ada", "grace"]
 
 
 async def test_a_lock_held_too_long_is_told_and_the_writer_goes_on(store: Store, path: Path) -> None:
@@ -123,9 +123,9 @@ async def test_a_lock_held_too_long_is_told_and_the_writer_goes_on(store: Store,
         with pytest.raises(StoreUnavailable) as caught:
             await store.run(rows.user, "ada")
         assert "locked" in str(caught.value.__cause__)
-        assert await store.read(names) == []
+        assert await store.read(list_user_names) == []
     await store.run(rows.user, "grace")
-    assert await store.read(names) == ["grace"]
+    assert await store.read(list_user_names) == ["grace"]
 
 
 async def test_a_full_disk_fails_the_group_as_one_and_the_writer_goes_on(store: Store) -> None:
@@ -133,7 +133,7 @@ async def test_a_full_disk_fails_the_group_as_one_and_the_writer_goes_on(store: 
     await store.run(grow_to, await store.read(pages) + 20)
     answers = await behind(store, (rows.user, "grace"), (big,), (rows.user, "edsger"))
     assert [type(answer) for answer in answers] == [StoreUnavailable] * 3
-    assert await store.read(names) == ["ada"]
+    assert await store.read(list_user_names) == ["ada"]
     await store.run(grow_to, 1_000_000)
     await store.run(big)
 
@@ -151,7 +151,7 @@ async def test_a_disk_that_fails_at_a_commit_leaves_the_outcome_unknown(store: S
             await store.run(let_no_file_grow)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    assert await store.read(names) == ["ada"]
+    assert await store.read(list_user_names) == ["ada"]
     await store.run(rows.user, "edsger")
 
 
@@ -173,16 +173,16 @@ async def test_no_error_of_a_unit_ends_the_writer(store: Store, error: type[Base
 async def test_two_stores_on_one_file_take_turns(store: Store, path: Path) -> None:
     other = await open_store(f"sqlite:///{path}")
     await asyncio.gather(*(each.run(rows.user, f"{n} of {id(each)}") for n in range(100) for each in (store, other)))
-    assert len(await other.read(names)) == 200
+    assert len(await other.read(list_user_names)) == 200
     await other.close()
 
 
 async def test_a_folder_that_is_not_there_is_a_database_that_is_away(tmp_path: Path) -> None:
     store = await open_store(f"sqlite:///{tmp_path / 'nowhere' / 'sshcast.db'}")
     with pytest.raises(StoreUnavailable):
-        await store.run(names)
+        await store.run(list_user_names)
     with pytest.raises(StoreUnavailable):
-        await store.read(names)
+        await store.read(list_user_names)
     await store.close()
 
 
@@ -190,5 +190,5 @@ async def test_a_file_that_is_no_database_is_not_said_to_be_away(tmp_path: Path)
     (tmp_path / "poem.db").write_text("It was many and many a year ago, in a kingdom by the sea. " * 100)
     store = await open_store(f"sqlite:///{tmp_path / 'poem.db'}")
     with pytest.raises(Exception, match="not a database"):
-        await store.read(names)
+        await store.read(list_user_names)
     await store.close()

@@ -17,6 +17,7 @@ from db import users
 from db.store import Store, StoreUnavailable, open_store
 from db.values import Role
 from tests.support import rows
+from tests.support.rows import list_user_names
 from tests.support.statements import counted
 
 pytestmark = pytest.mark.anyio
@@ -27,7 +28,7 @@ WRITER = f"""
 import asyncio, sys
 from db import users
 from db.store import open_store
-from tests.db import rows
+from tests.support import rows
 
 async def write(store, writer):
     for n in range(1000):
@@ -40,10 +41,6 @@ async def main():
 
 asyncio.run(main())
 """
-
-
-def names(conn: Connection) -> list[str]:
-    return list(conn.scalars(text("SELECT name FROM users ORDER BY id")))
 
 
 def ids(conn: Connection) -> set[int]:
@@ -74,7 +71,7 @@ def at_once(work: Callable[[], Any]) -> None:
 async def test_a_unit_that_fails_leaves_nothing_and_its_error_arrives_unchanged(store: Store) -> None:
     with pytest.raises(LookupError, match="ada"):
         await store.run(failing, "ada")
-    assert await store.read(names) == []
+    assert await store.read(list_user_names) == []
 
 
 async def test_a_unit_that_fails_takes_no_other_with_it(store: Store) -> None:
@@ -83,7 +80,7 @@ async def test_a_unit_that_fails_takes_no_other_with_it(store: Store) -> None:
     answers = await asyncio.gather(*units, return_exceptions=True)
     failed = [name for name, answer in zip(wanted, answers, strict=True) if isinstance(answer, LookupError)]
     assert failed == wanted[::3]
-    assert sorted(await store.read(names)) == sorted(set(wanted) - set(failed))
+    assert sorted(await store.read(list_user_names)) == sorted(set(wanted) - set(failed))
 
 
 async def test_a_broken_constraint_is_told_to_the_one_who_broke_it(store: Store) -> None:
@@ -92,7 +89,7 @@ async def test_a_broken_constraint_is_told_to_the_one_who_broke_it(store: Store)
 
     answers = await asyncio.gather(*(insert(name) for name in ("ada", "ada", "grace")), return_exceptions=True)
     assert [type(answer) for answer in answers].count(IntegrityError) == 1
-    assert sorted(await store.read(names)) == ["ada", "grace"]
+    assert sorted(await store.read(list_user_names)) == ["ada", "grace"]
 
 
 async def test_a_reference_to_a_row_that_is_not_there_is_refused(store: Store) -> None:
@@ -110,13 +107,13 @@ async def test_no_error_shows_what_was_to_be_stored(store: Store) -> None:
 async def test_a_read_sees_every_unit_that_was_answered_before(store: Store) -> None:
     for n in range(25):
         await store.run(rows.user, f"user {n}")
-        assert len(await store.read(names)) == n + 1
+        assert len(await store.read(list_user_names)) == n + 1
 
 
 async def test_a_read_cannot_write(store: Store) -> None:
     with pytest.raises(Exception, match="away"):
         await store.read(rows.user, "ada")
-    assert await store.read(names) == []
+    assert await store.read(list_user_names) == []
 
 
 async def test_a_read_is_one_snapshot(store: Store, url: str) -> None:
@@ -126,12 +123,12 @@ async def test_a_read_is_one_snapshot(store: Store, url: str) -> None:
         await other.close()
 
     def twice(conn: Connection) -> tuple[list[str], list[str]]:
-        first = names(conn)
+        first = list_user_names(conn)
         at_once(lambda: asyncio.run(write()))
-        return first, names(conn)
+        return first, list_user_names(conn)
 
     assert await store.read(twice) == ([], [])
-    assert await store.read(names) == ["ada"]
+    assert await store.read(list_user_names) == ["ada"]
 
 
 async def test_a_unit_ends_even_if_its_caller_has_gone(store: Store, url: str) -> None:
@@ -143,7 +140,7 @@ async def test_a_unit_ends_even_if_its_caller_has_gone(store: Store, url: str) -
     assert caller.cancelled()
     await store.close()
     other = await open_store(url)
-    assert await other.read(names) == ["ada"]
+    assert await other.read(list_user_names) == ["ada"]
     await other.close()
 
 
@@ -159,7 +156,7 @@ async def test_closing_waits_for_the_units_that_were_asked_for(store: Store, url
     await store.close()
     assert {row.name for row in await asyncio.gather(*units)} == {f"user {n}" for n in range(30)}
     other = await open_store(url)
-    assert len(await other.read(names)) == 30
+    assert len(await other.read(list_user_names)) == 30
     await other.close()
 
 
@@ -167,15 +164,15 @@ async def test_a_closed_store_says_so_and_may_be_closed_again(store: Store) -> N
     await store.close()
     await store.close()
     with pytest.raises(StoreUnavailable, match="closed"):
-        await store.run(names)
+        await store.run(list_user_names)
     with pytest.raises(StoreUnavailable, match="closed"):
-        await store.read(names)
+        await store.read(list_user_names)
 
 
 async def test_a_thousand_units_at_once_all_arrive(store: Store) -> None:
     found = await asyncio.gather(*(store.run(rows.user, f"user {n}") for n in range(1000)))
     assert len({row.id for row in found}) == 1000
-    assert len(await store.read(names)) == 1000
+    assert len(await store.read(list_user_names)) == 1000
 
 
 async def test_what_was_answered_is_there_after_kill_9(url: str) -> None:
@@ -201,7 +198,7 @@ async def killed_after(process: Process, answers: int) -> set[int]:
 async def test_statements_can_be_counted(store: Store) -> None:
     with counted() as statements:
         await store.run(rows.user, "ada")
-        await store.read(names)
+        await store.read(list_user_names)
     assert [statement.split()[0] for statement in statements] == ["SELECT", "INSERT", "SELECT"]
-    await store.read(names)
+    await store.read(list_user_names)
     assert len(statements) == 3

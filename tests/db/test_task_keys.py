@@ -10,9 +10,9 @@ from db import task_keys
 from db.migrate import list_pending, migrate
 from db.revisions import build_config
 from db.store import Store, open_store
-from tests.db.test_migrate import differences, empty
-from tests.db.test_upgrade import released
 from tests.support import rows
+from tests.support.empty_database import compare_with_models, empty
+from tests.support.first_release import lay_first_release
 from tests.support.postgres import postgres
 
 __all__ = ["empty", "postgres"]
@@ -52,11 +52,11 @@ async def test_a_key_is_claimed_once_however_many_do_at_once(store: Store) -> No
 @pytest.mark.parametrize("revision", ["0001", "0002"])
 async def test_tasks_of_a_released_version_have_no_keys_and_new_ones_may(empty: str, revision: str) -> None:
     store = await open_store(empty)
-    await store.run(released)
+    await store.run(lay_first_release)
     await store.run(bring_to, revision)
     assert (await migrate(store))[-1] >= "0004"
     assert await list_pending(store) == []
-    assert await store.read(differences) == []
+    assert await store.read(compare_with_models) == []
     assert await store.read(task_keys.by_key, 1, "key") is None
     assert await store.run(claim)
     await store.run(task_keys.record_result, 1, "key", 1, 1)
@@ -68,7 +68,7 @@ async def test_tasks_of_a_released_version_have_no_keys_and_new_ones_may(empty: 
 
 async def test_the_version_before_can_be_gone_back_to(empty: str) -> None:
     store = await open_store(empty)
-    await store.run(released)
+    await store.run(lay_first_release)
     await migrate(store)
     await store.run(claim)
     await store.run(go_back_to, "0003")

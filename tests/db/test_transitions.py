@@ -116,7 +116,7 @@ async def test_a_cancel_that_meets_a_claim_is_either_at_once_or_a_request(store:
     made = [(await store.run(rows.pending, server_id=server.id)).id for _ in range(30)]
     claim = store.run(claims.claim, runner_id="runner", at=rows.NOON, limit=10)
     cancels = [store.run(transitions.request_cancel, id, rows.at(3)) for id in made]
-    taken, *answers = await asyncio.gather(claim, *cancels)
+    taken, answers = await asyncio.gather(claim, asyncio.gather(*cancels))
     ours = {row.id for row in taken}
     for id, answer in zip(made, answers, strict=True):
         assert answer == ("requested" if id in ours else "cancelled")

@@ -10,14 +10,12 @@ import pytest
 from db.migrate import migrate
 from db.store import open_store
 from db.values import Mode, Reason, State
-from runner.execution.attached import run_attached
-from runner.execution.durable import run_durable
 from tests.support.faults import work
 from tests.support.faults.disk import fill, free, small_disk
 from tests.support.faults.service import Mortal, serving
 from tests.support.faults.sshd import Sshd, mortal_sshd, mounting
 from tests.support.faults.work import FULL
-from tests.support.rig import Rig, Wanted, running
+from tests.support.rig import BOTH_WAYS, Rig, Wanted, running
 from tests.support.targets import Target, openssh
 
 __all__ = ["openssh"]
@@ -70,8 +68,7 @@ async def test_nothing_is_lost_while_our_own_disk_is_full(service: Mortal, data:
 async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
     store = await open_store(f"sqlite:///{tmp_path / 'test.db'}")
     await migrate(store)
-    ways = {Mode.DURABLE: run_durable, Mode.ATTACHED: run_attached}
-    async with running(Rig(Wanted(store=store, ways=ways))) as started:
+    async with running(Rig(Wanted(store=store, ways=BOTH_WAYS))) as started:
         yield started
     await store.close()
 

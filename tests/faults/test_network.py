@@ -70,7 +70,7 @@ async def test_runs_outlive_it(service: Mortal, between: Network, trouble: Troub
     jobs = work.jobs(tmp_path / "work", RUNS, seed=2)
     async with service.client() as client:
         await service.calls(client.get, "/readyz")
-    cutting = asyncio.create_task(trouble(between), name=trouble.__name__)
+    cutting = asyncio.ensure_future(trouble(between))
     found = await work.carried_out(service, jobs, at_once=4 if trouble in (closed, reset) else 20)
     await cutting
     work.shown(trouble.__name__, found)

@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -35,7 +36,7 @@ async def url(postgres: Postgres) -> AsyncIterator[str]:
 @pytest.fixture
 def services(url: str, openssh: Target, tmp_path: Path) -> Iterator[tuple[Mortal, Mortal]]:
     """Two on one machine: each has a data folder of its own, and both have the same keys."""
-    variables = {"SSHCAST_DATABASE_URL": url} | KEYS
+    variables: dict[str, Any] = {"SSHCAST_DATABASE_URL": url} | KEYS
     with serving(tmp_path / "first", openssh, **variables) as first:
         second = Mortal(Commands(tmp_path / "second", variables))
         second.start()

@@ -17,12 +17,10 @@ from db.migrate import migrate
 from db.models import TaskExecution
 from db.store import open_store
 from db.values import Mode, State
-from runner.execution.attached import run_attached
-from runner.execution.durable import run_durable
 from tests.support import runs
 from tests.support.faults.sshd import having, is_alive
 from tests.support.faults.work import FULL
-from tests.support.rig import Rig, Wanted, running
+from tests.support.rig import BOTH_WAYS, Rig, Wanted, running
 from tests.support.targets import Target, running_sshd
 
 pytestmark = [pytest.mark.anyio, pytest.mark.faults, pytest.mark.timeout(900)]
@@ -82,8 +80,7 @@ def target(tmp_path: Path) -> Iterator[Target]:
 async def rig(tmp_path: Path, target: Target) -> AsyncIterator[Rig]:
     store = await open_store(f"sqlite:///{tmp_path / 'test.db'}")
     await migrate(store)
-    ways = {Mode.DURABLE: run_durable, Mode.ATTACHED: run_attached}
-    async with running(Rig(Wanted(store=store, ways=ways))) as started:
+    async with running(Rig(Wanted(store=store, ways=BOTH_WAYS))) as started:
         yield started
     await store.close()
 

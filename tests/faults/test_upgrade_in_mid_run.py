@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from tests.support.faults.service import Mortal, enrol
 from tests.support.faults.sshd import Sshd, mortal_sshd
 from tests.support.faults.work import sha, told
 from tests.support.postgres import Postgres, postgres
+from tests.support.waiting import until as wait_until
 
 __all__ = ["postgres", "released"]
 
@@ -187,12 +188,6 @@ async def read(client: httpx2.AsyncClient, id: str, stream: str) -> bytes:
     return answer.content
 
 
-async def until_so(holds: Callable[[], Any], seconds: float = 60) -> None:
-    async with asyncio.timeout(seconds):
-        while not holds():  # noqa: ASYNC110 - files and processes have no event
-            await asyncio.sleep(0.05)
-
-
 async def until_stored(client: httpx2.AsyncClient, id: str, out: int, err: int) -> None:
     async with asyncio.timeout(60):
         while True:
@@ -224,14 +219,14 @@ async def test_each_run_that_the_version_before_began_ends_as_what_it_was(upgrad
         ids = {run.name: await begin(client, run, upgrade.folder) for run in RUNS[:-1]}
         await until_stored(client, ids[talking.name], OUT_CUTS[1], ERR_CUTS[1])
         ids[RUNS[-1].name] = await begin(client, RUNS[-1], upgrade.folder)  # last: its time runs
-        await until_so(lambda: all(upgrade.text(run, "ran") for run in RUNS))
+        await wait_until(lambda: all(upgrade.text(run, "ran") for run in RUNS), seconds=60)
         begun = [await asked(client, EXECUTION, id=id) for id in ids.values()]
         assert {each["state"] for each in begun} == {"RUNNING"}
         assert [each["mode"] for each in begun].count("ATTACHED") == 1
         service.kill()
 
         upgrade.touch("killed")
-        await until_so(lambda: ends(sshd) == 2)
+        await wait_until(lambda: ends(sshd) == 2, seconds=60)
         assert upgrade.living() == {run.name for run in RUNS} - {"ends meanwhile", "is over its limit"}
 
         upgrade.take_over()
@@ -242,8 +237,8 @@ async def test_each_run_that_the_version_before_began_ends_as_what_it_was(upgrad
         for run in RUNS:
             await check(client, run, ids[run.name])
     assert {run.name: upgrade.text(run, "ran") for run in RUNS} == {run.name: "ran\n" for run in RUNS}
-    await until_so(lambda: not upgrade.living())
-    await until_so(lambda: not list(sshd.home.rglob("*end")))
+    await wait_until(lambda: not upgrade.living(), seconds=60)
+    await wait_until(lambda: not list(sshd.home.rglob("*end")), seconds=60)
 
 
 async def test_a_run_that_the_version_before_finished_stays_readable(upgrade: Upgrade) -> None:

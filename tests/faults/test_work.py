@@ -6,18 +6,17 @@ from pathlib import Path
 
 import pytest
 import structlog
-from sqlalchemy.engine import make_url
 
 from db import executions
 from db.executions import ExecutionFilter
 from resolvers import outcome
-from tests.support.commit_cut import Cut, Way, way_to
+from tests.support.commit_cut import Cut, Way, running_over, way
 from tests.support.faults import work
 from tests.support.faults.service import NotNow
 from tests.support.postgres import Postgres, postgres
-from tests.support.service import Running, running
+from tests.support.service import Running
 
-__all__ = ["postgres"]
+__all__ = ["postgres", "way"]
 
 pytestmark = pytest.mark.anyio
 
@@ -25,19 +24,11 @@ NOTHING = hashlib.sha256().hexdigest()
 
 
 @pytest.fixture
-async def way(postgres: Postgres) -> AsyncIterator[Way]:
-    async with way_to(postgres.port) as found:
-        yield found
-
-
-@pytest.fixture
 async def service(postgres: Postgres, way: Way, tmp_path: Path) -> AsyncIterator[Running]:
     """On a database that is reached over the way."""
-    async with postgres.database() as direct:
-        url = make_url(direct).set(port=way.port).render_as_string()
-        async with running(tmp_path, database_url=url) as found:
-            found.http.headers.update(found.as_user("operator"))
-            yield found
+    async with running_over(way, postgres, tmp_path) as found:
+        found.http.headers.update(found.as_user("operator"))
+        yield found
 
 
 @pytest.mark.parametrize("cut", [Cut.UNSENT, Cut.UNANSWERED])

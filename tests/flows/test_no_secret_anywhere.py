@@ -10,8 +10,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from runner.output.encodings import list_needles
-from tests.runner.conftest import until
 from tests.support.service import Running, running
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 

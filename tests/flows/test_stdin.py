@@ -25,11 +25,6 @@ MODES = pytest.mark.parametrize("mode", ["DURABLE", "ATTACHED"])
 
 
 @pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
 async def service(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Running]:
     async with running(tmp_path_factory.mktemp("stdin"), drive=True) as found:
         yield found

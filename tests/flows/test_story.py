@@ -93,7 +93,7 @@ def payload(tmp_path: Path) -> str:
     )
 
 
-def sha(data: bytes) -> str:
+def sha(data: bytes | bytearray) -> str:
     return hashlib.sha256(data).hexdigest()
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from db.values import Mode, Reason, State
-from tests.runner.conftest import until
 from tests.support.accounts.accounts import Account, Wish, accounts, needs_accounts
 from tests.support.accounts.rigs import MODES, patient_rig
+from tests.support.waiting import until
 
 pytestmark = [needs_accounts, pytest.mark.anyio]
 

@@ -13,20 +13,16 @@ from anyio import to_thread
 from db.models import User
 from runner.bus import user_address
 from sshcast.graphql.close_reasons import BadToken, NoToken, WrongProtocol
-from tests.runner.conftest import until
+from tests.support import rows
 from tests.support.npm import node_modules, run_script
 from tests.support.service import Running, running
+from tests.support.waiting import until
 
 __all__ = ["node_modules"]
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("node_modules")]
 
 WATCH = "subscription($id: ID!) { executionOutput(executionId: $id) { __typename } }"
-
-
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 @pytest.fixture(scope="module")
@@ -99,9 +95,9 @@ async def test_graphql_ws_comes_back_with_a_new_token_when_its_session_ends_on_t
     service: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It asks for its connectionParams anew; one that then has nothing better is told so, and stops."""
-    monkeypatch.setattr("schema.authorized.TRUST_SECONDS", 0.1)
+    monkeypatch.setattr("resolvers.streaming.TRUST_SECONDS", 0.1)
     user, first = service.users["operator"], service.users["operator"].token_version
-    users = [User(id=user.id, name=user.name, role=user.role, token_version=first + later) for later in (0, 1)]
+    users = [User(**rows.as_dict(user) | {"token_version": first + later}) for later in (0, 1)]
     given = [json.dumps({"Authorization": f"Bearer {service.service.tokens.access(each)}"}) for each in users]
     running = asyncio.create_task(script("closes.mjs", "graphql-ws", f"{service.url}/graphql", *given))
     watch = await watch_of(service, user.id, running)

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,11 +20,6 @@ def clock() -> datetime:
 
 
 @pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
 async def forger() -> AsyncIterator[Forger]:
     async with forging() as found:
         yield found
@@ -34,7 +30,7 @@ async def api(forger: Forger, tmp_path_factory: pytest.TempPathFactory) -> Async
     """Wrong sign-ins cost it no time."""
     folder: Path = tmp_path_factory.mktemp("oidc")
     patient = LoginThrottle(clock=clock, free_tries_of_address=100_000)
-    settings = {"oidc_issuer": forger.issuer, "oidc_client_id": CLIENT, "oidc_audience": AUDIENCE}
+    settings: dict[str, Any] = {"oidc_issuer": forger.issuer, "oidc_client_id": CLIENT, "oidc_audience": AUDIENCE}
     settings |= {"public_url": "http://127.0.0.1:1", "oidc_role_map": MAP, "oidc_client_secret": "a secret"}
     async with running(folder, parts={"throttle": patient}, **settings) as found:
         yield found

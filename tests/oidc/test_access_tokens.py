@@ -16,14 +16,14 @@ from db.values import Role
 from resolvers import provider_tokens, sign_in
 from resolvers.errors import RateLimited, Unauthenticated
 from resolvers.rates import Buckets, Rate, RateLimiter
-from tests.support.oidc.forger import CLIENT, KEYS, KINDS, Forger, signed_as_if_shared, token
+from tests.support.oidc.forger import CLIENT, KINDS, RSA, Forger, signed_as_if_shared, token
 from tests.support.oidc.transports import everywhere, who
 from tests.support.service import Running
 
 pytestmark = pytest.mark.anyio
 
 STRANGER = RSAKey.generate_key(2048, {"kid": "rsa"})
-PEM = KEYS["RS256"].as_pem(private=False)
+PEM = RSA.as_pem(private=False)
 
 
 async def user_of(api: Running, forger: Forger, subject: str) -> User:
@@ -146,7 +146,7 @@ async def test_a_flood_of_unknown_keys_asks_the_provider_once(api: Running, forg
 async def test_what_is_refused_of_a_person_is_in_the_audit(api: Running, forger: Forger) -> None:
     assert await who(api, forger.access(sub="s8", groups=["others"]), "rest") is None
     events = await api.service.store.read(audit_table.list_after, 0, 10_000)
-    found = [json.loads(event.after) for event in events if '"s8"' in (event.after or "")]
+    found = [json.loads(event.after or "") for event in events if '"s8"' in (event.after or "")]
     (groups,) = [event.pop("groups") for event in found]
     assert found == [{"by": "oidc", "issuer": forger.issuer, "subject": "s8", "reason": "no_role"}]
     assert (groups["problem"], groups["seen"]) == ("unmapped", ["others"])

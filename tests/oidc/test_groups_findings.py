@@ -63,7 +63,7 @@ def serving(forger: Forger, folder: Path, **changes: Any) -> Any:
 
 async def events(api: Running, subject: str) -> list[tuple[str, dict[str, Any]]]:
     found = await api.service.store.read(audit_table.list_after, 0, 10_000)
-    return [(each.kind, json.loads(each.after)) for each in found if f'"{subject}"' in (each.after or "")]
+    return [(each.kind, json.loads(each.after or "")) for each in found if f'"{subject}"' in (each.after or "")]
 
 
 async def come(forger: Forger, api: Running, **claims: Any) -> tuple[str, list[Any]]:

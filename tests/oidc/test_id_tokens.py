@@ -10,14 +10,14 @@ from joserfc.jwk import ECKey, RSAKey
 
 from resolvers import provider_tokens
 from sshcast.oidc.client import parse_public_key
-from tests.support.oidc.forger import CLIENT, KEYS, KINDS, Forger, encoded, signed_as_if_shared
+from tests.support.oidc.forger import CLIENT, KEYS, KINDS, RSA, Forger, encoded, signed_as_if_shared
 from tests.support.oidc.visitor import Visitor
 
 pytestmark = pytest.mark.anyio
 
 STRANGER = RSAKey.generate_key(2048, {"kid": "rsa"})
 PUBLIC = KEYS["RS256"].as_dict(private=False)
-PEM = KEYS["RS256"].as_pem(private=False)
+PEM = RSA.as_pem(private=False)
 
 
 # Of the access token "at".

@@ -10,9 +10,9 @@ from db.values import Role
 from resolvers.errors import Unavailable
 from resolvers.provider import Flow
 from sshcast.oidc.client import ClientRegistration, OidcClient
-from tests.support.commands import free_port
 from tests.support.oidc.forger import AUDIENCE, CLIENT, Forger, forging
 from tests.support.oidc.visitor import BROWSER, visiting
+from tests.support.ports import free_port
 from tests.support.service import running
 
 pytestmark = pytest.mark.anyio
@@ -32,7 +32,7 @@ def flow() -> Flow:
 
 async def test_the_service_serves_and_says_what_fails(tmp_path: Path) -> None:
     away = Forger(f"http://127.0.0.1:{free_port()}")
-    settings = {"oidc_issuer": away.issuer, "oidc_client_id": CLIENT, "oidc_audience": AUDIENCE}
+    settings: dict[str, Any] = {"oidc_issuer": away.issuer, "oidc_client_id": CLIENT, "oidc_audience": AUDIENCE}
     async with running(tmp_path, public_url="http://127.0.0.1:1", **settings) as api, visiting(api.url) as visitor:
         answer = await visitor.http.get("/auth/oidc/start", headers=BROWSER)
         assert answer.headers["location"] == "/graphql#refused=unavailable"
@@ -86,6 +86,6 @@ async def test_a_public_client_shows_its_name_only() -> None:
         forger.answer = {"id_token": "x", "access_token": "y"}
         found = await line_to(forger.issuer).redeem("code", "v" * 43)
         assert (found.id_token, found.access_token) == ("x", "y")
-        assert repr(found) == "Redeemed()"
+        assert repr(found) == "ProviderTokens()"
         assert forger.authorizations == [""]
         assert forger.forms[0]["client_id"] == CLIENT

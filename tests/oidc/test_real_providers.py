@@ -22,7 +22,7 @@ __all__ = ["node_modules"]
 
 pytestmark = pytest.mark.anyio
 
-MAP = {"public_url": BACK.removesuffix(CALLBACK), "oidc_role_map": "ops=operator,root=admin"}
+MAP: dict[str, Any] = {"public_url": BACK.removesuffix(CALLBACK), "oidc_role_map": "ops=operator,root=admin"}
 VERIFIER = "v" * 64
 
 
@@ -93,7 +93,7 @@ async def test_a_path_where_a_name_is_mapped_is_told_in_the_audit(either: Togeth
 async def told_of_groups(both: Together, subject: str) -> dict[str, Any]:
     """What the audit's last event of that subject says of groups."""
     events = await both.api.service.store.read(audit_table.list_after, 0, 10_000)
-    last = [json.loads(event.after) for event in events if f'"{subject}"' in (event.after or "")][-1]
+    last = [json.loads(event.after or "") for event in events if f'"{subject}"' in (event.after or "")][-1]
     found: dict[str, Any] = last["groups"]
     return found
 

@@ -48,7 +48,7 @@ async def signed_in(forger: Forger, visitor: Visitor, **claims: Any) -> dict[str
 async def told(api: Running, subject: str) -> list[tuple[str, Any]]:
     """The audit's events of this subject."""
     events = await api.service.store.read(audit_table.list_after, 0, 10_000)
-    return [(event.kind, json.loads(event.after)) for event in events if f'"{subject}"' in (event.after or "")]
+    return [(event.kind, json.loads(event.after or "")) for event in events if f'"{subject}"' in (event.after or "")]
 
 
 async def test_who_comes_back_is_a_user_with_a_session(api: Running, forger: Forger, visitor: Visitor) -> None:
@@ -261,7 +261,11 @@ async def test_any_name_becomes_one_that_users_have(forger: Forger, visitor: Vis
 
 
 async def test_without_a_map_of_groups_roles_are_given_here(forger: Forger, tmp_path: Path) -> None:
-    settings = {"oidc_issuer": forger.issuer, "oidc_client_id": CLIENT, "public_url": "http://127.0.0.1:1"}
+    settings: dict[str, Any] = {
+        "oidc_issuer": forger.issuer,
+        "oidc_client_id": CLIENT,
+        "public_url": "http://127.0.0.1:1",
+    }
     async with running(tmp_path, **settings) as api, visiting(api.url) as visitor:
         assert await came_back(forger, visitor) == "/graphql#refused=no_role"
         await link(api.service, forger.issuer, api.users["operator"].id, SUBJECT)
@@ -271,7 +275,11 @@ async def test_without_a_map_of_groups_roles_are_given_here(forger: Forger, tmp_
 
 
 async def test_a_default_role_lets_in_whoever_has_no_group_of_ours(forger: Forger, tmp_path: Path) -> None:
-    settings = {"oidc_issuer": forger.issuer, "oidc_client_id": CLIENT, "public_url": "https://sshcast.example"}
+    settings: dict[str, Any] = {
+        "oidc_issuer": forger.issuer,
+        "oidc_client_id": CLIENT,
+        "public_url": "https://sshcast.example",
+    }
     async with running(tmp_path, oidc_default_role="none", **settings) as api, visiting(api.url) as visitor:
         asked = await visitor.begin()
         assert asked["redirect_uri"] == f"https://sshcast.example{CALLBACK}"

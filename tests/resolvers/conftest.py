@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from tests.support.stores import template
 
 __all__ = ["desk", "either_desk", "postgres", "shared_desk", "template"]
 
-Database = Callable[[], AbstractAsyncContextManager[dict[str, str]]]
+Database = Callable[[], AbstractAsyncContextManager[dict[str, Any]]]
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -26,12 +27,12 @@ def database(request: pytest.FixtureRequest) -> Database:
 
 
 @asynccontextmanager
-async def in_the_data_folder() -> AsyncIterator[dict[str, str]]:
+async def in_the_data_folder() -> AsyncIterator[dict[str, Any]]:
     yield {}
 
 
 @asynccontextmanager
-async def on(server: Postgres) -> AsyncIterator[dict[str, str]]:
+async def on(server: Postgres) -> AsyncIterator[dict[str, Any]]:
     async with server.database() as url:
         yield {"database_url": url}
 

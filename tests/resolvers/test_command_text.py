@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from db import tasks as table
+from db.audit import AuditFilter
 from db.values import AuditKind
 from resolvers import audit, commands, executions, tasks
-from resolvers.audit import AuditFilter
 from resolvers.errors import CommandRefused, Invalid
 from resolvers.inputs import RunTask, SecretVariable, TaskChange
 from resolvers.paging import PageRequest

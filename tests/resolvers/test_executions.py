@@ -71,11 +71,6 @@ BAD: list[tuple[dict[str, Any], str, type[ServiceError]]] = [
 ]
 
 
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @pytest.mark.parametrize(("given", "field", "kind"), BAD)
 async def test_a_bad_value_is_refused_by_its_field(
     shared_desk: Desk, given: dict[str, Any], field: str, kind: type[ServiceError]

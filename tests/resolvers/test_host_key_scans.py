@@ -5,7 +5,7 @@ On real OpenSSH. The runner's part is at work on the desk's own bus.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,27 +23,21 @@ from resolvers.errors import Conflict, Forbidden, Invalid, RateLimited, Unauthen
 from resolvers.host_keys import KeyStatus
 from resolvers.inputs import ServerChange
 from resolvers.rates import Buckets, Rate, RateLimiter
-from runner.ssh.keys.keys import fingerprint
+from runner.ssh import scan_requests
+from runner.ssh.keys import fingerprint
 from runner.ssh.networks import NetworkPolicy
 from runner.ssh.scan_requests import HostKeyScans, ScanRequest
 from sshcast.demo.server import ensure_key
 from tests.support.desk import Desk
 from tests.support.new_host_key import give_new_host_key
-from tests.support.targets import Target, make_key, public_line, running_sshd
+from tests.support.new_host_key import two_keyed_sshd as sshd
+from tests.support.targets import Target, make_key, public_line
+
+__all__ = ["sshd"]
 
 pytestmark = pytest.mark.anyio
 
 CA = "@cert-authority * "
-
-
-@pytest.fixture
-def sshd(tmp_path: Path) -> Iterator[Target]:
-    """With an Ed25519 and an RSA host key."""
-    folder = tmp_path / "sshd"
-    folder.mkdir()
-    make_key(folder / "rsa", kind="rsa")
-    with running_sshd(folder, f"HostKey {folder / 'rsa'}") as target:
-        yield target
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +67,14 @@ class World:
         found = await self.desk.service.store.read(audit.page, audit.AuditFilter(kinds=kinds), Window(limit=100))
         ordered = sorted(found, key=lambda event: event.id)
         return [
-            (each.object_id, *(each_side and json.loads(each_side) for each_side in (each.before, each.after)))
+            (each.object_id, each.before and json.loads(each.before), each.after and json.loads(each.after))
             for each in ordered
         ]
 
 
 @asynccontextmanager
-async def scans_at(desk: Desk, within: NetworkPolicy | None = None) -> AsyncIterator[None]:
-    scans = HostKeyScans(bus=desk.service.bus, within=within or desk.service.reach, waits=())
+async def scans_at(desk: Desk, network_policy: NetworkPolicy | None = None) -> AsyncIterator[None]:
+    scans = HostKeyScans(bus=desk.service.bus, network_policy=network_policy or desk.service.network_policy, waits=())
     await scans.start()
     try:
         yield
@@ -195,7 +189,7 @@ async def test_a_revoked_key_is_not_accepted(world: World) -> None:
 async def test_a_server_that_was_changed_while_its_keys_were_fetched_is_left_as_it_is(
     either_world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world, fetch = either_world, host_keys.request_scan
+    world, fetch = either_world, scan_requests.request_scan
     usual = ServerChange(host="127.0.0.1", port=world.sshd.port, host_keys=[world.sshd.host_key])
     for move in ({"host": "127.0.0.2"}, {"port": 22}, {"host_keys": [world.desk.host_key]}):
 
@@ -276,11 +270,11 @@ async def test_an_admin_by_a_grant_accepts_keys_where_the_server_is_and_nowhere_
 
 async def test_a_denied_network_is_refused_by_the_service_and_by_the_runner(world: World) -> None:
     denied = NetworkPolicy.of(denied=["127.0.0.0/8"])
-    service = replace(world.desk.service, reach=denied)
+    service = replace(world.desk.service, network_policy=denied)
     with pytest.raises(Invalid) as refused:
         await host_keys.scan(replace(world.desk.admin, service=service), at(world.sshd))
     assert refused.value.field == ("host",)
-    service = replace(world.desk.service, reach=NetworkPolicy.of(ports=[22]))
+    service = replace(world.desk.service, network_policy=NetworkPolicy.of(ports=[22]))
     with pytest.raises(Invalid) as port:
         await host_keys.scan(replace(world.desk.admin, service=service), at(world.sshd))
     assert port.value.field == ("port",)

@@ -7,16 +7,17 @@ from typing import Any
 
 import pytest
 import structlog
-from sqlalchemy.engine import make_url
 
 from db import executions, tasks
 from db.executions import ExecutionFilter
 from db.tasks import TaskFilter
 from resolvers import outcome
-from tests.support.commit_cut import Cut, Way, way_to
+from tests.support.commit_cut import Cut, Way, running_over, way
 from tests.support.postgres import Postgres
 from tests.support.rest import PASSWORD
-from tests.support.service import Running, running
+from tests.support.service import Running
+
+__all__ = ["way"]
 
 pytestmark = pytest.mark.anyio
 
@@ -73,20 +74,12 @@ def told(answer: Any) -> Told:
 
 
 @pytest.fixture
-async def way(postgres: Postgres) -> AsyncIterator[Way]:
-    async with way_to(postgres.port) as found:
-        yield found
-
-
-@pytest.fixture
 async def service(postgres: Postgres, way: Way, tmp_path: Path) -> AsyncIterator[Running]:
     """On a database that is reached over the way, with a task that never ran."""
-    async with postgres.database() as direct:
-        url = make_url(direct).set(port=way.port).render_as_string()
-        async with running(tmp_path, database_url=url) as found:
-            wanted = {"name": "the first", "command": "df", "server_id": found.server.id, "cron_expr": "@manual"}
-            await found.ask("POST", "/api/tasks", json=wanted)
-            yield found
+    async with running_over(way, postgres, tmp_path) as found:
+        wanted = {"name": "the first", "command": "df", "server_id": found.server.id, "cron_expr": "@manual"}
+        await found.ask("POST", "/api/tasks", json=wanted)
+        yield found
 
 
 async def runs_of(service: Running) -> int:

@@ -158,8 +158,9 @@ FORGED: list[tuple[str, str]] = [
 @pytest.mark.parametrize("edge", [("first", "after"), ("last", "before")])
 def test_a_forged_cursor_is_refused_by_name(order: str, cursor: str, edge: tuple[str, str]) -> None:
     size, field = edge
+    given: dict[str, Any] = {size: 10, field: cursor, "order": order}
     with pytest.raises(Invalid) as caught:
-        paging.build_window(PageRequest(**{size: 10, field: cursor, "order": order}), ORDERS)
+        paging.build_window(PageRequest(**given), ORDERS)
     assert caught.value.field == (field,)
 
 

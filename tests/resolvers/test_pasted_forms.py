@@ -16,11 +16,6 @@ from tests.support.desk import Desk, at_a_desk
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 async def refused(call: Any, field: tuple[str, ...]) -> Invalid:
     """What it is refused with, in both languages."""
     with pytest.raises(Invalid) as caught:
@@ -157,7 +152,9 @@ async def test_a_server_in_a_network_that_is_denied_is_refused_when_it_is_regist
     template: Path, tmp_path: Path, host: str
 ) -> None:
     async with at_a_desk(template, tmp_path) as desk:
-        desk.service = replace(desk.service, reach=NetworkPolicy.of(denied=("10.0.0.0/8", "127.0.0.0/8", "::1/128")))
+        desk.service = replace(
+            desk.service, network_policy=NetworkPolicy.of(denied=("10.0.0.0/8", "127.0.0.0/8", "::1/128"))
+        )
         for call in (
             desk.server(name="other", host=host),
             servers.update(desk.admin, 1, ServerChange(host=host)),

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 
 from db.values import Role
 from resolvers import personal_tokens, sign_in, users
@@ -29,12 +30,11 @@ def bearer(token: CreatedToken) -> dict[str, str]:
 
 async def stored(api: Running) -> str:
     """Every row of every table that could hold a token, as text."""
-    tables = ("personal_tokens", "audit_events")
-    found = [
-        await api.service.store.read(lambda conn, name=name: str(conn.exec_driver_sql(f"SELECT * FROM {name}").all()))
-        for name in tables
-    ]
-    return "".join(found)
+    return "".join([await api.service.store.read(show_rows, name) for name in ("personal_tokens", "audit_events")])
+
+
+def show_rows(conn: Connection, table: str) -> str:
+    return str(conn.exec_driver_sql(f"SELECT * FROM {table}").all())
 
 
 async def test_a_token_is_shown_once_and_kept_as_a_hash(both: Running) -> None:

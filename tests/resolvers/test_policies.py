@@ -173,7 +173,7 @@ async def test_a_run_keeps_which_versions_judged_it_and_what_they_found(desk: De
 
     found = {row.command: row for row in await desk.executions()}
     assert [found[command].server_policy_id for command in ("sudo id", "ls", "ls -l")] == [first.id] * 2 + [second.id]
-    (finding,) = found["sudo id"].findings or ()
+    (finding,) = found["sudo id"].findings or []
     assert (finding["rule"], finding["severity"], finding["text"]) == ("privilege.sudo", "deny", "sudo id")
     page = await policies.page(desk.admin, PolicyFilter(server_id=1), PageRequest(descending=True))
     assert [(row.id, row.mode) for row in page.rows] == [(second.id, "strict"), (first.id, "audit")]

@@ -102,17 +102,10 @@ NEEDS: dict[Role, dict[Any, Call]] = {
 ANYONE = {sign_in.login, sign_in.refresh, sign_in.exchange_link}
 # Steps of the ones above, which have checked.
 WITHIN = {
-    "announce_and_wait",
-    "build_run_request",
-    "require_changeable_task",
     "require_role",
     "enforce",
-    "has_role_somewhere",
-    "update_pause",
     "build_limits",
     "build_schedule",
-    "start_session",
-    "build_sign_in_actor",
     "build_secrets",
 }
 CASES = [(needed, call) for needed, calls in NEEDS.items() for call in calls.values()]

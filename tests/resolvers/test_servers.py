@@ -33,11 +33,6 @@ WHOLE: dict[str, Any] = {
 
 
 @pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
 def key() -> Any:
     return asyncssh.generate_private_key("ssh-ed25519")
 

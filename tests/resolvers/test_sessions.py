@@ -1,6 +1,7 @@
 """Sessions: each refresh token is good once, and one that comes back ends its session."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -93,9 +94,10 @@ async def test_a_refresh_token_of_no_session_or_of_anothers_is_worth_nothing(bot
 
 
 async def test_a_new_role_and_being_disabled_end_every_session_at_once(both: Running) -> None:
+    changes: dict[str, Any]
     for changes in ({"role": "operator"}, {"disabled": True}):
         tokens = await signed_in(both)
-        await users.change(both.service, both.users[Role.VIEWER].id, **changes)  # type: ignore[arg-type]
+        await users.change(both.service, both.users[Role.VIEWER].id, **changes)
         assert await is_out(both, tokens)
     assert (await kinds(both)).count("user-updated") == 2
     await users.change(both.service, both.users[Role.VIEWER].id, disabled=False)
@@ -116,7 +118,7 @@ async def test_old_sessions_of_a_user_are_dropped_when_they_sign_in(both: Runnin
 async def test_open_subscriptions_end_within_a_second_of_their_session(
     fresh: Running, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("schema.authorized.TRUST_SECONDS", 3600.0)  # so that only the hint can end it
+    monkeypatch.setattr("resolvers.streaming.TRUST_SECONDS", 3600.0)  # so that only the hint can end it
     tokens = await signed_in(fresh)
     async with fresh.socket("viewer", Authorization=f"Bearer {tokens.access_token}") as socket:
         await socket.subscribe(WATCH)

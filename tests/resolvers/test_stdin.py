@@ -95,10 +95,10 @@ async def test_the_policy_judges_a_shell_by_what_it_reads(desk: Desk) -> None:
         await made(desk, b"rm -rf /\n", command="bash -s")
     assert (await made(desk, b"echo hi\n", command="bash -s")).state == State.PENDING
     found = await commands.check_command(desk.viewer, commands.CommandDraft(command="bash -s", stdin=b"rm -rf /\n"))
-    assert not found.allowed
+    assert not found.is_allowed
     assert (
         await commands.check_command(desk.viewer, commands.CommandDraft(command="bash -s", stdin=b"echo hi"))
-    ).allowed
+    ).is_allowed
 
 
 async def test_it_is_judged_again_with_the_same_input_at_the_start(desk: Desk) -> None:
@@ -106,6 +106,7 @@ async def test_it_is_judged_again_with_the_same_input_at_the_start(desk: Desk) -
     store, vault = desk.service.store, desk.service.vault
     seen = await store.read(start_check.load, row)
     assert start_check.decide(desk.service.policy, vault, row, seen).refusal is None
+    assert seen.stdin is not None
     worse = vault.seal(b"rm -rf /\n", **bindings.build_stdin_binding(row.id))
     assert await store.run(stdins.replace_sealed, row.id, seen.stdin, worse)
     seen = await store.read(start_check.load, row)

@@ -39,7 +39,7 @@ RELEASED = {
 def stored_actions() -> Iterator[str]:
     for path in RESOLVERS.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2].startswith("refusals"):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2].startswith("record_refusals"):
                 words = [argument.value for argument in node.args if isinstance(argument, ast.Constant)]
                 yield from map(str, words)
 

@@ -14,6 +14,7 @@ from resolvers import executions, servers, tasks
 from resolvers.context import Limits
 from resolvers.errors import Conflict, Invalid, NotFound, RateLimited, ScheduleInvalid, ServiceError, TooLarge
 from resolvers.inputs import NewTask, RunTask, ServerChange, TaskChange
+from resolvers.paging import PageRequest
 from runner.cron import schedule
 from tests.support.desk import NOON, Desk
 
@@ -157,11 +158,6 @@ BAD: list[tuple[dict[str, Any], str, type[ServiceError]]] = [
 ]
 
 
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @pytest.fixture(params=BAD, ids=lambda case: f"{case[1]} {len(str(case[0]))}")
 def bad(request: Any) -> Any:
     return request.param
@@ -258,7 +254,7 @@ async def test_a_deleted_task_leaves_its_history_and_its_name_behind(desk: Desk)
     scheduled = (await desk.task(cron_expr="* * * * *")).task
     await tasks.delete(desk.operator, scheduled.id)
     await tasks.delete(desk.operator, made.task.id)
-    assert (await tasks.page(desk.viewer, TaskFilter(), tasks.PageRequest())).rows == []
+    assert (await tasks.page(desk.viewer, TaskFilter(), PageRequest())).rows == []
     (known, unknown, other) = await tasks.get_many(desk.viewer, [made.task.id, 99, scheduled.id])
     assert (known and known.name, unknown, other and other.next_run) == ("a task", None, None)
     assert [row.task_id for row in await desk.executions()] == [made.task.id]

@@ -16,7 +16,16 @@ from resolvers.tokens import TokenIssuer, WeakKey
 from tests.support.desk import NOON, SIGNING_KEY, Clock
 from tests.support.forgeries import CHANGES, CLAIMS, FORGERIES, HEADERS, OTHER_KEY, PAYLOADS, encoded, signed
 
-USER = User(id=7, name="ada", password_hash="-", role=Role.OPERATOR, token_version=3, created_at=NOON, updated_at=NOON)
+USER = User(
+    id=7,
+    name="ada",
+    password_hash="-",
+    role=Role.OPERATOR,
+    token_version=3,
+    disabled=False,
+    created_at=NOON,
+    updated_at=NOON,
+)
 
 
 @pytest.fixture

@@ -108,7 +108,7 @@ async def test_many_runs_at_once_are_all_told_to_their_end(desk: Desk) -> None:
             break
     await driving
     for states in told.values():
-        assert states == sorted(set(states), key=list(State).index)
+        assert states == sorted(set(states), key=lambda state: list(State).index(State(state)))
     await events.aclose()
 
 

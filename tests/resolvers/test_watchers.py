@@ -7,8 +7,8 @@ import pytest
 
 from resolvers.errors import RateLimited
 from resolvers.watchers import StreamLimiter
-from tests.runner.conftest import until
 from tests.support.service import running
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 

@@ -1,7 +1,6 @@
 """What the runner's tests share."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -13,11 +12,6 @@ from tests.support.stores import Unruly, copied, database, template
 from tests.support.targets import demo_target, openssh, target
 
 __all__ = ["database", "demo_target", "openssh", "postgres", "target", "template"]
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -38,10 +32,3 @@ async def store(template: Path, tmp_path: Path) -> AsyncIterator[Store]:
 @pytest.fixture
 async def unruly(store: Store) -> Unruly:
     return Unruly(store)
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Return when `condition` holds. Fails after 15 s."""
-    async with asyncio.timeout(15):
-        while not condition():  # noqa: ASYNC110 - what is waited for has no event
-            await asyncio.sleep(0.005)

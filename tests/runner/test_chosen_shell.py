@@ -8,9 +8,7 @@ import pytest
 from db.store import Store
 from db.values import Mode, Reason, State
 from resolvers import validation
-from runner.execution.attached import run_attached
-from runner.execution.durable import run_durable
-from tests.support.rig import Rig, Wanted, running
+from tests.support.rig import BOTH_WAYS, Rig, Wanted, running
 from tests.support.targets import Target, running_sshd
 
 pytestmark = pytest.mark.anyio
@@ -20,8 +18,7 @@ WHO = 'printf %s "${BASH_VERSION:+bash}${KSH_VERSION:+ksh}"; readlink /proc/$$/e
 
 @pytest.fixture
 async def rig(store: Store) -> AsyncIterator[Rig]:
-    ways = {Mode.DURABLE: run_durable, Mode.ATTACHED: run_attached}
-    async with running(Rig(Wanted(store=store, ways=ways))) as started:
+    async with running(Rig(Wanted(store=store, ways=BOTH_WAYS))) as started:
         yield started
 
 

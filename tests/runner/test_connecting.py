@@ -9,8 +9,8 @@ import pytest
 from runner.ssh.attempts import CancelRequested, RetryPolicy, interruptible, open_session
 from runner.ssh.client import ConnectFailed, Endpoint, ServerConnection, connect
 from runner.ssh.pool import Pool
-from tests.runner.conftest import until
 from tests.support.targets import Target, run_in_shell
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -61,7 +61,7 @@ async def test_a_failure_that_may_pass_is_tried_again(demo_target: Target) -> No
     scripted = Scripted(passing(), passing())
     async with pooled(scripted) as pool:
         endpoint = demo_target.endpoint()
-        async with open_session(pool, endpoint, patience=QUICK, cancelled=asyncio.Event()) as shells:
+        async with open_session(pool, endpoint, retry_policy=QUICK, cancelled=asyncio.Event()) as shells:
             assert (await run_in_shell(shells, "exit 3"))[0].status == 3
     assert scripted.attempts == 3
 
@@ -70,7 +70,7 @@ async def test_attempts_end_with_the_last_failure_and_say_how_many_there_were(de
     scripted = Scripted(*(passing(f"attempt {n}.") for n in range(1, 10)))
     async with pooled(scripted) as pool:
         with pytest.raises(ConnectFailed) as failed:
-            async with open_session(pool, demo_target.endpoint(), patience=QUICK, cancelled=asyncio.Event()):
+            async with open_session(pool, demo_target.endpoint(), retry_policy=QUICK, cancelled=asyncio.Event()):
                 raise AssertionError("never")
     assert failed.value.detail == "attempt 4. Tried 4 times."
     assert scripted.attempts == 4
@@ -81,26 +81,26 @@ async def test_a_failure_that_will_not_pass_is_not_tried_again(demo_target: Targ
     scripted = Scripted(ConnectFailed(reason, "for good"))  # type: ignore[arg-type]
     async with pooled(scripted) as pool:
         with pytest.raises(ConnectFailed, match="for good"):
-            async with open_session(pool, demo_target.endpoint(), patience=QUICK, cancelled=asyncio.Event()):
+            async with open_session(pool, demo_target.endpoint(), retry_policy=QUICK, cancelled=asyncio.Event()):
                 raise AssertionError("never")
     assert scripted.attempts == 1
 
 
 async def test_all_attempts_together_have_a_time_limit(demo_target: Target) -> None:
     silent = Silent()
-    patience = RetryPolicy(attempts=None, seconds=0.05)
+    retry_policy = RetryPolicy(attempts=None, seconds=0.05)
     async with pooled(silent) as pool:
         with pytest.raises(ConnectFailed, match="timeout"):
-            async with open_session(pool, demo_target.endpoint(), patience=patience, cancelled=asyncio.Event()):
+            async with open_session(pool, demo_target.endpoint(), retry_policy=retry_policy, cancelled=asyncio.Event()):
                 raise AssertionError("never")
 
 
 async def test_a_time_limit_reached_between_attempts_tells_the_last_failure(demo_target: Target) -> None:
     scripted = Scripted(*(passing("refused.") for _ in range(100)))
     async with pooled(scripted) as pool:
-        patience = RetryPolicy(attempts=None, seconds=0.05, first_pause=60, longest_pause=60)
+        retry_policy = RetryPolicy(attempts=None, seconds=0.05, first_pause=60, longest_pause=60)
         with pytest.raises(ConnectFailed, match="refused"):
-            async with open_session(pool, demo_target.endpoint(), patience=patience, cancelled=asyncio.Event()):
+            async with open_session(pool, demo_target.endpoint(), retry_policy=retry_policy, cancelled=asyncio.Event()):
                 raise AssertionError("never")
 
 
@@ -110,7 +110,7 @@ async def test_a_cancel_ends_an_attempt_and_leaves_no_channel_promised(demo_targ
         endpoint = demo_target.endpoint()
 
         async def reach() -> None:
-            async with open_session(pool, endpoint, patience=QUICK, cancelled=cancelled):
+            async with open_session(pool, endpoint, retry_policy=QUICK, cancelled=cancelled):
                 raise AssertionError("never")
 
         reaching = asyncio.create_task(reach(), name="reach")
@@ -125,14 +125,18 @@ async def test_a_cancel_asked_for_before_is_heard_at_once(demo_target: Target) -
     cancelled.set()
     async with pooled(Silent()) as pool:
         with pytest.raises(CancelRequested):
-            async with open_session(pool, demo_target.endpoint(), patience=QUICK, cancelled=cancelled):
+            async with open_session(pool, demo_target.endpoint(), retry_policy=QUICK, cancelled=cancelled):
                 raise AssertionError("never")
 
 
 async def test_a_block_that_ends_by_itself_is_not_broken_off_later() -> None:
-    cancelled = asyncio.Event()
+    """Nobody is left who waits for the cancel."""
+    before, cancelled = asyncio.all_tasks(), asyncio.Event()
     async with interruptible(cancelled):
-        pass
+        (watcher,) = asyncio.all_tasks() - before
+        await asyncio.sleep(0)
+    await asyncio.wait([watcher], timeout=5)
+    assert watcher.cancelled()
     cancelled.set()
     await asyncio.sleep(0)
 
@@ -150,8 +154,8 @@ async def test_cancelling_from_outside_is_not_taken_for_a_cancel_request() -> No
 
 
 def test_pauses_grow_with_jitter_up_to_the_longest() -> None:
-    patience = RetryPolicy(first_pause=1.0, longest_pause=10.0)
-    pauses = [[patience.pause(n) for _ in range(200)] for n in range(1, 12)]
+    retry_policy = RetryPolicy(first_pause=1.0, longest_pause=10.0)
+    pauses = [[retry_policy.pause(n) for _ in range(200)] for n in range(1, 12)]
     for n, found in enumerate(pauses):
         most = min(10.0, 1.0 * 2**n)
         assert all(most / 2 <= pause <= most for pause in found)

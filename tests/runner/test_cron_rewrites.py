@@ -14,7 +14,7 @@ FIELDS_ZH = ("秒：", "分钟：", "小时：", "日：", "月：", "星期："
 
 
 def slots(expr: str) -> list[datetime]:
-    return [due.at for due in parse(expr).upcoming(START, 12)]
+    return [due.at for due in parse(expr).list_upcoming(START, 12)]
 
 
 def why(expr: str) -> ScheduleError | None:

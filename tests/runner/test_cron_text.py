@@ -32,7 +32,7 @@ def check_words(expr: str) -> None:
             moment: datetime | None = start
             for _ in range(4):
                 if moment is not None:
-                    due = schedule.times.after(moment)
+                    due = schedule.times.find_after(moment)
                     assert meaning.after(moment) == due, said
                     moment = due
 

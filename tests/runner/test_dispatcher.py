@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
+from typing import Any
 
 import pytest
 
@@ -13,11 +14,13 @@ from runner.execution.drive import Drive
 from runner.execution.outcome import Outcome, decide_by_exit
 from runner.ssh.attempts import RetryPolicy
 from runner.ssh.client import ConnectTimeouts, Endpoint, ServerConnection, connect
-from tests.runner.conftest import until
+from runner.ssh.protocol import ShellSource
 from tests.support import runs
 from tests.support.rig import Rig, Wanted, running
+from tests.support.scripted_run import follow
 from tests.support.stores import both_stores
 from tests.support.targets import Target
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -33,7 +36,7 @@ class Recorder:
         self.most = 0
         self.gate = asyncio.Event()
 
-    async def __call__(self, drive: Drive, connection: ServerConnection) -> Outcome:
+    async def __call__(self, drive: Drive, shells: ShellSource) -> Outcome:
         self.running.append(drive.row.id)
         self.order.append(drive.row.id)
         self.most = max(self.most, len(self.running))
@@ -64,8 +67,8 @@ def black_hole() -> Iterator[int]:
         yield listener.getsockname()[1]
 
 
-def recorded(store: Store, recorder: Recorder, **changes: object) -> Rig:
-    return Rig(Wanted(store=store, ways={Mode.ATTACHED: recorder, Mode.DURABLE: recorder}, **changes))  # type: ignore[arg-type]
+def recorded(store: Store, recorder: Recorder, **changes: Any) -> Rig:
+    return Rig(Wanted(store=store, ways={Mode.ATTACHED: follow(recorder), Mode.DURABLE: follow(recorder)}, **changes))
 
 
 Starting = Callable[[Rig], Awaitable[Rig]]
@@ -147,8 +150,8 @@ async def test_users_of_one_server_take_turns(
 
 
 async def test_a_dead_host_with_fifty_runs_delays_nobody(store: Store, demo_target: Target, starting: Starting) -> None:
-    patience = RetryPolicy(attempts=1, seconds=600)
-    rig = await starting(Rig(Wanted(store=store, slots=4, patience=patience, connect=stubborn)))
+    retry_policy = RetryPolicy(attempts=1, seconds=600)
+    rig = await starting(Rig(Wanted(store=store, slots=4, retry_policy=retry_policy, connect=stubborn)))
     with black_hole() as port:
         dead = await rig.server(demo_target, port=port, max_parallel=50)
         waiting = [await rig.pending(dead, "true") for _ in range(50)]

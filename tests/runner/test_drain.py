@@ -5,16 +5,18 @@ from pathlib import Path
 
 import pytest
 
+from db import servers
 from db.store import Store
 from db.values import Mode, Reason, State
 from runner.execution.drive import Drive
 from runner.execution.outcome import Outcome
 from runner.ssh.attempts import RetryPolicy
-from runner.ssh.client import ServerConnection
-from tests.runner.test_faults import counted, times
-from tests.support import runs
+from runner.ssh.protocol import ShellSource
+from tests.support.ports import free_port
 from tests.support.rig import WAYS, Rig, Wanted, running
-from tests.support.targets import Target, free_port
+from tests.support.run_marks import count_runs, mark_run
+from tests.support.scripted_run import follow
+from tests.support.targets import Target
 
 pytestmark = pytest.mark.anyio
 
@@ -43,31 +45,31 @@ async def test_an_attached_run_that_outlasts_the_drain_is_ended_and_says_why(sto
 async def test_a_drain_leaves_what_is_not_started_to_the_next_runner(
     store: Store, demo_target: Target, tmp_path: Path
 ) -> None:
-    patience = RetryPolicy(attempts=None, seconds=600, first_pause=600, longest_pause=600)
-    first = Rig(Wanted(store=store, patience=patience))
+    retry_policy = RetryPolicy(attempts=None, seconds=600, first_pause=600, longest_pause=600)
+    first = Rig(Wanted(store=store, retry_policy=retry_policy))
     port = free_port()
     async with running(first):
         server = await first.server(demo_target, port=port)
-        id = await first.pending(server, counted(tmp_path / "runs", "exit 7"))
+        id = await first.pending(server, mark_run(tmp_path / "runs", "exit 7"))
         await first.reaches(id, State.RUNNING)
         await asyncio.wait_for(first.dispatcher.drain(60), 5)
     assert (await first.row(id)).state == State.RUNNING
-    await store.run(runs.servers.update, server, {"port": demo_target.port})
+    await store.run(servers.update, server, {"port": demo_target.port})
     async with running(Rig(Wanted(store=store, name="runner-2"))) as second:
         assert (await second.ended(id)).exit_code == 7
-    assert times(tmp_path / "runs") == 1
+    assert count_runs(tmp_path / "runs") == 1
 
 
 async def test_a_drain_leaves_durable_runs_alone_at_once(store: Store, demo_target: Target) -> None:
     begun = asyncio.Event()
 
-    async def durable(drive: Drive, connection: ServerConnection) -> Outcome:
+    async def durable(drive: Drive, shells: ShellSource) -> Outcome:
         await drive.record_progress({"remote": {"spool": "x"}})
         begun.set()
         await asyncio.Event().wait()
         raise AssertionError("never")
 
-    rig = Rig(Wanted(store=store, ways={**WAYS, Mode.DURABLE: durable}))
+    rig = Rig(Wanted(store=store, ways={**WAYS, Mode.DURABLE: follow(durable)}))
     async with running(rig):
         id = await rig.pending(await rig.server(demo_target, run_mode=Mode.DURABLE), "true")
         await begun.wait()

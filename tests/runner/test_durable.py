@@ -12,28 +12,22 @@ from db import transitions
 from db.models import TaskExecution
 from db.store import Store
 from db.values import Mode, Reason, State
-from runner.execution.attached import run_attached
 from runner.execution.drive import Drive
-from runner.execution.durable import run_durable
 from runner.execution.durable_run import DurableRun
 from runner.execution.outcome import Outcome
 from runner.remote import attachment
-from runner.ssh.client import ServerConnection
-from tests.runner.conftest import until
+from runner.ssh.protocol import ShellSource
 from tests.support import runs
 from tests.support.local_target import carrying
-from tests.support.rig import Rig, Wanted, running
+from tests.support.rig import BOTH_WAYS, Rig, Wanted, rig_on, running
+from tests.support.scripted_run import follow
 from tests.support.stores import Unruly, is_away
 from tests.support.targets import Target
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 
 EVERY_BYTE = "".join(f"\\{byte:03o}" for byte in range(256))
-WAYS = {Mode.DURABLE: run_durable, Mode.ATTACHED: run_attached}
-
-
-def rig_on(store: Store, name: str = "runner-1") -> Rig:
-    return Rig(Wanted(store=store, ways=dict(WAYS), name=name))
 
 
 @pytest.fixture
@@ -239,12 +233,12 @@ async def test_a_run_cancelled_while_nobody_knows_whether_it_began_never_begins(
     """The first runner died between its note and the start."""
     counter = tmp_path / "counter"
 
-    async def dies(drive: Drive, connection: ServerConnection) -> Outcome:
-        await DurableRun.begin(drive)
+    async def dies(drive: Drive, shells: ShellSource) -> Outcome:
+        await DurableRun(drive, shells).note_spool()
         await asyncio.Event().wait()
         raise AssertionError("never")
 
-    first = Rig(Wanted(store=store, ways={Mode.DURABLE: dies}))
+    first = Rig(Wanted(store=store, ways={Mode.DURABLE: follow(dies)}))
     async with running(first):
         server = await first.server(target, run_mode=Mode.DURABLE)
         id = await first.pending(server, f"echo ran >>{counter}")
@@ -274,7 +268,7 @@ async def test_a_database_that_is_away_when_the_run_ends_loses_none_of_its_outpu
 ) -> None:
     monkeypatch.setattr(attachment, "QUIET_SECONDS", 0.02)
     watcher = Rig(Wanted(store=unruly.real))
-    async with running(Rig(Wanted(store=unruly, ways=dict(WAYS)))) as rig:
+    async with running(Rig(Wanted(store=unruly, ways=BOTH_WAYS))) as rig:
         server = await rig.server(target, run_mode=Mode.DURABLE)
         id = await rig.pending(server, "echo up; sleep 0.3; head -c 6000000 /dev/zero")
         await watcher.printed(id)

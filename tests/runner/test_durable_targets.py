@@ -10,13 +10,12 @@ import pytest
 from db.models import TaskExecution
 from db.store import Store
 from db.values import Mode, Reason, State
-from runner.execution.attached import run_attached
-from runner.execution.durable import NO_FOLDER, NO_STDERR, run_durable
+from runner.execution.durable_run import NO_FOLDER, NO_STDERR
 from runner.remote import program
 from runner.ssh import handshake
-from tests.runner.conftest import until
-from tests.support.rig import Rig, Wanted, running
+from tests.support.rig import BOTH_WAYS, Rig, Wanted, running
 from tests.support.targets import Target, running_sshd
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -30,8 +29,7 @@ Sshd = Callable[..., Target]
 
 @pytest.fixture
 async def rig(store: Store) -> AsyncIterator[Rig]:
-    ways = {Mode.DURABLE: run_durable, Mode.ATTACHED: run_attached}
-    async with running(Rig(Wanted(store=store, ways=ways))) as started:
+    async with running(Rig(Wanted(store=store, ways=BOTH_WAYS))) as started:
         yield started
 
 
@@ -183,8 +181,7 @@ async def test_a_run_that_does_not_come_to_its_beginning_has_started_nothing(
     """Its shell answers, and then its home hangs, as one on a network may. When that passes it does not begin late."""
     path = stub(tmp_path / "bin", "mkdir", f'sleep 4; echo made >>{tmp_path}/made; exec /bin/mkdir "$@"')
     target = sshd(tmp_path / "home", variables=f"PATH={path}")
-    ways = {Mode.DURABLE: run_durable, Mode.ATTACHED: run_attached}
-    async with running(Rig(Wanted(store=store, ways=ways, start_seconds=2.0))) as rig:
+    async with running(Rig(Wanted(store=store, ways=BOTH_WAYS, start_seconds=2.0))) as rig:
         row = await ran(rig, target, f"echo ran >>{tmp_path}/ran")
         assert (row.state, row.reason) == (State.FAILED, Reason.START_FAILED)
         assert "a shell answered, but the run could not begin there" in (row.message or "")

@@ -4,24 +4,28 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from db import servers
 from db.store import Store
 from db.values import Mode, Reason, State
-from runner.execution import drive as execution_drive
-from runner.execution.attached import LEFT
+from runner.execution import connector
+from runner.execution.attached_run import LEFT
 from runner.execution.drive import Drive
 from runner.execution.outcome import Outcome, decide_by_exit
-from runner.policy import Finding, Policy, Verdict
+from runner.policy import Policy, Verdict
 from runner.ssh import process
 from runner.ssh.attempts import RetryPolicy
-from runner.ssh.client import ServerConnection
-from tests.runner.conftest import until
+from runner.ssh.protocol import ShellSource
 from tests.support import runs
+from tests.support.findings import make_finding
+from tests.support.ports import free_port
 from tests.support.rig import Rig, Wanted, running
-from tests.support.targets import Target, free_port, make_key, public_line
+from tests.support.scripted_run import follow
+from tests.support.targets import Target, make_key, public_line
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -166,7 +170,7 @@ async def test_cancel_acts_at_once_while_connecting(rig: Rig, demo_target: Targe
 
 
 async def test_cancel_acts_between_two_attempts_to_connect(store: Store, demo_target: Target) -> None:
-    wanted = Wanted(store=store, patience=RetryPolicy(attempts=3, first_pause=600, longest_pause=600))
+    wanted = Wanted(store=store, retry_policy=RetryPolicy(attempts=3, first_pause=600, longest_pause=600))
     async with running(Rig(wanted)) as rig:
         id = await rig.pending(await rig.server(demo_target, port=free_port()), "true")
         await rig.reaches(id, State.RUNNING)
@@ -215,7 +219,7 @@ async def test_what_may_pass_is_tried_again_and_what_will_not_is_not(rig: Rig, d
 async def test_a_server_that_comes_back_between_two_attempts_runs_the_command(
     store: Store, demo_target: Target
 ) -> None:
-    wanted = Wanted(store=store, patience=RetryPolicy(attempts=50, first_pause=0.02, longest_pause=0.2))
+    wanted = Wanted(store=store, retry_policy=RetryPolicy(attempts=50, first_pause=0.02, longest_pause=0.2))
     async with running(Rig(wanted)) as rig:
         port = free_port()
         id = await rig.pending(await rig.server(demo_target, port=port), "exit 3")
@@ -260,7 +264,7 @@ async def test_a_credential_that_cannot_be_opened_starts_nothing(rig: Rig, demo_
 
 
 async def test_what_the_policy_refuses_by_now_is_not_started(store: Store, demo_target: Target, tmp_path: Path) -> None:
-    async with running(Rig(Wanted(store=store, policy=RefusesAll("1")))) as rig:
+    async with running(Rig(Wanted(store=store, policy=RefusesAll.load()))) as rig:
         row = await rig.ran(await rig.server(demo_target), f"touch {tmp_path / 'ran'}")
     assert (row.state, row.reason) == (State.FAILED, Reason.REFUSED_BY_POLICY)
     assert row.message == "test.all: nothing may run"
@@ -269,17 +273,7 @@ async def test_what_the_policy_refuses_by_now_is_not_started(store: Store, demo_
 
 class RefusesAll(Policy):
     def check(self, command: str, **given: object) -> Verdict:
-        finding = Finding(
-            rule="test.all",
-            severity="deny",
-            message_en="nothing may run",
-            message_zh="",
-            start=0,
-            end=1,
-            line=1,
-            column=1,
-            text=command,
-        )
+        finding = make_finding("test.all", "deny", message_en="nothing may run", text=command)
         return Verdict(findings=(finding,), version="1")
 
 
@@ -299,13 +293,13 @@ async def test_a_connection_lost_during_the_run_leaves_its_end_unknown(rig: Rig,
 async def test_a_target_that_hangs_while_a_run_is_stopped_does_not_keep_it_from_ending(
     store: Store, demo_target: Target, monkeypatch: pytest.MonkeyPatch, cancel: bool, state: State, reason: Reason
 ) -> None:
-    async def hanging(drive: Drive, connection: ServerConnection) -> Outcome:
+    async def hanging(drive: Drive, shells: ShellSource) -> Outcome:
         await drive.record_progress({"remote": {"mark": "x"}})
         await asyncio.Event().wait()
         raise AssertionError("never")
 
     monkeypatch.setattr("runner.execution.drive.STOP_SECONDS", 0.1)
-    async with running(Rig(Wanted(store=store, ways={Mode.ATTACHED: hanging}))) as rig:
+    async with running(Rig(Wanted(store=store, ways={Mode.ATTACHED: follow(hanging)}))) as rig:
         id = await rig.pending(await rig.server(demo_target), "true", timeout_seconds=30 if cancel else 1)
         await rig.noted(id)
         if cancel:
@@ -316,40 +310,40 @@ async def test_a_target_that_hangs_while_a_run_is_stopped_does_not_keep_it_from_
 
 
 async def test_a_fault_of_ours_before_the_start_is_start_failed(store: Store, demo_target: Target) -> None:
-    async def broken(drive: Drive, connection: ServerConnection) -> Outcome:
+    async def broken(drive: Drive, shells: ShellSource) -> Outcome:
         raise RuntimeError("a bug")
 
-    async with running(Rig(Wanted(store=store, ways={Mode.ATTACHED: broken}))) as rig:
+    async with running(Rig(Wanted(store=store, ways={Mode.ATTACHED: follow(broken)}))) as rig:
         row = await rig.ran(await rig.server(demo_target), "true")
     assert (row.state, row.reason) == (State.FAILED, Reason.START_FAILED)
     assert "RuntimeError" in (row.message or "")
 
 
 async def test_a_fault_of_ours_after_the_start_is_not_told_as_a_failed_start(store: Store, demo_target: Target) -> None:
-    async def broken(drive: Drive, connection: ServerConnection) -> Outcome:
+    async def broken(drive: Drive, shells: ShellSource) -> Outcome:
         await drive.record_progress({"remote": {"mark": "x"}})
         raise RuntimeError("a bug")
 
-    async with running(Rig(Wanted(store=store, ways={Mode.ATTACHED: broken}))) as rig:
+    async with running(Rig(Wanted(store=store, ways={Mode.ATTACHED: follow(broken)}))) as rig:
         row = await rig.ran(await rig.server(demo_target), "true")
     assert (row.state, row.reason) == (State.FAILED, Reason.LOST)
     assert "unknown" in (row.message or "")
 
 
 async def test_a_signal_name_that_no_system_has_is_kept_as_far_as_it_fits(store: Store, demo_target: Target) -> None:
-    async def odd(drive: Drive, connection: ServerConnection) -> Outcome:
+    async def odd(drive: Drive, shells: ShellSource) -> Outcome:
         return decide_by_exit(None, "USR1@openssh.com\0" * 100)
 
-    async with running(Rig(Wanted(store=store, ways={Mode.ATTACHED: odd}))) as rig:
+    async with running(Rig(Wanted(store=store, ways={Mode.ATTACHED: follow(odd)}))) as rig:
         row = await rig.ran(await rig.server(demo_target), "true")
     assert (row.state, row.reason, row.exit_signal) == (State.FAILED, Reason.SIGNAL, "USR1opensshcomUS")
 
 
 async def test_an_end_that_cannot_be_stored_as_it_is_is_still_an_end(store: Store, demo_target: Target) -> None:
-    async def odd(drive: Drive, connection: ServerConnection) -> Outcome:
+    async def odd(drive: Drive, shells: ShellSource) -> Outcome:
         return Outcome(state=State.FAILED, reason=Reason.SIGNAL, exit_signal=object())  # type: ignore[arg-type]
 
-    async with running(Rig(Wanted(store=store, ways={Mode.ATTACHED: odd}))) as rig:
+    async with running(Rig(Wanted(store=store, ways={Mode.ATTACHED: follow(odd)}))) as rig:
         row = await rig.ran(await rig.server(demo_target), "true")
     assert (row.state, row.exit_signal) == (State.FAILED, None)
     assert "log" in (row.message or "")
@@ -359,10 +353,10 @@ async def test_an_end_that_cannot_be_stored_as_it_is_is_still_an_end(store: Stor
 async def test_an_exit_status_of_more_than_31_bits_is_kept_as_a_failure(
     store: Store, demo_target: Target, status: int
 ) -> None:
-    async def odd(drive: Drive, connection: ServerConnection) -> Outcome:
+    async def odd(drive: Drive, shells: ShellSource) -> Outcome:
         return decide_by_exit(status, None)
 
-    async with running(Rig(Wanted(store=store, ways={Mode.ATTACHED: odd}))) as rig:
+    async with running(Rig(Wanted(store=store, ways={Mode.ATTACHED: follow(odd)}))) as rig:
         row = await rig.ran(await rig.server(demo_target), "true")
     assert row.state == State.FAILED
     assert row.exit_code is not None
@@ -383,10 +377,15 @@ async def test_an_abandoned_run_whose_server_is_away_is_said_to_be_left(
     store: Store, demo_target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its service was killed, and now its server cannot be asked."""
-    monkeypatch.setattr(execution_drive, "LAST_TRY", RetryPolicy(attempts=2, first_pause=0.02))
+    monkeypatch.setattr(connector, "LAST_TRY", RetryPolicy(attempts=2, first_pause=0.02))
     rig = Rig(Wanted(store=store))
     server = await rig.server(demo_target, port=free_port())
-    running_row = {"state": State.RUNNING, "mode": Mode.ATTACHED, "remote": {"mark": "1-0."}, "start_time": runs.now()}
+    running_row: dict[str, Any] = {
+        "state": State.RUNNING,
+        "mode": Mode.ATTACHED,
+        "remote": {"mark": "1-0."},
+        "start_time": runs.now(),
+    }
     id = await runs.pending(store, server, "sleep 60", **running_row)
     async with running(rig):
         row = await rig.ended(id)

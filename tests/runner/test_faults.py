@@ -7,11 +7,12 @@ import pytest
 from db import transitions
 from db.store import Store
 from db.values import Mode, Reason, State
-from tests.runner.conftest import until
 from tests.support import runs
 from tests.support.rig import Rig, Wanted, running
+from tests.support.run_marks import count_runs, mark_run
 from tests.support.stores import Unruly, away, both_stores, is_away
 from tests.support.targets import Target
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -20,7 +21,7 @@ store = both_stores
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("loop", "output", "persistence"):
+    for module in ("loop", "store_retry"):
         monkeypatch.setattr(f"runner.{module}.LONGEST_PAUSE", 0.05)
 
 
@@ -37,42 +38,33 @@ class Failing:
             raise away()
 
 
-def counted(path: Path, then: str = "") -> str:
-    """A command that leaves a mark each time it runs."""
-    return f"echo ran >> {path}; {then}"
-
-
-def times(path: Path) -> int:
-    return path.read_text().count("ran") if path.exists() else 0
-
-
-@pytest.mark.parametrize("unit", ["claim", "look", "note", "append", "finish"])
+@pytest.mark.parametrize("unit", ["claim", "load", "record_start", "append", "finish"])
 async def test_a_database_that_refuses_a_step_for_a_while_changes_nothing_of_the_result(
     unruly: Unruly, demo_target: Target, tmp_path: Path, unit: str
 ) -> None:
     rig = Rig(Wanted(store=unruly))
     watcher = Rig(Wanted(store=unruly.real))
     server = await watcher.server(demo_target)
-    id = await watcher.pending(server, counted(tmp_path / "runs", "echo out; exit 7"))
+    id = await watcher.pending(server, mark_run(tmp_path / "runs", "echo out; exit 7"))
     unruly.obstacle = Failing(unit, 2)
     async with running(rig):
         row = await watcher.ended(id)
-    assert (row.exit_code, await watcher.output(id), times(tmp_path / "runs")) == (7, (b"out\n", b""), 1)
+    assert (row.exit_code, await watcher.output(id), count_runs(tmp_path / "runs")) == (7, (b"out\n", b""), 1)
     assert unruly.calls.count(unit) >= 3
 
 
-@pytest.mark.parametrize("unit", ["claim", "note", "append", "finish"])
+@pytest.mark.parametrize("unit", ["claim", "record_start", "append", "finish"])
 async def test_an_answer_lost_after_the_commit_changes_nothing_of_the_result(
     unruly: Unruly, demo_target: Target, tmp_path: Path, unit: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("runner.execution.dispatcher.STRAYS_SECONDS", 0.1)
     rig = Rig(Wanted(store=unruly))
     watcher = Rig(Wanted(store=unruly.real))
-    id = await watcher.pending(await watcher.server(demo_target), counted(tmp_path / "runs", "echo out; exit 7"))
+    id = await watcher.pending(await watcher.server(demo_target), mark_run(tmp_path / "runs", "echo out; exit 7"))
     unruly.lose = {unit}
     async with running(rig):
         row = await watcher.ended(id)
-    assert (row.exit_code, await watcher.output(id), times(tmp_path / "runs")) == (7, (b"out\n", b""), 1)
+    assert (row.exit_code, await watcher.output(id), count_runs(tmp_path / "runs")) == (7, (b"out\n", b""), 1)
     assert not unruly.lose
 
 
@@ -112,47 +104,47 @@ async def test_a_run_taken_over_before_its_start_is_not_started(
     unruly: Unruly, demo_target: Target, tmp_path: Path
 ) -> None:
     async def take_over(unit: str) -> None:
-        if unit == "note":
+        if unit == "record_start":
             await unruly.real.run(transitions.adopt, runner_id="runner-2")
 
     rig = Rig(Wanted(store=unruly))
     watcher = Rig(Wanted(store=unruly.real))
-    id = await watcher.pending(await watcher.server(demo_target), counted(tmp_path / "runs"))
+    id = await watcher.pending(await watcher.server(demo_target), mark_run(tmp_path / "runs"))
     unruly.obstacle = take_over
     async with running(rig):
-        await until(lambda: "note" in unruly.calls and not rig.dispatcher.drives)
+        await until(lambda: "record_start" in unruly.calls and not rig.dispatcher.drives)
         assert (await watcher.row(id)).state == State.RUNNING
-    assert times(tmp_path / "runs") == 0
+    assert count_runs(tmp_path / "runs") == 0
 
 
 async def test_a_run_that_was_claimed_and_never_started_is_started_by_the_next_runner(
     store: Store, demo_target: Target, tmp_path: Path
 ) -> None:
     rig = Rig(Wanted(store=store, name="runner-2"))
-    row = await runs.claimed(store, await rig.server(demo_target), command=counted(tmp_path / "runs", "exit 7"))
+    row = await runs.claimed(store, await rig.server(demo_target), command=mark_run(tmp_path / "runs", "exit 7"))
     async with running(rig):
         assert (await rig.ended(row.id)).exit_code == 7
-    assert times(tmp_path / "runs") == 1
+    assert count_runs(tmp_path / "runs") == 1
 
 
 async def test_an_attached_run_of_a_dead_runner_ends_as_lost_without_a_second_start(
     store: Store, demo_target: Target, tmp_path: Path
 ) -> None:
     rig = Rig(Wanted(store=store, name="runner-2"))
-    row = await runs.claimed(store, await rig.server(demo_target), command=counted(tmp_path / "runs"))
+    row = await runs.claimed(store, await rig.server(demo_target), command=mark_run(tmp_path / "runs"))
     noted = {"mode": Mode.ATTACHED, "remote": {"mark": "x"}}
     assert await store.run(transitions.update_claimed, row.id, row.fence, noted)
     async with running(rig):
         assert (await rig.ended(row.id)).reason == Reason.LOST
-    assert times(tmp_path / "runs") == 0
+    assert count_runs(tmp_path / "runs") == 0
 
 
 async def test_a_cancel_asked_for_while_no_runner_was_there_is_heard_by_the_next(
     store: Store, demo_target: Target, tmp_path: Path
 ) -> None:
     rig = Rig(Wanted(store=store, name="runner-2"))
-    row = await runs.claimed(store, await rig.server(demo_target), command=counted(tmp_path / "runs"))
+    row = await runs.claimed(store, await rig.server(demo_target), command=mark_run(tmp_path / "runs"))
     assert await rig.cancel(row.id) == "requested"
     async with running(rig):
         assert (await rig.ended(row.id)).state == State.CANCELLED
-    assert times(tmp_path / "runs") == 0
+    assert count_runs(tmp_path / "runs") == 0

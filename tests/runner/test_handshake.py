@@ -16,28 +16,25 @@ from hypothesis import strategies as st
 from db.models import TaskExecution
 from db.store import Store
 from db.values import Mode, Reason, State
-from runner.execution.attached import run_attached
-from runner.execution.durable import run_durable
 from runner.ssh.handshake import LINE, MOST_PRINTED, MarkerReader
 from sshcast.demo.server import ensure_key
-from tests.runner.conftest import until
-from tests.support.rig import Rig, Wanted, running
+from tests.support.rig import BOTH_WAYS, Rig, Wanted, running
 from tests.support.targets import Target, running_sshd
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 
-WAYS = {Mode.DURABLE: run_durable, Mode.ATTACHED: run_attached}
 START_SECONDS = 2.0
 Sshd = Callable[..., Target]
 
 
 @pytest.fixture
 async def rig(store: Store) -> AsyncIterator[Rig]:
-    async with running(Rig(Wanted(store=store, ways=dict(WAYS), start_seconds=START_SECONDS))) as started:
+    async with running(Rig(Wanted(store=store, ways=BOTH_WAYS, start_seconds=START_SECONDS))) as started:
         yield started
 
 
-@pytest.fixture(params=list(WAYS))
+@pytest.fixture(params=list(BOTH_WAYS))
 def mode(request: pytest.FixtureRequest) -> Mode:
     return Mode(request.param)
 

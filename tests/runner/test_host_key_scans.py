@@ -19,10 +19,10 @@ pytestmark = pytest.mark.anyio
 
 
 @asynccontextmanager
-async def scanned(within: NetworkPolicy = DEFAULT_POLICY, **how: Any) -> AsyncIterator[Bus]:
+async def scanned(network_policy: NetworkPolicy = DEFAULT_POLICY, **how: Any) -> AsyncIterator[Bus]:
     """A bus at which scans are answered."""
     bus = Bus()
-    scans = HostKeyScans(bus=bus, within=within, **{"waits": ()} | how)
+    scans = HostKeyScans(bus=bus, network_policy=network_policy, **{"waits": ()} | how)
     await scans.start()
     try:
         yield bus

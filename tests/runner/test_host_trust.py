@@ -42,8 +42,8 @@ async def test_a_host_certificate_of_a_pinned_authority_is_taken_for_the_host_or
     with certified(tmp_path, principals="web-1.example.com,other") as (target, authority):
         for alias in ("web-1.example.com", "other"):
             await (await connect(target.endpoint(host_keys=(authority,), host_key_alias=alias))).close()
-        for alias in (None, "web-1", "example.com", "*"):
-            failed = await refusal(target, authority, host_key_alias=alias)
+        for wrong in (None, "web-1", "example.com", "*"):
+            failed = await refusal(target, authority, host_key_alias=wrong)
             assert failed.reason == "HOST_KEY_CHANGED"
             assert "is for web-1.example.com, other, not for 127.0.0.1" in failed.detail
             assert "hostKeyAlias" in failed.detail

@@ -39,7 +39,7 @@ async def rig(store: Store) -> AsyncIterator[Rig]:
 
 
 async def set_policy(store: Store, **values: Any) -> int:
-    usual = {
+    usual: dict[str, Any] = {
         "server_id": None,
         "task_id": None,
         "mode": None,

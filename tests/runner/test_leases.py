@@ -16,14 +16,15 @@ from db.values import Mode, Reason, State
 from runner.execution.drive import Drive
 from runner.execution.leases import Leases
 from runner.execution.outcome import Outcome, decide_by_exit
-from runner.ssh.client import ServerConnection
-from tests.runner.conftest import until
-from tests.runner.test_faults import counted, times
+from runner.ssh.protocol import ShellSource
 from tests.support import runs
 from tests.support.local_target import carrying
 from tests.support.postgres import Postgres
 from tests.support.rig import Rig, Wanted
+from tests.support.run_marks import count_runs, mark_run
+from tests.support.scripted_run import follow
 from tests.support.targets import Target
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -83,7 +84,7 @@ async def member(url: str, name: str, **wanted: object) -> AsyncIterator[Member]
         await store.close()
 
 
-async def attaching(drive: Drive, connection: ServerConnection) -> Outcome:
+async def attaching(drive: Drive, shells: ShellSource) -> Outcome:
     """As durable mode: begins once, goes on where another left it, and ends when the test says so."""
     if drive.row.remote is None:
         await drive.record_progress({"remote": {"spool": "x"}})
@@ -93,7 +94,7 @@ async def attaching(drive: Drive, connection: ServerConnection) -> Outcome:
     raise AssertionError("never")
 
 
-WAYS = {Mode.DURABLE: attaching}
+WAYS = {Mode.DURABLE: follow(attaching)}
 
 
 async def test_a_runner_that_lives_is_left_alone(url: str, demo_target: Target) -> None:
@@ -182,7 +183,7 @@ async def test_a_runner_that_drains_leaves_what_it_could_take_over_to_others(url
 async def test_a_runner_whose_beats_do_not_get_through_claims_nothing(url: str, demo_target: Target) -> None:
     async with member(url, "first") as first:
         await first.leases.stop()
-        first.rig.dispatcher.leased_until = 0.0
+        first.rig.dispatcher.extend_lease(0.0)
         id = await first.rig.pending(await first.rig.server(demo_target), "exit 3")
         await first.rig.dispatcher.tick()
         assert (await first.rig.row(id)).state == State.PENDING
@@ -216,7 +217,7 @@ async def test_a_process_killed_in_an_attached_run_is_followed_by_another_that_e
         process = await asyncio.create_subprocess_exec(sys.executable, "-m", "tests.support.lone_runner", url, "first")
         marks = tmp_path / "runs"
         server = await second.rig.server(demo_target)
-        id = await second.rig.pending(server, counted(marks, "trap '' HUP; echo up; sleep 60 & sleep 60"))
+        id = await second.rig.pending(server, mark_run(marks, "trap '' HUP; echo up; sleep 60 & sleep 60"))
         await second.rig.printed(id)
         mark = ((await second.rig.row(id)).remote or {})["mark"]
         second.leases.start()
@@ -224,7 +225,7 @@ async def test_a_process_killed_in_an_attached_run_is_followed_by_another_that_e
         process.send_signal(signal.SIGKILL)
         await process.wait()
         row = await second.rig.ended(id)
-    assert (row.reason, row.runner_id, times(marks)) == (Reason.LOST, "second", 1)
+    assert (row.reason, row.runner_id, count_runs(marks)) == (Reason.LOST, "second", 1)
     assert (row.verified_gone, carrying(mark)) == (True, [])
     assert "sshcast stopped while this attached run was going on, and what was left of it was ended" in str(row.message)
 
@@ -234,7 +235,7 @@ async def test_two_runners_share_what_is_pending_and_run_each_once(
 ) -> None:
     async with member(url, "first") as first, member(url, "second") as second:
         server = await first.rig.server(demo_target)
-        ids = [await runs.pending(first.store, server, counted(tmp_path / f"{n}", f"exit {n}")) for n in range(40)]
+        ids = [await runs.pending(first.store, server, mark_run(tmp_path / f"{n}", f"exit {n}")) for n in range(40)]
         for n, id in enumerate(ids):
             assert (await second.rig.ended(id)).exit_code == n
-            assert times(tmp_path / f"{n}") == 1
+            assert count_runs(tmp_path / f"{n}") == 1

@@ -10,8 +10,8 @@ from structlog.testing import capture_logs
 from runner.bus import Bus
 from runner.loop import BackgroundLoop
 from runner.store_retry import retry_until_available
-from tests.runner.conftest import until
 from tests.support.stores import away
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 

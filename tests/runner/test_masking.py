@@ -25,12 +25,12 @@ PEM = "-----BEGIN KEY-----\n" + "\n".join(f"line{n}of+the/key{n * 7919}" for n i
 
 
 @cache
-def veil(*secrets: str) -> SecretMatcher:
+def make_matcher(*secrets: str) -> SecretMatcher:
     return SecretMatcher(map(Secret, secrets))
 
 
 def masked(secrets: Iterable[str], *pieces: bytes) -> bytes:
-    masker = Masker(veil(*secrets))
+    masker = Masker(make_matcher(*secrets))
     return b"".join(masker.feed(piece) for piece in pieces) + masker.finish()
 
 
@@ -99,7 +99,7 @@ def test_before_a_line_end_at_most_three_characters_of_a_secret_are_shown() -> N
 
 
 def test_bytes_are_shown_at_once_when_no_secret_can_begin_there() -> None:
-    masker = Masker(veil("secret-value"))
+    masker = Masker(make_matcher("secret-value"))
     assert masker.feed(b"line\n") == b"line\n"
     assert masker.feed(b"the sec") == b"the "
     assert masker.feed(b"ond\n") == b"second\n"
@@ -109,7 +109,7 @@ def test_bytes_are_shown_at_once_when_no_secret_can_begin_there() -> None:
 
 def test_where_the_output_is_cut_off_the_beginning_of_a_secret_is_hidden() -> None:
     for cut, shown in ((True, b"the ****\n***"), (False, b"the secr\net-")):
-        masker = Masker(veil("secret-value"))
+        masker = Masker(make_matcher("secret-value"))
         assert masker.feed(b"the secr\net-") + masker.finish(cut=cut) == shown
 
 
@@ -164,7 +164,7 @@ def test_whoever_reads_on_after_a_crash_hides_what_one_reader_would(
     whole, stored = b"".join(pieces), b""
     for reads, keeps in [*crashes, (len(whole), len(whole))]:
         again = min(len(stored), LOOKBACK)
-        masker = Masker(veil(*secrets), skip=again)
+        masker = Masker(make_matcher(*secrets), skip=again)
         rest = whole[len(stored) - again :]
         shown = b"".join(masker.feed(rest[n : n + 7]) for n in range(0, min(reads, len(rest)), 7))
         stored += shown[:keeps]
@@ -181,7 +181,7 @@ def test_a_secret_shows_itself_nowhere() -> None:
     secret = Secret("hunter2-swordfish")
     holder = dataclasses.make_dataclass("Holder", ["secret"])(secret)
     shown = [repr(secret), str(secret), f"{secret:>40}", f"{secret!s}", repr(holder), repr([secret])]
-    shown += [repr(copy.deepcopy(holder)), repr(dataclasses.asdict(holder)), repr(veil("hunter2-swordfish"))]
+    shown += [repr(copy.deepcopy(holder)), repr(dataclasses.asdict(holder)), repr(make_matcher("hunter2-swordfish"))]
     assert not [text for text in shown if "hunter2" in text]
     for write in (pickle.dumps, json.dumps, orjson.dumps, lambda value: bytes(value)):
         with pytest.raises(TypeError) as refused:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from db import transitions
 from db.models import TaskExecution
@@ -14,10 +15,10 @@ from db.store import Store
 from runner.bus import Bus, execution_address
 from runner.output.buffer import BUFFER_BYTES, FlowControl, OutputBuffer
 from runner.output.writer import OutputWriter
-from tests.runner.conftest import until
 from tests.support import runs
 from tests.support.stores import Unruly, both_stores, is_away
 from tests.support.targets import Target
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -65,13 +66,13 @@ async def test_every_byte_of_both_streams_is_stored_in_the_order_in_which_it_cam
 ) -> None:
     chance = random.Random(7)
     expected = {"stdout": b"", "stderr": b""}
-    sink = writer.open(execution)
+    buffer = writer.open(execution)
     for _ in range(300):
         stream, data = chance.choice(["stdout", "stderr"]), EVERY_BYTE * chance.choice([0, 1, 3, 400])
         expected[stream] += data
-        sink.write(stream, data)
+        buffer.write(stream, data)
         await asyncio.sleep(0)
-    await sink.flush()
+    await buffer.flush()
     assert await runs.stored(store, execution.id) == (expected["stdout"], expected["stderr"])
 
 
@@ -79,28 +80,28 @@ async def test_a_line_of_ten_megabytes_is_stored_whole(
     writer: OutputWriter, store: Store, execution: TaskExecution
 ) -> None:
     line = hashlib.sha256(b"seed").digest() * 327_680
-    sink = writer.open(execution)
-    sink.write("stdout", line)
-    await sink.flush()
+    buffer = writer.open(execution)
+    buffer.write("stdout", line)
+    await buffer.flush()
     assert (await runs.stored(store, execution.id))[0] == line
 
 
 async def test_many_small_writes_share_few_commits(
     writer: OutputWriter, unruly: Unruly, execution: TaskExecution
 ) -> None:
-    sink = writer.open(execution)
+    buffer = writer.open(execution)
     for _ in range(1000):
-        sink.write("stdout", b"x")
+        buffer.write("stdout", b"x")
         await asyncio.sleep(0)
-    await sink.flush()
+    await buffer.flush()
     assert unruly.calls.count("append") <= 10
 
 
 async def test_many_executions_share_a_commit(writer: OutputWriter, unruly: Unruly, store: Store, server: int) -> None:
-    sinks = [writer.open(await runs.claimed(store, server)) for _ in range(20)]
-    for sink in sinks:
-        sink.write("stdout", b"hello")
-    await asyncio.gather(*(sink.flush() for sink in sinks))
+    buffers = [writer.open(await runs.claimed(store, server)) for _ in range(20)]
+    for buffer in buffers:
+        buffer.write("stdout", b"hello")
+    await asyncio.gather(*(buffer.flush() for buffer in buffers))
     assert unruly.calls.count("append") == 1
 
 
@@ -119,7 +120,7 @@ async def test_output_is_stored_without_a_flush_and_announced_only_then(
     assert (await runs.stored(store, execution.id))[0] == b"hello"
 
 
-async def test_a_sink_goes_on_where_the_stored_output_ends(
+async def test_a_buffer_goes_on_where_the_stored_output_ends(
     writer: OutputWriter, store: Store, execution: TaskExecution
 ) -> None:
     first = writer.open(execution)
@@ -135,26 +136,26 @@ async def test_a_sink_goes_on_where_the_stored_output_ends(
 
 async def test_more_than_the_limit_is_cut_and_said_to_be(writer: OutputWriter, store: Store, server: int) -> None:
     execution = await runs.claimed(store, server, output_limit=10)
-    sink = writer.open(execution)
-    sink.write("stdout", b"12345678")
-    assert not sink.overflowed.is_set()
-    sink.write("stderr", b"9")
-    sink.write("stdout", b"0")
-    assert not sink.overflowed.is_set()
-    assert not sink.truncated
-    sink.write("stdout", b"x")
-    assert sink.overflowed.is_set()
-    assert sink.truncated
-    await sink.flush()
+    buffer = writer.open(execution)
+    buffer.write("stdout", b"12345678")
+    assert not buffer.overflowed.is_set()
+    buffer.write("stderr", b"9")
+    buffer.write("stdout", b"0")
+    assert not buffer.overflowed.is_set()
+    assert not buffer.truncated
+    buffer.write("stdout", b"x")
+    assert buffer.overflowed.is_set()
+    assert buffer.truncated
+    await buffer.flush()
     assert await runs.stored(store, execution.id) == (b"123456780", b"9")
 
 
 async def test_a_write_that_crosses_the_limit_is_kept_up_to_it(writer: OutputWriter, store: Store, server: int) -> None:
     execution = await runs.claimed(store, server, output_limit=100_000)
-    sink = writer.open(execution)
-    sink.write("stdout", b"x" * 100_001)
-    await sink.flush()
-    assert sink.truncated
+    buffer = writer.open(execution)
+    buffer.write("stdout", b"x" * 100_001)
+    await buffer.flush()
+    assert buffer.truncated
     assert len((await runs.stored(store, execution.id))[0]) == 100_000
 
 
@@ -162,22 +163,68 @@ async def test_a_database_that_is_away_and_comes_back_loses_nothing(
     writer: OutputWriter, unruly: Unruly, store: Store, execution: TaskExecution
 ) -> None:
     unruly.obstacle = is_away
-    sink = writer.open(execution)
+    buffer = writer.open(execution)
     for n in range(50):
-        sink.write("stdout", f"line {n}\n".encode())
+        buffer.write("stdout", f"line {n}\n".encode())
     await until(lambda: unruly.calls.count("append") >= 2)
     unruly.obstacle = None
-    await sink.flush()
+    await buffer.flush()
     assert (await runs.stored(store, execution.id))[0] == b"".join(f"line {n}\n".encode() for n in range(50))
+
+
+async def test_a_batch_that_fails_for_any_other_reason_is_kept_too_and_logged_with_its_size(
+    writer: OutputWriter, unruly: Unruly, store: Store, execution: TaskExecution
+) -> None:
+    async def refuse(unit: str) -> None:
+        if unruly.calls.count("append") <= 2:
+            raise ValueError("a bug")
+
+    unruly.obstacle = refuse
+    buffer = writer.open(execution)
+    with capture_logs() as events:
+        buffer.write("stdout", b"first ")
+        await until(lambda: unruly.calls.count("append") >= 1)
+        buffer.write("stdout", b"and second")
+        await buffer.flush()
+    assert (await runs.stored(store, execution.id))[0] == b"first and second"
+    assert [(event["log_level"], event["loop"], event["chunks"]) for event in events] == [
+        ("error", "output writer", 1)
+    ] * 2
+    assert {event["event"] for event in events} == {"output cannot be stored; trying again"}
+
+
+async def test_a_writer_with_nothing_to_store_leaves_the_database_alone(
+    writer: OutputWriter, unruly: Unruly, execution: TaskExecution
+) -> None:
+    buffer = writer.open(execution)
+    buffer.write("stdout", b"x")
+    await buffer.flush()
+    for _ in range(3):
+        assert await writer.tick() == OutputWriter.poll_seconds
+    assert unruly.calls.count("append") == 1
+
+
+async def test_a_writer_that_was_stopped_with_a_batch_in_hand_stores_it_when_it_starts_again(
+    writer: OutputWriter, unruly: Unruly, store: Store, execution: TaskExecution
+) -> None:
+    unruly.obstacle = is_away
+    buffer = writer.open(execution)
+    buffer.write("stdout", b"in hand")
+    await until(lambda: unruly.calls.count("append") >= 1)
+    await writer.stop()
+    unruly.obstacle = None
+    writer.start()
+    await buffer.flush()
+    assert (await runs.stored(store, execution.id))[0] == b"in hand"
 
 
 async def test_a_commit_whose_answer_is_lost_stores_each_byte_once(
     writer: OutputWriter, unruly: Unruly, store: Store, execution: TaskExecution
 ) -> None:
     unruly.lose = {"append"}
-    sink = writer.open(execution)
-    sink.write("stdout", b"once")
-    await sink.flush()
+    buffer = writer.open(execution)
+    buffer.write("stdout", b"once")
+    await buffer.flush()
     assert unruly.calls.count("append") == 2
     assert (await runs.stored(store, execution.id))[0] == b"once"
 
@@ -187,13 +234,13 @@ async def test_a_slow_database_pauses_the_source_and_what_waits_stays_bounded(
 ) -> None:
     gate = Gate()
     unruly.obstacle = gate
-    sink = writer.open(execution)
-    source = Source(sink, total=20_000_000)
+    buffer = writer.open(execution)
+    source = Source(buffer, total=20_000_000)
     await until(lambda: source.paused and unruly.calls)
-    assert sink.waiting <= BUFFER_BYTES + Source.BLOCK
+    assert buffer.waiting <= BUFFER_BYTES + Source.BLOCK
     gate.open.set()
     await until(lambda: source.sent == source.total)
-    await sink.flush()
+    await buffer.flush()
     assert source.most <= BUFFER_BYTES + Source.BLOCK
     assert (await runs.stored(store, execution.id))[0] == bytes(20_000_000)
 
@@ -206,25 +253,24 @@ async def test_many_sources_share_the_memory_that_a_slow_database_takes(
     unruly.obstacle = gate
     sources = [Source(writer.open(await runs.claimed(unruly.real, server)), total=2_000_000) for _ in range(20)]
     await until(lambda: all(source.paused for source in sources))
-    assert sum(source.sink.waiting for source in sources) <= 4_000_000 + 20 * 4 * Source.BLOCK
+    assert sum(source.buffer.waiting for source in sources) <= 4_000_000 + 20 * 4 * Source.BLOCK
     gate.open.set()
     await until(lambda: all(source.sent == source.total for source in sources))
-    await asyncio.gather(*(source.sink.flush() for source in sources))
+    await asyncio.gather(*(source.buffer.flush() for source in sources))
 
 
 async def test_a_writer_whose_execution_was_taken_over_stores_no_more_and_ends_its_flush(
     writer: OutputWriter, store: Store, execution: TaskExecution
 ) -> None:
     told: list[str] = []
-    sink = writer.open(execution)
-    sink.when_fenced = lambda: told.append("fenced")
+    buffer = writer.open(execution, when_fenced=lambda: told.append("fenced"))
     await store.run(transitions.adopt, runner_id="runner-2")
-    sink.write("stdout", b"from a zombie")
+    buffer.write("stdout", b"from a zombie")
     async with asyncio.timeout(10):
-        await sink.flush()
-        sink.write("stdout", b"and more")
-        await sink.flush()
-    assert (sink.fenced, told) == (True, ["fenced"])
+        await buffer.flush()
+        buffer.write("stdout", b"and more")
+        await buffer.flush()
+    assert (buffer.fenced, told) == (True, ["fenced"])
     assert await runs.stored(store, execution.id) == (b"", b"")
 
 
@@ -232,11 +278,11 @@ async def test_a_taken_over_execution_does_not_hinder_the_others_in_its_batch(
     writer: OutputWriter, store: Store, server: int
 ) -> None:
     lost, kept = await runs.claimed(store, server), await runs.claimed(store, server)
-    sinks = [writer.open(lost), writer.open(kept)]
+    buffers = [writer.open(lost), writer.open(kept)]
     await store.run(transitions.update_claimed, lost.id, lost.fence, {"fence": lost.fence + 1})
-    for sink in sinks:
-        sink.write("stdout", b"data")
-    await asyncio.gather(*(sink.flush() for sink in sinks))
+    for buffer in buffers:
+        buffer.write("stdout", b"data")
+    await asyncio.gather(*(buffer.flush() for buffer in buffers))
     assert (await runs.stored(store, lost.id))[0] == b""
     assert (await runs.stored(store, kept.id))[0] == b"data"
 
@@ -248,7 +294,7 @@ async def test_a_source_that_cannot_be_resumed_does_not_end_the_writer(
         raise OSError("the channel is gone")
 
     bad = writer.open(await runs.claimed(store, server))
-    bad.flow = FlowControl(broken, broken)
+    bad.set_flow(FlowControl(broken, broken))
     bad.write("stdout", b"x")
     await bad.flush()
     good = writer.open(await runs.claimed(store, server))
@@ -262,13 +308,13 @@ class Source:
 
     BLOCK = 32 * 1024
 
-    def __init__(self, sink: OutputBuffer, *, total: int) -> None:
-        self.sink = sink
+    def __init__(self, buffer: OutputBuffer, *, total: int) -> None:
+        self.buffer = buffer
         self.total = total
         self.sent = 0
         self.most = 0
         self.paused = False
-        sink.flow = FlowControl(self.pause, self.resume)
+        buffer.set_flow(FlowControl(self.pause, self.resume))
         self.resume()
 
     def pause(self) -> None:
@@ -282,5 +328,5 @@ class Source:
         while not self.paused and self.sent < self.total:
             size = min(self.BLOCK, self.total - self.sent)
             self.sent += size
-            self.sink.write("stdout", bytes(size))
-            self.most = max(self.most, self.sink.waiting)
+            self.buffer.write("stdout", bytes(size))
+            self.most = max(self.most, self.buffer.waiting)

@@ -8,7 +8,7 @@ import asyncssh
 import pytest
 
 from runner.ssh.client import BadCredential, Credential, check_credential
-from runner.ssh.keys.keys import parse_client_key
+from runner.ssh.keys import parse_client_key
 from tests.support.targets import make_key, public_line, sign
 
 KINDS: dict[str, tuple[str, ...]] = {

@@ -11,8 +11,8 @@ import pytest
 
 from runner.ssh.client import ConnectFailed, Credential, Endpoint, Exit, ServerConnection, connect
 from runner.ssh.pool import Pool
-from tests.runner.conftest import until
 from tests.support.targets import Output, Target, make_key, run_in_shell, running_sshd
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 

@@ -76,7 +76,7 @@ def port() -> Iterator[int]:
 async def test_a_name_is_judged_by_what_it_stands_for(port: int, name: str) -> None:
     (await dial(name, port, seconds=5)).close()
     with pytest.raises(ConnectFailed, match="may not connect"):
-        await dial(name, port, seconds=5, within=NetworkPolicy.of(denied=["127.0.0.0/8", "::1"]))
+        await dial(name, port, seconds=5, network_policy=NetworkPolicy.of(denied=["127.0.0.0/8", "::1"]))
 
 
 async def test_a_name_is_looked_up_once_and_that_address_is_dialled(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,17 +111,17 @@ async def test_of_several_addresses_only_the_allowed_are_tried(port: int, monkey
 
 
 async def test_a_list_of_ports_holds_for_every_server(port: int) -> None:
-    (await dial("127.0.0.1", port, seconds=5, within=NetworkPolicy.of(ports=[port]))).close()
+    (await dial("127.0.0.1", port, seconds=5, network_policy=NetworkPolicy.of(ports=[port]))).close()
     with pytest.raises(ConnectFailed, match="SSHCAST_ALLOWED_PORTS"):
-        await dial("127.0.0.1", port, seconds=5, within=NetworkPolicy.of(ports=[22]))
+        await dial("127.0.0.1", port, seconds=5, network_policy=NetworkPolicy.of(ports=[22]))
 
 
 async def test_runs_and_scans_keep_to_it(demo_target: Target) -> None:
-    within = NetworkPolicy.of(denied=["127.0.0.0/8"])
+    network_policy = NetworkPolicy.of(denied=["127.0.0.0/8"])
     with pytest.raises(ConnectFailed, match="may not connect"):
-        await partial(connect, within=within)(demo_target.endpoint())
+        await partial(connect, network_policy=network_policy)(demo_target.endpoint())
     with pytest.raises(ConnectFailed, match="may not connect"):
-        await scan_host_keys(demo_target.host, demo_target.port, ScanOptions(within=within))
+        await scan_host_keys(demo_target.host, demo_target.port, ScanOptions(network_policy=network_policy))
     connection = await connect(demo_target.endpoint())
     assert (await run(connection, "true"))[0].status == 0
     await connection.close()
@@ -141,7 +141,7 @@ def test_the_settings_decide(tmp_path: Path) -> None:
 
 async def test_a_run_on_a_server_out_of_reach_says_what_to_do(tmp_path: Path) -> None:
     """A server that was registered before its network was denied."""
-    registering = {"reach": DEFAULT_POLICY}
+    registering = {"network_policy": DEFAULT_POLICY}
     async with running(tmp_path, drive=True, denied_networks=["127.0.0.0/8"], parts=registering) as service:
         query = """mutation($id: ID!) { runCommand(input: {serverId: $id, command: "true", wait: 60}) {
           execution { state reason message } } }"""

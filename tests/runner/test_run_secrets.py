@@ -11,22 +11,15 @@ from db.models import TaskExecution
 from db.store import Store
 from db.values import Mode, Reason, State
 from runner.execution import run_secrets
-from runner.execution.attached import run_attached
-from runner.execution.durable import run_durable
 from runner.secrets import bindings
 from runner.secrets.secret import Secret
 from tests.support import runs
-from tests.support.rig import Rig, Wanted, running
+from tests.support.rig import Rig, rig_on, running
 from tests.support.targets import Target
 
 pytestmark = pytest.mark.anyio
 
 OWN, TAKEN = "swordfish-4711", "herring-0815"
-WAYS = {Mode.DURABLE: run_durable, Mode.ATTACHED: run_attached}
-
-
-def rig_on(store: Store, name: str = "runner-1") -> Rig:
-    return Rig(Wanted(store=store, ways=dict(WAYS), name=name))
 
 
 @pytest.fixture

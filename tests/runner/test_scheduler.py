@@ -17,9 +17,9 @@ from runner.scheduling import scheduler
 from runner.scheduling.follow_ups import FollowUps
 from runner.scheduling.scheduler import HELD_SLEEP, LONGEST_SLEEP, Scheduler
 from runner.scheduling.terms import Terms
-from tests.runner.conftest import until
 from tests.support.ledger import NOON, Ledger, at, ledger
 from tests.support.stores import Database
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 __all__ = ["ledger"]

@@ -12,8 +12,8 @@ import pytest
 from db.store import open_store
 from runner.cron import schedule
 from runner.cron.schedule import Dst
-from tests.runner.test_scheduler_many import ALL, EXPRESSIONS, everything, slots_of
 from tests.support.ledger import Ledger, at
+from tests.support.slot_counts import ALL, EXPRESSIONS, list_slots, load_slots_and_runs
 from tests.support.stores import Database
 
 pytestmark = [pytest.mark.anyio, pytest.mark.faults, pytest.mark.timeout(600)]
@@ -54,8 +54,8 @@ async def test_schedulers_killed_for_real_double_no_slot_and_lose_none(database:
         end = (time.time() - epoch) * SPEED
         while (await ledger.fire(end)).tasks:
             pass
-        expected = {(task.id, slot) for task in tasks for slot in slots_of(task, at(end))}
-        found = await ledger.store.read(everything)
+        expected = {(task.id, slot) for task in tasks for slot in list_slots(task, at(end))}
+        found = await ledger.store.read(load_slots_and_runs)
         await ledger.store.close()
     assert len(expected) > 2000
     assert Counter((id, slot) for id, slot, _ in found["lines"]) == Counter(expected)

@@ -3,7 +3,6 @@
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event, select
 
-from db.models import ScheduleSlot, Task, TaskExecution
+from db.models import Task
 from db.rows import get_table
 from db.store import StoreUnavailable, open_store
 from db.values import Missed
@@ -21,15 +20,14 @@ from runner.cron.schedule import Dst
 from runner.scheduling.firing import FiringResult, fire_due
 from runner.scheduling.terms import Terms
 from tests.support.ledger import Ledger, allowed, at
+from tests.support.slot_counts import ALL, EXPRESSIONS, list_slots, load_slots_and_runs
 from tests.support.stores import Database
 
 pytestmark = pytest.mark.anyio
 
-EXPRESSIONS = ("* * * * * *", "*/3 * * * * *", "0,7,30 * * * * *", "@every 5s", "* * * * *", "*/2 0-59 12-13 * * *")
 TASKS_EACH = 5
 INSTANCES = 3
 KILLS = 20
-ALL = Terms(missed=Missed.ALL, missed_cap=1000)
 STATEMENTS = 9
 
 
@@ -128,34 +126,15 @@ async def fly(fleet: Fleet, ledger: Ledger) -> int:
 
 async def check(ledger: Ledger, tasks: list[Task], now: datetime) -> None:
     """Each slot that was due by `now` is in the ledger once, and ran once unless its line says why not."""
-    expected = {(task.id, slot) for task in tasks for slot in slots_of(task, now)}
+    expected = {(task.id, slot) for task in tasks for slot in list_slots(task, now)}
     assert len(expected) >= 10_000
-    found = await ledger.store.read(everything)
+    found = await ledger.store.read(load_slots_and_runs)
     assert Counter((task_id, slot) for task_id, slot, _ in found["lines"]) == Counter(expected)
     ran = [(task_id, slot) for task_id, slot, outcome in found["lines"] if outcome in ("fired", "caught-up")]
     assert Counter(found["runs"]) == Counter(ran)
     assert found["linked"] == len(ran)
     # How many were missed while nobody was alive, the load of the machine decides.
     assert len(ran) >= 5_000
-
-
-def slots_of(task: Task, now: datetime) -> Iterator[datetime]:
-    schedule, moment = cron_schedule.parse_stored(task.cron_expr, "UTC", Dst.VIXIE), at(0)
-    while (due := schedule.find_next(moment)) is not None and due.at <= now:
-        yield due.at
-        moment = due.at
-
-
-def everything(conn: Connection) -> dict[str, Any]:
-    lines, runs = get_table(ScheduleSlot), get_table(TaskExecution)
-    linked = select(lines.c.id).join(
-        runs, (runs.c.id == lines.c.execution_id) & (runs.c.slot == lines.c.slot) & (runs.c.task_id == lines.c.task_id)
-    )
-    return {
-        "lines": [tuple(row) for row in conn.execute(select(lines.c.task_id, lines.c.slot, lines.c.outcome))],
-        "runs": [tuple(row) for row in conn.execute(select(runs.c.task_id, runs.c.slot))],
-        "linked": len(conn.execute(linked).all()),
-    }
 
 
 @pytest.mark.parametrize("statement", range(STATEMENTS + 1))

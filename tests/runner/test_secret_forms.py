@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from db.store import open_store
 from runner.output.encodings import FAMILIES
@@ -56,7 +56,7 @@ class Program:
 
     def printed(self, arguments: Sequence[str], locale: str) -> bytes:
         environment = {"PATH": os.environ["PATH"], "LC_ALL": locale, "PS4": "+", "PYTHONIOENCODING": "utf-8"}
-        command = [*self.command, *map(os.fsencode, arguments)]
+        command: list[str | bytes] = [*self.command, *map(os.fsencode, arguments)]
         done = subprocess.run(command, env=environment, capture_output=True, timeout=30)
         assert done.returncode == 0, done.stderr
         return done.stdout + done.stderr
@@ -115,12 +115,12 @@ PROGRAMS = (
 
 
 @cache
-def veil(*secrets: str) -> SecretMatcher:
+def make_matcher(*secrets: str) -> SecretMatcher:
     return SecretMatcher(map(Secret, secrets))
 
 
 def shown(printed: bytes, secrets: Sequence[str] = SECRETS) -> str:
-    masker = Masker(veil(*secrets))
+    masker = Masker(make_matcher(*secrets))
     return (masker.feed(printed) + masker.finish()).decode("utf-8", "replace")
 
 
@@ -144,6 +144,11 @@ def test_what_a_program_prints_of_secrets_shows_none_of_their_letters(program: P
         assert letters(found) == own, found
 
 
+def quote_in_every_way(conn: Connection, secret: str) -> str:
+    query = text("SELECT concat(quote_literal(:it), quote_ident(:it), to_json(cast(:it AS text)))")
+    return str(conn.scalar(query, {"it": secret}))
+
+
 @pytest.mark.anyio
 async def test_what_databases_quote_shows_none_of_their_letters(postgres: Postgres) -> None:
     with sqlite3.connect(":memory:") as sqlite:
@@ -151,9 +156,8 @@ async def test_what_databases_quote_shows_none_of_their_letters(postgres: Postgr
     sqlite.close()
     async with postgres.database() as url:
         store = await open_store(url)
-        query = text("SELECT concat(quote_literal(:it), quote_ident(:it), to_json(cast(:it AS text)))")
         for secret in SECRETS:
-            found.append(str(await store.read(lambda conn, secret=secret: conn.scalar(query, {"it": secret}))))
+            found.append(await store.read(quote_in_every_way, secret))
         await store.close()
     assert letters(shown("\n".join(found).encode())).replace("E", "") == "", (
         "E'...' says that there are backslashes in it"
@@ -208,5 +212,5 @@ def test_every_form_is_hidden_wherever_it_is_cut(family: str) -> None:
 
 
 def shown_in_pieces(*pieces: bytes) -> bytes:
-    masker = Masker(veil(HARD))
+    masker = Masker(make_matcher(HARD))
     return b"".join(map(masker.feed, pieces)) + masker.finish()

@@ -1,7 +1,9 @@
 """Nothing secret is in a log line, an error or a repr: commands, their environment and output, credentials."""
 
 import logging
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import asyncssh
 import pytest
@@ -10,24 +12,26 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 from structlog.testing import capture_logs
 
+from db import servers
 from db.store import Store
 from db.values import Mode
 from runner.execution import endpoint
 from runner.execution.drive import Drive
 from runner.execution.outcome import Outcome
-from runner.ssh.client import ServerConnection as SshConnection
-from tests.runner.conftest import until
+from runner.ssh.protocol import ShellSource
 from tests.support import runs
 from tests.support.rig import Rig, Wanted, running
+from tests.support.scripted_run import follow
 from tests.support.stores import Unruly, is_away
 from tests.support.targets import Target
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 
 SECRET = "hunter2-swordfish"
 
 
-def rendered(events: list[dict[str, object]]) -> str:
+def rendered(events: Sequence[Mapping[str, Any]]) -> str:
     """The events as the service's log would show them, tracebacks included."""
     return "\n".join(str(structlog.processors.format_exc_info(None, "error", dict(event))) for event in events)
 
@@ -51,12 +55,12 @@ def test_asyncssh_is_kept_from_logging_commands() -> None:
 async def test_a_failure_while_driving_logs_its_traceback_without_the_command(
     store: Store, demo_target: Target
 ) -> None:
-    async def broken(drive: Drive, connection: SshConnection) -> Outcome:
+    async def broken(drive: Drive, shells: ShellSource) -> Outcome:
         await store.run(not_storable, drive.row.command)
         raise AssertionError("never")
 
     with capture_logs() as events:
-        async with running(Rig(Wanted(store=store, ways={Mode.ATTACHED: broken}))) as rig:
+        async with running(Rig(Wanted(store=store, ways={Mode.ATTACHED: follow(broken)}))) as rig:
             row = await rig.ran(await rig.server(demo_target), f"echo {SECRET}")
     assert SECRET not in rendered(events)
     assert "Traceback" in rendered(events)
@@ -92,7 +96,7 @@ async def test_an_error_of_the_database_shows_no_parameters(store: Store) -> Non
 
 async def test_an_opened_endpoint_shows_nothing_of_its_credential(store: Store, tmp_path: Path) -> None:
     target = Target("x", 22, "ssh-ed25519 AAAA", SECRET, tmp_path)
-    server = await store.read(runs.servers.by_id, await runs.server(store, target))
+    server = await store.read(servers.by_id, await runs.server(store, target))
     assert server is not None
     opened = endpoint.build_endpoint(server, runs.VAULT)
     assert opened.credential.secret == SECRET

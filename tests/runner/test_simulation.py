@@ -138,6 +138,16 @@ def test_a_cancel_is_heard_whatever_happens_around_it(template: Path, mode: Mode
         assert play(plan, template) == [], at
 
 
+def test_a_run_that_is_sent_on_a_second_try_counts_as_begun_from_then_on(template: Path) -> None:
+    """When its note is made, the connection is gone; it is sent on the next, which goes before it tells who it is."""
+    run = Run(Script(((200.0, "stdout", b"late", 1),), status=7), Mode.DURABLE, timeout_seconds=600)
+    for at in (2.14, 2.16, 2.18):
+        worlds: list[World] = []
+        away = (Event(1.5, "refuses", seconds=0.6), Event(at, "refuses", seconds=100.0))
+        assert play(Plan((run,), away, calls={6: "slow"}), template, worlds) == [], at
+        assert [final[1:] for final in worlds[0].finals.values()] == [["EXIT_STATUS", 7]], at
+
+
 @pytest.mark.parametrize("kind", ["refuses", "hangs"])
 def test_a_target_away_for_too_long_leaves_the_end_of_a_durable_run_unknown(template: Path, kind: Fault) -> None:
     worlds: list[World] = []

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from asyncssh.kex import get_default_kex_algs, get_kex_algs
 
 from db.values import LegacyAlgorithm
 from runner.ssh.algorithms import (
     GROUP14_SHA1,
     HOST_KEY_TYPES,
+    KEX,
     SHOWN_CHARACTERS,
     Mismatch,
     explain_mismatches,
@@ -98,7 +100,8 @@ async def test_all_kinds_that_fail_are_named_in_whole(tmp_path: Path) -> None:
         failed = await complaint(target)
     assert "it offers diffie-hellman-group1-sha1, diffie-hellman-group-exchange-sha1; sshcast" in failed.detail
     assert "it offers chacha20-poly1305@openssh.com, 3des-cbc; sshcast accepts" in failed.detail
-    assert all(name in failed.detail for name in (*list_key_exchanges(), *list_ciphers()))
+    known = [name for name in list_key_exchanges() if name.encode() in get_kex_algs()]
+    assert all(name in failed.detail for name in (*known, *list_ciphers()))
     assert "no setting of sshcast allows what it offers" in failed.detail
 
 
@@ -222,3 +225,22 @@ async def test_a_scan_that_is_always_turned_away_ends_and_says_why_that_may_be(o
 @pytest.mark.parametrize("garbled", [b"", b"\0\0\0\1", b"\0\0\0\0" * 4, b"\xff" * 200])
 def test_an_exchange_that_is_cut_short_has_no_offers(garbled: bytes) -> None:
     assert parse_offers(garbled) is None
+
+
+def test_the_exchanges_of_keys_are_the_librarys_default_ones_without_sha_1_and_gss() -> None:
+    defaults = [name.decode() for name in get_default_kex_algs()]
+    safe = [name for name in defaults if not name.startswith("gss-") and "sha1" not in name]
+    assert [name for name in KEX if name in defaults] == safe
+    # What is not there needs a library that is not installed: liboqs, or a cryptography with ML-KEM.
+    assert all(name.startswith(("sntrup761", "mlkem")) for name in KEX if name not in defaults)
+
+
+async def test_what_the_libraries_of_an_installation_cannot_do_is_not_offered(
+    openssh: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """asyncssh knows no ML-KEM with an older cryptography, and takes no name that it does not know."""
+    known = [name for name in get_kex_algs() if not name.startswith(b"mlkem")]
+    monkeypatch.setattr("asyncssh.kex._kex_algs", known)
+    monkeypatch.setattr("asyncssh.kex._gss_kex_algs", [])
+    connection = await connect(openssh.endpoint())
+    await connection.close()

@@ -12,7 +12,7 @@ import pytest
 
 from runner.ssh.algorithms import RSA_SIGNATURES, SIGNATURES
 from runner.ssh.client import ConnectFailed, ConnectTimeouts, Credential, Endpoint, connect
-from runner.ssh.keys.keys import format_key
+from runner.ssh.keys import extract_public_part
 from runner.ssh.options import build_transport_options
 from tests.support.targets import PasswordServer
 
@@ -48,7 +48,8 @@ async def listening(
 
 
 def endpoint_of(port: int, key: asyncssh.SSHKey) -> Endpoint:
-    return Endpoint(1, "127.0.0.1", port, "root", (format_key(key),), Credential("password", "correct horse"))
+    pinned = str(extract_public_part(key))
+    return Endpoint(1, "127.0.0.1", port, "root", (pinned,), Credential("password", "correct horse"))
 
 
 async def test_the_server_of_these_tests_is_signed_in_to(host_key: asyncssh.SSHKey) -> None:

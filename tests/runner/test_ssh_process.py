@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from runner.ssh.client import ConnectFailed, Exit, ServerConnection, connect
-from tests.runner.conftest import until
 from tests.support.targets import Output, Target, run
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -161,5 +161,5 @@ async def test_a_command_starts_while_fifty_others_do_on_one_connection(demo_tar
         tasks = [group.create_task(run(connection, f"echo {n}; exit {n}")) for n in range(50)]
     for n, task in enumerate(tasks):
         exit, output = task.result()
-        assert (exit.status, output.stdout) == (n, f"{n}\n".encode())
+        assert (exit.status, bytes(output.stdout)) == (n, f"{n}\n".encode())
     await connection.close()

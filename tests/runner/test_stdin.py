@@ -11,22 +11,16 @@ from db import stdin as stdins
 from db.models import TaskExecution
 from db.store import Store
 from db.values import Mode, Reason, State
-from runner.execution.attached import run_attached
-from runner.execution.durable import NO_INPUT, run_durable
-from tests.runner.conftest import until
+from runner.execution.durable_run import NO_INPUT
 from tests.support.faults.disk import small_disk
-from tests.support.rig import Rig, Wanted, running
+from tests.support.rig import BOTH_WAYS, Rig, rig_on, running
 from tests.support.targets import Target, running_sshd
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 
 MOST = random.Random(7).randbytes(1_048_576)
-WAYS = {Mode.DURABLE: run_durable, Mode.ATTACHED: run_attached}
-MODES = pytest.mark.parametrize("mode", list(WAYS))
-
-
-def rig_on(store: Store, name: str = "runner-1") -> Rig:
-    return Rig(Wanted(store=store, ways=dict(WAYS), name=name))
+MODES = pytest.mark.parametrize("mode", list(BOTH_WAYS))
 
 
 @pytest.fixture

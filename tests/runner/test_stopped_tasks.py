@@ -10,23 +10,20 @@ from db import tasks
 from db.models import Task, TaskExecution
 from db.store import Store
 from db.values import Mode, Overlap, Reason, State, Trigger
-from runner.execution.attached import run_attached
 from runner.execution.drive import Drive
-from runner.execution.durable import run_durable
 from runner.execution.outcome import Outcome
 from runner.scheduling.follow_ups import end_waiting
 from runner.scheduling.terms import Terms
 from runner.ssh.protocol import ShellSource
 from tests.support import rows as db_rows
 from tests.support.ledger import Ledger, at, ledger
-from tests.support.rig import Rig, Wanted, running
+from tests.support.rig import BOTH_WAYS, Rig, Wanted, running
+from tests.support.scripted_run import follow
 from tests.support.stores import both_stores as store
 from tests.support.targets import Target
 
 pytestmark = pytest.mark.anyio
 __all__ = ["ledger", "store"]
-
-WAYS = {Mode.ATTACHED: run_attached, Mode.DURABLE: run_durable}
 
 
 def stopped(run: TaskExecution) -> tuple[str, str | None, str | None]:
@@ -94,7 +91,7 @@ async def test_a_retry_that_waits_to_start_ends_with_its_task_and_is_the_last(le
 
 @pytest.fixture
 async def rig(store: Store) -> AsyncIterator[Rig]:
-    async with running(Rig(Wanted(store=store, ways=dict(WAYS)))) as found:
+    async with running(Rig(Wanted(store=store, ways=BOTH_WAYS))) as found:
         yield found
 
 
@@ -123,17 +120,18 @@ async def test_a_run_that_was_claimed_all_the_same_is_not_started(
     assert (row.remote is None) == (expected[0] == State.CANCELLED)
 
 
-@pytest.mark.parametrize("mode", list(WAYS))
+@pytest.mark.parametrize("mode", list(BOTH_WAYS))
 async def test_a_task_that_is_deleted_while_its_run_waits_for_its_server_starts_nothing(
     store: Store, openssh: Target, mode: Mode, tmp_path: Any
 ) -> None:
     """The runner has looked, and has a shell on the server: the last word is had right before the start."""
 
     async def late(drive: Drive, shells: ShellSource) -> Outcome:
+        assert drive.row.task_id is not None
         assert await store.run(tasks.delete, drive.row.task_id, drive.parts.clock())
-        return await WAYS[mode](drive, shells)
+        return await BOTH_WAYS[mode](drive, shells).execute()
 
-    async with running(Rig(Wanted(store=store, ways={mode: late}))) as rig:
+    async with running(Rig(Wanted(store=store, ways={mode: follow(late)}))) as rig:
         server = await rig.server(openssh, run_mode=mode)
         task = await a_task(store, server)
         row = await rig.ran(server, f"touch {tmp_path}/started", task_id=task, mode=mode)

@@ -6,16 +6,12 @@ import pytest
 
 from db.store import Store
 from db.values import Mode, Reason, State
-from runner.execution.attached import run_attached
-from runner.execution.durable import run_durable
-from tests.runner.remote.test_stopping import TREES
 from tests.support.local_target import carrying
-from tests.support.rig import Rig, Wanted, running
+from tests.support.process_trees import TREES
+from tests.support.rig import BOTH_WAYS, Rig, Wanted, running
 from tests.support.targets import Target
 
 pytestmark = pytest.mark.anyio
-
-WAYS = {Mode.DURABLE: run_durable, Mode.ATTACHED: run_attached}
 
 
 async def cancelled(rig: Rig, server: int, tree: str) -> None:
@@ -28,18 +24,18 @@ async def cancelled(rig: Rig, server: int, tree: str) -> None:
     assert carrying(remote.get("spool") or remote["mark"]) == []
 
 
-@pytest.mark.parametrize("mode", WAYS)
+@pytest.mark.parametrize("mode", BOTH_WAYS)
 async def test_cancel_leaves_nothing_alive_and_has_looked(store: Store, target: Target, mode: Mode) -> None:
-    async with running(Rig(Wanted(store=store, ways=dict(WAYS)))) as rig:
+    async with running(Rig(Wanted(store=store, ways=BOTH_WAYS))) as rig:
         server = await rig.server(target, run_mode=mode)
         await asyncio.gather(*(cancelled(rig, server, tree) for tree in TREES.values()))
 
 
-@pytest.mark.parametrize("mode", WAYS)
+@pytest.mark.parametrize("mode", BOTH_WAYS)
 async def test_the_time_limit_leaves_nothing_alive_and_has_looked(
     store: Store, demo_target: Target, mode: Mode
 ) -> None:
-    async with running(Rig(Wanted(store=store, ways=dict(WAYS)))) as rig:
+    async with running(Rig(Wanted(store=store, ways=BOTH_WAYS))) as rig:
         server = await rig.server(demo_target, run_mode=mode)
         row = await rig.ran(server, f"echo up; {TREES['other session']}", timeout_seconds=1)
     assert (row.state, row.reason, row.verified_gone) == (State.TIMEOUT, Reason.TIMEOUT, True), row.message

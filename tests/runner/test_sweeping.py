@@ -10,13 +10,11 @@ import pytest
 
 from db.store import Store
 from db.values import Mode, State
-from runner.execution.attached import run_attached
-from runner.execution.durable import run_durable
 from runner.execution.spool_sweeper import EVERY_SECONDS, SpoolSweeper
 from runner.ssh import handshake
-from tests.runner.conftest import until
-from tests.support.rig import Rig, Wanted, running
+from tests.support.rig import BOTH_WAYS, Rig, Wanted, running
 from tests.support.targets import Target, running_sshd
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -64,8 +62,7 @@ def kept(spools: Path) -> dict[str, set[str]]:
 
 async def swept(store: Store, target: Target, name: str) -> None:
     """A runner starts, runs a command, sweeps, and ends."""
-    ways = {Mode.DURABLE: run_durable, Mode.ATTACHED: run_attached}
-    async with running(Rig(Wanted(store=store, ways=ways, name=name))) as rig:
+    async with running(Rig(Wanted(store=store, ways=BOTH_WAYS, name=name))) as rig:
         server = await rig.server(target, name=name, run_mode=Mode.DURABLE)
         row = await rig.ran(server, "true")
         assert row.state == State.SUCCESS

@@ -26,8 +26,8 @@ async def kept(store: Store) -> int:
     return await store.read(executions.count, ExecutionFilter())
 
 
-def upkeep(store: Store, keep: RetentionPolicy) -> Retention:
-    return Retention(bus=Bus(), store=store, keep=keep, clock=lambda: rows.NOON)
+def upkeep(store: Store, policy: RetentionPolicy) -> Retention:
+    return Retention(bus=Bus(), store=store, policy=policy, clock=lambda: rows.NOON)
 
 
 async def test_by_default_nothing_is_removed(store: Store) -> None:

@@ -9,11 +9,6 @@ from tests.support.service import Running, running
 
 
 @pytest.fixture(scope="package")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="package")
 async def api(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Running]:
     """Shared, and without a runner: a test tells its own objects from the others' by name."""
     async with running(tmp_path_factory.mktemp("api")) as found:

@@ -1,69 +1,21 @@
 """Who may use which field: every root field of the schema, with nobody signed in and with each role."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from graphql import (
-    GraphQLEnumType,
-    GraphQLField,
-    GraphQLInputObjectType,
-    GraphQLList,
-    GraphQLNonNull,
-    is_composite_type,
-)
 
 from db.values import Role
-from schema.build import build_schema
+from tests.support.root_fields import document, root_fields
 from tests.support.service import Running
 
 pytestmark = pytest.mark.anyio
 
 # One line for each root field, as this test finds it; a new field fails until its line says who may use it.
 MATRIX = Path(__file__).parent / "access.txt"
-SCHEMA = build_schema()._schema
 CALLERS = (None, *Role)
-SAMPLES = {"ID": '"999999"', "String": '"x"', "Int": "1", "Long": "1", "Float": "0", "Boolean": "true"}
 # These go on for ever, for those who may watch them.
 ENDLESS = {"executionUpdates": Role.NONE, "scheduleEvents": Role.NONE, "auditTrail": Role.ADMIN}
-# It ends the session that the other fields are tried with.
-LAST = "logout"
-
-
-def root_fields() -> Iterator[tuple[str, str, GraphQLField]]:
-    """The kind of operation, the name and the field, for each; what ends the session comes last."""
-    roots = {"query": SCHEMA.query_type, "mutation": SCHEMA.mutation_type, "subscription": SCHEMA.subscription_type}
-    found = [(kind, name, field) for kind, root in roots.items() if root for name, field in root.fields.items()]
-    yield from sorted(found, key=lambda item: item[1] == LAST)
-
-
-def document(kind: str, name: str, field: GraphQLField) -> str:
-    """The shortest document that uses the field."""
-    given = ", ".join(f"{arg}: {sample(item.type)}" for arg, item in field.args.items() if needed(item.type))
-    named: Any = field.type
-    while isinstance(named, GraphQLNonNull | GraphQLList):
-        named = named.of_type
-    below = " { __typename }" if is_composite_type(named) else ""
-    return f"{kind} {{ {name}{f'({given})' if given else ''}{below} }}"
-
-
-def needed(kind: Any) -> bool:
-    return isinstance(kind, GraphQLNonNull)
-
-
-def sample(kind: Any) -> str:
-    """A literal of the type: of an input object, what must be given."""
-    if isinstance(kind, GraphQLNonNull):
-        return sample(kind.of_type)
-    if isinstance(kind, GraphQLList):
-        return "[]"
-    if isinstance(kind, GraphQLEnumType):
-        return str(next(iter(kind.values)))
-    if isinstance(kind, GraphQLInputObjectType):
-        given = {name: field.type for name, field in kind.fields.items() if needed(field.type)}
-        return "{" + ", ".join(f"{name}: {sample(item)}" for name, item in given.items()) + "}"
-    return SAMPLES[kind.name]
 
 
 async def outcome(api: Running, caller: Role | None, text: str) -> str:

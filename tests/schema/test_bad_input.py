@@ -129,7 +129,7 @@ TABLE: dict[str, dict[str, list[Any]]] = {
     "updateUser": {"id": BAD_IDS, "password": PASSWORDS},
     "grantRole": {"userId": BAD_IDS, "serverId": BAD_IDS},
     "revokeGrant": {"id": BAD_IDS},
-    "setServerPolicy": {"id": BAD_IDS, "commands": [[""], ["a\0b"], ["x" * 65_537]]} | POLICY,
+    "setServerPolicy": POLICY | {"id": BAD_IDS, "commands": [[""], ["a\0b"], ["x" * 65_537]]},
     "setTaskPolicy": {"id": BAD_IDS} | POLICY,
     "refresh": {"refreshToken": ["", "nonsense", "a.b.c", "x" * 5000]},
 }

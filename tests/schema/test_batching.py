@@ -1,15 +1,11 @@
 """Nested fields cost one statement a kind, however long the page is."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
-
 import pytest
-from sqlalchemy import Engine, event
 
 from db.values import Role, State
 from tests.support.listed_rows import add_executions, add_history, add_tasks, add_user
 from tests.support.service import Running
+from tests.support.statements import counted
 
 pytestmark = pytest.mark.anyio
 
@@ -21,22 +17,6 @@ LISTS = """query($first: Int!) { tasks(first: $first) { nodes {
 } } }"""
 
 
-@contextmanager
-def statements() -> Iterator[list[str]]:
-    """Every SQL statement while the block runs, but those that begin and end a transaction."""
-    found: list[str] = []
-
-    def note(conn: Any, cursor: Any, statement: str, *rest: Any) -> None:
-        if not statement.startswith(("BEGIN", "SAVEPOINT", "RELEASE")):
-            found.append(statement)
-
-    event.listen(Engine, "before_cursor_execute", note)
-    try:
-        yield found
-    finally:
-        event.remove(Engine, "before_cursor_execute", note)
-
-
 async def test_a_page_with_its_objects_takes_no_more_statements_for_100_tasks_than_for_2(fresh: Running) -> None:
     users = [await add_user(fresh, f"user{number}", Role.OPERATOR) for number in range(7)]
     tasks = await add_tasks(fresh, 100, created_by=lambda n: users[n % 7].id)
@@ -44,7 +24,7 @@ async def test_a_page_with_its_objects_takes_no_more_statements_for_100_tasks_th
         await add_executions(fresh, 2, task_id=task)
     counts = {}
     for first in (2, 100):
-        with statements() as found:
+        with counted() as found:
             page = (await fresh.data(NESTED, first=first))["tasks"]
         counts[first] = len(found)
         assert len(page["edges"]) == first
@@ -61,7 +41,7 @@ async def test_lists_within_a_list_take_one_statement_and_their_totals_one(fresh
     tasks = await add_tasks(fresh, 100)
     for task in tasks[:4]:
         await add_history(fresh, task, 5)
-    with statements() as found:
+    with counted() as found:
         nodes = (await fresh.data(LISTS, first=100))["tasks"]["nodes"]
     assert len(found) == 4, found
     for node in nodes[:4]:
@@ -104,9 +84,9 @@ async def test_a_servers_tasks_are_listed_and_filtered(fresh: Running) -> None:
 
 async def test_a_total_is_counted_only_when_it_is_asked_for(fresh: Running) -> None:
     await add_tasks(fresh, 3)
-    with statements() as found:
+    with counted() as found:
         await fresh.data("{ tasks { nodes { id } } }")
     assert not any("count(" in statement for statement in found)
-    with statements() as found:
+    with counted() as found:
         assert (await fresh.data("{ tasks { totalCount } }"))["tasks"] == {"totalCount": 3}
     assert sum("count(" in statement for statement in found) == 1

@@ -13,10 +13,11 @@ from db.page import Window
 from db.store import Store, open_store
 from db.tasks import TaskFilter
 from db.values import State
-from tests.db.conftest import Database, DatabaseOf, database_of, postgres, template
 from tests.support import rows
+from tests.support.postgres import postgres
+from tests.support.stores import Database, find_database, template
 
-__all__ = ["database_of", "postgres", "template"]
+__all__ = ["postgres", "template"]
 
 pytestmark = pytest.mark.anyio
 
@@ -24,14 +25,9 @@ OWNERS = [1, 2, 3, 4, 999]
 DICE = random.Random(20261124)
 
 
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def database(request: Any, database_of: DatabaseOf, tmp_path_factory: pytest.TempPathFactory) -> Database:
-    return database_of(request.param, tmp_path_factory.mktemp("nested"))
+def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Database:
+    return find_database(request, request.param, tmp_path_factory.mktemp("nested"))
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from runner.policy import Finding, Policy, Verdict
+from runner.policy import Policy, Verdict
+from tests.support.findings import make_finding
 from tests.support.listed_rows import add_tasks
 from tests.support.service import Running, running
 
@@ -14,26 +15,24 @@ pytestmark = pytest.mark.anyio
 COMMAND = "df -h; sh -c 'sudo ls'"
 FINDINGS = """errors { __typename code message field ... on CommandRefused {
   findings { rule severity message start end line column text via } } }"""
-DENIED = Finding(
-    rule="privilege.sudo",
-    severity="deny",
+DENIED = make_finding(
+    "privilege.sudo",
+    "deny",
     message_en="sudo runs commands as another user.",
     message_zh="sudo 会以其他用户身份执行命令。",
     start=14,
     end=18,
-    line=1,
     column=15,
     text="sudo",
     via=("sh -c",),
 )
-WARNED = Finding(
-    rule="dynamic.code",
-    severity="warn",
+WARNED = make_finding(
+    "dynamic.code",
+    "warn",
     message_en="This runs text as code.",
     message_zh="此处将文本作为代码执行。",
     start=7,
     end=12,
-    line=1,
     column=8,
     text="sh -c",
 )
@@ -55,7 +54,7 @@ async def refused(api: Running, mutation: str, kind: str, input: dict[str, Any],
 
 
 async def test_a_refused_command_is_told_with_its_findings_wherever_one_is_given(tmp_path: Path) -> None:
-    async with running(tmp_path, parts={"policy": Refusing("test")}) as api:
+    async with running(tmp_path, parts={"policy": Refusing.load()}) as api:
         (task,) = await add_tasks(api, 1)
         (hidden,) = await add_tasks(api, 1, command=COMMAND)
         server = str(api.server.id)

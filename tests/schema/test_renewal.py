@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.runner.conftest import until
 from tests.support.service import Running, Socket
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -31,7 +31,7 @@ async def watching(api: Running, seconds: int) -> AsyncIterator[tuple[Socket, An
 async def test_what_is_open_goes_on_with_the_newer_token_past_the_end_of_the_first(
     api: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("schema.authorized.TRUST_SECONDS", 0.05)
+    monkeypatch.setattr("resolvers.streaming.TRUST_SECONDS", 0.05)
     async with watching(api, seconds=2) as (socket, run):
         ends = api.service.tokens.read(api.token("viewer"), "access").expires_at
         newer = api.service.tokens.access(api.users["viewer"], seconds=60)
@@ -72,7 +72,7 @@ async def test_a_token_that_is_not_good_or_anothers_ends_the_socket(api: Running
 async def test_the_newer_token_is_looked_at_as_the_first_one_was(
     fresh: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("schema.authorized.TRUST_SECONDS", 0.05)
+    monkeypatch.setattr("resolvers.streaming.TRUST_SECONDS", 0.05)
     async with watching(fresh, seconds=60) as (socket, _):
         newer = fresh.service.tokens.access(fresh.users["viewer"])
         await socket.send(type="ping", payload={"Authorization": f"Bearer {newer}"})

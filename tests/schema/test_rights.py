@@ -11,10 +11,10 @@ from db import slots
 from db.models import User
 from db.values import Role
 from schema.engine import Answer
-from tests.schema.test_access import document, root_fields
 from tests.support import granted as world
 from tests.support.granted import Granted, granted
 from tests.support.listed_rows import add_executions, moment
+from tests.support.root_fields import document, root_fields
 from tests.support.walking import Visited, documents, fields_of_objects
 
 pytestmark = pytest.mark.anyio
@@ -102,8 +102,8 @@ def with_ids(text: str, name: str, ids: dict[str, int]) -> str:
     """The document with the ids of these objects in place of those of none."""
     for kind, id in ids.items():
         text = text.replace(f'{kind}Id: "999999"', f'{kind}Id: "{id}"')
-    kind = next((kind for kind in NAMED if kind in name.lower()), None)
-    return text if kind is None else re.sub(r'\bid: "999999"', f'id: "{ids[kind]}"', text)
+    own = next((kind for kind in NAMED if kind in name.lower()), None)
+    return text if own is None else re.sub(r'\bid: "999999"', f'id: "{ids[own]}"', text)
 
 
 async def outcome(granted: Granted, user: User, text: str) -> str:

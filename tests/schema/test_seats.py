@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from sshcast.graphql.socket_limiter import SocketLimiter, reserve_socket
-from tests.runner.conftest import until
 from tests.support.service import running
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -29,9 +29,12 @@ async def test_a_user_has_so_many_sockets_and_a_closed_one_makes_room(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[SocketLimiter] = []
-    monkeypatch.setattr(
-        "sshcast.http_app.SocketLimiter", lambda each: made.append(SocketLimiter(each, strangers=3)) or made[0]
-    )
+
+    def limit(each: int) -> SocketLimiter:
+        made.append(SocketLimiter(each, strangers=3))
+        return made[0]
+
+    monkeypatch.setattr("sshcast.http_app.SocketLimiter", limit)
     async with running(tmp_path, sockets_per_user=2) as service, AsyncExitStack() as stack:
         first = await stack.enter_async_context(service.socket("viewer"))
         await stack.enter_async_context(service.socket("viewer"))

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from resolvers.errors import TooLarge
 from sshcast.graphql import requests
 from sshcast.http.body import MAX_BYTES
 from tests.support.service import Running
@@ -121,7 +122,7 @@ def test_a_body_is_looked_through_once() -> None:
     most = MAX_BYTES + requests.MOST_PACKED
     for piece in (b'"', b'"' + b"A" * 4095, b'"' + b"A" * 5000, b"A", b'\\"', b'""'):
         body = (piece * (most // len(piece) + 1))[:most]
-        with pytest.raises(requests.TooLarge):
+        with pytest.raises(TooLarge):
             requests.bounded(body)
 
 

@@ -10,8 +10,8 @@ import pytest
 from db.values import Role, State
 from runner.bus import execution_address
 from sshcast.graphql import streams
-from tests.runner.conftest import until
 from tests.support.service import Running
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -71,7 +71,7 @@ async def test_who_comes_back_after_complete_is_sent_away(api: Running, query: s
         lines = [line async for line in answer.aiter_lines()]
     (id,) = [line.removeprefix("id: ") for line in lines if line.startswith("id: ")]
     for method in ("GET", "POST"):
-        given = {"params": {"query": query}} if method == "GET" else {"json": {"query": query}}
+        given: dict[str, Any] = {"params": {"query": query}} if method == "GET" else {"json": {"query": query}}
         headers = api.as_user("viewer") | SSE | {"Last-Event-ID": id}
         done = await api.http.request(method, "/graphql", headers=headers, **given)
         assert (done.status_code, done.content) == (204, b"")
@@ -172,7 +172,7 @@ async def test_a_socket_that_is_cut_ends_the_watching(api: Running) -> None:
 async def test_streams_end_when_their_reader_is_disabled_or_signed_out(
     fresh: Running, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any]
 ) -> None:
-    monkeypatch.setattr("schema.authorized.TRUST_SECONDS", 0.1)
+    monkeypatch.setattr("resolvers.streaming.TRUST_SECONDS", 0.1)
     run = await fresh.run()
     async with fresh.socket("viewer") as socket, stream(fresh, OUTPUT, SSE, id=run.id) as answer:
         reading = events(answer)
@@ -201,7 +201,7 @@ async def test_streams_end_when_their_token_does(fresh: Running) -> None:
 
 
 async def test_a_demoted_reader_goes_on_reading(fresh: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("schema.authorized.TRUST_SECONDS", 0.05)
+    monkeypatch.setattr("resolvers.streaming.TRUST_SECONDS", 0.05)
     run = await fresh.run()
     query = "subscription($id: ID!) { executionOutput(executionId: $id) { ... on OutputChunk { text } } }"
     async with fresh.socket("operator") as socket:

@@ -67,11 +67,6 @@ class Log:
 
 
 @pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
 def log() -> Iterator[Log]:
     """All of it, from DEBUG on."""
     before, level = logging.getLogger().handlers, logging.getLogger().level
@@ -88,7 +83,8 @@ async def service(tmp_path_factory: pytest.TempPathFactory, log: Log) -> AsyncIt
     clock = Clock()
     parts = {"clock": clock, "tokens": TokenIssuer(SIGNING_KEY, clock=clock)}
     async with running(tmp_path_factory.mktemp("tokens"), parts=parts) as found:
-        store, row = found.service.store, {"password_hash": password_hash(), "role": Role.OPERATOR, "at": clock()}
+        store = found.service.store
+        row: dict[str, Any] = {"password_hash": password_hash(), "role": Role.OPERATOR, "at": clock()}
         while (user := await store.run(users.insert, name=f"ada {row['at']}{NOW}"[-30:], **row)).id < 7:
             row["at"] = row["at"].replace(microsecond=user.id)
         await store.run(users.update, 7, {"token_version": 3})
@@ -98,19 +94,23 @@ async def service(tmp_path_factory: pytest.TempPathFactory, log: Log) -> AsyncIt
 Headers = list[tuple[str, str | bytes]]
 
 
+def raw(headers: Headers) -> list[tuple[bytes, bytes]]:
+    return [(name.encode(), value if isinstance(value, bytes) else value.encode("ascii")) for name, value in headers]
+
+
 async def over_rest(service: Running, headers: Headers, url: str = "/api/tasks", **rest: Any) -> str:
-    answer = await service.http.get(url, headers=headers, **rest)
+    answer = await service.http.get(url, headers=raw(headers), **rest)
     return f"{answer.status_code} {answer.json().get('error', 'in')}"
 
 
 async def over_graphql(service: Running, headers: Headers, url: str = "/graphql") -> str:
-    answer = await service.http.post(url, headers=headers, json={"query": ME})
+    answer = await service.http.post(url, headers=raw(headers), json={"query": ME})
     return code_of(answer)
 
 
 async def over_events(service: Running, headers: Headers, url: str = "/graphql") -> str:
     accept: Headers = [("Accept", "text/event-stream")]
-    async with service.http.stream("POST", url, headers=accept + headers, json={"query": UPDATES}) as answer:
+    async with service.http.stream("POST", url, headers=raw(accept + headers), json={"query": UPDATES}) as answer:
         if answer.headers["content-type"].startswith("text/event-stream"):
             return f"{answer.status_code} in"
         await answer.aread()

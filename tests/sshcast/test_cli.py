@@ -14,7 +14,8 @@ import pytest
 
 from sshcast import commands as modules
 from tests.support.commands import Commands
-from tests.support.targets import Target, free_port, make_key, openssh, running_sshd
+from tests.support.ports import free_port
+from tests.support.targets import Target, make_key, openssh, running_sshd
 
 __all__ = ["openssh"]
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.commands import ROOT, Commands, free_port
+from tests.support.commands import ROOT, Commands
 from tests.support.enrolled import SSHCAST, commands, openssh
+from tests.support.ports import free_port
 from tests.support.terminal import on_terminal
 
 __all__ = ["commands", "openssh"]

@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,10 +23,11 @@ UNREAD = b"stdin has bytes that were not passed on: use --stdin"
 def shell(commands: Commands, script: str, **streams: int) -> "subprocess.CompletedProcess[bytes]":
     """A shell script in which `sshcast` is the command."""
     command = f'sshcast() {{ {" ".join(SSHCAST)} "$@"; }}\n{script}'
-    given = {"stdin": subprocess.DEVNULL} | streams
-    return subprocess.run(
+    given: dict[str, Any] = {"stdin": subprocess.DEVNULL} | streams
+    done: subprocess.CompletedProcess[bytes] = subprocess.run(
         ["bash", "-c", command], cwd=ROOT, env=commands.environment(), capture_output=True, timeout=90, **given
     )
+    return done
 
 
 def test_into_pipes_both_streams_are_byte_for_byte(commands: Commands) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.support.commands import Commands, free_port
+from tests.support.commands import Commands
+from tests.support.ports import free_port
 
 SIX_STEPS = [f"* step {n} of 6 on Linux" for n in range(1, 7)]
 

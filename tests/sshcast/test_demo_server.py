@@ -1,10 +1,9 @@
 """The demo's SSH server: one key, commands only, on the loopback interface, and nothing of it left behind."""
 
-import asyncio
 import os
 import signal
 import stat
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import asyncssh
@@ -12,7 +11,9 @@ import pytest
 
 from runner.ssh.client import ConnectFailed, Credential, Exit, ServerConnection, connect
 from sshcast.demo.server import DemoServer, ensure_key
+from tests.support.local_target import is_alive
 from tests.support.targets import Output, Target, make_key, run, running_demo
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -28,20 +29,6 @@ async def connection(demo: Target) -> AsyncIterator[ServerConnection]:
     made = await connect(demo.endpoint())
     yield made
     await made.close()
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(15):
-        while not condition():  # noqa: ASYNC110 - what is waited for has no event
-            await asyncio.sleep(0.005)
-
-
-def is_alive(pid: int) -> bool:
-    """A zombie is not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 async def raw(demo: Target) -> asyncssh.SSHClientConnection:

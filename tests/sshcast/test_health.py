@@ -37,7 +37,7 @@ WAIT_SECONDS = 20.0
 
 @asynccontextmanager
 async def asking(store: Any) -> AsyncIterator[Get]:
-    app = Starlette(routes=health.routes(SimpleNamespace(store=store)))  # type: ignore[arg-type]
+    app = Starlette(routes=health.build_routes(SimpleNamespace(store=store)))  # type: ignore[arg-type]
     listener = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     async with start_http_server(app, listener), httpx2.AsyncClient(timeout=60, base_url=url, verify=False) as client:

@@ -31,11 +31,6 @@ async def talk(websocket: WebSocket) -> None:
 
 
 @pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
 async def port() -> AsyncIterator[int]:
     """A guarded service that is also known as ssh.example.org and lets https://console.example.org call."""
     guard = Middleware(

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 
 import orjson
 import pytest
+from uvicorn.protocols.http.h11_impl import H11Protocol
 from websockets.asyncio.client import connect
 
 from sshcast.http.listener import Bounds, start_http_server
@@ -98,6 +99,11 @@ async def test_a_reader_that_does_not_read_is_dropped_and_its_stream_ended() -> 
     assert seen.sent < 4_000_000
 
 
+def is_paused(connection: object) -> bool:
+    assert isinstance(connection, H11Protocol)
+    return connection.flow.write_paused
+
+
 async def test_what_waits_for_a_reader_is_bounded() -> None:
     listener, seen = socket.create_server(("127.0.0.1", 0)), Seen()
     async with start_http_server(seen.app(), listener, bounds=Bounds(send_buffer_bytes=32_768)) as server:
@@ -105,7 +111,7 @@ async def test_what_waits_for_a_reader_is_bounded() -> None:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
         client.connect(listener.getsockname())
         client.sendall(b"GET /flood HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        await until(lambda: any(each.flow.write_paused for each in server.server_state.connections))
+        await until(lambda: any(is_paused(each) for each in server.server_state.connections))
         assert seen.sent < 1_000_000
         client.close()
         await asyncio.wait_for(seen.ended.wait(), 10)

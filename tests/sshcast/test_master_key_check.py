@@ -33,8 +33,8 @@ from sshcast.app import open_service
 from sshcast.commands import local, secrets
 from sshcast.master_key_check import MasterKeyRefused
 from sshcast.settings import Settings
-from tests.db.test_migrate import empty
-from tests.db.test_upgrade import rows_of_the_first_release, written
+from tests.support.empty_database import empty
+from tests.support.first_release import rows_of_the_first_release, strip_zone
 from tests.support.postgres import postgres
 from tests.support.rows import NOON
 from tests.support.stores import Database, database, template
@@ -169,7 +169,7 @@ async def test_a_database_without_a_check_gets_it_only_from_a_key_that_opens_wha
         assert kept is not None
         async with open_service(settings_of(tmp_path, url, secret_key=A)):
             pass
-        assert await kept_check(url) == kept, "written once"
+        assert await kept_check(url) == kept, "strip_zone once"
 
 
 async def test_where_only_some_values_open_it_says_how_many_and_both_keys_heal_it(url: str, tmp_path: Path) -> None:
@@ -237,7 +237,7 @@ def release(conn: Connection, revision: str, credential: bytes) -> None:
     upgrade(config, revision)
     tables = MetaData()
     tables.reflect(conn)
-    at = written(conn, NOON)
+    at = strip_zone(conn, NOON)
     rows = rows_of_the_first_release(at)
     conn.execute(insert(tables.tables["users"]), rows["users"])
     conn.execute(insert(tables.tables["servers"]), rows["servers"] | {"credential": credential})

@@ -7,8 +7,8 @@ import pytest
 from sshcast import data_folder
 from sshcast.commands import migrate
 from sshcast.settings import Settings
-from tests.db.test_migrate import empty
 from tests.support.commands import Commands
+from tests.support.empty_database import empty
 from tests.support.postgres import postgres
 
 __all__ = ["empty", "postgres"]

@@ -18,7 +18,7 @@ UNKNOWN = 'tool=$(cat /etc/tool); "$tool" --version'
 async def test_the_service_takes_its_policy_as_strictly_as_it_is_told(
     tmp_path: Path, mode: str, refused: set[str]
 ) -> None:
-    async with open_service(Settings(data=tmp_path, policy_mode=mode)) as service:  # type: ignore[arg-type]
+    async with open_service(Settings(data=tmp_path, policy_mode=mode)) as service:
         verdicts = {command: service.policy.check(command) for command in ("sudo id", UNKNOWN, "df -h")}
     assert {command for command, verdict in verdicts.items() if not verdict.is_allowed} == refused
     assert all(mode in verdict.version for verdict in verdicts.values())

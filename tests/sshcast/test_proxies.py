@@ -10,13 +10,13 @@ from typing import Any
 
 import httpx2
 import pytest
+import uvicorn
 from websockets.asyncio.client import connect
 
 from sshcast.graphql import streams
-from sshcast.http import listener
 from sshcast.rest import route_table
-from sshcast.rest.stream import StreamTimings
-from tests.support.proxies import find_nginx, run_nginx
+from tests.support.nginx import find_nginx
+from tests.support.proxies import run_nginx
 from tests.support.rest import Run
 from tests.support.service import PROTOCOL, Running, Socket, running
 
@@ -43,22 +43,15 @@ class Proxied:
 
 
 @pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
 async def proxied(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Proxied]:
     """The whole service with quick heartbeats."""
     find_nginx()
     folder = tmp_path_factory.mktemp("proxied")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(streams, "HEARTBEAT_SECONDS", HEARTBEAT_SECONDS)
-        patch.setattr(
-            route_table, "ROUTES", route_table.build_rest_routes(StreamTimings(heartbeat_seconds=HEARTBEAT_SECONDS))
-        )
-        quick = partial(listener.uvicorn.Config, ws_ping_interval=HEARTBEAT_SECONDS)
-        patch.setattr(listener.uvicorn, "Config", quick)
+        patch.setattr(route_table, "ROUTES", route_table.build_rest_routes(HEARTBEAT_SECONDS))
+        quick = partial(uvicorn.Config, ws_ping_interval=HEARTBEAT_SECONDS)
+        patch.setattr(uvicorn, "Config", quick)
         async with AsyncExitStack() as stack:
             api = await stack.enter_async_context(running(folder))
             url = await stack.enter_async_context(run_nginx(api.url, folder / "nginx", SILENCE_SECONDS))

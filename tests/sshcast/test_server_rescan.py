@@ -1,24 +1,16 @@
 """`sshcast server rescan` shows what a server offers beside what is pinned, and pins what a person accepted."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from runner.ssh.keys.keys import fingerprint
+from runner.ssh.keys import fingerprint
 from tests.support.commands import Commands
 from tests.support.new_host_key import give_new_host_key
-from tests.support.targets import Target, make_key, public_line, running_sshd
+from tests.support.new_host_key import two_keyed_sshd as sshd
+from tests.support.targets import Target, public_line
 
-
-@pytest.fixture
-def sshd(tmp_path: Path) -> Iterator[Target]:
-    """With an Ed25519 and an RSA host key."""
-    folder = tmp_path / "sshd"
-    folder.mkdir()
-    make_key(folder / "rsa", kind="rsa")
-    with running_sshd(folder, f"HostKey {folder / 'rsa'}") as target:
-        yield target
+__all__ = ["sshd"]
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import io
 import logging
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ import pytest
 import structlog
 
 from sshcast.cli import main
+from tests.support.ports import free_port
 
 ROOT = Path(__file__).parent.parent.parent
 START_SECONDS = 90.0
@@ -110,9 +110,3 @@ def wait_until_ready(url: str, process: "subprocess.Popen[bytes]") -> None:
         except httpx2.TransportError:
             time.sleep(0.05)
     raise RuntimeError(f"the service did not start (exit status {process.poll()})")
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])

@@ -5,6 +5,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
+
+import pytest
+from sqlalchemy.engine import make_url
+
+from tests.support.postgres import Postgres
+from tests.support.service import Running, running
 
 PIECE = 64 * 1024
 ASKED = b"COMMIT;\0"
@@ -88,3 +95,18 @@ async def way_to(target_port: int) -> AsyncIterator[Way]:
         server.close()
         made.close_all()
         await asyncio.sleep(0)
+
+
+@pytest.fixture
+async def way(postgres: Postgres) -> AsyncIterator[Way]:
+    async with way_to(postgres.port) as found:
+        yield found
+
+
+@asynccontextmanager
+async def running_over(way: Way, postgres: Postgres, folder: Path) -> AsyncIterator[Running]:
+    """A service on a database that is reached over the way."""
+    async with postgres.database() as direct:
+        url = make_url(direct).set(port=way.port).render_as_string()
+        async with running(folder, database_url=url) as found:
+            yield found

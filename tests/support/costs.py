@@ -10,14 +10,14 @@ from sqlalchemy import Connection, event
 STEPS = 10
 
 
-def cost(conn: Connection, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> int:
+def cost(conn: Connection, /, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> int:
     """On SQLite the steps of its virtual machine, on PostgreSQL the rows that it looked at. Nothing stays written."""
     count = steps if conn.dialect.name == "sqlite" else rows_looked_at
     with undone(conn):
         return count(conn, lambda: fn(conn, *args, **kwargs))
 
 
-def plan(conn: Connection, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> str:
+def plan(conn: Connection, /, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> str:
     """How the database goes about each statement of `fn`, in its own words."""
     with undone(conn):
         sent = statements(conn, lambda: fn(conn, *args, **kwargs))

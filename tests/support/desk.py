@@ -90,7 +90,8 @@ class Desk:
         return await tasks.create(self.operator, NewTask(**usual | changes))  # type: ignore[arg-type]
 
     def command(self, **changes: Any) -> RunCommand:
-        return RunCommand(**{"server_id": 1, "command": "df -h"} | changes)
+        usual: dict[str, Any] = {"server_id": 1, "command": "df -h"}
+        return RunCommand(**usual | changes)
 
     async def executions(self) -> list[TaskExecution]:
         return await self.service.store.read(executions.by_ids, range(1, 1000))
@@ -129,7 +130,7 @@ async def at_a_desk(template: Path, folder: Path, **settings: Any) -> AsyncItera
         _, host_key = ensure_key(folder / "host_key")
         desk = Desk(service=made, clock=clock, host_key=host_key)
         for role in Role:
-            row = {"name": f"the.{role}", "password_hash": "no password", "role": role, "at": NOON}
+            row: dict[str, Any] = {"name": f"the.{role}", "password_hash": "no password", "role": role, "at": NOON}
             desk.users[role] = await made.store.run(users.insert, **row)
         await desk.server()
         yield desk

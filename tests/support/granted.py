@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from db import executions, grants, output, policies, servers, slots, tasks, users
+from db import executions, grants, output, policies, rows, servers, slots, tasks, users
 from db.models import User
 from db.output import NewChunk
 from db.values import Mode, Role, State, Stream
@@ -62,7 +62,7 @@ class Granted:
 def hide(conn: Connection, api: Running, shown_task: int) -> None:
     """The hidden server with all that there can be on one; a task of the other one has run there once."""
     user = {"id": USER, "name": "veiled.user", "password_hash": "x", "role": Role.ADMIN, "disabled": False}
-    users.rows.add(conn, User, user | {"token_version": 0} | stamps(api))
+    rows.add(conn, User, user | {"token_version": 0} | stamps(api))
     given: dict[str, Any] = {"id": SERVER, "name": "veiled server", "host": "veiled.example", "username": "veiled"}
     given |= {"host_keys": ["ssh-ed25519 veiled"], "tags": ["veiled-tag"], "credential": b"", "port": 22}
     given |= {"credential_kind": "key", "max_parallel": 1, "run_mode": Mode.DURABLE, "enabled": True}
@@ -77,8 +77,18 @@ def hide(conn: Connection, api: Running, shown_task: int) -> None:
     executions.insert(conn, execution_values(api, 1, at | {"id": MOVED, "task_id": shown_task, "message": "veiled"}))
     slot = {"id": SLOT, "task_id": TASK, "slot": api.service.clock(), "outcome": "missed", "reason": "veiled"}
     slots.record(conn, [slot | {"decided_at": api.service.clock(), "execution_id": RUN}])
-    policy = {"server_id": SERVER, "task_id": None, "subject": None, "mode": "strict", "allow": [], "commands": []}
-    policies.insert(conn, policy | {"extra": "# veiled", "created_by": USER, "created_at": api.service.clock()})
+    policy: dict[str, Any] = {
+        "server_id": SERVER,
+        "task_id": None,
+        "subject": None,
+        "mode": "strict",
+        "allow": [],
+        "commands": [],
+    }
+    policies.insert(
+        conn,
+        policy | {"extra": "# veiled", "created_by": USER, "created_at": api.service.clock()},
+    )
 
 
 def show(conn: Connection, api: Running) -> dict[str, int]:

@@ -13,11 +13,12 @@ from db.models import ScheduleSlot, Task, TaskExecution
 from db.rows import change, get_table, load_all
 from db.store import Store, open_store
 from runner.admission.decision import Decider, PolicyDecision
-from runner.policy import Finding, Severity, Verdict
+from runner.policy import Severity, Verdict
 from runner.scheduling.firing import FiringResult, fire_due
 from runner.scheduling.follow_ups import follow_up
 from runner.scheduling.terms import Terms
 from tests.support import rows
+from tests.support.findings import make_finding
 from tests.support.stores import Database
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)  # a Tuesday
@@ -31,17 +32,7 @@ def at(seconds: float) -> datetime:
 
 def judged(severity: Severity) -> Decider:
     """A command policy that says the same of every task."""
-    finding = Finding(
-        rule="test.rule",
-        severity=severity,
-        message_en="not today",
-        message_zh="今天不行",
-        start=0,
-        end=1,
-        line=1,
-        column=1,
-        text="x",
-    )
+    finding = make_finding("test.rule", severity)
     ruling = PolicyDecision(verdict=Verdict(findings=(finding,), version="1"))
     return lambda conn, tasks: {task.id: ruling for task in tasks}
 

@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 import signal
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -219,18 +219,36 @@ class Watched:
     cap: int = 10_000_000
     limit: int = 60
     spool: str = "7-0011223344556677."
-    out: bytearray = field(default_factory=bytearray)
-    err: bytearray = field(default_factory=bytearray)
+    kept: dict[str, bytearray] = field(default_factory=lambda: {stream: bytearray() for stream in Stream})
     received: dict[Stream, int] = field(default_factory=lambda: dict.fromkeys(Stream, 0))
 
     async def attach(self, how: StartMode = "start") -> Attachment:
         wire = RunStream(self.keep, self.received)
         run = TargetRun(spool=self.spool, script=self.command, env=self.env, output_limit=self.cap, stdin=self.stdin)
-        want = AttachRequest(how=how, nonce=wire.nonce, out=len(self.out), err=len(self.err), limit=self.limit)
+        want = AttachRequest(
+            how=how,
+            nonce=wire.nonce,
+            out=len(self.kept[Stream.STDOUT]),
+            err=len(self.kept[Stream.STDERR]),
+            limit=self.limit,
+        )
         return await Attachment.open(self.target, program.build_attach(run, want), wire, stdin=self.stdin)
 
     def keep(self, stream: str, data: bytes) -> None:
-        (self.out if stream == "stdout" else self.err).extend(data)
+        self.kept[stream].extend(data)
+
+    @property
+    def out(self) -> bytes:
+        return bytes(self.kept[Stream.STDOUT])
+
+    @property
+    def err(self) -> bytes:
+        return bytes(self.kept[Stream.STDERR])
+
+    def forget(self) -> None:
+        """Read from the beginning next time."""
+        self.kept = {stream: bytearray() for stream in Stream}
+        self.received = dict.fromkeys(self.received, 0)
 
     async def ran(self, how: StartMode = "start") -> Attachment:
         """Attached and read to the end."""
@@ -275,6 +293,9 @@ def serving(spool: str) -> list[int]:
             if spool.encode() in path.read_bytes():
                 found.append(int(path.parent.name))
     return found
+
+
+Runs = Callable[..., Watched]
 
 
 def running(*command: str) -> list[int]:

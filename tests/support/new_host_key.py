@@ -1,14 +1,27 @@
-"""An OpenSSH server that gets another host key while it runs, as one that was installed anew."""
+"""An OpenSSH server with two host keys, and one that gets another while it runs, as one that was installed anew."""
 
 import os
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
-from tests.support.targets import Target, make_key, public_line
+import pytest
+
+from tests.support.targets import Target, make_key, public_line, running_sshd
 
 WAIT_SECONDS = 20.0
+
+
+@pytest.fixture
+def two_keyed_sshd(tmp_path: Path) -> Iterator[Target]:
+    """With an Ed25519 and an RSA host key."""
+    folder = tmp_path / "sshd"
+    folder.mkdir()
+    make_key(folder / "rsa", kind="rsa")
+    with running_sshd(folder, f"HostKey {folder / 'rsa'}") as target:
+        yield target
 
 
 def give_new_host_key(target: Target) -> str:

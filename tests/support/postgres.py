@@ -20,7 +20,7 @@ import pytest
 
 from db.migrate import migrate
 from db.store import open_store
-from tests.support.targets import free_port
+from tests.support.ports import free_port
 
 TEMPLATE = "sshcast_template"
 START_SECONDS = 20.0

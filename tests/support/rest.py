@@ -27,7 +27,7 @@ from sshcast.http import health
 from sshcast.http.hosts import HostGuard
 from sshcast.http.listener import Bounds, start_http_server
 from sshcast.rest import route_table
-from sshcast.rest.stream import StreamTimings
+from sshcast.rest.stream import HEARTBEAT_SECONDS
 from sshcast.settings import Settings
 from tests.support.stores import lay_database
 
@@ -83,7 +83,7 @@ class Run:
     @classmethod
     async def start(cls, face: Face, values: dict[str, Any]) -> "Run":
         store, now = face.service.store, face.service.clock()
-        wanted = {
+        wanted: dict[str, Any] = {
             "task_id": None,
             "server_id": face.server.id,
             "command": "true",
@@ -140,12 +140,12 @@ async def face_of(
     service: Service,
     folder: Path,
     *,
-    pace: StreamTimings | None = None,
+    heartbeat_seconds: float = HEARTBEAT_SECONDS,
     more: tuple[Route, ...] = (),
     bounds: Bounds | None = None,
 ) -> AsyncIterator[Face]:
     """The service over HTTP, with a user of each role, and a server that nothing listens on."""
-    found = {role: await users.add(service, name=f"the.{role}", role=role, password=PASSWORD) for role in Role}
+    found = {str(role): await users.add(service, name=f"the.{role}", role=role, password=PASSWORD) for role in Role}
     private_key, public_key = ensure_key(folder / "key")
     new = NewServer(
         name="a server",
@@ -159,14 +159,16 @@ async def face_of(
     listener = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     http = httpx2.AsyncClient(base_url=url, verify=False)
-    async with start_http_server(app_of(service, pace, more), listener, bounds=bounds), http:
-        yield Face(service=service, url=url, http=http, users=dict(found), server=server)
+    async with start_http_server(app_of(service, heartbeat_seconds, more), listener, bounds=bounds), http:
+        yield Face(
+            service=service, url=url, http=http, users={str(role): user for role, user in found.items()}, server=server
+        )
 
 
-def app_of(service: Service, pace: StreamTimings | None, more: tuple[Route, ...]) -> Starlette:
-    """The REST part of the service's app, with a pace for its streams, and with more routes."""
+def app_of(service: Service, heartbeat_seconds: float, more: tuple[Route, ...]) -> Starlette:
+    """The REST part of the service's app, with heartbeats of that pace, and with more routes."""
     made = Starlette(
-        routes=[*more, *route_table.build_rest_routes(pace or StreamTimings()), *health.routes(service)],
+        routes=[*more, *route_table.build_rest_routes(heartbeat_seconds), *health.build_routes(service)],
         middleware=[Middleware(HostGuard, hosts=[], origins=[])],
         exception_handlers=route_table.HANDLERS,
     )

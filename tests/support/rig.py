@@ -13,9 +13,10 @@ from db.models import TaskExecution
 from db.store import Store
 from db.values import Mode, State
 from runner.bus import CANCELS, PENDING, Bus, execution_address
-from runner.execution.attached import run_attached
+from runner.execution.attached_run import AttachedRun
 from runner.execution.dispatcher import CancelRelay, Dispatcher
 from runner.execution.drive import RunStrategy
+from runner.execution.durable_run import DurableRun
 from runner.execution.parts import Parts
 from runner.output.writer import OutputWriter
 from runner.policy import Policy
@@ -26,7 +27,8 @@ from tests.support import runs
 from tests.support.targets import Target
 
 QUICK = ConnectTimeouts(connect=1.0, login=1.0, channel=5.0)
-WAYS: dict[str, RunStrategy] = {Mode.ATTACHED: run_attached}
+WAYS: dict[str, RunStrategy] = {Mode.ATTACHED: AttachedRun}
+BOTH_WAYS: dict[str, RunStrategy] = {Mode.ATTACHED: AttachedRun, Mode.DURABLE: DurableRun}
 FINAL = tuple(state for state in State if state.is_final)
 
 
@@ -41,10 +43,10 @@ class Wanted:
     store: Store
     connect: Callable[[Endpoint], Any] = quick_connect
     slots: int = 50
-    patience: RetryPolicy = field(default_factory=lambda: RetryPolicy(attempts=2, first_pause=0.02))
+    retry_policy: RetryPolicy = field(default_factory=lambda: RetryPolicy(attempts=2, first_pause=0.02))
     start_seconds: float = 5.0
     policy: Policy = field(default_factory=cache(Policy.load))
-    ways: dict[str, RunStrategy] = field(default_factory=lambda: dict(WAYS))
+    ways: dict[str, RunStrategy] = field(default_factory=lambda: WAYS)
     name: str = "runner-1"
     clock: Callable[[], datetime] = runs.now
 
@@ -65,7 +67,7 @@ class Rig:
             vault=runs.VAULT,
             policy=wanted.policy,
             clock=wanted.clock,
-            patience=wanted.patience,
+            retry_policy=wanted.retry_policy,
         )
         self.dispatcher = Dispatcher(
             bus=self.bus, parts=self.parts, runner_id=wanted.name, slots=wanted.slots, ways=wanted.ways
@@ -140,3 +142,8 @@ async def running(rig: Rig) -> AsyncIterator[Rig]:
         await rig.cancels.stop()
         await rig.writer.stop()
         await rig.pool.close()
+
+
+def rig_on(store: Store, name: str = "runner-1") -> Rig:
+    """A runner, not started yet, that runs commands in both ways."""
+    return Rig(Wanted(store=store, ways=BOTH_WAYS, name=name))

@@ -3,7 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
+from sqlmodel import SQLModel
 
 from db import executions, servers, tasks, users
 from db.models import Server, Task, TaskExecution, User
@@ -23,8 +24,18 @@ def user(conn: Connection, name: str = "ada") -> User:
     return known or users.insert(conn, name=name, password_hash="x", role=Role.OPERATOR, at=NOON)
 
 
-def server(conn: Connection, **changes: Any) -> Server:
-    values = {
+def as_dict(row: SQLModel) -> dict[str, Any]:
+    """Every column of a row that the store gave: such a row is a named tuple, typed as its model."""
+    return dict(row._asdict())  # type: ignore[attr-defined]
+
+
+def list_user_names(conn: Connection) -> list[str]:
+    """In the order of their rows."""
+    return list(conn.scalars(text("SELECT name FROM users ORDER BY id")))
+
+
+def server(conn: Connection, /, **changes: Any) -> Server:
+    values: dict[str, Any] = {
         "name": f"server {servers.count(conn, servers.ServerFilter())}",
         "host": "127.0.0.1",
         "port": 22,
@@ -43,8 +54,8 @@ def server(conn: Connection, **changes: Any) -> Server:
     return servers.insert(conn, values | changes)
 
 
-def task(conn: Connection, **changes: Any) -> Task:
-    values = {
+def task(conn: Connection, /, **changes: Any) -> Task:
+    values: dict[str, Any] = {
         "name": "a task",
         "command": "true",
         "server_id": changes.get("server_id") or server(conn).id,
@@ -61,8 +72,8 @@ def task(conn: Connection, **changes: Any) -> Task:
     return tasks.insert(conn, values | changes)
 
 
-def pending(conn: Connection, **changes: Any) -> TaskExecution:
-    values = {
+def pending(conn: Connection, /, **changes: Any) -> TaskExecution:
+    values: dict[str, Any] = {
         "task_id": None,
         "server_id": changes.get("server_id") or server(conn).id,
         "command": "true",

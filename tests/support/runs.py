@@ -41,7 +41,7 @@ def sealed(target: Target, server_id: int, vault: Vault = VAULT) -> bytes:
 
 async def server(store: Store, target: Target, *, vault: Vault = VAULT, **changes: Any) -> int:
     """The id of a new server's row for `target`."""
-    values = {
+    values: dict[str, Any] = {
         "name": f"{target.name} {now().timestamp()}",
         "host": target.host,
         "port": target.port,
@@ -68,7 +68,7 @@ async def pending(
 ) -> int:
     """The id of a new pending execution, with these secret variables of its own, and `stdin` if that is given."""
     stdin: bytes | None = changes.pop("stdin", None)
-    values = {
+    values: dict[str, Any] = {
         "task_id": None,
         "server_id": server_id,
         "command": command,

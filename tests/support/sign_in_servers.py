@@ -13,7 +13,7 @@ import pytest
 
 from runner.ssh.attempts import RetryPolicy
 from runner.ssh.client import connect
-from runner.ssh.keys.keys import format_key
+from runner.ssh.keys import extract_public_part
 from runner.ssh.protocol import ConnectFailed, ConnectTimeouts, Credential, Endpoint
 from tests.support.accounts.accounts import Wish, accounts
 from tests.support.targets import SSHD, Target, running_sshd
@@ -117,7 +117,7 @@ async def playing(play: Play) -> AsyncIterator[Endpoint]:
 
 
 def endpoint_at(port: int) -> Endpoint:
-    return Endpoint(1, "127.0.0.1", port, "root", (format_key(HOST_KEY),), SECRET)
+    return Endpoint(1, "127.0.0.1", port, "root", (str(extract_public_part(HOST_KEY)),), SECRET)
 
 
 async def refusal(endpoint: Endpoint, *, passing: bool = False) -> str:

@@ -55,12 +55,18 @@ def migrated() -> bytes:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database(request: pytest.FixtureRequest, template: Path, tmp_path: Path) -> Database:
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
     """Gives the URL of a new database of today's schema."""
-    if request.param == "postgresql":
+    return find_database(request, request.param, tmp_path)
+
+
+def find_database(request: pytest.FixtureRequest, kind: str, folder: Path) -> Database:
+    """A new database of a kind, `sqlite` or `postgresql`, with a folder for the one that is a file."""
+    if kind == "postgresql":
         server: Postgres = request.getfixturevalue("postgres")
         return server.database
-    return lambda: copied(template, tmp_path)
+    template: Path = request.getfixturevalue("template")
+    return lambda: copied(template, folder)
 
 
 @asynccontextmanager

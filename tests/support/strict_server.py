@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.support.certificates import Authority
 from tests.support.postgres import Postgres, running, unavailable
@@ -58,7 +59,7 @@ def strict_server(folder: Path) -> Iterator[StrictServer]:
     certificate, key = ca.sign("localhost")
     (folder / "hba").write_text(RULES)
     files = {"ssl_cert_file": certificate, "ssl_key_file": key, "ssl_ca_file": ca.file, "hba_file": folder / "hba"}
-    settings = {name: str(path) for name, path in files.items()}
+    settings: dict[str, Any] = {name: str(path) for name, path in files.items()}
     programs = next(iter(sorted(DISTRIBUTION.glob("*/bin"), reverse=True)), None)
     with running(folder, programs=programs, ssl="off" if programs is None else "on", **settings) as server:
         yield StrictServer(server, programs is not None, ca, other)

@@ -19,6 +19,7 @@ from runner.remote import program
 from runner.ssh.client import Credential, Endpoint, Exit, ServerConnection
 from runner.ssh.protocol import ShellSource
 from sshcast.demo.server import DemoServer, ensure_key
+from tests.support.ports import free_port
 
 SSHD = shutil.which("sshd", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
 
@@ -67,12 +68,6 @@ def sign(path: Path, ca: Path, *, principal: str, validity: str = "+1h") -> str:
     command = ["ssh-keygen", "-q", "-s", str(ca), "-I", "test", "-n", principal, "-V", validity, str(public)]
     subprocess.run(command, check=True)
     return path.with_name(path.name + "-cert.pub").read_text()
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 @contextmanager

@@ -1,1 +1,1 @@
-"""Words of a command as a shell expands them."""
+"""Expands the words of a command as a shell does."""

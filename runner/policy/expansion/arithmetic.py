@@ -1,4 +1,4 @@
-"""Arithmetic of the shell, as far as its numbers are known."""
+"""Evaluates shell arithmetic, as far as its numbers are known."""
 
 import re
 
@@ -14,11 +14,11 @@ DEEPEST = 20
 
 
 class NotKnown(Exception):
-    """The value depends on something that is not known here."""
+    """The value depends on something that the policy cannot know."""
 
 
 def evaluate(text: str, state: State) -> str:
-    """The number that the text comes to, or a mark. Variables that it changes are not known afterwards."""
+    """Return the number that the text evaluates to, or a placeholder; variables it assigns become unknown."""
     for before, after in CHANGED.findall(text):
         state.variables[before or after] = (placeholders.UNKNOWN,)
     if not PLAIN.match(text):
@@ -30,7 +30,7 @@ def evaluate(text: str, state: State) -> str:
 
 
 class Calculation:
-    """Reads a text of numbers, names, `+ - * / %` and parentheses."""
+    """An evaluator for numbers, names, `+ - * / %` and parentheses."""
 
     def __init__(self, text: str, state: State) -> None:
         self.tokens = TOKEN.findall(text)

@@ -1,4 +1,4 @@
-"""Brace expansion of a word: `a{b,c}d`, `{1..5}`."""
+"""Expands the braces of a word: `a{b,c}d`, `{1..5}`."""
 
 import re
 from typing import TypeAlias
@@ -7,7 +7,7 @@ from runner.policy.grammar.source import TooComplex
 from runner.policy.grammar.syntax import Literal, Part
 
 Atom: TypeAlias = str | Part
-"""An unquoted character, or a part that braces do not look into."""
+"""An unquoted character, or a part that brace expansion leaves whole."""
 
 MOST = 256
 DEEPEST = 16
@@ -17,7 +17,7 @@ RANGE = re.compile(r"(-?\d{1,6}|[A-Za-z])\.\.(-?\d{1,6}|[A-Za-z])(?:\.\.-?\d{1,4
 
 
 def expand_braces(parts: tuple[Part, ...]) -> list[tuple[Part, ...]]:
-    """The words that one word becomes. Raises TooComplex when they are more than 256."""
+    """Return the words that one word expands to. Raises TooComplex when there are more than 256."""
     if not any(isinstance(part, Literal) and not part.quoted and "{" in part.text for part in parts):
         return [parts]
     atoms = _split_atoms(parts)
@@ -52,7 +52,7 @@ def _join_atoms(atoms: list[Atom]) -> tuple[Part, ...]:
 
 
 def _expand_first_brace(atoms: list[Atom], depth: int) -> list[list[Atom]]:
-    """The first brace that has alternatives, expanded, then the rest."""
+    """Expand the first brace that has alternatives, then the rest."""
     for start, atom in enumerate(atoms):
         if atom != "{":
             continue
@@ -70,7 +70,7 @@ def _expand_first_brace(atoms: list[Atom], depth: int) -> list[list[Atom]]:
 
 
 def _find_choices(atoms: list[Atom], start: int) -> tuple[int, list[list[Atom]]]:
-    """Where the brace at `start` ends, and what its commas part; nothing if it does not close."""
+    """Return the position after the brace at `start`, and its alternatives; none if it does not close."""
     depth, choices, current = 0, [], list[Atom]()
     for place in range(start + 1, len(atoms)):
         atom = atoms[place]
@@ -87,7 +87,7 @@ def _find_choices(atoms: list[Atom], start: int) -> tuple[int, list[list[Atom]]]
 
 
 def _expand_range(atoms: list[Atom]) -> list[list[Atom]]:
-    """`1..5`, `a..e`: the first 64, which stand for the others."""
+    """Expand `1..5` or `a..e`; the first 64 values stand for the others."""
     if not all(isinstance(atom, str) for atom in atoms):
         return []
     found = RANGE.match("".join(atom for atom in atoms if isinstance(atom, str)))

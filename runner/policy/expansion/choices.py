@@ -1,4 +1,4 @@
-"""Evaluates the same thing once for every combination of what its parts may be."""
+"""Evaluates an expression once for every combination of the alternatives of its parts."""
 
 from collections.abc import Hashable
 from dataclasses import dataclass, field
@@ -9,9 +9,10 @@ MOST_WORLDS = 32
 
 @dataclass(slots=True)
 class Choices:
-    """Which alternative of each part holds in the world at hand. A part is met under the same key wherever it is used.
+    """The alternative that each part takes in the current combination (`world`).
 
-    Every combination has its world while there are at most 32; of more, each alternative is in at least one.
+    A part is looked up by its key, and has the same alternative wherever it is used. Every combination is evaluated
+    while there are at most 32; beyond that, each alternative appears in at least one combination.
     """
 
     picked: dict[Hashable, int] = field(default_factory=dict)
@@ -27,7 +28,7 @@ class Choices:
         return options[place % len(options)]
 
     def advance(self) -> bool:
-        """Go to the next world, if there is one."""
+        """Move on to the next combination. Return False if there is none."""
         self.world += 1
         if self.many or (self.world == 1 and prod(self.sizes.values()) > MOST_WORLDS):
             self.many = True
@@ -35,7 +36,7 @@ class Choices:
         return self.world < MOST_WORLDS and self._count_up()
 
     def _count_up(self) -> bool:
-        """Count up, the part that was met last first; those after it are met anew."""
+        """Count up, the part used last first; the parts after it are collected anew."""
         for key in reversed(list(self.sizes)):
             if self.picked[key] + 1 < self.sizes[key]:
                 self.picked[key] += 1

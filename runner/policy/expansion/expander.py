@@ -1,4 +1,4 @@
-"""What a word becomes: alternatives of fields, with marks for what is not known."""
+"""Expands a word into alternatives of fields, with placeholders for unknown values."""
 
 import re
 from collections.abc import Callable
@@ -26,12 +26,15 @@ Result = TypeVar("Result")
 TILDE = re.compile(r"~([A-Za-z0-9_.+-]*)(?=/|:|\Z)")
 SPECIAL = re.compile(r"[~*?\[{]")
 NOTHING = "\U000f0010"
-"""Stands for an empty quoted text until the fields are cut."""
+"""Stands for an empty quoted text until the fields are split."""
 
 
 @dataclass(slots=True)
 class Expander:
-    """`capture` gives what commands print, `process` the path of a process substitution."""
+    """Expands words in the current state of the shell.
+
+    `capture` runs a command and gives its output; `process` gives the path of a process substitution.
+    """
 
     state: State
     capture: Callable[[Sequence], Values]
@@ -42,10 +45,10 @@ class Expander:
     paths: dict[int, str] = field(default_factory=dict)
     later: list[tuple[str, str]] = field(default_factory=list)
 
-    # Every world.
+    # All combinations.
 
     def expand_words(self, words: tuple[Word, ...], *, brief: bool = False) -> list[Fields]:
-        """Alternatives of all the words' fields. In `brief` each part has each alternative, but not each with each."""
+        """Return the alternative fields of all the words; `brief` tries each alternative, not each combination."""
         if all((bare := word.bare) is not None and not SPECIAL.search(bare) for word in words):
             return [tuple(word.bare or "" for word in words)]
         return self.evaluate_worlds(
@@ -53,13 +56,13 @@ class Expander:
         )
 
     def expand_text(self, word: Word | None, *, quoted: bool = False) -> Values:
-        """The word as one text, without splitting: of an assignment, a redirection, a here-document."""
+        """Return the alternatives of a word as one text without splitting, as assignments and redirects use it."""
         if word is None:
             return ("",)
         return tuple(self.evaluate_worlds(lambda: self.expand_to_text(word, quoted=quoted)))
 
     def evaluate_worlds(self, evaluate: Callable[[], Result], *, brief: bool = False) -> list[Result]:
-        """What `evaluate` gives with each combination of alternatives. What commands print is found once."""
+        """Return the results of `evaluate` for each combination of alternatives. Substituted commands run only once."""
         before = self.choices, self.printed, self.paths
         self.choices, self.printed, self.paths = Choices(many=brief), {}, {}
         found: dict[Result, None] = {}
@@ -75,14 +78,14 @@ class Expander:
         return list(found)
 
     def apply_defaults(self) -> None:
-        """Keep what `${name:=value}` and `${name:?}` said of variables."""
+        """Store what `${name:=value}` and `${name:?}` assign to variables."""
         later, self.later = self.later, []
-        kept: dict[str, Values] = {}
+        assigned: dict[str, Values] = {}
         for name, value in later:
-            kept[name] = merge_values(kept.get(name, ()), (value,))
-        self.state.variables.update(kept)
+            assigned[name] = merge_values(assigned.get(name, ()), (value,))
+        self.state.variables.update(assigned)
 
-    # One world.
+    # One combination.
 
     def expand_fields(self, word: Word) -> Fields:
         if (bare := word.bare) is not None and not SPECIAL.search(bare):
@@ -90,7 +93,7 @@ class Expander:
         return tuple(field for parts in braces.expand_braces(word.parts) for field in self.expand_parts(parts))
 
     def expand_parts(self, parts: tuple[Part, ...]) -> Fields:
-        """The fields of one word without braces."""
+        """Return the fields of one word that has no braces."""
         self.budget.spend(2 + (len(parts) >> 2))
         found = [""]
         for place, part in enumerate(parts):
@@ -101,7 +104,7 @@ class Expander:
         return tuple(field.replace(NOTHING, "") for field in found if field)
 
     def expand_to_text(self, word: Word | None, *, quoted: bool = False) -> str:
-        """The word as one text in the world at hand."""
+        """Return the word as one text in the current combination."""
         found = ""
         self.budget.spend(len(word.parts) >> 2 if word is not None else 0)
         for place, part in enumerate(word.parts if word is not None else ()):
@@ -110,16 +113,16 @@ class Expander:
         return found.replace(NOTHING, "")
 
     def spend_length(self, found: list[str]) -> None:
-        """Long texts cost time wherever they go."""
+        """Spend steps by the length of the texts, because every later pass over them costs time."""
         self.budget.spend(sum(map(len, found)) >> 8)
 
     def pick_variable(self, name: str) -> str:
-        """What a variable is. All that the text does not set are set by the login, or none is."""
+        """Pick a value of the variable. All variables that the text does not set are set by the login, or none is."""
         values = self.state.get_variable(name)
         return self.choices.pick("unset" if values == ("", placeholders.UNKNOWN) else name, values)
 
     def expand_part(self, part: Part, *, first: bool, split: bool = True) -> Fields:
-        """What a part adds: its first text to the field before it, the others as new fields."""
+        """Return the texts of a part: the first continues the field before it, the others begin new fields."""
         match part:
             case Literal():
                 return (self.expand_literal(part, first),)
@@ -148,7 +151,7 @@ class Expander:
         return "/root" if name == "root" else f"/home/{name}"
 
     def expand_arithmetic(self, part: Arithmetic) -> Fields:
-        """The pieces of arithmetic; commands within it run too."""
+        """Return the pieces of arithmetic; command substitutions in it run too."""
         return tuple(text for piece in part.parts for text in self.expand_part(piece, first=False, split=False))
 
     def expand_substitution(self, part: CommandSubstitution) -> str:
@@ -164,17 +167,17 @@ class Expander:
         return path
 
     def split_value(self, value: str, *, quoted: bool) -> Fields:
-        """Unquoted values are split at blanks, or what IFS says, and their wildcards are active."""
+        """Split an unquoted value at blanks, or at the characters of IFS, and make its wildcards active."""
         value = limit_length(value)
         if quoted:
             return (value or NOTHING,)
         return tuple(re.split(self.build_separator_pattern(), value.translate(placeholders.ACTIVE)))
 
     def build_separator_pattern(self) -> str:
-        given = self.state.variables.get("IFS")
-        if given is None or not given[0]:
-            return r"[ \t\n]+" if given is None else r"(?!)"
-        blanks = "".join(char for char in given[0] if char in " \t\n")
-        others = re.escape("".join(char for char in given[0] if char not in " \t\n"))
+        ifs = self.state.variables.get("IFS")
+        if ifs is None or not ifs[0]:
+            return r"[ \t\n]+" if ifs is None else r"(?!)"
+        blanks = "".join(char for char in ifs[0] if char in " \t\n")
+        others = re.escape("".join(char for char in ifs[0] if char not in " \t\n"))
         space = f"[{blanks}]" if blanks else "(?!)"
         return f"{space}*[{others}]{space}*|{space}+" if others else f"{space}+"

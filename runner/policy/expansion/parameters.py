@@ -1,4 +1,4 @@
-"""What `${…}` gives, in one world."""
+"""Expands `${…}` in one combination of alternatives."""
 
 import re
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from runner.policy.shell.state import UNSET, State, Values
 
 
 class OperandExpander(Protocol):
-    """Expands the operands. `later` holds what variables become once every world was looked at."""
+    """The part of the Expander that parameters use. `later` collects assignments, applied after all combinations."""
 
     state: State
     choices: Choices
@@ -25,7 +25,7 @@ class OperandExpander(Protocol):
 
 
 def expand_fields(part: Parameter, expander: OperandExpander) -> tuple[str, ...] | None:
-    """The fields of `$@` and `${name[@]}`; None for what is one text."""
+    """Return the fields of `$@` and `${name[@]}`; None for a parameter that gives one text."""
     if part.prefix or (part.operator and part.operator != ":"):
         return None
     index = part.index.bare if part.index is not None else None
@@ -55,16 +55,16 @@ SLICE = re.compile(r"\s*(\d{1,6})\s*(?::\s*(\d{1,6}))?\s*\Z")
 
 
 def _slice_fields(bounds: str, found: tuple[str, ...], name: str) -> tuple[str, ...]:
-    """`${@:2}` counts from 1, `${a[@]:1:2}` from 0."""
-    given = SLICE.match(bounds)
-    if given is None:
+    """Slice fields: `${@:2}` counts from 1, `${a[@]:1:2}` from 0."""
+    numbers = SLICE.match(bounds)
+    if numbers is None:
         return found
-    start = int(given[1]) - (name in "@*")
-    return found[max(0, start) :][: int(given[2]) if given[2] else None]
+    start = int(numbers[1]) - (name in "@*")
+    return found[max(0, start) :][: int(numbers[2]) if numbers[2] else None]
 
 
 def expand_text(part: Parameter, expander: OperandExpander) -> str:
-    """What the parameter is."""
+    """Return the value of the parameter after its operator."""
     if part.prefix == "#":
         return placeholders.UNKNOWN
     found = _get_base_value(part, expander)
@@ -87,14 +87,14 @@ def _get_base_value(part: Parameter, expander: OperandExpander) -> str:
 
 
 def _expand_indirect(part: Parameter, found: str, expander: OperandExpander) -> str:
-    """`${!name}`; of `${!name[@]}` and of a name that is not known, anything."""
+    """Expand `${!name}`; `${!name[@]}` and an unknown name give a placeholder."""
     if part.index is not None or not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*|[0-9]", found):
         return placeholders.UNKNOWN if found else ""
     return expander.pick_variable(found)
 
 
 def _apply_default(part: Parameter, found: str, expander: OperandExpander) -> str:
-    """`:-` and `:=`: the operand where it is empty."""
+    """Expand `:-` and `:=`: the operand if the value is empty."""
     operand = expander.expand_to_text(part.word, quoted=part.quoted)
     if found:
         return found
@@ -104,7 +104,7 @@ def _apply_default(part: Parameter, found: str, expander: OperandExpander) -> st
 
 
 def _stop_if_empty(part: Parameter, found: str, expander: OperandExpander) -> str:
-    """`:?`: the shell stops if it is empty."""
+    """Expand `:?`: the shell stops if the value is empty."""
     expander.expand_to_text(part.word, quoted=part.quoted)
     expander.later.append((part.name, found or placeholders.UNKNOWN))
     return found or placeholders.UNKNOWN
@@ -116,7 +116,7 @@ def _apply_alternate(part: Parameter, found: str, expander: OperandExpander) -> 
 
 
 def _trim_pattern(part: Parameter, found: str, expander: OperandExpander) -> str:
-    """`#`, `##`, `%`, `%%`."""
+    """Expand `#`, `##`, `%` and `%%`."""
     return patterns.trim(found, expander.expand_to_text(part.word), part.operator)
 
 
@@ -140,13 +140,13 @@ def _take_substring(part: Parameter, found: str, expander: OperandExpander) -> s
 
 
 def _slice_text(value: str, operand: str) -> str:
-    """`:offset:length`; of a value that is known only at its beginning, that."""
+    """Expand `:offset:length`; of a value whose beginning alone is known, only a slice of that beginning is known."""
     bounds = SUBSTRING.match(operand)
     if bounds is None:
         return placeholders.UNKNOWN
     start, length = int(bounds[1].strip("() ")), int(bounds[2]) if bounds[2] is not None else None
-    mark = placeholders.TEXT.search(value)
-    if mark is not None and (start < 0 or length is None or length < 0 or start + length > mark.start()):
+    placeholder = placeholders.TEXT.search(value)
+    if placeholder is not None and (start < 0 or length is None or length < 0 or start + length > placeholder.start()):
         return placeholders.UNKNOWN
     if value.startswith(placeholders.HOME) and (start, length) == (0, 1):
         return "/"
@@ -157,7 +157,7 @@ def _slice_text(value: str, operand: str) -> str:
 
 
 def _transform(part: Parameter, found: str, expander: OperandExpander) -> str:
-    """`@E` and the like."""
+    """Expand `@E`, `@P`, `@U` and `@L`; other letters leave the value as it is."""
     kind = expander.expand_to_text(part.word)
     changes: dict[str, Callable[[str], str]] = {"E": unescape, "P": unescape, "U": str.upper, "L": str.lower}
     return changes.get(kind, str)(found)

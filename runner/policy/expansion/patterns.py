@@ -1,4 +1,4 @@
-"""Shell patterns: those of `${name%pattern}`, of paths and of cases. Matched by steps, so that none is slow."""
+"""Matches shell patterns: of `${name%pattern}`, of paths and of cases. Matching steps, so no pattern is slow."""
 
 from collections.abc import Callable, Iterable
 from functools import lru_cache
@@ -6,7 +6,7 @@ from functools import lru_cache
 from runner.policy import placeholders
 
 Token = str | Callable[[str], bool]
-"""A character, the mark STAR, or a test of one character."""
+"""A character, the placeholder STAR, or a test of one character."""
 
 NAMED = {"alpha": str.isalpha, "lower": str.islower, "upper": str.isupper, "digit": str.isdigit, "alnum": str.isalnum}
 LONGEST_PATTERN = 64
@@ -16,7 +16,7 @@ LONGEST_SEARCHED = 256
 
 @lru_cache(maxsize=512)
 def _parse_tokens(pattern: str) -> tuple[Token, ...]:
-    """Of a pattern whose wildcards are marks; unknown text matches anything."""
+    """Split a pattern, whose wildcards are placeholders, into tokens; unknown text matches anything."""
     found: list[Token] = []
     place = 0
     while place < len(pattern):
@@ -44,7 +44,7 @@ def _parse_token(char: str) -> Token:
 
 
 def _find_closing(pattern: str, place: int, end: int) -> int:
-    """Where a bracket ends: not within a class such as `[:alpha:]`."""
+    """Return the offset of the bracket that closes, past classes such as `[:alpha:]`."""
     while pattern[end - 1] == ":" and (after := pattern.find("]", end + 1)) > 0:
         end = after
     return end
@@ -55,7 +55,7 @@ def _is_any_character(char: str) -> bool:
 
 
 def _build_bracket_test(text: str) -> Callable[[str], bool]:
-    """The test of `[text]`."""
+    """Return the test of one character by `[text]`."""
     negated = text[:1] in ("!", "^")
     body = text[1:] if negated else text
     classes = [test for name, test in NAMED.items() if f"[:{name}:]" in body]
@@ -69,7 +69,7 @@ def _build_bracket_test(text: str) -> Callable[[str], bool]:
 
 
 def _find_ends(steps: Iterable[Token], text: str) -> set[int]:
-    """Every place up to which the pattern matches the text from its beginning."""
+    """Return every offset up to which the pattern matches the text from its beginning."""
     places = {0}
     for step in steps:
         if step == placeholders.STAR:
@@ -84,12 +84,12 @@ def _find_ends(steps: Iterable[Token], text: str) -> set[int]:
 
 
 def matches(pattern: str, text: str) -> bool:
-    """Of a pattern that is too long to be tried, yes."""
+    """True if the pattern matches the whole text, or is too long to be tried."""
     return len(pattern) > LONGEST_VALUE or len(text) in _find_ends(_parse_tokens(pattern), text)
 
 
 def trim(value: str, pattern: str, operator: str) -> str:
-    """`#` and `%` cut off the shortest match, `##` and `%%` the longest."""
+    """Cut off the shortest match (`#`, `%`) or the longest (`##`, `%%`)."""
     known = placeholders.is_known(value) and placeholders.is_known(pattern)
     if not known or len(value) > LONGEST_VALUE or len(pattern) > LONGEST_PATTERN:
         return placeholders.UNKNOWN
@@ -103,7 +103,7 @@ def trim(value: str, pattern: str, operator: str) -> str:
 
 
 def replace(value: str, operand: str, operator: str) -> str:
-    """`/pattern/text`, `//pattern/text`."""
+    """Expand `/pattern/text` and `//pattern/text`."""
     pattern, _, text = operand.partition("/")
     if not placeholders.is_known(value) or not placeholders.is_known(operand) or not pattern:
         return placeholders.UNKNOWN
@@ -115,7 +115,7 @@ def replace(value: str, operand: str, operator: str) -> str:
 
 
 def _replace_matches(value: str, steps: tuple[Token, ...], text: str, operator: str) -> str:
-    """The longest match at the first place where there is one, or at each."""
+    """Replace the longest match at the first position that has one, or at every position for `//`."""
     out, place = "", 0
     while place <= len(value):
         found = max(_find_ends(steps, value[place:]), default=0)

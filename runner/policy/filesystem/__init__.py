@@ -1,1 +1,1 @@
-"""Paths as a command may name them, and what they stand for."""
+"""Resolves the paths that a command may name, and classifies them."""

@@ -1,4 +1,4 @@
-"""Classes of paths: what a rule means by a protected directory, a disk, an account file."""
+"""Classes of paths that rules name: a protected directory, a disk, an account file."""
 
 import re
 import tomllib
@@ -13,17 +13,18 @@ from runner.policy.filesystem.paths import HOME_PATH
 EVERYTHING = re.compile(
     f"(?:[{placeholders.STAR}]|\\.[{placeholders.STAR}]|\\.{placeholders.BRACKET}[!^]\\.\\]|{placeholders.QUERY})+\\Z|\\.[{placeholders.QUERY}]+[{placeholders.STAR}]\\Z"
 )
-"""A last name that stands for all, or nearly all, in a directory."""
+"""Matches a last path component that stands for all, or nearly all, entries of a directory."""
 REMEMBERED = 4096
 FOLLOWING = frozenset({"contents", "found", "found-root"})
-"""Classes that follow from others."""
+"""Classes that are derived from others and have no patterns of their own."""
 
 
 @dataclass(frozen=True, slots=True)
 class PathClass:
-    """`contents`: all that is in such a directory counts as it, but for `scratch`.
+    """A named class of paths.
 
-    `known`: a name must be known to match `*`.
+    `contents`: a wildcard for all entries of a member directory counts as the directory, except in `scratch`
+    directories. `known`: a path must be fully known to match.
     """
 
     patterns: tuple[tuple[str, ...], ...]
@@ -48,7 +49,7 @@ class PathClass:
         )
 
     def contains(self, path: str) -> bool:
-        """Whether the resolved path is of the class, or may be if it has wildcards."""
+        """True if the resolved path is in the class, or may be because of its wildcards."""
         parent, _, last = path.rpartition("/")
         if self.contents and EVERYTHING.match(last):
             return (parent or "/") not in self.scratch and self.contains(parent or "/")
@@ -80,7 +81,7 @@ class PathClasses:
         return FOLLOWING.union(self.by_name)
 
     def classify(self, path: str) -> frozenset[str]:
-        """The names of the classes that a resolved path is of."""
+        """Return the names of the classes that a resolved path belongs to."""
         found = self.remembered.get(path)
         if found is None:
             found = self._classify(path) if path.startswith("/") else frozenset()

@@ -1,4 +1,4 @@
-"""Patterns of paths in the rules (`*`, `?`, `[a-z]`, `{a,b}`, `**`), and whether two may name the same path."""
+"""Path patterns of the rules (`*`, `?`, `[a-z]`, `{a,b}`, `**`), and whether two may name the same path."""
 
 import re
 from functools import lru_cache
@@ -11,11 +11,11 @@ COMPONENT = re.compile(r"\[[^\]]+\]|.", re.DOTALL)
 WILD = re.compile(r"[*?]")
 LONGEST = 64
 MOST_WILD = 6
-"""Of one name; with more it is taken to match any."""
+"""The most wildcards in one path component; one with more is taken to match any."""
 
 
 def split_braces(pattern: str) -> list[str]:
-    """The patterns without braces."""
+    """Return the patterns that the braces expand to."""
     found = BRACE.search(pattern)
     if found is None:
         return [pattern]
@@ -27,7 +27,7 @@ def split_braces(pattern: str) -> list[str]:
 
 
 def build_regex(pattern: str) -> str:
-    """`/a/**` is what is below `/a`; `**/a` is any path that ends so."""
+    """Translate a pattern: `/a/**` matches everything below `/a`, `**/a` every path that ends in `/a`."""
     out = ""
     for piece in PIECE.findall(pattern):
         if piece.startswith(("/**", "**")):
@@ -40,13 +40,13 @@ def build_regex(pattern: str) -> str:
 
 
 def split_path(path: str) -> tuple[str, ...]:
-    """The names of a path with wildcards, as patterns; a class of characters becomes `?`."""
+    """Split a path with wildcards into component patterns; a character class becomes `?`."""
     path = placeholders.restore_wildcards(re.sub(f"{placeholders.BRACKET}[^/]?[^\\]/]*\\]", "?", path))
     return tuple("*" if len(WILD.findall(name)) > MOST_WILD else name for name in path.split("/"))
 
 
 def may_overlap(ours: tuple[str, ...], theirs: tuple[str, ...]) -> bool:
-    """Whether a path with wildcards may name what the pattern names. Both are split at slashes."""
+    """True if a path with wildcards may name a path that the pattern names. Both are split at slashes."""
     if theirs[-1] == "**":
         theirs = theirs[:-1]
         return len(ours) > len(theirs) and all(map(_may_share_name, ours, theirs))
@@ -55,7 +55,7 @@ def may_overlap(ours: tuple[str, ...], theirs: tuple[str, ...]) -> bool:
 
 @lru_cache(maxsize=4096)
 def _may_share_name(ours: str, theirs: str) -> bool:
-    """Whether some name matches both patterns."""
+    """True if some name matches both patterns."""
     if len(ours) > LONGEST or len(theirs) > LONGEST:
         return True
     left, right = tuple(COMPONENT.findall(ours)), tuple(COMPONENT.findall(theirs))

@@ -1,4 +1,4 @@
-"""Paths as the kernel would find them."""
+"""Resolves paths as the kernel does."""
 
 import re
 from functools import lru_cache
@@ -6,18 +6,19 @@ from functools import lru_cache
 from runner.policy import placeholders
 
 HOME_PATH = "/home/" + placeholders.HOME
-"""The home directory of the user that runs the command."""
+"""The resolved home directory of the user that runs the command."""
 THROUGH = re.compile(r"/proc/(?:self|thread-self|\d+)/(?:root|cwd)(?=/|\Z)")
 USERS_HOME = re.compile(f"/(?:home|Users)/{placeholders.USER}(?=/|\\Z)")
 LONGEST_PATH = 4096
-"""Of a longer one the kernel says that it is too long."""
+"""The longest path in characters; the kernel refuses a longer one."""
 
 
 @lru_cache(maxsize=1024)
 def resolve_path(path: str, cwd: str) -> str:
-    """The absolute path, without `.`, `..` and doubled slashes; it begins with a mark if where it starts is not known.
+    """Return the absolute path without `.`, `..` and doubled slashes; "" for an empty or overlong path.
 
-    An empty path is none. A home directory is `/home/` and the mark HOME.
+    It begins with a placeholder if the directory it starts from is not known. A home directory is `/home/` and the
+    placeholder HOME.
     """
     if not path or len(path) > LONGEST_PATH:
         return ""
@@ -37,7 +38,7 @@ def resolve_path(path: str, cwd: str) -> str:
 
 
 def _follow_proc_links(path: str) -> str:
-    """Through the links of /proc to the root; the home of `$USER` is the home directory."""
+    """Follow the links of /proc to the root, and replace the home of `$USER` by the home directory."""
     found = THROUGH.match(path)
     path = path[found.end() :] or "/" if found else path
     return USERS_HOME.sub(HOME_PATH, path)

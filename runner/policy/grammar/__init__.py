@@ -1,1 +1,1 @@
-"""Reads shell texts into syntax trees."""
+"""Parses shell texts into syntax trees."""

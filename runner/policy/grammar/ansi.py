@@ -1,4 +1,4 @@
-r"""The text within `$'…'`."""
+"""Parses the text inside `$'…'`."""
 
 import re
 from collections.abc import Callable
@@ -24,14 +24,14 @@ READERS: dict[str, Callable[[str], str]] = {
 
 
 def parse_ansi_quoted(source: Source) -> str:
-    """Reads up to and with the closing quote."""
+    """Read up to and including the closing quote, and return the text with its escapes resolved."""
     body = source.match(BODY)
     source.expect("'")
     return unescape(body)
 
 
 def unescape(body: str) -> str:
-    """What bash makes of the escapes. A NUL ends the text, as in bash."""
+    """Resolve the escapes as bash does. A NUL ends the text, as in bash."""
     return placeholders.replace_reserved(ESCAPE.sub(_replace_escape, body).split("\0", 1)[0])
 
 

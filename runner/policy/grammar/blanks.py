@@ -1,4 +1,4 @@
-"""Skips what separates words and commands."""
+"""Skips the blanks, line ends and comments between words and commands."""
 
 import re
 
@@ -10,14 +10,14 @@ COMMENT = re.compile(r"#[^\n]*")
 
 
 def skip_blank(source: Source) -> None:
-    """Blanks, lines that go on, and a comment."""
+    """Skip blanks, continued lines, and a comment."""
     source.match(BLANK)
     if source.peek() == "#":
         source.match(COMMENT)
 
 
 def skip_lines(source: Source) -> None:
-    """Blanks, comments and line ends, with the here-documents that begin there."""
+    """Skip blanks, comments and line ends, and read the here-documents whose bodies begin there."""
     skip_blank(source)
     while source.take("\n"):
         heredocs.read_bodies(source)

@@ -1,4 +1,4 @@
-"""Reads commands: lists, pipelines, and simple commands with their assignments and redirections."""
+"""Parses commands: lists, pipelines, and simple commands with their assignments and redirects."""
 
 import re
 
@@ -37,7 +37,7 @@ OPTION = re.compile(r"[ \t]+-")
 
 
 def parse_chain(source: Source) -> Command:
-    """Pipelines joined by `&&` and `||`."""
+    """Parse pipelines joined by `&&` and `||`."""
     first = _parse_pipeline(source)
     rest: list[tuple[str, Command]] = []
     skip_blank(source)
@@ -63,7 +63,7 @@ def _parse_pipeline(source: Source) -> Command:
 
 
 def _skip_time_keyword(source: Source) -> bool:
-    """The keyword `time`; with other options it is the program."""
+    """Skip the keyword `time`; with options other than `-p` it is the program of that name, and is not skipped."""
     start = source.pos
     if source.match(TIME) and OPTION.match(source.text, source.pos) is None:
         return True
@@ -72,7 +72,7 @@ def _skip_time_keyword(source: Source) -> bool:
 
 
 def _has_no_command(source: Source) -> bool:
-    """`!` or `time` alone."""
+    """True if the `!` or `time` that was just read has no command after it."""
     before = source.text[max(0, source.pos - 32) : source.pos].rstrip(" \t")
     return before.endswith(("!", "time")) and (source.pos >= len(source.text) or source.peek() in "\n;)")
 
@@ -85,7 +85,7 @@ def _parse_command(source: Source) -> Command:
 
 
 def _parse_compound(source: Source) -> Command | None:
-    """A compound command or a function; None if a simple command is next."""
+    """Parse a compound command or a function; return None if a simple command is next."""
     start = source.pos
     if source.match(FUNCTION_WORD):
         return _parse_function(source, start, FUNCTION_WORD)
@@ -172,7 +172,10 @@ def _takes_assignment(found: list[Word]) -> bool:
 
 
 def _check_not_reserved(found: list[Word], assignments: list[Assignment], source: Source) -> None:
-    """A keyword here is out of place, or was made of pieces that a line's end parts: shells differ in what they see."""
+    """Raise SyntaxFault if a keyword stands where a command name is expected.
+
+    The keyword may be made of pieces that a continued line separates; shells differ in how they read it.
+    """
     if found and not assignments:
         name = _get_unquoted_text(found[0])
         if name in RESERVED or name in OPENING:
@@ -182,14 +185,14 @@ def _check_not_reserved(found: list[Word], assignments: list[Assignment], source
 
 
 def _get_unquoted_text(word: Word) -> str:
-    """The unquoted text of a word; empty for other words."""
+    """Return the text of a word that is entirely unquoted literals, "" for other words."""
     if any(not isinstance(part, Literal) or part.quoted for part in word.parts):
         return ""
     return "".join(part.text for part in word.parts if isinstance(part, Literal))
 
 
 def _parse_assignment(source: Source, found: list[Word], assignments: list[Assignment]) -> Assignment | None:
-    """An assignment at this place, added to `assignments`; None if there is none."""
+    """Parse an assignment at this position and append it to `assignments`; return None if there is none."""
     start, match = source.pos, ASSIGNMENT.match(source.text, source.pos)
     if match is None:
         return None
@@ -205,14 +208,14 @@ def _parse_assignment(source: Source, found: list[Word], assignments: list[Assig
 
 
 def _parse_value(source: Source, index: Word | None) -> tuple[Word | None, tuple[Element, ...] | None, Word | None]:
-    """What stands after the equals sign."""
+    """Parse the right side of an assignment: (value, array elements, index)."""
     if index is None and source.take("("):
         return None, _parse_elements(source), None
     return words.parse_word(source), None, index
 
 
 def _parse_elements(source: Source) -> tuple[Element, ...]:
-    """The elements of an array, up to and with the closing parenthesis."""
+    """Parse the elements of an array, up to and including the closing parenthesis."""
     found: list[Element] = []
     skip_lines(source)
     while not source.take(")"):
@@ -226,7 +229,7 @@ def _parse_elements(source: Source) -> tuple[Element, ...]:
 
 
 def _parse_element_index(source: Source) -> Word | None:
-    """`[index]=` before an element; None of one that only begins with a bracket."""
+    """Parse `[index]=` before an element; return None if the element only begins with a bracket."""
     start = source.pos
     try:
         with source.budget.restore_depth():

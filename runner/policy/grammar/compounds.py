@@ -1,4 +1,4 @@
-"""Reads compound commands: groups, branches, loops, cases and tests."""
+"""Parses compound commands: groups, branches, loops, cases and tests."""
 
 import re
 from collections.abc import Callable
@@ -45,7 +45,7 @@ def _parse_subshell(source: Source, start: int) -> Command | None:
 
 
 def _parse_arithmetic_command(source: Source, start: int) -> Command | None:
-    """`((`: arithmetic, or a subshell within a subshell."""
+    """Parse `((`: arithmetic, or a subshell inside a subshell."""
     at, pending = source.at, list(source.pending)
     found = expansions.parse_arithmetic(source)
     end, source.pos = source.pos, start + 1
@@ -58,7 +58,7 @@ def _parse_arithmetic_command(source: Source, start: int) -> Command | None:
 
 
 def _parse_nested_subshells(source: Source, start: int, end: int) -> Sequence | None:
-    """The same text as a subshell within a subshell, as shells without `((` read it; None if it is not one."""
+    """Parse the same text as nested subshells, as shells without `((` read it; return None if it is not that."""
     try:
         with source.budget.restore_depth():
             found = _parse_subshell(source, start)
@@ -68,7 +68,7 @@ def _parse_nested_subshells(source: Source, start: int, end: int) -> Sequence | 
 
 
 def _parse_until_closer(source: Source, *closers: str) -> Sequence:
-    """Commands and the word that closes them."""
+    """Parse commands up to one of the closing words, and read that word."""
     body = _parse_body(source)
     word = source.match(CLOSING)
     if word not in closers:
@@ -84,7 +84,7 @@ def _parse_body(source: Source) -> Sequence:
 
 
 def _get_last_word(source: Source) -> str:
-    """The closing word that was just read."""
+    """Return the closing word that was just read."""
     return re.split(r"[^a-z}]", source.text[max(0, source.pos - 8) : source.pos])[-1]
 
 
@@ -103,7 +103,7 @@ def _parse_while(source: Source, start: int) -> Command | None:
 
 
 def _parse_for(source: Source, start: int) -> Command | None:
-    """`for` and `select`."""
+    """Parse `for` and `select`."""
     skip_blank(source)
     if source.take("(("):
         return _parse_arithmetic_for(source)
@@ -185,7 +185,7 @@ def _parse_case_patterns(source: Source) -> tuple[Word, ...]:
 
 
 def _parse_test(source: Source, start: int) -> Command | None:
-    """`[[ … ]]`."""
+    """Parse `[[ … ]]`."""
     found: list[Word] = []
     others: list[PlainReading] = []
     skip_lines(source)
@@ -208,7 +208,7 @@ def _parse_test(source: Source, start: int) -> Command | None:
 
 @dataclass(slots=True)
 class PlainReading:
-    """What a shell without `[[` sees after an operator within it: another command, or a file to write."""
+    """The reading of an operator inside `[[ … ]]` by a shell without `[[`: a further command, or a redirect."""
 
     operator: str
     words: list[Word] = field(default_factory=list)
@@ -222,7 +222,7 @@ class PlainReading:
 
 
 def _parse_regex(source: Source) -> Word:
-    """The right side of `=~`, in which parentheses, bars and angles are not operators."""
+    """Parse the right side of `=~`, in which parentheses, bars and angle brackets are not operators."""
     skip_blank(source)
     start = source.at
     parts: list[Part] = []

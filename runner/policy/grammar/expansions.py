@@ -1,4 +1,4 @@
-"""Reads what begins with a dollar sign or a backtick."""
+"""Parses expansions: everything that begins with a dollar sign or a backtick."""
 
 import re
 from collections.abc import Callable
@@ -15,7 +15,7 @@ ARITHMETIC = re.compile(r"[^()$`\\'\"]+")
 
 
 def parse_dollar(source: Source, *, quoted: bool) -> list[Part]:
-    """`$` and what follows; a lone dollar sign stands for itself."""
+    """Parse `$` and what follows it; a lone dollar sign stands for itself."""
     source.budget.spend()
     _check_not_continued(source)
     if source.starts_with("$(("):
@@ -32,18 +32,18 @@ def parse_dollar(source: Source, *, quoted: bool) -> list[Part]:
 
 
 def _check_not_continued(source: Source) -> None:
-    """A line that goes on right after the dollar sign: what follows may still make it an expansion."""
+    """Raise SyntaxFault if the line is continued right after the dollar sign: the rest may make it an expansion."""
     if source.text.startswith("\\\n", source.pos + 1):
         raise source.build_fault("a line must not go on right after a dollar sign")
 
 
 def _parse_parameter_name(source: Source, pattern: re.Pattern[str]) -> str:
-    """The name of a parameter; a line may go on within it."""
+    """Read the name of a parameter, which may run over a continued line."""
     return CONTINUED.sub("", source.match(pattern))
 
 
 def _parse_bracket_arithmetic(source: Source, quoted: bool) -> Part:
-    """`$[…]`, arithmetic of old."""
+    """Parse `$[…]`, the old form of arithmetic."""
     found = source.operand(source, True, "]")
     source.expect("]")
     return Arithmetic(found.parts, quoted)
@@ -58,7 +58,7 @@ def parse_until_parenthesis(source: Source) -> Sequence:
 
 
 def _parse_arithmetic_or_commands(source: Source, quoted: bool) -> Part:
-    """`$((` begins arithmetic, or commands whose first is a subshell."""
+    """Parse `$((`: arithmetic, or a command substitution that begins with a subshell."""
     start, pending = source.pos, list(source.pending)
     source.pos += 3
     found = parse_arithmetic(source)
@@ -69,7 +69,7 @@ def _parse_arithmetic_or_commands(source: Source, quoted: bool) -> Part:
 
 
 def parse_arithmetic(source: Source) -> tuple[Part, ...] | None:
-    """Reads up to and with `))`; None if the parentheses do not close so."""
+    """Parse arithmetic up to and including `))`; return None if the parentheses do not close that way."""
     depth = 0
     parts: list[Part] = []
     while source.pos < len(source.text):
@@ -84,7 +84,7 @@ def parse_arithmetic(source: Source) -> tuple[Part, ...] | None:
 
 
 def _parse_arithmetic_piece(source: Source, parts: list[Part]) -> int:
-    """Reads one piece; by how much the depth of parentheses changes."""
+    """Parse one piece of arithmetic, and return the change in the depth of parentheses."""
     if text := source.match(ARITHMETIC):
         parts.append(Literal(text, quoted=True))
         return 0
@@ -98,7 +98,7 @@ def _parse_arithmetic_piece(source: Source, parts: list[Part]) -> int:
 
 
 def _parse_braced_parameter(source: Source, quoted: bool) -> Part:
-    """`${…}` after its brace."""
+    """Parse the rest of `${…}` after its brace."""
     source.budget.enter()
     prefix = (
         "" if source.starts_with("#}") or source.peek() not in "#!" or _is_special_parameter(source) else source.peek()
@@ -118,7 +118,7 @@ def _parse_braced_parameter(source: Source, quoted: bool) -> Part:
 
 
 def parse_subscript(source: Source) -> Word | None:
-    """`[index]` after a name."""
+    """Parse `[index]` after a name; return None if there is none."""
     if not source.take("["):
         return None
     found = source.operand(source, False, "]")
@@ -131,7 +131,7 @@ SPECIAL = re.compile(r"#(?:[-=?+:%/]|##?)[^}]|!(?:[-=?+:%/#}])")
 
 
 def _is_special_parameter(source: Source) -> bool:
-    """`${#-x}`, `${!}`: the parameter is `#` or `!` itself."""
+    """True if the parameter is `#` or `!` itself, as in `${#-x}` and `${!}`."""
     return SPECIAL.match(source.text, source.pos) is not None and not re.compile(r"#[-?]\}").match(
         source.text, source.pos
     )

@@ -1,4 +1,4 @@
-"""Reads the bodies of here-documents, which begin on the line after their operator."""
+"""Parses the bodies of here-documents, which begin on the line after their operator."""
 
 import re
 
@@ -8,7 +8,7 @@ from runner.policy.grammar.syntax import Literal, Part, Redirect, Word
 
 
 def queue_heredoc(source: Source, redirect: Redirect) -> None:
-    """Remember that the body of `redirect` comes after this line."""
+    """Queue the here-document of `redirect`; `read_bodies` reads its body after this line."""
     raw = source.text[redirect.target.start - source.base : source.pos]
     if SUBSTITUTES.search(raw):
         raise source.build_fault("the end of a here-document must be a plain word")
@@ -23,7 +23,7 @@ QUOTES = re.compile(r"['\"\\]")
 
 
 def read_bodies(source: Source) -> None:
-    """Called right after the end of a line."""
+    """Read the bodies of all queued here-documents. Called right after the end of a line."""
     waiting, source.pending = source.pending, []
     for document in waiting:
         document.redirect.body = _read_body(source, document)
@@ -45,7 +45,10 @@ def _read_body(source: Source, document: HereDoc) -> Word:
 
 
 def _join_continued(ahead: str, line: str, document: HereDoc, source: Source) -> str:
-    """What stands before the next line if this one goes on there. Shells differ in whether the two may be its end."""
+    """Return the text that a trailing backslash joins to the next line, "" if the line is not continued.
+
+    Raises SyntaxFault if the joined line could be the delimiter: shells differ in whether it ends the here-document.
+    """
     if document.quoted:
         return ""
     whole = ahead + line
@@ -72,6 +75,6 @@ def _build_word(text: str, document: HereDoc, source: Source, start: int) -> Wor
 
 
 def close_pending(source: Source) -> None:
-    """A here-document whose line is the last one is empty: shells warn of it and go on."""
+    """Give each here-document that the end of the text leaves open an empty body; shells warn of it and go on."""
     for document in source.pending:
         document.redirect.body = Word((), source.at, source.at)

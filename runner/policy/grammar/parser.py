@@ -1,4 +1,4 @@
-"""Reads a shell text into its syntax tree: POSIX, and what bash adds."""
+"""Parses a shell text into its syntax tree: POSIX, and what bash adds."""
 
 import re
 
@@ -13,7 +13,7 @@ WORD = re.compile(r"[a-z}]+(?=[ \t\n;&|()<>]|\Z)")
 
 
 def parse(text: str, budget: Budget, base: int = 0) -> Sequence:
-    """The whole text. Raises SyntaxFault, or TooComplex when reading it would cost too much."""
+    """Parse the whole text. Raises SyntaxFault, or TooComplex when parsing it would cost too much."""
     if len(text) > LONGEST:
         raise TooComplex("the text is too long")
     source = Source(text, _parse_program, words.parse_operand, budget, base)
@@ -25,7 +25,7 @@ def parse(text: str, budget: Budget, base: int = 0) -> Sequence:
 
 
 def _parse_program(source: Source) -> Sequence:
-    """Commands up to the end, a closing parenthesis, a closing word or the end of a case's body."""
+    """Parse commands up to the end, a closing parenthesis, a closing word, or the end of a case's body."""
     found: list[Command] = []
     background: set[int] = set()
     skip_lines(source)

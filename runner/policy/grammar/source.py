@@ -1,4 +1,4 @@
-"""A shell text that is being read: the place in it, and what it may still cost."""
+"""A shell text that is being parsed: the position in it, and the budget that is left."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from runner.policy.grammar.syntax import Redirect, Sequence, Word
 
 LONGEST = 65_536
-"""Characters of one text, as many as a command may have. More is refused, not guessed at."""
+"""The longest text in characters, as long as a command may be. Longer text is refused, not guessed at."""
 DEEPEST = 96
 MOST_STEPS = 20_000
 
@@ -22,14 +22,14 @@ class SyntaxFault(Exception):
 
 
 class TooComplex(Exception):
-    """Reading the text would cost too much."""
+    """Parsing or interpreting the text would cost too much."""
 
 
 @dataclass(slots=True)
 class Budget:
-    """Steps that are left for a whole check, nested texts included.
+    """The steps that are left for a whole check, nested texts included.
 
-    With `unquoted` given, reading notes there what stands outside of quotes, by its offset.
+    If `unquoted` is a dict, the parser adds each piece of unquoted text to it, keyed by its offset.
     """
 
     steps: int = MOST_STEPS
@@ -51,7 +51,7 @@ class Budget:
 
     @contextmanager
     def restore_depth(self) -> Iterator[None]:
-        """For what may end with a fault: however deep it was, it is left."""
+        """Restore the nesting depth at the end of the block, even after a SyntaxFault."""
         before = self.depth
         try:
             yield
@@ -71,9 +71,10 @@ class HereDoc:
 
 @dataclass(slots=True)
 class Source:
-    """`base` is the offset of `text` in the outermost text; `program` reads commands up to a closing word.
+    """A text and the position of the parser in it.
 
-    `operand` reads a word up to a closer, within quotes or not: see `words.parse_operand`.
+    `base` is the offset of `text` in the outermost text. `program` parses commands up to a closing word; `operand`
+    parses a word up to a closer, quoted or not (`words.parse_operand`).
     """
 
     text: str
@@ -95,14 +96,14 @@ class Source:
         return self.text.startswith(text, self.pos)
 
     def take(self, text: str) -> bool:
-        """Whether `text` is next; it is read if so."""
+        """Read `text` if it comes next. Return True if it did."""
         if not self.text.startswith(text, self.pos):
             return False
         self.pos += len(text)
         return True
 
     def match(self, pattern: re.Pattern[str]) -> str:
-        """What the pattern matches here, read; empty if nothing."""
+        """Read what the pattern matches here and return it; "" if it does not match."""
         found = pattern.match(self.text, self.pos)
         if found is None:
             return ""
@@ -110,7 +111,7 @@ class Source:
         return found.group()
 
     def read_until(self, end: str, what: str) -> str:
-        """The text up to `end`, which is read too."""
+        """Read up to and including `end`, and return the text before it. Raises SyntaxFault if `end` is missing."""
         found = self.text.find(end, self.pos)
         if found < 0:
             raise self.build_fault(f"{what} is not closed")

@@ -15,7 +15,7 @@ class Literal:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """`$name` or `${name…}`. `operator` is what follows the name (`:-`, `#`, `//`, …), `word` its operand."""
+    """`$name` or `${name…}`. `operator` follows the name (`:-`, `#`, `//`, …); `word` is its operand."""
 
     name: str
     quoted: bool
@@ -43,7 +43,7 @@ class ProcessSubstitution:
 
 @dataclass(frozen=True, slots=True)
 class Arithmetic:
-    """`$((…))`: its text, quoted, and the expansions inside it."""
+    """`$((…))`: its text, as quoted literals, and the expansions inside it."""
 
     parts: "tuple[Part, ...]"
     quoted: bool
@@ -60,7 +60,7 @@ class Word:
 
     @property
     def bare(self) -> str | None:
-        """Its text if it is one unquoted literal."""
+        """The text of a word that is one unquoted literal, else None."""
         if len(self.parts) == 1 and isinstance(part := self.parts[0], Literal) and not part.quoted:
             return part.text
         return None
@@ -68,7 +68,7 @@ class Word:
 
 @dataclass(slots=True)
 class Redirect:
-    """`operator` is one of < > >> >| <> <& >& &> &>> << <<- <<<. The body of a here-document comes later."""
+    """A redirect. `operator` is one of < > >> >| <> <& >& &> &>> << <<- <<<; `body` is that of a here-document."""
 
     operator: str
     fd: str
@@ -78,7 +78,7 @@ class Redirect:
 
 @dataclass(frozen=True, slots=True)
 class Element:
-    """One of an array: `value`, or `[index]=value`."""
+    """One element of an array: `value`, or `[index]=value`."""
 
     value: Word
     index: Word | None = None
@@ -119,7 +119,7 @@ class Chain:
 
 @dataclass(frozen=True, slots=True)
 class Sequence:
-    """Commands one after the other; `background` holds the places of those followed by `&`."""
+    """Commands one after the other; `background` holds the positions of those followed by `&`."""
 
     commands: "tuple[Command, ...]" = ()
     background: frozenset[int] = frozenset()
@@ -127,7 +127,7 @@ class Sequence:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """`{ …; }`, `( … )`, and a coprocess."""
+    """`{ …; }`, `( … )`, or a coprocess."""
 
     kind: Choice["group", "subshell", "coproc"]
     body: Sequence
@@ -175,9 +175,9 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class Test:
-    """`[[ … ]]` and `(( … ))`: the words in it matter only for what they expand.
+    """`[[ … ]]` or `(( … ))`; its words matter only for the expansions in them.
 
-    `otherwise` is what a shell that does not know them, such as dash, would run instead.
+    `otherwise` is what a shell without them, such as dash, runs instead.
     """
 
     words: tuple[Word, ...]
@@ -186,7 +186,7 @@ class Test:
 
 @dataclass(frozen=True, slots=True)
 class RedirectedCommand:
-    """A compound command with redirections."""
+    """A compound command with redirects."""
 
     command: "Command"
     redirects: tuple[Redirect, ...] = field(default=())

@@ -1,4 +1,4 @@
-"""Reads words: quotes, escapes, and what a shell expands in them."""
+"""Parses words: quotes, escapes, and the expansions in them."""
 
 import re
 from collections.abc import Callable
@@ -15,7 +15,7 @@ IN_HEREDOC = re.compile(r"[^\\$`]+")
 
 
 def parse_word(source: Source, *, patterned: bool = False) -> Word | None:
-    """The word at this place; None if there is none. Within `[[` it may be `patterned`: `@(a|b)`."""
+    """Parse the word at this position, None if there is none. `patterned` allows `@(a|b)`, as inside `[[`."""
     start = source.at
     parts: list[Part] = []
     while source.pos < len(source.text):
@@ -29,7 +29,7 @@ def parse_word(source: Source, *, patterned: bool = False) -> Word | None:
 
 
 def parse_piece(source: Source) -> list[Part] | None:
-    """The next parts of a word; None at its end."""
+    """Parse the next parts of a word; return None at its end."""
     source.budget.spend()
     char = source.peek()
     if char in META:
@@ -42,7 +42,7 @@ def parse_piece(source: Source) -> list[Part] | None:
 
 
 def _parse_pattern_group(source: Source) -> list[Part]:
-    """The parentheses of an extended pattern, and what is in them."""
+    """Parse the parentheses of an extended pattern and their contents."""
     parts: list[Part] = []
     depth = 0
     while source.pos < len(source.text):
@@ -66,7 +66,7 @@ def _parse_process_substitution(source: Source) -> list[Part] | None:
 
 
 def _parse_escape(source: Source) -> list[Part]:
-    """A backslash and what it quotes; a line that goes on is nothing."""
+    """Parse a backslash and the character it quotes; a continued line gives nothing."""
     source.pos += 1
     char = source.peek()
     source.pos += len(char)
@@ -110,7 +110,7 @@ PIECES: dict[str, Callable[[Source], list[Part]]] = {
 
 
 def _parse_quoted_parts(source: Source, plain: re.Pattern[str], escapable: str, end: str) -> list[Part]:
-    """Parts in which only `$`, backticks and backslashes are special, up to `end` or the end of the text."""
+    """Parse text in which only `$`, backticks and backslashes are special, up to `end` or the end of the text."""
     parts: list[Part] = []
     while source.pos < len(source.text) and not (end and source.starts_with(end)):
         source.budget.spend()
@@ -134,12 +134,12 @@ def _parse_quoted_backslash(source: Source, escapable: str) -> list[Part]:
 
 
 def parse_heredoc(source: Source) -> tuple[Part, ...]:
-    """The body of a here-document whose delimiter was not quoted."""
+    """Parse the body of a here-document whose delimiter is not quoted."""
     return tuple(_parse_quoted_parts(source, IN_HEREDOC, "$`\\", ""))
 
 
 def parse_operand(source: Source, quoted: bool, closer: str) -> Word:
-    """What stands after the operator within `${…}`, or in the brackets of an index, up to the closer (not read)."""
+    """Parse the operand inside `${…}`, or an index in brackets, up to the closer, which is not read."""
     start, depth = source.at, 0
     parts: list[Part] = []
     while depth or not source.starts_with(closer):

@@ -1,1 +1,1 @@
-"""Follows a command's syntax tree, and finds what it would do."""
+"""Interprets a command's syntax tree and reports the broken rules. Nothing is run."""

@@ -1,4 +1,4 @@
-"""Sets variables as assignments say."""
+"""Interprets assignments."""
 
 import re
 
@@ -15,13 +15,13 @@ MOST_ELEMENTS = 256
 
 
 def is_lasting(alternatives: list[Argv]) -> bool:
-    """Whether assignments outlive their command: there is none, or it declares."""
+    """True if assignments outlive their command: there is no command, or it is a declaration."""
     return not any(alternatives) or (bool(alternatives[0]) and alternatives[0][0] in DECLARATIONS)
 
 
 def assign(shell: ExpandingShell, command: Simple, *, lasting: bool) -> dict[str, Values | None]:
-    """Set variables; those that hold for one command only are given back with what they were."""
-    kept: dict[str, Values | None] = {}
+    """Set variables. Return the earlier values of those that last for one command only, for `restore`."""
+    previous: dict[str, Values | None] = {}
     refers = lasting and any(REFERS.fullmatch(word.bare or "") for word in command.words[1:])
     for assignment in command.assignments:
         if refers:
@@ -29,10 +29,10 @@ def assign(shell: ExpandingShell, command: Simple, *, lasting: bool) -> dict[str
         elif assignment.elements is not None:
             _assign_array(shell, assignment, assignment.elements)
         else:
-            kept.setdefault(assignment.name, shell.state.variables.get(assignment.name))
+            previous.setdefault(assignment.name, shell.state.variables.get(assignment.name))
             _assign_text(shell, assignment)
             hooks.inspect_variable(shell, assignment.name, shell.state.variables.get(assignment.name, ()))
-    return {} if lasting else kept
+    return {} if lasting else previous
 
 
 def _assign_array(shell: ExpandingShell, assignment: Assignment, elements: tuple[Element, ...]) -> None:
@@ -48,7 +48,7 @@ def _assign_array(shell: ExpandingShell, assignment: Assignment, elements: tuple
 
 
 def _expand_columns(shell: ExpandingShell, word: Word) -> list[Values]:
-    """The fields of a word, each with all that it may be."""
+    """Return the fields of a word, each with all its alternatives."""
     alternatives = shell.expander.expand_words((word,))
     longest = max(map(len, alternatives))
     return [
@@ -58,7 +58,7 @@ def _expand_columns(shell: ExpandingShell, word: Word) -> list[Values]:
 
 
 def _find_next_index(array: dict[str, Values]) -> int:
-    """The index after the last."""
+    """Return the index after the last one."""
     return max((int(index) for index in array if index.isdigit()), default=-1) + 1
 
 
@@ -76,12 +76,12 @@ def _assign_text(shell: ExpandingShell, assignment: Assignment) -> None:
 
 
 def _forget_output(values: Values) -> Values:
-    """A variable that holds what a command printed is a variable: not known, as others."""
+    """Return the values with OUTPUT replaced by UNKNOWN: stored output is unknown as any variable is."""
     return tuple(value.replace(placeholders.OUTPUT, placeholders.UNKNOWN) for value in values)
 
 
-def restore(state: State, kept: dict[str, Values | None]) -> None:
-    for name, values in kept.items():
+def restore(state: State, previous: dict[str, Values | None]) -> None:
+    for name, values in previous.items():
         if values is None:
             state.variables.pop(name, None)
         else:

@@ -1,4 +1,4 @@
-"""Functions that multiply, and shells that are given to a connection: what only the tree shows."""
+"""Recognizes fork bombs, and shells connected to the network, by the shape of the syntax tree."""
 
 from collections.abc import Iterator
 
@@ -26,12 +26,12 @@ SHELLS = split_names("sh bash dash ash zsh ksh")
 
 
 def is_fork_bomb(function: Function) -> bool:
-    """Whether a function calls itself in a pipeline or in the background, or twice: a fork bomb."""
+    """True if a function calls itself twice, in a pipeline, or in the background."""
     return sum(_weigh_calls(function.body, function.name, False)) >= 2
 
 
 def restarts_itself(command: Command) -> bool:
-    """Whether a script starts itself in the background, or twice: `$0 & $0`."""
+    """True if a script starts itself twice or in the background: `$0 & $0`."""
     return sum(_weigh_calls(command, "$0", False)) >= 2
 
 
@@ -76,7 +76,7 @@ def _list_inner_commands(command: Command) -> tuple[Command, ...]:
 
 
 def exposes_shell(command: Pipeline) -> bool:
-    """Whether a shell that reads commands stands next to a program that talks to the network."""
+    """True if a shell that reads commands stands next to a network program in the pipeline."""
     names = [_find_bare_name(inner) for inner in command.commands]
     shells = [place for place, name in enumerate(names) if name in SHELLS and _reads_commands(command.commands[place])]
     return any(place + 1 < len(names) and names[place + 1] in NETWORK for place in shells)
@@ -91,6 +91,6 @@ def _find_bare_name(command: Command) -> str:
 
 
 def _reads_commands(command: Command) -> bool:
-    """Whether a shell has no text or script of its own."""
+    """True if a shell has no command text or script of its own."""
     found = command.words[1:] if isinstance(command, Simple) else ()
     return all((word.bare or "").startswith("-") and "c" not in (word.bare or "") for word in found)

@@ -1,4 +1,4 @@
-"""Follows what a command word names besides a program: functions, aliases, and programs that a wildcard may name."""
+"""Interprets command words that name a function, an alias, or a program by a wildcard."""
 
 from typing import Protocol
 
@@ -11,7 +11,7 @@ from runner.policy.shell.protocol import Argv, choose_placeholder, get_program_n
 from runner.policy.shell.state import HIDDEN, NOTHING, Values, merge_values
 
 MOST_CALLS = 12
-"""How deep functions, aliases and texts may be within each other before they are taken as hidden."""
+"""The deepest nesting of functions, aliases and texts; what is nested deeper counts as hidden code."""
 MOST_AGAIN = 2
 MOST_CANDIDATES = 16
 
@@ -28,7 +28,7 @@ class CallingShell(ExpandingShell, Protocol):
 
     @property
     def hit_count(self) -> int:
-        """How many rules are broken so far."""
+        """The number of rules broken so far."""
         ...
 
     @property
@@ -47,7 +47,7 @@ def define_function(shell: CallingShell, command: Function) -> Values:
 
 
 def call_function(shell: CallingShell, argv: Argv) -> Values:
-    """A function; one that calls itself is followed twice."""
+    """Call a function; a recursive one is called twice at most."""
     name, body = argv[0], shell.state.functions[argv[0]]
     shell.called.add(name)
     if shell.calling.count(name) >= MOST_AGAIN:
@@ -72,7 +72,7 @@ def run_file(shell: CallingShell, texts: Values, argv: Argv) -> Values:
 
 
 def run_alias(shell: CallingShell, argv: Argv) -> Values:
-    """The alias's text and the other words; one that ends with a blank lets the next word be an alias too."""
+    """Run the alias's text with the other words; if it ends with a blank, the next word may be an alias too."""
     text, rest = shell.state.aliases[argv[0]], argv[1:]
     if text[-1:] in (" ", "\t") and rest and rest[0] in shell.state.aliases:
         text, rest = text + shell.state.aliases[rest[0]], rest[1:]
@@ -84,7 +84,7 @@ def _quote(word: str) -> str:
 
 
 def _may_hold_programs(folder: str, cwd: str) -> bool:
-    """Whether the system's programs may be there. `/srv/hooks/*` is not where sudo lies."""
+    """True if the folder may hold the system's programs; `/srv/hooks/*` cannot name sudo."""
     path = paths.resolve_path(folder or ".", cwd)
     if not path.startswith("/") or placeholders.WILD.search(path) or not placeholders.is_known(path):
         return folder in ("", ".") or folder.endswith(("bin", "..")) or placeholders.WILD.search(folder) is not None
@@ -92,7 +92,7 @@ def _may_hold_programs(folder: str, cwd: str) -> bool:
 
 
 def run_wildcard(shell: CallingShell, argv: Argv) -> Values:
-    """The program is any whose name the wildcard matches."""
+    """Run every program whose name the wildcard matches."""
     count = shell.hit_count
     folder = argv[0].rpartition("/")[0]
     candidates = (

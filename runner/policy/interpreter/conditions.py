@@ -1,4 +1,4 @@
-"""What a condition that held says about variables: `[ -n "$x" ]` leaves no empty value."""
+"""Applies the result of a condition to variables: after `[ -n "$x" ]`, x is not empty."""
 
 from collections.abc import Sequence as Several
 
@@ -10,7 +10,7 @@ LEAVES = frozenset({"exit", "return", "break", "continue", "die", "fail", "abort
 
 
 def assume_true(conditions: "Several[Command]", state: State) -> None:
-    """The last command of the condition returned true."""
+    """Assume that the last command of the condition returned true."""
     for condition in conditions:
         while isinstance(condition, Sequence) and condition.commands:
             condition = condition.commands[-1]
@@ -22,9 +22,9 @@ def assume_true(conditions: "Several[Command]", state: State) -> None:
 
 
 def assume_guard_passed(chain: Chain, state: State) -> None:
-    """`[ -z "$x" ] && exit`, and `[ -n "$x" ] || exit`: whoever comes by has a value."""
+    """Assume that `[ -z "$x" ] && exit` or `[ -n "$x" ] || exit` did not exit: the variable is not empty."""
     operator, last = chain.rest[-1]
-    if len(chain.rest) != 1 or not exits(last):
+    if len(chain.rest) != 1 or not _is_exit(last):
         return
     words = _list_test_words(chain.first)
     if operator == "||":
@@ -33,8 +33,8 @@ def assume_guard_passed(chain: Chain, state: State) -> None:
         _drop_empty_values(words[1], state)
 
 
-def exits(command: Command) -> bool:
-    """Whether the shell does not go on after it."""
+def _is_exit(command: Command) -> bool:
+    """True if the shell does not go on after the command."""
     while isinstance(command, Block | Sequence):
         if isinstance(command, Block):
             command = command.body
@@ -46,7 +46,7 @@ def exits(command: Command) -> bool:
 
 
 def _list_test_words(condition: Command) -> tuple[Word, ...]:
-    """Of a test without its brackets; nothing of other commands."""
+    """Return the words of a test without its brackets, () for other commands."""
     if isinstance(condition, Pipeline):
         return ()
     if isinstance(condition, Test):
@@ -59,5 +59,5 @@ def _list_test_words(condition: Command) -> tuple[Word, ...]:
 def _drop_empty_values(word: Word, state: State) -> None:
     for part in word.parts[:1]:
         if isinstance(part, Parameter) and not part.prefix and part.index is None:
-            kept = tuple(value for value in state.get_variable(part.name) if value)
-            state.variables[part.name] = kept or UNKNOWN
+            non_empty = tuple(value for value in state.get_variable(part.name) if value)
+            state.variables[part.name] = non_empty or UNKNOWN

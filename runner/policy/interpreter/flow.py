@@ -1,4 +1,4 @@
-"""Follows what may run more than once or not at all: branches, loops, cases, and lists with `&&` and `||`."""
+"""Interprets commands that run several times or not at all: branches, loops, cases, and lists with `&&` and `||`."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -19,7 +19,7 @@ class BranchingShell(ExpandingShell, Protocol):
 
 
 def run_conditional(shell: BranchingShell, command: Command) -> Values:
-    """What may run more than once or not at all."""
+    """Run a command that may run several times or not at all."""
     before = dict(shell.state.variables)
     match command:
         case Branch():
@@ -41,7 +41,7 @@ def run_conditional(shell: BranchingShell, command: Command) -> Values:
 
 
 def _run_loop(shell: BranchingShell, turn: Callable[[], Values]) -> Values:
-    """A loop: once, and once more from what the first turn left, if that is the outermost loop."""
+    """Run a loop: once, and for the outermost loop once more with the variables that the first pass left."""
     before = dict(shell.state.variables)
     found = turn()
     if shell.looping or shell.state.variables == before:
@@ -54,7 +54,7 @@ def _run_loop(shell: BranchingShell, turn: Callable[[], Values]) -> Values:
 
 
 def _run_test(shell: BranchingShell, command: Test) -> Values:
-    """`[[ … ]]` and `(( … ))`, also as a shell without them reads them: only what is surely bad counts then."""
+    """Run `[[ … ]]` or `(( … ))`, also as shells without them read it: `dynamic.*` hits of that reading are dropped."""
     shell.expander.expand_words(command.words)
     if command.otherwise is not None and command.otherwise.commands:
         before = set(shell.hits)
@@ -80,7 +80,7 @@ def _run_branch(shell: BranchingShell, command: Branch) -> Values:
 
 
 def run_chain(shell: BranchingShell, command: Chain) -> Values:
-    """What follows `&&` ran if all before it did; what follows `||` may run after any of them, or not at all."""
+    """Run a list. A command after `&&` runs if all before it succeeded; one after `||` may run after any, or not."""
     outputs, ahead = [shell.run(command.first)], command.first
     reached = [dict(shell.state.variables)]
     for operator, inner in command.rest:
@@ -103,13 +103,13 @@ def run_chain(shell: BranchingShell, command: Chain) -> Values:
 
 
 def _merge_branches(shell: BranchingShell, reached: list[dict[str, Values]]) -> None:
-    """Variables may be what they were at any of these places."""
+    """Merge the variables as they were at any of these points."""
     for variables in reached:
         shell.state.merge_variables(variables)
 
 
 def _run_after_failure(shell: BranchingShell, command: Command) -> Values:
-    """After `||`: the directory stays that of what succeeded."""
+    """Run a command after `||`; the working directory stays that of the command that succeeded."""
     before = shell.state.cwd
     found = shell.run(command)
     shell.state.cwd = before
@@ -144,7 +144,7 @@ def _run_case(shell: BranchingShell, command: Case) -> Values:
 
 
 def concatenate_outputs(outputs: list[Values]) -> Values:
-    """One after the other, as one text."""
+    """Return the outputs one after the other as one text."""
     found: Values = NOTHING
     for values in outputs:
         found = concatenate_values(found, values)

@@ -1,4 +1,4 @@
-"""Follows a shell text: what would run, with what words, in which order. Nothing runs."""
+"""Interprets a shell text: finds the programs it would run, their words and their order. Nothing is run."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,9 +32,9 @@ from runner.policy.shell.state import NOTHING, State, Values, merge_values
 
 @dataclass(slots=True)
 class Interpreter:
-    """`whole` is the outermost text, `book` the rules. `span` is where the command at hand stands in the text.
+    """Interprets one command, the outermost text `whole`, and all texts nested in it. `span` is the current command.
 
-    `fixed` says that offsets cannot be told any more, `several` that the words at hand are one of some possibilities.
+    `fixed` is set inside text whose offsets cannot be told, `several` while the words are one of several alternatives.
     """
 
     whole: str
@@ -71,7 +71,7 @@ class Interpreter:
         self.hits.setdefault(Hit(rule, self.span, self.via))
 
     def set_inputs(self, *, variables: dict[str, Values], stdin: Values | None, working_dir: str | None) -> None:
-        """What is known before the text begins."""
+        """Set what is known before the text begins."""
         self.state.variables.update(variables)
         if stdin is not None:
             self.stdin = stdin
@@ -81,7 +81,7 @@ class Interpreter:
     # Whole texts.
 
     def start(self) -> None:
-        """Follow the outermost text, then the functions that it defines and does not call."""
+        """Run the outermost text, then the functions that it defines but does not call."""
         tree = parse(self.whole, self.budget)
         if bombs.restarts_itself(tree):
             self.span = (0, len(self.whole))
@@ -111,7 +111,7 @@ class Interpreter:
                 self.enter(before[3])
 
     def parse_and_run(self, text: str, *, apart: bool, lenient: bool) -> Values:
-        """Run a nested text. Where it stands word for word in the outermost text, offsets stay exact."""
+        """Run a nested text. Offsets stay exact where it stands word for word in the outermost text."""
         found = -1 if self.fixed else find_offset(text, self.whole, self.span)
         try:
             with self.budget.restore_depth():
@@ -127,7 +127,7 @@ class Interpreter:
         return output
 
     def run_exit_traps(self) -> None:
-        """A shell ends: what it is to do then."""
+        """Run the traps of a shell that ends."""
         traps, self.state.traps = self.state.traps, []
         for text, span in traps:
             self.span = span
@@ -142,11 +142,11 @@ class Interpreter:
         return found
 
     def write(self, path: str, content: Values, *, appends: bool) -> None:
-        """Note what a file holds from now on; whoever reads from `>(…)` reads it."""
+        """Write to a file, or to the command that reads from `>(…)`."""
         self.state.write_file(path, content, appends=appends)
-        if (sink := self.state.sinks.get(path)) is not None:
+        if (reader := self.state.readers.get(path)) is not None:
             before, self.stdin = self.stdin, content
-            self.run_in_subshell(sink)
+            self.run_in_subshell(reader)
             self.stdin = before
 
     def enter(self, state: State) -> None:
@@ -154,12 +154,12 @@ class Interpreter:
         self.expander = Expander(state, self.capture, self.run_process_substitution, self.budget)
 
     def capture(self, program: Sequence) -> Values:
-        """What commands print, without the line ends at its end."""
+        """Return a command's output without its trailing line ends."""
         found = self.run_in_subshell(program)
         return tuple(dict.fromkeys(value.rstrip("\n") for value in found))
 
     def run_in_subshell(self, command: Command) -> Values:
-        """In a subshell."""
+        """Run a command in a subshell and return its output."""
         before = (self.state, self.expander, self.span, self.stdin, self.socket)
         self.enter(self.state.copy())
         found = self.run(command)
@@ -168,12 +168,12 @@ class Interpreter:
         return found
 
     def run_process_substitution(self, part: ProcessSubstitution) -> str:
-        """Follow a process substitution; its output can be read at the path that is given."""
+        """Run a process substitution, and return the path at which its output can be read."""
         path = f"/dev/fd/{63 + len(self.state.files)}"
         if part.direction == "<":
             self.state.files[path] = self.run_in_subshell(part.program)
         else:
-            self.state.files[path], self.state.sinks[path] = NOTHING, part.program
+            self.state.files[path], self.state.readers[path] = NOTHING, part.program
             before, self.stdin = self.stdin, (placeholders.UNKNOWN,)
             self.run_in_subshell(part.program)
             self.stdin = before
@@ -182,7 +182,7 @@ class Interpreter:
     # Commands.
 
     def run(self, command: Command) -> Values:
-        """Follow a command; what it prints."""
+        """Run a command and return its output."""
         self.budget.spend(2)
         self.budget.enter()
         found = self.dispatch(command)
@@ -221,7 +221,7 @@ class Interpreter:
 
     @contextmanager
     def apply_redirects(self, several: tuple[Redirect, ...]) -> Iterator[list[Values]]:
-        """What runs within appends its output to the list; the last item is what is left of it."""
+        """Apply redirects around a block that appends its output to the list; the last item is what remains."""
         before, outputs = (self.stdin, self.socket), [NOTHING]
         redirects.apply_inputs(self, several)
         yield outputs
@@ -237,22 +237,22 @@ class Interpreter:
         with self.apply_redirects(command.redirects) as output:
             alternatives = self.expander.expand_words(command.words, brief=self.is_inert(command))
             several, self.several = self.several, self.several or len(alternatives) > 1
-            kept = assignments.assign(self, command, lasting=assignments.is_lasting(alternatives))
+            previous = assignments.assign(self, command, lasting=assignments.is_lasting(alternatives))
             self.span = span
             output.append(merge_values(*(self.run_alternative(command, argv) for argv in reversed(alternatives))))
-            assignments.restore(self.state, kept)
+            assignments.restore(self.state, previous)
             self.span, self.several = span, several
         return output[-1]
 
     def is_inert(self, command: Simple) -> bool:
-        """Whether nothing follows from what its words are, but for what runs in them."""
+        """True if the words of the command do not matter, except for substitutions in them."""
         name = command.words[0].bare if command.words else None
         return name is not None and not (
             name in self.state.functions or name in self.state.aliases or not self.rulebook.is_inert(name)
         )
 
     def run_alternative(self, command: Simple, argv: Argv) -> Values:
-        """One alternative of a command's words."""
+        """Run one alternative of a command's words."""
         if not argv:
             return NOTHING
         before, parts = self.span, command.words[0].parts
@@ -269,7 +269,7 @@ class Interpreter:
         return found
 
     def invoke(self, argv: Argv, via: str) -> Values:
-        """Run a program that another one was given."""
+        """Run a program that another program starts."""
         before, self.via = self.via, (*self.via, via)
         if (rule := command_names.find_rule(argv[0], None)) is not None:
             self.add_hit(rule)

@@ -1,4 +1,4 @@
-"""What redirections read and write."""
+"""Interprets redirects: what they read and write."""
 
 import re
 from collections.abc import Iterable
@@ -8,8 +8,7 @@ from runner.policy import placeholders
 from runner.policy.expansion.expander import Expander
 from runner.policy.filesystem import paths
 from runner.policy.grammar.syntax import Command, Redirect
-from runner.policy.shell.protocol import SimulatedShell
-from runner.policy.shell.protocol import content as content_at
+from runner.policy.shell.protocol import SimulatedShell, read_content
 from runner.policy.shell.state import NOTHING, Values, merge_values
 
 READS = frozenset({"<", "<>"})
@@ -24,7 +23,7 @@ class RedirectRules(Protocol):
 
 
 class ExpandingShell(SimulatedShell, Protocol):
-    """A shell that can expand words and run commands too."""
+    """A simulated shell that also expands words and runs commands."""
 
     expander: Expander
 
@@ -35,7 +34,7 @@ class ExpandingShell(SimulatedShell, Protocol):
 
 
 def apply_inputs(shell: ExpandingShell, redirects: Iterable[Redirect]) -> None:
-    """Set what the command can read, and whether it talks to a socket."""
+    """Set what the command can read, and whether it uses a network connection."""
     for redirect in redirects:
         if redirect.operator in ("<<", "<<-"):
             shell.stdin = shell.expander.expand_text(redirect.body, quoted=True)
@@ -50,11 +49,11 @@ def apply_inputs(shell: ExpandingShell, redirects: Iterable[Redirect]) -> None:
 
 
 def _read_target(shell: ExpandingShell, target: str) -> Values:
-    return content_at(shell, _resolve_target(target, shell))
+    return read_content(shell, _resolve_target(target, shell))
 
 
 def _note_socket(shell: ExpandingShell, redirect: Redirect) -> None:
-    """`>& /dev/tcp/host/port`, and `<&5` where 5 was opened so."""
+    """Record `>& /dev/tcp/host/port`, and `<&5` where descriptor 5 is such a connection."""
     for target in shell.expander.expand_text(redirect.target) if redirect.operator not in ("<<", "<<-", "<<<") else ():
         opened = redirect.operator in ("<&", ">&") and target.rstrip("-") in shell.state.sockets
         if SOCKET.match(target) or opened:
@@ -65,7 +64,7 @@ def _note_socket(shell: ExpandingShell, redirect: Redirect) -> None:
 
 
 def apply_outputs(shell: ExpandingShell, redirects: Iterable[Redirect], output: Values) -> Values:
-    """Note what is written; what is left of the output."""
+    """Write the output to the redirects' targets, and return the output that remains."""
     for redirect in redirects:
         if redirect.operator not in WRITES:
             continue

@@ -1,1 +1,1 @@
-"""What programs do: those that run others, and those whose output is known."""
+"""Simulates programs: those that run other programs, and those whose output can be computed."""

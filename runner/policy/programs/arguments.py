@@ -1,4 +1,4 @@
-"""Arguments of other programs that are commands themselves."""
+"""Simulates programs that take commands as arguments."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -30,12 +30,12 @@ COMMANDS: Mapping[str, frozenset[str]] = {
     "logrotate": split_names("-m --mail"),
     "pssh": split_names("-i"),
 }
-"""Options whose value is run."""
+"""The options of each program whose value is run as a command."""
 INNER = re.compile(r"(?:exec=|shell\s+|!)\s*", re.ASCII)
 
 
 def _simulate_command_options(shell: SimulatedShell, argv: Argv) -> Values:
-    """Look at the values of options that name commands."""
+    """Run the values of options that name commands."""
     name = get_program_name(argv[0])
     options = COMMANDS[name]
     for word, following in zip(argv[1:], (*argv[2:], ""), strict=False):
@@ -59,7 +59,7 @@ SETTING = re.compile(
 
 
 def _simulate_git(shell: SimulatedShell, argv: Argv) -> Values:
-    """`-c alias.x='!command'`, `bisect run`, `submodule foreach`."""
+    """Simulate `-c alias.x='!command'`, `bisect run` and `submodule foreach`."""
     args = argv[1:]
     for word, following in zip(args, (*args[1:], ""), strict=False):
         if found := SETTING.fullmatch(word) or SETTING.fullmatch(f"{word}={following}"):
@@ -76,7 +76,7 @@ CRON_LINE = re.compile(r"\s*(?:@\w+|(?:\S+\s+){5})(.*)")
 
 
 def _simulate_crontab(shell: SimulatedShell, argv: Argv) -> Values:
-    """Each command of a crontab that is known."""
+    """Run each command of a crontab that comes on standard input."""
     for text in shell.stdin if "-" in argv else ():
         for line in text.splitlines():
             found = CRON_LINE.match(line)
@@ -86,7 +86,7 @@ def _simulate_crontab(shell: SimulatedShell, argv: Argv) -> Values:
 
 
 def _simulate_ip(shell: SimulatedShell, argv: Argv) -> Values:
-    """`ip netns exec name command…`."""
+    """Simulate `ip netns exec name command…`."""
     if "exec" in argv and (rest := argv[argv.index("exec") + 2 :]):
         return shell.invoke(rest, "ip netns exec")
     return (placeholders.OUTPUT,)
@@ -96,7 +96,7 @@ EXECUTES = re.compile(r"(?:^|[;{}\n\d/])\s*+e\s++([^\n]+)|^[\d$]+e([^\n]+)")
 
 
 def _simulate_sed(shell: SimulatedShell, argv: Argv) -> Values:
-    """The `e` command, and the `e` flag of `s`."""
+    """Simulate the `e` command, and the `e` flag of `s`."""
     for word in argv[1:]:
         command = filters.parse_substitution(word)
         if command is not None and "e" in command[2]:
@@ -111,7 +111,7 @@ RECIPE = re.compile(r"(?m)^(?:[^\n:#\t]+:[^;\n]*;|\t)[@-]*(.+)$")
 
 
 def _simulate_make(shell: SimulatedShell, argv: Argv) -> Values:
-    """The recipes of a makefile on standard input; `SHELL=…`."""
+    """Simulate the recipes of a makefile on standard input, and `SHELL=…`."""
     if any(word in ("-", "/dev/stdin", "--file=-", "-f-") for word in argv):
         for text in shell.stdin:
             for found in RECIPE.finditer(text):
@@ -136,7 +136,7 @@ FLEETS = OptionSpec("whltpxgfuHJe", split_names("--hosts --user --nodes --group 
 
 
 def _simulate_fleet(shell: SimulatedShell, argv: Argv) -> Values:
-    """`pdsh -w hosts command`, `clush`, `salt '*' cmd.run command`."""
+    """Simulate `pdsh -w hosts command`, `clush` and `salt '*' cmd.run command`."""
     rest = parse_leading_options(argv[1:], FLEETS).rest
     if get_program_name(argv[0]) in ("salt", "salt-call"):
         rest = rest[rest.index("cmd.run") + 1 :] if "cmd.run" in rest else ()
@@ -146,7 +146,7 @@ def _simulate_fleet(shell: SimulatedShell, argv: Argv) -> Values:
 
 
 def _simulate_netcat(shell: SimulatedShell, argv: Argv) -> Values:
-    """`socat - EXEC:text`, `nc -c text`: what the other end is tied to."""
+    """Simulate the program that `socat - EXEC:text` or `nc -c text` connects to the other end."""
     for word, following in zip(argv[1:], (*argv[2:], ""), strict=False):
         if found := TIED.match(word):
             shell.run_text(found[1], get_program_name(argv[0]))
@@ -159,7 +159,7 @@ TIED = re.compile(r"(?:EXEC|SYSTEM|SHELL):\s*(.+?)(?:,[a-z0-9=,]+)?\Z", re.IGNOR
 
 
 def _simulate_start_stop_daemon(shell: SimulatedShell, argv: Argv) -> Values:
-    """`start-stop-daemon --exec program -- arguments`."""
+    """Simulate `start-stop-daemon --exec program -- arguments`."""
     takes = OptionSpec(
         "axpnusNPIkDrRcg", split_names("--exec --startas --pidfile --name --user --chdir --chuid --group")
     )
@@ -169,7 +169,7 @@ def _simulate_start_stop_daemon(shell: SimulatedShell, argv: Argv) -> Values:
 
 
 def _simulate_send_keys(shell: SimulatedShell, argv: Argv) -> Values:
-    """`tmux send-keys text Enter`, `screen -X stuff text`: typed into a shell."""
+    """Simulate `tmux send-keys text Enter` and `screen -X stuff text`, which type text into a shell."""
     for start in ("send-keys", "send", "stuff"):
         if start in argv[1:]:
             typed = [word for word in argv[argv.index(start) + 1 :] if word not in ("Enter", "C-m", "-l")]

@@ -1,4 +1,4 @@
-"""Builtins that change what the shell knows."""
+"""Simulates builtins that change the state of the shell."""
 
 import re
 from collections.abc import Callable
@@ -25,7 +25,7 @@ def _simulate_cd(shell: SimulatedShell, argv: Argv) -> Values:
 
 
 def _simulate_declare(shell: SimulatedShell, argv: Argv) -> Values:
-    """`export name=value` that came out of an expansion; the plain ones are assignments already."""
+    """Set variables from words like `name=value` that an expansion produced; plain ones are already assignments."""
     for word in argv[1:]:
         name, equals, value = word.partition("=")
         if not name.isidentifier():
@@ -39,7 +39,7 @@ def _simulate_declare(shell: SimulatedShell, argv: Argv) -> Values:
 
 
 def _simulate_read(shell: SimulatedShell, argv: Argv) -> Values:
-    """Known input is split among the names at blanks, or at what IFS holds; the last takes the rest."""
+    """Simulate `read`: split known input among the names at blanks or IFS; the last name takes the rest."""
     found = parse_leading_options(argv[1:], OptionSpec("adeinNptu"))
     if (array := found.get_value("a")) is not None:
         words = [text.split("\n", 1)[0].split() for text in shell.stdin if placeholders.is_known(text)]
@@ -59,13 +59,13 @@ def _simulate_read(shell: SimulatedShell, argv: Argv) -> Values:
 
 
 def _replace_separators(line: str, separators: Values) -> str:
-    """The line with blanks where one of the characters of IFS parts it."""
+    """Return the line with its IFS separators replaced by blanks."""
     known = separators[0] if len(separators) == 1 and placeholders.is_known(separators[0]) else ""
     return line.translate({ord(char): " " for char in known})
 
 
 def _has_many_lines(shell: SimulatedShell) -> bool:
-    """More than one line: any of them may be read."""
+    """True if the input has more than one line, any of which may be the one that is read."""
     return any("\n" in text.rstrip("\n") for text in shell.stdin)
 
 
@@ -98,7 +98,7 @@ def _simulate_unset(shell: SimulatedShell, argv: Argv) -> Values:
 
 
 def _simulate_set(shell: SimulatedShell, argv: Argv) -> Values:
-    """`set -- words`, `set -u`."""
+    """Simulate `set -- words` and `set -u`."""
     words = argv[1:]
     if any(re.fullmatch(r"-[A-Za-z]*u[A-Za-z]*|nounset", word) for word in words):
         shell.state.nounset = True
@@ -117,7 +117,7 @@ def _simulate_shift(shell: SimulatedShell, argv: Argv) -> Values:
 
 
 def _simulate_hash(shell: SimulatedShell, argv: Argv) -> Values:
-    """`hash -p path name`: the name runs that path from now on."""
+    """Simulate `hash -p path name`: the name runs that path from now on."""
     found = parse_leading_options(argv[1:], OptionSpec("p"))
     path = found.get_value("p")
     if path is not None and found.rest:

@@ -1,4 +1,4 @@
-"""What decoders make of text that is known; of other text nobody can say what it holds."""
+"""Simulates decoders of known text; the result for unknown text is a placeholder."""
 
 import base64
 import binascii
@@ -30,7 +30,7 @@ def _decode_utf8(raw: bytes) -> str | None:
 
 
 def _simulate_base64(shell: SimulatedShell, argv: Argv) -> Values:
-    """`base64 -d`, of a file that is not known too."""
+    """Simulate `base64 -d`, also of a file."""
     found = parse_mixed_options(argv[1:], OptionSpec("wi", frozenset({"--wrap", "--input"})))
     if not found.has("d", "D", "--decode", "--dec"):
         return (placeholders.OUTPUT,)
@@ -70,7 +70,7 @@ def _simulate_xxd(shell: SimulatedShell, argv: Argv) -> Values:
 
 
 def _extract_hex_digits(text: str) -> str:
-    """Of a plain dump, or of one with offsets and characters."""
+    """Extract the hex digits of a plain dump, or of one with offsets and characters."""
     rows = [re.sub(r"^[0-9a-fA-F]+:\s|\s\s.*$", "", line) for line in text.splitlines()]
     return re.sub(r"[^0-9a-fA-F]", "", "".join(rows))
 
@@ -95,7 +95,7 @@ def _simulate_gpg(shell: SimulatedShell, argv: Argv) -> Values:
 
 
 def _simulate_compressor(shell: SimulatedShell, argv: Argv) -> Values:
-    """What is unpacked cannot be read; what is packed is no text."""
+    """Return a placeholder: unpacked data cannot be known, and packed data is not text."""
     packs = get_program_name(argv[0]) in ("gzip", "bzip2", "xz", "zstd")
     return (
         (placeholders.OUTPUT,)

@@ -1,4 +1,4 @@
-"""What filtering programs make of text that is known."""
+"""Simulates filters of known text."""
 
 import codecs
 import re
@@ -9,7 +9,7 @@ from runner.policy.filesystem import paths
 from runner.policy.grammar.ansi import unescape
 from runner.policy.programs.options import OptionSpec, parse_leading_options, parse_mixed_options
 from runner.policy.programs.transform import transform_stdin
-from runner.policy.shell.protocol import Argv, SimulatedShell, choose_placeholder, content, get_program_name
+from runner.policy.shell.protocol import Argv, SimulatedShell, choose_placeholder, get_program_name, read_content
 from runner.policy.shell.state import Values, concatenate_values, merge_values
 from runner.policy.tables import map_names
 
@@ -17,7 +17,7 @@ NOTHING: Values = ("",)
 
 
 def _simulate_cat(shell: SimulatedShell, argv: Argv) -> Values:
-    """Files that the text wrote, process substitutions, or what comes in."""
+    """Return the contents of files that the text wrote, of process substitutions, or standard input."""
     files = parse_leading_options(argv[1:], OptionSpec("ncsvz" if get_program_name(argv[0]) != "cat" else "")).rest
     if not files or files == ("-",):
         return shell.stdin
@@ -28,11 +28,11 @@ def _simulate_cat(shell: SimulatedShell, argv: Argv) -> Values:
 
 
 def read_file(shell: SimulatedShell, name: str) -> Values:
-    return content(shell, paths.resolve_path(placeholders.restore_wildcards(name), shell.state.cwd))
+    return read_content(shell, paths.resolve_path(placeholders.restore_wildcards(name), shell.state.cwd))
 
 
 def pass_lines(shell: SimulatedShell, argv: Argv) -> Values:
-    """Lines come out as they are: all, some, or in another order. Parts of lines are another matter."""
+    """Return the input for a program that selects or reorders lines; hide it if an option selects parts of lines."""
     if any(re.match(r"-[a-zA-Z]*[co]|--bytes|--only-matching", word) for word in argv[1:]):
         return hide_text(shell, argv)
     return (
@@ -41,7 +41,7 @@ def pass_lines(shell: SimulatedShell, argv: Argv) -> Values:
 
 
 def hide_text(shell: SimulatedShell, argv: Argv) -> Values:
-    """Changes that are not followed here: text that was known is hidden by them."""
+    """Return the output of a change that is not simulated: text that was known becomes a placeholder."""
     return merge_values(
         *(
             (
@@ -73,7 +73,7 @@ def _simulate_tac(shell: SimulatedShell, argv: Argv) -> Values:
 
 
 def _simulate_tr(shell: SimulatedShell, argv: Argv) -> Values:
-    """`tr set set` and `tr -d set`."""
+    """Simulate `tr set set` and `tr -d set`."""
     found = parse_leading_options(argv[1:], OptionSpec())
     sets = [_expand_ranges(unescape(placeholders.restore_wildcards(text))) for text in found.rest]
     if found.has("d", "--delete") and sets and not found.has("c", "C", "--complement"):
@@ -88,7 +88,7 @@ def _simulate_tr(shell: SimulatedShell, argv: Argv) -> Values:
 
 
 def _changes_letters(first: str, second: str) -> bool:
-    """Whether letters become other letters: what comes out is not what could be read in the file."""
+    """True if more than a few letters become other letters, which hides the text of the input."""
     pairs = [(one, other) for one, other in zip(first, second, strict=False) if one.isalpha() and other.isalpha()]
     return sum(one.lower() != other.lower() for one, other in pairs) > MOST_TURNED
 
@@ -104,7 +104,7 @@ def _expand_ranges(text: str) -> str:
 
 
 def parse_substitution(script: str) -> tuple[str, str, str] | None:
-    """What `s/old/new/flags` replaces, with what, and its flags; None for other scripts."""
+    """Split `s/old/new/flags` into (old, new, flags); return None for other scripts."""
     if script[:1] != "s" or re.match(r"[\w\s\\]", script[1:2]):
         return None
     parts = script[2:].split(script[1:2]) if len(script) > 1 else []
@@ -112,7 +112,7 @@ def parse_substitution(script: str) -> tuple[str, str, str] | None:
 
 
 def filter_with_sed(shell: SimulatedShell, argv: Argv) -> Values:
-    """One substitution that is plain enough is carried out; others hide what comes out."""
+    """Simulate `sed` with one plain substitution; other scripts hide their output."""
     found = parse_leading_options(argv[1:], OptionSpec("efl", frozenset({"--expression", "--file"})))
     script = placeholders.restore_wildcards(
         found.get_value("e", "--expression") or (found.rest[0] if found.rest else "")
@@ -133,11 +133,11 @@ def filter_with_sed(shell: SimulatedShell, argv: Argv) -> Values:
 
 PLAIN_OLD = re.compile(r"\^?(?:[\w ,:;/@#%=<>!~-]|\.(?!\*.*\*)|\.\*)*\$?")
 PLAIN_NEW = re.compile(r"[^&\\]*")
-"""Patterns that mean the same to sed and here, with at most one star."""
+"""Patterns that mean the same to sed and to Python, with at most one star."""
 
 
 def _simulate_cut(shell: SimulatedShell, argv: Argv) -> Values:
-    """`cut -d… -f…` and `cut -c…` with one range."""
+    """Simulate `cut -d… -f…` and `cut -c…` with one range."""
     found = parse_leading_options(
         argv[1:], OptionSpec("dfcb", frozenset({"--delimiter", "--fields", "--characters", "--bytes"}))
     )
@@ -147,14 +147,16 @@ def _simulate_cut(shell: SimulatedShell, argv: Argv) -> Values:
         return hide_text(shell, argv)
     first = int(span[1] or 1) - 1
     last = int(span[3]) if span[3] else None if span[2] else first + 1
-    mark = (found.get_value("d", "--delimiter") or "\t") if found.has("f", "--fields") else ""
+    delimiter = (found.get_value("d", "--delimiter") or "\t") if found.has("f", "--fields") else ""
     return transform_stdin(
-        shell, lambda text: "".join(_cut_line(line, mark, first, last) + "\n" for line in text.splitlines())
+        shell, lambda text: "".join(_cut_line(line, delimiter, first, last) + "\n" for line in text.splitlines())
     )
 
 
-def _cut_line(line: str, mark: str, first: int, last: int | None) -> str:
-    return mark.join(line.split(mark)[first:last]) if mark and mark in line else line if mark else line[first:last]
+def _cut_line(line: str, delimiter: str, first: int, last: int | None) -> str:
+    if not delimiter:
+        return line[first:last]
+    return delimiter.join(line.split(delimiter)[first:last]) if delimiter in line else line
 
 
 def _simulate_rot13(shell: SimulatedShell, argv: Argv) -> Values:
@@ -162,7 +164,7 @@ def _simulate_rot13(shell: SimulatedShell, argv: Argv) -> Values:
 
 
 def _simulate_download(shell: SimulatedShell, argv: Argv) -> Values:
-    """What comes over the network; a file that it is saved to holds it."""
+    """Simulate a download: to standard output, or to a file whose contents are then REMOTE."""
     found = parse_mixed_options(
         argv[1:],
         OptionSpec("oOHXduAFeTbcmwPxU", frozenset({"--output", "--output-document"})),
@@ -182,7 +184,7 @@ def _simulate_download(shell: SimulatedShell, argv: Argv) -> Values:
 
 
 def _simulate_copy(shell: SimulatedShell, argv: Argv) -> Values:
-    """`cp` and `mv` of a file that the text wrote, or of a program of the system, which has two names then."""
+    """Simulate `cp` and `mv` of a file that the text wrote, or of a system program, which then has a second name."""
     rest = parse_mixed_options(argv[1:], OptionSpec("tSmog")).rest
     if len(rest) != 2:
         return NOTHING

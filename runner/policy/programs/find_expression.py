@@ -1,4 +1,4 @@
-"""What `find` looks at, and whether its tests leave most of it out."""
+"""The starting directories of `find`, and whether its tests narrow them down."""
 
 import re
 from collections.abc import Iterator
@@ -19,7 +19,10 @@ STRICT = split_names("/ /etc /usr /bin /sbin /lib /lib64 /boot /root /usr/bin /u
 
 
 def find_unnarrowed(args: tuple[str, ...]) -> tuple[str, ...]:
-    """The directories of which the tests before what deletes leave out little. Where the system lies age alone does."""
+    """Return the starting directories that the tests before a deletion barely narrow down.
+
+    A test of the name narrows down any directory; a test of age does so only outside the system's directories.
+    """
     applied = list(_list_tests(_find_deleting_part(args)))
     named = any(test in NAMES and placeholders.restore_wildcards(value).strip("*./") for test, value in applied)
     aged = any(test in AGE for test, _ in applied)
@@ -28,7 +31,7 @@ def find_unnarrowed(args: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _find_deleting_part(args: tuple[str, ...]) -> tuple[str, ...]:
-    """The part between `-o`s that holds the deletion."""
+    """Return the part between `-o` operators that holds the deletion."""
     parts: list[list[str]] = [[]]
     for word in args:
         if word in ("-o", "-or", ","):
@@ -39,7 +42,7 @@ def _find_deleting_part(args: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _list_tests(args: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    """Each word and what follows it, without what is negated."""
+    """Yield each word and the one after it, except negated ones."""
     before = ""
     for word, value in zip(args, (*args[1:], ""), strict=False):
         if before not in ("!", "-not"):
@@ -48,7 +51,7 @@ def _list_tests(args: tuple[str, ...]) -> Iterator[tuple[str, str]]:
 
 
 def _list_starts(args: tuple[str, ...]) -> tuple[str, ...]:
-    """The directories in which `find` looks; it refuses an empty name."""
+    """Return the starting directories; `find` itself refuses an empty name."""
     end = next((place for place, word in enumerate(args) if _is_test(word)), len(args))
     return tuple(word for word in args[:end] if not word.startswith("-")) or (".",)
 
@@ -69,7 +72,7 @@ def deletes(args: tuple[str, ...]) -> bool:
 
 
 def list_found_paths(args: tuple[str, ...]) -> tuple[str, ...]:
-    """The paths that it finds, with a mark: any path there, or some that its tests picked."""
+    """Return the paths that `find` may print, with a placeholder as last name: any path there, or some of them."""
     unnarrowed = frozenset(find_unnarrowed(args))
     name = next((value for test, value in pairwise(args) if test == "-name" and LITERAL.fullmatch(value)), "")
     found = dict.fromkeys(start.rstrip("/") for start in _list_starts(args) if start)
@@ -77,7 +80,7 @@ def list_found_paths(args: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _choose_last_name(start: str, name: str, unnarrowed: frozenset[str]) -> str:
-    """The name of what is found below: a mark, but where one name of the system is looked for."""
+    """Return the last name of a path that `find` may print: a placeholder, or a literal name in a system directory."""
     if (start or "/") in unnarrowed:
         return placeholders.FOUND
     return name if name and SYSTEM.match(start) else placeholders.OUTPUT

@@ -1,4 +1,4 @@
-"""Every program that is looked through, by its name."""
+"""The handlers that simulate programs, by program name."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -34,7 +34,7 @@ VERSIONED = re.compile(r"[0-9.]+\Z")
 
 
 def find_handler(name: str) -> Callable[[SimulatedShell, Argv], Values] | None:
-    """How a program is looked through; `python3.12` as `python3`, then as `python`."""
+    """Return the handler of a program; `python3.12` falls back to `python`."""
     found = HANDLERS.get(name)
     if found is None and (plain := VERSIONED.sub("", name)) != name:
         return HANDLERS.get(plain)

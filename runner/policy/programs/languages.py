@@ -1,4 +1,4 @@
-"""Programs in other languages, given on the command line: what they would run and remove."""
+"""Inspects code in other languages that the command line holds: the commands it runs, the files it removes."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -47,7 +47,7 @@ POWER = re.compile(r"os\.kill\s*\(\s*(?:-1|1)\s*,|\bkill\b[\s(]*['\"]?\w+['\"]?\
 
 
 def _inspect_code(shell: SimulatedShell, text: str, via: str) -> Values:
-    """Look through a program for what it would run."""
+    """Report and simulate the effects of a program text, and return its output."""
     plain = placeholders.restore_wildcards(text)
     shell.spend(64 + (len(plain) >> 4))
     for rule in _find_code_rules(plain):
@@ -60,7 +60,7 @@ def _inspect_code(shell: SimulatedShell, text: str, via: str) -> Values:
 
 
 def _find_code_rules(text: str) -> Iterator[str]:
-    """The rules that the program breaks by itself. Each word is looked for once, so that no text is slow."""
+    """Yield the rules that the code itself breaks. Each pattern is searched once, so that no text is slow."""
     if EVALUATES.search(text) and DECODES.search(text):
         yield "dynamic.hidden-code"
     if FORK.search(text) and LOOP.search(text):
@@ -74,7 +74,7 @@ def _find_code_rules(text: str) -> Iterator[str]:
 
 
 def _find_commands(text: str) -> Iterator[str]:
-    """The texts that the program hands to a shell, a list of words joined."""
+    """Yield the texts that the code passes to a shell; a list of words is joined."""
     for found in islice(RUNS.finditer(text), MOST_COMMANDS):
         yield _join_literals(found["list"])
     yield from _find_commands_in_variables(text)
@@ -92,7 +92,7 @@ USES = re.compile(
 
 
 def _find_commands_in_variables(text: str) -> Iterator[str]:
-    """Texts that a variable holds and that are run by its name."""
+    """Yield texts that are assigned to a variable and run by its name."""
     used = {name for found in islice(USES.finditer(text), MOST_COMMANDS) for name in found.groups() if name}
     for found in islice(ASSIGNS.finditer(text), MOST_COMMANDS) if used else ():
         if found[1] in used:
@@ -100,7 +100,7 @@ def _find_commands_in_variables(text: str) -> Iterator[str]:
 
 
 def _join_literals(text: str) -> str:
-    """String literals: `+` and `.` paste them together, commas part words."""
+    """Join string literals: `+` and `.` concatenate them, commas separate words."""
     out, end = "", 0
     for found in LITERAL.finditer(text):
         between = text[end : found.start()]
@@ -117,7 +117,7 @@ PRINTS = re.compile(
 
 
 def _find_output(text: str) -> Values:
-    """What it prints, if that is plain texts alone; hidden if it makes them of others."""
+    """Return the output if the code prints plain literals only; hidden text if it computes what it prints."""
     found = list(islice(PRINTS.finditer(text), MOST_COMMANDS))
     if found and len(found) == sum(1 for _ in PRINTING.finditer(text)):
         return (limit_length("".join(unescape(LEAD.sub("", match[1])[:-1]) + "\n" for match in found)),)
@@ -131,7 +131,7 @@ MAKES = re.compile(
 
 
 def _find_file_commands(text: str) -> Iterator[Argv]:
-    """What it removes, reads and writes, as the commands that would do so."""
+    """Yield the files that the code removes, reads and writes, as the equivalent `rm`, `cat` and `tee` commands."""
     for found in TREES.finditer(text):
         yield ("rm", "-rf", found[1][1:-1])
     for found in FILES.finditer(text):
@@ -144,17 +144,17 @@ def _find_file_commands(text: str) -> Iterator[Argv]:
 
 
 def _find_pipes(text: str) -> Iterator[str]:
-    """`open(F, "command |")`, `open(F, "-|", "command")`."""
+    """Yield the commands of `open(F, "command |")` and `open(F, "-|", "command")`."""
     for found in OPENS.finditer(text):
-        given = found[1][1:-1]
-        if given in ("-|", "|-"):
+        target = found[1][1:-1]
+        if target in ("-|", "|-"):
             yield _join_literals(found[2])
-        elif given.startswith("|") or given.endswith("|"):
-            yield given.strip("|")
+        elif target.startswith("|") or target.endswith("|"):
+            yield target.strip("|")
 
 
 def _build_handler(letters: str, takes: str) -> Callable[[SimulatedShell, Argv], Values]:
-    """A language whose options `letters` bring a program text."""
+    """Build the handler of a language whose options `letters` carry code."""
 
     def simulate(shell: SimulatedShell, argv: Argv) -> Values:
         found = parse_leading_options(
@@ -174,7 +174,7 @@ def _build_handler(letters: str, takes: str) -> Callable[[SimulatedShell, Argv],
 
 
 def _read_program_file(shell: SimulatedShell, names: Argv) -> Values:
-    """A program file that the text at hand wrote."""
+    """Return the contents of a program file that the text itself wrote."""
     return tuple(
         text
         for name in names
@@ -183,14 +183,14 @@ def _read_program_file(shell: SimulatedShell, names: Argv) -> Values:
 
 
 def _run_code(shell: SimulatedShell, text: str, via: str) -> Values:
-    """A program text; of one that is not known only that it is run. What it prints."""
+    """Run code and return its output; of unknown code only that it runs is known."""
     if text and not placeholders.TEXT.sub("", text.strip()):
         return shell.run_text(text, via)
     return _inspect_code(shell, text, via)
 
 
 def _simulate_awk(shell: SimulatedShell, argv: Argv) -> Values:
-    """`system("…")`, `"…" | getline` and `print | "…"`."""
+    """Simulate `system("…")`, `"…" | getline` and `print | "…"`."""
     found = parse_leading_options(argv[1:], OptionSpec("Fvfi"))
     if found.rest and not found.has("f"):
         text = placeholders.restore_wildcards(found.rest[0])
@@ -212,7 +212,7 @@ EDITOR = re.compile(r"!\s*(.+)")
 
 
 def _simulate_editor(shell: SimulatedShell, argv: Argv) -> Values:
-    """`vim -c ':!command'`, `ed` and `less` commands that leave for a shell."""
+    """Simulate `vim -c ':!command'`, and the commands of `ed` and `less` that start a shell."""
     name = get_program_name(argv[0])
     texts = () if name in ("less", "more", "view") else shell.stdin
     lines = tuple(line for text in texts if placeholders.is_known(text) for line in text.splitlines())
@@ -223,7 +223,7 @@ def _simulate_editor(shell: SimulatedShell, argv: Argv) -> Values:
 
 
 def _simulate_database_client(shell: SimulatedShell, argv: Argv) -> Values:
-    """`psql -c '\\! command'`, `mysql -e 'system …'`."""
+    r"""Simulate `psql -c '\! command'` and `mysql -e 'system …'`."""
     for word in (*argv[1:], *(text for text in shell.stdin if text != placeholders.UNKNOWN)):
         for found in re.finditer(r"\\!\s*([^\n;]+)|\bsystem\s+([^\n;]+)|TO PROGRAM '([^']+)'|\.shell\s+([^\n]+)", word):
             shell.run_text(next(group for group in found.groups() if group), get_program_name(argv[0]), lenient=True)

@@ -1,4 +1,4 @@
-"""Options of programs: which words are options, which their values, which operands."""
+"""Parses the options of programs: tells options, their values and operands apart."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -6,16 +6,16 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class OptionSpec:
-    """Which options take a value that may be the next word. `short` holds letters, `long` names with their dashes."""
+    """The options that take a value, which may be the next word. `short` holds letters, `long` names with dashes."""
 
     short: str = ""
     long: frozenset[str] = frozenset()
     single: bool = False
-    """Long names have one dash, as in `find` and `openssl`."""
+    """True if long names have one dash, as in `find` and `openssl`."""
 
     @classmethod
     def parse(cls, text: str, *, single: bool = False) -> "OptionSpec":
-        """Of letters and long names parted by blanks, as the rule files write them."""
+        """Parse letters and long names separated by blanks, as the rule files write them."""
         names = text.split()
         short = "".join(name for name in names if not name.startswith("-"))
         return cls(short, frozenset(name for name in names if name.startswith("-")), single)
@@ -23,7 +23,7 @@ class OptionSpec:
 
 @dataclass(slots=True)
 class ParsedArguments:
-    """`flags` holds letters and long names that were given; `values` what they were given; `rest` the operands."""
+    """Parsed arguments: `flags` holds letters and long names, `values` pairs of name and value, `rest` the operands."""
 
     flags: set[str] = field(default_factory=set)
     values: list[tuple[str, str]] = field(default_factory=list)
@@ -33,18 +33,18 @@ class ParsedArguments:
         return any(name in self.flags for name in names)
 
     def get_value(self, *names: str) -> str | None:
-        """The last value of an option under one of its names."""
+        """Return the last value of an option under any of its names, None if it has none."""
         found = [value for name, value in self.values if name in names]
         return found[-1] if found else None
 
 
 def parse_leading_options(args: Iterable[str], takes: OptionSpec) -> ParsedArguments:
-    """Options up to the first operand; the rest is another command's."""
+    """Parse options up to the first operand; the rest belongs to another command."""
     return _parse_options(tuple(args), takes, anywhere=False)
 
 
 def parse_mixed_options(args: Iterable[str], takes: OptionSpec) -> ParsedArguments:
-    """Options among operands, as GNU programs take them."""
+    """Parse options mixed with operands, as GNU programs do."""
     return _parse_options(tuple(args), takes, anywhere=True)
 
 
@@ -70,7 +70,7 @@ def _parse_options(args: tuple[str, ...], takes: OptionSpec, *, anywhere: bool) 
 
 
 def _parse_long_option(word: str, following: tuple[str, ...], takes: OptionSpec, parsed: ParsedArguments) -> int:
-    """How many of the following words are its value."""
+    """Parse one long option, and return how many of the following words are its value."""
     name, equals, value = word.partition("=")
     parsed.flags.add(name)
     if equals:

@@ -1,4 +1,4 @@
-"""What programs print of their own arguments."""
+"""Simulates programs that print their own arguments."""
 
 import re
 from collections.abc import Callable
@@ -16,7 +16,7 @@ MOST_TIMES = 512
 
 
 def _simulate_echo(shell: SimulatedShell, argv: Argv) -> Values:
-    """Whether backslashes are escapes depends on the shell."""
+    """Simulate `echo`. Shells differ in whether backslashes are escapes, so both outputs are returned."""
     words = argv[1:]
     escapes = False
     end = "\n"
@@ -32,12 +32,12 @@ def _simulate_echo(shell: SimulatedShell, argv: Argv) -> Values:
 
 
 def _convert_octal_escapes(text: str) -> str:
-    """`\\0163` of `echo -e` and `%b`, as `$'…'` writes it."""
+    r"""Rewrite `\0163` of `echo -e` and `%b` as `$'…'` writes it."""
     return re.sub(r"\\0([0-7]{1,3})", r"\\\1", text)
 
 
 def _simulate_printf(shell: SimulatedShell, argv: Argv) -> Values:
-    """The format, used again for what arguments remain."""
+    """Simulate `printf`; the format is used again while arguments remain."""
     words = argv[2:] if argv[1:2] == ("--",) else argv[1:]
     if words[:1] == ("-v",) and len(words) > 2:
         shell.state.variables[words[1]] = (_expand_format(words[2], list(words[3:])),)
@@ -82,7 +82,7 @@ def _simulate_dirname(shell: SimulatedShell, argv: Argv) -> Values:
 
 
 def _simulate_realpath(shell: SimulatedShell, argv: Argv) -> Values:
-    """The path itself; where a link leads is not known, but its name says what it is for."""
+    """Return the path itself: the target of a link is not known, but its name tells its purpose."""
     return ("".join(word + "\n" for word in _parse_operands(argv)) or placeholders.OUTPUT,)
 
 

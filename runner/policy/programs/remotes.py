@@ -1,4 +1,4 @@
-"""Programs that run a command elsewhere: on another host, in a container."""
+"""Simulates programs that run a command elsewhere: on another host, in a container."""
 
 import re
 from collections.abc import Callable
@@ -25,7 +25,7 @@ CONTAINER = OptionSpec(
 
 
 def _simulate_ssh(shell: SimulatedShell, argv: Argv) -> Values:
-    """The command on the other host, if there is one; else its input is run there."""
+    """Simulate the command on the other host; without one, the other host runs the input."""
     found = parse_leading_options(argv[1:], SSH)
     for name, value in found.values:
         command = re.match(r"(?:Proxy|Local|KnownHosts)Command[= ](.+)", value, re.IGNORECASE)
@@ -40,7 +40,7 @@ def _simulate_ssh(shell: SimulatedShell, argv: Argv) -> Values:
 
 
 def _simulate_container(shell: SimulatedShell, argv: Argv) -> Values:
-    """`docker run image command…`, `docker exec name command…`, `kubectl exec pod -- command…`."""
+    """Simulate `docker run image command…`, `docker exec name command…` and `kubectl exec pod -- command…`."""
     name = get_program_name(argv[0])
     found = parse_leading_options(argv[1:], CONTAINER)
     rest = found.rest
@@ -62,7 +62,7 @@ def _simulate_container(shell: SimulatedShell, argv: Argv) -> Values:
 
 
 def _simulate_ansible(shell: SimulatedShell, argv: Argv) -> Values:
-    """`ansible hosts -m shell -a command`."""
+    """Simulate `ansible hosts -m shell -a command`."""
     for word, following in pairwise(argv[1:]):
         if word in ("-a", "--args"):
             shell.run_text(following, "ansible", lenient=True)

@@ -1,4 +1,4 @@
-"""Shells, and the other ways in which a text is run as a shell's."""
+"""Simulates shells, and the other programs and builtins that run a text as shell code."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -16,23 +16,23 @@ BASH = OptionSpec("cOo", frozenset({"--rcfile", "--init-file"}))
 
 
 def _simulate_sh(shell: SimulatedShell, argv: Argv) -> Values:
-    """`sh -c text`, `sh file`, `sh` that reads its input."""
+    """Simulate `sh -c text`, `sh file`, and `sh` that reads commands from its input."""
     name = get_program_name(argv[0])
     letters, rest = _parse_flags(argv[1:])
     for option, file in pairwise(argv):
         if option in BASH.long:
-            run_script(shell, (file,), f"{name} {option}", apart=False)
+            _run_script(shell, (file,), f"{name} {option}", apart=False)
     if shell.socket and (not rest or "s" in letters):
         shell.add_hit("network.reverse-shell")
     if "c" in letters:
         return _run_with_arguments(shell, rest, name + " -c") if rest else NOTHING
     if rest and "s" not in letters:
-        return run_script(shell, rest, name)
+        return _run_script(shell, rest, name)
     return run_stdin(shell, name, rest)
 
 
 def _parse_flags(args: Argv) -> tuple[str, Argv]:
-    """The option letters of a shell, and its operands; `-c` takes its text from the operands."""
+    """Return a shell's option letters and its operands; the text of `-c` is an operand."""
     letters, place = "", 0
     while place < len(args) and args[place][:1] in ("-", "+") and len(args[place]) > 1:
         word = args[place]
@@ -55,8 +55,8 @@ def _run_with_arguments(shell: SimulatedShell, rest: Argv, via: str) -> Values:
     return found
 
 
-def run_script(shell: SimulatedShell, rest: Argv, via: str, *, apart: bool = True) -> Values:
-    """A file; known if the text at hand wrote it."""
+def _run_script(shell: SimulatedShell, rest: Argv, via: str, *, apart: bool = True) -> Values:
+    """Run a script file, if the text itself wrote it."""
     path = rest[0]
     if path == "-" or path in STANDARD_INPUT:
         return run_stdin(shell, via, rest[1:])
@@ -67,7 +67,7 @@ def run_script(shell: SimulatedShell, rest: Argv, via: str, *, apart: bool = Tru
 
 
 def run_stdin(shell: SimulatedShell, via: str, rest: Argv = ()) -> Values:
-    """Every text that may be on standard input."""
+    """Run every text that standard input may be."""
     texts, shell.stdin = shell.stdin, ("",)
     if texts == (placeholders.UNKNOWN,):
         return (placeholders.OUTPUT,)
@@ -84,7 +84,7 @@ def _simulate_eval(shell: SimulatedShell, argv: Argv) -> Values:
 
 def _simulate_source(shell: SimulatedShell, argv: Argv) -> Values:
     words = argv[2:] if argv[1:2] == ("--",) else argv[1:]
-    return run_script(shell, words, "source", apart=False) if words else NOTHING
+    return _run_script(shell, words, "source", apart=False) if words else NOTHING
 
 
 def _simulate_trap(shell: SimulatedShell, argv: Argv) -> Values:
@@ -95,7 +95,7 @@ def _simulate_trap(shell: SimulatedShell, argv: Argv) -> Values:
 
 
 def _simulate_script(shell: SimulatedShell, argv: Argv) -> Values:
-    """`script -c text`."""
+    """Simulate `script -c text`."""
     found = parse_leading_options(
         argv[1:], OptionSpec("cIOBTEmo", frozenset({"--command", "--log-in", "--log-out", "--log-io"}))
     )
@@ -107,13 +107,13 @@ def _run_if_given(shell: SimulatedShell, text: str | None, via: str) -> Values:
 
 
 def _simulate_su(shell: SimulatedShell, argv: Argv) -> Values:
-    """`su -c text`: the rule is broken already; what it runs is looked at too."""
+    """Simulate `su -c text`, which breaks a rule by itself: the command is checked too."""
     found = parse_leading_options(argv[1:], OptionSpec("cgGs", frozenset({"--command", "--shell", "--group"})))
     return _run_if_given(shell, found.get_value("c", "--command"), get_program_name(argv[0]) + " -c")
 
 
 def _simulate_sudo(shell: SimulatedShell, argv: Argv) -> Values:
-    """`sudo command`: what it runs is looked at too."""
+    """Simulate `sudo command`, which breaks a rule by itself: the command is checked too."""
     takes = OptionSpec(
         "ugpCchrRTtUDa", frozenset({"--user", "--group", "--prompt", "--host", "--chdir", "--role", "--type"})
     )
@@ -124,12 +124,12 @@ def _simulate_sudo(shell: SimulatedShell, argv: Argv) -> Values:
 
 
 def _simulate_at(shell: SimulatedShell, argv: Argv) -> Values:
-    """`at` and `batch` run their input."""
+    """Simulate `at` and `batch`, which run their input."""
     return run_stdin(shell, get_program_name(argv[0]))
 
 
 def _simulate_compgen(shell: SimulatedShell, argv: Argv) -> Values:
-    """`compgen -C text`, `complete -C`: run as a command."""
+    """Simulate `compgen -C text` and `complete -C`, which run the text as a command."""
     found = parse_leading_options(argv[1:], OptionSpec("CFWAGPSXo"))
     return _run_if_given(shell, found.get_value("C"), "compgen -C")
 

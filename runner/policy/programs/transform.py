@@ -1,4 +1,4 @@
-"""Carries out a change of each text that is known."""
+"""Applies a change to each known text on standard input."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ from runner.policy.shell.state import Values, limit_length, merge_values
 
 
 def transform_stdin(shell: SimulatedShell, change: Callable[[str], str | None], unknown: str = "") -> Values:
-    """Each known text changed; the mark of the others."""
+    """Return each known text changed, and a placeholder for each other."""
     return merge_values(*((result,) for text in shell.stdin for result in (_transform_text(text, change, unknown),)))
 
 

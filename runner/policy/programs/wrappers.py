@@ -1,4 +1,4 @@
-"""Programs that run the command in their arguments."""
+"""Simulates programs that run the command in their arguments."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -20,8 +20,8 @@ MOST_WORDS = 256
 class Wrapper:
     """A program that runs the command in its arguments.
 
-    `skip` operands stand before the command, which is one text for a shell if `text`. With `only`, the first operand
-    must be one of these.
+    `skip` operands come before the command. With `text`, the command is one text for a shell. With `only`, the first
+    operand must be one of these names.
     """
 
     takes: OptionSpec
@@ -36,7 +36,7 @@ class Wrapper:
 
 
 def run_wrapped_command(shell: SimulatedShell, argv: Argv, wrapper: Wrapper) -> Values:
-    """Run what the program would run."""
+    """Run the wrapped command."""
     name = get_program_name(argv[0])
     found = parse_leading_options(argv[1:], wrapper.takes)
     if found.has("--help", "--version", "--list") or (wrapper.only and wrapper.only.isdisjoint(found.rest[:1])):
@@ -50,7 +50,7 @@ def run_wrapped_command(shell: SimulatedShell, argv: Argv, wrapper: Wrapper) -> 
 
 
 def _simulate_env(shell: SimulatedShell, argv: Argv) -> Values:
-    """`env`, with `-S` and assignments."""
+    """Simulate `env`, with `-S` and assignments."""
     args = argv[1:]
     found = parse_leading_options(
         args, OptionSpec("uCSa", frozenset({"--unset", "--chdir", "--split-string", "--argv0"}))
@@ -70,7 +70,7 @@ def _simulate_env(shell: SimulatedShell, argv: Argv) -> Values:
 
 
 def _split_env_string(text: str) -> tuple[str, ...]:
-    """The words of `env -S`: quotes and backslashes go."""
+    """Split the text of `env -S` into words without quotes and backslashes."""
     return tuple(word.replace("'", "").replace('"', "").replace("\\_", " ").replace("\\", "") for word in text.split())
 
 
@@ -80,7 +80,7 @@ def _is_assignment(word: str) -> bool:
 
 
 def _simulate_command(shell: SimulatedShell, argv: Argv) -> Values:
-    """`command`: with `-v` it prints where a program is."""
+    """Simulate `command`, which prints the location of a program with `-v`."""
     found = parse_leading_options(argv[1:], OptionSpec())
     if found.has("v", "V"):
         return _print_locations(found.rest)
@@ -96,7 +96,7 @@ def _simulate_which(shell: SimulatedShell, argv: Argv) -> Values:
 
 
 def _simulate_flock(shell: SimulatedShell, argv: Argv) -> Values:
-    """`flock file command…` or `flock file -c text`."""
+    """Simulate `flock file command…` and `flock file -c text`."""
     found = parse_leading_options(
         argv[1:],
         OptionSpec("wEcn".replace("n", ""), frozenset({"--wait", "--timeout", "--conflict-exit-code", "--command"})),
@@ -109,7 +109,7 @@ def _simulate_flock(shell: SimulatedShell, argv: Argv) -> Values:
 
 
 def _simulate_xargs(shell: SimulatedShell, argv: Argv) -> Values:
-    """`xargs`, with what it would read as the arguments."""
+    """Simulate `xargs`, with its input as the arguments."""
     takes = OptionSpec(
         "aEILnPsd", frozenset({"--arg-file", "--max-args", "--max-procs", "--delimiter", "--max-lines", "--replace"})
     )
@@ -132,7 +132,7 @@ def _check_word_count(words: Argv) -> Argv:
 
 
 def _split_input(pieces: Iterable[str], text: str) -> Argv:
-    """The words or lines of standard input; the paths that `find` prints keep their mark."""
+    """Return the words or lines of the input; the paths that `find` prints keep their placeholder."""
     words = tuple(piece for each in pieces if (piece := each.translate(DEQUOTE).strip()))
     found = tuple(word for word in words if placeholders.is_known(word) or word.endswith(placeholders.FOUND))
     return found if found and len(found) == len(words) else (*found, choose_placeholder((text,)))
@@ -142,7 +142,7 @@ DEQUOTE = {ord("'"): None, ord('"'): None, ord("\\"): None}
 
 
 def _simulate_parallel(shell: SimulatedShell, argv: Argv) -> Values:
-    """GNU parallel: a text for a shell, arguments after `:::` or from its input."""
+    """Simulate GNU parallel: a shell text, with arguments after `:::` or from standard input."""
     takes = OptionSpec(
         "jIaNnLPSd",
         frozenset({"--jobs", "--arg-file", "--joblog", "--delay", "--timeout", "--retries", "--colsep", "--results"}),
@@ -165,7 +165,7 @@ def _fill_template(template: str, argument: str) -> str:
 
 
 def _simulate_find(shell: SimulatedShell, argv: Argv) -> Values:
-    """`find … -exec command \\;`: `{}` is a path under where it looks."""
+    r"""Simulate `find … -exec command \;`, where `{}` is a path below a starting directory."""
     words, places = argv[1:], find_expression.list_found_paths(argv[1:])
     for index, word in enumerate(words):
         if word not in ("-exec", "-execdir", "-ok", "-okdir"):

@@ -1,1 +1,1 @@
-"""The rules, as data and the few that need code, and classes of paths."""
+"""The rules, as data files and a few checks in code, and the classes of paths."""

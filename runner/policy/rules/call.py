@@ -1,4 +1,4 @@
-"""A program that would run, as the rules look at it."""
+"""A call of a program, in the form that rules test."""
 
 import re
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ SHORTEST_ABBREVIATION = 4
 
 @dataclass(frozen=True)
 class Call:
-    """`args` are the words after the name, `stdin` what it could read."""
+    """One call of a program: `args` are the words after the name, `stdin` the texts it may read."""
 
     name: str
     program: str
@@ -34,7 +34,7 @@ class Call:
 
     @cached_property
     def parsed_arguments(self) -> ParsedArguments:
-        """Options and operands, which may stand among each other."""
+        """The options and operands, which may be mixed."""
         return parse_mixed_options(self.args, self.takes)
 
     @cached_property
@@ -43,7 +43,7 @@ class Call:
 
     @cached_property
     def text(self) -> str:
-        """All words after the name with one blank around each; blanks within a word do not count as such."""
+        """The words after the name, each with one blank before it; blanks inside a word become no-break spaces."""
         return "".join(" " + BLANK.sub("\u00a0", placeholders.restore_wildcards(word)) for word in self.args) + " "
 
     @cached_property
@@ -52,7 +52,7 @@ class Call:
         return " ".join(self.operands)
 
     def has_option(self, options: frozenset[str]) -> bool:
-        """Whether one of the options is given; long ones may be shortened."""
+        """True if one of the options is given. Long options may be abbreviated."""
         return any(
             flag in options
             or (len(flag) >= SHORTEST_ABBREVIATION and flag[:2] == "--" and any(o.startswith(flag) for o in options))
@@ -66,11 +66,11 @@ class Call:
         return paths.resolve_path(path, self.cwd)
 
     def is_in_class(self, path: str, kinds: frozenset[str]) -> bool:
-        """Whether the path is of one of the classes."""
+        """True if the path belongs to one of the classes."""
         return not kinds.isdisjoint(self.classes.classify(self.resolve_path(path)))
 
     def select_paths(self, at: str) -> Argv:
-        """The paths at a place: `any` operand, the `first`, the `rest`, the `target`, the `sources`; `args`, `data`."""
+        """Return the paths at a place: `any` operand, the `first`, `rest`, `target` or `sources`, `args` or `data`."""
         rest = self.parsed_arguments.rest
         into = self.get_option_values(frozenset({"t", "--target-directory"})) if self.name != "rsync" else []
         match at:
@@ -90,7 +90,7 @@ class Call:
                 return rest
 
     def list_data_words(self) -> Argv:
-        """What it may read: operands and values of options, without `@`, `file://` or `name=` before a path."""
+        """Return the words that may name input files, without `@`, `file://` or `name=` before the path."""
         words = self.args
         if self.name in PATTERN_FIRST and not self.has_option(
             frozenset({"e", "f", "--regexp", "--file", "--expression"})
@@ -101,6 +101,6 @@ class Call:
 
 
 def _strip_host(path: str) -> str:
-    """The path on whichever host: without `user@host:`."""
+    """Return the path without `user@host:` before it."""
     found = REMOTE.match(path)
     return path[found.end() :] or "." if found else path

@@ -1,4 +1,4 @@
-"""Tests of rules that a pattern cannot say."""
+"""Checks of rules that a pattern cannot express."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -16,12 +16,12 @@ USER_OPTION = re.compile(r"user[= ](.+)", re.IGNORECASE)
 
 
 def _is_given_raiser(call: Call) -> bool:
-    """A program that is not known here is given `sudo command`, which it may run."""
+    """True if a program that the policy does not know gets `sudo command` as arguments, which it may run."""
     return any(word.rsplit("/", 1)[-1] in RAISERS and following for word, following in pairwise(call.args))
 
 
 def _logs_in_locally(call: Call) -> bool:
-    """To this host as another user."""
+    """True if ssh logs in to this host as another user."""
     parsed = call.parsed_arguments
     if not parsed.rest:
         return False
@@ -57,7 +57,7 @@ VOLUME = re.compile(r"(?:-v|--volume)[= ]?(/[^:\s]*):([^:\s]+)(?::(\S*))?|--moun
 
 
 def _mounts_host(call: Call) -> bool:
-    """Whether a container is given the host's own directories to write."""
+    """True if a container mounts a directory of the host system with write access."""
     return any(_shares_host(call, found) for found in VOLUME.finditer(call.text))
 
 
@@ -72,7 +72,7 @@ def _shares_host(call: Call, found: re.Match[str]) -> bool:
 
 
 def _deletes_with_find(call: Call) -> bool:
-    """`find` deletes under a protected directory and nothing narrows it."""
+    """True if `find` deletes under a protected directory and no test narrows it down."""
     return find_expression.deletes(call.args) and any(
         call.resolve_path(start) not in SCRATCH and call.is_in_class(start, PROTECTED)
         for start in find_expression.find_unnarrowed(call.args)
@@ -84,7 +84,7 @@ SCRATCH = frozenset({"/tmp", "/var/tmp", "/var/cache", "/media", "/mnt"})  # noq
 
 
 def _deletes_with_fd(call: Call) -> bool:
-    """`fd . / -x rm`."""
+    """True for `fd . / -x rm`."""
     runs = re.search(r" (?:-x|-X|--exec|--exec-batch) (?:\S*/)?(?:rm|unlink|shred|rmdir) ", call.text)
     return runs is not None and any(call.is_in_class(word, PROTECTED) for word in call.parsed_arguments.rest[1:])
 
@@ -93,7 +93,7 @@ SIGNAL = re.compile(r" (?:-s|-n|--signal) (\S+) | --signal=(\S+) | -(?!- )([A-Za
 
 
 def _kills_all(call: Call) -> bool:
-    """To every process, or to the first."""
+    """True if the signal goes to every process, or to process 1."""
     if re.match(r" (?:-l|-L|--list|--table)", call.text):
         return False
     found = SIGNAL.match(call.text)
@@ -109,7 +109,7 @@ EVERY = re.compile(r"[.^$*+]*|\[a-z\]\*?|\.\+|\.\*\$?")
 
 
 def _kills_many(call: Call) -> bool:
-    """`pkill .`, `pkill -u root`, `killall init`."""
+    """True for `pkill .`, `pkill -u root` and `killall init`."""
     users = call.get_option_values(frozenset({"u", "U", "--uid", "--user", "--euid"}))
     names = [word for word in call.operands if not word.startswith("-")]
     if not names:
@@ -125,13 +125,13 @@ NEEDED = re.compile(r"\^?(?:sshd|ssh|dropbear|NetworkManager|systemd-networkd|ne
 
 
 def _kills_network(call: Call) -> bool:
-    """`pkill sshd`; not the signal that makes it read its configuration again."""
+    """True for `pkill sshd`, except for the signal that makes it reload its configuration."""
     harmless = re.search(r" (?:-0|-1|-HUP|-SIGHUP|--signal[= ](?:SIG)?HUP) ", call.text)
     return harmless is None and any(NEEDED.fullmatch(word) for word in call.operands)
 
 
 def _has_empty_input(call: Call) -> bool:
-    """`iptables-restore` of nothing."""
+    """True for `iptables-restore` with empty input."""
     return call.stdin == ("",) or "/dev/null" in call.operands
 
 

@@ -1,4 +1,4 @@
-"""What an admin changes of the rules for one server or task."""
+"""Overrides: an admin's changes to the rules for one server or task."""
 
 import tomllib
 from dataclasses import dataclass
@@ -16,10 +16,11 @@ MOST_EXTRA = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overrides:
-    """`allow` names rules, `*` standing for any part, whose findings are only warnings.
+    """Changes to the rules for one server or task.
 
-    `commands` are allowed word for word, where they run in the home directory without an environment. `extra` holds
-    texts with more rules, each written as in the files of `runner/policy/rules`; they only ever forbid more.
+    `allow` names rules, with `*` for any part, whose findings become warnings. `commands` are allowed word for word
+    where they run in the home directory without variables. `extra` holds texts with more rules, written as in the files
+    of `runner/policy/rules`; they can only forbid more.
     """
 
     allow: tuple[str, ...] = ()
@@ -32,13 +33,13 @@ class Overrides:
 
 @lru_cache(maxsize=4096)
 def covers(name: str, rule: str) -> bool:
-    """Whether a name of an allow-list stands for the rule."""
+    """True if a name in an allow list covers the rule."""
     return compile_pattern(build_regex(name)).fullmatch(rule) is not None
 
 
 @lru_cache(maxsize=256)
 def extend_rulebook(rulebook: Rulebook, extra: str) -> Rulebook:
-    """The book with the extra rules. Raises RuleFault when they cannot be read."""
+    """Return the rulebook with the extra rules added. Raises RuleFault if they cannot be read."""
     more = _parse_extra_rules(extra)
     for rule in more:
         for unknown in frozenset().union(*(condition.paths for condition in rule.when)) - rulebook.classes.names:
@@ -48,12 +49,12 @@ def extend_rulebook(rulebook: Rulebook, extra: str) -> Rulebook:
 
 
 def _join_rules(before: Rule | None, rule: Rule) -> Rule:
-    """A rule that is there keeps its conditions, its words and its severities when more are added to it."""
+    """Return the new rule, or the existing one with the new conditions added."""
     return rule if before is None else before.with_more(rule)
 
 
 def _parse_extra_rules(extra: str) -> list[Rule]:
-    """The rules of the text. Raises RuleFault, which says where."""
+    """Parse extra rules. Raises RuleFault, which names the rule and its line."""
     if len(extra) > LONGEST_EXTRA:
         raise RuleFault(f"must have at most {LONGEST_EXTRA} characters")
     try:
@@ -76,7 +77,7 @@ def _parse_table(name: str, table: Any, extra: str) -> Rule:
 
 
 def _format_location(name: str, extra: str) -> str:
-    """The rule, and the line at which it begins."""
+    """Return the rule's name and the line that it begins on, for a fault."""
     lines = enumerate(extra.splitlines(), 1)
     found = next((number for number, line in lines if line.lstrip().startswith("[") and name in line), None)
     return f"rule {name!r}" + (f" (line {found})" if found else "")

@@ -1,4 +1,4 @@
-"""The rules as data: what they say to a person, how severe they are, and when they are broken."""
+"""The rules as data: their messages, their severities, and the conditions that break them."""
 
 import re
 import tomllib
@@ -20,7 +20,7 @@ from runner.policy.shell.protocol import Argv, SimulatedShell
 from runner.policy.verdict import Mode, Severity
 
 VERSION = "2026.11.1"
-"""Kept with each run that was judged. Raise it when a command is judged otherwise than before: a test knows."""
+"""Stored with each run. Raise it when a command gets another verdict than before; a test compares verdicts."""
 TABLES = ("options", "paths", "known", "wrappers")
 FILES = ("privilege", "fs", "system", "network", "credentials", "dynamic")
 ANY = "*"
@@ -39,7 +39,7 @@ def _choose_severer(one: Severity, other: Severity) -> Severity:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """`strict` is the severity in strict mode."""
+    """A rule with its messages, its severity (`strict` is that in strict mode) and its conditions."""
 
     id: str
     severity: Severity
@@ -56,7 +56,7 @@ class Rule:
 
     @classmethod
     def parse_untrusted(cls, name: str, table: Any) -> "Rule":
-        """Of a table that anybody may have written. Raises RuleFault."""
+        """Parse a rule that an admin wrote. Raises RuleFault."""
         if not isinstance(table, Mapping) or not NAME.fullmatch(name):
             raise RuleFault('must be a table with a name such as ["site.no-restarts"]')
         if unknown := set(table) - FIELDS:
@@ -77,7 +77,7 @@ class Rule:
         return tuple(name for condition in self.when for name in condition.programs)
 
     def with_more(self, more: "Rule") -> "Rule":
-        """Broken also where `more` is, and as severe as the severer of the two."""
+        """Return the rule with the conditions of `more` added and the higher of the two severities."""
         severity, strict = _choose_severer(self.severity, more.severity), _choose_severer(self.strict, more.strict)
         return replace(self, severity=severity, strict=strict, when=(*self.when, *more.when))
 
@@ -87,7 +87,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rulebook:
-    """Rules, by their ids and by the programs that they look at; `known` programs are not given commands to run."""
+    """Rules by id and by program. `known` names the programs that do not run commands from their arguments."""
 
     rules: Mapping[str, Rule]
     by_program: Mapping[str, tuple[tuple[str, Condition], ...]]
@@ -103,7 +103,7 @@ class Rulebook:
         return replace(self, **changes)
 
     def find_broken_rules(self, name: str, argv: Argv, shell: SimulatedShell) -> Iterator[str]:
-        """Ids of the rules that running this breaks."""
+        """Yield the ids of the rules that this call breaks."""
         conditions = self.by_program.get(name, ()) + self.find_by_prefix(name)
         if not conditions and (name in self.known or not name.strip()) and not argv[0].startswith("/etc/"):
             return
@@ -116,12 +116,12 @@ class Rulebook:
                 yield rule
 
     def is_inert(self, name: str) -> bool:
-        """Whether nothing follows from the program's arguments."""
+        """True if no rule and no simulation depends on the program's arguments."""
         inert = name not in self.by_program and name not in self.wrappers
         return inert and (name in handlers.QUIET or (name in self.known and name not in handlers.NAMES))
 
     def find_by_prefix(self, name: str) -> tuple[tuple[str, Condition], ...]:
-        """`mkfs.*`."""
+        """Return the conditions for `mkfs.*` and the like."""
         head, dot, _ = name.partition(".")
         return self.by_program.get(f"{head}.*", ()) if dot else ()
 
@@ -129,14 +129,14 @@ class Rulebook:
         return self.options.get(name) or OptionSpec()
 
     def find_redirect_rules(self, path: str, *kinds: str) -> Iterator[str]:
-        """What reading from (`read`) or writing to (`write`, `overwrite`, `empty`) a resolved path breaks."""
+        """Yield the rules broken by a redirect that reads (`read`) or writes (`write`, `overwrite`, `empty`) a path."""
         found = self.classes.classify(path)
         for rule, condition in self.redirects if found else ():
             if condition.redirect in kinds and not found.isdisjoint(condition.paths):
                 yield rule
 
     def find_matching(self, pattern: str) -> tuple[str, ...]:
-        """The programs that matter here whose names the wildcard matches."""
+        """Return the programs with rules or a simulation whose names the wildcard matches."""
         found = self.matched.get(pattern)
         if found is None:
             names = (*self.by_program, *handlers.NAMES, *self.wrappers)
@@ -147,13 +147,13 @@ class Rulebook:
 
 
 def _list_spellings(name: str) -> tuple[str, ...]:
-    """`mkfs.*` as the programs that there are."""
+    """Return the programs that a rule's `mkfs.*` stands for."""
     return tuple(name.replace(ANY, kind) for kind in KINDS) if name.endswith(".*") else (name,) if name != ANY else ()
 
 
 @cache
 def load() -> Rulebook:
-    """The rules of the package, read once."""
+    """Load the rules of the package, once."""
     folder = resources.files("runner.policy.rules")
     texts = {name: folder.joinpath(f"{name}.toml").read_text("utf-8") for name in (*FILES, *TABLES)}
     rules = [Rule.parse(name, table) for file in FILES for name, table in tomllib.loads(texts[file]).items()]

@@ -1,4 +1,4 @@
-"""Patterns of extra rules that could take for ever: a choice within a repeat, or many repeats in a row."""
+"""Finds patterns in extra rules that may match slowly: a choice inside a repeat, or many repeats in a row."""
 
 import re
 from collections.abc import Mapping
@@ -10,12 +10,12 @@ PATTERNS = ("script", "match", "first", "second", "operand", "words", "text", "s
 LONGEST = 1_000
 MOST = 4
 MANY = 16
-"""So many repetitions count as without end."""
+"""A repeat of at least this many counts as unbounded."""
 PIECE = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\(\?[:=!]|[(|)]|[*+?]|\{\d*,?\d*\}|.", re.DOTALL)
 
 
 def check_not_slow(table: Mapping[str, Any]) -> None:
-    """Raises RuleFault for a pattern that is too long, or that could take long on some text."""
+    """Raise RuleFault for a pattern that is too long, or that is slow on some text."""
     for condition in table["when"]:
         for name in PATTERNS:
             text = condition.get(name)
@@ -27,7 +27,7 @@ def check_not_slow(table: Mapping[str, Any]) -> None:
 
 
 def _is_slow(text: str) -> bool:
-    """Whether a `*`, `+` or `{n,}` repeats a group that may match in more than one way, or there are many of them."""
+    """True if an unbounded repeat follows a group that can match in several ways, or if there are many of them."""
     choices, closed, repeats = [False], False, 0
     for piece in PIECE.findall(text):
         if _is_endless(piece):

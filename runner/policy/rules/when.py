@@ -1,4 +1,4 @@
-"""One condition under which a rule is broken, as the rule files write it."""
+"""One condition of a rule, as the rule files write it."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -39,7 +39,7 @@ class RuleFault(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """Each test that is there must hold. `programs` are names, some ending with `*`."""
+    """A condition holds if all its tests do. `programs` are names, some ending with `*`."""
 
     programs: tuple[str, ...]
     redirect: str
@@ -51,7 +51,7 @@ class Condition:
 
 
 def parse_condition(table: Mapping[str, Any]) -> Condition:
-    """Raises RuleFault for a field that is not known or a pattern that cannot be read."""
+    """Parse a condition. Raises RuleFault for an unknown field or an invalid pattern."""
     if unknown := set(table) - FIELDS:
         raise RuleFault(f"unknown field {min(unknown)!r}")
     if not ("program" in table or "redirect" in table):
@@ -69,11 +69,11 @@ REDIRECTS = frozenset({"read", "write", "overwrite", "empty"})
 
 
 def check_types(table: Any) -> None:
-    """Of a condition that anybody may have written. Raises RuleFault."""
+    """Check the types of a condition that an admin wrote. Raises RuleFault."""
     if not isinstance(table, Mapping):
         raise RuleFault('a condition must be a table: { program = "…" }')
-    for name, given in table.items():
-        if not isinstance(given, int if name == "least" else str):
+    for name, value in table.items():
+        if not isinstance(value, int if name == "least" else str):
             raise RuleFault(f"{name!r} must be {'a number' if name == 'least' else 'a text'}")
     for name, known in (("at", PLACES), ("redirect", REDIRECTS)):
         if name in table and table[name] not in known:
@@ -106,17 +106,17 @@ def _build_least_test(table: Mapping[str, Any]) -> Callable[[Call], bool]:
 
 
 def _build_option_test(table: Mapping[str, Any]) -> Callable[[Call], bool]:
-    wanted = _split_names(table["option"])
-    return lambda call: call.has_option(wanted)
+    options = _split_names(table["option"])
+    return lambda call: call.has_option(options)
 
 
 def _build_without_test(table: Mapping[str, Any]) -> Callable[[Call], bool]:
-    unwanted = _split_names(table["without"])
-    return lambda call: unwanted.isdisjoint(call.parsed_arguments.flags)
+    options = _split_names(table["without"])
+    return lambda call: options.isdisjoint(call.parsed_arguments.flags)
 
 
 def _build_value_test(table: Mapping[str, Any]) -> Callable[[Call], bool]:
-    """An option's value matches as a whole."""
+    """Test whether a value of one of the options matches as a whole."""
     options, match = _split_names(table["value"]), compile_pattern(table["match"])
     return lambda call: any(match.fullmatch(found) for found in call.get_option_values(options))
 
@@ -150,7 +150,7 @@ def _build_stdin_test(table: Mapping[str, Any]) -> Callable[[Call], bool]:
 
 
 def _build_script_test(table: Mapping[str, Any]) -> Callable[[Call], bool]:
-    """The path of the program itself, or its name if it is looked up."""
+    """Test the path of the program itself, or its name if the shell looks it up in PATH."""
     match = compile_pattern(table["script"])
     return lambda call: (
         match.fullmatch(call.resolve_path(call.program) if "/" in call.program else call.program) is not None
@@ -187,4 +187,4 @@ MAKERS: Mapping[str, Callable[[Mapping[str, Any]], Callable[[Call], bool]]] = {
     "check": _build_check_test,
     "path": _build_path_test,
 }
-"""The tests, those that cost least first."""
+"""The builders of tests, the cheapest tests first."""

@@ -1,1 +1,1 @@
-"""A shell as the interpreter simulates it: its state and what it offers."""
+"""The shell that the interpreter simulates: its state, and the interface it offers."""

@@ -1,4 +1,4 @@
-"""Variables that make programs run other code."""
+"""Environment variables that make programs run other code."""
 
 import re
 
@@ -16,20 +16,20 @@ TEXTS = re.compile(
 )
 LOADS = frozenset({"LD_PRELOAD", "LD_AUDIT", "DYLD_INSERT_LIBRARIES", "BASH_ENV"})
 CHANGES = re.compile(r"SHELLOPTS|BASHOPTS|BASH_FUNC_.*")
-"""They change what a shell does, whatever they hold."""
+"""Variables that change a shell's behaviour, whatever their value."""
 INSTALLED = re.compile(r"(?:/usr|/lib|/lib64|/opt|/nix/store)/|\Z")
 SHARED = re.compile(r"(?:/tmp|/var/tmp|/dev/shm)(?:/|\Z)")
-"""Where anybody may write."""
+"""Matches directories that anybody may write to."""
 FILE = re.compile(f"[/.~{placeholders.HOME}]")
 
 
 def is_refused(name: str) -> bool:
-    """Whether a task's environment must not hold the name, in whatever case: some programs read theirs in either."""
+    """True if a task's environment must not hold the variable. Case is ignored: some programs read either case."""
     return REFUSED.fullmatch(name) is not None
 
 
 def loads_code(name: str, value: str) -> bool:
-    """Whether the text sets a variable so that programs load, or shells read, what is not installed on the system."""
+    """True if this value makes programs or shells load code that is not installed on the system."""
     paths = re.split(r"[: ]", value)
     if name == "LD_LIBRARY_PATH":
         return any(SHARED.match(path) for path in paths)
@@ -39,5 +39,5 @@ def loads_code(name: str, value: str) -> bool:
 
 
 def is_run_as_command(name: str) -> bool:
-    """Whether programs run the variable's value as a command."""
+    """True if programs run the variable's value as a command."""
     return TEXTS.fullmatch(name) is not None

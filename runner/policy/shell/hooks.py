@@ -1,4 +1,4 @@
-"""Variables whose values other programs run or load."""
+"""Checks assignments to variables whose values other programs run or load."""
 
 from runner.policy import placeholders
 from runner.policy.shell import environment
@@ -7,7 +7,7 @@ from runner.policy.shell.state import Values
 
 
 def inspect_variable(shell: SimulatedShell, name: str, values: Values) -> None:
-    """What follows from setting a variable to one of these."""
+    """Report and simulate the effects of setting a variable to any of these values."""
     for value in values:
         if environment.loads_code(name, value):
             shell.add_hit("dynamic.environment")

@@ -1,4 +1,4 @@
-"""What the parts that look through a program may ask of the shell that is followed."""
+"""The interface of the simulated shell to the modules that simulate single programs."""
 
 from typing import Protocol
 
@@ -6,64 +6,64 @@ from runner.policy import placeholders
 from runner.policy.shell.state import State, Values
 
 Argv = tuple[str, ...]
-"""A program's words, expanded, its name first."""
+"""A program's expanded words, its name first."""
 
 
 class SimulatedShell(Protocol):
     state: State
     stdin: Values
-    """What the program at hand could read."""
+    """The texts that the current program may read from standard input."""
     socket: bool
-    """Whether it reads from or writes to a network connection."""
+    """True if the current program reads from or writes to a network connection."""
     via: tuple[str, ...]
     span: tuple[int, int]
-    """Where the command at hand stands in the outermost text."""
+    """The span of the current command in the outermost text."""
 
     def invoke(self, argv: Argv, via: str) -> Values:
-        """Run a program that another one was given; what it prints."""
+        """Run a program that another one starts, and return its output."""
         ...
 
     def run_text(self, text: str, via: str, *, apart: bool = True, lenient: bool = False) -> Values:
-        """Run a shell text, in a shell of its own unless not `apart`; what it prints.
+        """Run a shell text and return its output. It gets a shell of its own unless `apart` is False.
 
-        A `lenient` one may be none: what was only taken for a command.
+        With `lenient`, a text that is no command is ignored: it was only taken for one.
         """
         ...
 
     def run_remotely(self, text: str, via: str) -> Values:
-        """Run a shell text where nothing of this shell is known; what it prints."""
+        """Run a shell text in a shell that knows nothing of this one, and return its output."""
         ...
 
     def write(self, path: str, content: Values, *, appends: bool) -> None:
-        """Note what a file holds from now on; whoever reads from `>(…)` reads it."""
+        """Write to a file, or to the command that reads from `>(…)`."""
         ...
 
     def spend(self, steps: int) -> None:
-        """Work that was done; TooComplex when it is too much."""
+        """Spend steps of the budget. Raises TooComplex when none are left."""
         ...
 
     def add_hit(self, rule: str) -> None:
-        """A rule is broken by the command at hand."""
+        """Report that the current command breaks the rule."""
         ...
 
 
 STANDARD_INPUT = frozenset({"/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"})
 
 
-def content(shell: SimulatedShell, path: str) -> Values:
-    """What a file holds, by its resolved path."""
+def read_content(shell: SimulatedShell, path: str) -> Values:
+    """Return the contents of a file by its resolved path."""
     return shell.stdin if path in STANDARD_INPUT else shell.state.read_file(path)
 
 
 def choose_placeholder(values: Values) -> str:
-    """The mark for what a program makes of `values`: what is worse comes first."""
+    """Return the placeholder for a program's output from `values`: that of the most dangerous origin among them."""
     text = "".join(values)
-    for mark in (placeholders.DECODED, placeholders.SOCKET, placeholders.REMOTE, placeholders.UNREAD):
-        if mark in text:
-            return mark
+    for placeholder in (placeholders.DECODED, placeholders.SOCKET, placeholders.REMOTE, placeholders.UNREAD):
+        if placeholder in text:
+            return placeholder
     return placeholders.OUTPUT
 
 
 def get_program_name(word: str) -> str:
-    """The program's name without its directory."""
+    """Return the program's name without its directory."""
     return word.rsplit("/", 1)[-1]

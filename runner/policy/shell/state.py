@@ -1,4 +1,4 @@
-"""What is known of the shell while its text is followed: variables, functions, aliases, files, the directory."""
+"""The state of the simulated shell: variables, functions, aliases, files, the working directory."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -7,14 +7,14 @@ from runner.policy import placeholders
 from runner.policy.grammar.syntax import Command
 
 Values = tuple[str, ...]
-"""The texts that something may be, at least one. A text may hold marks."""
+"""The alternative texts of a value, at least one. A text may hold placeholders."""
 
 NOTHING: Values = ("",)
 MOST_VALUES = 256
 MOST_JOINED = 64
 LONGEST_VALUE = 8_192
 UNSET: Values = ("", placeholders.UNKNOWN)
-"""Of a variable that the text does not set: nothing, or what the server's login gives it."""
+"""The value of a variable that the text does not set: empty, or whatever the login set it to."""
 UNKNOWN: Values = (placeholders.UNKNOWN,)
 HIDDEN: Values = (placeholders.DECODED,)
 SET_BY_LOGIN: Mapping[str, Values] = {
@@ -50,13 +50,13 @@ SET_BY_LOGIN: Mapping[str, Values] = {
 
 
 def merge_values(*several: Values) -> Values:
-    """Every text that one of them may be; when there are too many, they are as one that cannot be read."""
+    """Return all alternatives together; too many of them become one that cannot be read."""
     found = tuple(dict.fromkeys(value for values in several for value in values))
     return found if len(found) <= MOST_VALUES else HIDDEN
 
 
 def concatenate_values(first: Values, second: Values) -> Values:
-    """One text after the other; of many combinations, a mark."""
+    """Return every combination of the two texts; too many of them become one that cannot be read."""
     if second == NOTHING:
         return first
     if len(first) * len(second) > MOST_JOINED:
@@ -65,16 +65,17 @@ def concatenate_values(first: Values, second: Values) -> Values:
 
 
 def limit_length(value: str) -> str:
-    """A text that is too long to be followed is as one that cannot be read."""
+    """Return the text, or the placeholder DECODED if it is too long to be interpreted."""
     return value if len(value) <= LONGEST_VALUE else placeholders.DECODED
 
 
 @dataclass(slots=True)
 class State:
-    """`arrays` hold their elements by index or key; `references` name what a `declare -n` name stands for.
+    """Variables, functions, files and more of the simulated shell.
 
-    `files` hold what the text wrote, `sinks` who reads what is written to `>(…)`, `sockets` the descriptors of
-    connections, `traps` what runs when the shell ends and where it was set.
+    `arrays` hold their elements by index or key; `references` map a `declare -n` name to the variable it refers to.
+    `files` hold the contents that the text wrote, `readers` the commands that read from `>(…)`, `sockets` the
+    descriptors of connections, `traps` the texts that run when the shell ends and where they were set.
     """
 
     variables: dict[str, Values] = field(default_factory=dict)
@@ -83,7 +84,7 @@ class State:
     functions: dict[str, Command] = field(default_factory=dict)
     aliases: dict[str, str] = field(default_factory=dict)
     files: dict[str, Values] = field(default_factory=dict)
-    sinks: dict[str, Command] = field(default_factory=dict)
+    readers: dict[str, Command] = field(default_factory=dict)
     sockets: set[str] = field(default_factory=set)
     traps: list[tuple[str, tuple[int, int]]] = field(default_factory=list)
     positional: tuple[str, ...] | None = ()
@@ -91,7 +92,7 @@ class State:
     nounset: bool = False
 
     def copy(self) -> "State":
-        """For a subshell: what it changes stays in it, but for files."""
+        """Return a copy for a subshell. Its changes stay in it, except for those to files."""
         return replace(
             self,
             variables=dict(self.variables),
@@ -102,16 +103,12 @@ class State:
             traps=[],
         )
 
-    def build_remote_state(self) -> "State":
-        """Of a shell on another host: it knows nothing of this one."""
-        return State(positional=())
-
     def write_file(self, path: str, content: Values, *, appends: bool) -> None:
-        """What a file holds from now on."""
+        """Set the contents of a file, or append to them."""
         self.files[path] = concatenate_values(self.files.get(path, NOTHING), content) if appends else content
 
     def read_file(self, path: str) -> Values:
-        """What a file holds."""
+        """Return the contents of a file: what the text wrote to it, else a placeholder."""
         return NOTHING if path == "/dev/null" else self.files.get(path, (placeholders.OUTPUT,))
 
     def get_variable(self, name: str) -> Values:
@@ -137,14 +134,14 @@ class State:
         return UNKNOWN if self.positional is None else self.positional
 
     def get_elements(self, name: str) -> tuple[Values, ...]:
-        """Of an array; of a plain variable its value."""
+        """Return the elements of an array, or the value of a plain variable."""
         name = self.references.get(name, name)
         if name in self.arrays:
             return tuple(self.arrays[name].values())
         return (self.variables.get(name, UNKNOWN),)
 
     def get_element(self, name: str, index: str) -> Values:
-        """Any of them if the index is not known."""
+        """Return an element of an array; any of them if the index is not known."""
         name = self.references.get(name, name)
         elements = self.arrays.get(name)
         if elements is None:
@@ -156,7 +153,7 @@ class State:
         return merge_values(*elements.values(), NOTHING) if elements and not placeholders.is_known(index) else UNSET
 
     def merge_variables(self, other: dict[str, Values]) -> None:
-        """Variables may also be what they were in `other`."""
+        """Add the values in `other` to the alternatives of each variable."""
         for name, values in other.items():
             now = self.variables.get(name)
             self.variables[name] = values if now is None or now is values else merge_values(now, values)

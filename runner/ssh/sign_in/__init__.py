@@ -1,1 +1,1 @@
-"""Signing in, and what a server said instead of letting us in."""
+"""The sign-in: the names and keys that people give for it, and explanations of why a server refused it."""

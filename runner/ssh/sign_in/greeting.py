@@ -1,7 +1,7 @@
-"""What a server sends before its SSH version, and what that says of it.
+"""Reads the text that a server sends before its SSH version, and explains what it means.
 
-RFC 4253 lets a server send lines before its version. Others do that to refuse us, and what is no SSH server is known
-by what it sends instead.
+RFC 4253 lets a server send lines before its version. Some servers refuse us that way, and a server of another protocol
+is recognized by what it sends instead.
 """
 
 import re
@@ -39,7 +39,7 @@ _KNOWN = tuple((re.compile(pattern, re.IGNORECASE | re.DOTALL), name) for patter
 
 
 class Greeting:
-    """Reads along up to the server's version. `before`: the beginning of what came ahead of it."""
+    """Reads input up to the server's version. `before` is the beginning of the input ahead of it."""
 
     def __init__(self) -> None:
         self.version: str | None = None
@@ -52,14 +52,14 @@ class Greeting:
 
     @property
     def text(self) -> str:
-        """Of `before`; empty where most of it is no text."""
+        """The text of `before`; empty if most of it is not text."""
         text = self.before.decode("utf-8", "replace")
         odd = sum((not char.isprintable() and char not in "\r\n\t\x1b") or char == "\ufffd" for char in text)
         return "" if 2 * odd > len(text) else text
 
     @property
     def protocol(self) -> str | None:
-        """The name of what is spoken instead of SSH, where it is known."""
+        """The name of the protocol that the server speaks instead of SSH, None if it is not recognized."""
         begun = self.before.lstrip(b"\r\n")
         return next((name for pattern, name in _KNOWN if pattern.match(begun)), None)
 
@@ -77,7 +77,10 @@ class Greeting:
 
 
 def explain_greeting(greeting: Greeting, where: str, *, is_endless: bool, waited: float | None) -> ConnectFailed | None:
-    """Why there was no version. `waited`: for how many seconds, where it was not closed. None: nothing came then."""
+    """Explain why no version came; None if nothing came in time.
+
+    `waited` is how many seconds were waited on an open connection, None if the server closed it.
+    """
     if greeting.protocol is not None:
         return _build_unreachable(
             f"{where} is not an SSH server: it speaks {greeting.protocol}{_quote(greeting)}. Correct the server's port."
@@ -89,7 +92,7 @@ def explain_greeting(greeting: Greeting, where: str, *, is_endless: bool, waited
         )
     if not greeting.before:
         return None if waited is not None else _explain_early_close(where)
-    # A version that is only late may follow a text that greets everybody.
+    # A version that is only late may follow a text that greets every client.
     if waited is None and _is_refusal(greeting.text):
         return _build_refusal(greeting, where)
     ending = "closed the connection" if waited is None else f"nothing more within {waited:g} s (timeout)"
@@ -106,7 +109,10 @@ def _is_refusal(text: str) -> bool:
 
 
 def _build_refusal(greeting: Greeting, where: str) -> ConnectFailed:
-    """OpenSSH says so to an address with penalties, or while too many others are signing in: that passes."""
+    """Build the error for a refusal in words, which passes if it is temporary.
+
+    OpenSSH refuses an address with penalties that way, and any address while too many others are signing in.
+    """
     said = f"{where} refuses us: before its SSH version it said{_quote(greeting)}."
     if speaks_of_later(greeting.text):
         return ConnectFailed(

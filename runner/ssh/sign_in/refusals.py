@@ -1,4 +1,4 @@
-"""Why a server that speaks SSH did not let us in: what happened, in its own words where it has any, and what to do."""
+"""Explains why a server that speaks SSH refused the sign-in, in the server's words if it gave any, and what to do."""
 
 from runner.ssh.algorithms import RSA_SIGNATURES
 from runner.ssh.protocol import ConnectFailed, Endpoint
@@ -20,7 +20,7 @@ Said = tuple[str, str]
 
 
 def explain_refusal(endpoint: Endpoint, sign_in: SignIn, error: Exception) -> ConnectFailed:
-    """Of a sign-in that the server answered with no."""
+    """Explain a sign-in that the server refused."""
     happened, advice = _tell(endpoint, sign_in, error)
     words = "" if _wants_more(sign_in) else _find_account_words(sign_in)
     if words:
@@ -32,7 +32,7 @@ def explain_refusal(endpoint: Endpoint, sign_in: SignIn, error: Exception) -> Co
 
 
 def explain_disconnect(endpoint: Endpoint, sign_in: SignIn) -> ConnectFailed | None:
-    """Of a server that ended the connection and said why, in the sign-in or because of who we are."""
+    """Explain a disconnect with a reason, during the sign-in or because of our address; None for other disconnects."""
     if sign_in.disconnect is None:
         return None
     code, text = sign_in.disconnect
@@ -51,7 +51,7 @@ def explain_disconnect(endpoint: Endpoint, sign_in: SignIn) -> ConnectFailed | N
 
 
 def explain_loss(endpoint: Endpoint, sign_in: SignIn) -> ConnectFailed | None:
-    """Of a connection that ended in the sign-in. OpenSSH ends it so for an account that PAM does not let in."""
+    """Explain a connection that ended during the sign-in, as OpenSSH ends it for an account that PAM denies."""
     if not sign_in.failures:
         return None
     happened, advice = _tell(endpoint, sign_in)
@@ -69,7 +69,7 @@ def explain_loss(endpoint: Endpoint, sign_in: SignIn) -> ConnectFailed | None:
 
 
 def explain_garbled(endpoint: Endpoint, what: str) -> ConnectFailed:
-    """Of a server that breaks the protocol in the sign-in, as by a prompt that is not UTF-8."""
+    """Explain a protocol error of the server during the sign-in, such as a prompt that is not UTF-8."""
     return ConnectFailed(
         "AUTH_FAILED",
         f"In {_describe_attempt(endpoint)} the server sent what cannot be read ({what}). "
@@ -78,19 +78,19 @@ def explain_garbled(endpoint: Endpoint, what: str) -> ConnectFailed:
 
 
 def _build_refusal(told: str, words: str) -> ConnectFailed:
-    """By words that say what is to be settled, or that it passes: pam_nologin says so while a machine goes down."""
+    """Build the error. It passes if the words speak of a restart: pam_nologin does while a machine goes down."""
     passing = speaks_of_restart(words)
     advice = "Try again when that is over." if passing else "Settle that on the server."
     return ConnectFailed("AUTH_FAILED", f"{told} {advice}", passing=passing)
 
 
 def _wants_more(sign_in: SignIn) -> bool:
-    """Whether it was not our credential that it said no to, but more was wanted."""
+    """True if the server did not refuse the credential itself, but wanted more."""
     return sign_in.accepted or sign_in.asks_code or sign_in.wants_change or bool(sign_in.asked)
 
 
 def _tell(endpoint: Endpoint, sign_in: SignIn, error: Exception | None = None) -> Said:
-    """The first that fits, the most telling ones first."""
+    """Return the first explanation that applies; the most specific ones are tried first."""
     for explain in (_tell_change, _tell_more, _tell_question, _tell_methods, _tell_signatures, _tell_certificate):
         said = explain(endpoint, sign_in)
         if said is not None:
@@ -188,7 +188,7 @@ def _list_signatures(key_type: str) -> tuple[str, ...]:
 
 
 def _tell_certificate(endpoint: Endpoint, sign_in: SignIn) -> Said | None:
-    """A server does not tell why it refuses a certificate. What can be seen in the certificate itself is told here."""
+    """Explain a refused certificate by its principals: the server itself gives no reason."""
     if not sign_in.principals or endpoint.username in sign_in.principals:
         return None
     names = show(", ".join(sign_in.principals[:MOST_METHODS])).strip('"')
@@ -207,7 +207,7 @@ def _name_credential(endpoint: Endpoint) -> str:
 
 
 def _find_account_words(sign_in: SignIn) -> str:
-    """What it said of the account, or of all accounts. A long banner greets everybody and is no answer to us."""
+    """Return what the server said about the account or all accounts. A long banner greets every client: no reply."""
     if speaks_of_account(sign_in.reply) or not speaks_of_mistake(sign_in.reply):
         return sign_in.reply
     early = sign_in.banner

@@ -1,7 +1,7 @@
-"""What a server said in words: fit to be shown, and what it speaks of.
+"""Shows a server's messages safely, and recognizes what they speak of.
 
-The words come from whoever answers there, so what is shown is bounded, printable and quoted, and no secret of ours.
-What is looked for in them decides between sentences, and whether a prompt may be given the password.
+The text comes from the far side, so what is shown is bounded, printable, quoted and free of our secrets. What is
+recognized decides which explanation is given, and whether a prompt may get the password.
 """
 
 import re
@@ -60,33 +60,33 @@ _RESTARTS = re.compile(r"going down|shutting down|shutdown|restarting|rebooting|
 
 
 def show(text: str, *, secret: str | None = None, most: int = MOST_SHOWN) -> str:
-    """In double quotes, on one line, without what a terminal would obey; empty if nothing is left."""
-    if secret:  # a server may repeat what it was told
+    """Return the text in double quotes, on one line, without terminal escapes; "" if nothing is left."""
+    if secret:  # a server may repeat the secret
         text = text.replace(secret, "***")
     shown = "".join(char if char.isprintable() else " " for char in _ESCAPES.sub("", text[: 8 * most]))
     shown = " ".join(shown.split()).replace('"', "'")
-    if secret:  # it may have been taken apart by what is left out
+    if secret:  # removing escapes may have joined the secret's parts
         shown = shown.replace(secret, "***")
     return f'"{shown[:most]}{"..." if len(shown) > most else ""}"' if shown else ""
 
 
 def speaks_of_code(text: str) -> bool:
-    """Of a code, a token or a one-time password. The address in `Password for me@token.example` speaks of nothing."""
+    """True for a code, a token or a one-time password. The address in `Password for me@token.example` is ignored."""
     return _finds(_CODES, _ADDRESSES.sub(" ", text))
 
 
 def speaks_of_change(text: str) -> bool:
-    """Of a new password that is to be set."""
+    """True for a new password that must be set."""
     return _finds(_CHANGES, text)
 
 
 def speaks_of_account(text: str) -> bool:
-    """Of an account that is expired, locked or may not sign in, and not only of a password or a key that is wrong."""
+    """True for an account that is expired, locked or may not sign in, but not for a wrong password or key alone."""
     return _finds(_ACCOUNTS, text)
 
 
 def speaks_of_mistake(text: str) -> bool:
-    """Of a password, key or user name that is wrong, or of nothing."""
+    """True for a wrong password, key or user name, and for an empty text."""
     return _finds(_MISTAKES, text)
 
 
@@ -95,7 +95,7 @@ def speaks_of_refusal(text: str) -> bool:
 
 
 def speaks_of_later(text: str) -> bool:
-    """Of something that may be over soon."""
+    """True for a condition that may be over soon."""
     return _finds(_PASSING, text)
 
 
@@ -104,7 +104,7 @@ def speaks_of_restart(text: str) -> bool:
 
 
 def _finds(pattern: re.Pattern[str], text: str) -> bool:
-    """Whatever the width and case of its letters, and whatever invisible characters stand between them."""
+    """Search regardless of letter case and width, and of invisible characters in between."""
     plain = unicodedata.normalize("NFKC", _ESCAPES.sub("", text))
     visible = "".join(char for char in plain if char.isspace() or unicodedata.category(char) not in ("Cf", "Cc"))
     return pattern.search(" ".join(visible.casefold().split())) is not None

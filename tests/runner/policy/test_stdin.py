@@ -85,7 +85,7 @@ def test_what_is_run_and_cannot_be_read_is_refused(command: str, stdin: bytes) -
 
 
 def test_a_text_that_is_allowed_word_for_word_is_not_allowed_with_an_input() -> None:
-    from_input = POLICY.check("sh", stdin=BAD, working_dir="~", tuning=Overrides(commands=("sh",)))
+    from_input = POLICY.check("sh", stdin=BAD, working_dir="~", overrides=Overrides(commands=("sh",)))
     assert not from_input.is_allowed
 
 

@@ -1,15 +1,13 @@
 """Targets without SSH between: this machine, with each of the shells in turn."""
 
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.local_target import LocalTarget, Watched, shell_folder
-
-Runs = Callable[..., Watched]
+from tests.support.local_target import LocalTarget, Runs, Watched, shell_folder
 
 
 @pytest.fixture(params=["dash", "bash", "busybox"])
@@ -31,6 +29,7 @@ def runs(local: LocalTarget) -> Runs:
     """Describes a run of a command, with a spool of its own."""
 
     def run(command: str, **changes: Any) -> Watched:
-        return Watched(**({"target": local, "command": command, "spool": f"7-{secrets.token_hex(8)}."} | changes))
+        usual: dict[str, Any] = {"target": local, "command": command, "spool": f"7-{secrets.token_hex(8)}."}
+        return Watched(**usual | changes)
 
     return run

@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from runner.remote import verify
-from tests.runner.conftest import until
-from tests.runner.remote.conftest import Runs
-from tests.support.local_target import LocalTarget, bare_folder, carrying, read, running, serving
+from runner.remote import program, verify
+from tests.support.local_target import LocalTarget, Runs, bare_folder, carrying, read, running, serving
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -100,13 +99,13 @@ async def test_the_time_limit_reaches_it_when_nobody_watches(runs: Runs, lacking
 
 
 async def test_what_cannot_be_ended_is_named(runs: Runs, lacking: Lacking, monkeypatch: pytest.MonkeyPatch) -> None:
-    texts = verify.program.load_program
+    texts = program.load_program
 
     def harmless(name: str) -> str:
         return texts(name).replace("kill -s", "true").replace("-lt 20", "-lt 2")
 
     with monkeypatch.context() as patched:
-        patched.setattr(verify.program, "load_program", harmless)
+        patched.setattr(program, "load_program", harmless)
         run = runs("echo up; sleep 300 & wait", target=lacking("setsid", texts=FOREIGN))
         attachment = await run.identified()
         await until(lambda: len(carrying(run.spool)) == 2)

@@ -8,21 +8,19 @@ import pytest
 
 from db.store import Store
 from db.values import Mode, Reason, State
-from runner.execution.attached import run_attached
-from runner.execution.durable import LEFT, NO_PROGRAM, run_durable
+from runner.execution.durable_run import LEFT, NO_PROGRAM
 from runner.remote import program
-from tests.runner.conftest import until
 from tests.support.local_target import bare_folder
-from tests.support.rig import Rig, Wanted, running
+from tests.support.rig import BOTH_WAYS, Rig, Wanted, running
 from tests.support.targets import Target, running_sshd
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
 async def rig(store: Store) -> AsyncIterator[Rig]:
-    ways = {Mode.DURABLE: run_durable, Mode.ATTACHED: run_attached}
-    async with running(Rig(Wanted(store=store, ways=ways))) as started:
+    async with running(Rig(Wanted(store=store, ways=BOTH_WAYS))) as started:
         yield started
 
 

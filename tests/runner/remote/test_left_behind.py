@@ -2,8 +2,7 @@
 
 import pytest
 
-from tests.runner.remote.conftest import Runs
-from tests.support.local_target import LocalTarget
+from tests.support.local_target import LocalTarget, Runs
 
 pytestmark = pytest.mark.anyio
 

@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 
 from runner.remote import verify
-from tests.runner.conftest import until
-from tests.runner.remote.conftest import Runs
-from tests.support.local_target import LocalTarget, Watched, carrying, read, serving
+from tests.support.local_target import LocalTarget, Runs, Watched, carrying, read, serving
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 

@@ -7,9 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from runner.remote.wire import ExitRecord
-from tests.runner.conftest import until
-from tests.runner.remote.conftest import Runs
-from tests.support.local_target import LocalTarget, Watched, carrying, read, serving
+from tests.support.local_target import LocalTarget, Runs, Watched, carrying, read, serving
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 

@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from runner.remote import attachment
-from tests.runner.remote.conftest import Runs
-from tests.support.local_target import LocalTarget, read
+from tests.support.local_target import LocalTarget, Runs, read
 
 pytestmark = pytest.mark.anyio
 

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.runner.conftest import until
-from tests.runner.remote.conftest import Runs
-from tests.support.local_target import LocalTarget, carrying, read, serving
+from tests.support.local_target import LocalTarget, Runs, carrying, read, serving
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -68,10 +67,10 @@ async def test_what_did_not_come_whole_starts_nothing_and_the_next_attempt_gives
 ) -> None:
     run = runs(f"echo ran >>{tmp_path}/ran; cat", stdin=MOST)
     cut = await run.attach()
-    assert await cut.stream.until(lambda: cut.stream.input == "want", 10)
+    assert await cut.stream.wait_until(lambda: cut.stream.input == "want", 10)
     cut.write(MOST[:-1])
     await cut.close()
-    assert cut.stream.over is not None
+    assert cut.stream.channel_exit is not None
     assert (cut.stream.place, cut.stream.input) == (None, "want")
     await run.ran()
     assert run.out == MOST
@@ -85,12 +84,12 @@ async def test_who_is_gone_before_it_is_to_begin_starts_nothing(
 ) -> None:
     run = runs(f"touch {tmp_path}/ran", stdin=b"some")
     attachment = await run.attach()
-    assert await attachment.stream.until(lambda: attachment.stream.input == "want", 10)
+    assert await attachment.stream.wait_until(lambda: attachment.stream.input == "want", 10)
     attachment.write(b"some")
-    assert await attachment.stream.until(lambda: attachment.stream.input == "got", 10)
+    assert await attachment.stream.wait_until(lambda: attachment.stream.input == "got", 10)
     attachment.write(word.encode())
     attachment.process.write_eof()
-    assert await attachment.stream.until(lambda: attachment.stream.over is not None, 10)
+    assert await attachment.stream.wait_until(lambda: attachment.stream.channel_exit is not None, 10)
     assert attachment.stream.refusal == "never"
     assert carrying(run.spool) == []
     again = await run.ran()
@@ -102,7 +101,7 @@ async def test_who_takes_the_run_over_gives_nothing_again(runs: Runs, tmp_path: 
     run = runs(f"until [ -e {tmp_path}/go-on ]; do sleep 0.05; done; cat", stdin=MOST)
     first = await run.attach()
     reading = asyncio.create_task(read(first))
-    assert await first.stream.until(lambda: first.stream.identity is not None, 10)
+    assert await first.stream.wait_until(lambda: first.stream.identity is not None, 10)
     reading.cancel()
     await asyncio.wait([reading])
     await first.close()

@@ -6,22 +6,11 @@ import signal
 
 import pytest
 
-from runner.remote import verify
-from tests.runner.remote.conftest import Runs
-from tests.support.local_target import LocalTarget, Watched, carrying, read
+from runner.remote import program, verify
+from tests.support.local_target import LocalTarget, Runs, Watched, carrying, read
+from tests.support.process_trees import TREES
 
 pytestmark = pytest.mark.anyio
-
-TREES = {
-    "plain": "sleep 300",
-    "deaf": "trap '' TERM HUP INT; while :; do sleep 1; done",
-    "pipeline": "sleep 300 | sleep 300 | cat",
-    "deaf child": "(trap '' TERM HUP; exec sleep 300) & sleep 300",
-    "other session": "setsid sleep 300 & setsid sh -c 'trap \"\" TERM; sleep 300; :' & sleep 300",
-    "deep": "sh -c 'sh -c \"sleep 300; :\"; :' & (sleep 300 & sleep 300); :",
-    "own group": "set -m 2>/dev/null; sleep 300 & sleep 300 & wait",
-    "restless": "trap 'sleep 300 & wait' TERM; sleep 300 & wait",
-}
 
 
 async def stopped(run: Watched) -> None:
@@ -55,12 +44,12 @@ async def test_a_process_that_cannot_be_ended_is_named(
     runs: Runs, local: LocalTarget, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As one that hangs in the kernel would: here nothing is killed at all."""
-    texts = verify.program.load_program
+    texts = program.load_program
 
     def harmless(name: str) -> str:
         return texts(name).replace("kill -s", "true").replace("-lt 20", "-lt 2")
 
-    monkeypatch.setattr(verify.program, "load_program", harmless)
+    monkeypatch.setattr(program, "load_program", harmless)
     run = runs("echo up; sleep 300")
     attachment = await run.identified()
     await attachment.stop("cancelled")

@@ -10,9 +10,8 @@ import pytest
 from runner.remote import program
 from runner.remote.attachment import Attachment
 from runner.remote.wire import ExitRecord
-from tests.runner.conftest import until
-from tests.runner.remote.conftest import Runs
-from tests.support.local_target import LocalTarget, Watched, carrying, is_alive, read, serving
+from tests.support.local_target import LocalTarget, Runs, Watched, carrying, is_alive, read, serving
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -62,8 +61,7 @@ async def test_what_ended_meanwhile_is_told_as_often_as_it_is_asked_for(runs: Ru
     run = runs(f"echo ran >>{counter}; echo out; echo err >&2; exit 6")
     await run.left()
     for _ in range(3):
-        run.out.clear(), run.err.clear()
-        run.received = dict.fromkeys(run.received, 0)
+        run.forget()
         assert recorded(await run.ran()).status == 6
         assert (run.out, run.err) == (b"out\n", b"err\n")
     assert times(counter) == 1

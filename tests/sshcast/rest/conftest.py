@@ -8,11 +8,6 @@ from tests.support.rest import Face, face_of, opened
 
 
 @pytest.fixture(scope="package")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="package")
 async def rest(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Face]:
     """Shared: a test tells its own objects from the others' by name."""
     folder = tmp_path_factory.mktemp("rest")

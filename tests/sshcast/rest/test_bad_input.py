@@ -9,7 +9,7 @@ from tests.support.rest import Face
 
 pytestmark = pytest.mark.anyio
 
-STRINGS = (None, 7, True, 1.5, [], {}, ["a"])
+STRINGS: tuple[Any, ...] = (None, 7, True, 1.5, [], {}, ["a"])
 BAD_NAMES = (*STRINGS, "", " ", "\t", "n" * 101, "名" * 101, "a\nb", "a\0b", "a\x1bb", "a\u2028b", "\ud800")
 BAD_COMMANDS = (*STRINGS, "", " ", "\n", "a\0b", "c" * 65_537, "名" * 21_846, "\udfff")
 BAD_CRONS = (
@@ -33,7 +33,7 @@ class Json(str):
 
 
 IDS = (0, -1, 2**63, 10**30, Json("-1" + "0" * 5000), 1.0, Json("1e999"), "1", "", True, False, None, [1], {"id": 1})
-BAD_STATUS = (-1, 2, 2**64, True, False, 1.0, "1", None, [])
+BAD_STATUS: tuple[Any, ...] = (-1, 2, 2**64, True, False, 1.0, "1", None, [])
 FIELDS = {"name": BAD_NAMES, "command": BAD_COMMANDS, "server_id": IDS, "cron_expr": BAD_CRONS}
 BODIES = [(field, value) for field, values in FIELDS.items() for value in values]
 
@@ -152,7 +152,7 @@ async def test_an_unknown_name_is_repeated_only_as_far_as_it_is_harmless(rest: F
     ],
 )
 async def test_every_route_with_an_id_names_it_when_it_is_wrong(rest: Face, method: str, path: str, id: str) -> None:
-    body = {"json": {}} if method == "PUT" else {}
+    body: dict[str, Any] = {"json": {}} if method == "PUT" else {}
     assert_names(await rest.ask(method, path.format(id), **body), "id")
 
 

@@ -4,30 +4,12 @@ import re
 
 import pytest
 
-from db import executions
-from db.executions import ExecutionFilter
 from tests.support.rest import Face
+from tests.support.rest_tasks import TASK_FIELDS, count_executions
 
 pytestmark = pytest.mark.anyio
 
-TASK_FIELDS = {
-    "id",
-    "name",
-    "command",
-    "server_id",
-    "cron_expr",
-    "status",
-    "last_run",
-    "next_run",
-    "created_by",
-    "created_at",
-    "updated_at",
-}
 UTC_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
-
-
-async def executions_of(rest: Face, task_id: int) -> int:
-    return await rest.service.store.read(executions.count, ExecutionFilter(task_id=task_id))
 
 
 async def test_the_answer_has_the_task_and_its_handles_at_both_places(rest: Face) -> None:
@@ -51,7 +33,7 @@ async def test_the_answer_has_the_task_and_its_handles_at_both_places(rest: Face
 
 async def test_once_starts_one_execution_at_once_and_is_never_due_again(rest: Face) -> None:
     body = await rest.create(cron_expr="@once")
-    assert await executions_of(rest, body["id"]) == 1
+    assert await count_executions(rest, body["id"]) == 1
     assert isinstance(body["execution_id"], int)
     assert body["data"]["next_run"] is None
     assert UTC_TIME.fullmatch(body["data"]["last_run"])
@@ -61,7 +43,7 @@ async def test_once_starts_one_execution_at_once_and_is_never_due_again(rest: Fa
 
 async def test_a_cron_expression_registers_the_schedule_and_starts_nothing(rest: Face) -> None:
     body = await rest.create(cron_expr="0 3 * * *")
-    assert await executions_of(rest, body["id"]) == 0
+    assert await count_executions(rest, body["id"]) == 0
     assert body["execution_id"] is None
     assert body["data"]["last_run"] is None
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT03:00:00Z", body["data"]["next_run"])

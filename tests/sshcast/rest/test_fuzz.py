@@ -86,7 +86,7 @@ def test_the_parameters_of_a_list_and_of_a_log(query: list[tuple[str, str]], hea
     found = request(query, [("last-event-id", header), ("accept", header)])
     most = 1000 + 20 * sum(len(name) + len(value) for name, value in query)
     tried(lambda: tasks.read_page_request(http_bearer.read_query(found, *tasks.PAGE)), most)
-    tried(lambda: log.read_log_request(found), most)
+    tried(lambda: log.read_log_form(found), most)
     for name, value in query:
         for read in (http_bearer.parse_optional_integer, http_bearer.parse_optional_time, http_bearer.parse_flag):
             tried(partial(read, {name: value}, name), most)

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from db import tasks
-from tests.sshcast.rest.test_create import TASK_FIELDS
 from tests.support.rest import Face, face_of, opened
+from tests.support.rest_tasks import TASK_FIELDS
 
 pytestmark = pytest.mark.anyio
 

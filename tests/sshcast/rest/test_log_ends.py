@@ -14,9 +14,10 @@ from sqlalchemy import Connection, text
 from db import users
 from db.values import State
 from sshcast.http.listener import Bounds
-from sshcast.rest.stream import StreamTimings
+from sshcast.rest.stream import HEARTBEAT_SECONDS
 from tests.support.rest import Face, Run, face_of, opened
 from tests.support.rest_reading import NDJSON, SSE, following, ndjson
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -24,27 +25,20 @@ RAW = "*/*"
 
 
 @pytest.fixture
-async def quick(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Face]:
+async def quick(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Face]:
     """A service whose streams have a heartbeat every 20 ms and look at the caller's rights as often."""
     folder = tmp_path_factory.mktemp("quick")
-    pace = StreamTimings(heartbeat_seconds=0.02, trust_seconds=0.02)
-    async with opened(folder) as service, face_of(service, folder, pace=pace) as found:
+    monkeypatch.setattr("resolvers.streaming.TRUST_SECONDS", 0.02)
+    async with opened(folder) as service, face_of(service, folder, heartbeat_seconds=0.02) as found:
         yield found
 
 
 def test_by_default_silence_lasts_no_longer_than_the_contract_allows() -> None:
-    assert StreamTimings().heartbeat_seconds <= 15
-    assert StreamTimings().heartbeat_seconds + StreamTimings().trust_seconds <= 30
+    assert HEARTBEAT_SECONDS <= 15
 
 
 def streams_of(run: Run) -> int:
     return len(run.face.service.bus._watches.get(f"execution:{run.id}", ()))
-
-
-async def until(condition: Any) -> None:
-    async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110 - what is waited for has no event
-            await asyncio.sleep(0.005)
 
 
 @pytest.mark.parametrize(("accept", "heartbeat"), [(SSE, b": heartbeat\n\n"), (NDJSON, b'{"event":"heartbeat"}\n')])

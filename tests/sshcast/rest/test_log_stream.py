@@ -126,7 +126,7 @@ async def test_a_live_stream_that_is_cut_resumes_by_last_event_id(rest: Face) ->
             got.add(event)
             if event["event"] == "chunk" and event["stream"] == "stderr":
                 await run.end()
-    assert (got.data["stdout"], got.data["stderr"]) == (b"onetwo", b"three")
+    assert (bytes(got.data["stdout"]), bytes(got.data["stderr"])) == (b"onetwo", b"three")
     assert got.events[-1]["event"] == "end"
 
 

@@ -81,11 +81,11 @@ async def test_both_streams_of_a_command_come_byte_for_byte_in_every_form(live: 
     script.write_text(MIXED)
     execution = await started(live, f"python3 {shlex.quote(str(script))}")
     path, headers = f"/api/task/{execution}/log", live.as_user("viewer")
-    forms = [followed(live, path, headers | {"Accept": accept}) for accept in (SSE, NDJSON)]
+    forms = asyncio.gather(*(followed(live, path, headers | {"Accept": accept}) for accept in (SSE, NDJSON)))
     raw = [
         live.http.get(path, params={"follow": "true", "stream": name}, headers=headers) for name in ("stdout", "stderr")
     ]
-    sse, ndjson, out, err = await asyncio.gather(*forms, *raw)
+    (sse, ndjson), (out, err) = await asyncio.gather(forms, asyncio.gather(*raw))
     page = await whole(live, execution)
     assert page["state"] == "SUCCESS"
     for got_out, got_err in (
@@ -124,7 +124,7 @@ async def test_output_is_seen_before_the_command_ends(live: Running, tmp_path: P
             got.add(json.loads(line))
             if got.data["stdout"] == b"first\n":
                 gate.touch()
-    assert (got.data["stdout"], got.data["stderr"]) == (b"first\n", b"second\n")
+    assert (bytes(got.data["stdout"]), bytes(got.data["stderr"])) == (b"first\n", b"second\n")
 
 
 @pytest.mark.parametrize(

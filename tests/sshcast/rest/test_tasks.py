@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from db import servers
-from tests.sshcast.rest.test_create import TASK_FIELDS, executions_of
 from tests.support.rest import Face
+from tests.support.rest_tasks import TASK_FIELDS, count_executions
 
 pytestmark = pytest.mark.anyio
 
@@ -66,7 +66,7 @@ async def test_a_task_that_is_enabled_again_is_due_again(rest: Face) -> None:
 async def test_a_change_to_once_starts_nothing(rest: Face) -> None:
     id = (await rest.create(cron_expr="0 3 * * *"))["id"]
     assert (await rest.ask("PUT", f"/api/tasks/{id}", json={"cron_expr": "@once"})).status_code == 200
-    assert await executions_of(rest, id) == 0
+    assert await count_executions(rest, id) == 0
 
 
 async def test_a_deleted_task_is_gone_for_every_route(rest: Face) -> None:
@@ -93,7 +93,7 @@ async def test_execute_starts_one_run_and_answers_with_its_handle(rest: Face) ->
     assert set(body["data"]) == EXECUTION_FIELDS
     assert body["execution_id"] == body["data"]["id"] == body["data"]["execution_id"]
     assert (body["data"]["task_id"], body["data"]["status"], body["data"]["state"]) == (id, 0, "PENDING")
-    assert await executions_of(rest, id) == 1
+    assert await count_executions(rest, id) == 1
     listed = (await rest.ask("GET", "/api/tasks", params={"name": "to run"})).json()["list"][0]
     assert listed["last_run"] == body["data"]["created_at"]
 
@@ -140,4 +140,4 @@ async def test_a_viewer_may_change_and_start_nothing(rest: Face, method: str, pa
     id = (await rest.create(name="kept from viewers"))["id"]
     answer = await rest.ask(method, f"/api/tasks/{id}{path}", "viewer", json={})
     assert (answer.status_code, answer.json()["code"], answer.json()["error"]) == (403, 403, "FORBIDDEN")
-    assert await executions_of(rest, id) == 0
+    assert await count_executions(rest, id) == 0

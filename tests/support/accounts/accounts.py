@@ -17,7 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.targets import SSHD, Target, free_port, make_key, public_line, started_sshd
+from tests.support.ports import free_port
+from tests.support.targets import SSHD, Target, make_key, public_line, started_sshd
 
 TEMPORARY = ("/var/tmp", "/tmp", "/dev/shm")
 NEEDED = ("useradd", "userdel", "pgrep", "pkill")

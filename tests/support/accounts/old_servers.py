@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.accounts.accounts import PATH, Wish, accounts
-from tests.support.targets import Target, free_port, make_key
+from tests.support.ports import free_port
+from tests.support.targets import Target, make_key
 
 SERVER_SECONDS = 10.0
 

@@ -6,18 +6,14 @@ from pathlib import Path
 
 from db.store import open_store
 from db.values import Mode
-from runner.execution.attached import run_attached
-from runner.execution.drive import RunStrategy
-from runner.execution.durable import run_durable
 from runner.ssh.attempts import RetryPolicy
 from runner.ssh.client import Endpoint, ServerConnection, connect
 from runner.ssh.protocol import ConnectTimeouts
 from tests.support import runs
-from tests.support.rig import Rig, Wanted, running
+from tests.support.rig import BOTH_WAYS, Rig, Wanted, running
 from tests.support.stores import lay_database
 
 MODES = (Mode.DURABLE, Mode.ATTACHED)
-WAYS: dict[str, RunStrategy] = {Mode.DURABLE: run_durable, Mode.ATTACHED: run_attached}
 TIMEOUTS = ConnectTimeouts(connect=10.0, login=20.0, channel=20.0)
 
 
@@ -35,9 +31,9 @@ async def patient_rig(folder: Path, *, start_seconds: float, attempts: int = 2) 
         store=store,
         connect=patient_connect,
         slots=100,
-        ways=WAYS,
+        ways=BOTH_WAYS,
         start_seconds=start_seconds,
-        patience=RetryPolicy(attempts=attempts, first_pause=0.02),
+        retry_policy=RetryPolicy(attempts=attempts, first_pause=0.02),
     )
     try:
         async with running(Rig(wanted)) as rig:

@@ -1,25 +1,22 @@
 """A real nginx with TLS in front of a service, as https://sshcast.example, which Chromium finds on this machine."""
 
-import asyncio
-import os
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from shutil import which
 from typing import Any
 
-import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.support.nginx import serve
+
 NAME = "sshcast.example"
 # What proxies pass on as Host: the browser's own with its port, without it, and the service's address (the default).
 HOST_HEADERS = {"with its port": "$http_host", "without a port": "$host", "the upstream": "$proxy_host"}
-NGINX = which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 CONFIGURATION = """
 daemon off; master_process off; pid {folder}/pid; error_log {folder}/error.log;
 events {{ worker_connections 256; }}
@@ -41,19 +38,9 @@ http {{
 @asynccontextmanager
 async def nginx(folder: Path, *, port: int, target: str, host: str, more: str = "") -> AsyncIterator[None]:
     """nginx on this port until the block ends. `host` is what it passes on, `more` directives of its server."""
-    if NGINX is None:
-        if "CI" in os.environ:
-            pytest.fail("nginx is missing: apt-get install nginx-light")
-        pytest.skip("no nginx on this machine")
     _lay(folder, port=port, target=target, host=host, more=more)
-    process = await asyncio.create_subprocess_exec(NGINX, "-p", str(folder), "-c", str(folder / "nginx.conf"))
-    try:
-        await _answering(process, port)
+    async with serve(folder / "nginx.conf", port=port):
         yield
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.wait()
 
 
 def _lay(folder: Path, **filled: Any) -> None:
@@ -63,20 +50,6 @@ def _lay(folder: Path, **filled: Any) -> None:
     kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     paths = " ".join(f"{kind}_temp_path {folder}/{kind};" for kind in kinds)
     (folder / "nginx.conf").write_text(CONFIGURATION.format(folder=folder, paths=paths, **filled))
-
-
-async def _answering(process: asyncio.subprocess.Process, port: int) -> None:
-    async with asyncio.timeout(10):
-        while True:
-            assert process.returncode is None, "nginx did not start"
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-            except OSError:
-                await asyncio.sleep(0.02)
-                continue
-            writer.close()
-            await writer.wait_closed()
-            return
 
 
 def _write_certificate(folder: Path) -> None:

@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 
 import httpx2
 
-from tests.support.commands import Commands, free_port
+from tests.support.commands import Commands
+from tests.support.ports import free_port
 from tests.support.targets import Target
 
 T = TypeVar("T")

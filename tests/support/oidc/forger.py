@@ -24,8 +24,9 @@ from sshcast.http.listener import start_http_server
 CLIENT = "the-service"
 AUDIENCE = "https://sshcast.example"
 SUBJECT = "subject-1"
+RSA = RSAKey.generate_key(2048, {"kid": "rsa", "use": "sig"})
 KEYS: dict[str, Key] = {
-    "RS256": RSAKey.generate_key(2048, {"kid": "rsa", "use": "sig"}),
+    "RS256": RSA,
     "ES256": ECKey.generate_key("P-256", {"kid": "ec"}),
     "Ed25519": OKPKey.generate_key("Ed25519", {"kid": "okp"}),
 }

@@ -13,9 +13,9 @@ from typing import Any
 
 import httpx2
 
-from tests.support.commands import free_port
 from tests.support.npm import FOLDER
 from tests.support.oidc.forger import AUDIENCE, CLIENT, KEYS
+from tests.support.ports import free_port
 
 BACK = "http://127.0.0.1:1/auth/oidc/callback"
 PROGRAM = "a-program"

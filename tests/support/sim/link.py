@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 
 from runner.ssh.handshake import LINE
 from runner.ssh.protocol import ChannelRefused, ConnectFailed, Endpoint, Exit, OnOutput
@@ -150,7 +150,7 @@ class Process:
         if self._on_closed is not None:
             self._on_closed(exit)
 
-    def _do(self, work: "asyncio.Coroutine[object, object, None]") -> None:
+    def _do(self, work: Coroutine[object, object, None]) -> None:
         self._tasks.append(asyncio.create_task(work, name="channel"))
 
     def _heard(self, text: str) -> None:

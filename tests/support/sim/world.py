@@ -13,8 +13,8 @@ from db import executions, rows, transitions
 from db.models import TaskExecution
 from db.store import StoreUnavailable
 from db.values import Mode, State
-from runner.execution.attached import run_attached
-from runner.execution.durable import run_durable
+from runner.execution.attached_run import AttachedRun
+from runner.execution.durable_run import DurableRun
 from runner.ssh.attempts import RetryPolicy
 from tests.support import runs as made
 from tests.support.rig import Rig, Wanted
@@ -76,8 +76,8 @@ class Runner:
                 store=self.access,
                 connect=partial(connect, world.target),
                 slots=world.plan.slots,
-                patience=RetryPolicy(),
-                ways={Mode.ATTACHED: run_attached, Mode.DURABLE: run_durable},
+                retry_policy=RetryPolicy(),
+                ways={Mode.ATTACHED: AttachedRun, Mode.DURABLE: DurableRun},
                 name=name,
                 clock=clock.now,
             )
@@ -170,9 +170,9 @@ class World:
 
     async def ask(self, server: int, number: int, run: Run) -> None:
         await asyncio.sleep(run.at)
-        changes = {"timeout_seconds": run.timeout_seconds, "output_limit": run.output_limit, "mode": run.mode}
+        limits: dict[str, Any] = {"timeout_seconds": run.timeout_seconds, "output_limit": run.output_limit}
         self.target.programs[number] = Program(run.script)
-        self.ids[number] = await made.pending(self.database, server, f"program-{number}", **changes)
+        self.ids[number] = await made.pending(self.database, server, f"program-{number}", mode=run.mode, **limits)
 
     async def happen(self, event: Event) -> None:
         await asyncio.sleep(event.at)

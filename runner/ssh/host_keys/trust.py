@@ -1,15 +1,12 @@
-"""Whether the host key or host certificate that a server shows is that of the server, and if not, why."""
+"""Verifies a server's host key or host certificate against its pins, and explains a mismatch."""
 
 from collections.abc import Sequence
 
-import asyncssh
-from asyncssh.public_key import SSHOpenSSHCertificate, decode_ssh_certificate, decode_ssh_public_key
-
 from runner.ssh.algorithms import read_string
-from runner.ssh.keys.known_hosts import Pins
-from runner.ssh.protocol import FailedReason
+from runner.ssh.host_keys.pins import Pins
+from runner.ssh.keys import HostCertificate, HostKey, X509Certificate, decode_shown_key
+from runner.ssh.protocol import BadHostKey, FailedReason
 
-CERT_TYPE_HOST = 2
 CERTIFICATE_TYPES = (
     *(f"{kind}-cert-v01@openssh.com" for kind in ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384")),
     *(f"{kind}-cert-v01@openssh.com" for kind in ("ecdsa-sha2-nistp521", "rsa-sha2-512", "rsa-sha2-256")),
@@ -19,7 +16,7 @@ RENEW = "Have its host key signed again by the authority."
 
 
 class HostKeyRefused(Exception):
-    """Nothing that was shown is trusted. `detail` is a sentence for people."""
+    """The server offered no host key or certificate that is trusted. `detail` is a sentence for people."""
 
     def __init__(self, reason: FailedReason, detail: str) -> None:
         super().__init__(detail)
@@ -27,30 +24,28 @@ class HostKeyRefused(Exception):
         self.detail = detail
 
 
-def verify_host_key(shown: bytes, pins: Pins) -> asyncssh.SSHKey:
-    """The key that has to sign this connection: pinned, or certified by a pinned authority. Raises HostKeyRefused."""
+def verify_host_key(shown: bytes, pins: Pins) -> HostKey:
+    """Return the key that must sign this connection: pinned, or certified by a pinned authority.
+
+    Raises HostKeyRefused.
+    """
     try:
-        certificate = decode_ssh_certificate(shown)
-    except asyncssh.KeyImportError:
-        return _check_key(_decode_key(shown), pins)
-    if not isinstance(certificate, SSHOpenSSHCertificate):
-        raise HostKeyRefused("HOST_KEY_UNKNOWN", "The server shows an X.509 certificate, which is not taken.")
-    return _check_certificate(certificate, pins)
-
-
-def _describe_keys(keys: Sequence[asyncssh.SSHKey]) -> str:
-    """Each one's type and fingerprint, as `ssh-keygen -l` shows them."""
-    return ", ".join(f"{key.algorithm.decode()} {key.get_fingerprint()}" for key in keys)
-
-
-def _decode_key(shown: bytes) -> asyncssh.SSHKey:
-    try:
-        return decode_ssh_public_key(shown)
-    except asyncssh.KeyImportError:
+        decoded = decode_shown_key(shown)
+    except X509Certificate:
+        raise HostKeyRefused("HOST_KEY_UNKNOWN", "The server shows an X.509 certificate, which is not taken.") from None
+    except BadHostKey:
         raise HostKeyRefused("HOST_KEY_UNKNOWN", "The server shows a host key that cannot be read.") from None
+    if isinstance(decoded, HostCertificate):
+        return _check_certificate(decoded, pins)
+    return _check_key(decoded, pins)
 
 
-def _check_key(key: asyncssh.SSHKey, pins: Pins) -> asyncssh.SSHKey:
+def _describe_keys(keys: Sequence[HostKey]) -> str:
+    """Return the type and fingerprint of each key, in the form of `ssh-keygen -l`."""
+    return ", ".join(f"{key.kind} {key.fingerprint}" for key in keys)
+
+
+def _check_key(key: HostKey, pins: Pins) -> HostKey:
     _check_revoked(key, "host key", pins)
     if key in pins.keys:
         return key
@@ -74,8 +69,8 @@ def _check_key(key: asyncssh.SSHKey, pins: Pins) -> asyncssh.SSHKey:
     )
 
 
-def _check_certificate(certificate: SSHOpenSSHCertificate, pins: Pins) -> asyncssh.SSHKey:
-    key, signer = certificate.key, certificate.signing_key
+def _check_certificate(certificate: HostCertificate, pins: Pins) -> HostKey:
+    key, signer = certificate.key, certificate.authority
     _check_revoked(signer, "authority", pins)
     _check_revoked(key, "host key", pins)
     if signer not in pins.authorities:
@@ -88,12 +83,12 @@ def _check_certificate(certificate: SSHOpenSSHCertificate, pins: Pins) -> asyncs
         )
     _check_kind_and_time(certificate)
     _check_names(certificate.principals, pins.names)
-    if _read_signature_algorithm(certificate.public_data) == "ssh-rsa":
+    if _read_signature_algorithm(certificate.blob) == "ssh-rsa":
         raise HostKeyRefused("HOST_KEY_UNKNOWN", f"The server's host certificate is signed with SHA-1. {RENEW}")
     return key
 
 
-def _check_revoked(key: asyncssh.SSHKey, what: str, pins: Pins) -> None:
+def _check_revoked(key: HostKey, what: str, pins: Pins) -> None:
     if key in pins.revoked:
         raise HostKeyRefused(
             "HOST_KEY_CHANGED",
@@ -101,22 +96,23 @@ def _check_revoked(key: asyncssh.SSHKey, what: str, pins: Pins) -> None:
         )
 
 
-def _check_kind_and_time(certificate: SSHOpenSSHCertificate) -> None:
-    try:
-        certificate.validate(CERT_TYPE_HOST, None)
-    except ValueError as error:
-        if "type" in str(error):
-            raise HostKeyRefused(
-                "HOST_KEY_CHANGED", f"The server shows a user certificate in place of a host certificate. {FIND_OUT}"
-            ) from None
-        when = "is not valid yet" if "not yet" in str(error) else "has expired"
+def _check_kind_and_time(certificate: HostCertificate) -> None:
+    if certificate.flaw == "kind":
+        raise HostKeyRefused(
+            "HOST_KEY_CHANGED", f"The server shows a user certificate in place of a host certificate. {FIND_OUT}"
+        )
+    if certificate.flaw is not None:
+        when = "is not valid yet" if certificate.flaw == "early" else "has expired"
         raise HostKeyRefused(
             "HOST_KEY_UNKNOWN", f"The server's host certificate {when}. Check the clocks of both. {RENEW}"
-        ) from None
+        )
 
 
 def _check_names(principals: Sequence[str], names: Sequence[str]) -> None:
-    """asyncssh and ssh(1) take a certificate without names for any server; here that is nobody's."""
+    """Raise HostKeyRefused unless the certificate names the server.
+
+    asyncssh and ssh(1) accept a certificate without names for any server; here it is accepted for none.
+    """
     if not set(names).isdisjoint(principals):
         return
     shown = "".join(char if char.isprintable() else "?" for char in ", ".join(principals)[:1000]) or "nobody"
@@ -128,7 +124,7 @@ def _check_names(principals: Sequence[str], names: Sequence[str]) -> None:
 
 
 def _read_signature_algorithm(certificate: bytes) -> str:
-    """How the authority signed: see PROTOCOL.certkeys of OpenSSH for the fields."""
+    """Return the algorithm of the authority's signature. See PROTOCOL.certkeys of OpenSSH for the fields."""
     kind, at = read_string(certificate, 0)
     strings = 2 if kind.startswith(b"ssh-ed25519") else 3  # a nonce, and the public key in one or two parts
     for _ in range(strings):

@@ -1,7 +1,7 @@
-"""A private key's text, as people paste it: made what its file holds, or told what was pasted instead.
+r"""Restores a private key's text from what people paste, or tells them what they pasted instead.
 
-What forms, mail and environment files do to it: literal `\\n`, blanks for line ends, quotes, indentation, a byte order
-mark, text around it, and header lines that are left out.
+Forms, mail and environment files change a key's text: literal `\n`, blanks for line ends, quotes, indentation, a byte
+order mark, text around it, and missing header lines.
 """
 
 import re
@@ -17,7 +17,7 @@ LITERAL_END = re.compile(r"(?:\\r)?\\n|\\r")
 SPACES = re.compile(r"\s+")
 BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 OPENSSH = "b3BlbnNzaC1rZXktdjE"
-"""How the text of every key in OpenSSH's own form begins, without its header line."""
+"""The beginning of every key in OpenSSH's own format, without its header line."""
 LINE = 70
 PUBLIC = re.compile(
     r"(?:ssh-(?:rsa|dss|ed25519)|ecdsa-sha2-nistp\d+)(?:@openssh\.com)? AAAA|- ?BEGIN (?:[A-Z0-9]+ )*PUBLIC KEY"
@@ -25,7 +25,7 @@ PUBLIC = re.compile(
 CERTIFICATE = re.compile(r"-cert-v01@openssh\.com AAAA|-BEGIN (?:[A-Z0-9]+ )*CERTIFICATE-")
 PATH = re.compile(r"(?:~|\.{0,2}/|[A-Za-z]:[\\/]|\\\\)\S*|\S+\.(?:pem|key|ppk|pub)|\S*id_(?:rsa|dsa|ecdsa|ed25519)")
 
-# What was pasted instead, and what to do, in English and in Chinese. The first that matches is told.
+# What was pasted instead, and what to do, in English and in Chinese. The first pattern that matches wins.
 INSTEAD = (
     (
         re.compile("PuTTY-User-Key-File-"),
@@ -65,7 +65,7 @@ NO_KEY = (
 
 
 def restore_key(pasted: str) -> str:
-    """The key as its file holds it. Raises BadCredential where it cannot be told what the file held."""
+    """Return the key as its file holds it. Raises BadCredential if the file's contents cannot be told."""
     text = LITERAL_END.sub("\n", pasted)
     if (begin := BEGIN.search(text)) and (end := text.find(f"-----END {begin['label']}-----", begin.end())) > 0:
         return _build_block(begin["label"], text[begin.end() : end])
@@ -76,7 +76,7 @@ def restore_key(pasted: str) -> str:
 
 
 def _build_block(label: str, body: str) -> str:
-    """Its lines anew: what is read as base64 may break lines anywhere, but for the headers of old encrypted keys."""
+    """Build the key with new line breaks: base64 may break anywhere, but the headers of old encrypted keys may not."""
     headers = HEADER.match(body)
     head = f"{headers[1]}\n{headers[2]}\n\n" if headers else ""
     data = SPACES.sub("", body[headers.end() :] if headers else body)

@@ -1,0 +1,99 @@
+"""Writes the row of a run. Each write names the fence, so that a stale driver's write changes nothing."""
+
+from functools import partial
+from typing import Any
+
+import structlog
+
+from db.executions import FORGOTTEN
+from db.models import TaskExecution
+from runner.admission.decision import PolicyDecision
+from runner.bus import EXECUTIONS, PENDING, execution_address
+from runner.execution import run_secrets, start_check
+from runner.execution.outcome import Outcome
+from runner.execution.parts import Parts
+from runner.execution.run_secrets import RunSecrets
+from runner.store_retry import retry_until_available
+
+log = structlog.get_logger()
+
+
+class TakenOver(Exception):
+    """Another runner drives this execution now; nothing that this one does for it counts."""
+
+
+class RunRecord:
+    """The state of the run in its row, and the writes to it.
+
+    `begun` is set if the command may have been started. `mode` is how it runs, once that is known. `secrets` are those
+    of the run, once they are unsealed. `refused` is the policy's current decision, if it is a refusal.
+    """
+
+    def __init__(self, parts: Parts, row: TaskExecution) -> None:
+        self.parts = parts
+        self.row = row
+        self.begun = row.remote is not None
+        self.mode = row.mode
+        self.secrets = RunSecrets()
+        self.refused: PolicyDecision | None = None
+
+    def choose_mode(self, default: str) -> None:
+        """Set the server's mode if the run has none of its own."""
+        self.mode = self.mode or default
+
+    def keep_secrets(self, secrets: RunSecrets) -> None:
+        self.secrets = secrets
+
+    def refuse(self, decision: PolicyDecision) -> None:
+        self.refused = decision
+
+    def correct_begun(self, begun: bool) -> None:
+        """Correct whether the command may have been started, once that is known better than from the row."""
+        self.begun = begun
+
+    async def update(self, values: dict[str, Any]) -> None:
+        """Record progress of the running execution. `remote` must be recorded before anything is started on the target.
+
+        The run's sealed secrets are recorded with it. Raises TakenOver if another runner drives the run now, and
+        TaskStopped.
+        """
+        begins = not self.begun and values.get("remote") is not None
+        sealed = run_secrets.seal(self.row.id, self.secrets, self.parts.vault) if begins else {}
+        self.begun = self.begun or begins
+        self.mode = values.get("mode", self.mode)
+        kept = {"mode": self.mode} | values | sealed
+        update = partial(self.parts.store.run, start_check.record_start, self.row, kept, begins=begins)
+        if not await retry_until_available(update):
+            raise TakenOver
+
+    async def finish(self, outcome: Outcome, *, truncated: bool) -> bool:
+        """Record the outcome. Return False if another runner has taken over the run and what is left on the target."""
+        shown = {name: self.secrets.mask(getattr(outcome, name)) for name in ("message", "exit_signal")}
+        refused = self.refused.build_columns() if self.refused is not None else {}
+        values = outcome.build_columns() | shown | self._build_end_columns() | {"truncated": truncated} | refused
+        try:
+            ours = await self._write_end(values)
+        except Exception as error:
+            log.error("an execution's end cannot be recorded whole", execution=self.row.id, exc_info=error)
+            short = {"message": "its record is not whole: see sshcast's log", "exit_signal": None}
+            ours = await self._write_end(values | short)
+        self.parts.bus.hint(execution_address(self.row.id), EXECUTIONS, PENDING)
+        return ours
+
+    async def _write_end(self, values: dict[str, Any]) -> bool:
+        end = self.parts.clock()
+        finish = partial(self.parts.store.run, start_check.finish, self.row, values, self.refused, end)
+        ours = await retry_until_available(finish)
+        if not ours:
+            log.warning("an execution's end was recorded by another runner", execution=self.row.id)
+        return ours
+
+    def _build_end_columns(self) -> dict[str, Any]:
+        now = self.parts.clock()
+        started = self.row.start_time or now
+        return {
+            "mode": self.mode,
+            "end_time": now,
+            "duration_ms": max(0, round((now - started).total_seconds() * 1000)),
+            **FORGOTTEN,
+        }

@@ -1,1 +1,0 @@
-"""Keys, certificates, and the host keys that are trusted."""
