@@ -1,7 +1,7 @@
 // GraphiQL, as `sshcast web fetch` brought it, over our own client: tokens stay in session.js and are renewed there.
 
 import { request, subscribe } from "/playground/client.js";
-import { openDoor, show as showDoor } from "/playground/door.js";
+import { startSignIn, show as showSignIn } from "/playground/sign_in.js";
 import { kindOf } from "/playground/examples.js";
 import { showNotice } from "/playground/notice.js";
 import { session } from "/playground/session.js";
@@ -35,7 +35,7 @@ async function answer(asked, { headers } = {}) {
   try {
     return await request(asked, headers);
   } finally {
-    if (!session.read()) showDoor();
+    if (!session.read()) showSignIn();
   }
 }
 
@@ -53,7 +53,7 @@ function watch(asked) {
     onEnd(reason) {
       over = true;
       if (!["complete", "error", "stopped"].includes(reason)) add({ errors: [{ message: reason }] });
-      if (!session.read()) showDoor();
+      if (!session.read()) showSignIn();
       wake();
     },
   });
@@ -110,4 +110,4 @@ async function render() {
   });
 }
 
-await openDoor({ onIn: open });
+await startSignIn({ onIn: open });

@@ -2,7 +2,7 @@
 
 import { chip, coloured, legible, plain } from "/playground/answer.js";
 import { request, subscribe } from "/playground/client.js";
-import { openDoor, show as showDoor } from "/playground/door.js";
+import { startSignIn, show as showSignIn } from "/playground/sign_in.js";
 import { Editor } from "/playground/editor.js";
 import { Examples, kindOf } from "/playground/examples.js";
 import { showNotice } from "/playground/notice.js";
@@ -58,7 +58,7 @@ function finish(name, ...more) {
   stop = null;
   busy(false);
   say(name, ...more);
-  if (!session.read()) showDoor();
+  if (!session.read()) showSignIn();
 }
 
 function asked() {
@@ -245,7 +245,7 @@ for (const name of ["output", "events"]) byId(`${name}-tab`).onclick = () => cho
 document.addEventListener("keydown", onKey);
 byId("copy").hidden = !navigator.clipboard;
 byId("graphiql").hidden = !new URLSearchParams(location.search).has("plain");
-await openDoor({
+await startSignIn({
   onIn: () => examples.load(editor.text ? null : OPENED_FIRST).catch(() => showNotice(worded("not_loaded"))),
   onLanguage: relabel,
 });

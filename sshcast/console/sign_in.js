@@ -98,7 +98,7 @@ function enter(onIn) {
 }
 
 // Calls `onIn` whenever somebody is signed in, `onLanguage` when the language changes.
-export async function openDoor({ onIn, onLanguage = () => {} }) {
+export async function startSignIn({ onIn, onLanguage = () => {} }) {
   byId("sign-in").onsubmit = async (event) => {
     event.preventDefault();
     refusal = null;
