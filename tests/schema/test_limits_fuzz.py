@@ -29,7 +29,7 @@ TYPES = [
 ]
 FIELDS = ["me", "tasks", "nodes", "edges", "node", "id", "server", "executions", "__typename", "__schema", "types", "x"]
 NUMBERS = ["1", "0", "-5", "100", "99999999999999999999999", "$n", "$m", "null", '"7"', "[1]", "{a: 1}", "1.5", "A"]
-# A call or two for each look at a selection, its type, its arguments and its sum: a page that says how long it is takes 27.
+# A call or two for each look at a selection, its type, its arguments and its sum: a page with its length takes 27.
 CALLS_A_STEP = 30
 
 alias = st.sampled_from(["", "", "", "a: ", "b: "])
