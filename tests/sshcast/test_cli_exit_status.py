@@ -90,9 +90,10 @@ def test_a_command_that_cannot_start_is_255(commands: Commands, tmp_path: Path) 
 
 
 @pytest.mark.faults
-def test_tail_leaves_at_the_first_interrupt_with_130_and_the_run_goes_on(commands: Commands) -> None:
+def test_tail_leaves_at_the_first_interrupt_with_130_and_the_run_goes_on(commands: Commands, tmp_path: Path) -> None:
     with commands.serving():
-        run = commands.start("run", "web", "--", "echo a; sleep 5.3", stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        waits = f"echo a; while [ ! -e {tmp_path}/go ]; do sleep 0.2; done"
+        run = commands.start("run", "web", "--", waits, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         assert run.stderr is not None
         id = run.stderr.readline().split()[1].decode()
         tail = commands.start("tail", id, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -100,6 +101,7 @@ def test_tail_leaves_at_the_first_interrupt_with_130_and_the_run_goes_on(command
         assert tail.stdout.readline() == b"a\n"
         tail.send_signal(signal.SIGINT)
         assert tail.communicate(timeout=30) == (b"", b"")
+        (tmp_path / "go").touch()
         run.communicate(timeout=60)
         assert (tail.returncode, run.returncode) == (130, 0)
 
