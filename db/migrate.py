@@ -10,7 +10,7 @@ from types import ModuleType
 
 from sqlalchemy import Connection, inspect, text
 
-from db.migration_refusals import explained, refuse_unknown
+from db.migration_refusals import explain_refusals, refuse_unknown
 from db.server_check import check_server
 from db.sqlite_refusals import check_is_ours
 from db.store import Store
@@ -27,7 +27,7 @@ async def migrate(store: Store) -> list[str]:
     """
     if not await list_pending(store):
         return []
-    with explained():
+    with explain_refusals():
         return await store.run(upgrade)
 
 
@@ -38,7 +38,7 @@ async def list_pending(store: Store) -> list[str]:
     that sshcast cannot use.
     """
     await check_server(store)
-    with explained():
+    with explain_refusals():
         return await store.read(_list_missing)
 
 

@@ -32,7 +32,7 @@ def refuse_unknown(revision: str | None, known: list[str]) -> None:
 
 
 @contextmanager
-def explained() -> Iterator[None]:
+def explain_refusals() -> Iterator[None]:
     """Raise StoreUnusable instead of the database errors of the block that the database's owner can fix."""
     try:
         yield

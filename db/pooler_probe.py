@@ -24,7 +24,7 @@ async def shares_sessions(connect: Connect) -> bool:
     """
     async with AsyncExitStack() as stack:
         async with asyncio.timeout(PROBE_SECONDS):
-            pair = [await _connected(stack, connect) for _ in range(2)]
+            pair = [await _open_session(stack, connect) for _ in range(2)]
             try:
                 return await _sees_sharing(pair)
             except asyncpg.PostgresError as error:
@@ -33,7 +33,7 @@ async def shares_sessions(connect: Connect) -> bool:
                 raise
 
 
-async def _connected(stack: AsyncExitStack, connect: Connect) -> Session:
+async def _open_session(stack: AsyncExitStack, connect: Connect) -> Session:
     """Open a connection without named prepared statements: those of another client would collide with them."""
     session = await connect(statement_cache_size=0)
     stack.callback(session.terminate)

@@ -13,11 +13,11 @@ MOST_AT_ONCE = 8
 """Rows read at once: each may hold a MiB."""
 
 
-def keep(conn: Connection, execution_id: int, sealed: bytes) -> None:
+def insert_sealed(conn: Connection, execution_id: int, sealed: bytes) -> None:
     conn.execute(insert(stdins), {"execution_id": execution_id, "sealed": sealed})
 
 
-def sealed(conn: Connection, execution_id: int) -> bytes | None:
+def load_sealed(conn: Connection, execution_id: int) -> bytes | None:
     found: bytes | None = conn.scalar(select(stdins.c.sealed).where(stdins.c.execution_id == execution_id))
     return found
 
@@ -26,7 +26,7 @@ def remove(conn: Connection, execution_ids: Collection[int]) -> None:
     conn.execute(delete(stdins).where(stdins.c.execution_id.in_(execution_ids)))
 
 
-def sealed_after(conn: Connection, id: int, limit: int) -> list[Row[Any]]:
+def list_sealed_after(conn: Connection, id: int, limit: int) -> list[Row[Any]]:
     """Return a few rows (`id`, `sealed`) of executions with an id above `id`, in order of ids."""
     query = select(stdins.c.execution_id.label("id"), stdins.c.sealed).where(stdins.c.execution_id > id)
     return list(conn.execute(query.order_by(stdins.c.execution_id).limit(min(limit, MOST_AT_ONCE))))

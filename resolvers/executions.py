@@ -178,7 +178,7 @@ def _start_command(conn: Connection, draft: RowDraft, request: pending.RunReques
     if created.new and draft.own:
         table.store_sealed(conn, created.row.id, {"sealed_env": draft.seal_values("task_executions", created.row.id)})
     if created.new and draft.stdin:
-        stdins.keep(conn, created.row.id, draft.vault.seal(draft.stdin, **build_stdin_binding(created.row.id)))
+        stdins.insert_sealed(conn, created.row.id, draft.vault.seal(draft.stdin, **build_stdin_binding(created.row.id)))
     return _record_start(conn, created, actor)
 
 

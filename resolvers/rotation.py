@@ -166,7 +166,7 @@ def _list_sealed_in_execution(row: TaskExecution) -> Iterator[SealedValue]:
         yield row.sealed_run, bindings.build_run_binding(row.id)
 
 
-def _held_by_stdin(row: Any) -> Iterator[SealedValue]:
+def _list_sealed_in_stdin(row: Any) -> Iterator[SealedValue]:
     yield row.sealed, bindings.build_stdin_binding(row.id)
 
 
@@ -186,5 +186,5 @@ KINDS = (
     SealedKind(secrets.list_sealed_after, _list_sealed_in_secret, _rewrap_registered),
     SealedKind(tasks.list_sealed_after, _list_sealed_in_task, _rewrap_task),
     SealedKind(executions.list_sealed_after, _list_sealed_in_execution, _rewrap_execution),
-    SealedKind(stdin.sealed_after, _held_by_stdin, _rewrap_stdin),
+    SealedKind(stdin.list_sealed_after, _list_sealed_in_stdin, _rewrap_stdin),
 )

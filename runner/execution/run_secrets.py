@@ -64,7 +64,7 @@ def unseal(
     Raises SecretMissing: a run whose output might show a secret must not start.
     """
     found = (_unseal_stored if begun else _unseal_at_start)(row, registered, vault)
-    return replace(found, stdin=opened_stdin(row, stdin, vault) or b"")
+    return replace(found, stdin=open_stdin(row, stdin, vault) or b"")
 
 
 def _unseal_at_start(row: TaskExecution, registered: Iterable[RegisteredSecret], vault: Vault) -> RunSecrets:
@@ -120,7 +120,7 @@ def _unseal_own_value(row: TaskExecution, name: str, blob: str, vault: Vault) ->
     return Secret(vault.open(base64.b64decode(blob), **place).decode())
 
 
-def opened_stdin(row: TaskExecution, sealed: bytes | None, vault: Vault) -> bytes | None:
+def open_stdin(row: TaskExecution, sealed: bytes | None, vault: Vault) -> bytes | None:
     """Return the run's standard input, None if it has none. Raises SecretMissing."""
     if not row.stdin_bytes:
         return None if row.stdin_bytes is None else b""

@@ -52,7 +52,7 @@ def load(conn: Connection, row: TaskExecution) -> StartCheck:
         may_run(conn, row.created_by, row.server_id),
         decision.load_policies(conn, [PolicySubject.of_run(row)]),
         secrets.list_in_scope(conn, row.server_id),
-        stdin.sealed(conn, row.id) if row.stdin_bytes else None,
+        stdin.load_sealed(conn, row.id) if row.stdin_bytes else None,
     )
 
 
@@ -78,7 +78,7 @@ def record_start(conn: Connection, row: TaskExecution, values: dict[str, Any], *
 def decide(policy: Policy, vault: Vault, row: TaskExecution, check: StartCheck) -> PolicyDecision:
     """Decide by the current rules. Standard input that cannot be opened counts as unknown: the run does not start."""
     try:
-        given = run_secrets.opened_stdin(row, check.stdin, vault)
+        given = run_secrets.open_stdin(row, check.stdin, vault)
     except SecretMissing:
         given = None
     return decision.decide(policy, PolicySubject.of_run(row, given), check.policies)

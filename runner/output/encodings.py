@@ -55,10 +55,10 @@ def _in_base64(part: str) -> Iterator[bytes]:
 def _escaped_by(escapes: Callable[[str], Escaped]) -> Callable[[str], Escaped]:
     """Return the same function for texts that need escaping; other texts have no escaped form."""
 
-    def found(part: str) -> Escaped:
+    def escape(part: str) -> Escaped:
         return iter(()) if NEVER_ESCAPED.fullmatch(part) else escapes(part)
 
-    return found
+    return escape
 
 
 FAMILIES: Mapping[str, Callable[[str], Escaped]] = {

@@ -260,7 +260,9 @@ def in_strings(text: str) -> Escaped:
     for names, large, (chars, keeps) in product(
         (NAMED, NAMED_IN_JAVASCRIPT, NAMED_IN_C, NAMED_IN_RUBY), (False, True), units
     ):
-        whole = "".join(names.get(char) or (char if keeps(char) else _numbered(char, large=large)) for char in chars)
+        whole = "".join(
+            names.get(char) or (char if keeps(char) else _format_number(char, large=large)) for char in chars
+        )
         for mark in ("", "'", '"'):
             yield whole.replace(mark, f"\\{mark}") if mark else whole
     yield "".join(NAMED_IN_C.get(char) or (char if _is_plain(char) else _format_octal(char)) for char in text).replace(
@@ -268,7 +270,7 @@ def in_strings(text: str) -> Escaped:
     )
 
 
-def _numbered(char: str, *, large: bool) -> str:
+def _format_number(char: str, *, large: bool) -> str:
     code = ord(char)
     letter, width = ("x", 2) if code < 0x100 else ("u", 4) if code < 0x10000 else ("U", 8)
     return f"\\{letter}{code:0{width}{'X' if large else 'x'}}"

@@ -38,7 +38,7 @@ async def test_a_database_of_the_first_release_keeps_all_that_it_has(empty: str)
     (run,) = await store.run(claims.claim, runner_id="runner", at=NOON, limit=10)
     assert (run.command, run.secret_env, run.sealed_env, run.findings) == ("df -h", {}, None, None)
     assert (task.shell, run.shell) == (None, None)
-    assert (run.stdin_bytes, run.stdin_sha256, await store.read(stdin.sealed, run.id)) == (None, None, None)
+    assert (run.stdin_bytes, run.stdin_sha256, await store.read(stdin.load_sealed, run.id)) == (None, None, None)
     await store.close()
 
 

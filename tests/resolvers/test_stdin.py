@@ -35,9 +35,9 @@ async def made(desk: Desk, stdin: bytes | None, **more: object) -> TaskExecution
 
 
 async def opened(desk: Desk, row: TaskExecution) -> bytes | None:
-    sealed = await desk.service.store.read(stdins.sealed, row.id)
+    sealed = await desk.service.store.read(stdins.load_sealed, row.id)
     assert sealed is None or GIVEN not in sealed
-    return run_secrets.opened_stdin(row, sealed, desk.service.vault)
+    return run_secrets.open_stdin(row, sealed, desk.service.vault)
 
 
 async def test_it_is_sealed_and_told_by_its_size_and_digest(either_desk: Desk) -> None:

@@ -33,7 +33,7 @@ async def ran(rig: Rig, target: Target, mode: str, command: str, stdin: bytes | 
     """The row, and what the command printed; it succeeded, in this mode, and has nothing to remark."""
     row = await rig.ran(await rig.server(target, run_mode=mode), command, stdin=stdin)
     assert (row.state, row.mode, row.message) == (State.SUCCESS, mode, None)
-    assert await rig.store.read(stdins.sealed, row.id) is None
+    assert await rig.store.read(stdins.load_sealed, row.id) is None
     out, err = await rig.output(row.id)
     assert err == b""
     return row, out
@@ -71,7 +71,7 @@ async def test_a_shell_runs_the_program_that_it_reads(rig: Rig, target: Target, 
 async def test_what_a_shell_would_read_is_judged_at_the_start(rig: Rig, target: Target, mode: str) -> None:
     row = await rig.ran(await rig.server(target, run_mode=mode), "bash -s", stdin=b"rm -rf /\n")
     assert (row.state, row.reason) == (State.FAILED, Reason.REFUSED_BY_POLICY)
-    assert await rig.store.read(stdins.sealed, row.id) is None
+    assert await rig.store.read(stdins.load_sealed, row.id) is None
 
 
 async def test_who_takes_a_run_over_need_not_give_it_again(store: Store, target: Target, tmp_path: Path) -> None:

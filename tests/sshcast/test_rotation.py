@@ -203,7 +203,7 @@ async def with_secrets(service: Service) -> list[int]:
 
 async def secrets_of(service: Service, row: TaskExecution) -> RunSecrets:
     kept = await service.store.read(secret_table.list_in_scope, row.server_id)
-    stdin = await service.store.read(stdins.sealed, row.id)
+    stdin = await service.store.read(stdins.load_sealed, row.id)
     return run_secrets.unseal(row, kept, service.vault, begun=row.remote is not None, stdin=stdin)
 
 

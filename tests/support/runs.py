@@ -88,7 +88,7 @@ async def pending(
 def inserted(conn: Connection, values: dict[str, Any], own: Mapping[str, str], stdin: bytes) -> int:
     row = executions.insert(conn, values)
     if stdin:
-        stdins.keep(conn, row.id, VAULT.seal(stdin, **bindings.build_stdin_binding(row.id)))
+        stdins.insert_sealed(conn, row.id, VAULT.seal(stdin, **bindings.build_stdin_binding(row.id)))
     places = {name: bindings.build_value_binding("task_executions", row.id, name) for name in own}
     sealed = {name: b64encode(VAULT.seal(own[name].encode(), **places[name])).decode() for name in own}
     assert not own or executions.store_sealed(conn, row.id, {"sealed_env": sealed})
