@@ -29,7 +29,7 @@ class FolderBusy(Exception):
 
 def prepare(folder: Path) -> None:
     """Create the folder for its owner only, or tighten an existing one; raise FolderUnusable if that fails."""
-    with told(folder):
+    with explain_refusals(folder):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if stat.S_IMODE(folder.stat().st_mode) != 0o700:
             folder.chmod(0o700)
@@ -38,7 +38,7 @@ def prepare(folder: Path) -> None:
 
 
 @contextmanager
-def told(path: Path) -> Iterator[None]:
+def explain_refusals(path: Path) -> Iterator[None]:
     """Raise the system's errors about `path` as FolderUnusable."""
     try:
         yield
@@ -87,7 +87,7 @@ def make_key(folder: Path, name: str) -> bool:
 def load_key_text(folder: Path, name: str) -> str:
     """Return the text of the key file `name`; raise FolderUnsafe if others may read it."""
     path = folder / name
-    with told(path):
+    with explain_refusals(path):
         mode = stat.S_IMODE(path.stat().st_mode)
         if mode & 0o077:
             raise FolderUnsafe(f"{path} can be read by others (mode {mode:o}): chmod 600 {path}")
@@ -107,7 +107,7 @@ def parse_key(text: str, origin: str) -> bytes:
 
 def write_new(path: Path, data: bytes) -> bool:
     """Write the file whole or not at all, for its owner only, unless it exists; return whether this call wrote it."""
-    with told(path), _write_draft(path, data) as draft:
+    with explain_refusals(path), _write_draft(path, data) as draft:
         try:
             os.link(draft, path)
         except FileExistsError:
@@ -118,7 +118,7 @@ def write_new(path: Path, data: bytes) -> bool:
 
 def replace(path: Path, data: bytes) -> None:
     """Replace the file atomically."""
-    with told(path), _write_draft(path, data) as draft:
+    with explain_refusals(path), _write_draft(path, data) as draft:
         draft.replace(path)
         _sync_folder(path.parent)
 
@@ -151,7 +151,7 @@ def lock_folder(folder: Path) -> Iterator[None]:
     A process that dies frees the lock, so whoever gets it may adopt its runs.
     """
     path = folder / "runner.lock"
-    with told(path):
+    with explain_refusals(path):
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         _lock(descriptor, path)
@@ -162,7 +162,7 @@ def lock_folder(folder: Path) -> Iterator[None]:
 
 def _lock(descriptor: int, path: Path) -> None:
     try:
-        with told(path):
+        with explain_refusals(path):
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except FolderUnusable as error:
         if not isinstance(error.__cause__, BlockingIOError):

@@ -63,11 +63,11 @@ def _is_link(name: str, text: str) -> bool:
 def _read(name: str, text: str, is_list: bool) -> Any:
     if name in AS_IT_STANDS:
         return text
-    text = _unquoted(text)
+    text = _strip_quotes(text)
     return _items(text) if is_list and text else text
 
 
-def _unquoted(text: str) -> str:
+def _strip_quotes(text: str) -> str:
     """Remove quotes that a shell would have removed, but `docker --env-file` and systemd leave in."""
     text = text.strip()
     if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'" and text[0] not in text[1:-1]:
@@ -78,7 +78,7 @@ def _unquoted(text: str) -> str:
 def _items(text: str) -> Any:
     """Parse JSON or comma-separated items; return the text itself if it is neither."""
     if not text.startswith(("[", "{")):
-        return [item for each in text.split(",") if (item := _unquoted(each))]
+        return [item for each in text.split(",") if (item := _strip_quotes(each))]
     try:
         return json.loads(text)
     except ValueError:

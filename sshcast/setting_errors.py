@@ -26,10 +26,11 @@ def _sentences(error: ValidationError, fields: Mapping[str, FieldInfo], given: C
             continue
         called = f"--{name}" if name in OPTIONS and name in given else variable_of(str(name))
         item = f"item {int(place[0]) + 1} " if place else ""
-        yield f"{called}: {item}{_wanted(each['type'], each.get('ctx', {}), fields.get(str(name)), bool(place))}"
+        expected = _describe_expected(each["type"], each.get("ctx", {}), fields.get(str(name)), bool(place))
+        yield f"{called}: {item}{expected}"
 
 
-def _wanted(kind: str, context: Mapping[str, Any], field: FieldInfo | None, is_item: bool) -> str:
+def _describe_expected(kind: str, context: Mapping[str, Any], field: FieldInfo | None, is_item: bool) -> str:
     if kind == "value_error":
         return str(context["error"]).rstrip(".")
     if kind.startswith("bool_"):

@@ -32,13 +32,17 @@ async def load_context(service: Service, name: str | None) -> Context:
     """Return a context for the user called `name`, else the one in SSHCAST_AS, else the one named like the OS user."""
     given = os.environ.get(VARIABLE)
     if name is not None:
-        return build_context(service, await _enabled(service, name, f"there is no enabled user {name!r} (--as)"))
+        return build_context(
+            service, await _require_enabled(service, name, f"there is no enabled user {name!r} (--as)")
+        )
     if given:
         return build_context(
-            service, await _enabled(service, given, f"there is no enabled user {given!r} ({VARIABLE})")
+            service, await _require_enabled(service, given, f"there is no enabled user {given!r} ({VARIABLE})")
         )
     own = os_user()
-    return build_context(service, await _enabled(service, own, f"no enabled user is called {own}, as the OS user is"))
+    return build_context(
+        service, await _require_enabled(service, own, f"no enabled user is called {own}, as the OS user is")
+    )
 
 
 def build_context(service: Service, user: User) -> Context:
@@ -55,7 +59,7 @@ def os_user() -> str:
         return f"uid {number}"
 
 
-async def _enabled(service: Service, name: str, fault: str) -> User:
+async def _require_enabled(service: Service, name: str, fault: str) -> User:
     found = await service.store.read(users.by_name, name)
     if found is None or found.disabled:
         raise CommandFailed(f"{fault}: {_what_to_do(await service.store.read(users.list_all))}")

@@ -64,10 +64,10 @@ async def _read_post_body(request: Request) -> Any:
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if media_type.strip().lower() != JSON or charset != "charset=utf-8" or encoding != "identity":
         raise UnsupportedMediaType()
-    return parse_json(bounded(await read_bytes(request, most=MAX_BYTES + MOST_PACKED)), "body")
+    return parse_json(check_size(await read_bytes(request, most=MAX_BYTES + MOST_PACKED)), "body")
 
 
-def bounded(body: bytes) -> bytes:
+def check_size(body: bytes) -> bytes:
     """Return the body; raise TooLarge if it is over the usual limit, without its long base64 values such as `stdin`."""
     if len(body) > MAX_BYTES and len(body) - sum(map(len, PACKED.findall(body))) > MAX_BYTES:
         raise TooLarge(

@@ -123,7 +123,7 @@ def test_a_body_is_looked_through_once() -> None:
     for piece in (b'"', b'"' + b"A" * 4095, b'"' + b"A" * 5000, b"A", b'\\"', b'""'):
         body = (piece * (most // len(piece) + 1))[:most]
         with pytest.raises(TooLarge):
-            requests.bounded(body)
+            requests.check_size(body)
 
 
 async def test_a_check_judges_what_a_shell_would_read(api: Running) -> None:
