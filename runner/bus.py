@@ -28,12 +28,17 @@ class Unanswered(Exception):
 
 
 class Watch:
-    """One waiter's subscription to an address: set by any hint since `clear`."""
+    """One waiter's subscription to an address: set by any hint since `clear`.
 
-    __slots__ = ("_event",)
+    `value` is the newest value that was published to the address since the watch began, if any. It may be older than
+    the table, where another process writes too.
+    """
+
+    __slots__ = ("_event", "value")
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
+        self.value: object = None
 
     @property
     def is_set(self) -> bool:
@@ -107,6 +112,12 @@ class Bus:
         for address in addresses:
             for watch in tuple(self._watches.get(address, ())):
                 watch.set()
+
+    def publish(self, address: str, value: object) -> None:
+        """Wake all watches of the address, and hand them a value that its writer has committed."""
+        for watch in tuple(self._watches.get(address, ())):
+            watch.value = value
+            watch.set()
 
     async def ask(self, address: str, payload: Payload, *, seconds: float) -> dict[str, Any]:
         """Send a request and return its answer. Raises Unanswered: at once without a handler, or after `seconds`."""
