@@ -2,7 +2,7 @@
 
 from collections import Counter, OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from graphql import (
@@ -22,6 +22,7 @@ from graphql import (
     validate,
 )
 
+from schema.compiled.executor import PlanCache
 from schema.errors import DocumentInvalid, TooComplex
 from schema.limits import Limits, Measure, Size, check_size, find_fragments
 
@@ -61,11 +62,12 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class DocumentOperation:
-    """An operation, how often it has each root field, and whether its size depends on its variables."""
+    """An operation, how often it has each root field, whether its size depends on its variables, and its plans."""
 
     node: OperationDefinitionNode
     roots: Counter[str]
     sized_by_variable: bool
+    plans: PlanCache = field(default_factory=PlanCache)
 
 
 class Documents:

@@ -19,9 +19,9 @@ from graphql import (
 )
 from graphql.execution import Executor
 from strawberry.execution import optimized_is_awaitable
-from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from resolvers.errors import Forbidden, ServiceError, Unauthenticated
+from schema.compiled.executor import CompiledExecutor
 from schema.documents import Document, DocumentOperation, DocumentRefused, Documents
 from schema.errors import NotAcceptable, NotAllowedHere, TooComplex, translate_error
 from schema.limits import Limits, check_size
@@ -65,11 +65,19 @@ class Answer:
 
 
 class Engine:
-    """A schema with its documents and limits."""
+    """A schema with its documents and limits. `compiling`: plans execute what they can, graphql-core the rest."""
 
-    def __init__(self, schema: strawberry.Schema, limits: Limits | None = None, *, introspection: bool = True) -> None:
+    def __init__(
+        self,
+        schema: strawberry.Schema,
+        limits: Limits | None = None,
+        *,
+        introspection: bool = True,
+        compiling: bool = True,
+    ) -> None:
         self._schema = schema._schema
         self._introspection = introspection
+        self._compiling = compiling
         self._limits = limits or Limits()
         self._documents = Documents(self._schema, self._limits)
         self._preparing = asyncio.Lock()
@@ -99,7 +107,7 @@ class Engine:
             raise Forbidden("Introspection is switched off here.", "此服务已关闭内省查询。")
         _check_kind(chosen, asked.kinds)
         _check_sign_in(chosen)
-        executor = StrawberryGraphQLCoreExecutionContext.build(
+        executor = CompiledExecutor.build(
             self._schema,
             document.node,
             context_value=operation,
@@ -111,6 +119,8 @@ class Engine:
         )
         if isinstance(executor, list):
             raise DocumentRefused(executor)
+        if self._compiling:
+            cast(CompiledExecutor, executor).cache = chosen.plans
         self._check_size(document, chosen, executor)
         _count_changes(chosen, operation)
         return executor

@@ -14,14 +14,14 @@ from runner.admission.authorization import acting_for
 from runner.scheduling.terms import Terms
 from schema.connection import After, Before, Connection, ExecutionsBy, First, Last, PageArguments, SlotsBy, TasksBy
 from schema.enums import CredentialKind, LegacyAlgorithm, Mode, Reason, Role, State, Trigger
-from schema.fields import typed_field
+from schema.fields import loaded_field, typed_field
 from schema.filters import Executions, Slots, Tasks, build_execution_filter, build_slot_filter, build_task_filter
 from schema.operation import Info
 from schema.policies import CommandPolicy
 from schema.scalars import Long
 from schema.schedule_words import Note, SlotOutcome
 from schema.schedules import Blackout, Count, ScheduledRun, ScheduleTerms, build_blackout, build_scheduled_runs
-from schema.secret_variables import SecretVariable, list_secret_variables
+from schema.secret_variables import build_secret_env_field
 from schema.user_errors import Finding, build_recorded_finding
 
 
@@ -33,9 +33,12 @@ class User:
     disabled: bool = strawberry.field(description="Whether the user is disabled and cannot sign in.")
     created_at: datetime = strawberry.field(description="When the user was added.")
 
-    @typed_field("list[Grant] | None", "The roles granted to the user; null unless you are that user or an admin.")
-    def grants(self: Any, info: Info) -> Any:
-        return info.context.loaders.grants.load(self.id)
+    grants = loaded_field(
+        "list[Grant] | None",
+        "The roles granted to the user; null unless you are that user or an admin.",
+        loader="grants",
+        key="id",
+    )
 
 
 @strawberry.type(description="A machine that commands run on, reached over SSH. Its credential is never shown.")
@@ -59,21 +62,25 @@ class Server:
     updated_at: datetime = strawberry.field(description="When it was last changed.")
     deleted_at: datetime | None = strawberry.field(description="When it was deleted; history still shows it.")
 
-    @typed_field(Role, "Your role on it: the highest of your own and those that you were granted.")
-    def viewer_role(self: Any, info: Info) -> Any:
-        return info.context.loaders.viewer_roles.load(self.id)
+    viewer_role = loaded_field(
+        Role,
+        "Your role on it: the highest of your own and those that you were granted.",
+        loader="viewer_roles",
+        key="id",
+    )
 
     @typed_field(list[Blackout], "Windows in which schedules start nothing on it.")
     def blackouts(self: Any) -> list[Blackout]:
         return [build_blackout(window) for window in self.blackouts]
 
-    @typed_field(CommandPolicy | None, "The command policy that admins set for it; null if they set none.")
-    def policy(self: Any, info: Info) -> Any:
-        return info.context.loaders.policies_of_servers.load(self.id)
+    policy = loaded_field(
+        CommandPolicy | None,
+        "The command policy that admins set for it; null if they set none.",
+        loader="policies_of_servers",
+        key="id",
+    )
 
-    @typed_field(User | None, "The user who registered it.")
-    def created_by(self: Any, info: Info) -> Any:
-        return info.context.loaders.users.load(self.created_by)
+    created_by = loaded_field(User | None, "The user who registered it.", loader="users", key="created_by")
 
     @typed_field("Connection[Task]", "Its tasks, oldest first unless ordered.")
     async def tasks(
@@ -100,17 +107,18 @@ class Grant:
     role: Role = strawberry.field(description="The role that the user has there.")
     created_at: datetime = strawberry.field(description="When it was given, or last changed.")
 
-    @typed_field(User | None, "The user.")
-    def user(self: Any, info: Info) -> Any:
-        return info.context.loaders.users.load(self.user_id)
+    user = loaded_field(User | None, "The user.", loader="users", key="user_id")
 
-    @typed_field(Server | None, "The server that it is for; null if it is for a tag.")
-    def server(self: Any, info: Info) -> Any:
-        return None if self.server_id is None else info.context.loaders.servers.load(self.server_id)
+    server = loaded_field(
+        Server | None, "The server that it is for; null if it is for a tag.", loader="servers", key="server_id"
+    )
 
-    @typed_field(User | None, "The user who gave it; null if it was given with `sshcast user grant`.")
-    def created_by(self: Any, info: Info) -> Any:
-        return None if self.created_by is None else info.context.loaders.users.load(self.created_by)
+    created_by = loaded_field(
+        User | None,
+        "The user who gave it; null if it was given with `sshcast user grant`.",
+        loader="users",
+        key="created_by",
+    )
 
 
 @strawberry.type(description="A named command for a server, with a schedule.")
@@ -143,25 +151,25 @@ class Task:
     def env_names(self: Any) -> list[str]:
         return sorted(self.env)
 
-    @typed_field(list[SecretVariable], "Its secret environment variables, ordered by name.")
-    def secret_env(self: Any) -> list[SecretVariable]:
-        return list_secret_variables(self.secret_env)
+    secret_env = build_secret_env_field()
 
-    @typed_field(Server | None, "The server it runs on.")
-    def server(self: Any, info: Info) -> Any:
-        return info.context.loaders.servers.load(self.server_id)
+    server = loaded_field(Server | None, "The server it runs on.", loader="servers", key="server_id")
 
-    @typed_field(User | None, "The user who created it.")
-    def created_by(self: Any, info: Info) -> Any:
-        return info.context.loaders.users.load(self.created_by)
+    created_by = loaded_field(User | None, "The user who created it.", loader="users", key="created_by")
 
-    @typed_field(User | None, "The user who last changed or created it. Its scheduled runs act for this user.")
-    def updated_by(self: Any, info: Info) -> Any:
-        return info.context.loaders.users.load(acting_for(self))
+    updated_by = loaded_field(
+        User | None,
+        "The user who last changed or created it. Its scheduled runs act for this user.",
+        loader="users",
+        key=acting_for,
+    )
 
-    @typed_field(CommandPolicy | None, "The command policy that admins set for it; null if they set none.")
-    def policy(self: Any, info: Info) -> Any:
-        return info.context.loaders.policies_of_tasks.load(self.id)
+    policy = loaded_field(
+        CommandPolicy | None,
+        "The command policy that admins set for it; null if they set none.",
+        loader="policies_of_tasks",
+        key="id",
+    )
 
     @typed_field(ScheduleTerms, "How its slots become runs: overlap, missed runs, retries and the like.")
     def terms(self: Any) -> Any:
@@ -188,9 +196,9 @@ class Task:
         found = await info.context.loaders.slots_of_tasks(build_slot_filter(filter), request).load(self.id)
         return Connection(found=found)
 
-    @typed_field("Execution | None", "Its newest execution; null if it never ran.")
-    def latest_execution(self: Any, info: Info) -> Any:
-        return info.context.loaders.latest_executions.load(self.id)
+    latest_execution = loaded_field(
+        "Execution | None", "Its newest execution; null if it never ran.", loader="latest_executions", key="id"
+    )
 
     @typed_field("Connection[Execution]", "Its executions, newest first unless ordered.")
     async def executions(
@@ -253,25 +261,22 @@ class Execution:
     def findings(self: Any, info: Info) -> list[Finding]:
         return [build_recorded_finding(item, info.context.ctx.language) for item in self.findings or ()]
 
-    @typed_field(Task | None, "Its task; null for an ad-hoc run.")
-    def task(self: Any, info: Info) -> Any:
-        return None if self.task_id is None else info.context.loaders.tasks.load(self.task_id)
+    task = loaded_field(Task | None, "Its task; null for an ad-hoc run.", loader="tasks", key="task_id")
 
-    @typed_field(Server | None, "The server it runs on.")
-    def server(self: Any, info: Info) -> Any:
-        return info.context.loaders.servers.load(self.server_id)
+    server = loaded_field(Server | None, "The server it runs on.", loader="servers", key="server_id")
 
-    @typed_field(User | None, "The user who requested it; for a scheduled run, the one whom it runs for.")
-    def created_by(self: Any, info: Info) -> Any:
-        return info.context.loaders.users.load(self.created_by)
+    created_by = loaded_field(
+        User | None,
+        "The user who requested it; for a scheduled run, the one whom it runs for.",
+        loader="users",
+        key="created_by",
+    )
 
     @typed_field(list[str], "The names of its environment variables; their values are not shown.")
     def env_names(self: Any) -> list[str]:
         return sorted(self.env)
 
-    @typed_field(list[SecretVariable], "Its secret environment variables, ordered by name.")
-    def secret_env(self: Any) -> list[SecretVariable]:
-        return list_secret_variables(self.secret_env)
+    secret_env = build_secret_env_field()
 
 
 @strawberry.type(name="ScheduleSlot", description="A moment at which a task was due, and what happened then.")
@@ -288,10 +293,8 @@ class Slot:
     retry_at: datetime | None = strawberry.field(description="When its run is retried; null if it is not.")
     start_by: datetime | None = strawberry.field(description="When its run must have started; null for any time.")
 
-    @typed_field(Task | None, "The task.")
-    def task(self: Any, info: Info) -> Any:
-        return info.context.loaders.tasks.load(self.task_id)
+    task = loaded_field(Task | None, "The task.", loader="tasks", key="task_id")
 
-    @typed_field(Execution | None, "Its execution, the newest one if it was retried.")
-    def execution(self: Any, info: Info) -> Any:
-        return None if self.execution_id is None else info.context.loaders.executions.load(self.execution_id)
+    execution = loaded_field(
+        Execution | None, "Its execution, the newest one if it was retried.", loader="executions", key="execution_id"
+    )

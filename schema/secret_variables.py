@@ -1,11 +1,13 @@
 """Secret environment variables: given with a value or a registered secret, shown by name only."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import strawberry
 
 from resolvers import inputs
 from runner.secrets.secret import Secret
+from schema.fields import typed_field
 
 
 @strawberry.type(description="A secret environment variable. Its value is never shown.")
@@ -16,7 +18,15 @@ class SecretVariable:
     )
 
 
-def list_secret_variables(sources: Mapping[str, str | None]) -> list[SecretVariable]:
+def build_secret_env_field() -> Any:
+    """Return the field of a task or an execution."""
+    field = typed_field(list[SecretVariable], "Its secret environment variables, ordered by name.")
+    return field(_list_secret_variables)
+
+
+def _list_secret_variables(self: Any) -> list[SecretVariable]:
+    """Return what a row, which has the source of each variable by its name, shows."""
+    sources: Mapping[str, str | None] = self.secret_env
     return [SecretVariable(name=name, secret=sources[name]) for name in sorted(sources)]
 
 

@@ -1,17 +1,16 @@
 """Registered secrets. No field shows a value."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import strawberry
 from strawberry import ID
 
 from resolvers import inputs
 from runner.secrets.secret import Secret
-from schema.fields import typed_field
+from schema.fields import loaded_field
 from schema.ids import parse_optional_id
 from schema.objects import Server, User
-from schema.operation import Info
 
 ForServer = Annotated[ID | None, strawberry.argument(description="Only secrets that runs on this server may use.")]
 
@@ -30,13 +29,14 @@ class RegisteredSecret:
     created_at: datetime = strawberry.field(description="When it was registered.")
     updated_at: datetime = strawberry.field(description="When its value was last replaced.")
 
-    @typed_field(Server | None, "The only server whose runs may use it; null if runs on every server may.")
-    def server(self: Any, info: Info) -> Any:
-        return None if self.server_id is None else info.context.loaders.servers.load(self.server_id)
+    server = loaded_field(
+        Server | None,
+        "The only server whose runs may use it; null if runs on every server may.",
+        loader="servers",
+        key="server_id",
+    )
 
-    @typed_field(User | None, "The user who registered it.")
-    def created_by(self: Any, info: Info) -> Any:
-        return info.context.loaders.users.load(self.created_by)
+    created_by = loaded_field(User | None, "The user who registered it.", loader="users", key="created_by")
 
 
 @strawberry.input(description="A secret to register.")

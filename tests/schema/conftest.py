@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from schema.engine import Engine
 from tests.support.service import Running, running
 
 
@@ -16,8 +17,13 @@ async def api(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Running
 
 
 @pytest.fixture
-async def fresh(tmp_path: Path) -> AsyncIterator[Running]:
-    """One of the test's own, without a runner."""
+async def fresh(
+    tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Running]:
+    """One of the test's own, without a runner; with the parameter False, without plans too."""
+    defaults = Engine.__init__.__kwdefaults__
+    assert defaults is not None
+    monkeypatch.setitem(defaults, "compiling", getattr(request, "param", True))
     async with running(tmp_path) as found:
         yield found
 

@@ -30,6 +30,7 @@ async def outcome(api: Running, caller: Role | None, text: str) -> str:
     return next((code for code in ("UNAUTHENTICATED", "FORBIDDEN") if f'"code":"{code}"' in body), "allowed")
 
 
+@pytest.mark.parametrize("fresh", [True, False], ids=["by plans", "by graphql-core"], indirect=True)
 async def test_every_root_field_is_open_to_those_in_the_matrix_and_to_nobody_else(fresh: Running) -> None:
     found: dict[str, list[str]] = {}
     for caller in CALLERS:

@@ -114,12 +114,12 @@ def given_to(conn: Connection, api: Running, role: Role) -> User:
     return user
 
 
-@pytest.fixture
-async def granted(tmp_path: Path) -> AsyncIterator[Granted]:
+@pytest.fixture(params=[True, False], ids=["by plans", "by graphql-core"])
+async def granted(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Granted]:
     async with running(tmp_path) as api:
         run = api.service.store.run
         found = {role: await run(given_to, api, role) for role in Role}
         shown = await run(show, api)
         await run(hide, api, shown["task"])
         hidden = {"server": SERVER, "task": TASK, "execution": RUN, "user": USER}
-        yield Granted(api, Engine(build_schema(), WIDE), shown, hidden, found)
+        yield Granted(api, Engine(build_schema(), WIDE, compiling=request.param), shown, hidden, found)
