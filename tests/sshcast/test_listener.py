@@ -9,12 +9,15 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from sshcast.http.listener import Bounds, compute_connection_limit, start_http_server
+from sshcast.http.bounds import Bounds, compute_connection_limit
+from sshcast.http.listener import start_http_server
 from tests.support.listening import (
     GET,
     QUICK,
+    STACKS,
     Seen,
     answer_of,
+    choose_stack,
     closed,
     connected,
     listening,
@@ -23,6 +26,11 @@ from tests.support.listening import (
 )
 
 pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(params=STACKS)
+def anyio_backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> tuple[str, dict[str, bool]]:
+    return choose_stack(request.param, monkeypatch)
 
 
 def test_the_bounds_are_those_that_are_promised() -> None:

@@ -7,12 +7,30 @@ from contextlib import AsyncExitStack
 import orjson
 import pytest
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from websockets.asyncio.client import connect
 
-from sshcast.http.listener import Bounds, start_http_server
-from tests.support.listening import GET, Seen, answer_of, closed, connected, listening, past_the_deadlines, until
+from sshcast.http.bounds import Bounds
+from sshcast.http.listener import start_http_server
+from tests.support.listening import (
+    GET,
+    STACKS,
+    Seen,
+    answer_of,
+    choose_stack,
+    closed,
+    connected,
+    listening,
+    past_the_deadlines,
+    until,
+)
 
 pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(params=STACKS)
+def anyio_backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> tuple[str, dict[str, bool]]:
+    return choose_stack(request.param, monkeypatch)
 
 
 @pytest.mark.parametrize("size", [21_000, 60_000, 200_000, 2_000_000])
@@ -100,7 +118,7 @@ async def test_a_reader_that_does_not_read_is_dropped_and_its_stream_ended() -> 
 
 
 def is_paused(connection: object) -> bool:
-    assert isinstance(connection, H11Protocol)
+    assert isinstance(connection, H11Protocol | HttpToolsProtocol)
     return connection.flow.write_paused
 
 

@@ -7,15 +7,20 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from sshcast.http.listener import Bounds, start_http_server
+from sshcast.http import parsers
+from sshcast.http.bounds import Bounds
+from sshcast.http.listener import start_http_server
 
 QUICK = Bounds(header_seconds=0.2, body_seconds=0.3, idle_seconds=1)
+STACKS = {"uvloop": "httptools", "asyncio": "h11"}
+"""What is used where there are wheels, and where there are none: each event loop with its parser."""
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
@@ -70,6 +75,14 @@ class Seen:
             yield b""
         finally:
             self.ended.set()
+
+
+def choose_stack(loop: str, patch: pytest.MonkeyPatch) -> tuple[str, dict[str, bool]]:
+    """anyio's backend for one of STACKS, whose parser every listener of the test gets."""
+    if STACKS[loop] not in parsers.PARSERS:
+        pytest.skip("not installed on this platform")
+    patch.setattr(parsers, "FASTEST", STACKS[loop])
+    return "asyncio", {"use_uvloop": loop == "uvloop"}
 
 
 async def talk(websocket: WebSocket) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 
 from db import users
 from db.values import State
-from sshcast.http.listener import Bounds
+from sshcast.http.bounds import Bounds
 from sshcast.rest.stream import HEARTBEAT_SECONDS
 from tests.support.rest import Face, Run, face_of, opened
 from tests.support.rest_reading import NDJSON, SSE, following, ndjson
