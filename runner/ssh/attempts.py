@@ -5,8 +5,10 @@ import math
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from runner.backoff import backoff
+from runner.callback_event import CallbackEvent
 from runner.ssh.pool import Pool, PooledSession
 from runner.ssh.protocol import ConnectFailed, Endpoint, ShellSource
 
@@ -39,7 +41,7 @@ class DeadlineExceeded(Exception):
 
 @asynccontextmanager
 async def open_session(
-    pool: Pool, endpoint: Endpoint, *, retry_policy: RetryPolicy, cancelled: asyncio.Event
+    pool: Pool, endpoint: Endpoint, *, retry_policy: RetryPolicy, cancelled: CallbackEvent
 ) -> AsyncIterator[ShellSource]:
     """Open a connection with a shell ready. Raises ConnectFailed, or CancelRequested as soon as `cancelled` is set."""
     async with AsyncExitStack() as held:
@@ -51,7 +53,7 @@ async def connect_with_retries(
     endpoint: Endpoint,
     *,
     retry_policy: RetryPolicy,
-    cancelled: asyncio.Event,
+    cancelled: CallbackEvent,
     held: AsyncExitStack,
     since: float = math.inf,
 ) -> ShellSource:
@@ -91,24 +93,22 @@ def _add_tries(error: ConnectFailed, times: int) -> ConnectFailed:
 
 @asynccontextmanager
 async def interruptible(
-    cancelled: asyncio.Event, *, seconds: float | None = None, grace: float = 0.0
+    cancelled: CallbackEvent, *, seconds: float | None = None, grace: float = 0.0
 ) -> AsyncIterator[None]:
     """Interrupt the block: CancelRequested `grace` seconds after `cancelled`, DeadlineExceeded after `seconds`."""
     limit = asyncio.timeout(seconds)
     try:
         async with limit:
-            watch = asyncio.create_task(_expire_on_cancel(limit, cancelled, grace), name="wait for cancel")
-            try:
+            with cancelled.calling(partial(_expire_after, limit, grace)):
                 yield
-            finally:
-                watch.cancel()
     except TimeoutError:
         if not limit.expired():
             raise
         raise (CancelRequested if cancelled.is_set() else DeadlineExceeded) from None
 
 
-async def _expire_on_cancel(limit: asyncio.Timeout, cancelled: asyncio.Event, grace: float) -> None:
-    await cancelled.wait()
-    await asyncio.sleep(grace)
-    limit.reschedule(asyncio.get_running_loop().time())
+def _expire_after(limit: asyncio.Timeout, grace: float) -> None:
+    """Bring the end of a time limit forward, if it is not there yet."""
+    at = asyncio.get_running_loop().time() + grace
+    if not limit.expired() and (limit.when() or math.inf) > at:
+        limit.reschedule(at)

@@ -52,6 +52,7 @@ class ConnectionObserver(asyncssh.SSHClient):
         """Hook into the connection: asyncssh drops the text before the version, and partial successes."""
         self._link = conn
         conn.data_received = partial(self._read_greeting, conn, conn.data_received)  # type: ignore[method-assign]
+        _register_methods(conn)
         conn.process_packet = partial(self._read_packet, conn.process_packet)  # type: ignore[method-assign]
         if self._pins is not None:
             check = partial(self._check_host_key, self._pins, conn.validate_server_host_key)
@@ -114,6 +115,7 @@ class ConnectionObserver(asyncssh.SSHClient):
         self.greeting.feed(data)
         if self.greeting.version is not None:
             vars(conn).pop("data_received", None)
+            _register_methods(conn)
         pass_on(data)
 
     def _read_packet(
@@ -130,6 +132,12 @@ class ConnectionObserver(asyncssh.SSHClient):
             self.untrusted = refused
             raise asyncssh.HostKeyNotVerifiable(refused.detail) from None
         return pass_on(shown) if shown == key.blob else load_host_key(key)
+
+
+def _register_methods(conn: asyncssh.SSHClientConnection) -> None:
+    """Give the transport the connection's methods as they are now: uvloop looks them up only here."""
+    if conn._transport is not None:
+        conn._transport.set_protocol(conn)
 
 
 @contextmanager

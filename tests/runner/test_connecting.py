@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from runner.callback_event import CallbackEvent
 from runner.ssh.attempts import CancelRequested, RetryPolicy, interruptible, open_session
 from runner.ssh.client import ConnectFailed, Endpoint, ServerConnection, connect
 from runner.ssh.pool import Pool
@@ -61,7 +62,7 @@ async def test_a_failure_that_may_pass_is_tried_again(demo_target: Target) -> No
     scripted = Scripted(passing(), passing())
     async with pooled(scripted) as pool:
         endpoint = demo_target.endpoint()
-        async with open_session(pool, endpoint, retry_policy=QUICK, cancelled=asyncio.Event()) as shells:
+        async with open_session(pool, endpoint, retry_policy=QUICK, cancelled=CallbackEvent()) as shells:
             assert (await run_in_shell(shells, "exit 3"))[0].status == 3
     assert scripted.attempts == 3
 
@@ -70,7 +71,7 @@ async def test_attempts_end_with_the_last_failure_and_say_how_many_there_were(de
     scripted = Scripted(*(passing(f"attempt {n}.") for n in range(1, 10)))
     async with pooled(scripted) as pool:
         with pytest.raises(ConnectFailed) as failed:
-            async with open_session(pool, demo_target.endpoint(), retry_policy=QUICK, cancelled=asyncio.Event()):
+            async with open_session(pool, demo_target.endpoint(), retry_policy=QUICK, cancelled=CallbackEvent()):
                 raise AssertionError("never")
     assert failed.value.detail == "attempt 4. Tried 4 times."
     assert scripted.attempts == 4
@@ -81,7 +82,7 @@ async def test_a_failure_that_will_not_pass_is_not_tried_again(demo_target: Targ
     scripted = Scripted(ConnectFailed(reason, "for good"))  # type: ignore[arg-type]
     async with pooled(scripted) as pool:
         with pytest.raises(ConnectFailed, match="for good"):
-            async with open_session(pool, demo_target.endpoint(), retry_policy=QUICK, cancelled=asyncio.Event()):
+            async with open_session(pool, demo_target.endpoint(), retry_policy=QUICK, cancelled=CallbackEvent()):
                 raise AssertionError("never")
     assert scripted.attempts == 1
 
@@ -91,7 +92,7 @@ async def test_all_attempts_together_have_a_time_limit(demo_target: Target) -> N
     retry_policy = RetryPolicy(attempts=None, seconds=0.05)
     async with pooled(silent) as pool:
         with pytest.raises(ConnectFailed, match="timeout"):
-            async with open_session(pool, demo_target.endpoint(), retry_policy=retry_policy, cancelled=asyncio.Event()):
+            async with open_session(pool, demo_target.endpoint(), retry_policy=retry_policy, cancelled=CallbackEvent()):
                 raise AssertionError("never")
 
 
@@ -100,12 +101,12 @@ async def test_a_time_limit_reached_between_attempts_tells_the_last_failure(demo
     async with pooled(scripted) as pool:
         retry_policy = RetryPolicy(attempts=None, seconds=0.05, first_pause=60, longest_pause=60)
         with pytest.raises(ConnectFailed, match="refused"):
-            async with open_session(pool, demo_target.endpoint(), retry_policy=retry_policy, cancelled=asyncio.Event()):
+            async with open_session(pool, demo_target.endpoint(), retry_policy=retry_policy, cancelled=CallbackEvent()):
                 raise AssertionError("never")
 
 
 async def test_a_cancel_ends_an_attempt_and_leaves_no_channel_promised(demo_target: Target) -> None:
-    silent, cancelled = Silent(), asyncio.Event()
+    silent, cancelled = Silent(), CallbackEvent()
     async with pooled(silent) as pool:
         endpoint = demo_target.endpoint()
 
@@ -121,7 +122,7 @@ async def test_a_cancel_ends_an_attempt_and_leaves_no_channel_promised(demo_targ
 
 
 async def test_a_cancel_asked_for_before_is_heard_at_once(demo_target: Target) -> None:
-    cancelled = asyncio.Event()
+    cancelled = CallbackEvent()
     cancelled.set()
     async with pooled(Silent()) as pool:
         with pytest.raises(CancelRequested):
@@ -131,19 +132,40 @@ async def test_a_cancel_asked_for_before_is_heard_at_once(demo_target: Target) -
 
 async def test_a_block_that_ends_by_itself_is_not_broken_off_later() -> None:
     """Nobody is left who waits for the cancel."""
-    before, cancelled = asyncio.all_tasks(), asyncio.Event()
+    cancelled = CallbackEvent()
     async with interruptible(cancelled):
-        (watcher,) = asyncio.all_tasks() - before
         await asyncio.sleep(0)
-    await asyncio.wait([watcher], timeout=5)
-    assert watcher.cancelled()
     cancelled.set()
     await asyncio.sleep(0)
 
 
+async def test_a_cancel_during_the_time_limits_own_interruption_changes_nothing() -> None:
+    cancelled, interrupted = CallbackEvent(), asyncio.Event()
+
+    async def block() -> None:
+        async with interruptible(cancelled, seconds=0):
+            try:
+                await asyncio.Event().wait()
+            finally:
+                interrupted.set()
+                cancelled.set()
+
+    with pytest.raises(CancelRequested):
+        await block()
+    assert interrupted.is_set()
+
+
+async def test_a_cancel_with_a_grace_puts_no_time_limit_off() -> None:
+    cancelled = CallbackEvent()
+    cancelled.set()
+    with pytest.raises(CancelRequested):
+        async with asyncio.timeout(10), interruptible(cancelled, seconds=0.01, grace=60):
+            await asyncio.Event().wait()
+
+
 async def test_cancelling_from_outside_is_not_taken_for_a_cancel_request() -> None:
     async def block() -> None:
-        async with interruptible(asyncio.Event()):
+        async with interruptible(CallbackEvent()):
             await asyncio.Event().wait()
 
     task = asyncio.create_task(block(), name="block")

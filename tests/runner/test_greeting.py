@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from runner.callback_event import CallbackEvent
 from runner.ssh.attempts import RetryPolicy, open_session
 from runner.ssh.client import ConnectFailed, ConnectTimeouts, Endpoint, connect
 from runner.ssh.pool import Pool
@@ -167,7 +168,7 @@ async def test_a_server_that_greets_before_its_version_is_signed_in_to(tmp_path:
 async def test_a_server_that_allows_nobody_for_a_while_is_signed_in_to_by_a_further_attempt(tmp_path: Path) -> None:
     with running_sshd(tmp_path) as target:
         async with Doorkeeper(target.port, refusals=2) as port, pool() as pooled:
-            shells = open_session(pooled, target.endpoint(port=port), retry_policy=HASTY, cancelled=asyncio.Event())
+            shells = open_session(pooled, target.endpoint(port=port), retry_policy=HASTY, cancelled=CallbackEvent())
             async with shells as opened:
                 assert (await run_in_shell(opened, "exit 3"))[0].status == 3
 
@@ -175,7 +176,7 @@ async def test_a_server_that_allows_nobody_for_a_while_is_signed_in_to_by_a_furt
 async def test_a_server_that_goes_on_to_allow_nobody_is_said_to_with_how_often_it_was_tried() -> None:
     async with Doorkeeper(1, refusals=100) as port, pool() as pooled:
         with pytest.raises(ConnectFailed) as failed:
-            async with open_session(pooled, endpoint_at(port), retry_policy=HASTY, cancelled=asyncio.Event()):
+            async with open_session(pooled, endpoint_at(port), retry_policy=HASTY, cancelled=CallbackEvent()):
                 pass
     assert failed.value.reason == "AUTH_FAILED"
     assert '"Not allowed at this time". Wait a while' in failed.value.detail
