@@ -1,49 +1,31 @@
 """The wiring of the service: builds each of its parts once. `runner_wiring.py` adds a runner, `http_app.py` the faces.
 
-Three files, so that a command which needs neither runner nor faces does not wait for their packages to be imported.
+Files of their own, so that a command which needs neither runner nor faces does not wait for their packages; one that
+needs the database alone opens it by `data_store.py`.
 """
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
-from db import migrate
-from db.store import Store, open_store
 from resolvers.context import Limits, Service
 from resolvers.passwords import Passwords
 from resolvers.provider import Provider
 from resolvers.rates import BURST_SECONDS_OF_REFUSALS, RateLimiter, build_buckets
 from resolvers.sign_in_links import SignInLinks
 from resolvers.throttle import LoginThrottle
-from resolvers.tokens import TokenIssuer
 from resolvers.watchers import StreamLimiter
 from runner.bus import Bus
 from runner.policy import Policy
 from runner.ssh.networks import NetworkPolicy
-from sshcast import data_folder, master_key_check
+from sshcast import master_key_check
+from sshcast.data_store import open_current_store
 from sshcast.settings import Settings
-
-
-class DatabaseOlder(Exception):
-    """The database is older than this version: run `sshcast migrate` first."""
-
-    def __init__(self) -> None:
-        super().__init__(self.__doc__)
+from sshcast.token_issuer import build_token_issuer
 
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
-
-
-@asynccontextmanager
-async def open_data_store(settings: Settings) -> AsyncIterator[Store]:
-    """Open the data folder and the database, without migrating it."""
-    data_folder.prepare(settings.data)
-    store = await open_store(settings.url, connections=settings.database_connections)
-    try:
-        yield store
-    finally:
-        await store.close()
 
 
 @asynccontextmanager
@@ -52,11 +34,7 @@ async def open_service(settings: Settings, provider: Provider | None = None) -> 
 
     Raise DatabaseOlder for a PostgreSQL database that is not migrated, MasterKeyRefused for a wrong master key.
     """
-    async with open_data_store(settings) as store:
-        if settings.sqlite:
-            await migrate.migrate(store)
-        elif await migrate.list_pending(store):
-            raise DatabaseOlder()
+    async with open_current_store(settings) as store:
         vault = await master_key_check.load_vault(store, settings)
         yield Service(
             store=store,
@@ -64,13 +42,7 @@ async def open_service(settings: Settings, provider: Provider | None = None) -> 
             vault=vault,
             policy=Policy.load(mode=settings.policy_mode),
             passwords=Passwords(),
-            tokens=TokenIssuer(
-                load_signing_key(settings),
-                clock=utc_now,
-                access_seconds=settings.access_seconds,
-                refresh_seconds=settings.refresh_seconds,
-                session_seconds=settings.session_seconds,
-            ),
+            tokens=build_token_issuer(settings, utc_now),
             links=SignInLinks(clock=utc_now),
             throttle=LoginThrottle(clock=utc_now),
             limits=_build_limits(settings),
@@ -109,13 +81,4 @@ def _build_rates(settings: Settings) -> RateLimiter:
         changes=build_buckets(settings.changes_per_second),
         strangers=build_buckets(settings.strangers_per_second),
         refusals=build_buckets(settings.refusals_per_second, BURST_SECONDS_OF_REFUSALS),
-    )
-
-
-def load_signing_key(settings: Settings) -> bytes:
-    given = settings.signing_key
-    return (
-        data_folder.load_or_make_key(settings.data, "signing.key")
-        if given is None
-        else given.get_secret_value().encode()
     )

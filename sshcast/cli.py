@@ -8,7 +8,7 @@ import typer
 
 from sshcast import cli_servers, cli_users, commands, exit_status, standard_streams
 from sshcast.cli_options import As, Data, Host, Port, Quiet, Raw, Stdin, run, settings
-from sshcast.version import find_version
+from sshcast.progress import Progress
 
 app = typer.Typer(
     help="Run shell commands on servers over SSH, with a record you can trust.",
@@ -28,7 +28,7 @@ app.add_typer(audit_app, name="audit")
 
 def _show_version(asked: bool) -> None:
     if asked:
-        typer.echo(f"sshcast {find_version()}")
+        typer.echo(f"sshcast {commands.version.find_version()}")
         raise typer.Exit
 
 
@@ -44,7 +44,7 @@ def sshcast(
 @app.command("serve")
 def serve_command(host: Host = None, port: Port = None, data: Data = None) -> None:
     """Serve the API and run tasks and commands."""
-    run(commands.serve.serve(settings(host=host, port=port, data=data)))
+    run(commands.serve.serve(settings(host=host, port=port, data=data)), commands.serve.LOOP_FACTORY)
 
 
 @app.command("demo")
@@ -55,7 +55,13 @@ def demo_command(
     host: Host = None,
 ) -> None:
     """Start the service and a demo SSH server on this machine, and run a command on it."""
-    run(commands.demo.run_demo(settings(host=host, port=port, data=data), once=once))
+    progress = Progress()
+    progress.say("Loading the service", "正在加载服务")
+    try:
+        work = commands.demo.run_demo(settings(host=host, port=port, data=data), once=once, progress=progress)
+        run(work, commands.serve.LOOP_FACTORY)
+    finally:
+        progress.clear()
 
 
 @app.command()
@@ -71,7 +77,7 @@ def token(
     data: Data = None,
 ) -> None:
     """Print an access token for a user, and nothing else."""
-    run(commands.accounts.print_token(settings(data=data), name, ttl))
+    run(commands.token.print_token(settings(data=data), name, ttl))
 
 
 @app.command("run")

@@ -1,7 +1,6 @@
 """The options that several commands share, and how commands are run."""
 
-import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,6 +27,6 @@ def settings(**given: Any) -> "commands.start.Settings":
     return commands.start.load_settings(**given)
 
 
-def run(work: Coroutine[Any, Any, int | None]) -> None:
+def run(work: Coroutine[Any, Any, int | None], loop_factory: Callable[[], Any] | None = None) -> None:
     """Run the command to its end, and exit with the status that it returns."""
-    raise typer.Exit(asyncio.run(work) or 0)
+    raise typer.Exit(commands.work.run(work, loop_factory))

@@ -3,12 +3,12 @@
 from urllib.parse import urlsplit
 
 from resolvers.provider import Provider
-from sshcast.app import load_signing_key
 from sshcast.oidc import role_map
 from sshcast.oidc.client import ClientRegistration, OidcClient
 from sshcast.oidc.routes import CALLBACK, OidcRoutes
 from sshcast.oidc.state_cookie import StateCookie
 from sshcast.settings import Settings
+from sshcast.token_issuer import load_signing_key
 
 
 def build_provider(settings: Settings) -> Provider | None:

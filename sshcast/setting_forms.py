@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from resolvers.tokens import check_key
+from resolvers.signing_key import check_key
 from runner.cron.zones import list_zones
 from sshcast.oidc import addresses
 

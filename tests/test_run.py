@@ -115,3 +115,37 @@ def test_a_failed_installation_says_what_to_do_and_is_tried_again(copy: Path) ->
         assert "What to do: check the network" in ran.stderr
         assert "Installing the locked packages with pip" in ran.stderr
         assert "Traceback" not in ran.stderr
+
+
+def test_what_is_installed_is_compiled_for_starts_that_may_write_no_bytecode(
+    script: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Uv is told so; pip compiles by itself; what is ours is compiled after its installation."""
+    steps: list[tuple[object, ...]] = []
+
+    def noted(name: str, *command: object, seconds: float | None = None) -> bool:
+        steps.append(command)
+        return True
+
+    monkeypatch.setattr(script, "step", noted)
+    monkeypatch.setattr(shutil, "which", lambda name: "/usr/bin/uv" if name == "uv" else None)
+    (script.VENV / "bin").mkdir(parents=True)
+    script.PYTHON.touch()
+    script.set_up("requirements.txt")
+    installs = [command for command in steps if "install" in command]
+    assert len(installs) == 2
+    assert all("--compile-bytecode" in command for command in installs)
+    assert steps[-1] == (script.PYTHON, "-m", "compileall", "-q", *script.OURS)
+
+
+def test_compiling_writes_bytecode_for_every_file_of_ours_though_starts_write_none(
+    script: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    monkeypatch.delenv("PYTHONPYCACHEPREFIX", raising=False)
+    for name in script.OURS:
+        assert (ROOT / name / "__init__.py").is_file()
+        (script.ROOT / name).mkdir()
+        (script.ROOT / name / "__init__.py").write_text("")
+    assert script.step("Compiling sshcast", sys.executable, "-m", "compileall", "-q", *script.OURS)
+    assert len(list(script.ROOT.glob("*/__pycache__/__init__.*.pyc"))) == len(script.OURS)

@@ -24,7 +24,10 @@ if TYPE_CHECKING:  # so that calls are checked all the same
         server_add,
         start,
         tail,
+        token,
+        version,
         web,
+        work,
     )
 
 __all__ = [
@@ -43,7 +46,10 @@ __all__ = [
     "server_add",
     "start",
     "tail",
+    "token",
+    "version",
     "web",
+    "work",
 ]
 
 

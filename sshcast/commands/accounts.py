@@ -1,4 +1,4 @@
-"""`sshcast user` and `sshcast token`: users, grants and tokens."""
+"""`sshcast user`: users, roles and grants."""
 
 from sqlalchemy import Connection
 
@@ -92,12 +92,3 @@ async def _resolve_server_option(service: Service, name: str | None) -> int | No
     if row is None and not (name.isascii() and name.isdigit()):
         raise CommandFailed(f"there is no server {name}: see `sshcast server add`")
     return int(name) if row is None else row.id
-
-
-async def print_token(settings: Settings, name: str, ttl: int) -> int:
-    async with local.opened_here(settings) as service:
-        user = await service.store.read(users.by_name, name)
-        if user is None or user.disabled:
-            raise CommandFailed(f"there is no enabled user {name}")
-        print(service.tokens.access(user, seconds=ttl))
-    return 0

@@ -2,12 +2,11 @@
 
 import re
 
-from rich.console import Console
-
 from resolvers import audit
 from resolvers.audit import ChainProgress
 from sshcast.app import open_service
 from sshcast.errors import CommandFailed
+from sshcast.notes import Notes
 from sshcast.settings import Settings
 
 HASH = re.compile(r"[0-9a-f]{64}\Z")
@@ -20,11 +19,11 @@ async def verify(settings: Settings, head: str | None) -> int:
     """
     if head is not None and not HASH.match(head):
         raise CommandFailed("--head takes the 64 hexadecimal digits that an earlier `sshcast audit verify` printed")
-    notes = Console(stderr=True)
+    notes = Notes()
     async with open_service(settings) as service:
         walk = ChainProgress()
         async for walk in audit.verify_chain(service, head):
-            notes.print(f"{walk.id} events looked at", style="dim", highlight=False)
+            notes.say(f"{walk.id} events looked at", "dim")
     if walk.broken is not None:
         raise CommandFailed(f"the audit is broken at event {walk.broken}: it, or what came before it, was changed")
     if head is not None and not walk.met:

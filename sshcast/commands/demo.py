@@ -30,6 +30,7 @@ from sshcast.errors import CommandFailed
 from sshcast.http.listener import start_http_server
 from sshcast.http_app import build_app
 from sshcast.oidc_wiring import build_provider
+from sshcast.progress import Progress
 from sshcast.runner_wiring import start_runner
 from sshcast.settings import Settings
 
@@ -61,13 +62,15 @@ class DemoTarget:
     private_key: str = field(repr=False)
 
 
-async def run_demo(settings: Settings, *, once: bool) -> int:
+async def run_demo(settings: Settings, *, once: bool, progress: Progress) -> int:
     """Start everything, run a task over the API, and stay up unless `once`. Return 0 if all of it worked."""
     if settings.host not in LOOPBACK:
         raise CommandFailed("the demo binds to loopback only; use `sshcast serve` for other addresses")
     settings = settings.model_copy(update={"data": settings.data / "demo", "database_url": None})
     console = Console()
+    progress.clear()
     port, listener = _bind_free_port(settings, console)
+    progress.say("Opening the database and its keys", "正在打开数据库和密钥")
     with listener:
         async with (
             open_service(settings, build_provider(settings)) as service,
@@ -75,7 +78,9 @@ async def run_demo(settings: Settings, *, once: bool) -> int:
             start_runner(service, settings),
             start_http_server(build_app(service, settings), listener) as http,
         ):
+            progress.say("Registering the demo's user, server and tasks", "正在登记演示用户、服务器和任务")
             admin = await _ensure_demo_data(service, demo_target)
+            progress.clear()
             url = f"http://127.0.0.1:{port}"
             _print_welcome(console, url, admin, f"{url}/graphql#code={service.links.issue(admin.user.id)}", settings)
             ok = await run.run_and_show(url, admin.user.name, admin.password, HELLO, console)

@@ -3,10 +3,10 @@
 from db.sqlite_refusals import StoreUnusable
 from db.unavailable import StoreUnavailable
 from resolvers.errors import ServiceError
-from resolvers.tokens import WeakKey
+from resolvers.signing_key import WeakKey
 from runner.secrets.vault import VaultError
-from sshcast.app import DatabaseOlder
 from sshcast.data_folder import FolderBusy, FolderUnsafe, FolderUnusable
+from sshcast.data_store import DatabaseOlder
 from sshcast.errors import CommandFailed
 from sshcast.master_key_check import MasterKeyRefused
 from sshcast.notes import Notes

@@ -1,7 +1,7 @@
 """`sshcast migrate`: creates or updates the database's tables."""
 
 from db import migrate as migrations
-from sshcast.app import open_data_store
+from sshcast.data_store import open_data_store
 from sshcast.settings import Settings
 
 

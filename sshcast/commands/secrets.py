@@ -1,12 +1,11 @@
 """`sshcast secrets rotate`: re-encrypts every secret under a new master key."""
 
-from rich.console import Console
-
 from resolvers import rotation
 from resolvers.rotation import RotationProgress
 from sshcast import master_keys
 from sshcast.app import open_service
 from sshcast.errors import CommandFailed
+from sshcast.notes import Notes
 from sshcast.settings import Settings
 
 
@@ -18,7 +17,7 @@ async def rotate(settings: Settings) -> int:
             "the master key comes from SSHCAST_SECRET_KEY: set the new one there and the one before in "
             "SSHCAST_SECRET_KEY_BEFORE, restart the service, and run this again"
         )
-    notes = Console(stderr=True)
+    notes = Notes()
     async with open_service(settings) as service:
         if in_file and len(master_keys.load_key_file(settings.data)) == 1:
             master_keys.add_key(settings.data)
@@ -26,12 +25,12 @@ async def rotate(settings: Settings) -> int:
         for _ in range(2):
             done = RotationProgress(0, 0)
             async for done in rotation.rewrap(service):
-                notes.print(f"{done.seen} rows looked at, {done.sealed} secrets sealed anew", style="dim")
+                notes.say(f"{done.seen} rows looked at, {done.sealed} secrets sealed anew", "dim")
         # Last, so that until here a service with either key starts, and one with the old key alone does not from here.
         await rotation.rewrap_check(service)
     if in_file:
         master_keys.drop_old_keys(settings.data)
-    notes.print(_format_completion(in_file), style="green")
+    notes.say(_format_completion(in_file), "green")
     return 0
 
 

@@ -121,7 +121,7 @@ def test_the_version_is_shown_and_little_is_imported_for_it(commands: Commands) 
     assert done.stdout.decode() == f"sshcast {version[1]}\n"
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.decode().splitlines()}
     assert "typer" in imported
-    assert imported & {"rich", "sqlalchemy", "pydantic_settings", "asyncssh", "strawberry"} == set()
+    assert imported & {"rich", "sqlalchemy", "pydantic", "asyncssh", "strawberry"} == set()
 
 
 def test_without_a_command_those_that_there_are_are_shown_plainly(commands: Commands) -> None:

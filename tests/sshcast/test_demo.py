@@ -31,6 +31,10 @@ def test_once_runs_a_real_command_shows_its_output_and_ends_well(commands: Comma
     assert all(step in shown for step in SIX_STEPS)
     assert "all done" in shown
     assert "[SUCCESS] exit status 0" in shown
+    assert done.stderr.decode().splitlines()[:2] == [
+        "· Loading the service / 正在加载服务",
+        "· Opening the database and its keys / 正在打开数据库和密钥",
+    ]
 
 
 def test_a_second_start_finds_what_the_first_one_left(commands: Commands) -> None:

@@ -24,8 +24,9 @@ from runner.bus import execution_address
 from sshcast import app
 from sshcast.demo.server import ensure_key
 from sshcast.http import health
+from sshcast.http.bounds import Bounds
 from sshcast.http.hosts import HostGuard
-from sshcast.http.listener import Bounds, start_http_server
+from sshcast.http.listener import start_http_server
 from sshcast.rest import route_table
 from sshcast.rest.stream import HEARTBEAT_SECONDS
 from sshcast.settings import Settings

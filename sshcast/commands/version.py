@@ -1,4 +1,4 @@
-"""The version, from the installed package's metadata, which pyproject.toml sets."""
+"""`sshcast --version`: the version from the installed package's metadata, which pyproject.toml sets."""
 
 from importlib.metadata import PackageNotFoundError, version
 

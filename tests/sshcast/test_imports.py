@@ -1,0 +1,91 @@
+"""What a command imports decides how long it takes to start: these are counts of packages, and not times."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.commands import ROOT, Commands
+
+PASSWORD = "correct horse battery\n"
+# Everything that is large and that a short command does not need.
+LARGE = {
+    "alembic",
+    "asyncpg",
+    "asyncssh",
+    "authlib",
+    "croniter",
+    "graphql",
+    "httpx2",
+    "rich",
+    "schema",
+    "starlette",
+    "strawberry",
+    "structlog",
+    "uvicorn",
+    "websockets",
+}
+MODELS = {"pydantic", "sqlalchemy", "sqlmodel"}
+UNNEEDED_FOR_WORDS = {"asyncio", "cryptography", "joserfc", "sqlite3"}
+SHOW = "import atexit, sys; atexit.register(lambda: print(*sys.modules, file=open({path!r}, 'w')))\n"
+MAIN = "from sshcast.cli import main; main()"
+
+
+@pytest.fixture(scope="module")
+def commands(tmp_path_factory: pytest.TempPathFactory) -> Commands:
+    """Commands on a database that is there already: the first one on it brings Alembic."""
+    found = Commands(tmp_path_factory.mktemp("imports") / "data")
+    found.output("user", "add", "alice", "--role", "admin", "--password-stdin", stdin=PASSWORD)
+    return found
+
+
+def imported_by(commands: Commands, *args: str) -> set[str]:
+    """The names of all modules that a command has imported when its process ends."""
+    path = commands.data.parent / "modules"
+    script = SHOW.format(path=str(path)) + MAIN
+    done = subprocess.run(
+        [sys.executable, "-c", script, *args], cwd=ROOT, env=commands.environment(), capture_output=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    return set(path.read_text().split())
+
+
+@pytest.mark.parametrize("args", [["--help"], ["--version"]])
+def test_help_and_version_import_no_library_but_that_of_the_command_line(commands: Commands, args: list[str]) -> None:
+    found = imported_by(commands, *args)
+    assert "typer" in found
+    assert found & (LARGE | MODELS | UNNEEDED_FOR_WORDS) == set()
+
+
+@pytest.mark.parametrize("args", [["user", "--help"], ["token", "--help"], ["run", "--help"]])
+def test_the_help_of_a_command_does_not_import_the_command(commands: Commands, args: list[str]) -> None:
+    """Typer itself brings Pydantic here, for the values of options."""
+    found = imported_by(commands, *args)
+    assert found & ((LARGE | MODELS | UNNEEDED_FOR_WORDS) - {"pydantic"}) == set()
+
+
+def test_token_opens_the_database_without_models_policy_or_the_other_parts_of_the_service(commands: Commands) -> None:
+    found = imported_by(commands, "token", "alice")
+    assert {"sqlalchemy", "joserfc.jws", "sshcast.data_store"} <= found
+    unneeded = {"sqlmodel", "sqlalchemy.orm", "sqlalchemy.ext.asyncio", "pydantic_settings", "db.models"}
+    assert found & (LARGE | unneeded | {"sshcast.app", "resolvers.context", "runner.policy"}) == set()
+
+
+@pytest.mark.parametrize("args", [["user", "list"], ["user", "set", "alice", "--enable"], ["audit", "verify"]])
+def test_what_reads_and_writes_the_database_imports_neither_face_nor_ssh(commands: Commands, args: list[str]) -> None:
+    found = imported_by(commands, *args)
+    assert "sqlmodel" in found
+    assert found & LARGE == set()
+
+
+def test_a_database_of_this_version_is_found_so_without_alembic(commands: Commands) -> None:
+    assert "alembic" not in imported_by(commands, "migrate")
+    assert "alembic" in imported_by(Commands(commands.data.parent / "new"), "migrate")
+
+
+def test_a_file_at_the_top_of_the_package_imports_no_command(tmp_path: Path) -> None:
+    """`sshcast.commands` hands its modules out when they are asked for."""
+    script = "import sys, sshcast.cli; print(*(name for name in sys.modules if name.startswith('sshcast.commands.')))"
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "\n")
