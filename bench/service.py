@@ -183,7 +183,7 @@ def running_postgres(folder: Path) -> Iterator[Postgres]:
 
 async def _prepare(data: Path, given: dict[str, str]) -> dict[Role, str]:
     """Make the database and a user of each role that is needed; their access tokens."""
-    made = Settings(data=data, **given)  # type: ignore[arg-type]  # pydantic reads the text
+    made = Settings(data=data, **given)  # pydantic reads the text
     if not made.sqlite:
         store = await open_store(given["database_url"])
         await migrate(store)

@@ -62,8 +62,8 @@ def servers(conn: Connection) -> None:
         rows.server(conn, max_parallel=50)
 
 
-async def writes(store: Store, callers: int) -> float:
-    """Pending executions a second, made by so many callers, each of which waits for its answer."""
+async def writes(store: Store, callers: int) -> tuple[float, float]:
+    """Pending executions a second, and our CPU of one in us: so many callers, each of which waits for its answer."""
     done, until = 0, time.perf_counter() + SECONDS
 
     async def call() -> None:
@@ -72,9 +72,9 @@ async def writes(store: Store, callers: int) -> float:
             await store.run(rows.pending, server_id=1)
             done += 1
 
-    begun = time.perf_counter()
+    begun, used = time.perf_counter(), time.process_time()
     await asyncio.gather(*(call() for _ in range(callers)))
-    return done / (time.perf_counter() - begun)
+    return done / (time.perf_counter() - begun), (time.process_time() - used) / done * 1e6
 
 
 async def fill(store: Store, count: int, state: State) -> None:
@@ -134,12 +134,12 @@ def shown(title: str, found: dict[int, dict[str, float]]) -> Table:
 
 async def main(kind: str, folder: Path) -> None:
     console = Console(width=100)
-    table = Table("callers", "writes/s", "times one caller's", title=f"{kind}: durable writes")
+    table = Table("callers", "writes/s", "times one caller's", "CPU of one, us", title=f"{kind}: durable writes")
     async with opened(kind, folder) as store:
-        alone = await writes(store, 1)
+        alone, _ = await writes(store, 1)
         for callers in CALLERS:
-            speed = alone if callers == 1 else await writes(store, callers)
-            table.add_row(str(callers), f"{speed:,.0f}", f"{speed / alone:.1f}")
+            speed, used = await writes(store, callers)
+            table.add_row(str(callers), f"{speed:,.0f}", f"{speed / alone:.1f}", f"{used:,.0f}")
     console.print(table)
     for title, state in (("executions waiting", State.PENDING), ("executions in the history", State.SUCCESS)):
         found = {}

@@ -1,11 +1,11 @@
 """Queries on `output_chunks`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import BigInteger, Connection, Integer, Select, bindparam, func, insert, select, update
 
 from db import rows
 from db.models import OutputChunk, TaskExecution
@@ -18,6 +18,40 @@ GROW = (
     .where(executions.c.id == bindparam("execution"))
     .values(stdout_bytes=bindparam("stdout_bytes"), stderr_bytes=bindparam("stderr_bytes"))
 )
+INSERT = insert(chunks)
+# By id alone: with a condition on the state, PostgreSQL may read all running rows instead (outdated statistics).
+LOCK = (
+    select(
+        executions.c.id,
+        executions.c.fence,
+        executions.c.state,
+        executions.c.stdout_bytes,
+        executions.c.stderr_bytes,
+    )
+    .where(executions.c.id.in_(bindparam("ids", expanding=True)))
+    .order_by(executions.c.id)
+    .with_for_update()
+)
+
+
+def _build_list_after() -> Select[Any]:
+    """Build the query of `list_after` once: building it takes longer than running it."""
+    execution, place = bindparam("execution", type_=BigInteger), bindparam("place", type_=BigInteger)
+    holder = select(func.max(chunks.c.position)).where(chunks.c.execution_id == execution, chunks.c.position <= place)
+    beyond = (
+        chunks.c.execution_id == execution,
+        chunks.c.position >= func.coalesce(holder.scalar_subquery(), 0),
+        chunks.c.position + chunks.c.size > place,
+    )
+    first = select(chunks.c.position, chunks.c.size).where(*beyond).order_by(chunks.c.position)
+    few = first.limit(bindparam("most", type_=Integer)).subquery()
+    sizes_before = func.sum(few.c.size).over(order_by=few.c.position) - few.c.size
+    summed = select(few.c.position, sizes_before.label("size_before")).subquery()
+    last = select(func.max(summed.c.position)).where(summed.c.size_before < bindparam("max_bytes", type_=BigInteger))
+    return select(chunks).where(*beyond, chunks.c.position <= last.scalar_subquery()).order_by(chunks.c.position)
+
+
+LIST_AFTER = _build_list_after()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +95,33 @@ class StreamEnds:
         return {"stdout_bytes": self.ends[Stream.STDOUT], "stderr_bytes": self.ends[Stream.STDERR]}
 
 
+@dataclass(frozen=True, slots=True)
+class OutputEnd:
+    """The last chunks of an execution, and the number of bytes of each stream that are stored with them."""
+
+    chunks: Sequence[NewChunk]
+    ends: Mapping[Stream, int]
+
+    def build_starts(self) -> dict[str, int]:
+        """Return the bytes that must be stored before, as parameters `stored_stdout` and `stored_stderr`."""
+        return {f"stored_{stream}": start for stream, start in self._find_starts().items()}
+
+    def build_totals(self) -> dict[str, int]:
+        """Return the columns with the byte counts."""
+        return {"stdout_bytes": self.ends[Stream.STDOUT], "stderr_bytes": self.ends[Stream.STDERR]}
+
+    def build_rows(self) -> list[dict[str, Any]]:
+        """Return the rows of `output_chunks`."""
+        stored = StreamEnds(self._find_starts())
+        return [row for chunk in self.chunks if (row := stored.accept(chunk)) is not None]
+
+    def _find_starts(self) -> dict[Stream, int]:
+        starts = dict(self.ends)
+        for chunk in self.chunks:
+            starts[chunk.stream] -= len(chunk.data)
+        return starts
+
+
 def append(conn: Connection, new: Sequence[NewChunk]) -> set[int]:
     """Store chunks in order and update the executions' byte counts. Bytes that are already stored are skipped.
 
@@ -71,26 +132,21 @@ def append(conn: Connection, new: Sequence[NewChunk]) -> set[int]:
     ours = (chunk for chunk in new if chunk.execution_id in held and chunk.fence == fences[chunk.execution_id])
     new_rows = [row for chunk in ours if (row := held[chunk.execution_id].accept(chunk)) is not None]
     if new_rows:
-        conn.execute(insert(chunks), new_rows)
+        insert_chunks(conn, new_rows)
         grown = {row["execution_id"] for row in new_rows}
         conn.execute(GROW, [{"execution": id} | held[id].values() for id in sorted(grown)])
     return fences.keys() - held
 
 
+def insert_chunks(conn: Connection, new_rows: Sequence[Mapping[str, Any]]) -> None:
+    conn.execute(INSERT, new_rows)
+
+
 def _lock_running(conn: Connection, fences: dict[int, int]) -> dict[int, StreamEnds]:
     """Lock the executions that are running under these fences until the commit, and return their stream ends."""
-    columns = (
-        executions.c.id,
-        executions.c.fence,
-        executions.c.state,
-        executions.c.stdout_bytes,
-        executions.c.stderr_bytes,
-    )
-    # By id alone: with a condition on the state, PostgreSQL may read all running rows instead (outdated statistics).
-    query = select(*columns).where(executions.c.id.in_(fences)).order_by(executions.c.id).with_for_update()
     return {
         row.id: StreamEnds({Stream.STDOUT: row.stdout_bytes, Stream.STDERR: row.stderr_bytes})
-        for row in conn.execute(query)
+        for row in conn.execute(LOCK, {"ids": list(fences)})
         if row.state == State.RUNNING and row.fence == fences[row.id]
     }
 
@@ -99,35 +155,38 @@ def list_after(
     conn: Connection, execution_id: int, position: int, *, max_bytes: int = 262_144, most: int = 256
 ) -> list[OutputChunk]:
     """Return chunks in order, from the one that holds `position`: at least one, and about `max_bytes` at most."""
-    holder = select(func.max(chunks.c.position)).where(
-        chunks.c.execution_id == execution_id, chunks.c.position <= position
-    )
-    beyond = (
-        chunks.c.execution_id == execution_id,
-        chunks.c.position >= func.coalesce(holder.scalar_subquery(), 0),
-        chunks.c.position + chunks.c.size > position,
-    )
-    few = select(chunks.c.position, chunks.c.size).where(*beyond).order_by(chunks.c.position).limit(most).subquery()
-    sizes_before = func.sum(few.c.size).over(order_by=few.c.position) - few.c.size
-    summed = select(few.c.position, sizes_before.label("size_before")).subquery()
-    last = select(func.max(summed.c.position)).where(summed.c.size_before < max_bytes).scalar_subquery()
-    query = select(chunks).where(*beyond, chunks.c.position <= last).order_by(chunks.c.position)
-    return rows.load_all(conn, query, OutputChunk)
+    found = {"execution": execution_id, "place": position, "max_bytes": max_bytes, "most": most}
+    return cast("list[OutputChunk]", list(conn.execute(LIST_AFTER, found)))
 
 
 def load_tail(conn: Connection, execution_id: int, position: int, most: int) -> dict[Stream, bytes]:
-    """Return up to `most` bytes of each stream that come right before `position`."""
+    """Return up to `most` bytes of each stream that come right before `position`. The log's length costs nothing."""
     found: dict[Stream, bytes] = {}
-    for stream in Stream:
+    for stream, end in _find_ends_before(conn, execution_id, position).items():
+        # By the offset in the stream: by position, all of the other stream's chunks would be read up to one of this.
         query = (
             select(chunks)
-            .where(chunks.c.execution_id == execution_id, chunks.c.stream == stream, chunks.c.position < position)
-            .order_by(chunks.c.position.desc())
+            .where(chunks.c.execution_id == execution_id, chunks.c.stream == stream, chunks.c.stream_offset < end)
+            .order_by(chunks.c.stream_offset.desc())
             .limit(most)
         )
-        parts = [bytes(row.data)[: position - row.position] for row in rows.load_all(conn, query, OutputChunk)]
+        parts = [bytes(row.data)[: end - row.stream_offset] for row in rows.load_all(conn, query, OutputChunk)]
         found[stream] = b"".join(parts[::-1])[-most:]
     return found
+
+
+def _find_ends_before(conn: Connection, execution_id: int, position: int) -> dict[Stream, int]:
+    """Return the number of bytes of each stream that come before `position`, from the chunk that ends there.
+
+    That chunk's position is the sum of its own stream's bytes before it and the other stream's.
+    """
+    before = (chunks.c.execution_id == execution_id, chunks.c.position < position)
+    query = select(chunks.c.stream, chunks.c.stream_offset, chunks.c.position, chunks.c.size).where(*before)
+    last = conn.execute(query.order_by(chunks.c.position.desc()).limit(1)).first()
+    if last is None:
+        return dict.fromkeys(Stream, 0)
+    own = last.stream_offset + min(last.size, position - last.position)
+    return {stream: own if stream == last.stream else last.position - last.stream_offset for stream in Stream}
 
 
 def load_totals(conn: Connection, execution_id: int) -> tuple[int, int]:
