@@ -1,12 +1,14 @@
 """Follow an execution's output: one generator for every face joins history and live output without gap or repeat.
 
-Watch; loop {clear; read the state; read rows after the cursor; yield; stop if that state was final; wait}. The state is
-read before the rows, so that after a final state all rows have been read.
+Watch; loop {read the state and the rows after the cursor; yield; stop if that state was final; wait}. State and rows
+are of one snapshot, so that after a final state all rows have been read. All who wait for the same share one read.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
 
 from sqlalchemy import Connection
 
@@ -17,12 +19,14 @@ from db.visibility import VisibilityScope
 from resolvers import cursor, validation
 from resolvers.context import Context
 from resolvers.errors import Invalid, NotFound
-from runner import bus
+from resolvers.output_tail import OutputSnapshot, OutputTail
 
 POLL_SECONDS = 1.0
 READ_BYTES = 256 * 1024
 # A UTF-8 character has at most four bytes, so at most three come before its last one.
 LEAD_BYTES = 3
+JOINED_BYTES = 64 * 1024
+JOINED_TIME = timedelta(seconds=0.25)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +64,6 @@ class End:
 OutputEvent = Chunk | StateChange | End
 
 
-@dataclass(frozen=True, slots=True)
-class OutputSnapshot:
-    """The execution and the output rows after a position, from one read."""
-
-    execution: TaskExecution | None
-    rows: list[OutputChunk]
-
-
 async def follow(
     ctx: Context, execution_id: int, after: str | None = None, *, field: str = "after"
 ) -> AsyncGenerator[OutputEvent, None]:
@@ -77,25 +73,37 @@ async def follow(
     """
     validation.check_id("execution_id", execution_id)
     position, told = cursor.decode(after, field), None
-    with ctx.reserve_stream() as viewer, ctx.service.bus.watch(bus.execution_address(execution_id)) as watch:
-        while True:
-            watch.clear()
-            snapshot = await ctx.service.store.read(_load_after, execution_id, position, viewer.visibility)
-            execution = _require_execution(snapshot, execution_id, position, field)
-            if execution.state != told and not State(execution.state).is_final:
-                told = execution.state
-                yield _build_state_change(execution, position)
-            for row in snapshot.rows:
-                chunk = _build_chunk(row, position)
-                position = row.position + row.size
-                yield chunk
-            if snapshot.rows:
-                continue
-            if State(execution.state).is_final:
-                break
-            await watch.wait(POLL_SECONDS)
+    with ctx.reserve_stream() as viewer:
+        async with _join_tail(ctx, execution_id, viewer.visibility) as tail:
+            snapshot = await tail.load(position)
+            while True:
+                execution = _require_execution(snapshot, execution_id, position, field)
+                if _is_news(execution, told):
+                    told = execution.state
+                    yield _build_state_change(execution, position)
+                for joined in _join_rows(snapshot.rows):
+                    chunk = _build_chunk(joined, position)
+                    position = joined[-1].position + joined[-1].size
+                    yield chunk
+                if snapshot.complete and State(execution.state).is_final:
+                    break
+                snapshot = await tail.load_after(position, snapshot)
     yield _build_state_change(execution, position)
     yield _build_end(execution, position)
+
+
+def _join_tail(ctx: Context, execution_id: int, visibility: VisibilityScope) -> AbstractAsyncContextManager[OutputTail]:
+    load = partial(_load_alone, ctx, execution_id, visibility)
+    return ctx.service.tails.join(ctx.service.bus, execution_id, visibility, load=load, poll_seconds=POLL_SECONDS)
+
+
+async def _load_alone(ctx: Context, execution_id: int, visibility: VisibilityScope, position: int) -> OutputSnapshot:
+    return await ctx.service.store.read(_load_after, execution_id, position, visibility)
+
+
+def _is_news(execution: TaskExecution, told: str | None) -> bool:
+    """Tell whether to report a state: not the final one, which comes last, nor one from a read before the last one."""
+    return not State(execution.state).is_final and told not in (execution.state, State.RUNNING)
 
 
 async def read(ctx: Context, execution_id: int, after: str | None, max_bytes: int) -> tuple[TaskExecution, list[Chunk]]:
@@ -105,7 +113,7 @@ async def read(ctx: Context, execution_id: int, after: str | None, max_bytes: in
     position = cursor.decode(after, "cursor")
     snapshot = await ctx.service.store.read(_load_after, execution_id, position, visibility, max_bytes)
     execution = _require_execution(snapshot, execution_id, position, field="cursor")
-    return execution, [_build_chunk(row, position) for row in snapshot.rows]
+    return execution, [_build_chunk([row], position) for row in snapshot.rows]
 
 
 async def load_lead_bytes(
@@ -126,9 +134,11 @@ def _load_after(
     conn: Connection, execution_id: int, position: int, visibility: VisibilityScope, max_bytes: int = READ_BYTES
 ) -> OutputSnapshot:
     execution = executions.by_id(conn, execution_id, visibility)
-    return OutputSnapshot(
-        execution, output.list_after(conn, execution_id, position, max_bytes=max_bytes) if execution else []
-    )
+    if execution is None:
+        return OutputSnapshot(None, [], complete=True)
+    stored = execution.stdout_bytes + execution.stderr_bytes
+    rows = output.list_after(conn, execution_id, position, max_bytes=max_bytes) if position < stored else []
+    return OutputSnapshot(execution, rows, complete=not rows or rows[-1].position + rows[-1].size >= stored)
 
 
 def _require_execution(
@@ -141,9 +151,33 @@ def _require_execution(
     return snapshot.execution
 
 
-def _build_chunk(row: OutputChunk, position: int) -> Chunk:
-    data = bytes(row.data)[max(0, position - row.position) :]
-    return Chunk(Stream(row.stream), data, cursor.encode(row.position + row.size), row.at)
+def _join_rows(rows: Sequence[OutputChunk]) -> Iterator[list[OutputChunk]]:
+    """Yield what is told as one: a watcher who is behind catches up with fewer and larger events."""
+    joined: list[OutputChunk] = []
+    for row in rows:
+        if joined and not _is_continued(joined, row):
+            yield joined
+            joined = []
+        joined.append(row)
+    if joined:
+        yield joined
+
+
+def _is_continued(joined: Sequence[OutputChunk], row: OutputChunk) -> bool:
+    first, size = joined[0], row.position + row.size - joined[0].position
+    return row.stream == first.stream and row.at - first.at <= JOINED_TIME and size <= JOINED_BYTES
+
+
+def _build_chunk(joined: Sequence[OutputChunk], position: int) -> Chunk:
+    """Build one event from consecutive rows of a stream, without what is before the position."""
+    first, last = joined[0], joined[-1]
+    data = bytes(first.data) if first is last else b"".join(row.data for row in joined)
+    return Chunk(
+        Stream(first.stream),
+        data[max(0, position - first.position) :],
+        cursor.encode(last.position + last.size),
+        first.at,
+    )
 
 
 def _build_state_change(execution: TaskExecution, position: int) -> StateChange:
