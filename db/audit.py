@@ -14,10 +14,12 @@ from db import rows
 from db.audit_models import AuditEvent
 from db.page import Window
 from db.values import AuditKind, ObjectKind
+from db.writer_memory import get_memory
 
 audit_events = rows.get_table(AuditEvent)
 CHAIN = 0x55C2
 START = "0" * 64
+NEWEST = "newest audit event"
 COLUMNS = tuple(column.name for column in audit_events.c if column.name != "hash")
 # Built once: every audited change runs these two statements.
 HEAD = select(audit_events.c.id, audit_events.c.hash).order_by(audit_events.c.id.desc()).limit(1)
@@ -68,7 +70,8 @@ def append(conn: Connection, entry: Entry) -> Link:
     """
     if conn.dialect.name == "postgresql":
         conn.execute(LOCK, {"chain": CHAIN})
-    last = find_head(conn) or Link(0, START)
+    memory = get_memory(conn)
+    last = memory.get(NEWEST) or find_head(conn) or Link(0, START)
     values: dict[str, Any] = {
         "id": last.id + 1,
         "at": entry.at,
@@ -84,6 +87,7 @@ def append(conn: Connection, entry: Entry) -> Link:
     }
     made = Link(values["id"], _hash_event(values))
     conn.execute(INSERT, values | {"hash": made.hash})
+    memory[NEWEST] = made  # only now: the INSERT, like any change of the table, makes the writer forget
     return made
 
 

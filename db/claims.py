@@ -4,11 +4,12 @@ The cost follows the number of (server, user) pairs with pending executions, not
 are found by hopping along `ix_executions_pending`, and only the first few executions of each pair are read.
 """
 
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import (
     CTE,
@@ -19,6 +20,7 @@ from sqlalchemy import (
     Select,
     Subquery,
     and_,
+    any_,
     bindparam,
     func,
     literal_column,
@@ -27,14 +29,18 @@ from sqlalchemy import (
     true,
     update,
 )
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from db import rows
+from db.columns import UtcTime
 from db.models import Server, TaskExecution
 from db.values import State
 
 executions = rows.get_table(TaskExecution)
 servers = rows.get_table(Server)
 LOCK = 0x55C0
+LOCK_CLAIMS = text("SELECT pg_advisory_xact_lock(:key)")
+ANY_PENDING = select(executions.c.id).where(executions.c.state == literal_column("'PENDING'")).limit(1)
 EACH = 16
 
 
@@ -48,21 +54,42 @@ def claim(
     """
     postgres = conn.dialect.name == "postgresql"
     if postgres:
-        conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
-    ids: list[int] = list(conn.scalars(_build_claim_query(postgres), {"most": limit, "skip": list(skip)}))
-    if not ids:
-        return []
-    values = {"state": State.RUNNING, "runner_id": runner_id, "start_time": at, "fence": executions.c.fence + 1}
-    # Written so that no index matches: with its outdated statistics, PostgreSQL would read every pending row instead.
-    still_pending = executions.c.state.concat("") == State.PENDING
-    taken = update(executions).where(executions.c.id.in_(ids), still_pending).values(**values).returning(*executions.c)
-    return sorted(rows.load_all(conn, taken, TaskExecution), key=lambda row: ids.index(row.id))
+        conn.execute(LOCK_CLAIMS, {"key": LOCK})
+    given = {"most": limit, "skip": list(skip), "runner": runner_id, "at": at}
+    taken = cast("list[TaskExecution]", conn.execute(_build_claim(postgres), given).all())
+    return _order_by_turn(taken) if len(taken) > 1 else list(taken)
+
+
+def has_pending(conn: Connection) -> bool:
+    """Return whether any execution is pending."""
+    return conn.scalar(ANY_PENDING) is not None
+
+
+def _order_by_turn(taken: Sequence[TaskExecution]) -> list[TaskExecution]:
+    """Return what one claim took in the order of the claim query: of each pair and server, it took the first."""
+    of_pair: Counter[tuple[int, int]] = Counter()
+    nth: dict[int, int] = {}
+    for row in sorted(taken, key=lambda row: row.id):
+        of_pair[row.server_id, row.created_by] += 1
+        nth[row.id] = of_pair[row.server_id, row.created_by]
+    of_server: Counter[int] = Counter()
+    turn: dict[int, int] = {}
+    for row in sorted(taken, key=lambda row: (nth[row.id], row.id)):
+        of_server[row.server_id] += 1
+        turn[row.id] = of_server[row.server_id]
+    return sorted(taken, key=lambda row: (turn[row.id], row.id))
 
 
 @cache
-def _build_claim_query(postgres: bool) -> Select[Any]:
-    """Build the claim query and keep it: building it costs more than running it."""
-    return ClaimQuery(postgres).build()
+def _build_claim(postgres: bool) -> ReturningUpdate[Any]:
+    """Build the claim and keep it: building it costs more than running it."""
+    found = ClaimQuery(postgres).build().scalar_subquery()
+    # PostgreSQL is told to look up the found ids one by one: with outdated statistics it would read every pending row.
+    among = executions.c.id == any_(func.array(found)) if postgres else executions.c.id.in_(found)
+    still_pending = executions.c.state.concat("") == State.PENDING
+    taken = update(executions).where(among, still_pending)
+    values = {"state": State.RUNNING, "runner_id": bindparam("runner"), "start_time": bindparam("at", type_=UtcTime)}
+    return taken.values(**values, fence=executions.c.fence + 1).returning(*executions.c)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+CONNECTIONS = 10
 RETRY_SECONDS = 0.25
 GROW_SECONDS = 10.0
 

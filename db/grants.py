@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, not_, select, tuple_
+from sqlalchemy import BindParameter, Connection, bindparam, delete, not_, select, tuple_, union_all
 
 from db import page as pages
 from db import rows
@@ -15,6 +15,20 @@ from db.values import Role
 grants = rows.get_table(Grant)
 server_tags = rows.get_table(ServerTag)
 users = rows.get_table(User)
+PAIRS: BindParameter[Any] = bindparam("pairs", expanding=True)
+ROLES = union_all(
+    select(grants.c.user_id, grants.c.server_id, grants.c.role).where(
+        tuple_(grants.c.user_id, grants.c.server_id).in_(PAIRS)
+    ),
+    select(grants.c.user_id, server_tags.c.server_id, grants.c.role)
+    .join(server_tags, server_tags.c.tag == grants.c.tag)
+    .where(tuple_(grants.c.user_id, server_tags.c.server_id).in_(PAIRS)),
+)
+SOMEWHERE = (
+    select(grants.c.id)
+    .where(grants.c.user_id == bindparam("user"), grants.c.role.in_(bindparam("roles", expanding=True)))
+    .limit(1)
+)
 
 Pair = tuple[int, int]
 """A user's id and a server's id."""
@@ -67,7 +81,7 @@ def count(conn: Connection, user_id: int) -> int:
 
 def has_role_somewhere(conn: Connection, user_id: int, role: Role) -> bool:
     """Return whether the user has a grant of `role` or a higher role on anything."""
-    return rows.find_first(conn, Grant, grants.c.user_id == user_id, grants.c.role.in_(role.and_above)) is not None
+    return conn.scalar(SOMEWHERE, {"user": user_id, "roles": list(role.and_above)}) is not None
 
 
 def filter_by_role(conn: Connection, pairs: Collection[Pair], role: Role) -> set[Pair]:
@@ -82,21 +96,8 @@ def filter_by_role(conn: Connection, pairs: Collection[Pair], role: Role) -> set
 def load_roles(conn: Connection, pairs: Collection[Pair]) -> dict[Pair, Role]:
     """Return the highest granted role for each pair; pairs without a grant are left out."""
     found: dict[Pair, Role] = {}
-    for user_id, server_id, role in _list_role_rows(conn, pairs) if pairs else ():
+    for user_id, server_id, role in conn.execute(ROLES, {"pairs": list(pairs)}) if pairs else ():
         found[user_id, server_id] = max(
             Role(role), found.get((user_id, server_id), Role.NONE), key=lambda each: each.rank
         )
     return found
-
-
-def _list_role_rows(conn: Connection, pairs: Collection[Pair]) -> list[Any]:
-    """Return (user, server, role) of every grant that applies to one of the pairs."""
-    own = select(grants.c.user_id, grants.c.server_id, grants.c.role).where(
-        tuple_(grants.c.user_id, grants.c.server_id).in_(pairs)
-    )
-    by_tag = (
-        select(grants.c.user_id, server_tags.c.server_id, grants.c.role)
-        .join(server_tags, server_tags.c.tag == grants.c.tag)
-        .where(tuple_(grants.c.user_id, server_tags.c.server_id).in_(pairs))
-    )
-    return [row for query in (own, by_tag) for row in conn.execute(query)]

@@ -1,24 +1,51 @@
 """Queries on `personal_tokens`."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, not_, select
 
 from db import page, rows
 from db.access_models import PersonalToken
+from db.models import User
+from db.values import Role, TokenScope
 
 tokens = rows.get_table(PersonalToken)
+users = rows.get_table(User)
 NOT_REVOKED = tokens.c.revoked_at.is_(None)
+HOLDER = (
+    select(tokens.c.id.label("token_id"), tokens.c.scope, tokens.c.expires_at, users)
+    .select_from(tokens.join(users, users.c.id == tokens.c.user_id))
+    .where(tokens.c.hash == bindparam("hash"), NOT_REVOKED, not_(users.c.disabled))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenHolder:
+    """The enabled user of a token that is not revoked. It may have expired: see `expires_at`."""
+
+    token_id: int
+    scope: TokenScope
+    expires_at: datetime
+    user_id: int
+    user_name: str
+    user_role: Role
+    token_version: int
 
 
 def insert(conn: Connection, values: Mapping[str, Any]) -> PersonalToken:
     return rows.add(conn, PersonalToken, values)
 
 
-def by_hash(conn: Connection, hash: str) -> PersonalToken | None:
-    return rows.find_first(conn, PersonalToken, tokens.c.hash == hash, NOT_REVOKED)
+def find_holder(conn: Connection, hash: str) -> TokenHolder | None:
+    """Return who holds the token of this hash; None if it is unknown or revoked, or its user is disabled."""
+    row: Any = conn.execute(HOLDER, {"hash": hash}).first()
+    if row is None:
+        return None
+    scope, role = TokenScope(row.scope), Role(row.role)
+    return TokenHolder(row.token_id, scope, row.expires_at, row.id, row.name, role, row.token_version)
 
 
 def by_id(conn: Connection, id: int, user_id: int) -> PersonalToken | None:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncTransaction, create_async_engine
 
 from db.connection_failures import describe_failure
-from db.connection_queue import ConnectionQueue, TooManyConnections
+from db.connection_queue import CONNECTIONS, ConnectionQueue, TooManyConnections
 from db.database_url import DatabaseUrl
 from db.postgres_connect import connect
 from db.session_lock import SessionLock
@@ -25,7 +25,6 @@ from db.unavailable import (
 P = ParamSpec("P")
 T = TypeVar("T")
 
-CONNECTIONS = 10
 QUEUE_SECONDS = 30.0
 READING: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 
@@ -62,6 +61,14 @@ class PostgresStore:
         async def unit() -> T:
             async with self._borrow_connection() as conn:
                 await conn.execution_options(**READING)
+                return await conn.run_sync(fn, *args, **kwargs)
+
+        return await self._run_to_end(unit())
+
+    async def read_fact(self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        async def unit() -> T:
+            async with self._borrow_connection() as conn:
+                await conn.execution_options(isolation_level="AUTOCOMMIT")
                 return await conn.run_sync(fn, *args, **kwargs)
 
         return await self._run_to_end(unit())

@@ -1,10 +1,10 @@
 """Rows typed by their model: the columns as attributes without the model's methods, at a fraction of its cost."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, Update, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Select, Table, Update, bindparam, insert, select, update
 from sqlalchemy.sql.dml import ReturningInsert
 from sqlmodel import SQLModel
 
@@ -41,6 +41,17 @@ def by_ids(conn: Connection, model: type[Model], ids: Sequence[int], *where: Col
     table = get_table(model)
     parts = (ids[start : start + MOST_IDS] for start in range(0, len(ids), MOST_IDS))
     return [row for part in parts for row in load_all(conn, select(table).where(table.c.id.in_(part), *where), model)]
+
+
+def build_change(table: Table, names: Collection[str], *where: ColumnElement[bool]) -> Update:
+    """Build an UPDATE of these columns, to be kept. Its parameters are `name_values`'s and those of `where`."""
+    new = {name: bindparam(f"new_{name}", type_=table.c[name].type) for name in names}
+    return update(table).where(*where).values(new)
+
+
+def name_values(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values as parameters of a statement by `build_change`."""
+    return {f"new_{name}": value for name, value in values.items()}
 
 
 def change(conn: Connection, model: type[SQLModel], values: Mapping[str, Any], *where: ColumnElement[bool]) -> bool:

@@ -3,13 +3,16 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from functools import cache
+from typing import Any, cast
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Integer,
     Select,
     and_,
+    bindparam,
     delete,
     exists,
     func,
@@ -23,6 +26,7 @@ from sqlalchemy import (
 
 from db import page as pages
 from db import rows
+from db.columns import UtcTime
 from db.models import ScheduleSlot, Task, TaskExecution
 from db.page import Owners, Window
 from db.values import SlotOutcome, State
@@ -175,11 +179,19 @@ def list_actionable(conn: Connection, now: datetime, limit: int) -> list[Schedul
 
     The rows have no order: with one, SQLite would use the index of that order and scan the whole ledger.
     """
+    found = conn.execute(_build_actionable_query(), {"now": now, "most": limit})
+    return cast("list[ScheduleSlot]", list(found.all()))
+
+
+@cache
+def _build_actionable_query() -> Select[Any]:
+    """Build the query and keep it: it runs every second, and after each run of a task."""
+    now = bindparam("now", type_=UtcTime)
     # Not a correlated subquery: SQLite would scan all executions of the task for each slot.
     busy = select(executions.c.task_id).where(UNFINISHED, executions.c.task_id.is_not(None))
     waits, run = slots.c.outcome == SlotOutcome.WAITING, executions.alias("run")
     ended = run.c.state.not_in((State.PENDING, State.RUNNING))
-    query = (
+    return (
         select(slots)
         .outerjoin(run, run.c.id == slots.c.execution_id)
         .where(
@@ -193,9 +205,8 @@ def list_actionable(conn: Connection, now: datetime, limit: int) -> list[Schedul
                 and_(slots.c.start_by <= now, run.c.state == State.PENDING),
             ),
         )
-        .limit(limit)
+        .limit(bindparam("most", type_=Integer))
     )
-    return rows.load_all(conn, query, ScheduleSlot)
 
 
 def reload_open(conn: Connection, ids: Sequence[int]) -> list[ScheduleSlot]:

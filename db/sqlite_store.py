@@ -5,32 +5,22 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
-from sqlalchemy import URL, Connection
+from sqlalchemy import URL, Connection, Engine, event
 
 from db.sqlite_engine import build_engine
+from db.sqlite_facts import Facts, changes_audit
 from db.sqlite_refusals import StoreUnusable, explain, is_broken
+from db.sqlite_units import Unit, Units, answer_all, take_group
 from db.unavailable import StoreOutcomeUnknown, StoreUnavailable, is_sqlite_commit_unknown, is_sqlite_unavailable
+from db.writer_memory import forget, prepare
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 READERS = 4
-MOST_IN_GROUP = 256
-
-
-class Unit:
-    """A unit of work in the writer's queue. Its future is resolved after the commit that holds it."""
-
-    __slots__ = ("future", "work")
-
-    def __init__(self, work: Callable[[Connection], Any]) -> None:
-        self.work = work
-        self.future: Future[Any] = Future()
 
 
 class SqliteStore:
@@ -46,29 +36,43 @@ class SqliteStore:
         self._path = Path(url.database or "")
         self._writing = build_engine(url, connections=1)
         self._reading = build_engine(url, connections=READERS, read_only=True)
-        self._units: queue.SimpleQueue[Unit | None] = queue.SimpleQueue()
-        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="sqlite reader")
-        self._writer = threading.Thread(target=self._write, name="sqlite writer", daemon=True)
-        self._writer.start()
+        self._facts = Facts(self._path)
+        event.listen(self._writing, "before_cursor_execute", self._note_statement)
+        self._writes: Units = queue.SimpleQueue()
+        self._reads: Units = queue.SimpleQueue()
+        self._writer = threading.Thread(target=self._write_all, name="sqlite writer", daemon=True)
+        self._readers = [
+            threading.Thread(target=self._read_all, name=f"sqlite reader {n}", daemon=True) for n in range(READERS)
+        ]
+        for thread in (self._writer, *self._readers):
+            thread.start()
 
     async def run(self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        self._check_open()
-        unit = Unit(lambda conn: fn(conn, *args, **kwargs))
-        self._units.put(unit)
-        # Shielded: the unit may share a commit with others, so cancelling its caller must not cancel it.
-        result: T = await asyncio.shield(asyncio.wrap_future(unit.future))
-        return result
+        return await self._put(self._writes, lambda conn: fn(conn, *args, **kwargs))
 
     async def read(self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        self._check_open()
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._readers, self._read, lambda conn: fn(conn, *args, **kwargs))
+        return await self._put(self._reads, lambda conn: fn(conn, *args, **kwargs))
+
+    async def read_fact(self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        key = (fn, args, tuple(kwargs.items()))
+        if (kept := self._facts.find(key)) is not None:
+            self._check_open()
+            return cast(T, kept)
+        age = self._facts.begin_reading()
+        found = await self.read(fn, *args, **kwargs)
+        if found is not None:
+            self._facts.keep(key, found, age)
+        return found
 
     async def close(self) -> None:
         self._closed = True
-        self._units.put(None)
+        self._writes.put(None)
         await asyncio.to_thread(self._writer.join)
-        await asyncio.to_thread(self._readers.shutdown)
+        for _ in self._readers:
+            self._reads.put(None)
+        for thread in self._readers:
+            await asyncio.to_thread(thread.join)
+        self._facts.close()
         self._writing.dispose()
         self._reading.dispose()
 
@@ -76,55 +80,100 @@ class SqliteStore:
         if self._closed:
             raise StoreUnavailable("the store is closed")
 
-    def _read(self, work: Callable[[Connection], T]) -> T:
-        try:
-            with self._reading.connect() as conn:
-                conn.exec_driver_sql("BEGIN")
-                return work(conn)
-        except Exception as error:
-            found = _translate_error(error, self._path)
-            if found is error:
-                raise
-            raise found from error
+    async def _put(self, units: Units, work: Callable[[Connection], T]) -> T:
+        self._check_open()
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        units.put(Unit(work, future))
+        return await future
 
-    def _write(self) -> None:
-        while (first := self._units.get()) is not None:
-            group = [first]
-            while len(group) < MOST_IN_GROUP and not self._units.empty():
-                unit = self._units.get()
-                if unit is None:
-                    self._units.put(None)
-                    break
-                group.append(unit)
-            self._commit([unit for unit in group if unit.future.set_running_or_notify_cancel()])
+    def _read_all(self) -> None:
+        with _HeldConnection(self._reading) as held:
+            while (unit := self._reads.get()) is not None:
+                try:
+                    conn = held.begin("BEGIN")
+                    unit.result = unit.work(conn)
+                    conn.rollback()
+                except BaseException as error:
+                    held.drop()
+                    unit.error = _translate_error(error, self._path)
+                answer_all([unit])
+                del unit
 
-    def _commit(self, group: list[Unit]) -> None:
+    def _write_all(self) -> None:
+        with _HeldConnection(self._writing) as held:
+            while group := take_group(self._writes):
+                self._commit(group, held)
+                answer_all(group)
+                del group
+
+    def _commit(self, group: list[Unit], held: "_HeldConnection") -> None:
         """Run the group in one transaction. A unit that fails is rolled back alone."""
         try:
-            with self._writing.connect() as conn:
-                conn.exec_driver_sql("BEGIN IMMEDIATE")
-                answers = [_run_in_savepoint(conn, unit, self._path) for unit in group]
-                _commit_transaction(conn, self._path)
+            conn = held.begin("BEGIN IMMEDIATE")
+            driver = held.driver
+            prepare(conn, is_alone=self._facts.begin_writing(driver))
+            if len(group) == 1:
+                group[0].result = group[0].work(conn)
+            else:
+                for unit in group:
+                    _run_in_savepoint(conn, driver, unit, self._path)
+            _commit_transaction(conn, self._path)
+            self._facts.end_writing(driver)
         except BaseException as error:
-            answers = [partial(unit.future.set_exception, _translate_error(error, self._path)) for unit in group]
-        for give in answers:
-            give()
+            held.drop()
+            found = _translate_error(error, self._path)
+            for unit in group:
+                unit.error = found
+
+    def _note_statement(self, conn: Any, cursor: Any, statement: str, *rest: Any) -> None:
+        self._facts.note_statement(statement)
+        if changes_audit(statement):
+            forget(conn)
 
 
-def _run_in_savepoint(conn: Connection, unit: Unit, path: Path) -> Callable[[], None]:
-    """Run one unit in a savepoint. Return a function that passes the result to its caller, for after the commit."""
-    execute = _get_driver_connection(conn).execute
-    execute("SAVEPOINT unit")
+class _HeldConnection:
+    """The connection of one thread. It is kept between units, and given up after an error."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._conn: Connection | None = None
+        self.driver: sqlite3.Connection
+
+    def __enter__(self) -> "_HeldConnection":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.drop()
+
+    def begin(self, statement: str) -> Connection:
+        """Begin a transaction. By the driver's connection, in `driver`, that costs a tenth of what it does by ours."""
+        if self._conn is None:
+            self._conn = self._engine.connect()
+            self.driver = cast(sqlite3.Connection, self._conn.connection.driver_connection)
+        self._conn.begin()
+        self.driver.execute(statement)
+        return self._conn
+
+    def drop(self) -> None:
+        """Roll back and return the connection to the pool."""
+        conn, self._conn = self._conn, None
+        if conn is not None:
+            forget(conn)
+            conn.close()
+
+
+def _run_in_savepoint(conn: Connection, driver: sqlite3.Connection, unit: Unit, path: Path) -> None:
+    """Run one unit in a savepoint. Its result or error is for its caller, after the commit."""
+    driver.execute("SAVEPOINT unit")
     try:
-        result = unit.work(conn)
+        unit.result = unit.work(conn)
     except BaseException as error:
         if is_sqlite_unavailable(error):  # SQLite may have rolled back all of the transaction: the group fails as one
             raise
-        execute("ROLLBACK TO unit")
-        execute("RELEASE unit")
-        return partial(unit.future.set_exception, _translate_error(error, path))
-    execute("RELEASE unit")
-    return partial(unit.future.set_result, result)
+        driver.execute("ROLLBACK TO unit")
+        forget(conn)
+        unit.error = _translate_error(error, path)
+    driver.execute("RELEASE unit")
 
 
 def _commit_transaction(conn: Connection, path: Path) -> None:
@@ -134,11 +183,6 @@ def _commit_transaction(conn: Connection, path: Path) -> None:
         if is_sqlite_commit_unknown(error):
             raise StoreOutcomeUnknown(f"the disk failed at a COMMIT: {explain(error, path)}") from error
         raise
-
-
-def _get_driver_connection(conn: Connection) -> sqlite3.Connection:
-    """Return the driver's connection: a savepoint by SQLAlchemy costs ten times as much."""
-    return cast(sqlite3.Connection, conn.connection.driver_connection)
 
 
 def _translate_error(error: BaseException, path: Path) -> BaseException:

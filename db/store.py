@@ -1,12 +1,16 @@
-"""Access to the database: a unit of work is a plain function on a SQLAlchemy Connection."""
+"""Access to the database: a unit of work is a plain function on a SQLAlchemy Connection.
 
+The store on PostgreSQL is imported only where it is opened: with its driver it takes as long as a short command.
+"""
+
+import importlib
 from collections.abc import Callable
-from typing import Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Concatenate, ParamSpec, Protocol, TypeVar, cast
 
 from sqlalchemy import URL, Connection
 
+from db.connection_queue import CONNECTIONS
 from db.database_url import DatabaseUrl, read_database_url
-from db.postgres_store import CONNECTIONS, PostgresStore
 from db.sqlite_store import SqliteStore
 from db.unavailable import StoreOutcomeUnknown, StoreUnavailable
 
@@ -33,6 +37,13 @@ class Store(Protocol):
     async def read(self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a unit that only reads, on one snapshot that includes everything committed before the call."""
 
+    async def read_fact(self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Like `read`, for a unit of one statement that reads only `db.sqlite_facts.FACT_TABLES`.
+
+        On SQLite the answer, unless it is None, is kept until a commit of any process may have changed it: `fn` and its
+        arguments are the key. On PostgreSQL it is read each time, in a transaction of the statement's own.
+        """
+
     async def close(self) -> None: ...
 
 
@@ -45,4 +56,4 @@ async def open_store(url: str | DatabaseUrl, *, connections: int = CONNECTIONS) 
     found = read_database_url(url) if isinstance(url, str) else url
     if found.dialect == "sqlite":
         return SqliteStore(URL.create("sqlite", database=found.database))
-    return PostgresStore(found, connections)
+    return cast(Store, importlib.import_module("db.postgres_store").PostgresStore(found, connections))

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Connection, not_, select
+from sqlalchemy import ColumnElement, Connection, bindparam, not_, select
 
 from db import page as pages
 from db import rows
@@ -14,6 +14,7 @@ from db.page import Window
 from db.values import Role
 
 users = rows.get_table(User)
+BY_ID = select(users).where(users.c.id == bindparam("user"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ def insert(conn: Connection, *, name: str, password_hash: str, role: Role, at: d
 
 
 def by_id(conn: Connection, id: int) -> User | None:
-    return rows.find_first(conn, User, users.c.id == id)
+    return cast("User | None", conn.execute(BY_ID, {"user": id}).first())
 
 
 def by_name(conn: Connection, name: str) -> User | None:

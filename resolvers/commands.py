@@ -1,16 +1,18 @@
 """Check commands against the command policy, and their limits against the service's."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from db import servers, tasks
+from sqlalchemy import Connection
+
+from db import policies, servers, start_reads, tasks
 from db.models import Task
 from resolvers import validation
 from resolvers.context import Context, Limits
 from resolvers.errors import CommandRefused, NotFound
 from runner.admission import decision
-from runner.admission.decision import PolicyDecision, PolicySubject
+from runner.admission.decision import PolicyDecision, PolicySubject, StoredPolicies
 from runner.policy import Verdict
 
 
@@ -44,16 +46,33 @@ def _refuse_denied(found: PolicyDecision, subject: PolicySubject) -> None:
     )
 
 
-async def check(ctx: Context, subject: PolicySubject) -> PolicyDecision:
-    """Return the policy's decision if it allows the command under the current rules; otherwise raise CommandRefused."""
-    found = await _decide(ctx, subject)
+async def check(ctx: Context, subject: PolicySubject, stored: StoredPolicies | None = None) -> PolicyDecision:
+    """Return the policy's decision if it allows the command under the current rules; otherwise raise CommandRefused.
+
+    `stored`: the policies that admins have set, if the caller has just loaded them.
+    """
+    found = await _decide(ctx, subject) if stored is None else decision.decide(ctx.service.policy, subject, stored)
     _refuse_denied(found, subject)
     return found
 
 
+def load_policies(conn: Connection, ids: Sequence[int]) -> StoredPolicies:
+    """Return these versions of policies; without ids, none, at no cost."""
+    found = policies.by_ids(conn, ids) if ids else []
+    return StoredPolicies(
+        {row.server_id: row for row in found if row.server_id is not None},
+        {row.task_id: row for row in found if row.task_id is not None},
+    )
+
+
+def load_policies_of_server(conn: Connection, server_id: int) -> StoredPolicies:
+    """Return what applies to a command without a task. It reads policies only."""
+    return load_policies(conn, start_reads.find_policies_of_server(conn, server_id))
+
+
 async def _decide(ctx: Context, subject: PolicySubject) -> PolicyDecision:
-    policies = await ctx.service.store.read(decision.load_policies, [subject])
-    return decision.decide(ctx.service.policy, subject, policies)
+    stored = await ctx.service.store.read(decision.load_policies, [subject])
+    return decision.decide(ctx.service.policy, subject, stored)
 
 
 async def check_command(ctx: Context, draft: CommandDraft) -> Verdict:

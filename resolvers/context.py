@@ -9,6 +9,7 @@ from db.store import Store
 from db.values import Role
 from db.visibility import EVERYTHING, VisibilityScope
 from resolvers.errors import Forbidden, Language, Unauthenticated
+from resolvers.output_tail import OutputTails
 from resolvers.passwords import Passwords
 from resolvers.provider import Provider
 from resolvers.queue import QueueLimits
@@ -60,6 +61,7 @@ class Service:
     limits: Limits
     clock: Callable[[], datetime]
     watchers: StreamLimiter = field(default_factory=StreamLimiter)
+    tails: OutputTails = field(default_factory=OutputTails)
     rates: RateLimiter = field(default_factory=RateLimiter)
     provider: Provider | None = None
     network_policy: NetworkPolicy = DEFAULT_POLICY

@@ -4,13 +4,14 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
 from db import executions as table
+from db import start_reads, tasks, transitions
 from db import stdin as stdins
-from db import tasks, transitions
 from db.executions import ExecutionFilter
 from db.models import Task, TaskExecution
 from db.unavailable import StoreUnavailable
@@ -23,9 +24,9 @@ from resolvers.inputs import RunCommand, RunTask
 from resolvers.paging import Page, PageRequest
 from resolvers.rights import RoleRequirement
 from resolvers.secret_env import RowDraft
-from resolvers.servers import build_missing_error, require_usable_server
+from resolvers.servers import build_missing_error, refuse_disabled
 from runner import bus
-from runner.admission.decision import PolicyDecision, PolicySubject
+from runner.admission.decision import PolicyDecision, PolicySubject, StoredPolicies
 from runner.secrets.bindings import build_stdin_binding
 
 T = TypeVar("T")
@@ -37,6 +38,14 @@ OF_TASKS: paging.ListingEach[TaskExecution, ExecutionFilter] = paging.ListingEac
     page=table.page_of_tasks, count=table.count_of_tasks, orders=LISTING.orders
 )
 POLL_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class TaskToRun:
+    """A task as it stands, and the policies that admins have set for its server and for itself."""
+
+    task: Task
+    policies: StoredPolicies
 
 
 async def get(ctx: Context, id: int) -> TaskExecution:
@@ -77,12 +86,12 @@ async def run_task(ctx: Context, wanted: RunTask) -> TaskExecution:
     validation.check_id("task_id", wanted.task_id)
     wait = validation.check_wait_seconds(wanted.wait_seconds)
     given = validation.check_idempotency_key(wanted.idempotency_key)
-    read, same = ctx.service.store.read, {"task_id": wanted.task_id}
-    if (row := await read(pending.find_run_by_key, right, given, same)) is None:
-        task = await read(_require_runnable_task, wanted.task_id, right)
-        found = await commands.check(ctx, PolicySubject.of_task(task))
-        request = _build_run_request(ctx, right, found, given or outcome.generate_key())
-        row = await _store_run(ctx, request, _start_task, task.id)
+    before = await ctx.service.store.read(_look_at_task, wanted.task_id, right, given)
+    if not isinstance(before, TaskToRun):
+        return await _announce_and_wait(ctx, before, wait)
+    found = await commands.check(ctx, PolicySubject.of_task(before.task), before.policies)
+    request = _build_run_request(ctx, right, found, given or outcome.generate_key())
+    row = await _store_run(ctx, request, _start_task, before.task.id)
     return await _announce_and_wait(ctx, row, wait)
 
 
@@ -106,8 +115,10 @@ async def run_command(ctx: Context, wanted: RunCommand) -> TaskExecution:
     wait = validation.check_wait_seconds(wanted.wait_seconds)
     given = validation.check_idempotency_key(wanted.idempotency_key)
     values["task_id"] = None
-    if (row := await ctx.service.store.read(pending.find_run_by_key, right, given, values)) is None:
-        found = await commands.check(ctx, secret_env.build_subject(values, stdin=stdin))
+    row = None if given is None else await ctx.service.store.read(pending.find_run_by_key, right, given, values)
+    if row is None:
+        stored = await ctx.service.store.read_fact(commands.load_policies_of_server, wanted.server_id)
+        found = await commands.check(ctx, secret_env.build_subject(values, stdin=stdin), stored)
         trigger = Trigger.API if ctx.os_user is None else Trigger.CLI
         request = _build_run_request(ctx, right, found, given or outcome.generate_key(), trigger)
         row = await _store_run(ctx, request, _start_command, RowDraft(values, ctx.service.vault, own, stdin))
@@ -126,7 +137,8 @@ async def cancel(ctx: Context, id: int) -> TaskExecution:
             f"执行 {id} 已结束，无需取消。",
             field=("id",),
         )
-    ctx.service.bus.hint(bus.CANCELS, bus.EXECUTIONS, bus.execution_address(id))
+    ctx.service.bus.hint(bus.CANCELS, bus.EXECUTIONS, bus.FOLLOW_UPS)
+    ctx.service.bus.publish(bus.execution_address(id), stopping)
     return stopping
 
 
@@ -150,31 +162,49 @@ def _build_run_request(
     return pending.RunRequest(right, trigger, ruling, now, queue, key)
 
 
-def _require_runnable_task(conn: Connection, task_id: int, right: RoleRequirement) -> Task:
-    """Return the task, if the viewer has the required role on its server."""
-    absent = NotFound.for_object("task", task_id)
-    absent = NotFound(absent.en, absent.chinese, field=("task_id",))
-    if (task := tasks.by_id(conn, task_id)) is None:
-        raise absent
-    right.enforce(conn, task.server_id, absent)
-    return task
+def _look_at_task(conn: Connection, task_id: int, right: RoleRequirement, key: str | None) -> TaskExecution | TaskToRun:
+    """Return the run that the key made before, or else the task, if the viewer has the required role on its server."""
+    row = pending.find_run_by_key(conn, right, key, {"task_id": task_id})
+    if row is not None:
+        return row
+    task, policies = _require_found(start_reads.load_task_with_policies(conn, task_id), task_id)
+    right.enforce(conn, task.server_id, _build_missing_task_error(task_id))
+    return TaskToRun(task, commands.load_policies(conn, policies))
+
+
+def _require_found(found: T | None, task_id: int) -> T:
+    if found is None:
+        raise _build_missing_task_error(task_id)
+    return found
+
+
+def _build_missing_task_error(task_id: int) -> NotFound:
+    return NotFound.for_object("task", task_id).with_field("task_id")
 
 
 def _start_task(conn: Connection, task_id: int, request: pending.RunRequest, actor: Actor) -> TaskExecution:
     """Insert the run of a task, read again in this transaction, so that the record shows what is run."""
-    task = _require_runnable_task(conn, task_id, request.right)
-    require_usable_server(conn, task.server_id, request.right)
-    created = pending.insert_for_task(conn, task, request)
-    tasks.update(conn, task.id, {"last_run": created.row.created_at})
+    task, server = _require_found(start_reads.load_task(conn, task_id), task_id)
+    request.right.enforce(conn, task.server_id, _build_missing_task_error(task_id))
+    if server is None:
+        raise build_missing_error(task.server_id)
+    refuse_disabled(server)
+    created = pending.insert_for_task(conn, task, request, server.waiting)
+    tasks.note_run(conn, task.id, created.row.created_at)
     return _record_start(conn, created, actor)
 
 
 def _start_command(conn: Connection, draft: RowDraft, request: pending.RunRequest, actor: Actor) -> TaskExecution:
     """Insert the run of a command, then its sealed values and input, which are bound to the row's id."""
     values = draft.values
-    require_usable_server(conn, values["server_id"], request.right)
+    missing = build_missing_error(values["server_id"])
+    request.right.enforce(conn, values["server_id"], missing)
+    server = start_reads.load_server(conn, values["server_id"])
+    if server is None:
+        raise missing
+    refuse_disabled(server)
     secret_env.require_secrets(conn, values["server_id"], values["secret_env"])
-    created = pending.insert(conn, values, request)
+    created = pending.insert(conn, values, request, server.waiting)
     if created.new and draft.own:
         table.store_sealed(conn, created.row.id, {"sealed_env": draft.seal_values("task_executions", created.row.id)})
     if created.new and draft.stdin:
@@ -208,11 +238,18 @@ async def _announce_and_wait(ctx: Context, row: TaskExecution, wait: float) -> T
     with ctx.service.bus.watch(bus.execution_address(row.id)) as watch:
         ctx.service.bus.hint(bus.PENDING, bus.EXECUTIONS)
         loop = asyncio.get_running_loop()
-        until = loop.time() + wait
-        while not State(row.state).is_final and (left := until - loop.time()) > 0:
-            await watch.wait(min(left, POLL_SECONDS))
+        until, poll_at, seen = loop.time() + wait, loop.time() + POLL_SECONDS, None
+        while not State(row.state).is_final and (now := loop.time()) < until:
+            await watch.wait(min(until, poll_at) - now)
             watch.clear()
-            row = await _reload_run(ctx, row, until + POLL_SECONDS)
+            is_new = watch.value is not seen
+            if seen is not None and not is_new and loop.time() < poll_at:
+                continue  # a hint of something else, such as output: who drives the run publishes its changes
+            seen, poll_at = watch.value, loop.time() + POLL_SECONDS
+            if isinstance(seen, Row) and is_new and ctx.visibility.is_unrestricted:
+                row = cast("TaskExecution", seen)
+            else:
+                row = await _reload_run(ctx, row, until + POLL_SECONDS)
     return row
 
 

@@ -39,15 +39,19 @@ class CreatedRun:
     new: bool
 
 
-def insert_for_task(conn: Connection, task: Task, request: RunRequest) -> CreatedRun:
-    return insert(conn, executions.copy_from_task(task), request)
+def insert_for_task(conn: Connection, task: Task, request: RunRequest, waiting: int | None = None) -> CreatedRun:
+    return insert(conn, executions.copy_from_task(task), request, waiting)
 
 
-def insert(conn: Connection, wanted: dict[str, Any], request: RunRequest) -> CreatedRun:
-    """Insert a pending row, or return the one that the same user created with the same key and contents."""
+def insert(conn: Connection, wanted: dict[str, Any], request: RunRequest, waiting: int | None = None) -> CreatedRun:
+    """Insert a pending row, or return the one that the same user created with the same key and contents.
+
+    `waiting`: the result of `estimate_pending`, if this transaction has it already.
+    """
     user_id = request.right.viewer.user_id
+    waiting = executions.estimate_pending(conn) if waiting is None else waiting
     try:
-        request.queue.check(conn, user_id, wanted["server_id"])
+        request.queue.check(conn, user_id, wanted["server_id"], waiting)
     except RateLimited:  # a repeat of an existing run adds nothing to the queue
         if (found := find_run_by_key(conn, request.right, request.idempotency_key, wanted)) is None:
             raise

@@ -3,7 +3,7 @@
 import hashlib
 import secrets
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Connection
@@ -11,7 +11,6 @@ from sqlalchemy import Connection
 from db import personal_tokens as table
 from db import users
 from db.access_models import PersonalToken
-from db.models import User
 from db.values import AuditKind, ObjectKind, Role, TokenScope
 from resolvers import audit, validation
 from resolvers.audit import Actor, AuditedChange
@@ -31,14 +30,6 @@ class CreatedToken:
 
     row: PersonalToken
     token: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class ActiveToken:
-    """A valid token and its user."""
-
-    row: PersonalToken
-    user: User
 
 
 @audit.record_refusals_of("personal_tokens.create", ObjectKind.USER)
@@ -80,13 +71,19 @@ async def revoke(ctx: Context, id: int) -> PersonalToken:
 
 async def load_viewer(service: Service, token: str) -> Viewer:
     """Return the viewer of a token; Unauthenticated if it is not valid."""
-    found = await service.store.read(_find_active_token, _hash_token(token), service.clock())
-    if found is None:
+    found = await service.store.read_fact(table.find_holder, _hash_token(token))
+    if found is None or service.clock() >= found.expires_at:
         raise Unauthenticated()
-    user, row = found.user, found.row
-    most = TokenScope(row.scope).role
-    role = min(Role(user.role), most, key=lambda each: each.rank)
-    return Viewer(user.id, user.name, role, row.expires_at, user.token_version, token_id=row.id, ceiling=most)
+    most = found.scope.role
+    return Viewer(
+        found.user_id,
+        found.user_name,
+        min(found.user_role, most, key=lambda each: each.rank),
+        found.expires_at,
+        found.token_version,
+        token_id=found.token_id,
+        ceiling=most,
+    )
 
 
 def _insert(conn: Connection, values: dict[str, Any], actor: Actor) -> PersonalToken:
@@ -112,12 +109,6 @@ def _write_revocation(conn: Connection, id: int, user_id: int, actor: Actor) -> 
 def _describe_token(row: PersonalToken) -> dict[str, Any]:
     """Return what the audit log records of a token."""
     return {"token_id": row.id, "name": row.name, "scope": row.scope, "expires_at": row.expires_at}
-
-
-def _find_active_token(conn: Connection, hash: str, now: datetime) -> ActiveToken | None:
-    row = table.by_hash(conn, hash)
-    user = None if row is None or now >= row.expires_at else users.by_id(conn, row.user_id)
-    return None if row is None or user is None or user.disabled else ActiveToken(row, user)
 
 
 def is_token_valid(conn: Connection, viewer: Viewer) -> bool:

@@ -16,14 +16,13 @@ class QueueLimits:
     of_user: int
     of_server: int
 
-    def check(self, conn: Connection, user_id: int, server_id: int) -> None:
-        """Raise RateLimited if one more would exceed a limit."""
-        span = executions.estimate_pending(conn)
-        if span >= self.all and executions.has_pending_at_least(conn, self.all):
+    def check(self, conn: Connection, user_id: int, server_id: int, waiting: int) -> None:
+        """Raise RateLimited if one more would exceed a limit. `waiting` is an upper bound, see `estimate_pending`."""
+        if waiting >= self.all and executions.has_pending_at_least(conn, self.all):
             raise _build_full_error(f"{self.all} executions wait", f"已有 {self.all} 个执行在排队")
-        if span >= self.of_user and executions.has_pending_at_least(conn, self.of_user, user_id=user_id):
+        if waiting >= self.of_user and executions.has_pending_at_least(conn, self.of_user, user_id=user_id):
             raise _build_full_error(f"{self.of_user} executions of yours wait", f"您已有 {self.of_user} 个执行在排队")
-        if span >= self.of_server and executions.has_pending_at_least(conn, self.of_server, server_id=server_id):
+        if waiting >= self.of_server and executions.has_pending_at_least(conn, self.of_server, server_id=server_id):
             raise _build_full_error(
                 f"{self.of_server} executions wait for this server", f"此服务器已有 {self.of_server} 个执行在排队"
             )

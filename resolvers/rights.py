@@ -30,7 +30,11 @@ class RoleRequirement:
         """Raise Forbidden if the viewer's role on the server is too low, or `missing` if they may not see it."""
         if self.holds_everywhere:
             return
-        held = _load_role(conn, self.viewer, server_id)
+        self.decide(_load_granted_role(conn, self.viewer.user_id, server_id), missing)
+
+    def decide(self, granted: Role, missing: NotFound) -> None:
+        """Raise as `enforce` does, for a viewer who is granted `granted` on the server."""
+        held = self.viewer.with_grant(granted)
         if held is Role.NONE:
             raise missing
         if held.rank < self.role.rank:
@@ -48,13 +52,14 @@ async def require_role(ctx: Context, role: Role) -> RoleRequirement:
 async def enforce(ctx: Context, right: RoleRequirement, server_id: int, missing: NotFound) -> None:
     """Check the requirement on the server before an operation starts; its transaction checks again."""
     if not right.holds_everywhere:
-        await ctx.service.store.read(right.enforce, server_id, missing)
+        granted = await ctx.service.store.read_fact(_load_granted_role, right.viewer.user_id, server_id)
+        right.decide(granted, missing)
 
 
 async def _has_role_somewhere(ctx: Context, viewer: Viewer, role: Role) -> bool:
     if viewer.ceiling.rank < role.rank:
         return False
-    return await ctx.service.store.read(grants.has_role_somewhere, viewer.user_id, role)
+    return await ctx.service.store.read_fact(grants.has_role_somewhere, viewer.user_id, role)
 
 
 async def list_roles(ctx: Context, server_ids: Sequence[int]) -> list[Role]:
@@ -65,8 +70,9 @@ async def list_roles(ctx: Context, server_ids: Sequence[int]) -> list[Role]:
     return await ctx.service.store.read(load_roles, viewer, server_ids)
 
 
-def _load_role(conn: Connection, viewer: Viewer, server_id: int) -> Role:
-    return load_roles(conn, viewer, [server_id])[0]
+def _load_granted_role(conn: Connection, user_id: int, server_id: int) -> Role:
+    """Return the role that the user is granted on the server, without their own."""
+    return grants.load_roles(conn, [(user_id, server_id)]).get((user_id, server_id), Role.NONE)
 
 
 def load_roles(conn: Connection, viewer: Viewer, server_ids: Sequence[int]) -> list[Role]:

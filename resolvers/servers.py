@@ -17,6 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from db import servers as table
 from db.models import Server
 from db.servers import ServerFilter
+from db.start_reads import ServerStanding
 from db.values import AuditKind, Mode, ObjectKind, Role
 from resolvers import (
     audit,
@@ -165,7 +166,11 @@ def require_server(conn: Connection, id: int, right: RoleRequirement) -> Server:
 
 
 def require_usable_server(conn: Connection, id: int, right: RoleRequirement) -> None:
-    server = require_server(conn, id, right)
+    refuse_disabled(require_server(conn, id, right))
+
+
+def refuse_disabled(server: Server | ServerStanding) -> None:
+    """Raise Conflict if the server is disabled."""
     if not server.enabled:
         raise Conflict(
             f"Server {server.name} is disabled: an admin can enable it.",

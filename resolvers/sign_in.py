@@ -131,7 +131,7 @@ def _insert_session(
 def _renew_session(conn: Connection, claims: Claims, actor: Actor, lifetimes: SessionLifetimes) -> ActiveSession | None:
     """Return the session with its next refresh token; None if it has ended, or this reuse of a token ends it."""
     session = sessions.lock_open(conn, claims.session_id, claims.user_id)
-    user = _find_session_user(conn, claims.user_id, claims.token_version, claims.session_id)
+    user = sessions.find_holder(conn, claims.user_id, claims.token_version, claims.session_id)
     if session is None or user is None or (left := lifetimes.count_seconds_left(session.created_at, actor.at)) <= 0:
         return None
     if session.refresh_id == claims.id:
@@ -178,7 +178,7 @@ async def authenticate_token(service: Service, access_token: str, address: str =
     if service.provider is not None and provider_tokens.is_provider_token(access_token):
         return await identities.load_viewer(service, service.provider, access_token, address)
     claims = service.tokens.read(access_token, "access")
-    user = await service.store.read(_find_session_user, claims.user_id, claims.token_version, claims.session_id)
+    user = await service.store.read_fact(sessions.find_holder, claims.user_id, claims.token_version, claims.session_id)
     if user is None:
         raise Unauthenticated()
     return Viewer(user.id, user.name, Role(user.role), claims.expires_at, user.token_version, claims.session_id)
@@ -189,22 +189,15 @@ async def check_session_validity(ctx: Context) -> None:
     viewer = ctx.require_viewer()
     if ctx.service.clock() >= viewer.expires_at:
         raise Unauthenticated("Your token has expired.", "令牌已过期。")
-    if not await ctx.service.store.read(_is_session_valid, viewer):
+    if not await _is_session_valid(ctx.service, viewer):
         raise Unauthenticated("Your session has ended.", "会话已结束。")
 
 
-def _is_session_valid(conn: Connection, viewer: Viewer) -> bool:
+async def _is_session_valid(service: Service, viewer: Viewer) -> bool:
     if viewer.token_id:
-        return personal_tokens.is_token_valid(conn, viewer)
-    return _find_session_user(conn, viewer.user_id, viewer.token_version, viewer.session_id) is not None
-
-
-def _find_session_user(conn: Connection, user_id: int, token_version: int, session_id: int) -> User | None:
-    """Return the user if a token of this version and session is valid. Session 0: the token has no session."""
-    user = users.by_id(conn, user_id)
-    if user is None or user.disabled or user.token_version != token_version:
-        return None
-    return user if session_id == 0 or sessions.is_open(conn, session_id, user_id) else None
+        return await service.store.read(personal_tokens.is_token_valid, viewer)
+    names = viewer.user_id, viewer.token_version, viewer.session_id
+    return await service.store.read_fact(sessions.find_holder, *names) is not None
 
 
 def _issue_tokens(service: Service, session: ActiveSession) -> TokenPair:

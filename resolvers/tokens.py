@@ -7,39 +7,37 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import orjson
 from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
 
-from db.models import User
 from db.values import Role
 from resolvers.errors import Unauthenticated
+from resolvers.signing_key import check_key
 
 ISSUER = "sshcast"
 ALGORITHM = "HS256"
 HEADER = {"alg": ALGORITHM, "typ": "JWT"}
 LEEWAY_SECONDS = 10
 MOST_BYTES = 4096
-KEY_BYTES = 32
-LEAST_DISTINCT = 10
 
 TokenKind = Literal["access", "refresh"]
 
 
-class WeakKey(ValueError):
-    """The signing key must be at least 32 bytes of random data: make one with `openssl rand -hex 32`."""
+class TokenOwner(Protocol):
+    """Whom a token is issued to: a user, or the columns of one that a token tells."""
 
-    def __init__(self) -> None:
-        super().__init__(self.__doc__)
-
-
-def check_key(key: bytes) -> None:
-    """Raise WeakKey if the key is too short or has too few different bytes."""
-    if len(key) < KEY_BYTES or len(set(key)) < LEAST_DISTINCT:
-        raise WeakKey()
+    @property
+    def id(self) -> int: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def role(self) -> str: ...
+    @property
+    def token_version(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +76,13 @@ class TokenIssuer:
         self.refresh_seconds = refresh_seconds
         self.session_seconds = session_seconds
 
-    def access(self, user: User, session_id: int = 0, *, seconds: int | None = None) -> str:
+    def access(self, user: TokenOwner, session_id: int = 0, *, seconds: int | None = None) -> str:
         life = self.access_seconds if seconds is None else seconds
         return self._issue(user, "access", life, {"sid": session_id, "jti": generate_id()})
 
-    def refresh(self, user: User, session_id: int = 0, id: str | None = None, *, seconds: int | None = None) -> str:
+    def refresh(
+        self, user: TokenOwner, session_id: int = 0, id: str | None = None, *, seconds: int | None = None
+    ) -> str:
         life = self.refresh_seconds if seconds is None else seconds
         return self._issue(user, "refresh", life, {"sid": session_id, "jti": id or generate_id()})
 
@@ -96,7 +96,7 @@ class TokenIssuer:
         except (JoseError, ValueError, TypeError, KeyError, OverflowError, OSError):
             raise Unauthenticated() from None
 
-    def _issue(self, user: User, kind: TokenKind, seconds: int, names: dict[str, Any]) -> str:
+    def _issue(self, user: TokenOwner, kind: TokenKind, seconds: int, names: dict[str, Any]) -> str:
         now = self._clock()
         claims = {
             "iss": ISSUER,

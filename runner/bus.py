@@ -150,6 +150,7 @@ def _copy_as_json(payload: Payload) -> dict[str, Any]:
 
 PENDING = "pending"
 EXECUTIONS = "executions"
+FOLLOW_UPS = "follow-ups"
 CANCELS = "cancels"
 SCHEDULE = "schedule"
 SLOTS = "slots"

@@ -27,6 +27,8 @@ class BackgroundLoop:
     def __init__(self, *, bus: Bus) -> None:
         self.bus = bus
         self._task: asyncio.Task[None] | None = None
+        self.was_hinted = False
+        """Whether this tick follows a hint; else it is a poll."""
 
     async def tick(self) -> float:
         """Do the work that is due. Return the most seconds to wait until the next tick."""
@@ -49,6 +51,7 @@ class BackgroundLoop:
         failures = 0
         with self.bus.watch(self.address) as watch:
             while True:
+                self.was_hinted = watch.is_set
                 watch.clear()
                 try:
                     pause, failures = await self.tick(), 0

@@ -23,7 +23,7 @@ def test_importing_the_packages_reads_no_environment_and_opens_nothing() -> None
     script = (
         "import os, builtins, socket, sys\n"
         "import sqlalchemy, sqlmodel, strawberry, starlette, uvicorn, asyncssh, croniter, joserfc, typer, rich\n"
-        "import structlog, alembic.command, pydantic_settings, httpx2, orjson\n"
+        "import structlog, alembic.command, pydantic, httpx2, orjson\n"
         "class Watched(type(os.environ)):\n"
         "    def __getitem__(self, name):\n"
         "        assert not name.startswith('SSHCAST'), name\n"

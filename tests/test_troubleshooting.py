@@ -13,8 +13,8 @@ import pytest
 from db.values import Reason, State
 from resolvers.errors import ServiceError
 from resolvers.provider import SignInRefused
-from resolvers.tokens import WeakKey
-from sshcast.app import DatabaseOlder
+from resolvers.signing_key import WeakKey
+from sshcast.data_store import DatabaseOlder
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = ("troubleshooting.md", "troubleshooting.zh.md")

@@ -23,11 +23,6 @@ def acting_for(task: Task) -> int:
     return task.created_by if task.updated_by is None else task.updated_by
 
 
-def may_run(conn: Connection, user_id: int, server_id: int) -> bool:
-    """True if the user may sign in and is an operator on the server."""
-    return (user_id, server_id) in grants.filter_by_role(conn, [(user_id, server_id)], Role.OPERATOR)
-
-
 def find_blocked(conn: Connection, tasks: Collection[Task]) -> dict[int, BlockReason]:
     """Return the tasks that may start nothing now, by id, with the reason."""
     usable = due.list_usable_servers(conn, [task.server_id for task in tasks])

@@ -120,7 +120,12 @@ def load_policies(conn: Connection, subjects: Iterable[PolicySubject]) -> Stored
     subjects = list(subjects)
     servers = {subject.server_id for subject in subjects if subject.server_id is not None}
     tasks = {subject.task_id for subject in subjects if subject.task_id is not None}
-    found = policies.list_current(conn, sorted(servers), sorted(tasks)) if servers or tasks else []
+    return sort_policies(policies.list_current(conn, sorted(servers), sorted(tasks)) if servers or tasks else [])
+
+
+def sort_policies(found: Iterable[PolicyVersion]) -> StoredPolicies:
+    """Sort the current policies of servers and tasks."""
+    found = list(found)
     return StoredPolicies(
         {row.server_id: row for row in found if row.server_id is not None},
         {row.task_id: row for row in found if row.task_id is not None},

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from functools import partial
 
 from db.values import Mode
+from runner.callback_event import CallbackEvent
 from runner.execution.run_record import RunRecord
 from runner.ssh.attempts import CancelRequested, RetryPolicy, connect_with_retries
 from runner.ssh.protocol import Endpoint, ShellSource
@@ -21,7 +22,7 @@ class Connector:
     """
 
     def __init__(
-        self, record: RunRecord, target: Endpoint, cancelled: asyncio.Event, when_reached: Callable[[], object]
+        self, record: RunRecord, target: Endpoint, cancelled: CallbackEvent, when_reached: Callable[[], object]
     ) -> None:
         self.target = target
         self.reached = False
@@ -54,9 +55,9 @@ class Connector:
             since = asyncio.get_running_loop().time() - age
             return await connect(retry_policy=parts.retry_policy, cancelled=self._cancelled, since=since)
         if record.mode == Mode.ATTACHED:
-            return await connect(retry_policy=LAST_TRY, cancelled=asyncio.Event())
+            return await connect(retry_policy=LAST_TRY, cancelled=CallbackEvent())
         try:
             seconds = row.timeout_seconds + BEYOND_LIMIT_SECONDS
             return await connect(retry_policy=RetryPolicy(attempts=None, seconds=seconds), cancelled=self._cancelled)
         except CancelRequested:
-            return await connect(retry_policy=LAST_TRY, cancelled=asyncio.Event())
+            return await connect(retry_policy=LAST_TRY, cancelled=CallbackEvent())

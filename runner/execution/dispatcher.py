@@ -41,9 +41,11 @@ class Dispatcher(BackgroundLoop):
         self.drives: dict[int, Drive] = {}
         self._room = asyncio.Semaphore(slots)
         self._tasks: dict[Drive, asyncio.Task[None]] = {}
+        self._on_server: Counter[int] = Counter()
         self._reached: dict[int, float] = {}
         self._strays_due = 0.0
         self._draining = False
+        self._left_pending = True
         self.leased_until = math.inf
 
     async def adopt(self) -> int:
@@ -76,14 +78,21 @@ class Dispatcher(BackgroundLoop):
         if asyncio.get_running_loop().time() >= self.leased_until:
             return self.poll_seconds
         await self._find_strays()
+        if not self.was_hinted and not await self.parts.store.read(claims.has_pending):
+            self._left_pending = False
+            return self.poll_seconds
         tried = self._find_silent_servers()
         free = self.slots - sum(drive.row.server_id not in tried for drive in self.drives.values())
         if free <= 0:
+            self._left_pending = True
             return self.poll_seconds
         rows = await self.parts.store.run(
             claims.claim, runner_id=self.runner_id, at=self.parts.clock(), limit=free, skip=tried
         )
         self._drive_all(rows)
+        self._left_pending = len(rows) >= free or bool(tried)
+        if not rows and not tried:
+            self._left_pending = await self.parts.store.read(claims.has_pending)
         return 0.0 if _may_claim_more(rows) else self.poll_seconds
 
     def cancel(self, execution_id: int) -> None:
@@ -120,10 +129,10 @@ class Dispatcher(BackgroundLoop):
         if now >= self._strays_due:
             self._strays_due = now + STRAYS_SECONDS
             sole, driven = self.leased_until == math.inf, tuple(self.drives)
-            rows = await self.parts.store.run(
-                transitions.adopt_strays, runner_id=self.runner_id, driven=driven, sole=sole
-            )
-            self._drive_all(rows)
+            store, id = self.parts.store, self.runner_id
+            if await store.read(transitions.list_strays, runner_id=id, driven=driven, sole=sole):
+                found = await store.run(transitions.adopt_strays, runner_id=id, driven=driven, sole=sole)
+                self._drive_all(found)
 
     def _find_silent_servers(self) -> set[int]:
         """Return the servers with runs that wait for a connection, and that have not given one lately."""
@@ -134,7 +143,7 @@ class Dispatcher(BackgroundLoop):
 
     def _mark_reached(self, server_id: int) -> None:
         if server_id not in self._reached:
-            self.bus.hint(PENDING)
+            self._claim_left()
         self._reached[server_id] = asyncio.get_running_loop().time()
 
     def _drive_all(self, rows: list[TaskExecution]) -> None:
@@ -142,24 +151,49 @@ class Dispatcher(BackgroundLoop):
             return
         for row in rows:
             self._drive(row)
+            self.bus.publish(execution_address(row.id), row)
         if rows:
-            self.bus.hint(EXECUTIONS, *(execution_address(row.id) for row in rows))
+            self.bus.hint(EXECUTIONS)
 
     def _drive(self, row: TaskExecution) -> None:
         when_reached = partial(self._mark_reached, row.server_id)
-        drive = Drive(self.parts, row, self.ways, room=self._room, when_reached=when_reached)
+        drive = Drive(
+            self.parts,
+            row,
+            self.ways,
+            room=self._room,
+            when_reached=when_reached,
+            when_recorded=self._claim_in_place_of,
+        )
         task = drive.start()
+        self._on_server[row.server_id] += 1
         self.drives[row.id] = drive
         self._tasks[drive] = task
         task.add_done_callback(partial(self._forget_drive, drive))
 
+    def _claim_left(self) -> None:
+        """Claim again, if the last claim may have left executions pending."""
+        if self._left_pending:
+            self.bus.hint(PENDING)
+
+    def _claim_in_place_of(self, drive: Drive) -> None:
+        """Claim what waited for the slot or for the server of a drive that ends; if nothing can have, spare the query.
+
+        Pending executions that wait for what another runner does are found by the next poll.
+        """
+        if self._left_pending or drive.fills_server(self._on_server[drive.row.server_id]):
+            self.bus.hint(PENDING)
+
     def _forget_drive(self, drive: Drive, task: "asyncio.Task[None]") -> None:
+        self._claim_in_place_of(drive)
+        self._on_server[drive.row.server_id] -= 1
+        if not self._on_server[drive.row.server_id]:
+            del self._on_server[drive.row.server_id]
         del self._tasks[drive]
         if self.drives.get(drive.row.id) is drive:  # else another runner adopted it, and it is ours again
             del self.drives[drive.row.id]
         if not task.cancelled() and task.exception() is not None:
             log.error("an execution's driver failed", execution=drive.row.id, exc_info=task.exception())
-        self.bus.hint(PENDING)
 
 
 def _may_claim_more(claimed: list[TaskExecution]) -> bool:

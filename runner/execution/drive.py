@@ -13,15 +13,17 @@ from typing import Any
 import structlog
 
 from db.models import Server, TaskExecution
+from db.start_checks import StartFacts
 from db.values import Mode, Reason, Stream
 from runner.admission.authorization import NOT_ALLOWED
+from runner.callback_event import CallbackEvent
 from runner.execution import endpoint, run_secrets, start_check
 from runner.execution.connector import BEYOND_LIMIT_SECONDS, Connector
 from runner.execution.outcome import Outcome, StopReport, build_failure, build_loss, conclude_cancelled
 from runner.execution.parts import Parts
 from runner.execution.run_record import RunRecord, TakenOver
 from runner.execution.run_secrets import RunSecrets, SecretMissing
-from runner.execution.start_check import StartCheck, TaskStopped
+from runner.execution.start_check import TaskStopped
 from runner.output.matcher import build_matcher
 from runner.secrets.vault import VaultError
 from runner.ssh.attempts import CancelRequested, DeadlineExceeded, interruptible
@@ -67,15 +69,18 @@ class Drive:
         *,
         room: asyncio.Semaphore,
         when_reached: Callable[[], object],
+        when_recorded: Callable[["Drive"], object],
     ) -> None:
         self.parts = parts
         self.row = row
         self.output = parts.writer.open(row, when_fenced=self.leave)
-        self.cancelled = asyncio.Event()
+        self.cancelled = CallbackEvent()
         self.offsets: dict[Stream, int] = {}
         self._ways = ways
         self._room = room
         self._when_reached = when_reached
+        self._when_recorded = when_recorded
+        self._server_limit: int | None = None
         self._record = RunRecord(parts, row)
         self._stopping = False
         self._ending = False
@@ -99,6 +104,10 @@ class Drive:
     def was_reached(self) -> bool:
         """True if the server gave a connection."""
         return self._connector is not None and self._connector.reached
+
+    def fills_server(self, running: int) -> bool:
+        """Return whether its server may run no more than `running` commands at once, as far as that is known."""
+        return self._server_limit is None or running >= self._server_limit
 
     @property
     def secrets(self) -> RunSecrets:
@@ -131,6 +140,10 @@ class Drive:
         """See RunRecord.update."""
         await self._record.update(values)
 
+    def hold(self, values: dict[str, Any]) -> None:
+        """See RunRecord.hold."""
+        self._record.hold(values)
+
     def correct_begun(self, begun: bool) -> None:
         """See RunRecord.correct_begun."""
         self._record.correct_begun(begun)
@@ -158,8 +171,8 @@ class Drive:
             outcome = await self._drive_to_outcome()
             self._ending = True
             self.output.finish(cut=outcome.reason is not Reason.EXIT_STATUS)
-            await self.output.flush()
-            ours = await self._record.finish(outcome, truncated=self.output.truncated)
+            ours = await self._record_end(outcome)
+            self._when_recorded(self)
             if ours and self._run is not None:
                 await self._run.tidy_up()
         except TakenOver:
@@ -167,6 +180,17 @@ class Drive:
         finally:
             if self._run is not None:
                 await self._run.detach()
+
+    async def _record_end(self, outcome: Outcome) -> bool:
+        """Record the outcome with the last of the output. Return False if another runner has taken over the run."""
+        last = await self.output.take_end()
+        try:
+            ours = await self._record.finish(outcome, truncated=self.output.truncated, last=last)
+        except BaseException:
+            self.output.put_back(last)
+            raise
+        self.output.acknowledge(stale=False)
+        return ours
 
     async def _drive_to_outcome(self) -> Outcome:
         """Drive to an outcome. After an internal error past the start, it says that the command's end is unknown."""
@@ -189,10 +213,11 @@ class Drive:
 
     async def _check_and_run(self) -> Outcome:
         check = await retry_until_available(lambda: self.parts.store.read(start_check.load, self.row))
-        if not self._record.begun and (refusal := await self._find_refusal(check)):
+        if not self._record.begun and (refusal := self._find_refusal(check)):
             return refusal
         if check.server is None:
             return build_loss("the server was deleted while the command ran")
+        self._server_limit = check.server.max_parallel
         try:
             connector = self._prepare(check, check.server)
         except VaultError:
@@ -204,7 +229,7 @@ class Drive:
         finally:
             await connector.disconnect()
 
-    def _prepare(self, check: StartCheck, server: Server) -> Connector:
+    def _prepare(self, check: StartFacts, server: Server) -> Connector:
         """Unseal the credential and the run's secrets. Raises VaultError, SecretMissing."""
         target = endpoint.build_endpoint(server, self.parts.vault)
         found = run_secrets.unseal(
@@ -239,7 +264,7 @@ class Drive:
                 return build_loss(f"its server {silent} for too long after its time limit")
             return StopReport(Reason.TIMEOUT, None).build_outcome(self.row.timeout_seconds)
 
-    async def _find_refusal(self, check: StartCheck) -> Outcome | None:
+    def _find_refusal(self, check: StartFacts) -> Outcome | None:
         """Return the refusal if the run must not start, else None. A changed decision of the policy is recorded."""
         if not check.allowed:
             return build_failure(Reason.NOT_ALLOWED, f"the user in whose name it was to run {NOT_ALLOWED}")
@@ -251,8 +276,7 @@ class Drive:
         if found.refusal is not None:
             self._record.refuse(found)
             return build_failure(Reason.REFUSED_BY_POLICY, found.refusal)
-        if changed := start_check.changed_columns(self.row, found):
-            await self.record_progress(changed)
+        self._record.hold(start_check.changed_columns(self.row, found))
         return None
 
     def _get_connector(self) -> Connector:

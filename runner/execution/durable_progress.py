@@ -21,11 +21,11 @@ class DurableProgress:
 
     `spool` is the prefix of its files' names, `prefix` the same with their folder. `began` is the time of the first
     attempt, in seconds of the service's clock. `known` is set once the run surely started: a missing spool then means a
-    lost run and never a first start. `fresh` is set if no earlier driver attempted it. `failed_starts` counts the
-    attempts that did not start the run in a shell that had answered; after one, the run is only prevented from
-    starting. `had` is the number of bytes received before the last attempt. `short_readings` counts consecutive
-    readings that ended early without new bytes. `is_clean` is set once the run has ended and all of its output was
-    received.
+    lost run and never a first start. `recorded` is set once its row says so. `fresh` is set if no earlier driver
+    attempted it. `failed_starts` counts the attempts that did not start the run in a shell that had answered; after
+    one, the run is only prevented from starting. `had` is the number of bytes received before the last attempt.
+    `short_readings` counts consecutive readings that ended early without new bytes. `is_clean` is set once the run has
+    ended and all of its output was received.
     """
 
     spool: str
@@ -35,6 +35,7 @@ class DurableProgress:
     fresh: bool
     received: dict[Stream, int]
     prefix: str | None = None
+    recorded: bool = False
     attempts: int = 0
     sent: bool = False
     had: int = 0
@@ -50,7 +51,8 @@ class DurableProgress:
             spool=remote["spool"],
             began=remote["at"],
             timeout_seconds=row.timeout_seconds,
-            known="known" in remote,
+            known="known" in remote or row.stdout_bytes + row.stderr_bytes > 0,
+            recorded="known" in remote,
             fresh=row.remote is None,
             received=dict(received),
             prefix=remote.get("prefix"),
@@ -112,20 +114,16 @@ class DurableProgress:
     def keep_place(self, stream: RunStream) -> None:
         if stream.place is not None:
             self.prefix = stream.place.prefix
+            self.known = self.known or stream.identity is not None
 
-    def find_identity(self, stream: RunStream, *, following: bool) -> dict[str, Any] | None:
-        """Return the columns with the run's location and process identity, if they are new.
-
-        A short run ends before that is worth a write.
-        """
-        if stream.place is None or stream.identity is None or self.known or stream.record is not None:
-            return None
-        if stream.place.fresh and not following:
+    def find_identity(self, stream: RunStream) -> dict[str, Any] | None:
+        """Return the columns with the run's location and process identity, if they are known and not in its row."""
+        if stream.place is None or stream.identity is None or self.recorded:
             return None
         return self.dump() | {"known": True, "prefix": self.prefix} | stream.identity.dump()
 
-    def mark_known(self) -> None:
-        self.known = True
+    def mark_recorded(self) -> None:
+        self.recorded = True
 
     def count_short_reading(self) -> bool:
         """Count a reading that ended before all recorded bytes arrived. Return True if no further one is worthwhile."""

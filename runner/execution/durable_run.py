@@ -37,6 +37,7 @@ log = structlog.get_logger()
 
 LATE_SECONDS = 30.0
 CLEAR_SECONDS = 30.0
+IDENTITY_SECONDS = 1.0
 REASONS = {"timeout": Reason.TIMEOUT, "output": Reason.OUTPUT_LIMIT, "cancelled": Reason.CANCELLED}
 WORDS = {reason: why for why, reason in REASONS.items()}
 LOST = {
@@ -75,6 +76,7 @@ class DurableRun(Run):
         self._progress = DurableProgress.load(drive.row, drive.offsets, drive.parts.clock())
         self._target_run = build_target_run(drive, self._progress.spool)
         self._noted = not self._progress.fresh
+        self._attached_at = 0.0
         self._asked: Reason | None = None
         self._attachment: Attachment | None = None
         self._fallback: AttachedRun | None = None
@@ -141,6 +143,7 @@ class DurableRun(Run):
         self._attachment = await Attachment.open(
             self._shells, text, stream, stdin=self._target_run.stdin, begin_seconds=start_seconds / 2
         )
+        self._attached_at = asyncio.get_running_loop().time()
         progress.mark_sent()
         drive.correct_begun(True)
         return self._attachment
@@ -149,6 +152,7 @@ class DurableRun(Run):
         """Read to the end, or until there is a reason to stop the run; then stop it and read on."""
         drive = self._drive
         reading = asyncio.create_task(attachment.read(self._record_identity), name=f"reading execution {drive.row.id}")
+        outlived = asyncio.get_running_loop().call_later(IDENTITY_SECONDS, attachment.stream.changed.set)
         try:
             if self._asked is None:
                 late = self._progress.get_seconds_left(drive.parts.clock()) + LATE_SECONDS
@@ -160,21 +164,37 @@ class DurableRun(Run):
             if reading.done():
                 reading.result()
         finally:
+            outlived.cancel()
             reading.cancel()
             await asyncio.wait([reading])
 
     async def _record_identity(self, stream: RunStream, following: bool) -> None:
-        """Record the run's location on its target and its processes."""
+        """Record the run's location on its target and its processes.
+
+        A command that ends within a second of its start is not worth that write: its end, or its output, says as much.
+        """
         self._progress.keep_place(stream)
-        remote = self._progress.find_identity(stream, following=following)
+        if stream.place is None or stream.record is not None or (stream.place.fresh and not self._outlives()):
+            return
+        remote = self._progress.find_identity(stream)
         if remote is not None:
             await self._drive.record_progress({"remote": remote})
-            self._progress.mark_known()
+            self._progress.mark_recorded()
+
+    def _outlives(self) -> bool:
+        return asyncio.get_running_loop().time() - self._attached_at >= IDENTITY_SECONDS
+
+    def _hold_identity(self, stream: RunStream) -> None:
+        """Leave what is known of the run's processes to the write that records its end."""
+        self._progress.keep_place(stream)
+        remote = self._progress.find_identity(stream)
+        if remote is not None:
+            self._drive.hold({"remote": remote})
 
     async def _decide_outcome(self, attachment: Attachment) -> Outcome | None:
         """Return the outcome of an attachment, or None if it was cut short."""
         progress, stream, record = self._progress, attachment.stream, attachment.stream.record
-        await self._record_identity(stream, following=False)
+        self._hold_identity(stream)
         if stream.refusal == "never":
             return conclude_cancelled() if self._drive.cancelled.is_set() else self._conclude_unstarted(stream)
         if STDIN in stream.lacks:

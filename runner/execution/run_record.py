@@ -1,5 +1,6 @@
 """Writes the row of a run. Each write names the fence, so that a stale driver's write changes nothing."""
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -7,12 +8,14 @@ import structlog
 
 from db.executions import FORGOTTEN
 from db.models import TaskExecution
+from db.output import OutputEnd
 from runner.admission.decision import PolicyDecision
-from runner.bus import EXECUTIONS, PENDING, execution_address
+from runner.bus import EXECUTIONS, FOLLOW_UPS, execution_address
 from runner.execution import run_secrets, start_check
 from runner.execution.outcome import Outcome
 from runner.execution.parts import Parts
 from runner.execution.run_secrets import RunSecrets
+from runner.execution.start_check import EndRecord
 from runner.store_retry import retry_until_available
 
 log = structlog.get_logger()
@@ -26,7 +29,8 @@ class RunRecord:
     """The state of the run in its row, and the writes to it.
 
     `begun` is set if the command may have been started. `mode` is how it runs, once that is known. `secrets` are those
-    of the run, once they are unsealed. `refused` is the policy's current decision, if it is a refusal.
+    of the run, once they are unsealed. `refused` is the policy's current decision, if it is a refusal. `_held` are
+    columns that wait for the next write.
     """
 
     def __init__(self, parts: Parts, row: TaskExecution) -> None:
@@ -36,6 +40,7 @@ class RunRecord:
         self.mode = row.mode
         self.secrets = RunSecrets()
         self.refused: PolicyDecision | None = None
+        self._held: dict[str, Any] = {}
 
     def choose_mode(self, default: str) -> None:
         """Set the server's mode if the run has none of its own."""
@@ -46,6 +51,10 @@ class RunRecord:
 
     def refuse(self, decision: PolicyDecision) -> None:
         self.refused = decision
+
+    def hold(self, values: Mapping[str, Any]) -> None:
+        """Keep columns for the next write of this row: they are not worth one of their own."""
+        self._held |= values
 
     def correct_begun(self, begun: bool) -> None:
         """Correct whether the command may have been started, once that is known better than from the row."""
@@ -61,32 +70,46 @@ class RunRecord:
         sealed = run_secrets.seal(self.row.id, self.secrets, self.parts.vault) if begins else {}
         self.begun = self.begun or begins
         self.mode = values.get("mode", self.mode)
-        kept = {"mode": self.mode} | values | sealed
+        kept = {"mode": self.mode} | self._held | values | sealed
         update = partial(self.parts.store.run, start_check.record_start, self.row, kept, begins=begins)
         if not await retry_until_available(update):
             raise TakenOver
+        self._held = {}
 
-    async def finish(self, outcome: Outcome, *, truncated: bool) -> bool:
-        """Record the outcome. Return False if another runner has taken over the run and what is left on the target."""
+    async def finish(self, outcome: Outcome, *, truncated: bool, last: OutputEnd | None = None) -> bool:
+        """Record the outcome, and the last of the output with it, in one transaction.
+
+        Return False if another runner has taken over the run and what is left on the target.
+        """
         shown = {name: self.secrets.mask(getattr(outcome, name)) for name in ("message", "exit_signal")}
         refused = self.refused.build_columns() if self.refused is not None else {}
-        values = outcome.build_columns() | shown | self._build_end_columns() | {"truncated": truncated} | refused
+        ended = outcome.build_columns() | shown | self._build_end_columns() | {"truncated": truncated}
+        values = self._held | ended | refused
         try:
-            ours = await self._write_end(values)
+            row = await self._write_end(values, last)
         except Exception as error:
             log.error("an execution's end cannot be recorded whole", execution=self.row.id, exc_info=error)
             short = {"message": "its record is not whole: see sshcast's log", "exit_signal": None}
-            ours = await self._write_end(values | short)
-        self.parts.bus.hint(execution_address(self.row.id), EXECUTIONS, PENDING)
-        return ours
+            row = await self._write_end(values | short, last)
+        self._announce(row)
+        return row is not None
 
-    async def _write_end(self, values: dict[str, Any]) -> bool:
-        end = self.parts.clock()
-        finish = partial(self.parts.store.run, start_check.finish, self.row, values, self.refused, end)
-        ours = await retry_until_available(finish)
-        if not ours:
+    async def _write_end(self, values: dict[str, Any], last: OutputEnd | None) -> TaskExecution | None:
+        end = EndRecord(values, self.parts.clock(), last, self.refused)
+        finish = partial(self.parts.store.run, start_check.finish, self.row, end)
+        row = await retry_until_available(finish)
+        if row is None:
             log.warning("an execution's end was recorded by another runner", execution=self.row.id)
-        return ours
+        return row
+
+    def _announce(self, row: TaskExecution | None) -> None:
+        """Hand the final row to its watchers; they read it themselves where another runner wrote it."""
+        address, bus = execution_address(self.row.id), self.parts.bus
+        if row is None:
+            bus.hint(address)
+        else:
+            bus.publish(address, row)
+        bus.hint(EXECUTIONS, *(() if self.row.task_id is None else (FOLLOW_UPS,)))
 
     def _build_end_columns(self) -> dict[str, Any]:
         now = self.parts.clock()

@@ -6,14 +6,15 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from db import audit, due, secrets, servers, stdin, transitions
+from db import audit, due, start_checks, stdin, transitions
 from db.audit import Entry
-from db.models import Server, TaskExecution
-from db.secret_models import RegisteredSecret
+from db.models import TaskExecution
+from db.output import OutputEnd
+from db.start_checks import StartFacts
 from db.values import AuditKind, ObjectKind, Reason, State, Trigger
 from runner.admission import decision
-from runner.admission.authorization import TASK_DELETED, TASK_DISABLED, may_run
-from runner.admission.decision import PolicyDecision, PolicySubject, StoredPolicies
+from runner.admission.authorization import TASK_DELETED, TASK_DISABLED
+from runner.admission.decision import PolicyDecision, PolicySubject
 from runner.execution import run_secrets
 from runner.execution.outcome import Outcome
 from runner.execution.run_secrets import SecretMissing
@@ -30,38 +31,31 @@ class TaskStopped(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class StartCheck:
-    """The execution's server, whether its user may run there, and the policies that apply.
+class EndRecord:
+    """What the last write to the row of a run holds: its final columns, the last of its output, and when that is.
 
-    `secrets` are those registered for runs on that server; `stdin` is the sealed standard input.
+    `refused` is the policy's decision, if that kept the command from starting.
     """
 
-    server: Server | None
-    allowed: bool
-    policies: StoredPolicies
-    secrets: list[RegisteredSecret]
-    stdin: bytes | None
+    values: dict[str, Any]
+    at: datetime
+    last: OutputEnd | None = None
+    refused: PolicyDecision | None = None
 
 
-def load(conn: Connection, row: TaskExecution) -> StartCheck:
-    """Load the check. Raises TaskStopped if the run has not begun and its task was deleted or disabled."""
-    if row.remote is None:
-        _require_task(conn, row)
-    return StartCheck(
-        servers.by_id(conn, row.server_id),
-        may_run(conn, row.created_by, row.server_id),
-        decision.load_policies(conn, [PolicySubject.of_run(row)]),
-        secrets.list_in_scope(conn, row.server_id),
-        stdin.load_sealed(conn, row.id) if row.stdin_bytes else None,
-    )
+def load(conn: Connection, row: TaskExecution) -> StartFacts:
+    """Load the facts. Raises TaskStopped if the run has not begun and its task was deleted or disabled."""
+    found = start_checks.load(conn, row)
+    if row.remote is None and row.task_id is not None:
+        _require_task(row, found.task_enabled)
+    return found
 
 
-def _require_task(conn: Connection, row: TaskExecution) -> None:
-    """Raise TaskStopped if the task was deleted or disabled. A disabled task may still be run by hand."""
-    standing = None if row.task_id is None else due.standing(conn, row.task_id)
-    if row.task_id is not None and standing is None:
+def _require_task(row: TaskExecution, enabled: bool | None) -> None:
+    """Raise TaskStopped if the run's task is deleted (None) or disabled. One that is disabled may be run by hand."""
+    if enabled is None:
         raise TaskStopped(TASK_DELETED)
-    if standing is False and row.trigger in (Trigger.SCHEDULE, Trigger.RETRY):
+    if not enabled and row.trigger in (Trigger.SCHEDULE, Trigger.RETRY):
         raise TaskStopped(TASK_DISABLED)
 
 
@@ -70,18 +64,21 @@ def record_start(conn: Connection, row: TaskExecution, values: dict[str, Any], *
 
     With `begins`, the command is started right afterwards. Raises TaskStopped if it must not start.
     """
-    if begins:
-        _require_task(conn, row)
-    return transitions.update_claimed(conn, row.id, row.fence, values)
+    if not begins or row.task_id is None:
+        return transitions.update_claimed(conn, row.id, row.fence, values)
+    done = transitions.update_startable(conn, row.id, row.fence, values)
+    if not done:
+        _require_task(row, due.standing(conn, row.task_id))
+    return done
 
 
-def decide(policy: Policy, vault: Vault, row: TaskExecution, check: StartCheck) -> PolicyDecision:
+def decide(policy: Policy, vault: Vault, row: TaskExecution, check: StartFacts) -> PolicyDecision:
     """Decide by the current rules. Standard input that cannot be opened counts as unknown: the run does not start."""
     try:
         given = run_secrets.open_stdin(row, check.stdin, vault)
     except SecretMissing:
         given = None
-    return decision.decide(policy, PolicySubject.of_run(row, given), check.policies)
+    return decision.decide(policy, PolicySubject.of_run(row, given), decision.sort_policies(check.policies))
 
 
 def changed_columns(row: TaskExecution, found: PolicyDecision) -> dict[str, Any]:
@@ -89,15 +86,16 @@ def changed_columns(row: TaskExecution, found: PolicyDecision) -> dict[str, Any]
     return {name: value for name, value in found.build_columns().items() if getattr(row, name) != value}
 
 
-def finish(
-    conn: Connection, row: TaskExecution, values: dict[str, Any], refused: PolicyDecision | None, at: datetime
-) -> bool:
-    """Move the execution from RUNNING to the final state; a refusal is audited in the same transaction."""
-    done = transitions.finish(conn, row.id, row.fence, values)
-    if done and row.stdin_bytes:
+def finish(conn: Connection, row: TaskExecution, end: EndRecord) -> TaskExecution | None:
+    """Move the execution from RUNNING to the final state, with the last of its output; a refusal is audited with it.
+
+    Return its row; None if it is another runner's now, or has ended.
+    """
+    done = transitions.finish(conn, row.id, row.fence, end.values, end.last)
+    if done is not None and row.stdin_bytes:
         stdin.remove(conn, [row.id])
-    if done and refused is not None:
-        audit.append(conn, _build_refusal_entry(row, refused, at))
+    if done is not None and end.refused is not None:
+        audit.append(conn, _build_refusal_entry(row, end.refused, end.at))
     return done
 
 

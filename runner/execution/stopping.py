@@ -4,28 +4,36 @@ import asyncio
 from typing import Any
 
 from db.values import Reason
+from runner.callback_event import CallbackEvent
 from runner.output.buffer import OutputBuffer
 from runner.remote import verify
 from runner.ssh.protocol import ConnectFailed, ShellSource
 
 
 async def until_ended(
-    ending: "asyncio.Future[Any]", *, cancelled: asyncio.Event, output: OutputBuffer, seconds: float
+    ending: "asyncio.Future[Any]", *, cancelled: CallbackEvent, output: OutputBuffer, seconds: float
 ) -> Reason | None:
     """Return None if `ending` is done first, else the reason to stop: cancel, output limit, or `seconds` over."""
-    waits = {
-        Reason.CANCELLED: asyncio.create_task(cancelled.wait(), name="wait for cancel"),
-        Reason.OUTPUT_LIMIT: asyncio.create_task(output.overflowed.wait(), name="wait for output cap"),
-    }
+    loop = asyncio.get_running_loop()
+    found: asyncio.Future[None] = loop.create_future()
+
+    def settle(*_: object) -> None:
+        if not found.done():
+            found.set_result(None)
+
+    ending.add_done_callback(settle)
+    timer = loop.call_later(seconds, settle)
     try:
-        await asyncio.wait({ending, *waits.values()}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        if ending.done():
-            return None
-        return next((reason for reason, wait in waits.items() if wait.done()), Reason.TIMEOUT)
+        with cancelled.calling(settle), output.overflowed.calling(settle):
+            await found
     finally:
-        for wait in waits.values():
-            wait.cancel()
-        await asyncio.wait(waits.values())
+        timer.cancel()
+        ending.remove_done_callback(settle)
+    if ending.done():
+        return None
+    if cancelled.is_set():
+        return Reason.CANCELLED
+    return Reason.OUTPUT_LIMIT if output.overflowed.is_set() else Reason.TIMEOUT
 
 
 async def end_marked_processes(shells: ShellSource, mark: str, pid: str = "-") -> verify.Leftovers:

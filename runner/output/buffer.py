@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from db.output import NewChunk
+from db.output import NewChunk, OutputEnd
 from db.values import Stream
+from runner.callback_event import CallbackEvent
 from runner.output.masking import LOOKBACK, Masker
 from runner.output.matcher import SecretMatcher
 
@@ -74,13 +75,19 @@ class OutputBuffer:
     flow: FlowControl | None = None
     truncated: bool = False
     fenced: bool = False
-    overflowed: asyncio.Event = field(default_factory=asyncio.Event)
+    overflowed: CallbackEvent = field(default_factory=CallbackEvent)
     stored: asyncio.Event = field(default_factory=asyncio.Event)
     urgent: bool = False
     waiting: int = 0
     _pieces: deque[PendingChunk] = field(default_factory=deque)
     _in_flight: int = 0
+    _begun: bool = False
     _maskers: dict[Stream, Masker] = field(default_factory=dict)
+
+    @property
+    def is_new(self) -> bool:
+        """True if nothing of this output was stored by this runner yet."""
+        return not self._begun
 
     @property
     def is_empty(self) -> bool:
@@ -121,6 +128,8 @@ class OutputBuffer:
 
     def take(self, most: int) -> list[NewChunk]:
         """Return about `most` bytes as chunks for one transaction; `acknowledge` must follow."""
+        if not self._pieces:
+            return []
         taken: list[NewChunk] = []
         size = 0
         while self._pieces and size < most:
@@ -133,7 +142,7 @@ class OutputBuffer:
     def acknowledge(self, *, stale: bool) -> None:
         """Confirm that the taken chunks are committed; with `stale`, that another runner drives this execution."""
         self._forget(self._in_flight)
-        self._in_flight = 0
+        self._in_flight, self._begun = 0, True
         if stale:
             self._end()
         self.stored.set()
@@ -147,6 +156,22 @@ class OutputBuffer:
             self.urgent = True
             self.wake(self)
             await self.stored.wait()
+
+    async def take_end(self) -> OutputEnd:
+        """Return what is left to store, a chunk or two, for the transaction that records the end of the run.
+
+        `acknowledge` or `put_back` must follow. What is more is stored before, by the writer.
+        """
+        while self._in_flight or self.waiting > CHUNK_BYTES:
+            await self.flush()
+        return OutputEnd(self.take(CHUNK_BYTES), dict(self.offsets))
+
+    def put_back(self, last: OutputEnd) -> None:
+        """Leave chunks that were taken and perhaps not stored to the writer."""
+        self._in_flight = 0
+        for chunk in reversed(last.chunks):
+            self._pieces.appendleft(PendingChunk(chunk.stream, chunk.stream_offset, chunk.at, bytearray(chunk.data)))
+        self.wake(self)
 
     def _keep(self, stream: Stream, data: bytes) -> None:
         held = sum(masker.held_bytes for masker in self._maskers.values())

@@ -14,7 +14,7 @@ from db.models import ScheduleSlot, Task, TaskExecution
 from db.store import Store
 from db.values import Overlap, Reason, SlotOutcome, State, Trigger
 from runner.admission.authorization import TASK_DELETED, BlockReason, find_blocked
-from runner.bus import EXECUTIONS, PENDING, SLOTS, Bus, execution_address
+from runner.bus import EXECUTIONS, FOLLOW_UPS, PENDING, SLOTS, Bus, execution_address
 from runner.loop import BackgroundLoop
 from runner.scheduling import blackout
 from runner.scheduling.firing import build_pending_execution, join_reasons
@@ -27,10 +27,10 @@ GONE = "the task was {} before it could start"
 
 
 class FollowUps(BackgroundLoop):
-    """Advances open ledger entries whenever an execution changes, and every second."""
+    """Advances open ledger entries whenever an execution of a task ends, and every second."""
 
     name = "follow-ups"
-    address = EXECUTIONS
+    address = FOLLOW_UPS
 
     def __init__(self, *, bus: Bus, store: Store, clock: Callable[[], datetime]) -> None:
         super().__init__(bus=bus)

@@ -9,7 +9,7 @@ import structlog
 from db import due
 from db.store import Store
 from runner.admission import decision
-from runner.bus import CANCELS, EXECUTIONS, PENDING, SCHEDULE, SLOTS, Bus
+from runner.bus import CANCELS, EXECUTIONS, FOLLOW_UPS, PENDING, SCHEDULE, SLOTS, Bus
 from runner.loop import BackgroundLoop
 from runner.policy import Policy
 from runner.scheduling import firing
@@ -52,7 +52,7 @@ class Scheduler(BackgroundLoop):
         if fired.tasks:
             self.bus.hint(SLOTS, *((PENDING, EXECUTIONS) if fired.started else ()))
             if fired.cancelled:
-                self.bus.hint(CANCELS, EXECUTIONS)
+                self.bus.hint(CANCELS, EXECUTIONS, FOLLOW_UPS)
             return 0.0
         next_due = await self.store.read(due.find_next_due)
         if next_due is None:

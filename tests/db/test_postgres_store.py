@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, text
 
-from db.postgres_store import CONNECTIONS
+from db.connection_queue import CONNECTIONS
 from db.store import Store, StoreOutcomeUnknown, StoreUnavailable, open_store
 from tests.support import rows
 from tests.support.ports import free_port

@@ -61,8 +61,8 @@ async def test_of_two_ends_one_counts(store: Store) -> None:
     row = await claimed(store)
     ends = [SUCCESS | {"state": state} for state in (State.SUCCESS, State.FAILED) * 5]
     found = await asyncio.gather(*(store.run(transitions.finish, row.id, row.fence, end) for end in ends))
-    assert found.count(True) == 1
-    assert await state_of(store, row.id) == ends[found.index(True)]["state"]
+    (first,) = [index for index, end in enumerate(found) if end is not None]
+    assert await state_of(store, row.id) == ends[first]["state"]
 
 
 async def test_a_number_that_a_target_made_up_is_kept(store: Store) -> None:

@@ -13,8 +13,9 @@ from resolvers.context import Limits
 from resolvers.errors import Conflict, Invalid, NotFound, RateLimited, ServiceError, TooLarge
 from resolvers.inputs import RunCommand, RunTask, ServerChange, TaskChange
 from resolvers.paging import PageRequest
-from runner.bus import EXECUTIONS, PENDING
+from runner.bus import EXECUTIONS, PENDING, execution_address
 from tests.support.desk import NOON, Desk
+from tests.support.statements import counted
 
 pytestmark = pytest.mark.anyio
 
@@ -185,6 +186,20 @@ async def test_an_answer_may_wait_for_the_end(desk: Desk) -> None:
         await asyncio.sleep(0)
     await desk.finish(await desk.claimed())
     assert (await wanted).state == State.SUCCESS
+
+
+async def test_a_row_that_its_writer_publishes_is_answered_without_reading_it(desk: Desk) -> None:
+    store = desk.service.store
+    wanted = asyncio.create_task(executions.run_command(desk.operator, desk.command(wait_seconds=60)))
+    while not await desk.executions():  # noqa: ASYNC110 - what is waited for is a row
+        await asyncio.sleep(0)
+    await desk.claimed()
+    await store.run(lambda conn: conn.exec_driver_sql("UPDATE task_executions SET state = 'SUCCESS'").close())
+    (row,) = await desk.executions()
+    with counted() as found:
+        desk.service.bus.publish(execution_address(row.id), row)
+        assert (await wanted).state == State.SUCCESS
+    assert found == []
 
 
 async def test_an_answer_waits_no_longer_than_was_asked_for(desk: Desk) -> None:

@@ -18,6 +18,7 @@ from resolvers import commands, executions
 from resolvers.errors import CommandRefused, Conflict, TooLarge
 from resolvers.validation import MAX_STDIN_BYTES
 from runner.execution import run_secrets, start_check
+from runner.execution.start_check import EndRecord
 from runner.secrets import bindings
 from tests.support.desk import Desk
 
@@ -60,9 +61,10 @@ async def test_it_goes_when_the_run_ends_however_it_ends(either_desk: Desk) -> N
     row = await either_desk.claimed()
     another: Any = SimpleNamespace(id=row.id, fence=row.fence + 1, stdin_bytes=row.stdin_bytes)
     values = {"state": State.SUCCESS, "end_time": either_desk.clock()}
-    assert not await store.run(start_check.finish, another, values, None, either_desk.clock())
+    end = EndRecord(values, either_desk.clock())
+    assert not await store.run(start_check.finish, another, end)
     assert await store.read(kept) == 1, "another's run keeps it"
-    assert await store.run(start_check.finish, row, values, None, either_desk.clock())
+    assert await store.run(start_check.finish, row, end)
     assert await store.read(kept) == 0
     found = await store.read(rows.by_id, row.id)
     assert found is not None

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from db.models import User
 from db.values import Role
 from resolvers.errors import Unauthenticated
-from resolvers.tokens import TokenIssuer, WeakKey
+from resolvers.signing_key import WeakKey
+from resolvers.tokens import TokenIssuer
 from tests.support.desk import NOON, SIGNING_KEY, Clock
 from tests.support.forgeries import CHANGES, CLAIMS, FORGERIES, HEADERS, OTHER_KEY, PAYLOADS, encoded, signed
 

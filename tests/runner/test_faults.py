@@ -25,6 +25,11 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(f"runner.{module}.LONGEST_PAUSE", 0.05)
 
 
+SIZE = 100_000
+WRITES = f"head -c {SIZE} /dev/zero; exit 7"
+"""More than the transaction of the end takes, so that the writer stores some of it before."""
+
+
 class Failing:
     """An obstacle: the units called `name` are refused `times` times."""
 
@@ -45,11 +50,11 @@ async def test_a_database_that_refuses_a_step_for_a_while_changes_nothing_of_the
     rig = Rig(Wanted(store=unruly))
     watcher = Rig(Wanted(store=unruly.real))
     server = await watcher.server(demo_target)
-    id = await watcher.pending(server, mark_run(tmp_path / "runs", "echo out; exit 7"))
+    id = await watcher.pending(server, mark_run(tmp_path / "runs", WRITES))
     unruly.obstacle = Failing(unit, 2)
     async with running(rig):
         row = await watcher.ended(id)
-    assert (row.exit_code, await watcher.output(id), count_runs(tmp_path / "runs")) == (7, (b"out\n", b""), 1)
+    assert (row.exit_code, await watcher.output(id), count_runs(tmp_path / "runs")) == (7, (bytes(SIZE), b""), 1)
     assert unruly.calls.count(unit) >= 3
 
 
@@ -60,11 +65,11 @@ async def test_an_answer_lost_after_the_commit_changes_nothing_of_the_result(
     monkeypatch.setattr("runner.execution.dispatcher.STRAYS_SECONDS", 0.1)
     rig = Rig(Wanted(store=unruly))
     watcher = Rig(Wanted(store=unruly.real))
-    id = await watcher.pending(await watcher.server(demo_target), mark_run(tmp_path / "runs", "echo out; exit 7"))
+    id = await watcher.pending(await watcher.server(demo_target), mark_run(tmp_path / "runs", WRITES))
     unruly.lose = {unit}
     async with running(rig):
         row = await watcher.ended(id)
-    assert (row.exit_code, await watcher.output(id), count_runs(tmp_path / "runs")) == (7, (b"out\n", b""), 1)
+    assert (row.exit_code, await watcher.output(id), count_runs(tmp_path / "runs")) == (7, (bytes(SIZE), b""), 1)
     assert not unruly.lose
 
 

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from db.store import open_store
 from db.values import Overlap, State
-from runner.bus import EXECUTIONS, PENDING, SCHEDULE, SLOTS, Bus
+from runner.bus import EXECUTIONS, FOLLOW_UPS, PENDING, SCHEDULE, SLOTS, Bus
 from runner.policy import Policy
 from runner.scheduling import scheduler
 from runner.scheduling.follow_ups import FollowUps
@@ -183,6 +183,6 @@ async def test_what_follows_is_done_when_an_execution_changes(ledger: Ledger, cl
     async with at_work(loop):
         with bus.watch(PENDING) as watch:
             await ledger.end(run.id, state=State.SUCCESS)
-            bus.hint(EXECUTIONS)
+            bus.hint(FOLLOW_UPS)
             await until(lambda: watch.is_set)
     assert await ledger.outcomes(task) == [(0, "fired")]

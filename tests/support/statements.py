@@ -1,12 +1,65 @@
-"""Counting statements: what a request costs the database, so that a test sees when one becomes one a row."""
+"""Counting statements: what a request costs the database, so that a test sees when one becomes one a row.
 
+They are counted at the drivers, sqlite3 and asyncpg, so that nothing that a layer above sends is missed.
+"""
+
+import gc
+import re
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Engine, event
+import asyncpg
+from asyncpg.prepared_stmt import PreparedStatement
+from sqlalchemy import event
+from sqlalchemy.pool import Pool
 
-CONTROL = ("BEGIN", "SAVEPOINT", "RELEASE", "ROLLBACK", "COMMIT")
+CONTROL = ("BEGIN", "SAVEPOINT", "RELEASE", "ROLLBACK", "COMMIT", "PRAGMA", "START TRANSACTION", ";")
+ENDS = ("COMMIT", "ROLLBACK", "COMMIT;", "ROLLBACK;")
+WRITES = re.compile(r"\b(?:INSERT INTO|DELETE FROM|(?<!FOR )(?<!KEY )UPDATE)\b")
+DO_EXECUTE = "_PreparedStatement__do_execute"
+
+
+@dataclass(slots=True)
+class Traffic:
+    """What the drivers sent: each text with the id of its connection, in their order.
+
+    `statements` are all but those that only begin or end a transaction, or look whether a connection is alive.
+    """
+
+    sent: list[tuple[int, str]] = field(default_factory=list)
+    statements: list[str] = field(default_factory=list)
+
+    def note(self, connection: int, text: str) -> None:
+        text = text.strip()
+        if text.startswith("--"):  # what SQLite says of a trigger's own statements
+            return
+        self.sent.append((connection, text))
+        if not text.startswith(CONTROL):
+            self.statements.append(text)
+
+    def count_write_transactions(self) -> int:
+        """Those that wrote something, or took SQLite's one lock for it."""
+        found, writing = 0, set()
+        for connection, text in self.sent:
+            if text.startswith("BEGIN IMMEDIATE") or (WRITES.search(text) and connection not in writing):
+                found += 1
+                writing.add(connection)
+            elif text in ENDS:
+                writing.discard(connection)
+        return found
+
+
+@contextmanager
+def watched() -> Iterator[Traffic]:
+    """What any store of this process sends while the block runs."""
+    traffic = Traffic()
+    with ExitStack() as stack:
+        stack.enter_context(_trace_sqlite(traffic))
+        stack.enter_context(_trace_postgres(traffic))
+        yield traffic
 
 
 @contextmanager
@@ -15,14 +68,58 @@ def counted() -> Iterator[list[str]]:
 
     What only begins or ends a transaction is left out.
     """
-    found: list[str] = []
+    with watched() as traffic:
+        yield traffic.statements
 
-    def note(conn: Any, cursor: Any, statement: str, *rest: Any) -> None:
-        if not statement.startswith(CONTROL):
-            found.append(statement)
 
-    event.listen(Engine, "before_cursor_execute", note)
+@contextmanager
+def _trace_sqlite(traffic: Traffic) -> Iterator[None]:
+    """Trace the connections that are there, and those that pools open or lend meanwhile."""
+    traced: dict[int, sqlite3.Connection] = {}
+
+    def trace(connection: Any) -> None:
+        if isinstance(connection, sqlite3.Connection) and id(connection) not in traced:
+            with suppress(sqlite3.ProgrammingError):  # it is closed, and only not collected yet
+                connection.set_trace_callback(lambda text: traffic.note(id(connection), text))
+                traced[id(connection)] = connection
+
+    def lent(connection: Any, *rest: Any) -> None:
+        trace(connection)
+
+    for found in gc.get_objects():
+        if type(found) is sqlite3.Connection:
+            trace(found)
+    event.listen(Pool, "checkout", lent)
     try:
-        yield found
+        yield
     finally:
-        event.remove(Engine, "before_cursor_execute", note)
+        event.remove(Pool, "checkout", lent)
+        for connection in traced.values():
+            _untrace(connection)
+
+
+def _untrace(connection: sqlite3.Connection) -> None:
+    with suppress(sqlite3.ProgrammingError):  # it was closed meanwhile
+        connection.set_trace_callback(None)
+
+
+@contextmanager
+def _trace_postgres(traffic: Traffic) -> Iterator[None]:
+    """Trace asyncpg's two ways to send: a statement that was prepared, and a text."""
+    prepared, plain = getattr(PreparedStatement, DO_EXECUTE), asyncpg.Connection._time_and_log
+
+    async def do_execute(self: Any, executor: Any) -> Any:
+        traffic.note(id(self._connection._protocol), self._query)
+        return await prepared(self, executor)
+
+    def time_and_log(self: Any, query: str, args: Any, timeout: Any) -> Any:
+        traffic.note(id(self._protocol), query)
+        return plain(self, query, args, timeout)
+
+    setattr(PreparedStatement, DO_EXECUTE, do_execute)
+    asyncpg.Connection._time_and_log = time_and_log
+    try:
+        yield
+    finally:
+        setattr(PreparedStatement, DO_EXECUTE, prepared)
+        asyncpg.Connection._time_and_log = plain

@@ -117,6 +117,10 @@ class Unruly:
         await self._meet(fn)
         return await self.real.read(fn, *args, **kwargs)
 
+    async def read_fact(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        await self._meet(fn)
+        return await self.real.read_fact(fn, *args, **kwargs)
+
     async def close(self) -> None:
         await self.real.close()
 

@@ -35,6 +35,7 @@ class Database:
         return self.commit(fn, *args, **kwargs)
 
     read = run
+    read_fact = run
 
     async def close(self) -> None:
         self.engine.dispose()
@@ -77,6 +78,7 @@ class Access:
         return await asyncio.shield(unit)
 
     read = run
+    read_fact = run
 
     async def close(self) -> None:
         for unit in tuple(self.units):
