@@ -5,7 +5,19 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, DateTime, Dialect, ForeignKey, Integer, String, Text, TypeDecorator
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Integer,
+    String,
+    Text,
+    TypeDecorator,
+    false,
+)
 from sqlalchemy.types import TypeEngine
 
 
@@ -25,6 +37,11 @@ class UtcTime(TypeDecorator[datetime]):
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
+
+
+def format_time(value: datetime) -> str:
+    """Return the moment in RFC 3339, in UTC."""
+    return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 class JsonText(TypeDecorator[Any]):
@@ -64,6 +81,10 @@ def time_column(*, nullable: bool = False) -> Column[datetime]:
 
 def big_column(default: int = 0) -> Column[int]:
     return Column(BigInteger, nullable=False, default=default, server_default=str(default))
+
+
+def flag_column() -> Column[bool]:
+    return Column(Boolean, nullable=False, default=False, server_default=false())
 
 
 def json_column(empty: Callable[[], Any], text: str) -> Column[Any]:

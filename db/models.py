@@ -21,7 +21,17 @@ from sqlalchemy import (
 )
 from sqlmodel import Field, SQLModel
 
-from db.columns import BigId, JsonText, big_column, id_column, json_column, name_type, reference, time_column
+from db.columns import (
+    BigId,
+    JsonText,
+    big_column,
+    flag_column,
+    id_column,
+    json_column,
+    name_type,
+    reference,
+    time_column,
+)
 
 
 class User(SQLModel, table=True):
@@ -72,6 +82,7 @@ class Server(SQLModel, table=True):
     blackouts: list[dict[str, Any]] = Field(sa_column=json_column(list, "[]"))
     legacy_algorithms: list[str] = Field(sa_column=json_column(list, "[]"))
     host_key_alias: str | None = Field(sa_column=Column(String(255)))
+    output_encoding: str = Field(sa_column=Column(String(32), nullable=False, server_default="utf-8"))
     enabled: bool = Field(sa_column=Column(Boolean, nullable=False, default=True))
     created_by: int = Field(sa_column=reference("users.id"))
     created_at: datetime = Field(sa_column=time_column())
@@ -85,6 +96,7 @@ class Task(SQLModel, table=True):
     `shell`: the shell, with options, from the command's `#!` line; None for /bin/sh.
     `secret_env`: the names of secret variables, each with the name of a registered secret, or None if the value is in
     `sealed_env`.
+    `on_output_limit`: what happens at the output limit; None for the service's default.
     `updated_by`: the user who last changed the task, None if unknown; its scheduled runs act for that user.
     """
 
@@ -120,6 +132,8 @@ class Task(SQLModel, table=True):
     sealed_env: dict[str, str] = Field(sa_column=json_column(dict, "{}"))
     working_dir: str | None = Field(sa_column=Column(String(4096)))
     run_mode: str | None = Field(sa_column=Column(String(16)))
+    merge_streams: bool = Field(sa_column=flag_column())
+    on_output_limit: str | None = Field(sa_column=Column(String(16)))
     terms: dict[str, Any] = Field(sa_column=json_column(dict, "{}"))
     paused_at: datetime | None = Field(sa_column=time_column(nullable=True))
     paused_until: datetime | None = Field(sa_column=time_column(nullable=True))
@@ -137,7 +151,8 @@ class TaskExecution(SQLModel, table=True):
 
     `shell`, `secret_env` and `sealed_env` are copied from the task. `sealed_run` holds the secret values resolved at
     the start. Both sealed columns are cleared when the run ends. The standard input is in `execution_stdin`; its size
-    and SHA-256 are here.
+    and SHA-256 are here. `output_lines` is the number of line feeds in both streams. `output_gap` says which bytes were
+    left out, if `on_output_limit` is to truncate.
     """
 
     __tablename__ = "task_executions"
@@ -178,6 +193,9 @@ class TaskExecution(SQLModel, table=True):
         Index("ix_executions_created", "created_at", "id"),
         Index("ix_executions_start", "start_time", "id"),
         Index("ix_executions_end", "end_time", "id"),
+        Index("ix_executions_reason", "reason", "id"),
+        Index("ix_executions_exit", "exit_code", "id"),
+        Index("ix_executions_duration", "duration_ms", "id"),
     )
 
     id: int = Field(sa_column=id_column())
@@ -194,6 +212,8 @@ class TaskExecution(SQLModel, table=True):
     working_dir: str | None = Field(sa_column=Column(String(4096)))
     timeout_seconds: int = Field(sa_column=Column(Integer, nullable=False))
     output_limit: int = Field(sa_column=big_column())
+    on_output_limit: str = Field(sa_column=Column(String(16), nullable=False, default="stop", server_default="stop"))
+    merge_streams: bool = Field(sa_column=flag_column())
     trigger: str = Field(sa_column=Column(String(16), nullable=False))
     slot: datetime | None = Field(sa_column=time_column(nullable=True))
     attempt: int = Field(sa_column=Column(Integer, nullable=False, default=1))
@@ -214,6 +234,8 @@ class TaskExecution(SQLModel, table=True):
     verified_gone: bool | None = Field(sa_column=Column(Boolean))
     stdout_bytes: int = Field(sa_column=big_column())
     stderr_bytes: int = Field(sa_column=big_column())
+    output_lines: int = Field(sa_column=big_column())
+    output_gap: dict[str, Any] | None = Field(sa_column=Column(JsonText))
     truncated: bool = Field(sa_column=Column(Boolean, nullable=False, default=False))
     idempotency_key: str | None = Field(sa_column=Column(String(128)))
     policy_version: str | None = Field(sa_column=Column(String(32)))
@@ -221,6 +243,7 @@ class TaskExecution(SQLModel, table=True):
     task_policy_id: int | None = Field(sa_column=Column(BigInteger))
     findings: list[dict[str, Any]] | None = Field(sa_column=Column(JsonText))
     created_by: int = Field(sa_column=reference("users.id"))
+    cancelled_by: int | None = Field(sa_column=Column(BigInteger))
 
 
 class ScheduleSlot(SQLModel, table=True):
@@ -269,16 +292,21 @@ class OutputChunk(SQLModel, table=True):
     """Consecutive bytes of one stream of one execution.
 
     `position` counts the bytes of both streams stored before the chunk, so that one number is a position in the whole
-    output; `stream_offset` counts the bytes of its own stream.
+    output; `stream_offset` counts the bytes of its own stream. `lines_before` counts the line feeds of both streams
+    before the chunk.
     """
 
     __tablename__ = "output_chunks"
-    __table_args__ = (UniqueConstraint("execution_id", "stream", "stream_offset", name="uq_output_offset"),)
+    __table_args__ = (
+        UniqueConstraint("execution_id", "stream", "stream_offset", name="uq_output_offset"),
+        Index("ix_output_lines", "execution_id", "lines_before"),
+    )
 
     execution_id: int = Field(sa_column=Column(BigId, ForeignKey("task_executions.id"), primary_key=True))
     position: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
     stream: str = Field(sa_column=Column(String(6), nullable=False))
     stream_offset: int = Field(sa_column=big_column())
+    lines_before: int = Field(sa_column=big_column())
     size: int = Field(sa_column=Column(Integer, nullable=False))
     at: datetime = Field(sa_column=time_column())
     data: bytes = Field(sa_column=Column(LargeBinary, nullable=False))

@@ -5,6 +5,7 @@ from alembic import context
 from db import (  # noqa: F401 - imported to register their tables
     access_models,
     audit_models,
+    event_models,
     policy_models,
     secret_models,
     stdin_models,
