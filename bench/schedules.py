@@ -159,6 +159,9 @@ class Timed:
     async def read(self, fn: Any, *args: Any, **kwargs: Any) -> Any:
         return await self.store.read(fn, *args, **kwargs)
 
+    async def read_fact(self, fn: Any, *args: Any, **kwargs: Any) -> Any:
+        return await self.store.read_fact(fn, *args, **kwargs)
+
     async def close(self) -> None:
         await self.store.close()
 

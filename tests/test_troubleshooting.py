@@ -49,7 +49,7 @@ OTHERS = (
 # Calls whose texts people are not shown: names of tasks and threads, patterns, errors of programmers. `Invalid` begins
 # with the field and says what it may be.
 SILENT = re.compile(
-    r"(log|re)\.\w+|.*\.create_task|threading\.Thread|(Runtime|Type|Value|BrokenPipe)Error|VaultError|text\.find|_build_block"
+    r"(log|re)\.\w+|cast|.*\.create_task|threading\.Thread|(Runtime|Type|Value|BrokenPipe)Error|VaultError|text\.find|_build_block"
     r"|Invalid|(self\.web)?socket\.close|self\.handle_invalid_message"
 )
 # What is sent to a shell, lines of key files, patterns, types, and keys of counts.

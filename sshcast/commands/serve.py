@@ -36,8 +36,12 @@ async def serve(settings: Settings) -> int:
             start_http_server(build_app(service, settings), listener, bounds=_build_bounds(settings)) as server,
         ):
             freeze_heap()
-            url = f"http://{_format_host(settings.host)}:{listener.getsockname()[1]}/graphql"
-            log.info("serving", url=url, loop=find_loop_name(), parser=parsers.FASTEST)
+            log.info(
+                "serving",
+                url=f"http://{_format_host(settings.host)}:{listener.getsockname()[1]}/graphql",
+                loop=find_loop_name(),
+                parser=parsers.FASTEST,
+            )
             await signals.until_asked_to_stop(server)
             log.info("stopping")
     return 0
