@@ -6,14 +6,19 @@ from typing import TypeAlias
 import strawberry
 
 from resolvers.context import Context
+from resolvers.paging import WantedRows
 from schema.loaders import Loaders
 
 
 @dataclass(slots=True)
 class Operation:
-    """One request, or one operation on a WebSocket; a subscription renews its loaders for each event."""
+    """One request, or one operation on a WebSocket; a subscription renews its loaders for each event.
+
+    `wanted` is what the page of its only root field has to read; None if that is not known.
+    """
 
     ctx: Context
+    wanted: WantedRows | None = None
     loaders: Loaders = field(init=False)
 
     def __post_init__(self) -> None:

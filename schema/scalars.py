@@ -7,13 +7,11 @@ from typing import Any, NewType
 from graphql import GraphQLError
 from strawberry.types.scalar import ScalarDefinition, scalar
 
+from db.columns import format_time
+
 Long = NewType("Long", int)
 LONGEST = 2**63
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)\Z", re.ASCII)
-
-
-def _format_time(value: datetime) -> str:
-    return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def _parse_time(value: Any) -> datetime:
@@ -41,7 +39,7 @@ SCALARS: dict[object, ScalarDefinition] = {
         description="A moment in RFC 3339, such as `2026-11-24T10:00:00Z`. Answers are in UTC; input may be in any "
         "time zone, but must name one.",
         specified_by_url="https://scalars.graphql.org/andimarek/date-time",
-        serialize=_format_time,
+        serialize=format_time,
         parse_value=_parse_time,
     ),
     Long: scalar(

@@ -20,7 +20,9 @@ class SecretVariable:
 
 def build_secret_env_field() -> Any:
     """Return the field of a task or an execution."""
-    field = typed_field(list[SecretVariable], "Its secret environment variables, ordered by name.")
+    field = typed_field(
+        list[SecretVariable], "Its secret environment variables, ordered by name.", reads=["secret_env"]
+    )
     return field(_list_secret_variables)
 
 

@@ -1,10 +1,14 @@
 """Completes columns: one field's values of all objects of a list, to what the answer shows of them."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
+from datetime import datetime
 from itertools import chain, islice
 from typing import Any
 
-from graphql import GraphQLEnumType, GraphQLLeafType, Undefined, specified_scalar_types
+from graphql import GraphQLEnumType, GraphQLLeafType, Undefined
+
+from db.columns import format_time
+from db.picked import PickedRow
 
 Column = list[Any]
 NOTHING: type = type(None)
@@ -14,8 +18,10 @@ SHOWN_AS_THEY_ARE: dict[str, frozenset[type]] = {
     "String": frozenset({str, NOTHING}),
     "ID": frozenset({str, NOTHING}),
     "Boolean": frozenset({bool, NOTHING}),
+    "Long": frozenset({int, NOTHING}),
 }
 INTEGERS = frozenset({int, NOTHING})
+TIMES = frozenset({datetime, NOTHING})
 LARGEST_INT = 2**31
 
 
@@ -35,12 +41,14 @@ def build_leaf_completer(kind: GraphQLLeafType) -> Callable[[Column], Column]:
     convert = _build_converter(kind)
     if isinstance(kind, GraphQLEnumType):
         return _build_enum_completer(convert)
-    shown = SHOWN_AS_THEY_ARE.get(kind.name, frozenset()) if kind.name in specified_scalar_types else frozenset()
+    shown = SHOWN_AS_THEY_ARE.get(kind.name, frozenset())
 
     def complete(values: Column) -> Column:
         return values if shown.issuperset(map(type, values)) else [convert(value) for value in values]
 
-    return {"ID": _build_id_completer, "Int": _build_int_completer}.get(kind.name, _return_same)(complete)
+    return {"ID": _build_id_completer, "Int": _build_int_completer, "DateTime": _build_time_completer}.get(
+        kind.name, _return_same
+    )(complete)
 
 
 def _return_same(complete: Callable[[Column], Column]) -> Callable[[Column], Column]:
@@ -65,6 +73,15 @@ def _build_int_completer(otherwise: Callable[[Column], Column]) -> Callable[[Col
             known = [value for value in values if value is not None]
             if not known or (min(known) >= -LARGEST_INT and max(known) < LARGEST_INT):
                 return values
+        return otherwise(values)
+
+    return complete
+
+
+def _build_time_completer(otherwise: Callable[[Column], Column]) -> Callable[[Column], Column]:
+    def complete(values: Column) -> Column:
+        if TIMES.issuperset(map(type, values)):
+            return [None if value is None else format_time(value) for value in values]
         return otherwise(values)
 
     return complete
@@ -119,10 +136,16 @@ def complete_present(values: Column, complete: Callable[[Column], Column]) -> Co
     return [None if value is None else next(done) for value in values]
 
 
-def check_all_plain(values: Iterable[Any]) -> None:
-    """Raise Unplanned for values that are not objects themselves: errors, awaitables and Undefined."""
-    for kind in set(map(type, values)):
+def require_alike(values: Column) -> type:
+    """Return the class of objects. Raise Unplanned for values that are not objects themselves (errors, awaitables and
+    Undefined), and for rows of chosen columns that have not all the same.
+    """
+    kinds = set(map(type, values))
+    for kind in kinds:
         _check_plain(kind)
+        if len(kinds) > 1 and issubclass(kind, PickedRow):
+            raise Unplanned()
+    return next(iter(kinds))
 
 
 def _check_plain(kind: type) -> None:

@@ -67,6 +67,7 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
         if self.cache is not None and self.error_propagation and self.abort_signal is None:
             self.plans = self.cache.find(self, grouped_field_set)
             grouped_field_set = self.plans.roots
+            self.context_value.wanted = self.plans.find_wanted(self, root_type)
         return super().execute_collected_root_fields(
             root_type, root_value, grouped_field_set, serially, new_defer_usages
         )

@@ -5,22 +5,40 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any, cast
 
-from graphql import GraphQLField, GraphQLList, GraphQLNonNull, GraphQLObjectType, GraphQLOutputType, is_leaf_type
+from graphql import (
+    GraphQLField,
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLOutputType,
+    get_named_type,
+    is_leaf_type,
+)
+from graphql.execution import Executor
 from graphql.execution.collect_fields import FieldDetailsList
 from strawberry.types.field import StrawberryField
 
+from db.picked import PickedRow, PickedValues
+from resolvers.paging import WantedRows
 from schema.compiled.columns import (
     Column,
     build_leaf_completer,
-    check_all_plain,
     complete_list,
     complete_present,
     complete_required,
+    require_alike,
 )
-from schema.compiled.run import Gap, LoadedColumn, PlanRun, ResolvedColumn, WaitingColumn
+from schema.compiled.objects import Maker, build_maker
+from schema.compiled.reads import build_wanted
+from schema.compiled.run import Gap, LoadedColumn, PlanRun, ResolvedColumn, WaitingColumn, complete_read_along
 from schema.fields import LOADED, LoadedBy
 
+PICKED = frozenset({"executions"})
+"""The root fields whose pages read only what is selected, and what that refers to in the same read."""
+
 Completer = Callable[[Column, PlanRun], Column]
+Reader = Callable[[Column, PlanRun, PickedValues | None], Column | None]
+"""Gives a completed column; None if it has to be awaited. The values are those of rows of chosen columns."""
 Waiter = Callable[[Column], WaitingColumn]
 
 
@@ -30,12 +48,27 @@ class Plans:
     def __init__(self, roots: dict[str, FieldDetailsList]) -> None:
         self.roots = roots
         self._made: dict[tuple[int, str], ObjectPlan] = {}
+        self._wanted: list[WantedRows | None] = []
         # Plans are found by the identity of a field group, so each group is held for as long as they are.
         self._groups: dict[int, FieldDetailsList] = {}
         self.add_groups(roots.values())
 
     def add_groups(self, groups: Iterable[FieldDetailsList]) -> None:
         self._groups.update((id(group), group) for group in groups)
+
+    def find_wanted(self, executor: Executor[Any], root: GraphQLObjectType) -> WantedRows | None:
+        """Return what the only root field has to read, if it is a page that can be read so."""
+        if not self._wanted:
+            self._wanted.append(self._build_wanted(executor, root))
+        return self._wanted[0]
+
+    def _build_wanted(self, executor: Executor[Any], root: GraphQLObjectType) -> WantedRows | None:
+        groups = [group for group in self.roots.values() if group[0].node.name.value != "__typename"]
+        if len(groups) != 1:
+            return None
+        (group,) = groups
+        name = group[0].node.name.value
+        return build_wanted(executor, root.fields[name], group) if name in PICKED else None
 
     def find(self, kind: GraphQLObjectType, group: FieldDetailsList) -> "ObjectPlan | None":
         """Return the plan of what a field group selects of a type; None if graphql-core executes it."""
@@ -79,6 +112,17 @@ def _is_planned(kind: GraphQLOutputType) -> bool:
     return isinstance(kind, GraphQLObjectType) and kind.is_type_of is None and not kind.name.startswith("__")
 
 
+class Attribute:
+    """Reads an attribute by its name."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._get = attrgetter(name)
+
+    def __call__(self, source: Any) -> Any:
+        return self._get(source)
+
+
 @dataclass(slots=True)
 class ObjectPlan:
     """What a field group selects of an object type. The fields are planned when the first object is there."""
@@ -86,50 +130,65 @@ class ObjectPlan:
     plans: Plans
     kind: GraphQLObjectType
     group: FieldDetailsList
-    _readers: dict[str, Completer] = field(default_factory=dict)
+    _readers: dict[str, Reader] = field(default_factory=dict)
     _waiters: dict[str, Waiter] = field(default_factory=dict)
+    _make: Maker | None = None
 
     def run(self, sources: Column, run: PlanRun) -> Column:
         """Return a dict for each object, in which columns that are awaited have their place."""
-        check_all_plain(sources)
-        if not self._readers:
-            self._plan_fields(run)
-        readers = self._readers
-        columns = [read(sources, run) for read in readers.values()]
-        if not columns:
-            return [{} for _ in sources]  # all that was selected is skipped
-        found: Column = [dict(zip(readers, values, strict=True)) for values in zip(*columns, strict=True)]
-        for name, build in self._waiters.items():
-            run.wait(Gap(build(sources), name, found))
+        kind = require_alike(sources)
+        picked = PickedValues(kind, sources) if issubclass(kind, PickedRow) else None
+        if self._make is None:
+            self._make = self._plan_fields(run)
+        columns, waiting = [], []
+        for name, read in self._readers.items():
+            values = read(sources, run, picked)
+            if values is None:
+                waiting.append(name)
+                values = [None] * len(sources)
+            columns.append(values)
+        found: Column = self._make(columns) if columns else [{} for _ in sources]  # all that was selected is skipped
+        for name in waiting:
+            run.wait(Gap(self._waiters[name](sources), name, found))
         return found
 
-    def _plan_fields(self, run: PlanRun) -> None:
+    def _plan_fields(self, run: PlanRun) -> Maker:
         groups = run.executor.collect_subfields(self.kind, self.group).grouped_field_set
         self.plans.add_groups(groups.values())
-        readers = {}
-        for name, group in groups.items():
-            readers[name] = self._build_reader(run, name, group) or _leave_empty
-        self._readers = readers
+        self._readers = {name: self._build_reader(run, name, group) for name, group in groups.items()}
+        return build_maker(list(self._readers))
 
-    def _build_reader(self, run: PlanRun, name: str, group: FieldDetailsList) -> Completer | None:
-        """Return what reads a field; None if it may have to be awaited, which is noted."""
+    def _build_reader(self, run: PlanRun, name: str, group: FieldDetailsList) -> Reader:
+        """Return what reads a field. What may have to be awaited is noted."""
         named = group[0].node.name.value
         if named == "__typename":
-            return lambda sources, run: [self.kind.name] * len(sources)
+            return lambda sources, run, picked: [self.kind.name] * len(sources)
         definition = run.executor.schema.get_field(self.kind, named)
         assert definition is not None
         complete = self.plans.build_completer(definition.type, group)
         if complete is not None and (get := _find_getter(definition)) is not None:
-            return lambda sources, run: complete(list(map(get, sources)), run)
+            return _build_attribute_reader(get, complete, definition)
         if complete is not None and (loaded := _find_loader(definition)) is not None:
             self._waiters[name] = lambda sources: LoadedColumn(loaded, sources, complete)
-        else:
-            self._waiters[name] = lambda sources: ResolvedColumn(self.kind, group, name, sources)
-        return None
+            return lambda sources, run, picked: complete_read_along(loaded, sources, complete, run)
+        self._waiters[name] = lambda sources: ResolvedColumn(self.kind, group, name, sources)
+        return lambda sources, run, picked: None
 
 
-def _leave_empty(sources: Column, run: PlanRun) -> Column:
-    return [None] * len(sources)
+def _build_attribute_reader(get: Callable[[Any], Any], complete: Completer, definition: GraphQLField) -> Reader:
+    """Return what reads an attribute. In rows of chosen columns a column is read at once, and times as texts."""
+    name = get.name if isinstance(get, Attribute) else ""
+    shows_time = get_named_type(definition.type).name == "DateTime"
+    required = isinstance(definition.type, GraphQLNonNull)
+
+    def read(sources: Column, run: PlanRun, picked: PickedValues | None) -> Column:
+        if picked is None or not picked.has(name):
+            return complete(list(map(get, sources)), run)
+        if shows_time and picked.is_time(name):
+            return complete_required(picked.show_times(name)) if required else picked.show_times(name)
+        return complete(picked.read(name), run)
+
+    return read
 
 
 def _get_definition(field: GraphQLField) -> StrawberryField | None:
@@ -152,6 +211,6 @@ def _find_getter(field: GraphQLField) -> Callable[[Any], Any] | None:
         return None
     resolver = definition.base_resolver
     if resolver is None:
-        return attrgetter(definition.python_name)
+        return Attribute(definition.python_name)
     alone = resolver.self_parameter is not None and len(resolver.signature.parameters) == 1
     return cast("Callable[[Any], Any]", resolver.wrapped_func) if alone and not definition.is_async else None

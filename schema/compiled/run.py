@@ -75,6 +75,26 @@ class PlanRun:
             self.executor.settle_in_background(left)
 
 
+def complete_read_along(
+    loaded: LoadedBy, sources: Column, complete: Callable[[Column, PlanRun], Column], run: PlanRun
+) -> Column | None:
+    """Complete what was read along with the objects, each thing once; return None if a part was not read."""
+    known = run.executor.context_value.loaders.read_along.get(loaded.loader)
+    if known is None:
+        return None
+    keys = list(map(loaded.get_key, sources))
+    distinct = dict.fromkeys(keys)
+    distinct.pop(None, None)
+    if not known.keys() >= distinct.keys():
+        return None
+    if len(distinct) == len(keys):
+        return complete(list(map(known.__getitem__, keys)), run)
+    table = dict(zip(distinct, complete(list(map(known.__getitem__, distinct)), run), strict=True)) if distinct else {}
+    if None in keys:
+        (table[None],) = complete([None], run)
+    return list(map(table.__getitem__, keys))
+
+
 @dataclass(eq=False, slots=True)
 class LoadedColumn:
     """A column of what a loader finds for a key of each object. What several objects refer to is completed once."""

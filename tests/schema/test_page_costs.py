@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from tests.support.listed_rows import add_history, add_tasks
 from tests.support.service import Running
-from tests.support.statements import counted
+from tests.support.statements import counted, watched
 
 pytestmark = pytest.mark.anyio
 
@@ -94,3 +94,47 @@ async def test_what_skip_and_include_leave_is_planned_for_each_choice(fresh: Run
                     (node,) = (await fresh.data(query, a=a, b=b))["executions"]["nodes"]
                 assert list(node) == ["id"] * a + (["attempt"] if b else ["state"])
                 assert fields == {"executions": 1}
+
+
+ONE_READ = """query { __typename executions(first: 100) { nodes {
+  id state task { name server { name } latestExecution { id } }
+  server { host } findings { rule } } pageInfo { endCursor } } }"""
+
+
+async def test_a_page_reads_what_it_shows_and_what_that_refers_to_in_one_transaction(fresh: Running) -> None:
+    await add_page(fresh)
+    await fresh.data(ONE_READ)
+    with watched() as traffic:
+        page = await fresh.data(ONE_READ)
+    assert len(page["executions"]["nodes"]) == 100
+    executions, *nested = [text for text in traffic.statements if "users" not in text]
+    assert find_columns(executions) == {"id", "task_id", "server_id", "state", "findings"}
+    by_table = {table: find_columns(text) for text in nested for table in TABLES if f"FROM {table}" in text[:200]}
+    # The server of an execution and that of its task are the same rows.
+    assert by_table == {
+        "servers": {"id", "name", "host"},
+        "tasks": {"id", "name", "server_id"},
+        "task_executions": {"id", "task_id"},
+    }
+    assert sum(text.startswith("BEGIN") for _, text in traffic.sent) <= 1
+
+
+TABLES = ("servers", "tasks", "task_executions")
+
+
+def find_columns(statement: str) -> set[str]:
+    """The columns that a statement selects."""
+    selected = statement.partition("SELECT ")[2].partition("FROM ")[0]
+    return {name.strip().rpartition(".")[2].strip('"') for name in selected.split(",")}
+
+
+async def test_rows_that_fields_with_arguments_lead_to_have_all_that_is_shown_of_them(fresh: Running) -> None:
+    await add_page(fresh)
+    query = """{ executions(first: 2) { nodes { server { name } task { server { id }
+      executions(first: 1) { nodes { server { host port } createdBy { name } } }
+      nextRuns(count: 1) { slot } } policies { holds } createdBy { id } } } }"""
+    for node in (await fresh.data(query))["executions"]["nodes"]:
+        (below,) = node["task"]["executions"]["nodes"]
+        assert below["server"]["port"]
+        assert below["createdBy"]["name"]
+        assert node["server"]["name"]

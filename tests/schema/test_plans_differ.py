@@ -23,10 +23,19 @@ from tests.support.service import Running, running
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(600)]
 
 PARTS = 4
-DOCUMENTS = 30
-"""How many documents each part has; each is asked with three choices of its variables."""
+DOCUMENTS = 80
+"""How many documents each part has; each is asked with two choices of its variables."""
+PICKED = "executions"
+"""The root field that reads only what is selected: every other document has no other."""
+TRIES = 20
+"""How often graphql-core may try to give the same answer. It has one, but where two root fields refuse: both write that
+to the audit first, and only the one that is done first is reported.
+"""
 WIDE = Limits(tokens=5000, fields=2000, depth=15, aliases=200, objects=1_000_000)
 LARGE = 2**40
+
+Shown = tuple[bytes, bool, list[str]]
+"""The data, whether the request was refused, and the errors."""
 
 
 class Pair:
@@ -38,29 +47,28 @@ class Pair:
 
     async def check(self, role: str, query: str, variables: Mapping[str, Any]) -> bool:
         """Fail if the answers differ. Return whether they have errors."""
-        shown = []
-        for engine in self.engines:
-            operation = Operation(self.api.context(role))
-            with capture_logs():
-                answer = await engine.run(GraphQLRequest(query, dict(variables)), operation)
-            assert isinstance(answer, Answer)
-            shown.append((orjson.dumps(answer.data), answer.refused, list_errors(answer)))
-        planned, usual = shown
-        if planned[0] == usual[0] == b"null" and planned[2] and usual[2]:
-            # Refusals are written to the audit first, so either of two root fields may fail first.
-            assert set(planned[2]) & set(usual[2]), (query, variables)
-        else:
-            assert planned == usual, (query, variables)
-        return bool(planned[2])
+        planned = await self._ask(0, role, query, variables)
+        for _ in range(TRIES):
+            usual = await self._ask(1, role, query, variables)
+            if planned == usual:
+                return bool(planned[2])
+        raise AssertionError((query, dict(variables), planned, usual))
+
+    async def _ask(self, engine: int, role: str, query: str, variables: Mapping[str, Any]) -> Shown:
+        with capture_logs():
+            asked = GraphQLRequest(query, dict(variables))
+            answer = await self.engines[engine].run(asked, Operation(self.api.context(role)))
+        assert isinstance(answer, Answer)
+        return orjson.dumps(answer.data), answer.refused, list_errors(answer)
 
 
 def list_errors(answer: Answer) -> list[str]:
-    """The errors, without the ids under which they are logged; those of a list may come in any order."""
+    """The errors in their order, without the ids under which they are logged."""
     found = [error.formatted for error in answer.errors]
     for error in found:
         if "errorId" in error.get("extensions", {}):
             error["message"] = error["extensions"] = "masked"  # type: ignore[typeddict-item]
-    return sorted(orjson.dumps(error).decode() for error in found)
+    return [orjson.dumps(error).decode() for error in found]
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +95,7 @@ async def test_random_documents_are_answered_alike(pair: Pair, part: int) -> Non
     errors = 0
     for seed in range(part * DOCUMENTS, (part + 1) * DOCUMENTS):
         writer = DocumentWriter(seed, [1, 2, 3, 5, 880_001, 999_999])
-        query, role = writer.write(), (Role.ADMIN, Role.VIEWER, Role.NONE)[seed % 3]
-        for _ in range(3):
+        query, role = writer.write(PICKED if seed % 2 else None), (Role.ADMIN, Role.VIEWER, Role.NONE)[seed % 3]
+        for _ in range(2):
             errors += await pair.check(role, query, writer.variables())
-    assert 0 < errors < 3 * DOCUMENTS
+    assert 0 < errors < 2 * DOCUMENTS

@@ -30,9 +30,11 @@ class DocumentWriter:
         self._fragments: list[str] = []
         self._aliases = 0
 
-    def write(self) -> str:
+    def write(self, root: str | None = None) -> str:
+        """Return a document with one or two root fields, or with this one alone."""
         assert SCHEMA.query_type is not None
-        below = self._selection(SCHEMA.query_type, DEEP, most=2)
+        kind = SCHEMA.query_type
+        below = self._selection(kind, DEEP, most=2) if root is None else self._field(kind, root, DEEP)
         # Each variable is used, so that the document is valid.
         used = "... @skip(if: $yes) { n1: __typename } ... @include(if: $maybe) { n2: __typename }"
         lists = "... @skip(if: true) { n3: executions(first: $first, orderBy: $order) { totalCount } }"
