@@ -2,17 +2,30 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, insert, select, text
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Insert,
+    bindparam,
+    exists,
+    func,
+    insert,
+    select,
+    text,
+)
+from sqlalchemy.dialects import postgresql
 
 from db import page as pages
 from db import rows
 from db.audit_models import AuditEvent
 from db.page import Window
+from db.prepared import Prepared
 from db.values import AuditKind, ObjectKind
 from db.writer_memory import get_memory
 
@@ -20,11 +33,29 @@ audit_events = rows.get_table(AuditEvent)
 CHAIN = 0x55C2
 START = "0" * 64
 NEWEST = "newest audit event"
+HOLDER = "transaction that appends"
 COLUMNS = tuple(column.name for column in audit_events.c if column.name != "hash")
-# Built once: every audited change runs these two statements.
-HEAD = select(audit_events.c.id, audit_events.c.hash).order_by(audit_events.c.id.desc()).limit(1)
-INSERT = insert(audit_events)
-LOCK = text("SELECT pg_advisory_xact_lock(:chain)")
+# Built once: every audited change runs some of these statements.
+HEAD = Prepared(select(audit_events.c.id, audit_events.c.hash).order_by(audit_events.c.id.desc()).limit(1))
+INSERT = Prepared(insert(audit_events))
+LOCK = Prepared(text("SELECT pg_advisory_xact_lock(:chain)"))
+
+
+def _build_extension() -> Insert:
+    """Build PostgreSQL's INSERT of an event behind another, which does nothing unless that one ends the chain.
+
+    The lock is not waited for. Whoever has it appends alone: an event that is there without a successor is the newest.
+    """
+    values = [bindparam(column.name, type_=column.type) for column in audit_events.c]
+    last = exists().where(
+        audit_events.c.id == bindparam("last", type_=audit_events.c.id.type),
+        audit_events.c.hash == bindparam("previous", type_=audit_events.c.previous.type),
+    )
+    found = select(*values).where(func.pg_try_advisory_xact_lock(bindparam("chain", type_=BigInteger)), last)
+    return postgresql.insert(audit_events).from_select(list(audit_events.c), found).on_conflict_do_nothing()
+
+
+EXTEND = Prepared(_build_extension())
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +100,55 @@ def append(conn: Connection, entry: Entry) -> Link:
     follow the order of commits without a gap: a reader that has seen one id has missed no earlier event.
     """
     if conn.dialect.name == "postgresql":
-        conn.execute(LOCK, {"chain": CHAIN})
+        return _append_on_postgres(conn, entry)
     memory = get_memory(conn)
-    last = memory.get(NEWEST) or find_head(conn) or Link(0, START)
+    made = _insert_behind(conn, memory.get(NEWEST) or find_head(conn), entry)
+    memory[NEWEST] = made  # only now: the INSERT, like any change of the table, makes the writer forget
+    return made
+
+
+def _append_on_postgres(conn: Connection, entry: Entry) -> Link:
+    """Append behind what this process appended last, in one statement; or behind the head, under the lock.
+
+    What is remembered may be rolled back, or not be the newest any more: then EXTEND does nothing.
+    """
+    memory = get_memory(conn)
+    tried = None if _is_held_elsewhere(conn, memory) else memory.get(NEWEST)
+    made = None if tried is None else _extend(conn, tried, entry)
+    if made is None:
+        LOCK.change(conn, {"chain": CHAIN})
+        last: Link | None = memory.get(NEWEST)  # somebody of this process may have appended while this waited
+        made = None if last is None or last is tried else _extend(conn, last, entry)
+    if made is None:
+        made = _insert_behind(conn, find_head(conn), entry)
+    memory[NEWEST] = made
+    return made
+
+
+def _is_held_elsewhere(conn: Connection, memory: dict[str, Any]) -> bool:
+    """Note that this transaction takes the lock until it ends. Return whether another of this process has it or waits.
+
+    That is a guess too: it only saves a try.
+    """
+    mine, other = conn.get_transaction(), memory.get(HOLDER)
+    memory[HOLDER] = mine
+    return other is not None and other is not mine and bool(other.is_active)
+
+
+def _extend(conn: Connection, last: Link, entry: Entry) -> Link | None:
+    values = _build_values(last, entry)
+    made = Link(values["id"], values["hash"])
+    return made if EXTEND.change(conn, values | {"last": last.id, "chain": CHAIN}) == 1 else None
+
+
+def _insert_behind(conn: Connection, last: Link | None, entry: Entry) -> Link:
+    values = _build_values(last or Link(0, START), entry)
+    INSERT.change(conn, values)
+    return Link(values["id"], values["hash"])
+
+
+def _build_values(last: Link, entry: Entry) -> dict[str, Any]:
+    """Return the columns of the event that follows `last`."""
     values: dict[str, Any] = {
         "id": last.id + 1,
         "at": entry.at,
@@ -85,10 +162,7 @@ def append(conn: Connection, entry: Entry) -> Link:
         "after": _encode_json(entry.after),
         "previous": last.hash,
     }
-    made = Link(values["id"], _hash_event(values))
-    conn.execute(INSERT, values | {"hash": made.hash})
-    memory[NEWEST] = made  # only now: the INSERT, like any change of the table, makes the writer forget
-    return made
+    return values | {"hash": _hash_event(values)}
 
 
 def _encode_json(value: Mapping[str, Any] | None) -> str | None:
@@ -109,7 +183,7 @@ def _hash_event(values: Mapping[str, Any]) -> str:
 
 def find_head(conn: Connection) -> Link | None:
     """Return the id and hash of the newest event; None if there is no event."""
-    row = conn.execute(HEAD).first()
+    row = HEAD.find_first(conn, {})
     return None if row is None else Link(row.id, row.hash)
 
 
@@ -117,6 +191,10 @@ def list_after(conn: Connection, id: int, limit: int) -> list[AuditEvent]:
     """Return up to `limit` events with an id above `id`, in order of ids."""
     query = select(audit_events).where(audit_events.c.id > id).order_by(audit_events.c.id).limit(limit)
     return rows.load_all(conn, query, AuditEvent)
+
+
+def by_ids(conn: Connection, ids: Sequence[int]) -> list[AuditEvent]:
+    return rows.by_ids(conn, AuditEvent, ids)
 
 
 def find_first_broken(events: Iterable[AuditEvent], before: tuple[int, str]) -> int | None:

@@ -21,6 +21,7 @@ from db.unavailable import (
     is_postgres_full,
     is_postgres_unavailable,
 )
+from db.writer_memory import share
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -48,6 +49,7 @@ class PostgresStore:
             pool_pre_ping=True,
             connect_args={"async_creator_fn": partial(connect, url)},
         )
+        share(self._engine.sync_engine)
         self._units: set[asyncio.Task[Any]] = set()
 
     async def run(self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -9,7 +9,8 @@ from sqlalchemy import ColumnElement, Connection, delete, exists, func, literal_
 from sqlalchemy.dialects import postgresql
 
 from db import rows
-from db.models import Runner, TaskExecution
+from db.models import TaskExecution
+from db.runner_models import Runner
 from db.values import State
 
 executions = rows.get_table(TaskExecution)
@@ -17,7 +18,7 @@ runners = rows.get_table(Runner)
 
 LEASE_SECONDS = 10
 MISSED_SECONDS = 4
-TAKE_OVER_LOCK = 0x55C2
+TAKE_OVER_LOCK = 0x55C4
 SESSION_LOCKS = 0x55C3
 NOW: ColumnElement[Any] = func.clock_timestamp()
 

@@ -1,11 +1,12 @@
-"""What the only writer of a database remembers between its transactions, so that it is not read again.
+"""What the writers of a database remember between their transactions, so that it is not read again.
 
-It is on the connection of SQLite's writer. PostgreSQL has many writers, and nothing is remembered there.
+On SQLite it is on the connection of the only writer, and true. PostgreSQL has many writers: the connections of one
+store share it, and it is a guess, which a statement has to check.
 """
 
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine, event
 
 NAME = "remembered"
 
@@ -14,6 +15,12 @@ def prepare(conn: Connection, *, is_alone: bool) -> None:
     """Begin a transaction. What is remembered is kept if nobody else has written since the one before."""
     if not is_alone or NAME not in conn.info:
         conn.info[NAME] = {}
+
+
+def share(engine: Engine) -> None:
+    """Let all connections of the engine remember the same."""
+    memory: dict[str, Any] = {}
+    event.listen(engine, "connect", lambda driver, record: record.info.update({NAME: memory}))
 
 
 def forget(conn: Connection) -> None:

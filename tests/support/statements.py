@@ -31,11 +31,14 @@ class Traffic:
 
     sent: list[tuple[int, str]] = field(default_factory=list)
     statements: list[str] = field(default_factory=list)
+    _last: dict[int, str] = field(default_factory=dict)
 
     def note(self, connection: int, text: str) -> None:
         text = text.strip()
-        if text.startswith("--"):  # what SQLite says of a trigger's own statements
+        # For each statement of a trigger, Python's sqlite3 tells the text that set it off again, values included.
+        if text.startswith("--") or (WRITES.search(text) and self._last.get(connection) == text):
             return
+        self._last[connection] = text
         self.sent.append((connection, text))
         if not text.startswith(CONTROL):
             self.statements.append(text)
@@ -106,20 +109,20 @@ def _untrace(connection: sqlite3.Connection) -> None:
 @contextmanager
 def _trace_postgres(traffic: Traffic) -> Iterator[None]:
     """Trace asyncpg's two ways to send: a statement that was prepared, and a text."""
-    prepared, plain = getattr(PreparedStatement, DO_EXECUTE), asyncpg.Connection._time_and_log
+    prepared, plain = getattr(PreparedStatement, DO_EXECUTE), asyncpg.Connection.execute
 
     async def do_execute(self: Any, executor: Any) -> Any:
         traffic.note(id(self._connection._protocol), self._query)
         return await prepared(self, executor)
 
-    def time_and_log(self: Any, query: str, args: Any, timeout: Any) -> Any:
+    async def execute(self: Any, query: str, *args: Any, **named: Any) -> Any:
         traffic.note(id(self._protocol), query)
-        return plain(self, query, args, timeout)
+        return await plain(self, query, *args, **named)
 
     setattr(PreparedStatement, DO_EXECUTE, do_execute)
-    asyncpg.Connection._time_and_log = time_and_log
+    asyncpg.Connection.execute = execute
     try:
         yield
     finally:
         setattr(PreparedStatement, DO_EXECUTE, prepared)
-        asyncpg.Connection._time_and_log = plain
+        asyncpg.Connection.execute = plain
