@@ -7,7 +7,8 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, Protocol
+from functools import lru_cache
+from typing import Any, Literal, Protocol, cast, get_args
 
 import orjson
 from joserfc import jws
@@ -23,8 +24,10 @@ ALGORITHM = "HS256"
 HEADER = {"alg": ALGORITHM, "typ": "JWT"}
 LEEWAY_SECONDS = 10
 MOST_BYTES = 4096
+MOST_KEPT = 2000
 
 TokenKind = Literal["access", "refresh"]
+KINDS = get_args(TokenKind)
 
 
 class TokenOwner(Protocol):
@@ -54,10 +57,19 @@ class Claims:
     session_id: int
 
 
+@dataclass(frozen=True, slots=True)
+class SignedClaims:
+    """The claims of a token that we signed, which may be of any kind and time. `not_before`: seconds since 1970."""
+
+    claims: Claims
+    not_before: int
+
+
 class TokenIssuer:
     """Issues and reads tokens. `access_seconds` and `refresh_seconds` are lifetimes, `session_seconds` a session's.
 
-    A session's tokens expire at the latest when the session does.
+    A session's tokens expire at the latest when the session does. The tokens that were read last are kept with what
+    they say, so that their signature is not checked again; their kind and times are.
     """
 
     def __init__(
@@ -72,6 +84,7 @@ class TokenIssuer:
         check_key(key)
         self._key = OctKey.import_key(key)
         self._clock = clock
+        self._read_signed = lru_cache(MOST_KEPT)(self._verify)  # what raises is not kept
         self.access_seconds = access_seconds
         self.refresh_seconds = refresh_seconds
         self.session_seconds = session_seconds
@@ -89,12 +102,14 @@ class TokenIssuer:
     def read(self, token: str, kind: TokenKind) -> Claims:
         """Return the claims of a token of this kind that is valid now; otherwise raise Unauthenticated."""
         try:
-            if len(token) > MOST_BYTES:
-                raise ValueError("too long")
-            found = jws.deserialize_compact(token, self._key, algorithms=[ALGORITHM])
-            return self._check_claims(found.headers(), orjson.loads(found.payload), kind)
+            found = self._read_signed(token)
         except (JoseError, ValueError, TypeError, KeyError, OverflowError, OSError):
             raise Unauthenticated() from None
+        now = self._clock()
+        claims = found.claims
+        if claims.kind != kind or now >= claims.expires_at or now.timestamp() < found.not_before:
+            raise Unauthenticated() from None
+        return claims
 
     def _issue(self, user: TokenOwner, kind: TokenKind, seconds: int, names: dict[str, Any]) -> str:
         now = self._clock()
@@ -113,31 +128,41 @@ class TokenIssuer:
         }
         return jws.serialize_compact(HEADER, orjson.dumps(claims | names), self._key)
 
-    def _check_claims(self, header: dict[str, Any], claims: Any, kind: TokenKind) -> Claims:
-        if header != HEADER or not isinstance(claims, dict):
-            raise ValueError("header")
-        whole = {name: claims[name] for name in ("iat", "nbf", "exp", "user_id", "tv")}
-        words = {name: claims[name] for name in ("iss", "aud", "sub", "typ", "jti", "username", "role")}
-        whole["sid"] = claims.get("sid", 0)
-        if any(type(value) is not int for value in whole.values()):
-            raise ValueError("numbers")
-        if any(type(value) is not str for value in words.values()):
-            raise ValueError("words")
-        if (words["iss"], words["aud"], words["typ"], words["sub"]) != (ISSUER, ISSUER, kind, str(whole["user_id"])):
-            raise ValueError("names")
-        now = self._clock().timestamp()
-        if not (whole["nbf"] - LEEWAY_SECONDS <= now < whole["exp"] and whole["iat"] - LEEWAY_SECONDS <= now):
-            raise ValueError("time")
-        return Claims(
+    def _verify(self, token: str) -> SignedClaims:
+        """Return what a token with our signature says. Raises various errors for any other text."""
+        if len(token) > MOST_BYTES:
+            raise ValueError("too long")
+        found = jws.deserialize_compact(token, self._key, algorithms=[ALGORITHM])
+        return _check_claims(found.headers(), orjson.loads(found.payload))
+
+
+def _check_claims(header: dict[str, Any], claims: Any) -> SignedClaims:
+    if header != HEADER or not isinstance(claims, dict):
+        raise ValueError("header")
+    whole = {name: claims[name] for name in ("iat", "nbf", "exp", "user_id", "tv")}
+    words = {name: claims[name] for name in ("iss", "aud", "sub", "typ", "jti", "username", "role")}
+    whole["sid"] = claims.get("sid", 0)
+    if any(type(value) is not int for value in whole.values()):
+        raise ValueError("numbers")
+    if any(type(value) is not str for value in words.values()):
+        raise ValueError("words")
+    if (words["iss"], words["aud"], words["sub"]) != (ISSUER, ISSUER, str(whole["user_id"])):
+        raise ValueError("names")
+    if words["typ"] not in KINDS:
+        raise ValueError("kind")
+    return SignedClaims(
+        Claims(
             user_id=whole["user_id"],
             username=words["username"],
             role=Role(words["role"]),
-            kind=kind,
+            kind=cast(TokenKind, words["typ"]),
             token_version=whole["tv"],
             expires_at=datetime.fromtimestamp(whole["exp"], UTC),
             id=words["jti"],
             session_id=whole["sid"],
-        )
+        ),
+        not_before=max(whole["nbf"], whole["iat"]) - LEEWAY_SECONDS,
+    )
 
 
 def generate_id() -> str:

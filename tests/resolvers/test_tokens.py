@@ -8,12 +8,13 @@ from datetime import timedelta
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from joserfc import jws
 
 from db.models import User
 from db.values import Role
 from resolvers.errors import Unauthenticated
 from resolvers.signing_key import WeakKey
-from resolvers.tokens import TokenIssuer
+from resolvers.tokens import MOST_KEPT, TokenIssuer
 from tests.support.desk import NOON, SIGNING_KEY, Clock
 from tests.support.forgeries import CHANGES, CLAIMS, FORGERIES, HEADERS, OTHER_KEY, PAYLOADS, encoded, signed
 
@@ -159,6 +160,70 @@ def dotted(parts: list[bytes]) -> str:
 def test_a_weak_signing_key_is_refused(key: bytes) -> None:
     with pytest.raises(WeakKey, match="openssl rand"):
         TokenIssuer(key, clock=Clock())
+
+
+def kept(issuer: TokenIssuer) -> int:
+    return issuer._read_signed.cache_info().currsize
+
+
+def test_a_token_that_comes_again_is_verified_once(issuer: TokenIssuer, monkeypatch: pytest.MonkeyPatch) -> None:
+    token = issuer.access(USER)
+    first = issuer.read(token, "access")
+
+    def refuse(*args: object, **kwargs: object) -> None:
+        raise AssertionError("the signature is checked again")
+
+    monkeypatch.setattr(jws, "deserialize_compact", refuse)
+    assert issuer.read("".join(token), "access") == first
+
+
+@pytest.mark.parametrize("seconds", [3600, 10**6, -11, -(10**6)])
+def test_a_token_that_is_kept_is_good_for_no_other_time(issuer: TokenIssuer, clock: Clock, seconds: int) -> None:
+    token = issuer.access(USER)
+    assert issuer.read(token, "access").user_id == 7
+    clock.forward(seconds)
+    refused(issuer, token)
+    clock.forward(-seconds)
+    assert issuer.read(token, "access").user_id == 7
+
+
+def test_a_token_that_is_kept_is_of_no_other_kind(issuer: TokenIssuer) -> None:
+    access, refresh = issuer.access(USER), issuer.refresh(USER)
+    for _ in range(2):
+        assert (issuer.read(access, "access").kind, issuer.read(refresh, "refresh").kind) == ("access", "refresh")
+        refused(issuer, refresh)
+        with pytest.raises(Unauthenticated):
+            issuer.read(access, "refresh")
+
+
+def test_a_token_that_is_kept_is_good_for_no_other_key(issuer: TokenIssuer, clock: Clock) -> None:
+    token = issuer.access(USER)
+    assert issuer.read(token, "access").user_id == 7
+    refused(TokenIssuer(OTHER_KEY, clock=clock), token)
+
+
+def test_nothing_is_kept_of_what_is_not_ours(issuer: TokenIssuer) -> None:
+    token = issuer.access(USER)
+    for _ in range(2):
+        for forge in FORGERIES.values():
+            refused(issuer, forge(token))
+        for change in CHANGES.values():
+            if not change.keys() <= {"exp", "nbf", "iat", "typ"}:
+                refused(issuer, signed(CLAIMS | change))
+        refused(issuer, signed(CLAIMS, key=OTHER_KEY))
+    assert kept(issuer) == 0
+
+
+def test_so_many_tokens_are_kept_and_no_more(issuer: TokenIssuer) -> None:
+    for number in range(MOST_KEPT + 10):
+        issuer.read(signed(CLAIMS | {"jti": str(number)}), "access")
+    assert kept(issuer) == MOST_KEPT
+
+
+def test_no_token_is_shown(issuer: TokenIssuer) -> None:
+    token = issuer.access(USER)
+    issuer.read(token, "access")
+    assert token not in repr(issuer) + str(vars(issuer)) + repr(issuer._read_signed)
 
 
 def test_the_key_is_not_shown(issuer: TokenIssuer) -> None:
