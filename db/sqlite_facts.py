@@ -18,6 +18,8 @@ from collections.abc import Hashable, Set
 from functools import lru_cache
 from pathlib import Path
 
+from db.sqlite_file import DatabaseFile
+
 # Every table that a unit given to `Store.read_fact` reads.
 FACT_TABLES = frozenset({"users", "sessions", "personal_tokens", "grants", "server_tags", "policy_versions"})
 AUDIT_TABLES = frozenset({"audit_events"})
@@ -54,8 +56,8 @@ class Facts:
     for the writer's thread.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, file: DatabaseFile) -> None:
+        self._file = file
         self._lock = threading.Lock()
         self._guard: sqlite3.Connection | None = None
         self._known: int | None = None
@@ -129,9 +131,11 @@ class Facts:
         self._known = version
 
     def _read_version(self) -> int | None:
+        if not self._file.is_in_place():
+            return None
         try:
             if self._guard is None:
-                self._guard = _open_guard(self._path)
+                self._guard = _open_guard(self._file.path)
             return _read_version(self._guard)
         except sqlite3.Error:
             return None

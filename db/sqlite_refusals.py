@@ -89,6 +89,16 @@ def obstacle(path: Path) -> str | None:
     return not_writable(folder) or (_full(path) if _is_full(folder) else None)
 
 
+def explain_displaced(path: Path) -> str:
+    """Return what to do when the file that is open is not at its path any more."""
+    if path.exists():
+        return (
+            f"{path} is another file than the one that sshcast opened, so it is left alone: stop sshcast, remove "
+            f"{path}-wal and {path}-shm unless they came with it, and start again"
+        )
+    return f"{path} is gone: move it back, or stop sshcast, restore the backup and start again"
+
+
 def not_writable(path: Path) -> str | None:
     """Return why this user may not write the file, or into the folder; None if they may."""
     if os.statvfs(path).f_flag & os.ST_RDONLY:
@@ -104,8 +114,6 @@ def not_writable(path: Path) -> str | None:
 
 def lack_of_room(path: Path, least: int) -> str | None:
     """Return why the open file at `path` cannot grow by `least` bytes; None if it can."""
-    if not path.exists():
-        return f"{path} is gone, and what is written now with it: restore it and start again"
     return _full(path) if _is_full(path.parent, least) else None
 
 

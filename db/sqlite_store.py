@@ -12,6 +12,7 @@ from sqlalchemy import URL, Connection, Engine, event
 
 from db.sqlite_engine import build_engine
 from db.sqlite_facts import Facts, changes_audit
+from db.sqlite_file import DatabaseFile
 from db.sqlite_refusals import StoreUnusable, explain, is_broken
 from db.sqlite_units import Unit, Units, answer_all, take_group
 from db.unavailable import StoreOutcomeUnknown, StoreUnavailable, is_sqlite_commit_unknown, is_sqlite_unavailable
@@ -36,7 +37,8 @@ class SqliteStore:
         self._path = Path(url.database or "")
         self._writing = build_engine(url, connections=1)
         self._reading = build_engine(url, connections=READERS, read_only=True)
-        self._facts = Facts(self._path)
+        self._file = DatabaseFile(self._path)
+        self._facts = Facts(self._file)
         event.listen(self._writing, "before_cursor_execute", self._note_statement)
         self._writes: Units = queue.SimpleQueue()
         self._reads: Units = queue.SimpleQueue()
@@ -87,7 +89,7 @@ class SqliteStore:
         return await future
 
     def _read_all(self) -> None:
-        with _HeldConnection(self._reading) as held:
+        with _HeldConnection(self._reading, self._file) as held:
             while (unit := self._reads.get()) is not None:
                 try:
                     conn = held.begin("BEGIN")
@@ -100,7 +102,7 @@ class SqliteStore:
                 del unit
 
     def _write_all(self) -> None:
-        with _HeldConnection(self._writing) as held:
+        with _HeldConnection(self._writing, self._file) as held:
             while group := take_group(self._writes):
                 self._commit(group, held)
                 answer_all(group)
@@ -134,8 +136,9 @@ class SqliteStore:
 class _HeldConnection:
     """The connection of one thread. It is kept between units, and given up after an error."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, file: DatabaseFile) -> None:
         self._engine = engine
+        self._file = file
         self._conn: Connection | None = None
         self.driver: sqlite3.Connection
 
@@ -146,9 +149,14 @@ class _HeldConnection:
         self.drop()
 
     def begin(self, statement: str) -> Connection:
-        """Begin a transaction. By the driver's connection, in `driver`, that costs a tenth of what it does by ours."""
+        """Begin a transaction. By the driver's connection, in `driver`, that costs a tenth of what it does by ours.
+
+        Raises DatabaseFileDisplaced; connecting would make a new file where the old one was.
+        """
+        self._file.check()
         if self._conn is None:
             self._conn = self._engine.connect()
+            self._file.mark_opened()
             self.driver = cast(sqlite3.Connection, self._conn.connection.driver_connection)
         self._conn.begin()
         self.driver.execute(statement)

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from db import users
+from db.sqlite_file import DatabaseFileDisplaced
 from db.store import Store
 from db.write_probe import try_write
 from resolvers.context import Service
@@ -55,6 +56,8 @@ class Readiness:
             async with asyncio.timeout(LOOK_SECONDS):
                 await self._try_all()
         except Exception as error:
+            if isinstance(error, DatabaseFileDisplaced):  # the database would answer, from a file that is lost
+                self._trying = READ_ONLY
             if self._reason != self._trying:
                 log.warning("not ready", reason=self._trying, error=str(error))
             self._reason, pause = self._trying, 0.0 if self._trying == SILENT else REFUSED_SECONDS

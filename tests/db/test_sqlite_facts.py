@@ -14,6 +14,7 @@ from db import audit, sqlite_facts, users
 from db.audit import Entry
 from db.models import User
 from db.sqlite_facts import Facts, changes_facts
+from db.sqlite_file import DatabaseFile
 from db.store import Store, open_store
 from db.values import AuditKind
 from tests.support import rows
@@ -49,7 +50,7 @@ def writer(template: Path, path: Path) -> Iterator[sqlite3.Connection]:
 @pytest.fixture
 def facts(writer: sqlite3.Connection, path: Path) -> Iterator[Facts]:
     """With one fact, kept while nothing was written."""
-    found = Facts(path)
+    found = Facts(DatabaseFile(path))
     found.keep("key", "fact", found.begin_reading())
     assert found.find("key") == "fact"
     yield found
@@ -188,7 +189,7 @@ def test_a_fact_that_was_read_while_a_change_was_committed_is_not_kept(
 
 
 def test_facts_on_a_file_that_is_not_there_are_not_kept(tmp_path: Path) -> None:
-    facts = Facts(tmp_path / "nowhere.db")
+    facts = Facts(DatabaseFile(tmp_path / "nowhere.db"))
     facts.keep("key", "fact", facts.begin_reading())
     assert facts.find("key") is None
     assert list(tmp_path.iterdir()) == []
