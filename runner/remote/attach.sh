@@ -2,7 +2,7 @@
 #
 # Variables set by program.py: id, nonce, out and err (bytes of output that the caller has), limit (seconds left), cap
 # (bytes), how (`start`; `known`: it surely was started; `never`: prevent any later start), soon (hundredths of a second
-# within which it may still start), stdin (bytes of standard input, else empty), exports, argv (the command, as quoted
+# within which it may still start), merged (1 if stderr goes where stdout goes, else empty), stdin (bytes of standard input, else empty), exports, argv (the command, as quoted
 # words), and the texts spool, ending, supervisor and watcher. If there is standard input, stdin.sh precedes this.
 #
 # A line that begins with the nonce is a report to the caller, wherever it stands in stdout:
@@ -16,6 +16,8 @@
 #   NONCE end STATUS OUT ERR WHY    WHY is `timeout`, `output` or `cancelled` if it was stopped for that; `full`: the
 #                               disk was full; `left`: a process left behind still held the output open a second after
 #                               the command had ended; `cut`: and was still writing; else `-`
+#   NONCE order OUT ERR         a mark: so much of stdout was written before so much of stderr; output is to wait
+#   NONCE ordered               for the last mark before what comes is passed on
 #   NONCE lost WHY
 #   NONCE alive PIDS | unsure   after `stop` and `finish`
 # Commands of the caller, a line each:
@@ -103,15 +105,16 @@ $exports"
     eval "set -- $argv"
     [ -n "$stdin" ] || exec 8</dev/null
     exec ${session:+"$session"} /bin/sh -c "$spool$supervisor" sshcast "$p" "$id" "$nonce" "$now" "$cap" "$session" \
-        "$@" <&8 >&5 3<&- 5>&- 8<&-
+        "${merged:+6}" "$@" <&8 >&5 3<&- 5>&- 8<&-
 }
 guard() {
     identified
     if ended || { [ ! -e "${p}run" ] && ! alive; }; then return; fi
     w= s=
     read -r w s <"${p}watch" && lives "$w" "$s" && return
+    records=${polls:-${session:+tails}}
     ${session:+"$session"} /bin/sh -c "$spool$ending$watcher" sshcast "$p" "$id" "$limit" "$since" \
-        $pid $start $boot $child </dev/null >/dev/null 3<&- 4>&- 5>&- &
+        "${merged:--$records}" $pid $start $boot $child </dev/null >/dev/null 3<&- 4>&- 5>&- &
     guarding=$!
 }
 follow() {
@@ -125,6 +128,7 @@ follow() {
         dd bs=1 count=0 skip="$out" <&6
         dd bs=1 count=0 skip="$err" <&7
     else
+        recall
         tail -c +$((out + 1)) -f "${p}out" >&5 &
         tails=$!
         tail -c +$((err + 1)) -f "${p}err" >&4 &
@@ -140,8 +144,26 @@ behind() {
 }
 pour() {
     [ -n "$polls" ] && [ -n "$following" ] || return
+    if behind 7 9 && err=$here && behind 6 3; then recall; fi
     if behind 6 3; then cat <&6 >&5; fi
     if behind 7 9; then cat <&7 >&4; fi
+}
+# What of this that the caller does not have was written before what. The newest is in no record yet.
+recall() {
+    [ -z "$merged" ] && [ -s "${p}out" ] && [ -s "${p}err" ] || return
+    said=
+    while read -r before after x; do
+        [ "$after" -gt "$err" ] || continue
+        said=1
+        say order "$before" "$after"
+    done <"${p}order"
+    if [ "${p}out" -nt "${p}err" ]; then
+        after=$e
+        read -r x after <"/proc/$pid/fdinfo/9"
+        said=1
+        say order 0 "$after"
+    fi
+    [ -z "$said" ] || say ordered
 }
 alive() {
     why=rebooted
@@ -172,6 +194,7 @@ join() {
     if [ "$pid" = never ] || unborn; then say never; return; fi
     say is "$pid" "$start" "$boot" "$child"
     if ended || ! alive; then
+        recall
         tail -c +$((out + 1)) "${p}out" >&5
         tail -c +$((err + 1)) "${p}err" >&4
         if ended; then tell_end; else say lost "$why"; fi

@@ -12,6 +12,7 @@ from runner.ssh.protocol import Exit, RemoteShell
 
 PARTS = {"spool": "spool.sh", "ending": "ending.sh", "supervisor": "supervise.sh", "watcher": "watch.sh"}
 NO_INPUT = " </dev/null"
+COMMAND = 'exec "$@"'
 
 StartMode = Literal["start", "known", "never"]
 
@@ -21,7 +22,7 @@ class TargetRun:
     """One run as its target knows it.
 
     `spool` is the prefix of its files' names, and marks its processes. `shell` is the program that reads the script,
-    with its options; `stdin` is the script's standard input.
+    with its options; `stdin` is the script's standard input. With `merged`, what it writes to stderr is its stdout.
     """
 
     spool: str
@@ -29,6 +30,7 @@ class TargetRun:
     env: Mapping[str, str]
     output_limit: int
     shell: tuple[str, ...] = ("/bin/sh",)
+    merged: bool = False
     stdin: bytes = field(default=b"", repr=False)
 
     @property
@@ -63,6 +65,7 @@ def build_attach(run: TargetRun, want: AttachRequest) -> bytes:
         "soon": str(round(want.soon * 100)),
         "cap": str(run.output_limit),
         "how": want.how,
+        "merged": "1" if run.merged else "",
         "stdin": str(len(run.stdin) or ""),
         "argv": " ".join(map(quote, run.argv)),
         "exports": build_exports(run.env),
@@ -91,7 +94,11 @@ def build_attached(run: TargetRun, nonce: str) -> bytes:
     is one compound that the shell reads as a whole before.
     """
     variables = build_exports({**run.env, "SSHCAST_SPOOL": run.spool})
-    main = f"{{\n{load_program('attached.sh').replace(NO_INPUT, '')}}}\n" if run.stdin else load_program("attached.sh")
+    main = load_program("attached.sh")
+    if run.merged:
+        main = main.replace(COMMAND, f"{COMMAND} 2>&1")
+    if run.stdin:
+        main = f"{{\n{main.replace(NO_INPUT, '')}}}\n"
     return f"{variables}set -- {quote(nonce)} {' '.join(map(quote, run.argv))}\n{main}".encode()
 
 

@@ -4,6 +4,7 @@
 #          started yet); or `never`
 #   stop   the reason to stop it
 #   end    E STATUS OUT ERR WHY .
+#   order  OUT ERR: marks of the watcher, each a size of stdout and the size of stderr after what was written next
 #   out, err, tails (exists while an attachment follows the output), watch (PID START of the watcher)
 # Write a record; if the folder was removed it is made again, so that stop reasons and exits are not lost.
 put() {

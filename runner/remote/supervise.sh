@@ -1,8 +1,8 @@
 # Supervises a run: starts the command in a session of its own, independent of any channel, and records its exit.
-# Arguments: p, id, nonce, boot id, output cap in bytes, setsid, and the command's words. Stdin is the command's;
-# stdout and 4 are the two outputs of the channel that started it, for as long as it is open.
-p=$1 id=$2 nonce=$3 boot=$4 cap=$5 session=$6
-shift 6
+# Arguments: p, id, nonce, boot id, output cap in bytes, setsid, 6 if stderr goes where stdout goes (else empty), and
+# the command's words. Stdin is the command's; stdout and 4 are the two outputs of the channel that started it, for as long as it is open.
+p=$1 id=$2 nonce=$3 boot=$4 cap=$5 session=$6 errors=${7:-8}
+shift 7
 exports=$SSHCAST_EXPORTS
 unset SSHCAST_EXPORTS
 say() { printf '%s %s\n' "$nonce" "$*"; }
@@ -108,7 +108,7 @@ w2=$!
 exec 5<"${p}out" 7<"${p}err"
 (
     began
-    exec >&6 2>&8 3>&- 4>&- 5<&- 6>&- 7<&- 8>&- 9>&-
+    exec >&6 2>&"$errors" 3>&- 4>&- 5<&- 6>&- 7<&- 8>&- 9>&-
     trap - PIPE
     [ -z "$session" ] || trap - HUP
     # From here on the variables are the command's, which may have the names of ours.
@@ -133,6 +133,10 @@ w= s=
 read -r w s <"${p}watch" && lives "$w" "$s" && { kill -TERM "-$w" || kill -TERM "$w"; }
 # A short run ends before an attachment follows its output: then all of it is sent here.
 if took tails; then
+    if [ "$o" != 0 ] && [ "$e" != 0 ] && [ "${p}out" -nt "${p}err" ]; then
+        say order 0 "$e"
+        say ordered
+    fi
     told "$o" out
     told "$e" err >&4
 fi

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 
 from db.values import Stream
+from runner.remote.order import StreamOrder
 from runner.remote.verify import Leftovers, parse_leftovers
 from runner.ssh.handshake import KEPT_PRINTED
 from runner.ssh.protocol import EarlyOutput, Exit
@@ -72,6 +73,7 @@ class RunStream:
     `refusal` is `none`, `never`, `again` or `lost`, as in attach.sh; `lost` is its reason, and `lacks` names programs
     that are missing, or STDERR or STDIN. `channel_exit` is how the channel ended. With `is_direct` that is the
     command's own exit, see attached.sh. `input` is the target's progress with standard input: `want` or `got`.
+    `order` is set while output is held back until it is its turn.
     """
 
     write: Write
@@ -88,6 +90,7 @@ class RunStream:
     channel_exit: Exit | None = None
     is_direct: bool = False
     input: str | None = None
+    order: StreamOrder | None = None
     _before: dict[Stream, bytearray] = field(default_factory=lambda: {stream: bytearray() for stream in Stream})
     _begun: set[Stream] = field(default_factory=set)
     _held: dict[Stream, bytes] = field(default_factory=lambda: {Stream.STDOUT: b"", Stream.STDERR: b""})
@@ -192,6 +195,23 @@ class RunStream:
             return
         if not data:
             return
+        if self.order is None:
+            self._deliver(stream, data)
+            return
+        if not self.order.feed(stream, data):
+            self.order = None
+        self._stop_order_if_all_arrived()
+
+    def _stop_order_if_all_arrived(self) -> None:
+        """Hold nothing any more once everything has arrived: a wrong mark would hold it for ever."""
+        order, record = self.order, self.record
+        if order is None or record is None:
+            return
+        if all(self.received[stream] + order.count_held(stream) >= size for size, stream in record.sizes):
+            self.order = None
+            order.stop()
+
+    def _deliver(self, stream: Stream, data: bytes) -> None:
         self.received[stream] += len(data)
         self.write(stream, data)
         if self.is_complete:
@@ -207,12 +227,18 @@ class RunStream:
             case "end":
                 status, out, err, why = rest.split(" ")
                 self.record = ExitRecord(int(status), int(out), int(err), why)
+                self._stop_order_if_all_arrived()
             case "alive" | "unsure":
                 self.leftovers = parse_leftovers(line)
             case "none":
                 self.refusal, self.lacks = word, tuple(name for name in rest.split() if name in NEEDED)
             case "want" | "got":
                 self.input = word
+            case "order":
+                self.order = self.order or StreamOrder(self._deliver, self.received)
+                self.order.add_mark(rest)
+            case "ordered" if self.order is not None:
+                self.order.end_marks()
             case "never" | "again" | "lost":
                 self.refusal, self.lost = word, rest
             case _:
