@@ -23,7 +23,6 @@ class Event(SQLModel, table=True):
         Index("ix_events_server", "server_id", "xid", "id"),
         Index("ix_events_task", "task_id", "xid", "id"),
         Index("ix_events_execution", "execution_id", "xid", "id"),
-        Index("ix_events_at", "at", "id"),
         {"sqlite_autoincrement": True},
     )
 
@@ -42,7 +41,10 @@ class Event(SQLModel, table=True):
 
 
 class EventsRemoved(SQLModel, table=True):
-    """The last event that retention removed, in one row: what comes before or at it cannot be read any more."""
+    """The last event that retention removed, in one row: what comes before or at it cannot be read any more.
+
+    In a database that was restored it is the position before the first event, see `db.events.renumber_restored`.
+    """
 
     __tablename__ = "events_removed"
 

@@ -1,4 +1,4 @@
-"""Removes expired executions and slots in small batches, so that other transactions do not wait for long."""
+"""Removes expired executions, slots and events in small batches, so that other transactions do not wait for long."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from db import retention, slots
+from db import events, retention, slots
 from db.store import Store
 from runner.bus import Bus
 from runner.loop import BackgroundLoop
@@ -19,10 +19,11 @@ BETWEEN_PIECES = 0.2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetentionPolicy:
-    """The age at which finished executions and decided slots are removed. None keeps them for ever."""
+    """The age at which finished executions, decided slots and events are removed. None keeps them for ever."""
 
     executions: timedelta | None = None
     slots: timedelta | None = None
+    events: timedelta | None = None
 
 
 class Retention(BackgroundLoop):
@@ -36,11 +37,14 @@ class Retention(BackgroundLoop):
         self.store = store
         self.policy = policy
         self.clock = clock
+        self._checked = False
 
     async def tick(self) -> float:
+        await self._renumber_restored_events()
         removed = {
             "executions": await self._prune(retention.prune, self.policy.executions),
             "slots": await self._prune(slots.prune, self.policy.slots),
+            "events": await self._prune(events.prune, self.policy.events),
         }
         if not any(removed.values()):
             return HOUR
@@ -49,3 +53,12 @@ class Retention(BackgroundLoop):
 
     async def _prune(self, prune: Callable[..., int], max_age: timedelta | None) -> int:
         return 0 if max_age is None else await self.store.run(prune, self.clock() - max_age, PIECE)
+
+    async def _renumber_restored_events(self) -> None:
+        """Once, at the start: a database is not restored under a service that runs."""
+        if self._checked:
+            return
+        changed = await self.store.run(events.renumber_restored)
+        self._checked = True
+        if changed:
+            log.warning("the database was restored: earlier cursors of events are expired", events=changed)
