@@ -7,25 +7,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from db.output import NewChunk, OutputEnd
+from db.output_gap import OutputGap
 from db.values import Stream
 from runner.callback_event import CallbackEvent
+from runner.output.kept_tail import KeptTail, find_head_limit
 from runner.output.masking import LOOKBACK, Masker
 from runner.output.matcher import SecretMatcher
+from runner.output.pieces import CHUNK_BYTES, PendingChunk, append_bytes
 
-CHUNK_BYTES = 64 * 1024
 BUFFER_BYTES = 1024 * 1024
 ALL_BYTES = 64 * 1024 * 1024
 LOW_SHARE = 4
-
-
-@dataclass(slots=True)
-class PendingChunk:
-    """Consecutive bytes of one stream that are not stored yet."""
-
-    stream: Stream
-    stream_offset: int
-    at: datetime
-    data: bytearray
 
 
 @dataclass(slots=True)
@@ -58,10 +50,11 @@ class MemoryBudget:
 class OutputBuffer:
     """Takes bytes without ever blocking; the writer takes chunks from it.
 
-    `limit` is the most bytes of both streams together that are stored; `overflowed` is set when more arrive. Once
-    another runner drives the execution, the buffer is `fenced`: it stores nothing, and `when_fenced` was called. `wake`
-    tells the writer that there is something to take; `urgent` that somebody waits for it to be stored. With a matcher
-    (see `start_masking`), secrets are masked before the cap is applied.
+    `limit` is the most bytes of both streams together that are stored. `overflowed` is set when more arrive; but if it
+    `truncates`, the beginning is stored as it comes, and the end of the output with the end of the run. Once another
+    runner drives the execution, the buffer is `fenced`: it stores nothing, and `when_fenced` was called. `wake` tells
+    the writer that there is something to take; `urgent` that somebody waits for it to be stored. With a matcher (see
+    `start_masking`), secrets are masked before the cap is applied.
     """
 
     execution_id: int
@@ -71,6 +64,7 @@ class OutputBuffer:
     offsets: dict[Stream, int]
     budget: MemoryBudget
     wake: Callable[["OutputBuffer"], None]
+    truncates: bool = False
     when_fenced: Callable[[], object] | None = None
     flow: FlowControl | None = None
     truncated: bool = False
@@ -83,6 +77,7 @@ class OutputBuffer:
     _in_flight: int = 0
     _begun: bool = False
     _maskers: dict[Stream, Masker] = field(default_factory=dict)
+    _tail: KeptTail | None = None
 
     @property
     def is_new(self) -> bool:
@@ -93,6 +88,11 @@ class OutputBuffer:
     def is_empty(self) -> bool:
         """True if nothing is left to take; what was taken may not be committed yet."""
         return not self._pieces
+
+    @property
+    def is_incomplete(self) -> bool:
+        """True if the command wrote more than is stored."""
+        return self.truncated or (self._tail is not None and self._tail.build_gap() is not None)
 
     def start_masking(self, matcher: SecretMatcher | None) -> dict[Stream, int]:
         """Mask the secrets of the matcher. Return how much of each stream the source is to skip.
@@ -111,7 +111,7 @@ class OutputBuffer:
         self.flow = flow
 
     def mark_truncated(self) -> None:
-        """Record that the command wrote more than is stored."""
+        """Record that the command wrote more than has arrived."""
         self.truncated = True
 
     def write(self, stream: str, data: bytes) -> None:
@@ -158,22 +158,48 @@ class OutputBuffer:
             await self.stored.wait()
 
     async def take_end(self) -> OutputEnd:
-        """Return what is left to store, a chunk or two, for the transaction that records the end of the run.
+        """Return what is left to store for the transaction that records the end of the run.
+
+        It is a chunk or two, and the end of an output that was over its limit.
 
         `acknowledge` or `put_back` must follow. What is more is stored before, by the writer.
         """
         while self._in_flight or self.waiting > CHUNK_BYTES:
             await self.flush()
-        return OutputEnd(self.take(CHUNK_BYTES), dict(self.offsets))
+        rest = self.take(CHUNK_BYTES)
+        if self._tail is None or self.fenced:
+            return OutputEnd(rest, dict(self.offsets))
+        gap, pieces = self._tail.build_gap(), self._tail.pieces
+        kept = [self._build_chunk(piece, None if number else gap) for number, piece in enumerate(pieces)]
+        return OutputEnd([*rest, *kept], dict(self._tail.ends))
 
     def put_back(self, last: OutputEnd) -> None:
-        """Leave chunks that were taken and perhaps not stored to the writer."""
+        """Leave chunks that were taken and perhaps not stored to the writer, but not the end of a truncated output."""
         self._in_flight = 0
-        for chunk in reversed(last.chunks):
+        for chunk in reversed([each for each in last.chunks if each.stream_offset < self.offsets[each.stream]]):
             self._pieces.appendleft(PendingChunk(chunk.stream, chunk.stream_offset, chunk.at, bytearray(chunk.data)))
         self.wake(self)
 
     def _keep(self, stream: Stream, data: bytes) -> None:
+        if self.truncates:
+            self._keep_both_ends(stream, data)
+        else:
+            self._keep_up_to_limit(stream, data)
+
+    def _keep_both_ends(self, stream: Stream, data: bytes) -> None:
+        head_limit = find_head_limit(self.limit)
+        room = max(0, head_limit - sum(self.offsets.values()))
+        if self.fenced or not data:
+            return
+        if room:
+            self._append(stream, data[:room])
+            self.wake(self)
+        if len(data) > room:
+            if self._tail is None:
+                self._tail = KeptTail(self.limit - head_limit, self.offsets, self.clock)
+            self._tail.add(stream, data[room:])
+
+    def _keep_up_to_limit(self, stream: Stream, data: bytes) -> None:
         held = sum(masker.held_bytes for masker in self._maskers.values())
         room = self.limit - sum(self.offsets.values())
         if len(data) + held > room:
@@ -196,21 +222,14 @@ class OutputBuffer:
         self.fenced = True
 
     def _append(self, stream: Stream, data: bytes) -> None:
-        last = self._pieces[-1] if self._pieces else None
-        for start in range(0, len(data), CHUNK_BYTES):
-            part = data[start : start + CHUNK_BYTES]
-            if last is not None and last.stream is stream and len(last.data) + len(part) <= CHUNK_BYTES:
-                last.data.extend(part)
-            else:
-                last = PendingChunk(stream, self.offsets[stream], self.clock(), bytearray(part))
-                self._pieces.append(last)
-            self.offsets[stream] += len(part)
+        append_bytes(self._pieces, stream, self.offsets[stream], data, self.clock)
+        self.offsets[stream] += len(data)
         self.waiting += len(data)
         self.budget.take(len(data))
         if self.flow is not None and self.waiting >= self.budget.high_water:
             self.flow.pause()
 
-    def _build_chunk(self, piece: PendingChunk) -> NewChunk:
+    def _build_chunk(self, piece: PendingChunk, gap: OutputGap | None = None) -> NewChunk:
         return NewChunk(
             execution_id=self.execution_id,
             fence=self.fence,
@@ -218,4 +237,5 @@ class OutputBuffer:
             stream_offset=piece.stream_offset,
             at=piece.at,
             data=bytes(piece.data),
+            gap=gap,
         )

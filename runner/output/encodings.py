@@ -3,7 +3,10 @@
 import base64
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from operator import methodcaller
 
+from runner.charsets import CODECS, DEFAULT
 from runner.output import escapes as output_escapes
 from runner.output.escapes import Escaped, encode_utf8
 from runner.secrets.secret import SHORTEST
@@ -14,13 +17,13 @@ PEM_BORDER = re.compile(r"-----[^\r\n]*-----\s*\Z")
 NEVER_ESCAPED = re.compile(r"\w+", re.ASCII)
 
 
-def list_needles(secret: str) -> Iterator[bytes]:
-    """Yield the needles that mask all forms of a secret, 6 to 128 bytes each.
+def list_needles(secret: str, charset: str = DEFAULT) -> Iterator[bytes]:
+    """Yield the needles that mask all forms of a secret in UTF-8 and in the server's encoding, 6 to 128 bytes each.
 
     They are searched in output without its line ends.
     """
     for part in _split_secret(secret):
-        for form in list_encodings(part):
+        for form in list_encodings(part, charset):
             yield from _split_long(form.translate(None, LINE_ENDS))
 
 
@@ -31,10 +34,27 @@ def _split_secret(secret: str) -> set[str]:
     return {part for part in found if len(part) >= SHORTEST}
 
 
-def list_encodings(part: str) -> Iterator[bytes]:
-    for family in FAMILIES.values():
-        for form in family(part):
-            yield form if isinstance(form, bytes) else encode_utf8(form)
+def list_encodings(part: str, charset: str = DEFAULT) -> Iterator[bytes]:
+    for text, encode in _list_readings(part, charset):
+        for family in FAMILIES.values():
+            for form in family(text):
+                with suppress(UnicodeEncodeError):
+                    yield form if isinstance(form, bytes) else encode(form)
+
+
+def _list_readings(part: str, charset: str) -> Iterator[tuple[str, Callable[[str], bytes]]]:
+    """Yield the text with the function that encodes its forms, as programs see it that escape it.
+
+    In the server's encoding that is twice: some know its characters, some see bytes, each of which is one surrogate.
+    """
+    yield part, encode_utf8
+    codec = CODECS[charset]
+    if charset == DEFAULT or part.isascii():
+        return
+    with suppress(UnicodeEncodeError):
+        encoded = part.encode(codec)
+        yield part, methodcaller("encode", codec)
+        yield encoded.decode("ascii", "surrogateescape"), encode_utf8
 
 
 def _as_it_is(part: str) -> Iterator[str]:

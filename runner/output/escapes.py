@@ -65,7 +65,11 @@ def _format_octal(char: str) -> str:
 
 
 def encode_utf8(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")
+    """Encode a text; a lone surrogate that stands for a byte (as of `surrogateescape`) becomes that byte."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")
 
 
 def in_urls(text: str) -> Escaped:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
+from runner.charsets import DEFAULT
 from runner.output.encodings import LINE_ENDS, LONGEST_PIECE, list_needles
 from runner.output.prefilter import choose_prefilter
 from runner.secrets.secret import Secret
@@ -70,10 +71,10 @@ class Lines:
 
 
 class SecretMatcher:
-    """Finds all forms of a set of secrets."""
+    """Finds all forms of a set of secrets, in UTF-8 and in the encoding `charset`."""
 
-    def __init__(self, secrets: Iterable[Secret]) -> None:
-        needles = {piece for secret in secrets for piece in list_needles(secret.reveal())}
+    def __init__(self, secrets: Iterable[Secret], charset: str = DEFAULT) -> None:
+        needles = {piece for secret in secrets for piece in list_needles(secret.reveal(), charset)}
         prefilter = choose_prefilter(needles)
         self._prefilter = prefilter
         self._few = needles - (prefilter.needles if prefilter else frozenset())
@@ -115,9 +116,9 @@ class SecretMatcher:
 
 
 @lru_cache(maxsize=64)
-def build_matcher(secrets: frozenset[Secret]) -> SecretMatcher:
+def build_matcher(secrets: frozenset[Secret], charset: str = DEFAULT) -> SecretMatcher:
     """Return a matcher, cached: building one takes longer than masking the whole output of a run."""
-    return SecretMatcher(secrets)
+    return SecretMatcher(secrets, charset)
 
 
 def _find_occurrences(needle: bytes, data: bytes) -> Iterator[int]:

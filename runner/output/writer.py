@@ -10,7 +10,7 @@ from db import output
 from db.models import TaskExecution
 from db.output import NewChunk
 from db.store import Store
-from db.values import Stream
+from db.values import OnOutputLimit, Stream
 from runner.bus import Bus, execution_address
 from runner.loop import BackgroundLoop
 from runner.output.buffer import MemoryBudget, OutputBuffer
@@ -74,14 +74,16 @@ class OutputWriter(BackgroundLoop):
             offsets={Stream.STDOUT: execution.stdout_bytes, Stream.STDERR: execution.stderr_bytes},
             budget=self._budget,
             wake=self._wake,
+            truncates=execution.on_output_limit == OnOutputLimit.TRUNCATE,
             when_fenced=when_fenced,
         )
 
     def _wake(self, buffer: OutputBuffer) -> None:
-        if not buffer.is_empty:
-            if not self._unstored:
-                self.bus.hint(self.address)
-            self._unstored[buffer] = None
+        if buffer.is_empty:  # all is being stored: a hurry set now would be for what comes next
+            return
+        if not self._unstored:
+            self.bus.hint(self.address)
+        self._unstored[buffer] = None
         if buffer.urgent or buffer.waiting >= FLUSH_BYTES:
             self._hurry.set()
 
