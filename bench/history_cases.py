@@ -8,8 +8,9 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from bench import filter_cases
 from bench.seeding import CHUNK_BYTES, History
-from db import claims, executions, grants, output, slots, tasks
+from db import claims, executions, grants, output, output_leads, slots, tasks
 from db.executions import ExecutionFilter
 from db.page import Window
 from db.slots import SlotFilter
@@ -40,6 +41,8 @@ class Case:
 def list_cases(history: History) -> Iterator[Case]:
     yield from _list_pages(history)
     yield from _list_filters(history)
+    for name, (page, filter, window) in filter_cases.list_pages(history, _find_moment(history, history.log)).items():
+        yield Case(name, page, (filter, window))
     yield from _list_numbered(history)
     yield from _list_totals(history)
     yield from _list_others(history)
@@ -126,7 +129,7 @@ def _list_others(history: History) -> Iterator[Case]:
         yield Case("log from the middle", output.list_after, (history.log, end // 2 + 7))
         yield Case("log at its end", output.list_after, (history.log, end))
         yield Case("log's last 64 KiB", output.list_after, (history.log, end - 65_536))
-        yield Case("bytes before the end of a log", output.load_tail, (history.log, end, 3))
+        yield Case("bytes before the end of a log", output_leads.load_leads, (history.log, end, 3))
 
 
 def _list_work(history: History) -> Iterator[Case]:

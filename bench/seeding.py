@@ -27,17 +27,21 @@ SERIES = {
     "sqlite": "WITH RECURSIVE series(n) AS (SELECT :first UNION ALL SELECT n + 1 FROM series WHERE n < :last)",
     "postgresql": "WITH series(n) AS (SELECT generate_series(CAST(:first AS bigint), CAST(:last AS bigint)))",
 }
-# Of 100 executions in a row each is of another task, and all share what the other columns hold.
+# Of 100 executions in a row each is of another task, and all share what the other columns hold. One in 9973 differs.
 EXECUTIONS = """
 INSERT INTO task_executions (task_id, server_id, command, env, secret_env, timeout_seconds, output_limit, trigger,
     attempt, state, reason, exit_code, created_at, start_time, end_time, duration_ms, fence, mode, stdout_bytes,
     stderr_bytes, truncated, findings, created_by)
 {series}
-SELECT {task} + n % {tasks}, {server} + n % {servers}, 'df -h --output=source,pcent,target /var /home', '{{}}', '{{}}',
-    300, 10485760, CASE WHEN n / 100 % 10 = 0 THEN 'manual' WHEN n / 100 % 10 = 1 THEN 'api' ELSE 'schedule' END, 1,
+SELECT {task} + n % {tasks}, {server} + n % {servers},
+    CASE WHEN n % 9973 = 7 THEN 'systemctl restart nginx' ELSE 'df -h --output=source,pcent,target /var /home' END,
+    '{{}}', '{{}}', 300, 10485760,
+    CASE WHEN n / 100 % 10 = 0 THEN 'manual' WHEN n / 100 % 10 = 1 THEN 'api' ELSE 'schedule' END, 1,
     CASE WHEN n / 100 % 50 < 2 THEN 'FAILED' WHEN n / 100 % 50 = 2 THEN 'TIMEOUT'
         WHEN n / 100 % 50 = 3 THEN 'CANCELLED' ELSE 'SUCCESS' END,
-    'EXIT_STATUS', CASE WHEN n / 100 % 50 < 2 THEN 1 ELSE 0 END, {moment}, {moment}, {end}, 3000, 1, 'durable', 120, 0,
+    CASE WHEN n % 9973 = 7 THEN 'LOST' WHEN n / 100 % 50 = 2 THEN 'TIMEOUT' ELSE 'EXIT_STATUS' END,
+    CASE WHEN n % 9973 = 7 THEN 137 WHEN n / 100 % 50 < 2 THEN 1 ELSE 0 END, {moment}, {moment}, {end},
+    CASE WHEN n % 9973 = 7 THEN 3600000 ELSE 3000 + n % 1000 END, 1, 'durable', 120, 0,
     {false}, CASE WHEN n % 997 = 0 THEN '{findings}' END, CASE WHEN n / 100 % 2 = 0 THEN {user} ELSE {other} END
 FROM series
 """
@@ -102,7 +106,10 @@ async def seed(store: Store, volume: Volume) -> History:
 
 def _add_owners(conn: Connection, volume: Volume) -> History:
     users = [rows.user(conn, name).id for name in ("ada", "grace")]
-    servers = [rows.server(conn, name=f"seeded {n}", max_parallel=50).id for n in range(volume.servers)]
+    servers = [
+        rows.server(conn, name=f"seeded {n}", max_parallel=50, tags=["lab" if n % 5 else "prod", "seeded"]).id
+        for n in range(volume.servers)
+    ]
     tasks = [
         rows.task(conn, name=f"task {n:05}", server_id=servers[n % volume.servers], enabled=False).id
         for n in range(volume.tasks)

@@ -34,13 +34,14 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from db import rows
 from db.columns import UtcTime
 from db.models import Server, TaskExecution
+from db.prepared import Prepared
 from db.values import State
 
 executions = rows.get_table(TaskExecution)
 servers = rows.get_table(Server)
 LOCK = 0x55C0
-LOCK_CLAIMS = text("SELECT pg_advisory_xact_lock(:key)")
-ANY_PENDING = select(executions.c.id).where(executions.c.state == literal_column("'PENDING'")).limit(1)
+LOCK_CLAIMS = Prepared(text("SELECT pg_advisory_xact_lock(:key)"))
+ANY_PENDING = Prepared(select(executions.c.id).where(executions.c.state == literal_column("'PENDING'")).limit(1))
 EACH = 16
 
 
@@ -54,15 +55,19 @@ def claim(
     """
     postgres = conn.dialect.name == "postgresql"
     if postgres:
-        conn.execute(LOCK_CLAIMS, {"key": LOCK})
-    given = {"most": limit, "skip": list(skip), "runner": runner_id, "at": at}
-    taken = cast("list[TaskExecution]", conn.execute(_build_claim(postgres), given).all())
+        LOCK_CLAIMS.change(conn, {"key": LOCK})
+    given = {"most": limit, "runner": runner_id, "at": at}
+    if skip:
+        full = conn.execute(_build_claim(postgres, skips=True), given | {"skip": list(skip)})
+        taken = cast("list[TaskExecution]", full.all())
+    else:
+        taken = _prepare_claim(postgres).find_all(conn, given)
     return _order_by_turn(taken) if len(taken) > 1 else list(taken)
 
 
 def has_pending(conn: Connection) -> bool:
     """Return whether any execution is pending."""
-    return conn.scalar(ANY_PENDING) is not None
+    return ANY_PENDING.find_first(conn, {}) is not None
 
 
 def _order_by_turn(taken: Sequence[TaskExecution]) -> list[TaskExecution]:
@@ -81,9 +86,14 @@ def _order_by_turn(taken: Sequence[TaskExecution]) -> list[TaskExecution]:
 
 
 @cache
-def _build_claim(postgres: bool) -> ReturningUpdate[Any]:
+def _prepare_claim(postgres: bool) -> Prepared:
+    return Prepared(_build_claim(postgres, skips=False))
+
+
+@cache
+def _build_claim(postgres: bool, *, skips: bool) -> ReturningUpdate[Any]:
     """Build the claim and keep it: building it costs more than running it."""
-    found = ClaimQuery(postgres).build().scalar_subquery()
+    found = ClaimQuery(postgres, skips).build().scalar_subquery()
     # PostgreSQL is told to look up the found ids one by one: with outdated statistics it would read every pending row.
     among = executions.c.id == any_(func.array(found)) if postgres else executions.c.id.in_(found)
     still_pending = executions.c.state.concat("") == State.PENDING
@@ -94,9 +104,12 @@ def _build_claim(postgres: bool) -> ReturningUpdate[Any]:
 
 @dataclass(frozen=True, slots=True)
 class ClaimQuery:
-    """Builds the claim query for one of the databases. Its parameters: `most` (limit), `skip` (server ids)."""
+    """Builds the claim query for one of the databases. Its parameters: `most` (limit), and `skip` (server ids) if it
+    `skips` any.
+    """
 
     postgres: bool
+    skips: bool
 
     def build(self) -> Select[Any]:
         """Select ids in turns: every server's n-th run before any server's n+1-th, and likewise among users."""
@@ -145,13 +158,14 @@ class ClaimQuery:
             .subquery()
         )
         room = (servers.c.max_parallel - func.coalesce(busy.c.running, literal_column("0"))).label("room")
-        return (
+        found = (
             select(pairs.c.server_id, pairs.c.created_by, room)
             .join(servers, servers.c.id == pairs.c.server_id)
             .outerjoin(busy, busy.c.server_id == pairs.c.server_id)
-            .where(pairs.c.server_id.not_in(bindparam("skip", expanding=True)))
-            .subquery()
         )
+        if self.skips:
+            found = found.where(pairs.c.server_id.not_in(bindparam("skip", expanding=True)))
+        return found.subquery()
 
     def match_state(self, table: FromClause, state: State) -> ColumnElement[bool]:
         """Return the condition that a row is in `state`, written so that the partial index of that state is used.

@@ -1,39 +1,47 @@
 """Queries on `task_executions`: reads, and inserting the pending row. Changes of state are in `db.transitions`."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, cast
+from functools import cache
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, func, or_, select, tuple_
+from sqlalchemy import Connection, bindparam, func, or_, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 
 from db import page as pages
-from db import rows
+from db import picked_pages, rows, tags
+from db.execution_filters import (
+    OPEN,
+    build_all_conditions,
+    build_conditions,
+    build_visibility_conditions,
+    forget_outcome,
+)
+from db.execution_filters import ExecutionFilter as ExecutionFilter
+from db.execution_filters import has_outcome as has_outcome
+from db.execution_plans import plan_by_owner, plan_page, plan_scan
 from db.models import Server, Task, TaskExecution
 from db.page import Owners, Window
+from db.picked import Columns
+from db.prepared import Prepared
 from db.values import State, Trigger
 from db.visibility import EVERYTHING, VisibilityScope
 
 executions = rows.get_table(TaskExecution)
 tasks = rows.get_table(Task)
 servers = rows.get_table(Server)
-OPEN = (State.PENDING, State.RUNNING)
 KEY = ("created_by", "idempotency_key")
 LIGHT = [
     executions.c[name]
     for name in ("id", "state", "cancel_at", "created_at", "created_by", "server_id", "task_id", "trigger", "findings")
 ]
 MANY = 10_000_000
+# How many rows a page by a part of the command looks at.
+SCANNED = 10_000
 FORGOTTEN = {"sealed_env": None, "sealed_run": None}
 """Values that clear the sealed columns of an execution that has ended."""
 DEFAULTS: dict[str, Any] = {"state": State.PENDING, "attempt": 1, "fence": 0}
 
-# Insert statements, built once: building one takes longer than running it.
-ONCE = {
-    name: dialect.insert(executions).on_conflict_do_nothing(index_elements=KEY).returning(*executions.c)
-    for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
-}
 PLACE = (executions.c.state, executions.c.id)
 # The first row in the order of (state, id), and not the lowest id of that state: for that, PostgreSQL may scan all the
 # history, since pending rows are at its end.
@@ -44,31 +52,15 @@ FIRST_WAITING = (
     .limit(1)
 )
 
-BY_ID = select(executions).where(executions.c.id == bindparam("execution"))
-BY_KEY = select(executions).where(
-    executions.c.created_by == bindparam("user"), executions.c.idempotency_key == bindparam("key")
+BY_ID = Prepared(select(executions).where(executions.c.id == bindparam("execution")))
+BY_KEY = Prepared(
+    select(executions).where(
+        executions.c.created_by == bindparam("user"), executions.c.idempotency_key == bindparam("key")
+    )
 )
 
 RunStatus = tuple[str, bool]
 """The state, and whether a cancellation was requested."""
-
-
-@dataclass(frozen=True, slots=True)
-class ExecutionFilter:
-    """Conditions on executions; None means no condition. The range of creation times includes both ends.
-
-    `visibility` limits the result to servers that it covers; with `task_id`, to tasks that it covers.
-    """
-
-    states: tuple[str, ...] | None = None
-    server_id: int | None = None
-    task_id: int | None = None
-    trigger: str | None = None
-    created_from: datetime | None = None
-    created_to: datetime | None = None
-    created_by: int | None = None
-    has_findings: bool | None = None
-    visibility: VisibilityScope = EVERYTHING
 
 
 def copy_from_task(task: Task) -> dict[str, Any]:
@@ -84,6 +76,8 @@ def copy_from_task(task: Task) -> dict[str, Any]:
         "working_dir": task.working_dir,
         "timeout_seconds": task.timeout_seconds,
         "output_limit": task.output_limit,
+        "on_output_limit": task.on_output_limit,
+        "merge_streams": task.merge_streams,
         "mode": task.run_mode,
     }
 
@@ -99,8 +93,15 @@ def insert(conn: Connection, values: Mapping[str, Any]) -> TaskExecution:
 
 def insert_once(conn: Connection, values: Mapping[str, Any]) -> TaskExecution | None:
     """Insert a row; None if the user has an execution under this idempotency key, even a very recent one."""
-    made = conn.execute(ONCE[conn.dialect.name], DEFAULTS | dict(values)).first()
-    return cast("TaskExecution | None", made)
+    given = DEFAULTS | dict(values)
+    return _build_insert_once(conn.dialect.name, tuple(given)).find_first(conn, given)
+
+
+@cache
+def _build_insert_once(dialect: str, names: Sequence[str]) -> Prepared:
+    """Build the INSERT of these columns and keep it: building takes longer than running it."""
+    insert = (sqlite if dialect == "sqlite" else postgresql).insert(executions)
+    return Prepared(insert.on_conflict_do_nothing(index_elements=KEY).returning(*executions.c), names)
 
 
 def store_sealed(conn: Connection, id: int, values: Mapping[str, Any]) -> bool:
@@ -122,7 +123,7 @@ def replace_sealed(conn: Connection, id: int, column: str, old: Any, new: Any) -
 
 def by_id(conn: Connection, id: int, visibility: VisibilityScope = EVERYTHING) -> TaskExecution | None:
     if visibility.is_unrestricted:
-        return cast("TaskExecution | None", conn.execute(BY_ID, {"execution": id}).first())
+        return BY_ID.find_first(conn, {"execution": id})
     return rows.find_first(conn, TaskExecution, executions.c.id == id, *visibility.restrict(executions.c.server_id))
 
 
@@ -131,7 +132,7 @@ def by_ids(conn: Connection, ids: Sequence[int], visibility: VisibilityScope = E
 
 
 def by_idempotency_key(conn: Connection, user_id: int, key: str) -> TaskExecution | None:
-    return cast("TaskExecution | None", conn.execute(BY_KEY, {"user": user_id, "key": key}).first())
+    return BY_KEY.find_first(conn, {"user": user_id, "key": key})
 
 
 def list_latest_of_tasks(
@@ -143,44 +144,46 @@ def list_latest_of_tasks(
     return rows.load_all(conn, query.where(*visibility.restrict(executions.c.server_id)), TaskExecution)
 
 
-def page(conn: Connection, filter: ExecutionFilter, window: Window) -> list[TaskExecution]:
-    """Return a page. For a viewer with grants it is read server by server, so that other servers' rows cost nothing."""
-    if _is_narrow(filter):
-        return pages.page(
-            conn, TaskExecution, [*_build_conditions(filter), *_build_visibility_conditions(filter)], window
-        )
-    among = Owners(executions.c.server_id, filter.visibility.select_servers(), _build_visibility_conditions(filter))
-    return pages.page_among(conn, TaskExecution, among, _build_conditions(filter), window)
+def page(conn: Connection, filter: ExecutionFilter, window: Window, columns: Columns = None) -> list[TaskExecution]:
+    """Return a page. With `columns`, its rows are `db.picked.PickedRow`s that have those, the id and the order.
+
+    For a viewer with grants, and by tags, it is read server by server, so that other servers' rows cost nothing. By a
+    part of the command it looks at SCANNED rows at most: `db.page.CutRows` if that is not enough.
+    """
+    planned = plan_page(conn, filter, window)
+    if not planned.is_narrow:
+        return _page_widely(conn, filter, window)
+    if _is_scan(planned):
+        return _scan(conn, filter, window)
+    found = (
+        picked_pages.page(conn, PICKED, planned, window, columns) if columns is not None and planned.has_shape else None
+    )
+    return pages.page(conn, TaskExecution, build_all_conditions(planned), window) if found is None else found
+
+
+def _page_widely(conn: Connection, filter: ExecutionFilter, window: Window) -> list[TaskExecution]:
+    if filter.command_contains is not None and window.order == "id":
+        return _scan(conn, filter, window)
+    among = Owners(executions.c.server_id, tags.select_servers(filter), build_visibility_conditions(filter))
+    return pages.page_among(conn, TaskExecution, among, build_conditions(plan_by_owner(filter)), window)
+
+
+def _is_scan(planned: ExecutionFilter) -> bool:
+    rare = planned.plan is not None and planned.plan.rare is not None
+    return planned.command_contains is not None and not rare and not planned.is_open_only
+
+
+def _scan(conn: Connection, filter: ExecutionFilter, window: Window) -> list[TaskExecution]:
+    among, matching = plan_scan(filter, window)
+    return pages.page_within(conn, TaskExecution, among, build_all_conditions(matching), window, SCANNED)
 
 
 def count(conn: Connection, filter: ExecutionFilter) -> int:
-    if _is_narrow(filter):
-        return pages.count(conn, TaskExecution, [*_build_conditions(filter), *_build_visibility_conditions(filter)])
+    if filter.is_narrow:
+        return pages.count(conn, TaskExecution, build_all_conditions(filter))
     return pages.count(
-        conn,
-        TaskExecution,
-        [*_build_conditions(filter), executions.c.server_id.in_(filter.visibility.select_servers())],
+        conn, TaskExecution, [*build_conditions(filter), executions.c.server_id.in_(tags.select_servers(filter))]
     )
-
-
-def _is_narrow(filter: ExecutionFilter) -> bool:
-    """Return whether one query is enough, without going server by server."""
-    owned = filter.server_id is not None or filter.task_id is not None
-    return filter.visibility.is_unrestricted or owned or _is_open_only(filter)
-
-
-def _is_open_only(filter: ExecutionFilter) -> bool:
-    """Return whether only executions match that have not ended: few, whatever the history."""
-    return filter.states is not None and all(state in OPEN for state in filter.states)
-
-
-def _build_visibility_conditions(filter: ExecutionFilter, columns: Any = executions.c) -> list[ColumnElement[bool]]:
-    """Limit rows to visible servers. With `task_id`, the task is checked once, not with each execution."""
-    found = filter.visibility.restrict(columns.server_id)
-    if found and filter.task_id is not None:
-        task = select(tasks.c.id).where(tasks.c.id == filter.task_id, *filter.visibility.restrict(tasks.c.server_id))
-        found.append(columns.task_id == task.scalar_subquery())
-    return found
 
 
 def page_of_tasks(
@@ -191,7 +194,7 @@ def page_of_tasks(
         TaskExecution,
         executions.c.task_id,
         task_ids,
-        [*_build_conditions(filter), *_build_visibility_conditions(filter)],
+        build_all_conditions(plan_by_owner(filter)),
         window,
     )
 
@@ -202,7 +205,7 @@ def count_of_tasks(conn: Connection, task_ids: Sequence[int], filter: ExecutionF
         TaskExecution,
         executions.c.task_id,
         task_ids,
-        [*_build_conditions(filter), *_build_visibility_conditions(filter)],
+        build_all_conditions(filter),
     )
 
 
@@ -241,31 +244,16 @@ def find_newest_id(conn: Connection) -> int:
 
 
 def load_statuses(conn: Connection, filter: ExecutionFilter, newest: int) -> dict[int, RunStatus]:
-    """Return the status of matching executions that are open or above id `newest`; ignores `filter.states`."""
+    """Return the status of matching executions that are open or above id `newest`, whatever their outcome will be."""
     found: dict[int, RunStatus] = {}
+    standing = forget_outcome(filter)
     for part in (executions.c.state.in_(OPEN), executions.c.id > newest):
         # The limit keeps SQLite from applying the filter first and scanning the whole history of the server or task.
         few = select(*LIGHT).where(part).limit(MANY).subquery()
-        among = [*_build_conditions(replace(filter, states=None), few.c), *_build_visibility_conditions(filter, few.c)]
+        among = [*build_conditions(standing, few.c), *build_visibility_conditions(filter, few.c)]
         for row in conn.execute(select(few.c.id, few.c.state, few.c.cancel_at).where(*among)):
             found[row.id] = (row.state, row.cancel_at is not None)
     return found
 
 
-def _build_conditions(filter: ExecutionFilter, columns: Any = executions.c) -> list[ColumnElement[bool]]:
-    found: list[ColumnElement[bool]] = []
-    if filter.states is not None:
-        found.append(columns.state.in_(filter.states))
-    for name in ("server_id", "task_id", "trigger", "created_by"):
-        value, column = getattr(filter, name), columns[name]
-        if value is not None:
-            # For open executions written so that no index of the column matches: it would read all the history of, say,
-            # a server, where the index of the state has the few rows.
-            found.append((column + ("" if name == "trigger" else 0) if _is_open_only(filter) else column) == value)
-    if filter.has_findings is not None:
-        found.append(columns.findings.is_not(None) if filter.has_findings else columns.findings.is_(None))
-    if filter.created_from is not None:
-        found.append(columns.created_at >= filter.created_from)
-    if filter.created_to is not None:
-        found.append(columns.created_at <= filter.created_to)
-    return found
+PICKED = picked_pages.PickedListing(executions, build_all_conditions)

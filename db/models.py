@@ -96,7 +96,6 @@ class Task(SQLModel, table=True):
     `shell`: the shell, with options, from the command's `#!` line; None for /bin/sh.
     `secret_env`: the names of secret variables, each with the name of a registered secret, or None if the value is in
     `sealed_env`.
-    `on_output_limit`: what happens at the output limit; None for the service's default.
     `updated_by`: the user who last changed the task, None if unknown; its scheduled runs act for that user.
     """
 
@@ -133,7 +132,7 @@ class Task(SQLModel, table=True):
     working_dir: str | None = Field(sa_column=Column(String(4096)))
     run_mode: str | None = Field(sa_column=Column(String(16)))
     merge_streams: bool = Field(sa_column=flag_column())
-    on_output_limit: str | None = Field(sa_column=Column(String(16)))
+    on_output_limit: str = Field(sa_column=Column(String(16), nullable=False, default="stop", server_default="stop"))
     terms: dict[str, Any] = Field(sa_column=json_column(dict, "{}"))
     paused_at: datetime | None = Field(sa_column=time_column(nullable=True))
     paused_until: datetime | None = Field(sa_column=time_column(nullable=True))
@@ -151,8 +150,7 @@ class TaskExecution(SQLModel, table=True):
 
     `shell`, `secret_env` and `sealed_env` are copied from the task. `sealed_run` holds the secret values resolved at
     the start. Both sealed columns are cleared when the run ends. The standard input is in `execution_stdin`; its size
-    and SHA-256 are here. `output_lines` is the number of line feeds in both streams. `output_gap` says which bytes were
-    left out, if `on_output_limit` is to truncate.
+    and SHA-256 are here. `output_lines` counts the line feeds of both streams. `output_gap`: which bytes were left out.
     """
 
     __tablename__ = "task_executions"
@@ -278,16 +276,6 @@ class ScheduleSlot(SQLModel, table=True):
     start_by: datetime | None = Field(sa_column=time_column(nullable=True))
 
 
-class Runner(SQLModel, table=True):
-    """A process that drives executions, considered alive until `lease_until`. Deleting the row frees its executions."""
-
-    __tablename__ = "runners"
-
-    id: str = Field(sa_column=Column(String(64), primary_key=True))
-    started_at: datetime = Field(sa_column=time_column())
-    lease_until: datetime = Field(sa_column=time_column())
-
-
 class OutputChunk(SQLModel, table=True):
     """Consecutive bytes of one stream of one execution.
 
@@ -299,7 +287,7 @@ class OutputChunk(SQLModel, table=True):
     __tablename__ = "output_chunks"
     __table_args__ = (
         UniqueConstraint("execution_id", "stream", "stream_offset", name="uq_output_offset"),
-        Index("ix_output_lines", "execution_id", "lines_before"),
+        Index("ix_output_lines", "execution_id", "lines_before", "position"),
     )
 
     execution_id: int = Field(sa_column=Column(BigId, ForeignKey("task_executions.id"), primary_key=True))

@@ -5,10 +5,26 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import BigInteger, Connection, Integer, Select, bindparam, func, insert, select, update
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Connection,
+    FromClause,
+    Insert,
+    Integer,
+    Select,
+    bindparam,
+    func,
+    insert,
+    select,
+    true,
+    update,
+)
 
 from db import rows
 from db.models import OutputChunk, TaskExecution
+from db.output_gap import OutputGap
+from db.prepared import Prepared
 from db.values import State, Stream
 
 chunks = rows.get_table(OutputChunk)
@@ -16,9 +32,14 @@ executions = rows.get_table(TaskExecution)
 GROW = (
     update(executions)
     .where(executions.c.id == bindparam("execution"))
-    .values(stdout_bytes=bindparam("stdout_bytes"), stderr_bytes=bindparam("stderr_bytes"))
+    .values(
+        stdout_bytes=bindparam("stdout_bytes"),
+        stderr_bytes=bindparam("stderr_bytes"),
+        output_lines=bindparam("output_lines"),
+    )
 )
-INSERT = insert(chunks)
+INSERT = Prepared(insert(chunks))
+LINE_FEED = b"\n"
 # By id alone: with a condition on the state, PostgreSQL may read all running rows instead (outdated statistics).
 LOCK = (
     select(
@@ -27,6 +48,7 @@ LOCK = (
         executions.c.state,
         executions.c.stdout_bytes,
         executions.c.stderr_bytes,
+        executions.c.output_lines,
     )
     .where(executions.c.id.in_(bindparam("ids", expanding=True)))
     .order_by(executions.c.id)
@@ -56,7 +78,7 @@ LIST_AFTER = _build_list_after()
 
 @dataclass(frozen=True, slots=True)
 class NewChunk:
-    """At most 64 KiB of one stream, starting at `stream_offset`."""
+    """At most 64 KiB of one stream, starting at `stream_offset`. `gap` was left out right before, in both streams."""
 
     execution_id: int
     fence: int
@@ -64,43 +86,67 @@ class NewChunk:
     stream_offset: int
     at: datetime
     data: bytes
+    gap: OutputGap | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class StreamEnds:
-    """The number of stored bytes of each stream of an execution: the next bytes go there."""
+    """The number of stored bytes of each stream of an execution: the next bytes go there.
+
+    `lines` counts the line feeds before that, of both streams.
+    """
 
     ends: dict[Stream, int]
+    lines: int = 0
 
     def accept(self, chunk: NewChunk) -> dict[str, Any] | None:
         """Return the row for the bytes that are not stored yet, and advance the end; None without any."""
+        if chunk.gap is not None:
+            self._skip(chunk.gap)
         end = self.ends[chunk.stream]
         start = max(chunk.stream_offset, end)
         data = chunk.data[start - chunk.stream_offset :]
         if not data:
             return None
         position = sum(self.ends.values()) + start - end
+        lines_before = self.lines
         self.ends[chunk.stream] = start + len(data)
+        self.lines += data.count(LINE_FEED)
         return {
             "execution_id": chunk.execution_id,
             "position": position,
             "stream": chunk.stream,
             "stream_offset": start,
+            "lines_before": lines_before,
             "size": len(data),
             "at": chunk.at,
             "data": data,
         }
 
+    def _skip(self, gap: OutputGap) -> None:
+        """Move both ends past the gap, unless what follows it is stored already."""
+        if self.ends == gap.starts:
+            self.ends.update(gap.ends)
+            self.lines += gap.lines
+
     def values(self) -> dict[str, Any]:
-        return {"stdout_bytes": self.ends[Stream.STDOUT], "stderr_bytes": self.ends[Stream.STDERR]}
+        return {
+            "stdout_bytes": self.ends[Stream.STDOUT],
+            "stderr_bytes": self.ends[Stream.STDERR],
+            "output_lines": self.lines,
+        }
 
 
 @dataclass(frozen=True, slots=True)
 class OutputEnd:
-    """The last chunks of an execution, and the number of bytes of each stream that are stored with them."""
+    """The last chunks of an execution, and the number of bytes of each stream up to their end, left out or not."""
 
     chunks: Sequence[NewChunk]
     ends: Mapping[Stream, int]
+
+    def find_gap(self) -> OutputGap | None:
+        """Return what was left out between what is stored and the last chunks."""
+        return next((chunk.gap for chunk in self.chunks if chunk.gap is not None), None)
 
     def build_starts(self) -> dict[str, int]:
         """Return the bytes that must be stored before, as parameters `stored_stdout` and `stored_stderr`."""
@@ -110,15 +156,22 @@ class OutputEnd:
         """Return the columns with the byte counts."""
         return {"stdout_bytes": self.ends[Stream.STDOUT], "stderr_bytes": self.ends[Stream.STDERR]}
 
-    def build_rows(self) -> list[dict[str, Any]]:
-        """Return the rows of `output_chunks`."""
-        stored = StreamEnds(self._find_starts())
+    def count_lines(self) -> int:
+        """Count the line feeds of the chunks, and of what was left out before them."""
+        left_out = sum(chunk.gap.lines for chunk in self.chunks if chunk.gap is not None)
+        return left_out + sum(chunk.data.count(LINE_FEED) for chunk in self.chunks)
+
+    def build_rows(self, lines: int = 0) -> list[dict[str, Any]]:
+        """Return the rows of `output_chunks`, if `lines` line feeds are stored before."""
+        stored = StreamEnds(self._find_starts(), lines)
         return [row for chunk in self.chunks if (row := stored.accept(chunk)) is not None]
 
     def _find_starts(self) -> dict[Stream, int]:
         starts = dict(self.ends)
         for chunk in self.chunks:
             starts[chunk.stream] -= len(chunk.data)
+            if chunk.gap is not None:
+                starts = {stream: start - chunk.gap.count(stream) for stream, start in starts.items()}
         return starts
 
 
@@ -139,13 +192,31 @@ def append(conn: Connection, new: Sequence[NewChunk]) -> set[int]:
 
 
 def insert_chunks(conn: Connection, new_rows: Sequence[Mapping[str, Any]]) -> None:
-    conn.execute(INSERT, new_rows)
+    INSERT.change_each(conn, new_rows)
+
+
+def build_arrays(new_rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """Return the rows as the parameters of `build_insert_of`: `chunk_` and a column's name, and its values."""
+    return {f"chunk_{name}": [row[name] for row in new_rows] for name in new_rows[0]}
+
+
+def build_insert_of(ended: FromClause, columns: Sequence[str]) -> Insert:
+    """Build PostgreSQL's INSERT of an execution's chunks, if `ended` has its row, however many chunks there are.
+
+    Their `lines_before` count from the first of them on: parameter `new_lines` counts the line feeds of all.
+    """
+    arrays = (bindparam(f"chunk_{name}", type_=ARRAY(chunks.c[name].type)) for name in columns)
+    given = func.unnest(*arrays).table_valued(*columns).render_derived(name="given")
+    lines_before = ended.c.output_lines - bindparam("new_lines", type_=BigInteger) + given.c.lines_before
+    values = [lines_before if name == "lines_before" else given.c[name] for name in columns]
+    found = select(*values).select_from(ended.join(given, true()))
+    return insert(chunks).from_select(list(columns), found, include_defaults=False)
 
 
 def _lock_running(conn: Connection, fences: dict[int, int]) -> dict[int, StreamEnds]:
     """Lock the executions that are running under these fences until the commit, and return their stream ends."""
     return {
-        row.id: StreamEnds({Stream.STDOUT: row.stdout_bytes, Stream.STDERR: row.stderr_bytes})
+        row.id: StreamEnds({Stream.STDOUT: row.stdout_bytes, Stream.STDERR: row.stderr_bytes}, row.output_lines)
         for row in conn.execute(LOCK, {"ids": list(fences)})
         if row.state == State.RUNNING and row.fence == fences[row.id]
     }
@@ -159,23 +230,7 @@ def list_after(
     return cast("list[OutputChunk]", list(conn.execute(LIST_AFTER, found)))
 
 
-def load_tail(conn: Connection, execution_id: int, position: int, most: int) -> dict[Stream, bytes]:
-    """Return up to `most` bytes of each stream that come right before `position`. The log's length costs nothing."""
-    found: dict[Stream, bytes] = {}
-    for stream, end in _find_ends_before(conn, execution_id, position).items():
-        # By the offset in the stream: by position, all of the other stream's chunks would be read up to one of this.
-        query = (
-            select(chunks)
-            .where(chunks.c.execution_id == execution_id, chunks.c.stream == stream, chunks.c.stream_offset < end)
-            .order_by(chunks.c.stream_offset.desc())
-            .limit(most)
-        )
-        parts = [bytes(row.data)[: end - row.stream_offset] for row in rows.load_all(conn, query, OutputChunk)]
-        found[stream] = b"".join(parts[::-1])[-most:]
-    return found
-
-
-def _find_ends_before(conn: Connection, execution_id: int, position: int) -> dict[Stream, int]:
+def find_ends_before(conn: Connection, execution_id: int, position: int) -> dict[Stream, int]:
     """Return the number of bytes of each stream that come before `position`, from the chunk that ends there.
 
     That chunk's position is the sum of its own stream's bytes before it and the other stream's.

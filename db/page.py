@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from sqlalchemy import (
+    BindParameter,
     Column,
     ColumnElement,
     Connection,
@@ -46,11 +47,19 @@ class Window:
     offset: int = 0
 
 
+class CutRows(list[Model]):
+    """The rows of a page that was given up before it was full. `edge` is the key of the last row that was looked at."""
+
+    def __init__(self, rows: Sequence[Model], edge: PageKey) -> None:
+        super().__init__(rows)
+        self.edge = edge
+
+
 def page(conn: Connection, model: type[Model], where: Conditions, window: Window) -> list[Model]:
     """Return up to limit + 1 rows in display order. An extra row means more exist; it is first if backward."""
     found: list[Model] = []
     offset = window.offset
-    for piece in _split_into_ranges(get_table(model), window):
+    for piece in split_into_ranges(get_table(model), window):
         inside = [*where, *piece.where]
         query = select(get_table(model)).where(*inside).order_by(*piece.order)
         part = load_all(conn, query.limit(window.limit + 1 - len(found)).offset(offset), model)
@@ -61,6 +70,27 @@ def page(conn: Connection, model: type[Model], where: Conditions, window: Window
     return found[::-1] if window.backward else found
 
 
+def page_within(
+    conn: Connection, model: type[Model], among: Conditions, where: Conditions, window: Window, most: int
+) -> list[Model]:
+    """Return a page, as `page` does, that looks at `most` rows matching `among` at most; CutRows if there are more.
+
+    `among` and the order must be one index's. `where` holds all conditions.
+    """
+    backward = window.backward
+    last = page(conn, model, among, replace(window, limit=1, offset=most - 1))
+    if len(last) < 2:
+        return page(conn, model, where, window)
+    edge, beyond = ((row_key(row, window)) for row in (last[::-1] if backward else last))
+    near = replace(window, after=beyond) if backward else replace(window, before=beyond)
+    found = page(conn, model, where, near)
+    return found if len(found) > window.limit else CutRows(found, edge)
+
+
+def row_key(row: Any, window: Window) -> PageKey:
+    return getattr(row, window.order), row.id
+
+
 @dataclass(frozen=True, slots=True)
 class IndexRange:
     """A part of a list that is one range of an index: the rows with an order value, or the rows without one."""
@@ -69,7 +99,7 @@ class IndexRange:
     order: list[Any]
 
 
-def _split_into_ranges(table: FromClause, window: Window) -> list[IndexRange]:
+def split_into_ranges(table: FromClause, window: Window) -> list[IndexRange]:
     """Return the index ranges that the window may take rows from, in the order in which it takes them."""
     column, id = table.c[window.order], table.c.id
     after, before = window.after, window.before
@@ -104,8 +134,12 @@ def _build_range(
 
 def _build_key_condition(columns: Sequence[ColumnElement[Any]], key: PageKey, forward: bool) -> ColumnElement[bool]:
     """Match rows beyond a key, by a row comparison, for which the database enters the index at the key."""
-    place = tuple_(*(literal(value, each.type) for each, value in zip(columns, key[-len(columns) :], strict=True)))
+    place = tuple_(*(_bind_value(value, each) for each, value in zip(columns, key[-len(columns) :], strict=True)))
     return tuple_(*columns) > place if forward else tuple_(*columns) < place
+
+
+def _bind_value(value: Any, column: ColumnElement[Any]) -> ColumnElement[Any]:
+    return value if isinstance(value, BindParameter) else literal(value, column.type)
 
 
 def page_each(
@@ -157,7 +191,7 @@ def _find_nearby(conn: Connection, model: type[Model], where: Conditions, window
     table = get_table(model)
     if window.offset or table.c[window.order].nullable:
         return []
-    (part,) = _split_into_ranges(table, window)
+    (part,) = split_into_ranges(table, window)
     few = select(table.c.id).where(*part.where).order_by(*part.order).limit(NEAR * (window.limit + 1))
     query = select(table).where(table.c.id.in_(few.subquery().select()), *where).order_by(*part.order)
     return load_all(conn, query.limit(window.limit + 1), model)

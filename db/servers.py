@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, func, select
 from sqlalchemy import delete as deletion
 from sqlalchemy import insert as insertion
 
-from db import names, rows
+from db import names, rows, tags
 from db import page as pages
 from db.access_models import ServerTag
 from db.models import Server
@@ -24,7 +24,7 @@ BY_ID = select(servers).where(servers.c.id == bindparam("server"), NOT_DELETED)
 
 @dataclass(frozen=True, slots=True)
 class ServerFilter:
-    """Conditions on servers; None means no condition. `tag` must match exactly, `name_contains` in any case.
+    """Conditions on servers; None means no condition. Tags must match exactly, `name_contains` in any case.
 
     `visibility` limits the result to servers that it covers.
     """
@@ -32,6 +32,9 @@ class ServerFilter:
     name_contains: str | None = None
     enabled: bool | None = None
     tag: str | None = None
+    tags_all: tuple[str, ...] | None = None
+    tags_any: tuple[str, ...] | None = None
+    tags_none: tuple[str, ...] | None = None
     visibility: VisibilityScope = EVERYTHING
 
 
@@ -41,11 +44,11 @@ def insert(conn: Connection, values: Mapping[str, Any]) -> Server:
     return row
 
 
-def _index_tags(conn: Connection, id: int, tags: Sequence[str]) -> None:
+def _index_tags(conn: Connection, id: int, words: Sequence[str]) -> None:
     """Replace the server's rows in `server_tags`, the index for searches by tag."""
     conn.execute(deletion(server_tags).where(server_tags.c.server_id == id))
-    if tags:
-        conn.execute(insertion(server_tags), [{"server_id": id, "tag": tag} for tag in dict.fromkeys(tags)])
+    if words:
+        conn.execute(insertion(server_tags), [{"server_id": id, "tag": tag} for tag in dict.fromkeys(words)])
 
 
 def by_id(conn: Connection, id: int, visibility: VisibilityScope = EVERYTHING) -> Server | None:
@@ -112,6 +115,7 @@ def _build_conditions(filter: ServerFilter) -> list[ColumnElement[bool]]:
         found.append(servers.c.enabled.is_(filter.enabled))
     if filter.tag is not None:
         found.append(servers.c.id.in_(select(server_tags.c.server_id).where(server_tags.c.tag == filter.tag)))
+    found += tags.match_servers(filter, servers.c.id)
     if not filter.visibility.is_unrestricted:
         found.append(servers.c.id.in_(filter.visibility.select_servers()))
     return found

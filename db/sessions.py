@@ -1,7 +1,6 @@
 """Queries on `sessions`."""
 
 from datetime import datetime
-from typing import cast
 
 from sqlalchemy import Connection, bindparam, delete, not_, or_, select
 
@@ -9,6 +8,7 @@ from db import rows
 from db.access_models import Session
 from db.columns import BigId
 from db.models import User
+from db.prepared import Prepared
 
 sessions = rows.get_table(Session)
 users = rows.get_table(User)
@@ -16,11 +16,13 @@ OPEN = sessions.c.ended_at.is_(None)
 # The user of an access token, in one statement: session 0 stands for a token that has no session.
 SESSION = bindparam("session", type_=BigId)
 OPEN_SESSION = select(sessions.c.id).where(sessions.c.id == SESSION, sessions.c.user_id == users.c.id, OPEN)
-HOLDER = select(users).where(
-    users.c.id == bindparam("user"),
-    not_(users.c.disabled),
-    users.c.token_version == bindparam("version"),
-    or_(SESSION == 0, OPEN_SESSION.exists()),
+HOLDER = Prepared(
+    select(users).where(
+        users.c.id == bindparam("user"),
+        not_(users.c.disabled),
+        users.c.token_version == bindparam("version"),
+        or_(SESSION == 0, OPEN_SESSION.exists()),
+    )
 )
 
 
@@ -42,7 +44,7 @@ def insert(conn: Connection, *, user_id: int, refresh_id: str, address: str, at:
 def find_holder(conn: Connection, user_id: int, token_version: int, session_id: int) -> User | None:
     """Return the user if a token of this version and session is valid. Session 0: the token has no session."""
     values = {"user": user_id, "version": token_version, "session": session_id}
-    return cast("User | None", conn.execute(HOLDER, values).first())
+    return HOLDER.find_first(conn, values)
 
 
 def lock_open(conn: Connection, id: int, user_id: int) -> Session | None:

@@ -5,7 +5,6 @@ Policies and secrets are few or none for most servers: the query says only wheth
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, not_, or_, select
 
@@ -13,6 +12,7 @@ from db import policies, rows, secrets, stdin
 from db.access_models import Grant, ServerTag
 from db.models import Server, Task, TaskExecution, User
 from db.policy_models import PolicyVersion
+from db.prepared import Prepared
 from db.secret_models import RegisteredSecret
 from db.values import Role
 
@@ -46,7 +46,7 @@ class StartFacts:
 
 def load(conn: Connection, row: TaskExecution) -> StartFacts:
     """Load the facts of an execution, in one query where no policy, secret or standard input is stored for it."""
-    found = cast(Any, conn.execute(FACTS, {"server": row.server_id, "user": row.created_by, "task": row.task_id}).one())
+    (found,) = FACTS.find_all(conn, {"server": row.server_id, "user": row.created_by, "task": row.task_id})
     task_ids = () if row.task_id is None else (row.task_id,)
     return StartFacts(
         server=found if found.deleted_at is None else None,
@@ -71,17 +71,19 @@ def _match_operator() -> ColumnElement[bool]:
     )
 
 
-FACTS = select(
-    *servers.c,
-    _match_operator().label("is_allowed"),
-    select(tasks.c.enabled)
-    .where(tasks.c.id == bindparam("task"), tasks.c.deleted_at.is_(None))
-    .scalar_subquery()
-    .label("task_enabled"),
-    exists()
-    .where(or_(versions.c.server_id == bindparam("server"), versions.c.task_id == bindparam("task")))
-    .label("has_policies"),
-    exists()
-    .where(or_(registered.c.server_id.is_(None), registered.c.server_id == bindparam("server")))
-    .label("has_secrets"),
-).where(servers.c.id == bindparam("server"))
+FACTS = Prepared(
+    select(
+        *servers.c,
+        _match_operator().label("is_allowed"),
+        select(tasks.c.enabled)
+        .where(tasks.c.id == bindparam("task"), tasks.c.deleted_at.is_(None))
+        .scalar_subquery()
+        .label("task_enabled"),
+        exists()
+        .where(or_(versions.c.server_id == bindparam("server"), versions.c.task_id == bindparam("task")))
+        .label("has_policies"),
+        exists()
+        .where(or_(registered.c.server_id.is_(None), registered.c.server_id == bindparam("server")))
+        .label("has_secrets"),
+    ).where(servers.c.id == bindparam("server"))
+)

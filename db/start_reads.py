@@ -13,6 +13,7 @@ from db import rows
 from db.executions import FIRST_WAITING, compute_span
 from db.models import Server, Task
 from db.policy_models import PolicyVersion
+from db.prepared import Prepared
 
 servers = rows.get_table(Server)
 tasks = rows.get_table(Task)
@@ -49,6 +50,8 @@ TASK_WITH_POLICIES: Select[Any] = select(
 POLICIES_OF_SERVER: Select[Any] = select(
     select(func.max(versions.c.id)).where(versions.c.server_id == bindparam("server")).scalar_subquery()
 )
+LOAD_SERVER, LOAD_TASK = Prepared(OF_SERVER), Prepared(OF_TASK)
+LOAD_TASK_WITH_POLICIES, FIND_POLICIES = Prepared(TASK_WITH_POLICIES), Prepared(POLICIES_OF_SERVER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +65,13 @@ class ServerStanding:
 
 def load_server(conn: Connection, server_id: int) -> ServerStanding | None:
     """Return the server's standing; None if there is no such server, or it is deleted."""
-    row = conn.execute(OF_SERVER, {"server": server_id}).first()
+    row = LOAD_SERVER.find_first(conn, {"server": server_id})
     return None if row is None else _build_standing(row)
 
 
 def load_task(conn: Connection, task_id: int) -> tuple[Task, ServerStanding | None] | None:
     """Return the task and its server's standing (None: deleted); None if the task is not there."""
-    row: Any = conn.execute(OF_TASK, {"task": task_id}).first()
+    row = LOAD_TASK.find_first(conn, {"task": task_id})
     if row is None:
         return None
     return row, (_build_standing(row) if row.server_deleted_at is None else None)
@@ -76,7 +79,7 @@ def load_task(conn: Connection, task_id: int) -> tuple[Task, ServerStanding | No
 
 def load_task_with_policies(conn: Connection, task_id: int) -> tuple[Task, Sequence[int]] | None:
     """Return the task, and the ids of the newest policies of its server and of itself, as far as there are any."""
-    row: Any = conn.execute(TASK_WITH_POLICIES, {"task": task_id}).first()
+    row = LOAD_TASK_WITH_POLICIES.find_first(conn, {"task": task_id})
     if row is None:
         return None
     return row, [id for id in (row.server_policy_id, row.task_policy_id) if id is not None]
@@ -84,7 +87,7 @@ def load_task_with_policies(conn: Connection, task_id: int) -> tuple[Task, Seque
 
 def find_policies_of_server(conn: Connection, server_id: int) -> Sequence[int]:
     """Return the id of the server's newest policy, if it has one."""
-    found = conn.scalar(POLICIES_OF_SERVER, {"server": server_id})
+    found = FIND_POLICIES.find_value(conn, {"server": server_id})
     return [] if found is None else [found]
 
 

@@ -8,7 +8,7 @@ from typing import Any, cast
 from sqlalchemy import ColumnElement, Connection, bindparam, func, select
 from sqlalchemy import update as changing
 
-from db import names, rows
+from db import names, rows, tags
 from db import page as pages
 from db.models import Task
 from db.page import Owners, Window
@@ -22,7 +22,7 @@ NOTE_RUN = changing(tasks).where(tasks.c.id == bindparam("task"), NOT_DELETED).v
 
 @dataclass(frozen=True, slots=True)
 class TaskFilter:
-    """Conditions on tasks; None means no condition. The range of last runs includes both ends.
+    """Conditions on tasks; None means no condition. The range of last runs includes both ends. Tags are the server's.
 
     `visibility` limits the result to servers that it covers.
     """
@@ -33,6 +33,9 @@ class TaskFilter:
     last_run_from: datetime | None = None
     last_run_to: datetime | None = None
     created_by: int | None = None
+    tags_all: tuple[str, ...] | None = None
+    tags_any: tuple[str, ...] | None = None
+    tags_none: tuple[str, ...] | None = None
     visibility: VisibilityScope = EVERYTHING
 
 
@@ -90,19 +93,17 @@ def replace_sealed(conn: Connection, id: int, old: dict[str, str], new: dict[str
 
 
 def page(conn: Connection, filter: TaskFilter, window: Window) -> list[Task]:
-    """Return a page. For a viewer with grants it is read server by server: other servers cost nothing."""
-    if filter.visibility.is_unrestricted or filter.server_id is not None:
+    """Return a page. For a viewer with grants, and by tags, it is read server by server: other servers cost nothing."""
+    if _is_narrow(filter):
         return pages.page(conn, Task, [*_build_conditions(filter), *_build_visibility_conditions(filter)], window)
-    among = Owners(tasks.c.server_id, filter.visibility.select_servers(), _build_visibility_conditions(filter))
+    among = Owners(tasks.c.server_id, tags.select_servers(filter), _build_visibility_conditions(filter))
     return pages.page_among(conn, Task, among, _build_conditions(filter), window)
 
 
 def count(conn: Connection, filter: TaskFilter) -> int:
-    if filter.visibility.is_unrestricted or filter.server_id is not None:
+    if _is_narrow(filter):
         return pages.count(conn, Task, [*_build_conditions(filter), *_build_visibility_conditions(filter)])
-    return pages.count(
-        conn, Task, [*_build_conditions(filter), tasks.c.server_id.in_(filter.visibility.select_servers())]
-    )
+    return pages.count(conn, Task, [*_build_conditions(filter), tasks.c.server_id.in_(tags.select_servers(filter))])
 
 
 def page_of_servers(
@@ -124,8 +125,13 @@ def count_of_servers(conn: Connection, server_ids: Sequence[int], filter: TaskFi
     )
 
 
+def _is_narrow(filter: TaskFilter) -> bool:
+    """Return whether one query is enough, without going server by server."""
+    return filter.server_id is not None or (filter.visibility.is_unrestricted and not tags.has_tags(filter))
+
+
 def _build_visibility_conditions(filter: TaskFilter) -> list[ColumnElement[bool]]:
-    return filter.visibility.restrict(tasks.c.server_id)
+    return [*filter.visibility.restrict(tasks.c.server_id), *tags.restrict_row(filter, tasks.c.server_id)]
 
 
 def _build_conditions(filter: TaskFilter) -> list[ColumnElement[bool]]:

@@ -86,6 +86,15 @@ class Mode(StrEnum):
     ATTACHED = "attached"
 
 
+class OnOutputLimit(StrEnum):
+    """What happens to a run whose output reaches its limit."""
+
+    STOP = "stop"
+    """The command is ended."""
+    TRUNCATE = "truncate"
+    """The command goes on; the beginning and the end of its output are kept."""
+
+
 class Stream(StrEnum):
     """One of a command's two output streams."""
 
@@ -187,6 +196,28 @@ class AuditKind(StrEnum):
     REFRESH_REUSED = "refresh-reused"
     FORBIDDEN = "forbidden"
     COMMAND_REFUSED = "command-refused"
+
+
+class EventKind(StrEnum):
+    """The kind of an event of the stream. Migration 0008 has the triggers that write them."""
+
+    EXECUTION_CREATED = "execution-created"
+    EXECUTION_STARTED = "execution-started"
+    EXECUTION_CANCEL_REQUESTED = "execution-cancel-requested"
+    EXECUTION_ENDED = "execution-ended"
+    SLOT_DECIDED = "slot-decided"
+    SLOT_CHANGED = "slot-changed"
+    TASK_CREATED = "task-created"
+    TASK_UPDATED = "task-updated"
+    TASK_PAUSED = "task-paused"
+    TASK_RESUMED = "task-resumed"
+    TASK_DELETED = "task-deleted"
+    TASK_POLICY_SET = "task-policy-set"
+    SERVER_CREATED = "server-created"
+    SERVER_UPDATED = "server-updated"
+    SERVER_DELETED = "server-deleted"
+    SERVER_POLICY_SET = "server-policy-set"
+    AUDIT_RECORDED = "audit-recorded"
 
 
 class ObjectKind(StrEnum):

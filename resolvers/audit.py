@@ -1,7 +1,7 @@
 """The audit log: each action and refusal with its user, address and time. Only admins may read it."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -153,6 +153,12 @@ def _build_refusal_entry(
         object_id=object_id if object_id is not None and 1 <= object_id <= MAX_ID else None,
         after=actor.with_os_user(after),
     )
+
+
+async def get_many(ctx: Context, ids: Sequence[int]) -> list[AuditEvent | None]:
+    ctx.require_role(Role.ADMIN)
+    found = {event.id: event for event in await ctx.service.store.read(table.by_ids, ids)}
+    return [found.get(id) for id in ids]
 
 
 async def page(ctx: Context, filter: AuditFilter, request: PageRequest) -> Page[AuditEvent]:

@@ -19,6 +19,7 @@ SERVER = (
     "tags",
     "max_parallel",
     "run_mode",
+    "output_encoding",
     "blackouts",
     "enabled",
 )
@@ -32,18 +33,20 @@ TASK = (
     "enabled",
     "timeout_seconds",
     "output_limit",
+    "on_output_limit",
     "env",
     "secret_env",
     "sealed_env",
     "working_dir",
     "run_mode",
+    "merge_streams",
     "terms",
     "paused_at",
     "paused_until",
 )
 EXECUTION = (
     *("task_id", "server_id", "command", "env", "secret_env", "working_dir", "timeout_seconds", "output_limit"),
-    *("trigger", "stdin_bytes", "stdin_sha256"),
+    *("on_output_limit", "merge_streams", "trigger", "stdin_bytes", "stdin_sha256"),
 )
 USER = ("name", "role", "disabled")
 POLICY = ("mode", "allow", "commands", "extra")

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from db import policies, servers, start_reads, tasks
 from db.models import Task
+from db.values import OnOutputLimit
 from resolvers import validation
 from resolvers.context import Context, Limits
 from resolvers.errors import CommandRefused, NotFound
@@ -114,11 +115,18 @@ async def _resolve_server_id(ctx: Context, draft: CommandDraft, task: Task | Non
     return id
 
 
-def apply_limits(limits: Limits, timeout_seconds: int | None, output_limit: int | None) -> dict[str, Any]:
-    """Check the time limit (seconds) and the output limit (bytes). None stands for the service's default."""
+def apply_limits(
+    limits: Limits, timeout_seconds: int | None, output_limit: int | None, on_output_limit: str | None
+) -> dict[str, Any]:
+    """Check the time limit (seconds), the output limit (bytes), and what happens at it.
+
+    None stands for the service's default.
+    """
     seconds = limits.default_timeout_seconds if timeout_seconds is None else timeout_seconds
     cap = limits.default_output_limit if output_limit is None else output_limit
+    then = limits.on_output_limit if on_output_limit is None else on_output_limit
     return {
         "timeout_seconds": validation.check_between("timeout_seconds", seconds, 1, limits.max_timeout_seconds),
         "output_limit": validation.check_between("output_limit", cap, 1, limits.max_output_limit),
+        "on_output_limit": validation.check_one_of("on_output_limit", then, OnOutputLimit),
     }

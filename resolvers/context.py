@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from db.store import Store
-from db.values import Role
+from db.values import OnOutputLimit, Role
 from db.visibility import EVERYTHING, VisibilityScope
 from resolvers.errors import Forbidden, Language, Unauthenticated
 from resolvers.output_tail import OutputTails
@@ -14,6 +14,7 @@ from resolvers.passwords import Passwords
 from resolvers.provider import Provider
 from resolvers.queue import QueueLimits
 from resolvers.rates import RateLimiter
+from resolvers.search_budget import SearchSlots
 from resolvers.sign_in_links import SignInLinks
 from resolvers.throttle import LoginThrottle
 from resolvers.tokens import TokenIssuer
@@ -32,6 +33,7 @@ class Limits:
     max_timeout_seconds: int = 86_400
     default_output_limit: int = 10 * 1024 * 1024
     max_output_limit: int = 1024 * 1024 * 1024
+    on_output_limit: str = OnOutputLimit.STOP
     max_pending: int = 100_000
     max_pending_per_user: int = 50_000
     max_pending_per_server: int = 50_000
@@ -62,6 +64,7 @@ class Service:
     clock: Callable[[], datetime]
     watchers: StreamLimiter = field(default_factory=StreamLimiter)
     tails: OutputTails = field(default_factory=OutputTails)
+    searches: SearchSlots = field(default_factory=SearchSlots)
     rates: RateLimiter = field(default_factory=RateLimiter)
     provider: Provider | None = None
     network_policy: NetworkPolicy = DEFAULT_POLICY

@@ -115,6 +115,13 @@ class Conflict(ServiceError):
     zh = "与现有数据冲突。"
 
 
+class CursorExpired(ServiceError):
+    """Events after this cursor were removed, or it is of another database: begin anew, with no cursor or a new one."""
+
+    code = "CURSOR_EXPIRED"
+    zh = "此游标之后的事件已被删除，或此游标来自另一个数据库：请重新开始，不带游标，或使用新的游标。"
+
+
 class TooLarge(ServiceError):
     """The request is larger than the limit."""
 

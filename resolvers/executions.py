@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection, Row
@@ -21,7 +21,7 @@ from resolvers.audit import Actor, AuditedChange
 from resolvers.context import Context
 from resolvers.errors import Conflict, NotFound
 from resolvers.inputs import RunCommand, RunTask
-from resolvers.paging import Page, PageRequest
+from resolvers.paging import Page, PageRequest, WantedRows
 from resolvers.rights import RoleRequirement
 from resolvers.secret_env import RowDraft
 from resolvers.servers import build_missing_error, refuse_disabled
@@ -68,8 +68,16 @@ async def list_latest_of_tasks(ctx: Context, task_ids: Sequence[int]) -> list[Ta
     return [found.get(id) for id in task_ids]
 
 
-async def page(ctx: Context, filter: ExecutionFilter, request: PageRequest) -> Page[TaskExecution]:
-    return await paging.load_page(ctx.service.store, LISTING, filters.check(ctx, filter), request)
+async def page(
+    ctx: Context, filter: ExecutionFilter, request: PageRequest, wanted: WantedRows | None = None
+) -> Page[TaskExecution]:
+    """Return a page. With `wanted`, its rows have those columns, and what they refer to comes in the same read."""
+    checked = filters.check(ctx, filter)
+    filters.refuse_numbered_scan(checked, request)
+    if wanted is None:
+        return await paging.load_page(ctx.service.store, LISTING, checked, request)
+    visible = replace(wanted, visibility=ctx.visibility)
+    return await paging.load_wanted(ctx.service.store, LISTING, checked, request, visible)
 
 
 async def load_pages_of_tasks(
@@ -104,6 +112,7 @@ async def run_command(ctx: Context, wanted: RunCommand) -> TaskExecution:
         "command": validation.check_command_text(wanted.command),
         "env": validation.check_env(wanted.env),
         "working_dir": validation.check_working_dir(wanted.working_dir),
+        "merge_streams": wanted.merge_streams,
     }
     values["shell"] = validation.find_shell(values["command"])
     stdin = validation.stdin(wanted.stdin)
@@ -111,7 +120,9 @@ async def run_command(ctx: Context, wanted: RunCommand) -> TaskExecution:
     values["stdin_sha256"] = None if stdin is None else hashlib.sha256(stdin).hexdigest()
     values["secret_env"], own = secret_env.check_new(wanted.secret_env, wanted.env)
     await rights.enforce(ctx, right, wanted.server_id, build_missing_error(wanted.server_id))
-    values |= commands.apply_limits(ctx.service.limits, wanted.timeout_seconds, wanted.output_limit)
+    values |= commands.apply_limits(
+        ctx.service.limits, wanted.timeout_seconds, wanted.output_limit, wanted.on_output_limit
+    )
     wait = validation.check_wait_seconds(wanted.wait_seconds)
     given = validation.check_idempotency_key(wanted.idempotency_key)
     values["task_id"] = None
@@ -225,7 +236,7 @@ def _record_start(conn: Connection, created: pending.CreatedRun, actor: Actor) -
 def _request_stop(conn: Connection, row: TaskExecution, right: RoleRequirement, actor: Actor) -> TaskExecution | None:
     """Request the cancellation and return the row; None if the execution has ended."""
     right.enforce(conn, row.server_id, NotFound.for_object("execution", row.id))
-    found = transitions.request_cancel(conn, row.id, actor.at)
+    found = transitions.request_cancel(conn, row.id, actor.at, actor.actor_id)
     if found == "final":
         return None
     after = {"outcome": found}

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any, Final, Literal, TypeAlias
 
+from runner.charsets import DEFAULT
 from runner.secrets.secret import Secret
 
 
@@ -42,6 +43,7 @@ class NewServer:
     tags: Sequence[str] = ()
     max_parallel: int = 10
     run_mode: str = "durable"
+    output_encoding: str = DEFAULT
     blackouts: Sequence[Mapping[str, Any]] = ()
     enabled: bool = True
 
@@ -60,6 +62,7 @@ class ServerChange:
     tags: Sequence[str] | Missing = UNSET
     max_parallel: int | Missing = UNSET
     run_mode: str | Missing = UNSET
+    output_encoding: str | Missing = UNSET
     blackouts: Sequence[Mapping[str, Any]] | Missing = UNSET
     enabled: bool | Missing = UNSET
 
@@ -110,10 +113,12 @@ class NewTask:
     enabled: bool = True
     timeout_seconds: int | None = None
     output_limit: int | None = None
+    on_output_limit: str | None = None
     env: Mapping[str, str] = field(default_factory=dict)
     secret_env: Sequence[SecretVariable] = ()
     working_dir: str | None = None
     run_mode: str | None = None
+    merge_streams: bool = False
     terms: TermsChange = TermsChange()
     idempotency_key: str | None = None
 
@@ -128,10 +133,12 @@ class TaskChange:
     enabled: bool | Missing = UNSET
     timeout_seconds: int | None | Missing = UNSET
     output_limit: int | None | Missing = UNSET
+    on_output_limit: str | None | Missing = UNSET
     env: Mapping[str, str] | Missing = UNSET
     secret_env: Sequence[SecretVariable] | Missing = UNSET
     working_dir: str | None | Missing = UNSET
     run_mode: str | None | Missing = UNSET
+    merge_streams: bool | Missing = UNSET
     terms: TermsChange | Missing = UNSET
 
 
@@ -164,6 +171,8 @@ class RunCommand:
     command: str
     timeout_seconds: int | None = None
     output_limit: int | None = None
+    on_output_limit: str | None = None
+    merge_streams: bool = False
     env: Mapping[str, str] = field(default_factory=dict)
     secret_env: Sequence[SecretVariable] = ()
     working_dir: str | None = None

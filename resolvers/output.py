@@ -16,27 +16,31 @@ from db import executions, output
 from db.models import OutputChunk, TaskExecution
 from db.values import State, Stream
 from db.visibility import VisibilityScope
-from resolvers import cursor, validation
+from resolvers import cursor, decoding, validation
 from resolvers.context import Context
 from resolvers.errors import Invalid, NotFound
 from resolvers.output_tail import OutputSnapshot, OutputTail
 
 POLL_SECONDS = 1.0
 READ_BYTES = 256 * 1024
-# A UTF-8 character has at most four bytes, so at most three come before its last one.
-LEAD_BYTES = 3
 JOINED_BYTES = 64 * 1024
 JOINED_TIME = timedelta(seconds=0.25)
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Consecutive bytes of one stream. `cursor` is the position after them; `at` the time of receipt."""
+    """Consecutive bytes of one stream, from its byte `offset` on.
+
+    `cursor` is the position after them; `at` the time of receipt. `left_out`: how many bytes of both streams, that were
+    over the output limit, are missing right before.
+    """
 
     stream: Stream
     data: bytes
     cursor: str
     at: datetime
+    offset: int
+    left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,21 +117,43 @@ async def read(ctx: Context, execution_id: int, after: str | None, max_bytes: in
     position = cursor.decode(after, "cursor")
     snapshot = await ctx.service.store.read(_load_after, execution_id, position, visibility, max_bytes)
     execution = _require_execution(snapshot, execution_id, position, field="cursor")
-    return execution, [_build_chunk([row], position) for row in snapshot.rows]
+    found = []
+    for row in snapshot.rows:
+        found.append(_build_chunk([row], position))
+        position = row.position + row.size
+    return execution, found
 
 
-async def load_lead_bytes(
-    ctx: Context, execution_id: int, after: str | None, *, field: str = "after"
-) -> dict[Stream, bytes]:
-    """Return the last few bytes of each stream before the cursor, which may be inside a character."""
+async def load_decoders(
+    ctx: Context, execution_id: int, after: str | None, *, field: str = "after", only: Stream | None = None
+) -> decoding.Decoders:
+    """Return decoders of the server's encoding for the output after the cursor, which may be inside a character.
+
+    `only`: the one stream that will be decoded.
+    """
     visibility = ctx.visibility
     validation.check_id("execution_id", execution_id)
-    position = cursor.decode(after, field)
-    snapshot = await ctx.service.store.read(_load_after, execution_id, position, visibility, 1)
+    position, told = cursor.decode(after, field), cursor.count_rests_told(after) or 0
+    wanted = Stream if only is None else (only,)
+    unit = partial(_load_decoders, told=told, wanted=tuple(wanted))
+    snapshot, decoders = await ctx.service.store.read(unit, execution_id, position, visibility)
     _require_execution(snapshot, execution_id, position, field)
-    if position == cursor.START:
-        return {}
-    return await ctx.service.store.read(output.load_tail, execution_id, position, LEAD_BYTES)
+    return decoders
+
+
+def _load_decoders(
+    conn: Connection,
+    execution_id: int,
+    position: int,
+    visibility: VisibilityScope,
+    *,
+    told: int,
+    wanted: Sequence[Stream],
+) -> tuple[OutputSnapshot, decoding.Decoders]:
+    snapshot = _load_after(conn, execution_id, position, visibility, 1)
+    if snapshot.execution is None:
+        return snapshot, decoding.Decoders(told=told)
+    return snapshot, decoding.load_decoders(conn, execution_id, position, told=told, wanted=wanted)
 
 
 def _load_after(
@@ -164,19 +190,23 @@ def _join_rows(rows: Sequence[OutputChunk]) -> Iterator[list[OutputChunk]]:
 
 
 def _is_continued(joined: Sequence[OutputChunk], row: OutputChunk) -> bool:
-    first, size = joined[0], row.position + row.size - joined[0].position
-    return row.stream == first.stream and row.at - first.at <= JOINED_TIME and size <= JOINED_BYTES
+    first, last, size = joined[0], joined[-1], row.position + row.size - joined[0].position
+    is_next = row.stream == first.stream and row.stream_offset == last.stream_offset + last.size
+    return is_next and row.at - first.at <= JOINED_TIME and size <= JOINED_BYTES
 
 
 def _build_chunk(joined: Sequence[OutputChunk], position: int) -> Chunk:
     """Build one event from consecutive rows of a stream, without what is before the position."""
     first, last = joined[0], joined[-1]
     data = bytes(first.data) if first is last else b"".join(row.data for row in joined)
+    skipped = max(0, position - first.position)
     return Chunk(
-        Stream(first.stream),
-        data[max(0, position - first.position) :],
-        cursor.encode(last.position + last.size),
-        first.at,
+        stream=Stream(first.stream),
+        data=data[skipped:],
+        cursor=cursor.encode(last.position + last.size),
+        at=first.at,
+        offset=first.stream_offset + skipped,
+        left_out=max(0, first.position - position),
     )
 
 

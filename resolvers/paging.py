@@ -4,16 +4,19 @@ import asyncio
 import base64
 import binascii
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, overload
 
 import orjson
 from sqlalchemy import Connection
 
-from db.page import PageKey, Window
+from db.nested import FoundRows, Nested, load_nested
+from db.page import CutRows, PageKey, Window
+from db.picked import Columns
 from db.store import Store
+from db.visibility import EVERYTHING, VisibilityScope
 from resolvers.errors import Invalid
 from resolvers.validation import CONTROL, MAX_ID, check_between
 
@@ -45,9 +48,30 @@ class PageRequest:
     descending: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class WantedRows:
+    """The columns of a page's rows that are shown, and the rows to read along. `visibility` holds for those."""
+
+    columns: Columns
+    nested: Sequence[Nested] = ()
+    visibility: VisibilityScope = EVERYTHING
+
+    def read(
+        self, conn: Connection, page: Callable[[Connection, Filter, Window], list[Row]], filter: Filter, window: Window
+    ) -> tuple[list[Row], FoundRows]:
+        """Return the page's rows, one more than it has if there are more, and what they refer to."""
+        found = page(conn, filter, window)
+        shown = found[1:] if window.backward else found[: window.limit]
+        return found, load_nested(conn, shown if len(found) > window.limit else found, self.nested, self.visibility)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page(Generic[Row]):
-    """Rows in display order with a cursor for each. The total costs a query, made only when `count` is called."""
+    """Rows in display order with a cursor for each. The total costs a query, made only when `count` is called.
+
+    `nested` has the rows that these refer to, as far as the caller wanted them read along. `ends`: the cursors at
+    both ends of the page where they are not those of its rows, since rows were looked at that do not match.
+    """
 
     rows: Sequence[Row]
     cursors: Sequence[str]
@@ -56,13 +80,18 @@ class Page(Generic[Row]):
     page: int | None
     page_size: int | None
     count: Callable[[], Awaitable[int]]
+    nested: FoundRows = field(default_factory=dict)
+    ends: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing(Generic[Row, Filter]):
-    """A table's queries for pages and counts, and the columns that it can be ordered by."""
+    """A table's queries for pages and counts, and the columns that it can be ordered by.
 
-    page: Callable[[Connection, Filter, Window], list[Row]]
+    For `load_wanted`, `page` takes `columns`.
+    """
+
+    page: Callable[..., list[Row]]
     count: Callable[[Connection, Filter], int]
     orders: tuple[str, ...]
 
@@ -80,6 +109,15 @@ async def load_page(store: Store, listing: Listing[Row, Filter], filter: Filter,
     window = build_window(request, listing.orders)
     found = await store.read(listing.page, filter, window)
     return _build_page(found, window, request, lambda: store.read(listing.count, filter))
+
+
+async def load_wanted(
+    store: Store, listing: Listing[Row, Filter], filter: Filter, request: PageRequest, wanted: WantedRows
+) -> Page[Row]:
+    """Return a page in rows of the wanted columns, with what they refer to: all in one read."""
+    window = build_window(request, listing.orders)
+    found, nested = await store.read(wanted.read, partial(listing.page, columns=wanted.columns), filter, window)
+    return _build_page(found, window, request, lambda: store.read(listing.count, filter), nested)
 
 
 async def load_pages(
@@ -106,19 +144,54 @@ class Totals:
 
 
 def _build_page(
-    found: list[Row], window: Window, request: PageRequest, count: Callable[[], Awaitable[int]]
+    found: list[Row],
+    window: Window,
+    request: PageRequest,
+    count: Callable[[], Awaitable[int]],
+    nested: FoundRows | None = None,
 ) -> Page[Row]:
     more = len(found) > window.limit
     rows = (found[1:] if window.backward else found[: window.limit]) if more else found
+    cursors, ends = Cursors(rows, request), None
+    if isinstance(found, CutRows):
+        more, edge = True, _encode_cursor(*found.edge, request)
+        ends = (edge, cursors[-1] if rows else edge) if window.backward else (cursors[0] if rows else edge, edge)
     return Page(
         rows=rows,
-        cursors=[_encode_cursor(getattr(row, request.order), row.id, request) for row in rows],
+        cursors=cursors,
         has_next=window.before is not None if window.backward else more,
         has_previous=more if window.backward else window.after is not None or window.offset > 0,
+        ends=ends,
         page=request.page,
         page_size=request.page_size,
         count=count,
+        nested=nested or {},
     )
+
+
+class Cursors(Sequence[str]):
+    """The cursors of a page's rows. Each is made when it is looked at: many pages show only the first and last."""
+
+    def __init__(self, rows: Sequence[HasId], request: PageRequest) -> None:
+        self._rows = rows
+        self._request = request
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, place: int) -> str: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> list[str]: ...
+
+    def __getitem__(self, place: int | slice) -> str | list[str]:
+        if isinstance(place, slice):
+            return [self._encode(row) for row in self._rows[place]]
+        return self._encode(self._rows[place])
+
+    def _encode(self, row: HasId) -> str:
+        return _encode_cursor(getattr(row, self._request.order), row.id, self._request)
 
 
 def build_window(request: PageRequest, orders: Sequence[str]) -> Window:

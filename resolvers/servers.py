@@ -62,6 +62,7 @@ RULES = {
     "tags": validation.check_tags,
     "max_parallel": lambda value: validation.check_between("max_parallel", value, 1, 1000),
     "run_mode": lambda value: validation.check_one_of("run_mode", value, Mode),
+    "output_encoding": validation.check_output_encoding,
     "blackouts": schedules.check_blackouts,
 }
 

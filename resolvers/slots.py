@@ -28,6 +28,11 @@ async def page(ctx: Context, filter: SlotFilter, request: PageRequest) -> Page[S
     return await paging.load_page(ctx.service.store, LISTING, filters.check(ctx, filter), request)
 
 
+async def get_many(ctx: Context, ids: Sequence[int]) -> list[ScheduleSlot | None]:
+    found = {row.id: row for row in await ctx.service.store.read(table.by_ids, ids, ctx.visibility)}
+    return [found.get(id) for id in ids]
+
+
 async def load_pages_of_tasks(
     ctx: Context, task_ids: Sequence[int], filter: SlotFilter, request: PageRequest
 ) -> list[Page[ScheduleSlot]]:

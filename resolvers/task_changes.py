@@ -9,6 +9,8 @@ from resolvers.context import Context
 from resolvers.inputs import SecretVariable
 from runner.scheduling.terms import Terms
 
+LIMITS = ("timeout_seconds", "output_limit", "on_output_limit")
+
 
 def build_secrets(ctx: Context, current: Task, values: dict[str, Any]) -> dict[str, Any]:
     """Return the columns of secret variables if they change. Invalid if a name is also that of a plain variable."""
@@ -21,13 +23,9 @@ def build_secrets(ctx: Context, current: Task, values: dict[str, Any]) -> dict[s
 
 
 def build_limits(ctx: Context, current: Task, values: dict[str, Any]) -> dict[str, Any]:
-    if not values.keys() & {"timeout_seconds", "output_limit"}:
+    if not values.keys() & set(LIMITS):
         return {}
-    return commands.apply_limits(
-        ctx.service.limits,
-        values.get("timeout_seconds", current.timeout_seconds),
-        values.get("output_limit", current.output_limit),
-    )
+    return commands.apply_limits(ctx.service.limits, *(values.get(name, getattr(current, name)) for name in LIMITS))
 
 
 def build_schedule(ctx: Context, current: Task, values: dict[str, Any], now: datetime) -> dict[str, Any]:

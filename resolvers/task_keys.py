@@ -18,6 +18,8 @@ from resolvers.rights import RoleRequirement
 
 PLAIN = ("name", "command", "server_id", "cron_expr", "timezone", "enabled", "env", "working_dir", "run_mode")
 BOUNDS = ("timeout_seconds", "output_limit")
+# Left out where they are the default: the digests of keys that were used before there were these have none.
+LATER = {"on_output_limit": None, "merge_streams": False}
 
 TaskAndRun = tuple[Task, TaskExecution | None]
 """A new task, and the execution that `@once` started, if any."""
@@ -40,6 +42,7 @@ def build_key(user_id: int, new: NewTask) -> CreationKey | None:
 def _hash_contents(new: NewTask) -> str:
     """Return a digest of the contents, without the values of secret variables, which could be guessed from it."""
     contents: dict[str, Any] = {name: getattr(new, name) for name in (*PLAIN, *BOUNDS)}
+    contents |= {name: value for name, usual in LATER.items() if (value := getattr(new, name)) != usual}
     contents |= {
         "terms": collect_values(new.terms),
         "secret_env": [(item.name, item.secret) for item in new.secret_env],

@@ -51,7 +51,7 @@ OF_SERVERS: paging.ListingEach[Task, TaskFilter] = paging.ListingEach(
 # Columns that the command policy checks.
 CHECKED = ("command", "shell", "env", "secret_env", "working_dir", "server_id")
 # Columns that other columns of a change are computed from.
-BASIS = (*CHECKED, "sealed_env", "cron_expr", "timezone", "enabled", "terms", "timeout_seconds", "output_limit")
+BASIS = (*CHECKED, "sealed_env", "cron_expr", "timezone", "enabled", "terms", *task_changes.LIMITS)
 MOST_TRIES = 10
 RULES: dict[str, Callable[[Any], Any]] = {
     "name": lambda value: validation.check_text("name", value, longest=100),
@@ -115,7 +115,7 @@ async def create(ctx: Context, new: NewTask) -> TaskCreated:
     values["timezone"] = limits.timezone if new.timezone is None else new.timezone
     values["terms"] = terms.merge_terms({}, new.terms)
     schedule = schedules.check(new.cron_expr, values["timezone"], limits, now=now, dst=Terms.of(values["terms"]).dst)
-    values |= commands.apply_limits(limits, new.timeout_seconds, new.output_limit)
+    values |= commands.apply_limits(limits, new.timeout_seconds, new.output_limit, new.on_output_limit)
     values["shell"] = validation.find_shell(values["command"])
     values["secret_env"], own = secret_env.check_new(new.secret_env, new.env)
     found = await commands.check(ctx, secret_env.build_subject(values))
@@ -261,7 +261,7 @@ def _soft_delete(conn: Connection, id: int, right: RoleRequirement, actor: Actor
         return None
     right.enforce(conn, before.server_id, NotFound.for_object("task", id))
     table.delete(conn, id, actor.at)
-    ended = follow_ups.end_waiting(conn, id, actor.at)
+    ended = follow_ups.end_waiting(conn, id, actor.at, actor.actor_id)
     after = {"cancelled_executions": ended} if ended else None
     audit.record(
         conn,

@@ -50,7 +50,7 @@ async def follow(ctx: Context, filter: ExecutionFilter) -> AsyncGenerator[TaskEx
             seen, changed = await read(_load_changes, filter, seen)
             took = loop.time() - started
             for row in changed:
-                if filter.states is None or row.state in filter.states:
+                if executions.has_outcome(filter, row):
                     yield row
             await asyncio.sleep(max(PAUSE_SECONDS, PAUSE_SHARE * took))
 

@@ -8,6 +8,7 @@ from typing import Any
 from resolvers.errors import Invalid, TooLarge
 from runner.admission import shebang
 from runner.admission.shebang import ShebangRefused
+from runner.charsets import find_charset
 from runner.cron.zones import list_zones
 
 MAX_ID = 2**63 - 1
@@ -153,6 +154,20 @@ def check_timezone(value: str) -> str:
             "timezone", "must be an IANA time zone such as Asia/Shanghai.", "必须是 IANA 时区，如 Asia/Shanghai。"
         )
     return value
+
+
+def check_output_encoding(value: str) -> str:
+    """Return the encoding's name as it is stored: the IANA name, in lower case."""
+    found = find_charset(value)
+    if found is None:
+        raise Invalid(
+            "output_encoding",
+            "must be the IANA name of an encoding that holds ASCII as it is and has no states, such as utf-8, "
+            "gb18030, gbk, big5, shift_jis, euc-kr or iso-8859-1.",
+            "必须是 IANA 编码名称，且该编码保留 ASCII 且无状态，如 utf-8、gb18030、gbk、big5、shift_jis、euc-kr 或 "
+            "iso-8859-1。",
+        )
+    return found
 
 
 def check_time(field: str, value: datetime) -> datetime:

@@ -97,15 +97,17 @@ class Bus:
         self._answerers: dict[str, Answerer] = {}
 
     @contextmanager
-    def watch(self, address: str) -> Iterator[Watch]:
+    def watch(self, *addresses: str) -> Iterator[Watch]:
         watch = Watch()
-        self._watches[address].add(watch)
+        for address in addresses:
+            self._watches[address].add(watch)
         try:
             yield watch
         finally:
-            self._watches[address].discard(watch)
-            if not self._watches[address]:
-                del self._watches[address]
+            for address in addresses:
+                self._watches[address].discard(watch)
+                if not self._watches[address]:
+                    del self._watches[address]
 
     def hint(self, *addresses: str) -> None:
         """Wake all watches of these addresses."""

@@ -9,6 +9,7 @@ import strawberry
 from graphql import GraphQLObjectType, GraphQLSchema, lexicographic_sort_schema, print_schema
 from strawberry.schema.config import StrawberryConfig
 
+from schema.event_stream import AuditRecorded, ExecutionEvent, ServerEvent, SlotEvent, TaskEvent
 from schema.events import OutputChunk, OutputEnd, StateChange
 from schema.mutation import Mutation
 from schema.query import Query
@@ -36,6 +37,11 @@ def build_schema() -> strawberry.Schema:
             OutputChunk,
             StateChange,
             OutputEnd,
+            ExecutionEvent,
+            SlotEvent,
+            TaskEvent,
+            ServerEvent,
+            AuditRecorded,
             InputInvalid,
             ObjectNotFound,
             ObjectConflict,

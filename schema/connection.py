@@ -43,7 +43,7 @@ class Connection(Generic[Node]):
 
     @typed_field(PageInfo, "Whether there are more pages, and the cursors to get them with.")
     def page_info(self) -> PageInfo:
-        cursors = self.found.cursors
+        cursors = self.found.cursors if self.found.ends is None else self.found.ends
         return PageInfo(
             has_next_page=self.found.has_next,
             has_previous_page=self.found.has_previous,

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import strawberry
 
-from db.values import CredentialKind, LegacyAlgorithm, Mode, Reason, Role, State, Stream, Trigger
+from db.values import CredentialKind, LegacyAlgorithm, Mode, OnOutputLimit, Reason, Role, State, Stream, Trigger
 
 # Annotations take the database's words from here, so that they are GraphQL enums by then.
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "ExecutionOrderField",
     "LegacyAlgorithm",
     "Mode",
+    "OnOutputLimit",
     "Reason",
     "Role",
     "ServerOrderField",
@@ -199,6 +200,16 @@ register_enum(
         "DURABLE": "The run has a session of its own on the server and keeps its output there until sshcast has "
         "fetched it, so a lost connection or a restart of the service does not end it.",
         "ATTACHED": "The run is tied to one SSH channel; if the connection is lost, the run ends as LOST.",
+    },
+)
+register_enum(
+    OnOutputLimit,
+    "OnOutputLimit",
+    "What happens when the output of a run reaches its limit.",
+    {
+        "STOP": "The command is ended, with the reason OUTPUT_LIMIT.",
+        "TRUNCATE": "The command goes on, and ends with its own status. The beginning of its output is kept, and the "
+        "last 256 KiB (of a small limit, the last half); what is between is left out.",
     },
 )
 register_enum(

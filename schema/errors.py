@@ -12,7 +12,7 @@ from resolvers.errors import AnswerIncomplete, Language, OutcomeUnknown, Service
 
 log = structlog.get_logger()
 
-TOP_LEVEL = frozenset({"FORBIDDEN", "RATE_LIMITED", "UNAVAILABLE", "OUTCOME_UNKNOWN"})
+TOP_LEVEL = frozenset({"CURSOR_EXPIRED", "FORBIDDEN", "RATE_LIMITED", "UNAVAILABLE", "OUTCOME_UNKNOWN"})
 # Where the API's name of a field is not simply the service's in camel case.
 NAMES = {"output_limit": "outputLimitBytes", "created_by": "createdById", "order": "orderBy"}
 NESTED = frozenset({"credential", "filter", "terms"})

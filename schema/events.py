@@ -9,7 +9,7 @@ from datetime import datetime
 import strawberry
 
 from resolvers import output
-from resolvers.decoding import Decoders
+from resolvers.decoding import Decoders, UnfinishedCharacter
 from schema.enums import Reason, State, Stream
 from schema.fields import typed_field
 from schema.scalars import Long
@@ -27,8 +27,11 @@ class OutputEvent:
 class OutputChunk(OutputEvent):
     stream: Stream = strawberry.field(description="Standard output or standard error.")
     text: str = strawberry.field(
-        description="The bytes decoded as UTF-8. A character that is split between two chunks is in the second one's "
-        "text; bytes that are not UTF-8 become U+FFFD. `base64` is exact."
+        description="The bytes decoded by the server's `outputEncoding`. A character that is split between two chunks "
+        "is in the second one's text; bytes that are no character become U+FFFD. `base64` is exact."
+    )
+    left_out_bytes: Long = strawberry.field(
+        description="How many bytes of both streams, that were over the output limit, are missing right before; else 0."
     )
     data: strawberry.Private[bytes]
 
@@ -62,17 +65,28 @@ async def convert_events(
     async with aclosing(events):
         async for event in events:
             if isinstance(event, output.Chunk):
-                yield _build_chunk(event, decoders.decode(event.stream, event.data))
+                yield _build_chunk(event, decoders.decode(event.stream, event.data, event.offset))
                 continue
             if event.state.is_final:
                 for rest in decoders.flush_rests(event.cursor):
-                    yield OutputChunk(cursor=rest.cursor, at=event.at, stream=rest.stream, text=rest.text, data=b"")
+                    yield _build_rest(rest, event.at)
             placed = replace(event, cursor=decoders.move_past_rests(event.cursor))
             yield _build_end(placed) if isinstance(placed, output.End) else _build_state_change(placed)
 
 
 def _build_chunk(event: output.Chunk, text: str) -> OutputChunk:
-    return OutputChunk(cursor=event.cursor, at=event.at, stream=event.stream, text=text, data=event.data)
+    return OutputChunk(
+        cursor=event.cursor,
+        at=event.at,
+        stream=event.stream,
+        text=text,
+        left_out_bytes=Long(event.left_out),
+        data=event.data,
+    )
+
+
+def _build_rest(rest: UnfinishedCharacter, at: datetime) -> OutputChunk:
+    return OutputChunk(cursor=rest.cursor, at=at, stream=rest.stream, text=rest.text, left_out_bytes=Long(0), data=b"")
 
 
 def _build_state_change(event: output.StateChange) -> StateChange:

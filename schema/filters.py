@@ -1,7 +1,7 @@
 """The filters of lists. An object must match all parts of a filter."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import strawberry
 from strawberry import ID
@@ -12,8 +12,9 @@ from db.slots import SlotFilter
 from db.tasks import TaskFilter
 from resolvers.errors import Invalid
 from resolvers.validation import check_text
-from schema.enums import State, Trigger
+from schema.enums import Reason, State, Trigger
 from schema.ids import parse_optional_id
+from schema.scalars import Long
 from schema.schedule_words import SlotOutcome
 
 LONGEST = 100
@@ -37,6 +38,15 @@ class TaskFilterInput:
     created_by: ID | None = strawberry.field(
         default=None, name="createdById", description="Only tasks that this user created."
     )
+    tags_all: list[str] | None = strawberry.field(
+        default=None, description="Only tasks of servers with every one of these tags."
+    )
+    tags_any: list[str] | None = strawberry.field(
+        default=None, description="Only tasks of servers with one of these tags."
+    )
+    tags_none: list[str] | None = strawberry.field(
+        default=None, description="Only tasks of servers with none of these tags."
+    )
 
 
 @strawberry.input(name="ServerFilter", description="Selects servers. Fields that are absent or null do not filter.")
@@ -48,6 +58,11 @@ class ServerFilterInput:
         default=None, description="true: only those that are enabled; false: only those that are disabled."
     )
     tag: str | None = strawberry.field(default=None, description="Only servers with this tag.")
+    tags_all: list[str] | None = strawberry.field(
+        default=None, description="Only servers with every one of these tags."
+    )
+    tags_any: list[str] | None = strawberry.field(default=None, description="Only servers with one of these tags.")
+    tags_none: list[str] | None = strawberry.field(default=None, description="Only servers with none of these tags.")
 
 
 @strawberry.input(
@@ -70,6 +85,50 @@ class ExecutionFilterInput:
     has_findings: bool | None = strawberry.field(
         default=None,
         description="true: only executions with findings of the command policy; false: only those without.",
+    )
+    reasons: list[Reason] | None = strawberry.field(
+        default=None, description="Only executions that ended for one of these reasons."
+    )
+    exit_codes: list[Long] | None = strawberry.field(
+        default=None, description="Only executions whose command ended with one of these exit codes."
+    )
+    exit_code_non_zero: bool | None = strawberry.field(
+        default=None,
+        description="true: only executions whose command ended with another exit code than 0; false: only those with "
+        "0. Executions without an exit code are neither.",
+    )
+    command_contains: str | None = strawberry.field(
+        default=None,
+        description="Only those whose command contains this text, in upper and lower case as it is written here. A "
+        "page looks at 10,000 executions at most, so it may have fewer objects than asked for, or none, although "
+        "there are more: as long as `hasNextPage` is true, go on with `endCursor`.",
+    )
+    start_time_from: datetime | None = strawberry.field(
+        default=None, description="Only executions started at this time or later."
+    )
+    start_time_to: datetime | None = strawberry.field(
+        default=None, description="Only executions started at this time or earlier."
+    )
+    end_time_from: datetime | None = strawberry.field(
+        default=None, description="Only executions that ended at this time or later."
+    )
+    end_time_to: datetime | None = strawberry.field(
+        default=None, description="Only executions that ended at this time or earlier."
+    )
+    duration_ms_from: Long | None = strawberry.field(
+        default=None, description="Only executions that took this many milliseconds or more."
+    )
+    duration_ms_to: Long | None = strawberry.field(
+        default=None, description="Only executions that took this many milliseconds or less."
+    )
+    tags_all: list[str] | None = strawberry.field(
+        default=None, description="Only executions on servers with every one of these tags."
+    )
+    tags_any: list[str] | None = strawberry.field(
+        default=None, description="Only executions on servers with one of these tags."
+    )
+    tags_none: list[str] | None = strawberry.field(
+        default=None, description="Only executions on servers with none of these tags."
     )
 
 
@@ -107,6 +166,9 @@ def build_task_filter(given: TaskFilterInput | None) -> TaskFilter:
         last_run_from=given.last_run_from,
         last_run_to=given.last_run_to,
         created_by=parse_optional_id(("filter", "created_by"), given.created_by),
+        tags_all=_freeze(given.tags_all),
+        tags_any=_freeze(given.tags_any),
+        tags_none=_freeze(given.tags_none),
     )
 
 
@@ -117,6 +179,9 @@ def build_server_filter(given: ServerFilterInput | None) -> ServerFilter:
         name_contains=_read_name_filter(given.name_contains),
         enabled=given.enabled,
         tag=given.tag if given.tag is None else _check_filter_text("tag", given.tag, 64),
+        tags_all=_freeze(given.tags_all),
+        tags_any=_freeze(given.tags_any),
+        tags_none=_freeze(given.tags_none),
     )
 
 
@@ -132,6 +197,19 @@ def build_execution_filter(given: ExecutionFilterInput | None) -> ExecutionFilte
         created_to=given.created_to,
         created_by=parse_optional_id(("filter", "created_by"), given.created_by),
         has_findings=given.has_findings,
+        reasons=_freeze(given.reasons),
+        exit_codes=_freeze(given.exit_codes),
+        non_zero=given.exit_code_non_zero,
+        command_contains=given.command_contains,
+        start_time_from=given.start_time_from,
+        start_time_to=given.start_time_to,
+        end_time_from=given.end_time_from,
+        end_time_to=given.end_time_to,
+        duration_ms_from=given.duration_ms_from,
+        duration_ms_to=given.duration_ms_to,
+        tags_all=_freeze(given.tags_all),
+        tags_any=_freeze(given.tags_any),
+        tags_none=_freeze(given.tags_none),
     )
 
 
@@ -145,6 +223,10 @@ def build_slot_filter(given: SlotFilterInput | None) -> SlotFilter:
         slot_from=given.slot_from,
         slot_to=given.slot_to,
     )
+
+
+def _freeze(values: list[Any] | None) -> tuple[Any, ...] | None:
+    return None if values is None else tuple(values)
 
 
 def _read_name_filter(value: str | None) -> str | None:

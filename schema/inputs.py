@@ -9,7 +9,7 @@ from strawberry import ID
 
 from resolvers import inputs
 from resolvers.errors import Invalid
-from schema.enums import Mode
+from schema.enums import Mode, OnOutputLimit
 from schema.ids import parse_id
 from schema.scalars import Long
 from schema.schedule_inputs import TermsInput
@@ -17,7 +17,11 @@ from schema.secret_variables import SecretVariableInput
 from schema.stdin import decode
 
 ABSENT: Any = strawberry.UNSET
-NULLABLE = frozenset({"timeout_seconds", "output_limit", "working_dir", "run_mode", "host_key_alias"})
+NULLABLE = frozenset(
+    {"timeout_seconds", "output_limit", "on_output_limit", "working_dir", "run_mode", "host_key_alias"}
+)
+
+MERGE = "Whether what the command writes to standard error goes to its standard output, in the order of writing (2>&1)."
 
 
 @strawberry.input(description="An environment variable of a command.")
@@ -48,8 +52,10 @@ class CreateTaskInput:
     output_limit: Long | None = strawberry.field(
         default=None,
         name="outputLimitBytes",
-        description="The output limit of a run in bytes, both streams together; without it, the service's default. A "
-        "run that exceeds it is stopped.",
+        description="The output limit of a run in bytes, both streams together; without it, the service's default.",
+    )
+    on_output_limit: OnOutputLimit | None = strawberry.field(
+        default=None, description="What happens when a run reaches that limit; without it, the service's default."
     )
     env: list[EnvironmentVariable] = strawberry.field(
         default_factory=list, description="Environment variables of the command, at most 100."
@@ -66,6 +72,7 @@ class CreateTaskInput:
     run_mode: Mode | None = strawberry.field(
         default=None, description="The mode of its runs; without it, the server's."
     )
+    merge_streams: bool = strawberry.field(default=False, description=MERGE)
     terms: TermsInput | None = strawberry.field(
         default=None, description="How its slots become runs: overlap, missed runs, retries and the like."
     )
@@ -80,10 +87,12 @@ class CreateTaskInput:
             enabled=self.enabled,
             timeout_seconds=self.timeout_seconds,
             output_limit=self.output_limit,
+            on_output_limit=self.on_output_limit,
             env=build_environment(self.env),
             secret_env=[variable.convert() for variable in self.secret_env],
             working_dir=self.working_dir,
             run_mode=self.run_mode,
+            merge_streams=self.merge_streams,
             terms=inputs.TermsChange() if self.terms is None else self.terms.convert(),
         )
 
@@ -105,6 +114,9 @@ class UpdateTaskInput:
         name="outputLimitBytes",
         description="The output limit of a run in bytes; null for the service's default.",
     )
+    on_output_limit: OnOutputLimit | None = strawberry.field(
+        default=ABSENT, description="What happens when a run reaches that limit; null for the service's default."
+    )
     env: list[EnvironmentVariable] | None = strawberry.field(
         default=ABSENT, description="Environment variables of the command; they replace all previous ones."
     )
@@ -117,6 +129,7 @@ class UpdateTaskInput:
         default=ABSENT, description="The working directory; null for the account's home directory."
     )
     run_mode: Mode | None = strawberry.field(default=ABSENT, description="The mode of its runs; null for the server's.")
+    merge_streams: bool | None = strawberry.field(default=ABSENT, description=MERGE)
     terms: TermsInput | None = strawberry.field(
         default=ABSENT, description="How its slots become runs: overlap, missed runs, retries and the like."
     )
@@ -161,9 +174,12 @@ class RunCommandInput:
     output_limit: Long | None = strawberry.field(
         default=None,
         name="outputLimitBytes",
-        description="The output limit in bytes, both streams together; without it, the service's default. A run that "
-        "exceeds it is stopped.",
+        description="The output limit in bytes, both streams together; without it, the service's default.",
     )
+    on_output_limit: OnOutputLimit | None = strawberry.field(
+        default=None, description="What happens when the run reaches that limit; without it, the service's default."
+    )
+    merge_streams: bool = strawberry.field(default=False, description=MERGE)
     env: list[EnvironmentVariable] = strawberry.field(
         default_factory=list, description="Environment variables of the command, at most 100."
     )
@@ -197,6 +213,8 @@ class RunCommandInput:
             command=self.command,
             timeout_seconds=self.timeout_seconds,
             output_limit=self.output_limit,
+            on_output_limit=self.on_output_limit,
+            merge_streams=self.merge_streams,
             env=build_environment(self.env),
             secret_env=[variable.convert() for variable in self.secret_env],
             working_dir=self.working_dir,

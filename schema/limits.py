@@ -29,6 +29,11 @@ from schema.errors import TooComplex
 PAGE_ARGUMENTS = frozenset({"first", "last", "pageSize"})
 USUAL_PAGE = 20
 LARGEST_PAGE = 100
+# What a slice of output counts for: it takes several reads of its own.
+SLICE_OBJECTS = 10
+# What a search of output counts for, with the lines that it finds.
+SEARCH_OBJECTS = 100
+SEARCHES = frozenset({"OutputMatches", "OutputSearch"})
 # What an alias within introspection counts for: it repeats lists of the whole schema.
 INTROSPECTION_ALIAS = 5
 
@@ -145,6 +150,10 @@ class Measure:
     def _count_objects(self, node: FieldNode, kind: GraphQLNamedType | None) -> int:
         if not is_composite_type(kind):
             return 0
+        if kind.name == "OutputSlice":
+            return SLICE_OBJECTS
+        if kind.name in SEARCHES:
+            return SEARCH_OBJECTS
         return self._read_page_size(node) if kind.name.endswith("Connection") else 1
 
     def _read_page_size(self, node: FieldNode) -> int:

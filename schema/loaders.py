@@ -7,19 +7,30 @@ from typing import Any
 from strawberry.dataloader import DataLoader
 
 from db.executions import ExecutionFilter
+from db.nested import FoundRows
 from db.slots import SlotFilter
 from db.tasks import TaskFilter
-from resolvers import executions, grants, policies, rights, servers, slots, tasks, users
+from resolvers import audit, executions, grants, output_slices, policies, rights, servers, slots, tasks, users
 from resolvers.context import Context
+from resolvers.output_slices import AnswerBudget
 from resolvers.paging import PageRequest
+from resolvers.search_budget import SearchBudget
+from resolvers.slice_request import SliceRequest
 
 
 class Loaders:
-    """The loaders of one operation: they see what its viewer may see, as of when they load it."""
+    """The loaders of one operation: they see what its viewer may see, as of when they load it.
+
+    `read_along` has rows that were read with others, by loader and key: they have the columns that the operation shows.
+    """
 
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
+        self.read_along: FoundRows = {}
         self._pages: dict[Hashable, DataLoader[int, Any]] = {}
+        self._slices: dict[SliceRequest, DataLoader[tuple[int, str, int], Any]] = {}
+        self._output_budget = AnswerBudget()
+        self.search_budget = SearchBudget()
 
     @cached_property
     def users(self) -> DataLoader[int, Any]:
@@ -51,6 +62,14 @@ class Loaders:
     @cached_property
     def executions(self) -> DataLoader[int, Any]:
         return DataLoader(self._load_executions)
+
+    @cached_property
+    def slots(self) -> DataLoader[int, Any]:
+        return DataLoader(self._load_slots)
+
+    @cached_property
+    def audit_events(self) -> DataLoader[int, Any]:
+        return DataLoader(self._load_audit_events)
 
     @cached_property
     def policies(self) -> DataLoader[int, Any]:
@@ -89,6 +108,15 @@ class Loaders:
 
         return self._pages.setdefault((filter, request), DataLoader(load))
 
+    def slices_of_outputs(self, request: SliceRequest) -> DataLoader[tuple[int, str, int], Any]:
+        """Load the same part of each execution's output, by its id and how far it was: its state and bytes."""
+
+        async def load(keys: list[tuple[int, str, int]]) -> Sequence[Any]:
+            ids = [id for id, *_ in keys]
+            return await output_slices.load_slices(self._ctx, ids, request, self._output_budget)
+
+        return self._slices.setdefault(request, DataLoader(load))
+
     async def _load_users(self, ids: list[int]) -> Sequence[Any]:
         return await users.get_many(self._ctx, ids)
 
@@ -106,6 +134,12 @@ class Loaders:
 
     async def _load_executions(self, ids: list[int]) -> Sequence[Any]:
         return await executions.get_many(self._ctx, ids)
+
+    async def _load_slots(self, ids: list[int]) -> Sequence[Any]:
+        return await slots.get_many(self._ctx, ids)
+
+    async def _load_audit_events(self, ids: list[int]) -> Sequence[Any]:
+        return await audit.get_many(self._ctx, ids)
 
     async def _load_latest_executions(self, ids: list[int]) -> Sequence[Any]:
         return await executions.list_latest_of_tasks(self._ctx, ids)

@@ -11,18 +11,20 @@ from strawberry import ID
 
 from resolvers import schedules
 from runner.admission.authorization import acting_for
-from runner.scheduling.terms import Terms
 from schema.connection import After, Before, Connection, ExecutionsBy, First, Last, PageArguments, SlotsBy, TasksBy
-from schema.enums import CredentialKind, LegacyAlgorithm, Mode, Reason, Role, State, Trigger
+from schema.enums import CredentialKind, LegacyAlgorithm, Mode, OnOutputLimit, Reason, Role, State, Trigger
 from schema.fields import loaded_field, typed_field
 from schema.filters import Executions, Slots, Tasks, build_execution_filter, build_slot_filter, build_task_filter
 from schema.operation import Info
+from schema.output_gap import read_output_gap
+from schema.output_match import search_matches
+from schema.output_slice import read_output
 from schema.policies import CommandPolicy
+from schema.row_fields import build_env_names_field, list_blackouts, list_findings, list_policies, read_terms
 from schema.scalars import Long
 from schema.schedule_words import Note, SlotOutcome
-from schema.schedules import Blackout, Count, ScheduledRun, ScheduleTerms, build_blackout, build_scheduled_runs
+from schema.schedules import Count, ScheduledRun, build_scheduled_runs
 from schema.secret_variables import build_secret_env_field
-from schema.user_errors import Finding, build_recorded_finding
 
 
 @strawberry.type(description="A user of sshcast.")
@@ -57,6 +59,9 @@ class Server:
     tags: list[str] = strawberry.field(description="Its tags, for filters and grants.")
     max_parallel: int = strawberry.field(description="How many commands may run on it at once.")
     run_mode: Mode = strawberry.field(description="The mode of runs on it, unless their task has its own.")
+    output_encoding: str = strawberry.field(
+        description="The encoding that its output is decoded by, that of earlier runs too; an IANA name in lower case."
+    )
     enabled: bool = strawberry.field(description="Whether runs may start on it.")
     created_at: datetime = strawberry.field(description="When it was registered.")
     updated_at: datetime = strawberry.field(description="When it was last changed.")
@@ -69,9 +74,7 @@ class Server:
         key="id",
     )
 
-    @typed_field(list[Blackout], "Windows in which schedules start nothing on it.")
-    def blackouts(self: Any) -> list[Blackout]:
-        return [build_blackout(window) for window in self.blackouts]
+    blackouts = list_blackouts
 
     policy = loaded_field(
         CommandPolicy | None,
@@ -82,7 +85,7 @@ class Server:
 
     created_by = loaded_field(User | None, "The user who registered it.", loader="users", key="created_by")
 
-    @typed_field("Connection[Task]", "Its tasks, oldest first unless ordered.")
+    @typed_field("Connection[Task]", "Its tasks, oldest first unless ordered.", reads=["id"])
     async def tasks(
         self: Any,
         info: Info,
@@ -135,8 +138,10 @@ class Task:
     output_limit: Long = strawberry.field(
         name="outputLimitBytes", description="The output limit of a run in bytes, both streams together."
     )
+    on_output_limit: OnOutputLimit = strawberry.field(description="What happens when a run reaches that limit.")
     working_dir: str | None = strawberry.field(description="The working directory; null for the home directory.")
     run_mode: Mode | None = strawberry.field(description="The mode of its runs; null for its server's.")
+    merge_streams: bool = strawberry.field(description="Whether standard error goes to standard output (2>&1).")
     next_run: datetime | None = strawberry.field(description="When it is due next.")
     last_run: datetime | None = strawberry.field(description="When it was last started.")
     paused_at: datetime | None = strawberry.field(description="When its schedule was paused; null if it is not.")
@@ -147,9 +152,7 @@ class Task:
     updated_at: datetime = strawberry.field(description="When it was last changed.")
     deleted_at: datetime | None = strawberry.field(description="When it was deleted; history still shows it.")
 
-    @typed_field(list[str], "The names of its environment variables; their values are not shown.")
-    def env_names(self: Any) -> list[str]:
-        return sorted(self.env)
+    env_names = build_env_names_field()
 
     secret_env = build_secret_env_field()
 
@@ -162,6 +165,7 @@ class Task:
         "The user who last changed or created it. Its scheduled runs act for this user.",
         loader="users",
         key=acting_for,
+        reads=["created_by", "updated_by"],
     )
 
     policy = loaded_field(
@@ -171,9 +175,7 @@ class Task:
         key="id",
     )
 
-    @typed_field(ScheduleTerms, "How its slots become runs: overlap, missed runs, retries and the like.")
-    def terms(self: Any) -> Any:
-        return Terms.of(self.terms)
+    terms = read_terms
 
     @typed_field(list[ScheduledRun], "Its next runs; none while it is disabled, or paused until `resumeTask`.")
     async def next_runs(self: Any, info: Info, count: Count = 5) -> list[ScheduledRun]:
@@ -181,7 +183,9 @@ class Task:
         windows = server.blackouts if server is not None else ()
         return build_scheduled_runs(schedules.list_next_runs(info.context.ctx, self, count, windows))
 
-    @typed_field("Connection[Slot]", "Its slots: each moment at which it was due, and what happened then.")
+    @typed_field(
+        "Connection[Slot]", "Its slots: each moment at which it was due, and what happened then.", reads=["id"]
+    )
     async def slots(
         self: Any,
         info: Info,
@@ -200,7 +204,7 @@ class Task:
         "Execution | None", "Its newest execution; null if it never ran.", loader="latest_executions", key="id"
     )
 
-    @typed_field("Connection[Execution]", "Its executions, newest first unless ordered.")
+    @typed_field("Connection[Execution]", "Its executions, newest first unless ordered.", reads=["id"])
     async def executions(
         self: Any,
         info: Info,
@@ -226,6 +230,8 @@ class Execution:
     working_dir: str | None = strawberry.field(description="The working directory; null for the home directory.")
     timeout_seconds: int = strawberry.field(description="Its time limit in seconds.")
     output_limit: Long = strawberry.field(name="outputLimitBytes", description="Its output limit in bytes.")
+    on_output_limit: OnOutputLimit = strawberry.field(description="What happens when it reaches that limit.")
+    merge_streams: bool = strawberry.field(description="Whether standard error goes to standard output (2>&1).")
     trigger: Trigger = strawberry.field(description="How it came about.")
     slot: datetime | None = strawberry.field(description="The slot that it runs for; null if it is for none.")
     attempt: int = strawberry.field(description="1 for the first try.")
@@ -245,22 +251,18 @@ class Execution:
     verified_gone: bool | None = strawberry.field(
         description="After a stop: whether none of its processes is left on the server; null if that was not checked."
     )
-    stdout_bytes: Long = strawberry.field(description="How many bytes of its standard output are stored.")
-    stderr_bytes: Long = strawberry.field(description="How many bytes of its standard error are stored.")
+    stdout_bytes: Long = strawberry.field(description="The bytes of its standard output; left out ones count.")
+    stderr_bytes: Long = strawberry.field(description="The bytes of its standard error; left out ones count.")
     truncated: bool = strawberry.field(description="Whether output is missing: over the limit, or too late.")
     stdin_bytes: Long | None = strawberry.field(description="How many bytes its standard input has; null if none.")
     stdin_sha256: str | None = strawberry.field(description="The SHA-256 of its standard input, hexadecimal.")
     policy_version: str | None = strawberry.field(description="The policy version that it was last checked against.")
 
-    @typed_field(list[CommandPolicy], "The server's and the task's own policies, as it was last checked against them.")
-    async def policies(self: Any, info: Info) -> Any:
-        ids = [id for id in (self.server_policy_id, self.task_policy_id) if id is not None]
-        return [row for row in await info.context.loaders.policies.load_many(ids) if row is not None]
-
-    @typed_field(list[Finding], "Findings of the command policy: warnings, and in AUDIT mode what others refuse.")
-    def findings(self: Any, info: Info) -> list[Finding]:
-        return [build_recorded_finding(item, info.context.ctx.language) for item in self.findings or ()]
-
+    output = read_output
+    output_gap = read_output_gap
+    output_matches = search_matches
+    policies = list_policies
+    findings = list_findings
     task = loaded_field(Task | None, "Its task; null for an ad-hoc run.", loader="tasks", key="task_id")
 
     server = loaded_field(Server | None, "The server it runs on.", loader="servers", key="server_id")
@@ -272,9 +274,7 @@ class Execution:
         key="created_by",
     )
 
-    @typed_field(list[str], "The names of its environment variables; their values are not shown.")
-    def env_names(self: Any) -> list[str]:
-        return sorted(self.env)
+    env_names = build_env_names_field()
 
     secret_env = build_secret_env_field()
 

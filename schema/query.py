@@ -48,6 +48,7 @@ from schema.connection import (
     SlotsBy,
     TasksBy,
 )
+from schema.event_stream import list_events
 from schema.fields import typed_field
 from schema.filters import (
     Executions,
@@ -63,6 +64,7 @@ from schema.ids import parse_id, parse_optional_id
 from schema.inputs import build_environment
 from schema.objects import Execution, Server, Slot, Task, User
 from schema.operation import Info
+from schema.output_search import search_outputs
 from schema.personal_tokens import PersonalToken
 from schema.policies import CommandPolicy, Policies, PolicyRule, RulesOf, build_policy_filter, build_policy_rule
 from schema.schedule_words import Dst
@@ -158,7 +160,9 @@ class Query:
         page_size: PageSize = None,
     ) -> Any:
         request = PageArguments(first, after, last, before, page, page_size).build_newest_first_request(order_by)
-        return Connection(found=await executions.page(info.context.ctx, build_execution_filter(filter), request))
+        found = await executions.page(info.context.ctx, build_execution_filter(filter), request, info.context.wanted)
+        info.context.loaders.read_along = found.nested
+        return Connection(found=found)
 
     @typed_field(Connection[Server], "A page of servers.")
     async def servers(
@@ -225,6 +229,9 @@ class Query:
         request = PageArguments(first, after, last, before).build_newest_first_request(None)
         return Connection(found=await audit.page(info.context.ctx, build_audit_filter(filter), request))
 
+    events = list_events
+    search_output = search_outputs
+
     @typed_field(SchedulePreview, "Explain a schedule and list its next runs, without creating a task.")
     async def schedule_preview(
         self,
@@ -270,10 +277,9 @@ class Query:
                 task_id=parse_optional_id("task_id", task_id),
                 stdin=decode(stdin),
             )
-            verdict = await commands.check_command(ctx, draft)
+            return build_verdict(await commands.check_command(ctx, draft), ctx.language)
         except (Invalid, NotFound, TooLarge) as error:
             return CommandVerdict(errors=[build_user_error(error, ctx.language)])
-        return build_verdict(verdict, ctx.language)
 
     @typed_field(list[PolicyRule], "The rules of the command policy.")
     async def policy_rules(self, info: Info, server_id: RulesOf = None) -> list[PolicyRule]:

@@ -4,6 +4,7 @@ import strawberry
 from strawberry import ID
 
 from resolvers import inputs
+from runner.charsets import DEFAULT
 from schema.enums import LegacyAlgorithm, Mode
 from schema.inputs import ABSENT, collect_changes
 from schema.schedule_inputs import BlackoutInput
@@ -20,6 +21,10 @@ ACCEPT = (
     "every type that the server offers; `@cert-authority` and `@revoked` entries stay."
 )
 ALIAS = "A name, besides `host`, that the server's host certificate may be issued for."
+ENCODING = (
+    "The IANA name of the encoding that its output is decoded by, that of earlier runs too, such as `utf-8`, `gb18030` "
+    "or `shift_jis`. The stored bytes stay as they are. Encodings with states and UTF-16 are not possible."
+)
 LEGACY = "Old SSH algorithms to allow for this server because it offers no safe ones. The audit records it."
 
 
@@ -59,6 +64,7 @@ class CreateServerInput:
     run_mode: Mode = strawberry.field(
         default=Mode.DURABLE, description="The mode of runs on it, unless their task has its own."
     )
+    output_encoding: str = strawberry.field(default=DEFAULT, description=ENCODING)
     blackouts: list[BlackoutInput] = strawberry.field(
         default_factory=list, description="Windows in which schedules start nothing on it, at most 32."
     )
@@ -77,6 +83,7 @@ class CreateServerInput:
             tags=self.tags,
             max_parallel=self.max_parallel,
             run_mode=self.run_mode,
+            output_encoding=self.output_encoding,
             blackouts=[window.convert() for window in self.blackouts],
             enabled=self.enabled,
         )
@@ -99,6 +106,7 @@ class UpdateServerInput:
     run_mode: Mode | None = strawberry.field(
         default=ABSENT, description="The mode of runs on it, unless their task has its own."
     )
+    output_encoding: str | None = strawberry.field(default=ABSENT, description=ENCODING)
     blackouts: list[BlackoutInput] | None = strawberry.field(
         default=ABSENT, description="Windows in which schedules start nothing on it; they replace all previous ones."
     )

@@ -60,6 +60,7 @@ def _build_limits(settings: Settings) -> Limits:
         max_timeout_seconds=settings.max_timeout,
         default_output_limit=settings.default_output_limit,
         max_output_limit=settings.max_output_limit,
+        on_output_limit=settings.on_output_limit,
         max_pending=settings.max_pending,
         max_pending_per_user=settings.max_pending_per_user,
         max_pending_per_server=settings.max_pending_per_server,

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from db.values import OnOutputLimit
 from sshcast import cli_servers, cli_users, commands, exit_status, standard_streams
 from sshcast.cli_options import As, Data, Host, Port, Quiet, Raw, Stdin, run, settings
 from sshcast.progress import Progress
@@ -85,6 +86,11 @@ def run_command(
     server: str,
     command: Annotated[list[str], typer.Argument(help="The command, after --. A single word is taken as shell text.")],
     timeout: Annotated[int | None, typer.Option(help="The time limit in seconds.")] = None,
+    output_limit: Annotated[int | None, typer.Option(help="The output limit in bytes.")] = None,
+    on_output_limit: Annotated[
+        OnOutputLimit | None, typer.Option(help="End the command at the output limit, or leave out the middle.")
+    ] = None,
+    merge_streams: Annotated[bool, typer.Option("--merge-streams", help="As with 2>&1: all is stdout.")] = False,
     stdin: Stdin = False,
     run_as: As = None,
     raw: Raw = False,
@@ -92,7 +98,16 @@ def run_command(
     data: Data = None,
 ) -> None:
     """Run a command on a server (its name or id), show its output, and exit with its status."""
-    options = commands.execute.RunOptions(timeout, run_as, raw, quiet, commands.execute.read_stdin() if stdin else None)
+    options = commands.execute.RunOptions(
+        timeout=timeout,
+        output_limit=output_limit,
+        on_output_limit=on_output_limit,
+        merge_streams=merge_streams,
+        run_as=run_as,
+        raw=raw,
+        quiet=quiet,
+        stdin=commands.execute.read_stdin() if stdin else None,
+    )
     run(commands.execute.run(settings(data=data), server, command, options))
 
 
@@ -100,13 +115,17 @@ def run_command(
 def tail(
     execution_id: int,
     after: Annotated[str | None, typer.Option(help="Show only the output after this cursor.")] = None,
+    lines: Annotated[
+        int | None,
+        typer.Option("--lines", "-n", help="Start with this many of the newest lines; at most the newest MiB."),
+    ] = None,
     run_as: As = None,
     raw: Raw = False,
     quiet: Quiet = False,
     data: Data = None,
 ) -> None:
     """Show an execution's output live until it ends, and exit with its status."""
-    options = commands.tail.TailOptions(after, run_as, raw, quiet)
+    options = commands.tail.TailOptions(after, lines, run_as, raw, quiet)
     run(commands.tail.tail(settings(data=data), execution_id, options))
 
 

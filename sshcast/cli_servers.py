@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from db.values import LegacyAlgorithm
+from runner.charsets import DEFAULT
 from sshcast import commands
 from sshcast.cli_options import As, Data, PasswordStdin, run, settings
 from sshcast.standard_streams import read_first_line
@@ -35,6 +36,9 @@ def server_add(
     allow_algorithm: Annotated[
         list[LegacyAlgorithm] | None, typer.Option(help="An old SSH algorithm to allow for it; may be repeated.")
     ] = None,
+    output_encoding: Annotated[
+        str, typer.Option(help="The encoding that its output is decoded by: an IANA name, such as gb18030.")
+    ] = DEFAULT,
     scan: Annotated[bool, typer.Option("--scan", help="Fetch the server's host keys, show them, and ask you.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="With --scan: pin the keys without asking.")] = False,
     run_as: As = None,
@@ -53,6 +57,7 @@ def server_add(
         host_keys=tuple(host_key or ()),
         host_key_alias=host_key_alias,
         allowed=tuple(allow_algorithm or ()),
+        output_encoding=output_encoding,
         scan=scan,
         yes=yes,
     )

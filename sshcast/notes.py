@@ -21,7 +21,7 @@ class Notes:
     def say(self, text: str, colour: str | None = None) -> None:
         if self.quiet:
             return
-        line = Sanitiser(colours=False).feed(text.encode(errors="replace"), final=True).replace("\n", " ")
+        line = Sanitiser(colours=False).feed(text.encode(errors="replace").decode(), final=True).replace("\n", " ")
         if colour is not None and takes_colours(sys.stderr):
             line = f"{COLOURS[colour]}{line}{RESET}"
         begin = self.screen.end_line() if sys.stderr.isatty() else ""

@@ -51,6 +51,7 @@ def _build_runtime(service: Service, settings: Settings) -> Runtime:
         vault=service.vault,
         policy=service.policy,
         clock=utc_now,
+        spool_limit=settings.max_output_limit,
         retry_policy=RetryPolicy(seconds=CONNECT_SECONDS + settings.start_seconds),
     )
     dispatcher = Dispatcher(
@@ -85,5 +86,9 @@ def _build_leases(service: Service, dispatcher: Dispatcher) -> Leases | None:
 
 def _build_retention_policy(settings: Settings) -> RetentionPolicy:
     """Convert the settings, in which 0 days means for ever."""
-    days = {"executions": settings.keep_executions_days, "slots": settings.keep_slots_days}
+    days = {
+        "executions": settings.keep_executions_days,
+        "slots": settings.keep_slots_days,
+        "events": settings.keep_events_days,
+    }
     return RetentionPolicy(**{name: timedelta(days=number) if number else None for name, number in days.items()})

@@ -80,6 +80,11 @@ class Settings(BaseModel):
     max_output_limit: int = Field(
         1_073_741_824, ge=1, le=MOST_OUTPUT, description="The largest output limit in bytes that a run may be given."
     )
+    on_output_limit: Literal["stop", "truncate"] = Field(
+        "stop",
+        description="What happens to a run at its output limit, if it is not told: `stop` ends it; `truncate` lets it "
+        "go on, and keeps the beginning and the end of its output.",
+    )
     allowed_networks: list[str] = Field(
         [], description="Networks that servers may be in even if `SSHCAST_DENIED_NETWORKS` covers them."
     )
@@ -125,6 +130,7 @@ class Settings(BaseModel):
     keep_slots_days: int = Field(
         0, ge=0, le=36_500, description="How many days entries of the schedule ledger are kept; 0: for ever."
     )
+    keep_events_days: int = Field(30, ge=0, le=36_500, description="How many days events are kept; 0: for ever.")
     cron_floor_seconds: int = Field(1, ge=1, description="The shortest interval in seconds that a schedule may have.")
     policy_mode: Literal["standard", "strict", "audit"] = Field(
         "standard", description="How strictly the command policy is applied; `audit` refuses nothing."

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from db.values import State, Stream
+from resolvers.decoding import Decoders
 from resolvers.output import Chunk, End, OutputEvent
 from sshcast.errors import CommandFailed, ReaderGone
 from sshcast.notes import Notes
@@ -19,25 +20,26 @@ UNKNOWN_STATUS = 255
 
 @dataclass(slots=True)
 class Display:
-    """Writes stdout to stdout and stderr to stderr: sanitised on a terminal, byte for byte elsewhere or with `raw`.
+    """Writes stdout to stdout and stderr to stderr: byte for byte, or sanitised text on a terminal unless `raw`.
 
+    `decoders`: those of the output from the first event on; a terminal gets UTF-8, whatever the server's encoding is.
     `lost`: why the output cannot be written any more; from then on only notes are.
     """
 
     raw: bool
     notes: Notes
+    decoders: Decoders = field(default_factory=Decoders)
     lost: Exception | None = None
     _sanitisers: dict[Stream, Sanitiser] = field(default_factory=dict)
 
     def show(self, event: OutputEvent) -> None:
         if isinstance(event, Chunk):
-            self._pass_on(event.stream, event.data)
+            if event.left_out:
+                self.notes.say(f"[{event.left_out} bytes over the output limit were left out here]", "yellow")
+            self._write(event.stream, self._prepare(event))
         elif isinstance(event, End):
             self._finish()
             self.notes.say(_format_summary(event), COLOURS[event.state])
-
-    def _pass_on(self, stream: Stream, data: bytes, *, final: bool = False) -> None:
-        self._write(stream, self._prepare(stream, data, final=final))
 
     def _write(self, stream: Stream, data: bytes) -> None:
         if self.lost is not None or not data:
@@ -50,19 +52,23 @@ class Display:
         except OSError as error:
             self.lost = CommandFailed(f"what is to be written to {stream} cannot be: {error.strerror or error}")
 
-    def _prepare(self, stream: Stream, data: bytes, *, final: bool) -> bytes:
-        target = _binary(stream)
+    def _prepare(self, chunk: Chunk) -> bytes:
+        target = _binary(chunk.stream)
         if self.raw or not target.isatty():
-            return data
+            return chunk.data
         sequences, colours = takes_sequences(target), takes_colours(target)
         made = Sanitiser(colours=colours, moves=True, erases=sequences)
-        text = self._sanitisers.setdefault(stream, made).feed(data, final=final)
+        text = self.decoders.decode(chunk.stream, chunk.data, chunk.offset)
+        return self._place(self._sanitisers.setdefault(chunk.stream, made).feed(text))
+
+    def _place(self, text: str) -> bytes:
         return self.notes.screen.place(text).encode()
 
     def _finish(self) -> None:
         """Write what is left of a split character or sequence, and restore the terminal's colours."""
-        for stream in self._sanitisers:
-            self._pass_on(stream, b"", final=True)
+        rests = self.decoders.rest()
+        for stream, sanitiser in self._sanitisers.items():
+            self._write(stream, self._place(sanitiser.feed(rests.get(stream, ""), final=True)))
             self._write(stream, self.notes.screen.reset().encode())
 
 

@@ -1,9 +1,8 @@
 """Makes a command's output safe for a terminal: keeps text, colours and moves within a line, drops all else."""
 
-import codecs
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 # Complete control strings and sequences (ECMA-48): OSC, DCS, SOS, PM and APC run up to their terminator, CSI up to
@@ -46,7 +45,7 @@ def takes_colours(stream: Stream) -> bool:
 
 @dataclass(slots=True)
 class Sanitiser:
-    """Turns one stream's bytes into safe text, piece by piece; split characters and sequences stay whole.
+    """Turns one stream's text into safe text, piece by piece; split sequences stay whole.
 
     `moves`: keep moves within the current line; `erases`: also keep what erases within it.
     """
@@ -54,13 +53,10 @@ class Sanitiser:
     colours: bool
     moves: bool = False
     erases: bool = False
-    _decoder: codecs.IncrementalDecoder = field(
-        default_factory=lambda: codecs.getincrementaldecoder("utf-8")("replace")
-    )
     _held: str = ""
 
-    def feed(self, data: bytes, *, final: bool = False) -> str:
-        text = self._held + self._decoder.decode(data, final)
+    def feed(self, given: str, *, final: bool = False) -> str:
+        text = self._held + given
         self._held = ""
         begun = None if final else UNFINISHED.search(text)
         if begun is not None and len(text) - begun.start() <= LONGEST_HELD:

@@ -74,7 +74,7 @@ class World:
             return await self.watch_a_slot(query)
         async with self.service.socket("admin") as socket:
             events = socket.follow(query, **variables)
-            if "auditTrail" in query:  # it goes on for ever
+            if "auditTrail" in query or "WatchEvents" in query:  # they go on for ever
                 return (await anext(events))["data"]
             return [event["data"] async for event in events]
 
@@ -206,12 +206,17 @@ EXPECTED: dict[str, Callable[[Any], Any]] = {
     "64_slots_of_task": lambda data: data["task"]["slots"]["totalCount"] == len(data["task"]["slots"]["nodes"]),
     "65_audit_events": lambda data: "TASK_UPDATED" in [event["kind"] for event in data["auditEvents"]["nodes"]],
     "66_executions_with_findings": lambda data: data["executions"]["totalCount"] == len(data["executions"]["nodes"]),
+    "67_events": lambda data: (
+        {node["kind"] for node in data["events"]["nodes"]} == {"EXECUTION_STARTED", "EXECUTION_ENDED"}
+    ),
+    "68_search_output": lambda data: data["searchOutput"]["isComplete"] and len(data["searchOutput"]["nodes"]) > 0,
     "70_watch_output": watched_output,
     "71_watch_output_after": watched_rest,
     "72_watch_executions": lambda events: events[-1]["executionUpdates"]["exitCode"] > 0,
     "73_watch_executions_filtered": lambda events: len(events) == 1,
     "74_watch_schedule": lambda event: event["scheduleEvents"]["outcome"] == "FIRED",
     "75_watch_audit": lambda event: event["auditTrail"]["id"] == "2",
+    "76_watch_events": lambda event: event["events"]["cursor"].startswith("e"),
 }
 
 

@@ -7,6 +7,7 @@ from db import (  # noqa: F401 - imported to register their tables
     audit_models,
     event_models,
     policy_models,
+    runner_models,
     secret_models,
     stdin_models,
     task_key_models,

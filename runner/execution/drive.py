@@ -24,7 +24,6 @@ from runner.execution.parts import Parts
 from runner.execution.run_record import RunRecord, TakenOver
 from runner.execution.run_secrets import RunSecrets, SecretMissing
 from runner.execution.start_check import TaskStopped
-from runner.output.matcher import build_matcher
 from runner.secrets.vault import VaultError
 from runner.ssh.attempts import CancelRequested, DeadlineExceeded, interruptible
 from runner.ssh.protocol import ConnectFailed, EarlyOutput, Endpoint, ShellSource
@@ -185,7 +184,7 @@ class Drive:
         """Record the outcome with the last of the output. Return False if another runner has taken over the run."""
         last = await self.output.take_end()
         try:
-            ours = await self._record.finish(outcome, truncated=self.output.truncated, last=last)
+            ours = await self._record.finish(outcome, truncated=self.output.is_incomplete, last=last)
         except BaseException:
             self.output.put_back(last)
             raise
@@ -236,7 +235,7 @@ class Drive:
             self.row, check.secrets, self.parts.vault, begun=self._record.begun, stdin=check.stdin
         )
         self._record.keep_secrets(found)
-        self.offsets = self.output.start_masking(build_matcher(found.hidden) if found.hidden else None)
+        self.offsets = self.output.start_masking(found.choose_matcher(server.output_encoding))
         self._record.choose_mode(server.run_mode)
         self._connector = Connector(self._record, target, self.cancelled, self._when_reached)
         return self._connector

@@ -16,7 +16,10 @@ from runner.ssh.pool import Pool
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """The parts are passed in, so that a test can replace any of them."""
+    """The parts are passed in, so that a test can replace any of them.
+
+    `spool_limit`: the most bytes that a run may keep on its target whose output is truncated and not stopped.
+    """
 
     store: Store
     bus: Bus
@@ -25,5 +28,6 @@ class Parts:
     vault: Vault
     policy: Policy
     clock: Callable[[], datetime]
+    spool_limit: int = 1024 * 1024 * 1024
     retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
     sweeper: SpoolSweeper = field(default_factory=SpoolSweeper)

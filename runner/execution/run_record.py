@@ -84,7 +84,8 @@ class RunRecord:
         shown = {name: self.secrets.mask(getattr(outcome, name)) for name in ("message", "exit_signal")}
         refused = self.refused.build_columns() if self.refused is not None else {}
         ended = outcome.build_columns() | shown | self._build_end_columns() | {"truncated": truncated}
-        values = self._held | ended | refused
+        gap = None if last is None else last.find_gap()
+        values = self._held | ended | refused | ({} if gap is None else gap.build_columns())
         try:
             row = await self._write_end(values, last)
         except Exception as error:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from db.models import TaskExecution
 from db.secret_models import RegisteredSecret
-from runner.output.matcher import build_matcher
+from runner.output.matcher import SecretMatcher, build_matcher
 from runner.remote.program import build_exports
 from runner.secrets import bindings
 from runner.secrets.secret import Secret
@@ -43,6 +43,10 @@ class RunSecrets:
     def variables(self) -> dict[str, str]:
         """The variables in clear text, for the target."""
         return {name: value.reveal() for name, value in self.env.items()}
+
+    def choose_matcher(self, charset: str) -> SecretMatcher | None:
+        """Return what finds the secrets in output of the server's encoding; None without any."""
+        return build_matcher(self.hidden, charset) if self.hidden else None
 
     def mask(self, text: str | None) -> str | None:
         """Mask secrets in a text about the run, parts of which may come from the target."""

@@ -149,9 +149,9 @@ class FollowUpBatch:
         self._start(line, _build_retry(task, run, self.now), retries_left=line.retries_left - 1)
 
 
-def end_waiting(conn: Connection, task_id: int, at: datetime) -> list[int]:
-    """Cancel the pending runs and waiting slots of a task that is being deleted. Return the executions that ended."""
-    ended = transitions.cancel_pending_of_task(conn, task_id, at, TASK_DELETED)
+def end_waiting(conn: Connection, task_id: int, at: datetime, by: int | None = None) -> list[int]:
+    """Cancel the pending runs and waiting slots of a task that the user `by` deletes. Return the executions' ids."""
+    ended = transitions.cancel_pending_of_task(conn, task_id, at, TASK_DELETED, by)
     for line in slots.reload_open(conn, slots.list_waiting(conn, [task_id]).get(task_id, [])):
         reason = join_reasons(line.reason, GONE.format("deleted"))
         values = {"outcome": SlotOutcome.MISSED, "reason": reason, "open": False, "decided_at": at}

@@ -26,13 +26,18 @@ INTERRUPTED = 130
 UNREAD = "stdin has bytes that were not passed on: use --stdin to pass them to the command, or </dev/null"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
-    """The options of `sshcast run`: the time limit in seconds (None: the default), the user to act for, whether output
-    goes to a terminal unchanged, whether to leave out notes, and the command's standard input, if any.
+    """The options of `sshcast run`.
+
+    The limits are in seconds and bytes, None for the default. `run_as` is the user to act for, `raw` whether output
+    goes to a terminal unchanged, `quiet` whether to leave out notes, `stdin` the command's standard input, if any.
     """
 
     timeout: int | None
+    output_limit: int | None
+    on_output_limit: str | None
+    merge_streams: bool
     run_as: str | None
     raw: bool
     quiet: bool
@@ -79,13 +84,17 @@ async def run(settings: Settings, server: str, command: list[str], options: RunO
             server_id=server_id,
             command=_build_shell_command(command),
             timeout_seconds=options.timeout,
+            output_limit=options.output_limit,
+            on_output_limit=options.on_output_limit,
+            merge_streams=options.merge_streams,
             stdin=options.stdin,
         )
         row = await executions.run_command(ctx, wanted)
         notes.say(f"execution {row.id}", "dim")
         if unread:
             notes.say(UNREAD, "yellow")
-        status = await _watch(ctx, row.id, tails.Display(raw=options.raw, notes=notes))
+        decoders = await output.load_decoders(ctx, row.id, None)
+        status = await _watch(ctx, row.id, tails.Display(raw=options.raw, notes=notes, decoders=decoders))
     if options.stdin is None and not unread and standard_streams.has_unread():
         notes.say(UNREAD, "yellow")
     return status

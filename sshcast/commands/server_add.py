@@ -34,6 +34,7 @@ class ServerOptions:
     host_keys: tuple[str, ...]
     host_key_alias: str | None
     allowed: tuple[str, ...]
+    output_encoding: str
     scan: bool
     yes: bool
 
@@ -67,6 +68,7 @@ def _new_server(given: ServerOptions, credential: NewCredential, keys: tuple[str
         host_keys=keys,
         host_key_alias=given.host_key_alias,
         legacy_algorithms=given.allowed,
+        output_encoding=given.output_encoding,
         credential=credential,
     )
 

@@ -1,6 +1,5 @@
 """The demo's run, done as a client would: sign in, `runTask` over GraphQL, follow its output over HTTP."""
 
-import base64
 import json
 import sys
 from collections.abc import AsyncIterator
@@ -67,7 +66,7 @@ async def _follow_log(client: httpx2.AsyncClient, execution_id: str) -> dict[str
     sanitisers = {name: Sanitiser(colours=sys.stdout.isatty()) for name in ("stdout", "stderr")}
     async for event in _read_events(client, execution_id):
         if event["event"] == "chunk":
-            sys.stdout.write(sanitisers[event["stream"]].feed(base64.b64decode(event["base64"])))
+            sys.stdout.write(sanitisers[event["stream"]].feed(event["text"]))
             sys.stdout.flush()
         elif event["event"] == "end":
             return event

@@ -1,7 +1,7 @@
 """The formats of a streamed log: raw bytes, server-sent events, NDJSON.
 
-Text is decoded across the chunks of its stream, so a character that two chunks share comes with the second one, even
-if the reader was disconnected in between. `base64` holds the exact bytes.
+Text is decoded by the server's encoding, across the chunks of its stream: a character that two chunks share comes with
+the second one, even if the reader was disconnected in between. `base64` holds the exact bytes.
 """
 
 import base64
@@ -109,8 +109,9 @@ class EventDescriber:
     def __call__(self, event: OutputEvent) -> Iterator[Named]:
         body: dict[str, Any] = {"cursor": event.cursor, "at": shapes.format_time(event.at)}
         if isinstance(event, Chunk):
-            text = self._decoders.decode(event.stream, event.data)
-            yield "chunk", body | _output(event.stream, text, event.data)
+            text = self._decoders.decode(event.stream, event.data, event.offset)
+            gap = {"left_out": event.left_out} if event.left_out else {}
+            yield "chunk", body | _output(event.stream, text, event.data) | gap
             return
         if event.state.is_final:
             for rest in self._decoders.flush_rests(event.cursor):

@@ -72,7 +72,7 @@ def format_reason_line(row: TaskExecution, error: str) -> str:
 
 
 def build_log(row: TaskExecution, output: str, error: str, cursor: str) -> dict[str, Any]:
-    """Return the six fields of the original contract, then the later ones."""
+    """Return the six fields of the original contract, then the later ones; `output_gap` if there is a gap."""
     return {
         "output": output,
         "error": error,
@@ -85,4 +85,4 @@ def build_log(row: TaskExecution, output: str, error: str, cursor: str) -> dict[
         "exit_code": row.exit_code,
         "truncated": row.truncated,
         "cursor": cursor,
-    }
+    } | ({} if row.output_gap is None else {"output_gap": row.output_gap})

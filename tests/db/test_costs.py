@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, insert, text
 
-from db import claims, due, executions, grants, output, retention, tasks, transitions
+from db import claims, due, executions, grants, output, output_leads, retention, tasks, transitions
 from db import rows as tables
 from db.executions import ExecutionFilter
 from db.models import Task, TaskExecution
@@ -161,7 +161,7 @@ UNITS: dict[str, Callable[[Case], Any]] = {
     "output from the start": lambda case: (output.list_after, case.middle, 0),
     "output from the middle": lambda case: (output.list_after, case.middle, case.count * 5),
     "output at the end": lambda case: (output.list_after, case.middle, case.count * 10),
-    "bytes before the end": lambda case: (output.load_tail, case.middle, case.count * 10, 3),
+    "bytes before the end": lambda case: (output_leads.load_leads, case.middle, case.count * 10, 3),
     "executions of a server": partial(listed, ExecutionFilter(server_id=2)),
     "executions of a task": partial(listed, ExecutionFilter(task_id=2)),
     "executions of a user": partial(listed, ExecutionFilter(created_by=2)),

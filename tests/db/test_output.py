@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection
 
-from db import claims, output, transitions
+from db import claims, output, output_leads, transitions
 from db.models import TaskExecution
 from db.output import NewChunk
 from db.store import Store
@@ -143,8 +143,8 @@ async def test_the_bytes_before_a_place_are_each_streams_own(store: Store, row: 
     await store.run(output.append, [chunk(row, *piece) for piece in pieces])
 
     async def before(position: int) -> tuple[bytes, bytes]:
-        found = await store.read(output.load_tail, row.id, position, 3)
-        return found[OUT], found[ERR]
+        found = await store.read(output_leads.load_leads, row.id, position, 3)
+        return found[OUT].data, found[ERR].data
 
     assert await before(0) == (b"", b"")
     assert await before(2) == (b"ab", b"")

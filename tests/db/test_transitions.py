@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from db import claims, executions, transitions
+from db import claims, executions, output, transitions
 from db.models import TaskExecution
+from db.output import NewChunk, OutputEnd
 from db.store import Store
-from db.values import Reason, State
+from db.values import Reason, State, Stream
 from tests.support import rows
+from tests.support.statements import counted
 
 pytestmark = pytest.mark.anyio
 
@@ -73,6 +75,61 @@ async def test_a_number_that_a_target_made_up_is_kept(store: Store) -> None:
     found = await store.read(executions.by_id, row.id)
     assert found is not None
     assert (found.exit_code, found.duration_ms) == (2**32 - 1, 10**12)
+
+
+def last_of(row: TaskExecution, fence: int) -> OutputEnd:
+    """Three chunks of both streams, after what `begin` stored: `err` and `a`."""
+    parts = [(Stream.STDOUT, 1, b"b\0"), (Stream.STDERR, 3, b"or"), (Stream.STDOUT, 3, b"c")]
+    chunks = [NewChunk(row.id, fence, stream, offset, rows.at(2), data) for stream, offset, data in parts]
+    return OutputEnd(chunks, {Stream.STDOUT: 4, Stream.STDERR: 5})
+
+
+def begin(row: TaskExecution, *more: NewChunk) -> list[NewChunk]:
+    first = [(Stream.STDERR, b"err"), (Stream.STDOUT, b"a")]
+    return [*(NewChunk(row.id, row.fence, stream, 0, rows.at(1), data) for stream, data in first), *more]
+
+
+async def list_stored(store: Store, id: int) -> list[tuple[int, str, int, int, bytes]]:
+    found = await store.read(output.list_after, id, 0)
+    return [(each.position, each.stream, each.stream_offset, each.size, bytes(each.data)) for each in found]
+
+
+async def test_the_last_output_is_stored_with_the_end(store: Store) -> None:
+    row = await claimed(store)
+    await store.run(output.append, begin(row))
+    with counted() as statements:
+        ended = await store.run(transitions.finish, row.id, row.fence, SUCCESS, last_of(row, row.fence))
+    assert len(statements) == 1 or store.dialect == "sqlite", statements
+    assert ended == await store.read(executions.by_id, row.id)
+    assert ended is not None
+    assert (ended.state, ended.stdout_bytes, ended.stderr_bytes) == ("SUCCESS", 4, 5)
+    assert (await list_stored(store, row.id))[2:] == [
+        (4, "stdout", 1, 2, b"b\0"),
+        (6, "stderr", 3, 2, b"or"),
+        (8, "stdout", 3, 1, b"c"),
+    ]
+    assert {chunk.at for chunk in await store.read(output.list_after, row.id, 4)} == {rows.at(2)}
+
+
+@pytest.mark.parametrize("fence", [0, 2])
+async def test_a_stale_writer_ends_nothing_and_stores_nothing(store: Store, fence: int) -> None:
+    row = await claimed(store)
+    await store.run(output.append, begin(row))
+    before = await store.read(executions.by_id, row.id)
+    assert await store.run(transitions.finish, row.id, fence, SUCCESS, last_of(row, fence)) is None
+    assert await store.read(executions.by_id, row.id) == before
+    assert len(await list_stored(store, row.id)) == 2
+
+
+async def test_an_end_whose_output_is_stored_in_part_stores_the_rest(store: Store) -> None:
+    """The answer to the write before got lost: what it stored comes again with the end."""
+    row = await claimed(store)
+    last = last_of(row, row.fence)
+    await store.run(output.append, begin(row, last.chunks[0]))
+    ended = await store.run(transitions.finish, row.id, row.fence, SUCCESS, last)
+    assert ended is not None
+    assert (ended.state, ended.stdout_bytes, ended.stderr_bytes) == ("SUCCESS", 4, 5)
+    assert [each[-1] for each in await list_stored(store, row.id)] == [b"err", b"a", b"b\0", b"or", b"c"]
 
 
 async def test_what_has_not_started_is_cancelled_at_once(store: Store) -> None:

@@ -1,9 +1,9 @@
 """A database of a released version, with all that was in it, goes on in this one."""
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, MetaData, insert, select, text
 
-from db import claims, output, servers, stdin, tasks
+from db import claims, executions, output, output_leads, servers, stdin, tasks
 from db.migrate import migrate
 from db.store import open_store
 from db.values import Stream
@@ -34,11 +34,44 @@ async def test_a_database_of_the_first_release_keeps_all_that_it_has(empty: str)
         {},
         None,
     )
-    assert await store.read(output.load_tail, 1, 3, 9) == {Stream.STDOUT: b"out", Stream.STDERR: b""}
+    leads = await store.read(output_leads.load_leads, 1, 3, 9)
+    assert {stream: lead.data for stream, lead in leads.items()} == {Stream.STDOUT: b"out", Stream.STDERR: b""}
+    assert server.output_encoding == "utf-8"
     (run,) = await store.run(claims.claim, runner_id="runner", at=NOON, limit=10)
     assert (run.command, run.secret_env, run.sealed_env, run.findings) == ("df -h", {}, None, None)
     assert (task.shell, run.shell) == (None, None)
     assert (run.stdin_bytes, run.stdin_sha256, await store.read(stdin.load_sealed, run.id)) == (None, None, None)
+    await store.close()
+
+
+async def test_the_lines_of_output_that_is_there_are_counted(empty: str) -> None:
+    """More chunks than the migration takes at once, of two runs, in both streams."""
+    store = await open_store(empty)
+    await store.run(lay_first_release)
+    runs: dict[int, list[bytes]] = {1: [b"out"], 2: []}
+
+    def add(conn: Connection) -> None:
+        tables = MetaData()
+        tables.reflect(conn, only=["task_executions", "output_chunks"])
+        run, chunk = tables.tables["task_executions"], tables.tables["output_chunks"]
+        first, part = (dict(conn.execute(select(table)).mappings().one()) for table in (run, chunk))
+        conn.execute(insert(run), first | {"id": 2})
+        for n in range(1400):
+            id, data = n % 2 + 1, b"a\nb\n"[: n % 4 + 1]
+            place = sum(map(len, runs[id]))
+            values = {"execution_id": id, "position": place, "stream_offset": place, "size": len(data), "data": data}
+            conn.execute(insert(chunk), part | values)
+            runs[id].append(data)
+
+    await store.run(add)
+    await migrate(store)
+    for run, parts in runs.items():
+        found = await store.read(output.list_after, run, 0, most=1000)
+        wanted = [b"".join(parts[:n]).count(b"\n") for n in range(len(parts))]
+        assert [row.lines_before for row in found] == wanted
+        row = await store.read(executions.by_id, run)
+        assert row is not None
+        assert row.output_lines == b"".join(parts).count(b"\n")
     await store.close()
 
 

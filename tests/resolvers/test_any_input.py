@@ -55,12 +55,14 @@ TASK = {
     "enabled": flags,
     "timeout_seconds": st.none() | ints,
     "output_limit": st.none() | ints,
+    "on_output_limit": st.none() | texts,
     "env": envs,
     "working_dir": st.none() | texts,
     "run_mode": st.none() | texts,
 }
 COMMAND = {
-    name: TASK[name] for name in ("command", "server_id", "timeout_seconds", "output_limit", "env", "working_dir")
+    name: TASK[name]
+    for name in ("command", "server_id", "timeout_seconds", "output_limit", "on_output_limit", "env", "working_dir")
 }
 COMMAND |= {"idempotency_key": st.none() | texts, "wait_seconds": st.sampled_from([0, -1, 10**40, float("nan")])}
 SERVER = {
@@ -86,7 +88,10 @@ PAGES = {
     "order": st.sampled_from(["id", "name", "created_at"]) | texts,
     "descending": flags,
 }
-TASK_FILTER = {
+TAG_FILTER = {
+    name: st.lists(texts | st.just("prod"), max_size=3).map(tuple) for name in ("tags_all", "tags_any", "tags_none")
+}
+TASK_FILTER = TAG_FILTER | {
     "server_id": ints,
     "enabled": flags,
     "name_contains": texts,
@@ -94,7 +99,17 @@ TASK_FILTER = {
     "last_run_to": times,
     "created_by": ints,
 }
-EXECUTION_FILTER = {
+EXECUTION_FILTER = TAG_FILTER | {
+    "reasons": st.lists(texts | st.just("LOST"), max_size=2).map(tuple),
+    "exit_codes": st.lists(ints, max_size=2).map(tuple),
+    "non_zero": flags,
+    "command_contains": texts,
+    "start_time_from": times,
+    "start_time_to": times,
+    "end_time_from": times,
+    "end_time_to": times,
+    "duration_ms_from": ints,
+    "duration_ms_to": ints,
     "states": st.lists(texts | st.just("PENDING"), max_size=2).map(tuple),
     "server_id": ints,
     "task_id": ints,
@@ -103,7 +118,7 @@ EXECUTION_FILTER = {
     "created_to": times,
     "created_by": ints,
 }
-SERVER_FILTER = {"name_contains": texts, "enabled": flags, "tag": texts}
+SERVER_FILTER = TAG_FILTER | {"name_contains": texts, "enabled": flags, "tag": texts}
 
 
 WITHOUT_A_FIELD = ("NOT_FOUND", "UNAUTHENTICATED", "RATE_LIMITED")

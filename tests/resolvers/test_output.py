@@ -102,7 +102,7 @@ async def test_a_cursor_beyond_the_end_is_another_ones(desk: Desk, row: TaskExec
     for call in (
         anext(output.follow(desk.viewer, row.id, "o4", field="since")),
         output.read(desk.viewer, row.id, "o4", 10),
-        output.load_lead_bytes(desk.viewer, row.id, "o4"),
+        output.load_decoders(desk.viewer, row.id, "o4"),
     ):
         with pytest.raises(Invalid, match="beyond"):
             await call
@@ -112,7 +112,7 @@ async def test_an_execution_that_is_not_there_is_not_found(desk: Desk) -> None:
     for call in (
         anext(output.follow(desk.viewer, 4711)),
         output.read(desk.viewer, 4711, None, 10),
-        output.load_lead_bytes(desk.viewer, 4711, None),
+        output.load_decoders(desk.viewer, 4711, None),
     ):
         with pytest.raises(NotFound):
             await call
@@ -162,13 +162,11 @@ async def test_a_long_output_is_read_in_parts(desk: Desk, row: TaskExecution) ->
     assert joined(await collected(output.follow(desk.viewer, row.id)), OUT) == part * 20
 
 
-async def test_the_lead_before_a_cursor(desk: Desk, row: TaskExecution) -> None:
+async def test_a_cursor_in_a_character_does_not_tear_it(desk: Desk, row: TaskExecution) -> None:
     await written(desk, row, (OUT, "漢".encode()), (ERR, b"!"), (OUT, "字".encode()))
-    assert await output.load_lead_bytes(desk.viewer, row.id, None) == {}
-    assert await output.load_lead_bytes(desk.viewer, row.id, "o5") == {
-        OUT: "漢".encode()[1:] + "字".encode()[:1],
-        ERR: b"!",
-    }
+    assert not (await output.load_decoders(desk.viewer, row.id, None)).is_pending()
+    decoders = await output.load_decoders(desk.viewer, row.id, "o5")
+    assert decoders.decode(OUT, "字".encode()[1:], 4) == "字"
 
 
 async def test_a_hint_that_gets_lost_is_made_up_for(

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from db import executions
 from db.models import Task, TaskExecution
 from db.rows import get_table
-from db.values import Mode, Reason, Role, State, Trigger
+from db.values import Mode, OnOutputLimit, Reason, Role, State, Trigger
 from resolvers import pending
 from resolvers.context import Limits, Viewer
 from resolvers.pending import RunRequest
@@ -38,6 +38,8 @@ TAKEN: dict[str, Any] = {
     "working_dir": "/srv",
     "timeout_seconds": 77,
     "output_limit": 7777,
+    "on_output_limit": OnOutputLimit.TRUNCATE,
+    "merge_streams": True,
     "run_mode": Mode.ATTACHED,
 }
 

@@ -18,9 +18,9 @@ pytestmark = pytest.mark.anyio
 
 Request = Callable[[Context], Awaitable[Any]]
 
-# On PostgreSQL the caller, the server's policies, the audit's lock and its newest event are read each time.
-COMMAND = {"sqlite": 3, "postgresql": 7}
-TASK = {"sqlite": 5, "postgresql": 8}
+# On PostgreSQL the caller and the server's policies are read each time.
+COMMAND = {"sqlite": 3, "postgresql": 5}
+TASK = {"sqlite": 5, "postgresql": 6}
 
 
 async def access_token(desk: Desk, role: Role) -> str:

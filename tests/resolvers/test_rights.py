@@ -225,7 +225,7 @@ async def test_a_followed_output_ends_when_its_grant_is_taken(
         await granting.revoke(grant)
         with pytest.raises(NotFound):
             await anext(events)
-    for call in (output.read, output.load_lead_bytes):
+    for call in (output.read, output.load_decoders):
         with pytest.raises(NotFound):
             await call(granting.ctx, granting.here.run.id, None, *((10,) if call is output.read else ()))
 

@@ -54,7 +54,7 @@ NEEDS: dict[Role, dict[Any, Call]] = {
         executions.load_pages_of_tasks: lambda ctx: executions.load_pages_of_tasks(ctx, [1], ExecutionFilter(), PAGE),
         output.follow: lambda ctx: output.follow(ctx, 1),
         output.read: lambda ctx: output.read(ctx, 1, None, 10),
-        output.load_lead_bytes: lambda ctx: output.load_lead_bytes(ctx, 1, None),
+        output.load_decoders: lambda ctx: output.load_decoders(ctx, 1, None),
         updates.follow: lambda ctx: updates.follow(ctx, ExecutionFilter(server_id=2**63)),
         servers.get: lambda ctx: servers.get(ctx, 1),
         servers.get_many: lambda ctx: servers.get_many(ctx, [1]),

@@ -28,6 +28,7 @@ WHOLE: dict[str, Any] = {
     "tags": ["prod", "eu"],
     "max_parallel": 3,
     "run_mode": "attached",
+    "output_encoding": "euc-kr",
     "enabled": False,
 }
 

@@ -27,6 +27,8 @@ WHOLE: dict[str, Any] = {
     "timezone": "Asia/Shanghai",
     "timeout_seconds": 7,
     "output_limit": 4096,
+    "on_output_limit": "truncate",
+    "merge_streams": True,
     "env": {"LANG": "C", "_": "line\nbreak"},
     "working_dir": "/srv",
     "run_mode": "attached",
@@ -48,6 +50,7 @@ async def test_what_is_not_given_is_the_services_default(desk: Desk) -> None:
     assert (row.timezone, row.timeout_seconds, row.output_limit) == ("UTC", 300, 10 * 1024 * 1024)
     assert (row.env, row.working_dir, row.enabled, row.next_run) == ({}, None, True, None)
     assert row.run_mode is None, "the server's"
+    assert (row.on_output_limit, row.merge_streams) == ("stop", False)
 
 
 async def test_once_starts_one_execution_with_the_task(either_desk: Desk) -> None:
@@ -56,7 +59,7 @@ async def test_once_starts_one_execution_with_the_task(either_desk: Desk) -> Non
     assert made.execution is not None
     assert run.id == made.execution.id
     assert (run.task_id, run.state, run.trigger, run.created_at) == (made.task.id, State.PENDING, Trigger.MANUAL, NOON)
-    for name in ("command", "env", "working_dir", "timeout_seconds", "output_limit", "server_id"):
+    for name in (WHOLE.keys() | {"server_id"}) - {"name", "cron_expr", "timezone", "run_mode"}:
         assert getattr(run, name) == getattr(made.task, name)
     assert run.mode == "attached"
     assert (await tasks.get(either_desk.viewer, made.task.id)).last_run == NOON
@@ -150,6 +153,7 @@ BAD: list[tuple[dict[str, Any], str, type[ServiceError]]] = [
     ({"env": {f"A{n}": "x" for n in range(101)}}, "env", Invalid),
     ({"working_dir": ""}, "working_dir", Invalid),
     ({"run_mode": "sometimes"}, "run_mode", Invalid),
+    ({"on_output_limit": "sometimes"}, "on_output_limit", Invalid),
     ({"run_mode": ""}, "run_mode", Invalid),
     ({"working_dir": "relative"}, "working_dir", Invalid),
     ({"working_dir": "/a\0b"}, "working_dir", Invalid),
@@ -191,9 +195,10 @@ async def test_what_is_changed_is_changed_and_nothing_else(desk: Desk) -> None:
 
 async def test_null_brings_a_default_back(desk: Desk) -> None:
     made = (await desk.task(**WHOLE)).task
-    change = TaskChange(timeout_seconds=None, output_limit=None, working_dir=None, run_mode=None)
+    change = TaskChange(timeout_seconds=None, output_limit=None, on_output_limit=None, working_dir=None, run_mode=None)
     row = await tasks.update(desk.operator, made.id, change)
     assert (row.timeout_seconds, row.output_limit, row.working_dir) == (300, 10 * 1024 * 1024, None)
+    assert row.on_output_limit == "stop"
     assert row.run_mode is None
 
 

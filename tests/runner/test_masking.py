@@ -61,6 +61,38 @@ def test_each_form_is_hidden_wherever_it_is_cut(form: bytes) -> None:
     assert masked([SECRET], *(text[n : n + 1] for n in range(len(text)))) == expected
 
 
+IN_OTHERS = "Schlüssel 密码 文字"
+IN_LATIN = "Schlüssel größer"
+
+
+@pytest.mark.parametrize(
+    ("secret", "charset", "codec"),
+    [
+        (IN_OTHERS, "gb18030", "gb18030"),
+        ("密码 文字 功ソ1", "gbk", "gbk"),
+        ("密碼 功許 1", "big5", "big5"),
+        ("ソ表 暗号 1", "shift_jis", "shift_jis"),
+        ("비밀 번호 1", "euc-kr", "euc_kr"),
+        (IN_LATIN, "iso-8859-1", "latin-1"),
+    ],
+)
+def test_a_secret_is_hidden_in_the_servers_encoding_as_in_utf_8(secret: str, charset: str, codec: str) -> None:
+    matcher = SecretMatcher([Secret(secret)], charset)
+    for data in (secret.encode(codec), secret.encode()):
+        octal = "".join(f"\\{byte:03o}" if byte > 127 else chr(byte).replace("\\", "\\\\") for byte in data)
+        forms = (data, base64.b64encode(data).rstrip(b"="), data.hex().encode(), quote(data).encode(), octal.encode())
+        for form in forms:
+            masker = Masker(matcher)
+            shown = b"".join(masker.feed(form[at : at + 1]) for at in range(len(form))) + masker.finish()
+            assert len(shown) == len(form)
+            assert set(shown[:-1]) == set(b"*"), form
+    assert matcher.mask(b"plain text") == b"plain text"
+
+
+def test_a_secret_that_the_encoding_does_not_have_is_hidden_in_utf_8() -> None:
+    assert set(SecretMatcher([Secret(IN_OTHERS)], "iso-8859-1").mask(IN_OTHERS.encode())) == set(b"*")
+
+
 @pytest.mark.parametrize("before", [b"", b"u", b"us", b"use", b"user"])
 def test_a_secret_within_encoded_text_shows_none_of_its_own_bytes(before: bytes) -> None:
     secret = "correct-horse"

@@ -17,7 +17,7 @@ from db import executions, servers, tasks
 from db.models import TaskExecution
 from db.values import Mode, State
 from runner.bus import EXECUTIONS, SCHEDULE, execution_address
-from runner.execution import dispatcher
+from runner.execution import dispatcher, leases
 from runner.loop import BackgroundLoop
 from runner.output import writer
 from tests.support.service import Running, running
@@ -48,9 +48,11 @@ class Cost:
 
 @pytest.fixture
 async def service(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Running]:
-    """The service with a runner that polls nothing, and that waits for the end of a short command however long."""
+    """The service with a runner that polls nothing, sends no heartbeats, and waits for a short command's end."""
     monkeypatch.setattr(BackgroundLoop, "poll_seconds", 3600.0)
     monkeypatch.setattr(dispatcher, "STRAYS_SECONDS", 3600.0)
+    monkeypatch.setattr(leases, "HEARTBEAT_SECONDS", 3600.0)
+    monkeypatch.setattr(leases, "LEASE_SECONDS", 7200)
     monkeypatch.setattr(writer, "FIRST_SECONDS", 30.0)
     async with database() as url:
         named: dict[str, Any] = {} if url.startswith("sqlite") else {"database_url": url}
@@ -87,9 +89,9 @@ async def run(service: Running, command: str) -> TaskExecution:
     return await find_final(service, int(answer["runCommand"]["execution"]["id"]))
 
 
-SHORT = {"sqlite": Cost(9, 4), "postgresql": Cost(15, 4)}
-LONG = {"sqlite": Cost(14, 5), "postgresql": Cost(20, 5)}
-MEGABYTE = {"sqlite": Cost(40, 20), "postgresql": Cost(46, 20)}
+SHORT = {"sqlite": Cost(9, 4), "postgresql": Cost(11, 4)}
+LONG = {"sqlite": Cost(14, 5), "postgresql": Cost(13, 5)}
+MEGABYTE = {"sqlite": Cost(40, 20), "postgresql": Cost(40, 20)}
 LIMITS = {
     (Mode.DURABLE, "echo hello"): SHORT,
     (Mode.ATTACHED, "echo hello"): SHORT,

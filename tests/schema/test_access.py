@@ -15,7 +15,12 @@ pytestmark = pytest.mark.anyio
 MATRIX = Path(__file__).parent / "access.txt"
 CALLERS = (None, *Role)
 # These go on for ever, for those who may watch them.
-ENDLESS = {"executionUpdates": Role.NONE, "scheduleEvents": Role.NONE, "auditTrail": Role.ADMIN}
+ENDLESS = {
+    "executionUpdates": Role.NONE,
+    "scheduleEvents": Role.NONE,
+    "subscription { events ": Role.NONE,
+    "auditTrail": Role.ADMIN,
+}
 
 
 async def outcome(api: Running, caller: Role | None, text: str) -> str:

@@ -21,6 +21,7 @@ QUERY = """mutation($input: {kind}!) {{ {name}(input: $input) {{
   errors {{ __typename code message field ... on ScheduleInvalid {{ position example }} }} }} }}"""
 # What cannot be wrong in a way that its type does not say, and the pair that is wrong together or not at all.
 WORDS_ONLY = {"scope", "legacyAlgorithms", "enabled", "runMode", "role", "disabled", "mode"}
+WORDS_ONLY |= {"onOutputLimit", "mergeStreams"}
 TOGETHER = {("login", "username"), ("login", "password"), ("grantRole", "tag")}
 
 LONG = "x" * 101
@@ -80,6 +81,7 @@ SERVER: dict[str, list[Any]] = {
     "credential.certificate": [{"privateKey": "GOOD", "certificate": "nonsense"}],
     "tags": [["a b"], [""], ["x" * 65], [f"t{n}" for n in range(33)]],
     "maxParallel": [0, 1001],
+    "outputEncoding": ["", "utf-16", "utf-7", "iso-2022-jp", "base64", "x" * 999],
     "blackouts": [
         [{}],
         [{"reason": "why"}],

@@ -54,6 +54,8 @@ async def test_tasks_are_narrowed_by_every_part_of_the_filter(fresh: Running) ->
         ({"lastRunFrom": "2026-01-01T00:01:00Z"}, every[1:3]),
         ({"lastRunTo": "2026-01-01T08:01:00+08:00"}, every[:2]),
         ({"createdById": str(other.id)}, every[3:]),
+        ({"tagsNone": ["web"]}, every),
+        ({"tagsAny": ["web"]}, []),
         ({"enabled": None, "nameContains": "Backup", "lastRunTo": "2026-01-01T00:00:00Z"}, every[:1]),
     ]
     for filter, expected in cases:
@@ -77,6 +79,10 @@ async def test_executions_are_narrowed_by_every_part_of_the_filter(fresh: Runnin
         ({"createdById": str(other.id)}, [failed]),
         ({"createdFrom": "2026-01-01T00:05:00Z"}, [failed]),
         ({"createdTo": "2026-01-01T00:04:59.999Z"}, [done]),
+        ({"reasons": ["SIGNAL", "LOST"]}, [failed]),
+        ({"commandContains": "ls"}, []),
+        ({"tagsNone": ["web"]}, [failed, done]),
+        ({"tagsAll": ["web"]}, []),
     ]
     for filter, expected in cases:
         found = (await fresh.data(EXECUTIONS, "viewer", filter=filter))["executions"]
@@ -89,6 +95,7 @@ async def test_servers_are_narrowed_by_every_part_of_the_filter(api: Running) ->
     change = 'mutation($id: ID!) { updateServer(input: {id: $id, tags: ["web"]}) { errors { message } } }'
     assert (await api.data(change, "admin", id=str(api.server.id)))["updateServer"]["errors"] == []
     kept: list[dict[str, Any]] = [{}, {"nameContains": "SERVER"}, {"enabled": True}, {"tag": "web"}]
+    kept += [{"tagsAll": ["web"]}, {"tagsAny": ["web", "db"]}, {"tagsNone": ["db"]}]
     for filter in kept:
         assert (await api.data(query, "viewer", filter=filter))["servers"]["nodes"] == [{"name": "a server"}], filter
     for filter in ({"nameContains": "nothing"}, {"enabled": False}, {"tag": "we"}):

@@ -17,6 +17,7 @@ REFRESH = """mutation($token: String!) { refresh(input: {refreshToken: $token}) 
   tokens { accessToken refreshToken user { name } } errors { __typename code message field } } }"""
 CREATE_TASK = """mutation($input: CreateTaskInput!) { createTask(input: $input) {
   task { id name command serverId cronExpr timezone enabled timeoutSeconds outputLimitBytes envNames workingDir runMode
+    onOutputLimit mergeStreams
     nextRun lastRun createdBy { name } }
   execution { id trigger state task { name } } errors { code message field } } }"""
 UPDATE_TASK = """mutation($input: UpdateTaskInput!) { updateTask(input: $input) {
@@ -112,6 +113,8 @@ async def test_a_task_is_created_with_everything_that_was_asked_for(api: Running
         env=[{"name": "B", "value": "2"}, {"name": "A", "value": "1"}],
         workingDir="/tmp",
         runMode="ATTACHED",
+        onOutputLimit="TRUNCATE",
+        mergeStreams=True,
     )
     task = (await done(api, CREATE_TASK, "createTask", input=wanted))["task"]
     next_run = task.pop("nextRun")
@@ -129,6 +132,8 @@ async def test_a_task_is_created_with_everything_that_was_asked_for(api: Running
         "envNames": ["A", "B"],
         "workingDir": "/tmp",
         "runMode": "ATTACHED",
+        "onOutputLimit": "TRUNCATE",
+        "mergeStreams": True,
         "lastRun": None,
         "createdBy": {"name": "the.operator"},
     }

@@ -159,6 +159,13 @@ def test_run_shows_both_streams_and_exits_with_the_commands_status(commands: Com
     assert b"FAILED; exit status 7" in done.stderr
 
 
+def test_run_can_leave_out_the_middle_of_a_long_output_and_merge_the_streams(commands: Commands, server: str) -> None:
+    limited = ("--output-limit", "20", "--on-output-limit", "truncate", "--merge-streams")
+    done = commands.run("run", "web", *limited, "--", "printf 'beginning%050d' 1; echo the end >&2; exit 3")
+    assert (done.returncode, done.stdout) == (3, b"beginning001the end\n")
+    assert b"[47 bytes over the output limit were left out here]" in done.stderr
+
+
 def test_run_takes_an_id_and_words_as_separate_arguments(commands: Commands, server: str) -> None:
     done = commands.within("run", server, "--", "printf", "%s|", "a b", "$HOME")
     assert (done.returncode, done.stdout) == (0, b"a b|$HOME|")
@@ -196,7 +203,10 @@ def test_tail_shows_a_run_again_from_the_start_or_from_a_cursor(commands: Comman
     whole = commands.run("tail", id)
     assert (whole.returncode, whole.stdout) == (0, b"0123456789")
     assert commands.within("tail", id, "--after", "o4").stdout == b"456789"
+    assert commands.within("tail", id, "--lines", "1").stdout == whole.stdout
+    assert commands.within("tail", id, "-n", "0").stdout == b""
     assert b"is not an output cursor" in commands.within("tail", id, "--after", "x4").stderr
+    assert b"cannot be given together" in commands.within("tail", id, "--after", "o4", "--lines", "1").stderr
     assert b"There is no execution 99999" in commands.within("tail", "99999").stderr
 
 

@@ -57,8 +57,10 @@ def expect(descriptor: int, expected: bytes) -> None:
 
 
 def shown(display: Display, *pieces: bytes, stream: Stream = Stream.STDOUT) -> None:
+    offset = 0
     for piece in pieces:
-        display.show(Chunk(stream, piece, "o1", AT))
+        display.show(Chunk(stream, piece, "o1", AT, offset))
+        offset += len(piece)
     display.show(END)
 
 

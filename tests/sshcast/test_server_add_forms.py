@@ -1,11 +1,13 @@
 """`sshcast server add` and `run` read what people paste, or say what is wrong before anything is asked of the host."""
 
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.support.commands import Commands
 from tests.support.targets import Target, openssh
+from tests.support.terminal import on_terminal
 
 __all__ = ["openssh"]
 
@@ -62,3 +64,23 @@ def test_a_first_line_that_is_no_shell_is_told(commands: Commands) -> None:
     done = commands.within("run", "1", "--", "#!/usr/bin/python3\nprint(1)")
     assert done.returncode == 2
     assert b"only shells are run here" in done.stderr
+
+
+def test_a_server_is_added_with_its_encoding_and_a_pipe_gets_its_bytes(commands: Commands, openssh: Target) -> None:
+    key = openssh.folder / "user"
+    add = adding(openssh, "gbk", openssh.host, key, "--host-key", openssh.host_key, "--output-encoding")
+    refused = commands.within(*add, "utf-16")
+    assert refused.returncode == 2
+    assert b"gb18030" in refused.stderr
+    assert commands.within(*add, "GBK").returncode == 0
+    done = commands.within("run", "gbk", "--", "printf '\\326\\320\\316\\304'")
+    assert (done.returncode, done.stdout) == (0, "中文".encode("gbk"))
+
+
+def test_a_terminal_shows_output_in_its_own_encoding(commands: Commands, openssh: Target) -> None:
+    given = ("--host-key", openssh.host_key, "--output-encoding", "shift_jis")
+    assert commands.within(*adding(openssh, "sjis", openssh.host, openssh.folder / "user", *given)).returncode == 0
+    command = "printf '\\223\\372\\226'; sleep 0.3; printf '\\173\\n'"
+    with on_terminal(commands, sys.executable, "-m", "sshcast", "run", "sjis", "--", command) as shown:
+        assert shown.end() == 0
+    assert "日本\r\n".encode() in shown.shown

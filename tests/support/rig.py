@@ -47,6 +47,7 @@ class Wanted:
     start_seconds: float = 5.0
     policy: Policy = field(default_factory=cache(Policy.load))
     ways: dict[str, RunStrategy] = field(default_factory=lambda: WAYS)
+    spool_limit: int = 1024**3
     name: str = "runner-1"
     clock: Callable[[], datetime] = runs.now
 
@@ -67,6 +68,7 @@ class Rig:
             vault=runs.VAULT,
             policy=wanted.policy,
             clock=wanted.clock,
+            spool_limit=wanted.spool_limit,
             retry_policy=wanted.retry_policy,
         )
         self.dispatcher = Dispatcher(

@@ -12,6 +12,7 @@ from graphql import (
     GraphQLUnionType,
     get_named_type,
     is_composite_type,
+    is_required_argument,
     is_required_input_field,
 )
 
@@ -20,7 +21,7 @@ from schema.build import build_schema
 SCHEMA = build_schema()._schema
 DEEP = 3
 SHALLOW = 1
-REQUIRED = {"command": '"df"', "cronExpr": '"@daily"'}
+REQUIRED = {"command": '"df"', "cronExpr": '"@daily"', "pattern": '"v"'}
 
 Visited = set[str]
 
@@ -37,7 +38,9 @@ def selection(kind: Any, visited: Visited, depth: int) -> str:
             continue
         visited.add(f"{kind.name}.{name}")
         # An interface's parts may give one name to fields of different types.
-        words.append(f"{name} {selection(below, visited, depth - 1)}" if is_composite_type(below) else name)
+        needed = {arg: REQUIRED[arg] for arg, given in field.args.items() if is_required_argument(given)}
+        asked = f"{name}({told(needed)})" if needed else name
+        words.append(f"{asked} {selection(below, visited, depth - 1)}" if is_composite_type(below) else asked)
     return "{ " + " ".join(words) + " }"
 
 

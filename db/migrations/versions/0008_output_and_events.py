@@ -20,7 +20,7 @@ NEW_INDEXES = (
     ("ix_executions_reason", "task_executions", ["reason", "id"]),
     ("ix_executions_exit", "task_executions", ["exit_code", "id"]),
     ("ix_executions_duration", "task_executions", ["duration_ms", "id"]),
-    ("ix_output_lines", "output_chunks", ["execution_id", "lines_before"]),
+    ("ix_output_lines", "output_chunks", ["execution_id", "lines_before", "position"]),
 )
 CHANGES = (
     "'task-created', 'task-updated', 'task-paused', 'task-resumed', 'task-deleted', 'task-policy-set',"
@@ -106,7 +106,7 @@ def _build_columns() -> list[tuple[str, sa.Column[Any]]]:
     return [
         ("servers", sa.Column("output_encoding", sa.String(length=32), server_default="utf-8", nullable=False)),
         ("tasks", sa.Column("merge_streams", sa.Boolean(), server_default=sa.false(), nullable=False)),
-        ("tasks", sa.Column("on_output_limit", sa.String(length=16), nullable=True)),
+        ("tasks", sa.Column("on_output_limit", sa.String(length=16), server_default="stop", nullable=False)),
         ("task_executions", sa.Column("merge_streams", sa.Boolean(), server_default=sa.false(), nullable=False)),
         ("task_executions", sa.Column("on_output_limit", sa.String(length=16), server_default="stop", nullable=False)),
         ("task_executions", sa.Column("output_gap", JsonText(), nullable=True)),
@@ -137,7 +137,6 @@ def _create_events() -> None:
     op.create_index("ix_events_order", "events", ["xid", "id"], unique=False)
     for name in ("kind", "server_id", "task_id", "execution_id"):
         op.create_index(f"ix_events_{name.removesuffix('_id')}", "events", [name, "xid", "id"], unique=False)
-    op.create_index("ix_events_at", "events", ["at", "id"], unique=False)
     op.create_table(
         "events_removed",
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),

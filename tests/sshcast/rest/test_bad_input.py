@@ -72,6 +72,7 @@ QUERIES = {
 LOG_QUERIES = {
     "follow": ("yes", "TRUE", "2"),
     "wait": ("-1", "61", "1.5", "a", "9" * 30),
+    "tail": ("-1", "x", "1.5", "2147483648", "9" * 40),
     "cursor": ("o", "x1", "o-1", "o1.5", "5", "o" + "9" * 20, "o" + "9" * 19, "o1", "o9223372036854775807", "%00"),
     "stream": ("both", "STDOUT", "stderr,stdout"),
     "encoding": ("latin-1", "BASE64"),

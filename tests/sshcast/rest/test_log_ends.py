@@ -182,8 +182,8 @@ async def test_a_stream_masks_what_breaks_it(tmp_path_factory: pytest.TempPathFa
         async with following(face, run, accept) as answer:
             lines = answer.aiter_lines()
             await anext(lines)
-            await service.store.run(drop_output)
             with structlog.testing.capture_logs() as logged:
+                await service.store.run(lose_output)
                 run.hint()
                 shown = "".join([line async for line in lines])
     assert '"code":500' in shown
@@ -191,7 +191,9 @@ async def test_a_stream_masks_what_breaks_it(tmp_path_factory: pytest.TempPathFa
     assert any(line["error_id"] in shown for line in logged if "error_id" in line)
 
 
-def drop_output(conn: Connection) -> None:
+def lose_output(conn: Connection) -> None:
+    """The row promises a byte, so that the stream reads it: without one it reads no output."""
+    conn.execute(text("UPDATE task_executions SET stdout_bytes = 1"))
     conn.execute(text("ALTER TABLE output_chunks RENAME TO away"))
 
 

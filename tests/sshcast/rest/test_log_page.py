@@ -11,7 +11,6 @@ import pytest
 from db import users
 from db.values import Reason, State, Stream
 from sshcast.rest import log_page
-from sshcast.rest.log_page import count_incomplete_bytes
 from tests.support.rest import Face, Run
 
 pytestmark = pytest.mark.anyio
@@ -183,28 +182,6 @@ async def test_a_character_that_never_ends_is_shown_when_the_run_has_ended(rest:
     await run.end()
     body = await log(rest, run)
     assert (body["output"], body["cursor"]) == ("a\ufffd", "o3")
-
-
-@pytest.mark.parametrize(
-    ("data", "count"),
-    [
-        (b"", 0),
-        (b"a", 0),
-        (b"\xc3", 1),
-        (b"\xe7", 1),
-        (b"\xe7\x9b", 2),
-        (b"\xe7\x9b\x98", 0),
-        (b"\xf0\x9f\x98", 3),
-        (b"a\xf0\x9f", 2),
-        (b"\xf0\x9f\x98\x80", 0),
-        (b"\xff", 0),
-        (b"\xc0", 0),
-        (b"\x80\x80\x80\x80", 0),
-        (b"\xc3a", 0),
-    ],
-)
-def test_the_bytes_that_begin_a_character_are_counted(data: bytes, count: int) -> None:
-    assert count_incomplete_bytes(data) == count
 
 
 async def test_a_long_poll_answers_as_soon_as_there_is_more(rest: Face) -> None:
