@@ -35,13 +35,18 @@ class Traffic:
 
     def note(self, connection: int, text: str) -> None:
         text = text.strip()
-        # For each statement of a trigger, Python's sqlite3 tells the text that set it off again, values included.
-        if text.startswith("--") or (WRITES.search(text) and self._last.get(connection) == text):
+        if text.startswith("--"):  # what SQLite says of a trigger's own statements
             return
-        self._last[connection] = text
         self.sent.append((connection, text))
         if not text.startswith(CONTROL):
             self.statements.append(text)
+
+    def note_sqlite(self, connection: int, text: str) -> None:
+        """Note a text of SQLite's, in which values are filled in: it tells one again for each statement of a trigger."""
+        if WRITES.search(text) and self._last.get(connection) == text:
+            return
+        self._last[connection] = text
+        self.note(connection, text)
 
     def count_write_transactions(self) -> int:
         """Those that wrote something, or took SQLite's one lock for it."""
@@ -83,7 +88,7 @@ def _trace_sqlite(traffic: Traffic) -> Iterator[None]:
     def trace(connection: Any) -> None:
         if isinstance(connection, sqlite3.Connection) and id(connection) not in traced:
             with suppress(sqlite3.ProgrammingError):  # it is closed, and only not collected yet
-                connection.set_trace_callback(lambda text: traffic.note(id(connection), text))
+                connection.set_trace_callback(lambda text: traffic.note_sqlite(id(connection), text))
                 traced[id(connection)] = connection
 
     def lent(connection: Any, *rest: Any) -> None:
