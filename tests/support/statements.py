@@ -42,7 +42,7 @@ class Traffic:
             self.statements.append(text)
 
     def note_sqlite(self, connection: int, text: str) -> None:
-        """Note a text of SQLite's, in which values are filled in: it tells one again for each statement of a trigger."""
+        """Note a text of SQLite's, with its values: it tells one again for each statement of a trigger."""
         if WRITES.search(text) and self._last.get(connection) == text:
             return
         self._last[connection] = text
