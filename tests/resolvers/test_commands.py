@@ -57,13 +57,27 @@ async def test_a_run_says_which_rules_let_it_through(desk: Desk) -> None:
 LIMITS = Limits(default_timeout_seconds=7, max_timeout_seconds=9, default_output_limit=70, max_output_limit=90)
 
 
-@pytest.mark.parametrize(("asked", "found"), [((None, None), (7, 70)), ((1, 1), (1, 1)), ((9, 90), (9, 90))])
-def test_limits_are_the_services_unless_asked_for(asked: Any, found: tuple[int, int]) -> None:
-    assert commands.apply_limits(LIMITS, *asked) == {"timeout_seconds": found[0], "output_limit": found[1]}
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ((None, None, None), (7, 70, "stop")),
+        ((1, 1, "stop"), (1, 1, "stop")),
+        ((9, 90, "truncate"), (9, 90, "truncate")),
+    ],
+)
+def test_limits_are_the_services_unless_asked_for(asked: Any, found: tuple[int, int, str]) -> None:
+    names = ("timeout_seconds", "output_limit", "on_output_limit")
+    assert commands.apply_limits(LIMITS, *asked) == dict(zip(names, found, strict=True))
 
 
 @pytest.mark.parametrize(
-    ("asked", "field"), [((0, 1), "timeout_seconds"), ((10, 1), "timeout_seconds"), ((1, 91), "output_limit")]
+    ("asked", "field"),
+    [
+        ((0, 1, None), "timeout_seconds"),
+        ((10, 1, None), "timeout_seconds"),
+        ((1, 91, None), "output_limit"),
+        ((1, 1, "keep"), "on_output_limit"),
+    ],
 )
 def test_limits_beyond_the_services_are_refused_by_name(asked: Any, field: str) -> None:
     with pytest.raises(Invalid) as caught:
