@@ -96,7 +96,11 @@ NESTED = (
 
 
 def check(ctx: Context, filter: Filter) -> Filter:
-    """Return the filter limited to what the viewer may see. Invalid names a value that no row can match."""
+    """Return the filter limited to what the viewer may see. Invalid names a value that no row can match.
+
+    Unauthenticated without a viewer, whatever the filter holds.
+    """
+    visibility = ctx.visibility
     values = {item.name: getattr(filter, item.name) for item in fields(filter)}
     checked = {name: _check_value(name, value) for name, value in values.items() if value is not None and name in RULES}
     for name in ORDERED:
@@ -105,7 +109,7 @@ def check(ctx: Context, filter: Filter) -> Filter:
             raise Invalid(
                 ("filter", f"{name}_from"), "must not be above the other end of the range.", "不能大于范围的另一端。"
             )
-    return replace(filter, **checked, visibility=ctx.visibility)
+    return replace(filter, **checked, visibility=visibility)
 
 
 def _check_value(name: str, value: Any) -> Any:

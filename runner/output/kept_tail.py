@@ -49,11 +49,8 @@ class KeptTail:
         """Drop the oldest bytes, at most one piece."""
         first = self.pieces[0]
         count = min(most, len(first.data))
-        self._dropped_lines += first.data.count(b"\n", 0, count)
+        self._dropped_lines += first.drop(count)
         self.size -= count
-        if count == len(first.data):
+        if not first.data:
             self.pieces.popleft()
-        else:
-            del first.data[:count]
-        first.stream_offset += count
         self._dropped_to[first.stream] = first.stream_offset

@@ -19,6 +19,13 @@ class PendingChunk:
     at: datetime
     data: bytearray
 
+    def drop(self, count: int) -> int:
+        """Drop the first `count` bytes. Return how many line feeds were among them."""
+        lines = self.data.count(b"\n", 0, count)
+        del self.data[:count]
+        self.stream_offset += count
+        return lines
+
 
 def append_bytes(
     pieces: deque[PendingChunk], stream: Stream, offset: int, data: bytes, clock: Callable[[], datetime]

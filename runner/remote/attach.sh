@@ -148,7 +148,8 @@ pour() {
     if behind 6 3; then cat <&6 >&5; fi
     if behind 7 9; then cat <&7 >&4; fi
 }
-# What of this that the caller does not have was written before what. The newest is in no record yet.
+# What of this that the caller does not have was written before what. The newest is in no record yet. The marks are given
+# time to arrive, since stderr takes a way of its own.
 recall() {
     [ -z "$merged" ] && [ -s "${p}out" ] && [ -s "${p}err" ] || return
     said=
@@ -163,7 +164,9 @@ recall() {
         said=1
         say order 0 "$after"
     fi
-    [ -z "$said" ] || say ordered
+    [ -n "$said" ] || return 0
+    say ordered
+    sleep 0.1 || sleep 1
 }
 alive() {
     why=rebooted

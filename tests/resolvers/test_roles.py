@@ -61,6 +61,7 @@ NEEDS: dict[Role, dict[Any, Call]] = {
         servers.page: lambda ctx: servers.page(ctx, ServerFilter(), PAGE),
         users.me: users.me,
         users.get_many: lambda ctx: users.get_many(ctx, [1]),
+        slots.get_many: lambda ctx: slots.get_many(ctx, [1]),
         slots.page: lambda ctx: slots.page(ctx, SlotFilter(), PAGE),
         slots.load_pages_of_tasks: lambda ctx: slots.load_pages_of_tasks(ctx, [1], SlotFilter(), PAGE),
         slots.follow: lambda ctx: slots.follow(ctx, SlotFilter(server_id=2**63)),
