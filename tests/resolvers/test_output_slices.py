@@ -1,25 +1,19 @@
 """Slices of an output: any chain of them is the whole, whatever its chunks; lines are counted as Python counts them."""
 
-import codecs
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from db import output, transitions
-from db.models import TaskExecution
-from db.output import NewChunk
-from db.output_gap import OutputGap
-from db.values import Role, State, Stream
+from db.values import Role, Stream
 from resolvers import output_slices
 from resolvers.errors import Invalid, NotFound, ServiceError, TooLarge
 from resolvers.output_slices import AnswerBudget, OutputSlice
 from resolvers.slice_request import SliceRequest
-from tests.support import rows
 from tests.support.desk import Desk
+from tests.support.logs import LogPiece, add_log, cut, decode
 
 pytestmark = pytest.mark.anyio
 
@@ -34,40 +28,6 @@ CUTS = st.lists(st.integers(1, 5), min_size=1, max_size=20)
 @pytest.fixture
 def desk(either_desk: Desk) -> Desk:
     return either_desk
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """Bytes of one stream, after so many bytes of each stream, and lines, that were left out."""
-
-    stream: Stream
-    data: bytes
-    left_out: tuple[int, int, int] | None = None
-
-
-async def run(desk: Desk, pieces: Iterable[Piece], state: State | None = State.SUCCESS) -> int:
-    """The id of a run with a chunk for each piece."""
-
-    def insert(conn: Any) -> TaskExecution:
-        row = rows.pending(conn, server_id=1, created_by=1, state=State.RUNNING, fence=1, runner_id="the test")
-        offsets, chunks = dict.fromkeys(Stream, 0), []
-        for piece in pieces:
-            gap = None
-            if piece.left_out is not None:
-                *sizes, lines = piece.left_out
-                starts, offsets = (
-                    offsets,
-                    {stream: offsets[stream] + size for stream, size in zip(Stream, sizes, strict=True)},
-                )
-                gap = OutputGap(starts, dict(offsets), lines)
-            chunks.append(NewChunk(row.id, 1, piece.stream, offsets[piece.stream], rows.NOON, piece.data, gap))
-            offsets[piece.stream] += len(piece.data)
-        assert not output.append(conn, chunks)
-        if state is not None:
-            assert transitions.finish(conn, row.id, 1, {"state": state})
-        return row
-
-    return (await desk.service.store.run(insert)).id
 
 
 async def load(desk: Desk, id: int, **asked: Any) -> OutputSlice:
@@ -99,25 +59,6 @@ def join(found: Iterable[OutputSlice]) -> tuple[bytes, str]:
     return b"".join(each.data for each in found), "".join(each.text for each in found)
 
 
-def cut(texts: list[tuple[Stream, bytes]], sizes: list[int]) -> list[Piece]:
-    """Chunks of any sizes: a character may be in several, with the other stream's between them."""
-    pieces, turn = [], 0
-    for stream, data in texts:
-        while data:
-            size = sizes[turn % len(sizes)]
-            turn += 1
-            pieces.append(Piece(stream, data[:size]))
-            data = data[size:]
-    return pieces
-
-
-def decode(pieces: Iterable[Piece]) -> str:
-    """Each stream by itself, in the order in which the characters end."""
-    decoders = {stream: codecs.getincrementaldecoder("utf-8")("replace") for stream in Stream}
-    parts = [decoders[piece.stream].decode(piece.data) for piece in pieces]
-    return "".join(parts + [decoder.decode(b"", True) for decoder in decoders.values()])
-
-
 def collect(count: int, *kinds: st.SearchStrategy[Any]) -> list[tuple[Any, ...]]:
     cases: list[tuple[Any, ...]] = []
 
@@ -134,7 +75,7 @@ async def test_slices_forwards_and_backwards_make_up_the_whole(desk: Desk) -> No
     for texts, sizes, most in collect(40, TEXTS, CUTS, st.sampled_from([1, 2, 3, 4, 5, 7, 11, 1000])):
         pieces = cut(texts, sizes)
         whole = b"".join(piece.data for piece in pieces)
-        id = await run(desk, pieces)
+        id = await add_log(desk, pieces)
         forwards = await chain(desk, id, max_bytes=most)
         assert join(forwards) == (whole, decode(pieces)), pieces
         backwards = await chain_back(desk, id, forwards[-1].end_cursor, max_bytes=most)
@@ -161,7 +102,7 @@ async def test_slices_of_one_stream_make_up_that_stream(desk: Desk) -> None:
         pieces = cut(texts, sizes)
         mine = [piece for piece in pieces if piece.stream is stream]
         whole = b"".join(piece.data for piece in mine)
-        id = await run(desk, pieces)
+        id = await add_log(desk, pieces)
         forwards = await chain(desk, id, max_bytes=most, stream=stream)
         assert join(forwards) == (whole, decode(mine)), pieces
         end = forwards[-1].end_cursor
@@ -174,7 +115,7 @@ async def test_lines_are_those_of_both_streams_as_stored(desk: Desk) -> None:
         whole = b"".join(piece.data for piece in pieces)
         lines = whole.split(b"\n")
         lines = [line + b"\n" for line in lines[:-1]] + [line for line in lines[-1:] if line]
-        id = await run(desk, pieces)
+        id = await add_log(desk, pieces)
         for line in range(1, len(lines) + 3):
             found = await load(desk, id, from_line=line, lines=2)
             assert found.data == b"".join(lines[line - 1 : line + 1]), (pieces, line)
@@ -189,12 +130,12 @@ async def test_lines_are_those_of_both_streams_as_stored(desk: Desk) -> None:
 
 async def test_a_gap_ends_a_slice_and_lines_after_it_keep_their_numbers(desk: Desk) -> None:
     pieces = [
-        Piece(OUT, b"one\ntwo"),
-        Piece(ERR, b"e"),
-        Piece(OUT, b"tail\nlast", (2000, 50, 1000)),
-        Piece(ERR, b"!\n"),
+        LogPiece(OUT, b"one\ntwo"),
+        LogPiece(ERR, b"e"),
+        LogPiece(OUT, b"tail\nlast", (2000, 50, 1000)),
+        LogPiece(ERR, b"!\n"),
     ]
-    id = await run(desk, pieces)
+    id = await add_log(desk, pieces)
     for most in (1, 3, 1000):
         forwards = await chain(desk, id, max_bytes=most)
         assert join(forwards)[0] == b"one\ntwoetail\nlast!\n"
@@ -211,7 +152,7 @@ async def test_a_gap_ends_a_slice_and_lines_after_it_keep_their_numbers(desk: De
 
 
 async def test_a_stream_of_which_nothing_is_left_after_the_gap_comes_to_an_end(desk: Desk) -> None:
-    id = await run(desk, [Piece(OUT, b"head\n"), Piece(OUT, b"tail\n", (10, 20, 3))])
+    id = await add_log(desk, [LogPiece(OUT, b"head\n"), LogPiece(OUT, b"tail\n", (10, 20, 3))])
     found = await load(desk, id, stream=ERR)
     assert (found.data, found.has_after) == (b"", False)
     assert [each.data for each in await chain(desk, id, stream=OUT)] == [b"head\n", b"tail\n"]
@@ -219,7 +160,7 @@ async def test_a_stream_of_which_nothing_is_left_after_the_gap_comes_to_an_end(d
 
 
 async def test_a_character_that_the_bound_would_cut_stays_for_the_next_slice(desk: Desk) -> None:
-    id = await run(desk, [Piece(OUT, "ab世cd".encode())])
+    id = await add_log(desk, [LogPiece(OUT, "ab世cd".encode())])
     found = await load(desk, id, max_bytes=4)
     assert (found.data, found.text, found.end_cursor) == (b"ab", "ab", "o2")
     found = await load(desk, id, last_lines=1, max_bytes=4)
@@ -227,16 +168,15 @@ async def test_a_character_that_the_bound_would_cut_stays_for_the_next_slice(des
 
 
 async def test_the_newest_lines_of_a_live_run_go_on_where_they_end(desk: Desk) -> None:
-    id = await run(desk, [Piece(OUT, b"one\ntwo\nthr\xe4\xb8")], state=None)
+    id = await add_log(desk, [LogPiece(OUT, b"one\ntwo\nthr\xe4\xb8")], state=None)
     found = await load(desk, id, last_lines=2)
     assert (found.text, found.first_line, found.line_count, found.has_after) == ("two\nthr", 2, 2, False)
-    chunk = NewChunk(id, 1, OUT, 13, rows.NOON, b"\x96\n")
-    assert not await desk.service.store.run(output.append, [chunk])
+    await add_log(desk, [LogPiece(OUT, b"\x96\n")], state=None, id=id)
     assert (await load(desk, id, after=found.end_cursor)).text == "世\n"
 
 
 async def test_a_run_without_output_has_an_empty_slice_and_a_cursor(desk: Desk) -> None:
-    id = await run(desk, [], state=None)
+    id = await add_log(desk, [], state=None)
     for asked in ({}, {"last_lines": 3}, {"from_line": 7}, {"before": "o0"}):
         found = await load(desk, id, **asked)
         assert found == OutputSlice(b"", "", "o0", "o0", has_before=False, has_after=False)
@@ -264,14 +204,14 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("asked", "field"), REFUSED)
 async def test_what_cannot_be_asked_for_names_its_field(desk: Desk, asked: dict[str, Any], field: str) -> None:
-    id = await run(desk, [Piece(OUT, b"output")])
+    id = await add_log(desk, [LogPiece(OUT, b"output")])
     with pytest.raises(Invalid) as raised:
         await load(desk, id, **asked)
     assert raised.value.field == (field,)
 
 
 async def test_an_answer_carries_so_much_and_no_more(desk: Desk) -> None:
-    ids = [await run(desk, [Piece(OUT, b"x" * 65_536) for _ in range(16)]) for _ in range(5)]
+    ids = [await add_log(desk, [LogPiece(OUT, b"x" * 65_536) for _ in range(16)]) for _ in range(5)]
     budget, asked = AnswerBudget(), SliceRequest(max_bytes=MIB)
     found = await output_slices.load_slices(desk.viewer, ids, asked, budget)
     assert [type(each) for each in found] == [*[OutputSlice] * 4, TooLarge]
@@ -280,7 +220,7 @@ async def test_an_answer_carries_so_much_and_no_more(desk: Desk) -> None:
 
 
 async def test_output_of_a_run_that_the_viewer_may_not_see_is_not_found(desk: Desk) -> None:
-    id = await run(desk, [Piece(OUT, b"secret")])
+    id = await add_log(desk, [LogPiece(OUT, b"secret")])
     nobody = desk.as_a(Role.VIEWER)
     assert await output_slices.find_start(nobody, id, None, 1) == "o0"
     with pytest.raises(NotFound):
@@ -291,12 +231,12 @@ async def test_output_of_a_run_that_the_viewer_may_not_see_is_not_found(desk: De
 
 @pytest.mark.parametrize(("lines", "start"), [(0, 12), (1, 8), (2, 4), (3, 0), (99, 0), (2**31 - 1, 0)])
 async def test_following_starts_before_the_newest_lines(desk: Desk, lines: int, start: int) -> None:
-    id = await run(desk, [Piece(OUT, b"one\ntwo\nsix\n")])
+    id = await add_log(desk, [LogPiece(OUT, b"one\ntwo\nsix\n")])
     assert await output_slices.find_start(desk.viewer, id, None, lines) == f"o{start}"
 
 
 async def test_following_starts_in_the_last_mib_of_an_endless_line(desk: Desk) -> None:
-    id = await run(desk, [Piece(OUT, b"x" * 65_536) for _ in range(40)])
+    id = await add_log(desk, [LogPiece(OUT, b"x" * 65_536) for _ in range(40)])
     assert await output_slices.find_start(desk.viewer, id, None, 1) == f"o{40 * 65_536 - MIB}"
     found = await load(desk, id, last_lines=1)
     assert (len(found.data), found.first_line, found.line_count) == (65_536, 1, 1)
