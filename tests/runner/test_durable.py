@@ -210,13 +210,14 @@ async def test_a_supervisor_that_was_killed_makes_the_run_lost_and_never_run_aga
 async def test_a_spool_that_vanished_makes_the_run_lost_and_never_run_again(
     store: Store, openssh: Target, tmp_path: Path
 ) -> None:
-    counter = tmp_path / "counter"
+    counter, gate = tmp_path / "counter", tmp_path / "gate"
     first = rig_on(store, "runner-1")
     async with running(first):
         server = await first.server(openssh, run_mode=Mode.DURABLE)
-        id = await first.pending(server, f"echo ran >>{counter}; echo up; sleep 1")
+        id = await first.pending(server, f"echo ran >>{counter}; echo up; while [ ! -e {gate} ]; do sleep 0.1; done")
         await first.printed(id)
         row, _ = await identified(first, id)
+    gate.touch()
     await until(lambda: carrying(spool_of(row)) == [])
     for file in files(openssh, row):
         file.unlink()

@@ -50,16 +50,16 @@ async def add_page(api: Running) -> None:
 async def test_a_plain_page_takes_six_statements_and_graphql_core_executes_its_root_alone(fresh: Running) -> None:
     await add_page(fresh)
     await fresh.data(PAGE, first=1)
-    counts = {}
-    for first in (2, 100):
+    counts: dict[int, list[int]] = {2: [], 100: []}
+    for first in (2, 100, 2, 100):
         with executed() as fields, counted() as statements:
             page = await fresh.data(PAGE, first=first)
         assert len(page["executions"]["edges"]) == first
         assert fields == {"executions": 1}
-        counts[first] = len(statements)
+        counts[first].append(len(statements))
     # Who asks; the executions; their servers, users and tasks; the newest execution of each task.
-    assert max(counts.values()) <= 6, counts
-    assert counts[2] == counts[100]
+    assert max(counts[2] + counts[100]) <= 6, counts
+    assert min(counts[2]) == min(counts[100]), counts  # once without a heartbeat, after which the caller is read again
 
 
 async def test_graphql_core_executes_only_the_fields_that_no_plan_reads(fresh: Running) -> None:
