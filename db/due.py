@@ -55,13 +55,13 @@ def advance(conn: Connection, runs: Sequence[Mapping[str, Any]]) -> None:
         conn.execute(moved.values(next_run=bindparam("next"), last_run=bindparam("last")), list(runs))
 
 
-def list_usable_servers(conn: Connection, server_ids: Sequence[int]) -> set[int]:
+def list_usable_servers(conn: Connection, server_ids: Sequence[int | None]) -> set[int]:
     """Return the ids of those servers that are neither deleted nor disabled."""
-    query = select(servers.c.id).where(servers.c.id.in_(set(server_ids)), servers.c.deleted_at.is_(None))
+    query = select(servers.c.id).where(servers.c.id.in_(set(server_ids) - {None}), servers.c.deleted_at.is_(None))
     return set(conn.scalars(query.where(servers.c.enabled)))
 
 
-def load_blackouts(conn: Connection, server_ids: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
+def load_blackouts(conn: Connection, server_ids: Sequence[int | None]) -> dict[int | None, list[dict[str, Any]]]:
     """Return the blackout windows by server id; servers without any are left out."""
-    query = select(servers.c.id, servers.c.blackouts).where(servers.c.id.in_(sorted(set(server_ids))))
+    query = select(servers.c.id, servers.c.blackouts).where(servers.c.id.in_(set(server_ids) - {None}))
     return {row.id: row.blackouts for row in conn.execute(query) if row.blackouts}

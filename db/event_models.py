@@ -23,6 +23,7 @@ class Event(SQLModel, table=True):
         Index("ix_events_server", "server_id", "xid", "id"),
         Index("ix_events_task", "task_id", "xid", "id"),
         Index("ix_events_execution", "execution_id", "xid", "id"),
+        Index("ix_events_fleet_run", "fleet_run_id", "xid", "id"),
         {"sqlite_autoincrement": True},
     )
 
@@ -36,6 +37,7 @@ class Event(SQLModel, table=True):
     execution_id: int | None = Field(sa_column=Column(BigInteger))
     slot_id: int | None = Field(sa_column=Column(BigInteger))
     audit_id: int | None = Field(sa_column=Column(BigInteger))
+    fleet_run_id: int | None = Field(sa_column=Column(BigInteger))
     state: str | None = Field(sa_column=Column(String(20)))
     reason: str | None = Field(sa_column=Column(String(24)))
 

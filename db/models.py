@@ -53,6 +53,7 @@ class Server(SQLModel, table=True):
     """A machine reached over SSH, with its pinned host keys and its encrypted credential.
 
     `host_key_alias` is a name besides `host` that the server's host certificate may be issued for.
+    `jump_server_id` is the server through which this one is reached.
     """
 
     __tablename__ = "servers"
@@ -65,6 +66,7 @@ class Server(SQLModel, table=True):
             postgresql_where=text("deleted_at IS NULL"),
         ),
         Index("ix_servers_created", "created_at", "id"),
+        Index("ix_servers_jump", "jump_server_id", "id"),
     )
 
     id: int = Field(sa_column=id_column())
@@ -83,6 +85,7 @@ class Server(SQLModel, table=True):
     legacy_algorithms: list[str] = Field(sa_column=json_column(list, "[]"))
     host_key_alias: str | None = Field(sa_column=Column(String(255)))
     output_encoding: str = Field(sa_column=Column(String(32), nullable=False, server_default="utf-8"))
+    jump_server_id: int | None = Field(sa_column=Column(BigInteger))
     enabled: bool = Field(sa_column=Column(Boolean, nullable=False, default=True))
     created_by: int = Field(sa_column=reference("users.id"))
     created_at: datetime = Field(sa_column=time_column())
@@ -97,6 +100,8 @@ class Task(SQLModel, table=True):
     `secret_env`: the names of secret variables, each with the name of a registered secret, or None if the value is in
     `sealed_env`.
     `updated_by`: the user who last changed the task, None if unknown; its scheduled runs act for that user.
+    A fleet task has no `server_id`: it has a `selector` of servers and the `fleet_terms` of its fleet runs.
+    `parameters` declares what a run may be given, `parameter_values` are those that its schedule gives.
     """
 
     __tablename__ = "tasks"
@@ -120,7 +125,11 @@ class Task(SQLModel, table=True):
     name_folded: str = Field(sa_column=Column(Text, nullable=False))
     command: str = Field(sa_column=Column(Text, nullable=False))
     shell: str | None = Field(sa_column=Column(String(128)))
-    server_id: int = Field(sa_column=reference("servers.id"))
+    server_id: int | None = Field(sa_column=reference("servers.id", nullable=True))
+    selector: dict[str, Any] | None = Field(sa_column=Column(JsonText))
+    fleet_terms: dict[str, Any] = Field(sa_column=json_column(dict, "{}"))
+    parameters: list[dict[str, Any]] = Field(sa_column=json_column(list, "[]"))
+    parameter_values: dict[str, Any] = Field(sa_column=json_column(dict, "{}"))
     cron_expr: str = Field(sa_column=Column(String(120), nullable=False))
     timezone: str = Field(sa_column=Column(String(64), nullable=False))
     enabled: bool = Field(sa_column=Column(Boolean, nullable=False))
@@ -150,7 +159,8 @@ class TaskExecution(SQLModel, table=True):
 
     `shell`, `secret_env` and `sealed_env` are copied from the task. `sealed_run` holds the secret values resolved at
     the start. Both sealed columns are cleared when the run ends. The standard input is in `execution_stdin`; its size
-    and SHA-256 are here. `output_lines` counts the line feeds of both streams. `output_gap`: which bytes were left out.
+    and SHA-256 are here. `parameters`: their names and values, None for a secret one, which is in `sealed_env`.
+    `output_lines` counts the line feeds of both streams. `output_gap`: which bytes were left out.
     """
 
     __tablename__ = "task_executions"
@@ -184,6 +194,7 @@ class TaskExecution(SQLModel, table=True):
             postgresql_where=text("state IN ('PENDING', 'RUNNING')"),
         ),
         Index("ix_executions_task", "task_id", "id"),
+        Index("ix_executions_fleet_run", "fleet_run_id", "id"),
         Index("ix_executions_server", "server_id", "id"),
         Index("ix_executions_state", "state", "id"),
         Index("ix_executions_trigger", "trigger", "id"),
@@ -198,6 +209,7 @@ class TaskExecution(SQLModel, table=True):
 
     id: int = Field(sa_column=id_column())
     task_id: int | None = Field(sa_column=reference("tasks.id", nullable=True))
+    fleet_run_id: int | None = Field(sa_column=Column(BigInteger))
     server_id: int = Field(sa_column=reference("servers.id"))
     command: str = Field(sa_column=Column(Text, nullable=False))
     shell: str | None = Field(sa_column=Column(String(128)))
@@ -205,6 +217,7 @@ class TaskExecution(SQLModel, table=True):
     secret_env: dict[str, str | None] = Field(sa_column=json_column(dict, "{}"))
     sealed_env: dict[str, str] | None = Field(sa_column=Column(JsonText))
     sealed_run: bytes | None = Field(sa_column=Column(LargeBinary))
+    parameters: dict[str, str | None] = Field(sa_column=json_column(dict, "{}"))
     stdin_bytes: int | None = Field(sa_column=Column(BigInteger))
     stdin_sha256: str | None = Field(sa_column=Column(String(64)))
     working_dir: str | None = Field(sa_column=Column(String(4096)))
@@ -268,33 +281,10 @@ class ScheduleSlot(SQLModel, table=True):
     note: str | None = Field(sa_column=Column(String(16)))
     reason: str | None = Field(sa_column=Column(Text))
     execution_id: int | None = Field(sa_column=Column(BigId, ForeignKey("task_executions.id", ondelete="SET NULL")))
+    fleet_run_id: int | None = Field(sa_column=Column(BigInteger))
     decided_at: datetime = Field(sa_column=time_column())
     becomes: str | None = Field(sa_column=Column(String(20)))
     open: bool = Field(sa_column=Column(Boolean, nullable=False, default=False))
     retries_left: int = Field(sa_column=Column(Integer, nullable=False, default=0))
     retry_at: datetime | None = Field(sa_column=time_column(nullable=True))
     start_by: datetime | None = Field(sa_column=time_column(nullable=True))
-
-
-class OutputChunk(SQLModel, table=True):
-    """Consecutive bytes of one stream of one execution.
-
-    `position` counts the bytes of both streams stored before the chunk, so that one number is a position in the whole
-    output; `stream_offset` counts the bytes of its own stream. `lines_before` counts the line feeds of both streams
-    before the chunk.
-    """
-
-    __tablename__ = "output_chunks"
-    __table_args__ = (
-        UniqueConstraint("execution_id", "stream", "stream_offset", name="uq_output_offset"),
-        Index("ix_output_lines", "execution_id", "lines_before", "position"),
-    )
-
-    execution_id: int = Field(sa_column=Column(BigId, ForeignKey("task_executions.id"), primary_key=True))
-    position: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
-    stream: str = Field(sa_column=Column(String(6), nullable=False))
-    stream_offset: int = Field(sa_column=big_column())
-    lines_before: int = Field(sa_column=big_column())
-    size: int = Field(sa_column=Column(Integer, nullable=False))
-    at: datetime = Field(sa_column=time_column())
-    data: bytes = Field(sa_column=Column(LargeBinary, nullable=False))

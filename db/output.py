@@ -22,8 +22,9 @@ from sqlalchemy import (
 )
 
 from db import rows
-from db.models import OutputChunk, TaskExecution
+from db.models import TaskExecution
 from db.output_gap import OutputGap
+from db.output_models import OutputChunk
 from db.prepared import Prepared
 from db.values import State, Stream
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func, select
 
 from db import rows
-from db.models import OutputChunk, Server, TaskExecution
+from db.models import Server, TaskExecution
 from db.output import find_ends_before
+from db.output_models import OutputChunk
 from db.values import Stream
 
 chunks = rows.get_table(OutputChunk)

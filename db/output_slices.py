@@ -8,8 +8,9 @@ from typing import Any, cast
 
 from sqlalchemy import BigInteger, Connection, Select, String, bindparam, func, select
 
-from db.models import OutputChunk, TaskExecution
+from db.models import TaskExecution
 from db.output import LINE_FEED, chunks
+from db.output_models import OutputChunk
 from db.values import Stream
 
 MOST_CHUNKS = 16_384

@@ -6,7 +6,8 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, exists, select
 
 from db import rows, stdin
-from db.models import OutputChunk, ScheduleSlot, TaskExecution
+from db.models import ScheduleSlot, TaskExecution
+from db.output_models import OutputChunk
 
 chunks = rows.get_table(OutputChunk)
 executions = rows.get_table(TaskExecution)

@@ -228,3 +228,35 @@ class ObjectKind(StrEnum):
     EXECUTION = "execution"
     USER = "user"
     SECRET = "secret"  # noqa: S105 - the name of a kind
+
+
+class FleetState(StrEnum):
+    """The state of a fleet run. The last four are final: `stopped` is one that started no more after failures."""
+
+    RUNNING = "RUNNING"
+    SUCCESS = "SUCCESS"
+    FAILED = "FAILED"
+    STOPPED = "STOPPED"
+    CANCELLED = "CANCELLED"
+
+    @property
+    def is_final(self) -> bool:
+        return self is not FleetState.RUNNING
+
+
+class MemberState(StrEnum):
+    """The state of a server in a fleet run: `started` has an execution, `refused` a reason."""
+
+    WAITING = "WAITING"
+    STARTED = "STARTED"
+    REFUSED = "REFUSED"
+    NOT_STARTED = "NOT_STARTED"
+
+
+class OnRefused(StrEnum):
+    """What a fleet run does if it may not run on one of its servers."""
+
+    FAIL_ALL = "fail-all"
+    """Nothing is started anywhere."""
+    SKIP = "skip"
+    """The others are started."""

@@ -197,8 +197,8 @@ def _start_task(conn: Connection, task_id: int, request: pending.RunRequest, act
     """Insert the run of a task, read again in this transaction, so that the record shows what is run."""
     task, server = _require_found(start_reads.load_task(conn, task_id), task_id)
     request.right.enforce(conn, task.server_id, _build_missing_task_error(task_id))
-    if server is None:
-        raise build_missing_error(task.server_id)
+    if server is None or task.server_id is None:
+        raise build_missing_error(task.server_id or 0)
     refuse_disabled(server)
     created = pending.insert_for_task(conn, task, request, server.waiting)
     tasks.note_run(conn, task.id, created.row.created_at)

@@ -13,7 +13,8 @@ from functools import partial
 from sqlalchemy import Connection
 
 from db import executions, output
-from db.models import OutputChunk, TaskExecution
+from db.models import TaskExecution
+from db.output_models import OutputChunk
 from db.values import State, Stream
 from db.visibility import VisibilityScope
 from resolvers import cursor, decoding, validation

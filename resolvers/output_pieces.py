@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from db.models import OutputChunk
 from db.output import LINE_FEED
+from db.output_models import OutputChunk
 from db.values import Stream
 from resolvers.decoding import Decoders
 

@@ -8,8 +8,8 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from db.models import OutputChunk
 from db.output import LINE_FEED
+from db.output_models import OutputChunk
 from db.values import Stream
 from resolvers.decoding import Decoders
 from resolvers.marked_lines import MarkedLine, cut_line, mark_line

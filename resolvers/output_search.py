@@ -11,7 +11,8 @@ from sqlalchemy import Connection
 
 from db import executions, output_slices
 from db.executions import ExecutionFilter
-from db.models import OutputChunk, TaskExecution
+from db.models import TaskExecution
+from db.output_models import OutputChunk
 from db.output_slices import Range
 from db.visibility import VisibilityScope
 from resolvers import cursor as cursors

@@ -10,7 +10,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 
-from db.models import OutputChunk, TaskExecution
+from db.models import TaskExecution
+from db.output_models import OutputChunk
 from db.visibility import VisibilityScope
 from runner.bus import Bus, Watch, execution_address
 

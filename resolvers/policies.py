@@ -72,6 +72,8 @@ async def _load_inherited_extra(ctx: Context, task_id: int) -> str:
     task = await ctx.service.store.read(tasks.by_id, task_id)
     if task is None:
         raise NotFound.for_object("task", task_id).with_field("id")
+    if task.server_id is None:
+        return ""
     (found,) = await load_for_servers(ctx, [task.server_id])
     return "" if found is None else found.extra
 

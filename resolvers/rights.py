@@ -26,11 +26,15 @@ class RoleRequirement:
         """Return whether their own role is enough, so that no grant has to be loaded."""
         return self.viewer.role.rank >= self.role.rank
 
-    def enforce(self, conn: Connection, server_id: int, missing: NotFound) -> None:
-        """Raise Forbidden if the viewer's role on the server is too low, or `missing` if they may not see it."""
+    def enforce(self, conn: Connection, server_id: int | None, missing: NotFound) -> None:
+        """Raise Forbidden if the viewer's role on the server is too low, or `missing` if they may not see it.
+
+        What belongs to no one server, such as a fleet task, takes a role that holds everywhere.
+        """
         if self.holds_everywhere:
             return
-        self.decide(_load_granted_role(conn, self.viewer.user_id, server_id), missing)
+        granted = Role.NONE if server_id is None else _load_granted_role(conn, self.viewer.user_id, server_id)
+        self.decide(granted, missing)
 
     def decide(self, granted: Role, missing: NotFound) -> None:
         """Raise as `enforce` does, for a viewer who is granted `granted` on the server."""
@@ -49,10 +53,13 @@ async def require_role(ctx: Context, role: Role) -> RoleRequirement:
     return RoleRequirement(viewer, role)
 
 
-async def enforce(ctx: Context, right: RoleRequirement, server_id: int, missing: NotFound) -> None:
+async def enforce(ctx: Context, right: RoleRequirement, server_id: int | None, missing: NotFound) -> None:
     """Check the requirement on the server before an operation starts; its transaction checks again."""
     if not right.holds_everywhere:
-        granted = await ctx.service.store.read_fact(_load_granted_role, right.viewer.user_id, server_id)
+        user_id = right.viewer.user_id
+        granted = Role.NONE
+        if server_id is not None:
+            granted = await ctx.service.store.read_fact(_load_granted_role, user_id, server_id)
         right.decide(granted, missing)
 
 

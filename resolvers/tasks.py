@@ -242,8 +242,8 @@ def _change_row(
     right.enforce(conn, current.server_id, NotFound.for_object("task", seen.id))
     server_id = values.get("server_id", current.server_id)
     if "server_id" in values:
-        require_server(conn, server_id, right)
-    if values.keys() & {"server_id", "secret_env"}:
+        require_server(conn, values["server_id"], right)
+    if server_id is not None and values.keys() & {"server_id", "secret_env"}:
         secret_env.require_secrets(conn, server_id, values.get("secret_env", current.secret_env))
     if "next_run" in values:
         firing.settle(conn, seen.id, values["updated_at"], judge)

@@ -6,6 +6,8 @@ from db import (  # noqa: F401 - imported to register their tables
     access_models,
     audit_models,
     event_models,
+    fleet_models,
+    output_models,
     policy_models,
     runner_models,
     secret_models,

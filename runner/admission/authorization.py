@@ -26,7 +26,8 @@ def acting_for(task: Task) -> int:
 def find_blocked(conn: Connection, tasks: Collection[Task]) -> dict[int, BlockReason]:
     """Return the tasks that may start nothing now, by id, with the reason."""
     usable = due.list_usable_servers(conn, [task.server_id for task in tasks])
-    allowed = grants.filter_by_role(conn, {(acting_for(task), task.server_id) for task in tasks}, Role.OPERATOR)
+    pairs = {(acting_for(task), task.server_id) for task in tasks if task.server_id is not None}
+    allowed = grants.filter_by_role(conn, pairs, Role.OPERATOR)
     found: dict[int, BlockReason] = {}
     for task in tasks:
         if task.server_id not in usable:

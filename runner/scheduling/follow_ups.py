@@ -58,7 +58,7 @@ class FollowUpBatch:
     tasks: dict[int, Task]
     runs: dict[int, TaskExecution]
     unfinished: dict[int, list[int]]
-    windows: dict[int, list[dict[str, Any]]]
+    windows: dict[int | None, list[dict[str, Any]]]
     blocked: dict[int, BlockReason]
     touched: list[int]
 

@@ -13,7 +13,8 @@ from db import rows as tables
 from db import users
 from db.audit import Entry
 from db.audit_models import AuditEvent
-from db.models import OutputChunk, Task, TaskExecution, User
+from db.models import Task, TaskExecution, User
+from db.output_models import OutputChunk
 from db.prepared import Prepared
 from db.store import Store
 from db.values import AuditKind, Stream

@@ -70,11 +70,11 @@ def granted(conn: Connection, /, name: str = "grace", **place: Any) -> Visibilit
     return VisibilityScope(user.id)
 
 
-def server_of(conn: Connection) -> Callable[[Any], int]:
+def server_of(conn: Connection) -> Callable[[Any], int | None]:
     """The server that a row belongs to."""
     by_task = {task.id: task.server_id for task in tasks.page(conn, TaskFilter(), ALL)}
 
-    def found(row: Any) -> int:
+    def found(row: Any) -> int | None:
         if hasattr(row, "outcome"):
             return by_task[row.task_id]
         return int(row.server_id if hasattr(row, "server_id") else row.id)

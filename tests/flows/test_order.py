@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Connection, select
 from sqlmodel import col
 
-from db.models import OutputChunk
+from db.output_models import OutputChunk
 from db.store import open_store
 from db.values import Mode, State
 from tests.support.faults.service import Mortal, serving

@@ -35,6 +35,7 @@ async def test_a_slot_of_a_user_who_may_not_run_it_any_more_leaves_a_line(
     ledger: Ledger, change: dict[str, Any]
 ) -> None:
     task = await due(ledger)
+    assert task.server_id is not None
     await ledger.store.run(users.update, task.created_by, change)
     await ledger.fire(60)
     (line,) = await ledger.lines(task)
@@ -45,6 +46,7 @@ async def test_a_slot_of_a_user_who_may_not_run_it_any_more_leaves_a_line(
 
 async def test_a_slot_runs_by_a_grant_on_its_server_or_on_a_tag_of_it(ledger: Ledger) -> None:
     task = await due(ledger)
+    assert task.server_id is not None
     await ledger.store.run(users.update, task.created_by, {"role": Role.NONE})
     await grant(ledger.store, task.created_by, GrantTarget(server_id=task.server_id), Role.VIEWER)
     await ledger.store.run(servers.update, task.server_id, {"tags": ["web"]})
@@ -59,6 +61,7 @@ async def test_a_slot_runs_by_a_grant_on_its_server_or_on_a_tag_of_it(ledger: Le
 async def test_a_scheduled_run_goes_in_the_name_of_who_last_changed_the_task(ledger: Ledger) -> None:
     successor = await support_runs.user(ledger.store, "grace")
     task = await due(ledger)
+    assert task.server_id is not None
     await ledger.store.run(users.update, task.created_by, {"disabled": True})
     await ledger.change(task, updated_by=successor)
     await ledger.fire(60)
@@ -72,6 +75,7 @@ async def test_a_scheduled_run_goes_in_the_name_of_who_last_changed_the_task(led
 @pytest.mark.parametrize("change", [{"enabled": False}, {"deleted_at": at(1)}])
 async def test_slots_of_a_deleted_or_disabled_server_are_skipped(ledger: Ledger, change: dict[str, Any]) -> None:
     task = await due(ledger)
+    assert task.server_id is not None
     await ledger.store.run(servers.update, task.server_id, change)
     await ledger.fire(60)
     (line,) = await ledger.lines(task)

@@ -1,7 +1,8 @@
 """Reads what is stored of an output that was over its limit."""
 
 from db import output
-from db.models import OutputChunk, TaskExecution
+from db.models import TaskExecution
+from db.output_models import OutputChunk
 from db.store import Store
 
 
