@@ -140,13 +140,14 @@ def _name(bytecode: bool) -> str:
 def measure_all(given: Namespace, folder: Path) -> Report:
     report = Report("Starting", ["what", "bytecode", "ms", "CPU ms"])
     report.notes.append(f"The best of {given.times} with bytecode, of 2 without; SQLite.")
-    for name in ("sshd", "service"):
+    for name in ("sshd", "service", "large"):
         (folder / name).mkdir()
     with running_sshd(folder / "sshd") as target, running_service(folder / "service") as service:
         measure_commands(report, service, target, folder, given.times)
         measure_service(report, service, folder, 0, given.times)
+    with running_service(folder / "large") as service:
         service.stop()
-        asyncio.run(_fill(folder / "service" / "data" / "sshcast.db", given.rows))
+        asyncio.run(_fill(folder / "large" / "data" / "sshcast.db", given.rows))
         service.start()
         measure_service(report, service, folder, given.rows, given.times)
     if given.clone:

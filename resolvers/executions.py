@@ -255,7 +255,7 @@ async def _announce_and_wait(ctx: Context, row: TaskExecution, wait: float) -> T
             watch.clear()
             is_new = watch.value is not seen
             if seen is not None and not is_new and loop.time() < poll_at:
-                continue  # a hint of something else, such as output: who drives the run publishes its changes
+                continue  # a hint without the row: who drives the run publishes its changes
             seen, poll_at = watch.value, loop.time() + POLL_SECONDS
             if isinstance(seen, Row) and is_new and ctx.visibility.is_unrestricted:
                 row = cast("TaskExecution", seen)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from db.models import TaskExecution
 from db.output_models import OutputChunk
 from db.visibility import VisibilityScope
-from runner.bus import Bus, Watch, execution_address
+from runner.bus import Bus, Watch, execution_address, output_address
 
 KEPT_BYTES = 256 * 1024
 KEPT_ROWS = 256
@@ -144,5 +144,5 @@ class OutputTails:
 
 def _open_tail(bus: Bus, execution_id: int, load: Load, poll_seconds: float) -> OutputTail:
     with ExitStack() as stack:
-        watch = stack.enter_context(bus.watch(execution_address(execution_id)))
+        watch = stack.enter_context(bus.watch(execution_address(execution_id), output_address(execution_id)))
         return OutputTail(watch=watch, load=load, poll_seconds=poll_seconds, _stack=stack.pop_all())

@@ -109,6 +109,10 @@ class Bus:
                 if not self._watches[address]:
                     del self._watches[address]
 
+    def is_watched(self, address: str) -> bool:
+        """Return whether anybody in this process watches the address now."""
+        return address in self._watches
+
     def hint(self, *addresses: str) -> None:
         """Wake all watches of these addresses."""
         for address in addresses:
@@ -164,4 +168,10 @@ def user_address(user_id: int) -> str:
 
 
 def execution_address(execution_id: int) -> str:
+    """Return the address of hints that the execution's row has changed."""
     return f"execution:{execution_id}"
+
+
+def output_address(execution_id: int) -> str:
+    """Return the address of hints that more of the execution's output is stored."""
+    return f"output:{execution_id}"

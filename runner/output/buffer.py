@@ -53,7 +53,8 @@ class OutputBuffer:
     `limit` is the most bytes of both streams together that are stored. `overflowed` is set when more arrive; but if it
     `truncates`, the beginning is stored as it comes, and the end of the output with the end of the run. Once another
     runner drives the execution, the buffer is `fenced`: it stores nothing, and `when_fenced` was called. `wake` tells
-    the writer that there is something to take; `urgent` that somebody waits for it to be stored. With a matcher (see
+    the writer that there is something to take; `urgent` that somebody waits for it to be stored. `stored_bytes` is the
+    size of what was stored last. With a matcher (see
     `start_masking`), secrets are masked before the cap is applied.
     """
 
@@ -73,6 +74,7 @@ class OutputBuffer:
     stored: asyncio.Event = field(default_factory=asyncio.Event)
     urgent: bool = False
     waiting: int = 0
+    stored_bytes: int = 0
     _pieces: deque[PendingChunk] = field(default_factory=deque)
     _in_flight: int = 0
     _begun: bool = False
@@ -142,7 +144,7 @@ class OutputBuffer:
     def acknowledge(self, *, stale: bool) -> None:
         """Confirm that the taken chunks are committed; with `stale`, that another runner drives this execution."""
         self._forget(self._in_flight)
-        self._in_flight, self._begun = 0, True
+        self.stored_bytes, self._in_flight, self._begun = self._in_flight, 0, True
         if stale:
             self._end()
         self.stored.set()

@@ -11,7 +11,7 @@ from db.models import TaskExecution
 from db.output import NewChunk
 from db.store import Store
 from db.values import OnOutputLimit, Stream
-from runner.bus import Bus, execution_address
+from runner.bus import Bus, output_address
 from runner.loop import BackgroundLoop
 from runner.output.buffer import MemoryBudget, OutputBuffer
 from runner.store_retry import LONGEST_PAUSE
@@ -21,12 +21,15 @@ log = structlog.get_logger()
 FLUSH_BYTES = 64 * 1024
 FLUSH_SECONDS = 0.05
 FIRST_SECONDS = 0.01
+FOLLOWED_SECONDS = 0.01
+FOLLOWED_BYTES = 2 * 1024
 BATCH_BYTES = 4 * 1024 * 1024
 
 
 class OutputWriter(BackgroundLoop):
     """Stores the buffers' bytes before they are announced: at once after a silence, else every 50 ms or 64 KiB.
 
+    While somebody follows a run that writes little at a time, that is every 10 ms.
     The first output of a run waits 10 ms: a short command ends meanwhile, and its end is stored with its output.
     It never drops bytes: a batch that the database refuses is stored by the next tick, and the sources are paused
     meanwhile.
@@ -45,7 +48,8 @@ class OutputWriter(BackgroundLoop):
         self._unstored: dict[OutputBuffer, None] = {}
         self._taken: dict[OutputBuffer, list[NewChunk]] = {}
         self._budget = MemoryBudget()
-        self._due = 0.0
+        self._stored_at = 0.0
+        self._gathering: asyncio.Timeout | None = None
         self._hurry = asyncio.Event()
 
     async def tick(self) -> float:
@@ -86,6 +90,10 @@ class OutputWriter(BackgroundLoop):
         self._unstored[buffer] = None
         if buffer.urgent or buffer.waiting >= FLUSH_BYTES:
             self._hurry.set()
+        elif self._gathering is not None and self._is_followed(buffer):
+            due = self._stored_at + FOLLOWED_SECONDS
+            if due < (self._gathering.when() or due):
+                self._gathering.reschedule(due)
 
     def _list_chunks(self) -> list[NewChunk]:
         return [chunk for part in self._taken.values() for chunk in part]
@@ -93,16 +101,23 @@ class OutputWriter(BackgroundLoop):
     async def _gather(self) -> None:
         """Wait for more output, so that many small writes share one commit."""
         loop = asyncio.get_running_loop()
-        due = self._due
+        due = self._stored_at + (FOLLOWED_SECONDS if any(map(self._is_followed, self._unstored)) else FLUSH_SECONDS)
         if all(buffer.is_new for buffer in self._unstored):
             due = max(due, loop.time() + FIRST_SECONDS)
         try:
-            async with asyncio.timeout_at(due):
+            async with asyncio.timeout_at(due) as self._gathering:
                 await self._hurry.wait()
         except TimeoutError:
             pass
-        self._due = loop.time() + FLUSH_SECONDS
+        finally:
+            self._gathering = None
+        self._stored_at = loop.time()
         self._hurry.clear()
+
+    def _is_followed(self, buffer: OutputBuffer) -> bool:
+        """Return whether somebody follows the output and it comes slowly enough to be read as it comes."""
+        is_slow = not buffer.is_new and buffer.stored_bytes <= FOLLOWED_BYTES
+        return is_slow and self.bus.is_watched(output_address(buffer.execution_id))
 
     def _take(self) -> dict[OutputBuffer, list[NewChunk]]:
         """Take at most about BATCH_BYTES in all. A buffer that holds more goes to the end of the queue."""
@@ -125,7 +140,7 @@ class OutputWriter(BackgroundLoop):
     def _announce(self, taken: dict[OutputBuffer, list[NewChunk]], stale: set[int]) -> None:
         for buffer in taken:
             _acknowledge(buffer, stale=buffer.execution_id in stale)
-        self.bus.hint(*(execution_address(buffer.execution_id) for buffer in taken))
+        self.bus.hint(*(output_address(buffer.execution_id) for buffer in taken))
 
 
 def _acknowledge(buffer: OutputBuffer, *, stale: bool) -> None:

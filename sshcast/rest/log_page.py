@@ -88,7 +88,8 @@ async def answer_page(ctx: Context, id: int, page: LogRequest) -> Response:
     loop = asyncio.get_running_loop()
     start, until = cursors.decode(page.after, "cursor"), loop.time() + page.wait_seconds
     decoders = await output.load_decoders(ctx, id, page.after, field="cursor", only=page.only)
-    with ctx.service.bus.watch(bus.execution_address(id)) as watch, watch_session(ctx) as session:
+    addresses = bus.execution_address(id), bus.output_address(id)
+    with ctx.service.bus.watch(*addresses) as watch, watch_session(ctx) as session:
         while True:
             watch.clear()
             row, found = await _collect_output(ctx, id, CollectedOutput(start, decoders, page.only))

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from db import transitions
 from db.models import TaskExecution
 from db.store import Store
-from runner.bus import Bus, execution_address
+from runner.bus import Bus, output_address
 from runner.output.buffer import BUFFER_BYTES, FlowControl, OutputBuffer
 from runner.output.writer import OutputWriter
 from tests.support import runs
@@ -110,7 +110,7 @@ async def test_output_is_stored_without_a_flush_and_announced_only_then(
 ) -> None:
     gate = Gate()
     unruly.obstacle = gate
-    with bus.watch(execution_address(execution.id)) as watch:
+    with bus.watch(output_address(execution.id)) as watch:
         writer.open(execution).write("stdout", b"hello")
         await until(lambda: unruly.calls)
         assert not watch.is_set
