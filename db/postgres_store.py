@@ -13,6 +13,7 @@ from db.connection_failures import describe_failure
 from db.connection_queue import CONNECTIONS, ConnectionQueue, TooManyConnections
 from db.database_url import DatabaseUrl
 from db.postgres_connect import connect
+from db.postgres_pool import check_connections
 from db.session_lock import SessionLock
 from db.unavailable import (
     StoreOutcomeUnknown,
@@ -46,9 +47,9 @@ class PostgresStore:
             pool_size=connections,
             max_overflow=0,
             pool_timeout=QUEUE_SECONDS,
-            pool_pre_ping=True,
             connect_args={"async_creator_fn": partial(connect, url)},
         )
+        check_connections(self._engine.sync_engine)
         share(self._engine.sync_engine)
         self._units: set[asyncio.Task[Any]] = set()
 

@@ -5,10 +5,13 @@ import gc
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, text
+from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 
+from db import postgres_pool
 from db.connection_queue import CONNECTIONS
 from db.store import Store, StoreOutcomeUnknown, StoreUnavailable, open_store
 from tests.support import rows
@@ -127,6 +130,36 @@ async def test_a_connection_that_ended_between_units_is_not_noticed(store: Store
     pids = set(await asyncio.gather(*(store.read(pid) for _ in range(CONNECTIONS))))
     await postgres.execute(f"SELECT pg_terminate_backend(pid) FROM unnest(ARRAY{sorted(pids)}) AS pid")
     assert not pids & set(await asyncio.gather(*(store.read(pid) for _ in range(CONNECTIONS))))
+
+
+async def test_a_connection_is_asked_whether_it_is_there_only_after_a_while(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+    ping: Any = PGDialect_asyncpg.do_ping
+    monkeypatch.setattr(PGDialect_asyncpg, "do_ping", lambda self, conn: asked.append(conn) or ping(self, conn))
+    first = await store.read(pid)
+    assert (await store.read(pid), asked) == (first, [])
+    monkeypatch.setattr(postgres_pool, "IDLE_SECONDS", -1.0)
+    assert (await store.read(pid), len(asked)) == (first, 1)
+
+
+async def test_a_connection_that_gives_no_sign_of_life_is_replaced(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await store.read(pid)
+    monkeypatch.setattr(postgres_pool, "IDLE_SECONDS", -1.0)
+    fails = [True]
+    ping: Any = PGDialect_asyncpg.do_ping
+
+    def end_first(self: PGDialect_asyncpg, conn: Any) -> Any:
+        if fails:
+            fails.clear()
+            conn.driver_connection.terminate()
+        return ping(self, conn)
+
+    monkeypatch.setattr(PGDialect_asyncpg, "do_ping", end_first)
+    assert await store.read(pid) != first
 
 
 async def test_a_connection_that_ends_after_the_last_statement_of_a_reading_spoils_no_answer(
