@@ -137,7 +137,12 @@ async def test_a_connection_is_asked_whether_it_is_there_only_after_a_while(
 ) -> None:
     asked: list[Any] = []
     ping: Any = PGDialect_asyncpg.do_ping
-    monkeypatch.setattr(PGDialect_asyncpg, "do_ping", lambda self, conn: asked.append(conn) or ping(self, conn))
+
+    def note(self: PGDialect_asyncpg, conn: Any) -> Any:
+        asked.append(conn)
+        return ping(self, conn)
+
+    monkeypatch.setattr(PGDialect_asyncpg, "do_ping", note)
     first = await store.read(pid)
     assert (await store.read(pid), asked) == (first, [])
     monkeypatch.setattr(postgres_pool, "IDLE_SECONDS", -1.0)
