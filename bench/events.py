@@ -8,29 +8,24 @@ tests' settings, without fsync.
 
 import asyncio
 import statistics
-import tempfile
 import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, text
 
+from bench.reading import KINDS, open_empty
 from bench.report import Report, add_arguments, publish
 from db import events, grants
-from db.events import EventFilter, EventRange, Position
-from db.migrate import migrate
-from db.store import open_store
+from db.event_filters import EventFilter
+from db.events import EventRange, Position
 from db.values import EventKind, Role
 from db.visibility import VisibilityScope
 from tests.support import rows
 from tests.support.costs import cost, undone
-from tests.support.postgres import running
 
-KINDS = ("sqlite", "postgresql")
 ROWS = 1_000_000
 PAGE = 100
 TIMES, FEWEST, SECONDS = 31, 5, 0.5
@@ -131,21 +126,9 @@ def _find_middle(conn: Connection) -> Position:
     return found.xid, found.id
 
 
-def _make_folder(held: ExitStack) -> Path:
-    folder = Path(held.enter_context(tempfile.TemporaryDirectory(dir=Path.home())))
-    folder.chmod(0o755)  # PostgreSQL may run as somebody else
-    return folder
-
-
 async def measure(kind: str, count: int) -> Report:
     report = Report(f"{kind}: {count:,} events", ["what", "p50 ms", "counted"])
-    with ExitStack() as held:
-        folder = _make_folder(held)
-        url = f"sqlite:///{folder}/sshcast.db"
-        if kind == "postgresql":
-            url = held.enter_context(running(folder, shared_buffers="256MB")).url("postgres")
-        store = await open_store(url)
-        await migrate(store)
+    async with open_empty(kind) as store:
         viewers = await store.run(_fill, count)
         if kind == "postgresql":
             await store.run(lambda conn: conn.execute(text("ANALYZE")))
@@ -153,7 +136,6 @@ async def measure(kind: str, count: int) -> Report:
         for case in list_cases(count, viewers, middle, end):
             milliseconds, counted = await store.run(_measure, case)
             report.add(what=case.name, p50_ms=milliseconds, counted=counted)
-        await store.close()
     return report
 
 

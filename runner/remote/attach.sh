@@ -3,7 +3,8 @@
 # Variables set by program.py: id, nonce, out and err (bytes of output that the caller has), limit (seconds left), cap
 # (bytes), how (`start`; `known`: it surely was started; `never`: prevent any later start), soon (hundredths of a second
 # within which it may still start), merged (1 if stderr goes where stdout goes, else empty), stdin (bytes of standard input, else empty), exports, argv (the command, as quoted
-# words), and the texts spool, ending, supervisor and watcher. If there is standard input, stdin.sh precedes this.
+# words), and the texts spool, ending, supervisor and watcher. require.sh precedes this, and stdin.sh if there is standard
+# input.
 #
 # A line that begins with the nonce is a report to the caller, wherever it stands in stdout:
 #   NONCE begin WAY POLLS P     from here on both streams are the command's; WAY is `fresh` or `attached`
@@ -16,8 +17,9 @@
 #   NONCE end STATUS OUT ERR WHY    WHY is `timeout`, `output` or `cancelled` if it was stopped for that; `full`: the
 #                               disk was full; `left`: a process left behind still held the output open a second after
 #                               the command had ended; `cut`: and was still writing; else `-`
-#   NONCE order OUT ERR         a mark: so much of stdout was written before so much of stderr; output is to wait
-#   NONCE ordered               for the last mark before what comes is passed on
+#   NONCE order OUT ERR         a mark: so much of stdout was written before so much of stderr; output has to wait for
+#   NONCE ordered [ERR]         this: no more marks come for stderr up to byte ERR, or for all of it. Stderr has a way of
+#                               its own and may arrive before its marks, so the caller holds it until then
 #   NONCE lost WHY
 #   NONCE alive PIDS | unsure   after `stop` and `finish`
 # Commands of the caller, a line each:
@@ -28,70 +30,11 @@
 #   stop WHY      record why, and end the run
 #   finish        end its remaining processes
 #   clear [keep]  remove its files; with `keep` the begin marker stays
-say() { printf '%s %s\n' "$nonce" "$*" >&5; }
-bases() {
-    for base in "$HOME/.sshcast" "/var/tmp/.sshcast-$me" "/tmp/.sshcast-$me" "${XDG_RUNTIME_DIR:-/dev/shm}/.sshcast-$me"; do
-        p=$base/$id
-        "$1" && return
-    done
-}
 present() { [ -O "$base" ] && [ -e "${p}go" ] && [ -O "${p}go" ]; }
-made() {
-    housed "$base" && pipes || return
-    # Allocate their blocks now and overwrite them later, so that a disk that fills up cannot prevent the exit record.
-    for name in run stop end; do
-        [ -s "$p$name" ] || printf '%127s\n' '' >>"$p$name" || { rm -f "$p"*; return 1; }
-    done
-    printf '' >>"${p}out" && printf '' >>"${p}err"
-}
-# The supervisor needs pipes that it can open by name: those of /proc, or FIFOs if the folder allows them.
-pipes() {
-    exec 6<<X
-x
-X
-    read -r x <&6
-    [ ! -p /proc/self/fd/6 ] || ! true 7>/proc/self/fd/6 || { exec 6<&-; return; }
-    exec 6<&-
-    command -v mkfifo >/dev/null || { lacks=mkfifo; return 1; }
-    mkfifo "${p}5" "${p}7"
-    [ -p "${p}5" ] && [ -p "${p}7" ]
-}
-# Check now for programs that are needed only later. `wc` counts bytes where /proc does not tell sizes.
-equipped() {
-    count=
-    [ -r /proc/self/fdinfo/0 ] || count=wc
-    lacks=
-    for name in cat tail rm sleep mkdir $count ${polls:+dd} ${stdin:+wc}; do
-        command -v "$name" >/dev/null || lacks="$lacks $name"
-    done
-    [ -z "$stdin" ] || can_receive || lacks="$lacks head"
-    [ -z "$lacks" ]
-}
-# A login file may have redirected stderr: output sent there would get lost, or arrive as stdout.
-apart() {
-    [ -e /proc/self/fd/4 ] || return 0
-    { [ -p /proc/self/fd/4 ] || [ -S /proc/self/fd/4 ]; } && ! [ /proc/self/fd/4 -ef /proc/self/fd/5 ]
-}
 # A caller that gets no `begin` in time takes the run for one that never started, so it must not start late.
 timely() {
     clock
     [ -z "$asked" ] || [ $((up - asked)) -lt "$soon" ]
-}
-# The command gets the account's umask; our own files get one that keeps others out and lets us in.
-mask_files() {
-    { read -r x x; read -r x mask; } </proc/self/status
-    [ "$x" = Umask: ] || mask=$(umask)
-    umask 077
-}
-# The path of a program, for programs that must be told apart or be found after the command's PATH is set.
-placed() {
-    IFS=:
-    for path in $PATH; do
-        path=$path/$1
-        [ -x "$path" ] && break
-        path=
-    done
-    unset IFS
 }
 begin() {
     way=$1
@@ -129,6 +72,7 @@ follow() {
         dd bs=1 count=0 skip="$err" <&7
     else
         recall
+        say ordered
         tail -c +$((out + 1)) -f "${p}out" >&5 &
         tails=$!
         tail -c +$((err + 1)) -f "${p}err" >&4 &
@@ -146,27 +90,23 @@ pour() {
     [ -n "$polls" ] && [ -n "$following" ] || return
     if behind 7 9 && err=$here && behind 6 3; then recall; fi
     if behind 6 3; then cat <&6 >&5; fi
-    if behind 7 9; then cat <&7 >&4; fi
+    behind 7 9 || return
+    cat <&7 >&4
+    read -r x here </proc/self/fdinfo/7
+    say ordered "$here"
 }
-# What of this that the caller does not have was written before what. The newest is in no record yet. The marks are given
-# time to arrive, since stderr takes a way of its own.
+# What of this that the caller does not have was written before what. The newest is in no record yet.
 recall() {
     [ -z "$merged" ] && [ -s "${p}out" ] && [ -s "${p}err" ] || return
-    said=
     while read -r before after x; do
         [ "$after" -gt "$err" ] || continue
-        said=1
         say order "$before" "$after"
     done <"${p}order"
     if [ "${p}out" -nt "${p}err" ]; then
         after=$e
         read -r x after <"/proc/$pid/fdinfo/9"
-        said=1
         say order 0 "$after"
     fi
-    [ -n "$said" ] || return 0
-    say ordered
-    sleep 0.1 || sleep 1
 }
 alive() {
     why=rebooted
@@ -198,6 +138,7 @@ join() {
     say is "$pid" "$start" "$boot" "$child"
     if ended || ! alive; then
         recall
+        say ordered
         tail -c +$((out + 1)) "${p}out" >&5
         tail -c +$((err + 1)) "${p}err" >&4
         if ended; then tell_end; else say lost "$why"; fi
@@ -248,12 +189,7 @@ main() {
     clock
     since=$up asked=$up
     mask_files
-    me=${LOGNAME:-${USER:-me}}
-    placed tail
-    polls=
-    [ "$path" -ef /bin/busybox ] && polls=polls
-    placed setsid
-    session=$path
+    find_programs
     if bases present; then
         begin attached
     elif [ "$how" = known ]; then

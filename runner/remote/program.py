@@ -72,7 +72,8 @@ def build_attach(run: TargetRun, want: AttachRequest) -> bytes:
     }
     texts = {name: load_program(file) for name, file in PARTS.items()}
     reader = load_program("stdin.sh") if run.stdin else ""
-    return f"{build_assignments(values | texts)}{reader}{load_program('attach.sh')}".encode()
+    main = f"{load_program('require.sh')}{load_program('attach.sh')}"
+    return f"{build_assignments(values | texts)}{reader}{main}".encode()
 
 
 def build_finish(mark: str, nonce: str, pid: str = "-") -> bytes:
@@ -84,6 +85,12 @@ def build_finish(mark: str, nonce: str, pid: str = "-") -> bytes:
 def build_clear(prefix: str, *, keep: bool) -> bytes:
     """Build a program that removes a run's files, except with `keep` its begin marker."""
     return f'{build_assignments({"p": prefix})}exec rm -f "$p"{"[!g]*" if keep else "*"}\n'.encode()
+
+
+def build_check(nonce: str, prefix: str) -> bytes:
+    """Build a program that tells what the target has for runs, as check.sh says. Its files begin with `prefix`."""
+    values = build_assignments({"nonce": nonce, "id": prefix, "stdin": ""})
+    return f"{values}{''.join(map(load_program, ('spool.sh', 'require.sh', 'check.sh')))}".encode()
 
 
 def build_attached(run: TargetRun, nonce: str) -> bytes:

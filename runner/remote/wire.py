@@ -73,7 +73,7 @@ class RunStream:
     `refusal` is `none`, `never`, `again` or `lost`, as in attach.sh; `lost` is its reason, and `lacks` names programs
     that are missing, or STDERR or STDIN. `channel_exit` is how the channel ended. With `is_direct` that is the
     command's own exit, see attached.sh. `input` is the target's progress with standard input: `want` or `got`.
-    `order` is set while output is held back until it is its turn.
+    `order` is set while output is held back until it is its turn: at first for stderr, until its marks have come.
     """
 
     write: Write
@@ -90,10 +90,13 @@ class RunStream:
     channel_exit: Exit | None = None
     is_direct: bool = False
     input: str | None = None
-    order: StreamOrder | None = None
+    order: StreamOrder | None = field(init=False)
     _before: dict[Stream, bytearray] = field(default_factory=lambda: {stream: bytearray() for stream in Stream})
     _begun: set[Stream] = field(default_factory=set)
     _held: dict[Stream, bytes] = field(default_factory=lambda: {Stream.STDOUT: b"", Stream.STDERR: b""})
+
+    def __post_init__(self) -> None:
+        self.order = StreamOrder(self._deliver, self.received)
 
     @property
     def is_complete(self) -> bool:
@@ -137,7 +140,8 @@ class RunStream:
         self.changed.set()
 
     def flush(self) -> None:
-        """Pass on what was held back as a possible report line: no more comes, so it is output."""
+        """Pass on what was held back as a possible report line, or for its order: no more comes, so it is output."""
+        self._end_marks()
         for stream, held in self._held.items():
             self._held[stream] = b""
             self._pass_output(stream, held)
@@ -202,6 +206,11 @@ class RunStream:
             self.order = None
         self._stop_order_if_all_arrived()
 
+    def _end_marks(self, limit: str = "") -> None:
+        """Hold no more stderr for marks, up to this byte or for good."""
+        if self.order is not None and not self.order.end_marks(limit):
+            self.order = None
+
     def _stop_order_if_all_arrived(self) -> None:
         """Hold nothing any more once everything has arrived: a wrong mark would hold it for ever."""
         order, record = self.order, self.record
@@ -227,6 +236,7 @@ class RunStream:
             case "end":
                 status, out, err, why = rest.split(" ")
                 self.record = ExitRecord(int(status), int(out), int(err), why)
+                self._end_marks()
                 self._stop_order_if_all_arrived()
             case "alive" | "unsure":
                 self.leftovers = parse_leftovers(line)
@@ -237,10 +247,11 @@ class RunStream:
             case "order":
                 self.order = self.order or StreamOrder(self._deliver, self.received)
                 self.order.add_mark(rest)
-            case "ordered" if self.order is not None:
-                self.order.end_marks()
+            case "ordered":
+                self._end_marks(rest)
             case "never" | "again" | "lost":
                 self.refusal, self.lost = word, rest
+                self._end_marks()
             case _:
                 raise ProtocolError(word)
         self.changed.set()
@@ -249,6 +260,7 @@ class RunStream:
         self._begun.add(stream)
         if rest in ("direct", "watched"):
             self.is_direct = rest == "direct"
+            self._end_marks()
         elif rest:
             way, polls, prefix = rest.split(" ", 2)
             self.place = SpoolLocation(way == "fresh", polls == "polls", prefix)

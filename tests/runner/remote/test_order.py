@@ -9,7 +9,8 @@ import pytest
 from db.values import Stream
 from runner.remote.order import MOST_HELD, StreamOrder
 from runner.remote.wire import RunStream
-from tests.support.local_target import LocalTarget, Watched, read, serving
+from runner.ssh.protocol import OnClosed, OnOutput
+from tests.support.local_target import LocalShell, LocalTarget, Watched, read, serving
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
@@ -77,6 +78,34 @@ async def test_who_comes_while_it_goes_on_gets_it_in_order(local: LocalTarget) -
     assert run.output == EXPECTED + b"end\n"
 
 
+class SlowStdout(LocalTarget):
+    """A target whose stdout takes longer than its stderr, so that the marks arrive after what they order."""
+
+    async def open_shell(self, *, on_output: OnOutput, on_closed: OnClosed | None = None) -> LocalShell:
+        loop = asyncio.get_running_loop()
+
+        def deliver(stream: str, data: bytes) -> None:
+            loop.call_later(0.3 if stream == "stdout" else 0.0, on_output, stream, data)
+
+        return await super().open_shell(on_output=deliver, on_closed=on_closed)
+
+
+@pytest.mark.parametrize("ends", [True, False], ids=["has ended", "goes on"])
+async def test_stderr_that_overtakes_its_marks_comes_in_its_order(local: LocalTarget, ends: bool) -> None:
+    go_on = local.home / "go-on"
+    waiting = "" if ends else f"until [ -e '{go_on}' ]; do sleep 0.1; done"
+    run = described(SlowStdout(local.bin, local.home, begun=local.begun), f"{ALTERNATING}{waiting}")
+    await run.left()
+    await until(lambda: "order" in local.files and local.file("order").read_text().count("\n") >= LINES)
+    if ends:
+        await until(lambda: local.file("end").read_text().split())
+    reading = asyncio.create_task(read(await run.attach("known")))
+    await until(lambda: len(run.output) == len(EXPECTED))
+    go_on.touch()
+    await reading
+    assert run.output == EXPECTED
+
+
 async def test_what_a_short_run_wrote_last_comes_last(local: LocalTarget, bin: Path) -> None:
     if (bin / "tail").exists():
         pytest.skip("busybox compares times of files in seconds")
@@ -135,6 +164,50 @@ def test_output_waits_for_the_marks_and_then_for_its_turn() -> None:
     assert told.stream.received == {Stream.STDOUT: 4, Stream.STDERR: 3}
     told.stream.feed("stderr", b"!")
     assert told.data == b"abxcydz!"
+
+
+def test_stderr_that_arrives_before_its_marks_waits_for_them() -> None:
+    told = Passed()
+    told.stream.feed("stderr", b"xy")
+    assert told.data == b""
+    told.say("order 1 1", "order 2 2", "ordered")
+    told.stream.feed("stdout", b"ab")
+    assert told.data == b"axby"
+
+
+@pytest.mark.parametrize("word", ["ordered", "end 0 0 2 -", "lost killed", "begin direct", "begin watched"])
+def test_stderr_waits_no_longer_than_until_no_mark_can_come(word: str) -> None:
+    told = Passed()
+    told.stream.feed("stderr", b"x")
+    told.stream.feed("stdout", b"")
+    assert told.data == b""
+    told.say(word)
+    told.stream.feed("stderr", b"y")
+    assert told.data == b"xy"
+
+
+def test_stdout_does_not_wait_for_marks_that_are_not_there() -> None:
+    told = Passed()
+    told.stream.feed("stderr", b"x")
+    told.stream.feed("stdout", b"a")
+    assert told.data == b"a"
+
+
+def test_each_part_of_stderr_from_a_polled_target_waits_for_its_own_marks() -> None:
+    told = Passed()
+    told.stream.feed("stderr", b"vw")
+    told.say("ordered 2")
+    told.stream.feed("stderr", b"xy")
+    told.stream.feed("stdout", b"a")
+    assert told.data == b"vwa"
+    told.say("order 2 3")
+    told.stream.feed("stdout", b"bc")
+    told.say("ordered 4")
+    assert told.data == b"vwabxcy"
+    told.stream.feed("stderr", b"z")
+    assert told.data == b"vwabxcy"
+    told.say("ordered -")
+    assert told.data == b"vwabxcyz"
 
 
 @pytest.mark.parametrize("mark", ["", "12", "1 2 3", "1 2x", "-1 2", "x 1"])
