@@ -4,6 +4,8 @@ import os
 
 import pytest
 
+from tests.support.sampling import mark_thorough
+
 # What takes longest, first: begun last, one of these would be waited for at the end by all other workers.
 LONG = (
     "flows/test_accounts.py",
@@ -32,6 +34,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if is_of_a_further_shell(item):
             item.add_marker(pytest.mark.faults)
+    mark_thorough(items)
     items.sort(key=place)
 
 

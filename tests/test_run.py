@@ -54,6 +54,7 @@ def test_an_old_python_is_told_what_is_needed(script: ModuleType, monkeypatch: p
         (["serve", "--port", "1"], ["-m", "sshcast", "serve", "--port", "1"]),
         (["test", "-k", "x"], ["-m", "pytest", "-k", "x"]),
         (["faults"], ["-m", "pytest", "-m", "faults", "-n", "0", "--timeout", "0"]),
+        (["thorough", "-q"], ["-m", "pytest", "-m", "thorough", "-n", "auto", "--timeout", "0", "-q"]),
     ],
 )
 def test_what_it_is_asked_decides_what_it_runs_and_installs(

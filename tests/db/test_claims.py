@@ -17,6 +17,7 @@ from db.models import TaskExecution
 from db.store import Store, open_store
 from db.values import State
 from tests.support import rows
+from tests.support.sampling import choose_count
 
 pytestmark = pytest.mark.anyio
 
@@ -120,6 +121,7 @@ def model(found: list[TaskExecution], most: dict[int, int], limit: int) -> list[
     return [id for _, id in sorted(ranked)[:limit]]
 
 
+@pytest.mark.sampled
 async def test_any_queue_is_claimed_as_the_model_says(store: Store) -> None:
     cases: list[Any] = []
     queued = st.lists(
@@ -130,7 +132,7 @@ async def test_any_queue_is_claimed_as_the_model_says(store: Store) -> None:
     )
 
     @given(queue=queued, most=st.lists(st.integers(1, 30), min_size=4, max_size=4), limit=st.integers(1, 40))
-    @settings(max_examples=60, deadline=None, database=None)
+    @settings(max_examples=choose_count(12, 60), deadline=None, database=None)
     def collect(**case: Any) -> None:
         cases.append(case)
 

@@ -21,11 +21,12 @@ from db.values import Role, State, Stream
 from db.visibility import VisibilityScope
 from tests.support import rows
 from tests.support.costs import cost, plan
+from tests.support.sampling import choose_count
 from tests.support.stores import Database, find_database
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.sampled()]
 
-SHORT, LONG = 1000, 15_000
+SHORT, LONG = 1000, choose_count(5_000, 15_000)
 SERVERS, TASKS, OPEN = 5, 20, 8
 STATES = {7: State.FAILED, 9: State.TIMEOUT}
 
@@ -211,4 +212,4 @@ async def test_the_count_sees_a_unit_that_reads_everything(cases: list[Case]) ->
         conn.execute(text("SELECT count(*) FROM task_executions WHERE command = 'false'"))
 
     short, long = [await case.store.run(cost, everything) for case in cases]
-    assert long > 10 * short
+    assert long > 2 * LONG // (3 * SHORT) * short

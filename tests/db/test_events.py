@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import Connection, insert, text
 
 from db import claims, events, transitions
-from db.events import EventFilter, EventRange, EventsFound, Expired
+from db.event_filters import EventFilter
+from db.events import EventRange, EventsFound, Expired
 from db.store import Store, open_store
 from db.values import EventKind
 from db.visibility import VisibilityScope
@@ -27,6 +28,7 @@ pytestmark = pytest.mark.anyio
 ALL = EventFilter(with_audit=True)
 DAY = timedelta(days=1)
 TRIGGERS: Any = importlib.import_module("db.migrations.versions.0008_output_and_events").TRIGGERS
+OF_FLEET_RUNS: Any = importlib.import_module("db.migrations.versions.0009_fleets").OF_FLEET_RUNS
 
 
 def add(conn: Connection, count: int = 1) -> list[int]:
@@ -45,8 +47,8 @@ def list_runs(found: EventsFound) -> list[int | None]:
 
 
 def test_the_kinds_are_those_that_the_triggers_write() -> None:
-    bodies = " ".join(body for *_, body in TRIGGERS)
-    written = set(re.findall(r"'((?:execution|slot|task|server|audit)-[a-z-]+)'", bodies))
+    bodies = " ".join(body for *_, body in (*TRIGGERS, *OF_FLEET_RUNS))
+    written = set(re.findall(r"'((?:execution|slot|task|server|fleet-run|audit)-[a-z-]+)'", bodies))
     assert written == {str(kind) for kind in EventKind}
 
 

@@ -17,6 +17,7 @@ from db.store import Store
 from db.tasks import TaskFilter
 from db.values import State, Trigger
 from tests.support import rows
+from tests.support.sampling import choose_count
 
 pytestmark = pytest.mark.anyio
 
@@ -87,6 +88,7 @@ async def test_a_renamed_task_is_found_under_its_new_name_only(store: Store) -> 
     assert await store.read(tasks.count, TaskFilter(name_contains="neu")) == 1
 
 
+@pytest.mark.sampled
 async def test_any_text_finds_the_names_that_hold_it(store: Store) -> None:
     names: set[str] = set()
     parts: set[str] = set()
@@ -95,7 +97,7 @@ async def test_any_text_finds_the_names_that_hold_it(store: Store) -> None:
     )
 
     @given(name=text, part=text)
-    @settings(max_examples=300, deadline=None, database=None)
+    @settings(max_examples=choose_count(60, 300), deadline=None, database=None)
     def collect(name: str, part: str) -> None:
         names.add(name)
         parts.update((part, name[1:3] or part))

@@ -14,6 +14,7 @@ from db.output import NewChunk
 from db.store import Store
 from db.values import State, Stream
 from tests.support import rows
+from tests.support.sampling import choose_count
 
 pytestmark = pytest.mark.anyio
 
@@ -68,13 +69,14 @@ async def test_the_same_chunks_again_change_nothing(store: Store, row: TaskExecu
     assert await store.read(stored, row.id) == (b"onethree", b"two")
 
 
+@pytest.mark.sampled
 async def test_bytes_read_again_in_other_pieces_are_kept_once(store: Store, row: TaskExecution) -> None:
     whole, parts = bytes(range(256)) * 40, []
 
     @given(
         st.lists(st.tuples(st.sampled_from(Stream), st.integers(0, 400), st.integers(1, 300)), min_size=1, max_size=30)
     )
-    @settings(max_examples=60, deadline=None, database=None)
+    @settings(max_examples=choose_count(12, 60), deadline=None, database=None)
     def collect(reads: list[tuple[Stream, int, int]]) -> None:
         parts.append(reads)
 

@@ -19,6 +19,7 @@ from db.store import Store, open_store
 from db.tasks import TaskFilter
 from db.values import State
 from tests.support import rows
+from tests.support.sampling import choose_count
 from tests.support.stores import Database, find_database
 
 pytestmark = pytest.mark.anyio
@@ -98,6 +99,7 @@ LISTS = [
 ]
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("listing", LISTS, ids=lambda listing: f"{listing[2].__name__} by {listing[3]}")
 async def test_any_window_is_that_of_a_python_sort(store: Store, listing: Any) -> None:
     query, filter, all_of, order = listing
@@ -113,7 +115,7 @@ async def test_any_window_is_that_of_a_python_sort(store: Store, listing: Any) -
         backward=st.booleans(),
         offset=st.none() | st.integers(0, 70),
     )
-    @settings(max_examples=80, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=choose_count(16, 80), deadline=None, database=None, suppress_health_check=list(HealthCheck))
     def collect(after: Any, before: Any, offset: int | None, **rest: Any) -> None:
         edges: dict[str, Any] = {
             name: key(row, order) for name, row in (("after", after), ("before", before)) if row is not None

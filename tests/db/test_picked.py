@@ -23,6 +23,7 @@ from db.store import Store
 from db.values import Reason, Role, State
 from db.visibility import EVERYTHING, VisibilityScope
 from tests.support import rows
+from tests.support.sampling import choose_count, sample
 
 pytestmark = pytest.mark.anyio
 
@@ -113,15 +114,16 @@ def compare_columns(conn: Connection) -> None:
         assert values.show_times(name) == [None if moment is None else format_time(moment) for moment in moments]
 
 
+@pytest.mark.sampled
 async def test_pages_of_every_kind_have_the_rows_that_sqlalchemy_finds(store: Store) -> None:
     def check(conn: Connection) -> int:
         sight, compared = fill(conn), 0
         usual = executions.page(conn, ExecutionFilter(), ALL)
-        for filter, window in product(list_filters(sight), list_windows(usual)):
+        for filter, window in sample(list(product(list_filters(sight), list_windows(usual))), 5):
             compared += compare_page(conn, filter, window)
         return compared
 
-    assert await store.run(check) > 100
+    assert await store.run(check) > choose_count(20, 100)
 
 
 def list_filters(sight: VisibilityScope) -> list[ExecutionFilter]:

@@ -17,7 +17,11 @@ from tests.support.rig import FINAL, Rig
 # Of login files there are many: two of three are tried among the slow tests.
 LOGIN_FILES = [name for name in SETUPS if name.startswith(".")]
 RARE = set(LOGIN_FILES) - set(LOGIN_FILES[::3])
-NAMES = [pytest.param(name, marks=pytest.mark.faults) if name in RARE else name for name in SETUPS]
+COMMON = [name for name in SETUPS if name not in RARE]
+# Of the others the default run tries every fourth, and one of each end that there is.
+SAMPLE = {*COMMON[::4], *{SETUPS[name].ends: name for name in COMMON}.values()}
+MARKS = dict.fromkeys(RARE, pytest.mark.faults) | {name: pytest.mark.thorough for name in COMMON if name not in SAMPLE}
+NAMES = [pytest.param(name, marks=MARKS.get(name, ())) for name in SETUPS]
 # All accounts are tried for the first test that asks for one.
 pytestmark = [needs_accounts, pytest.mark.timeout(400)]
 

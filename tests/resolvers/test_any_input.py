@@ -20,6 +20,9 @@ from resolvers.inputs import NewCredential, RunTask, ServerChange, TaskChange
 from resolvers.paging import PageRequest
 from tests.support.desk import Desk, at_a_desk
 from tests.support.postgres import Postgres
+from tests.support.sampling import choose_count
+
+pytestmark = pytest.mark.sampled()
 
 TRICKY = [
     "",
@@ -168,7 +171,7 @@ def many(**strategies: Any) -> Callable[[Any], Any]:
     checks = list(HealthCheck)
 
     def decorated(test: Any) -> Any:
-        return settings(max_examples=120, deadline=None, database=None, suppress_health_check=checks)(
+        return settings(max_examples=choose_count(24, 120), deadline=None, database=None, suppress_health_check=checks)(
             given(**strategies)(test)
         )
 
@@ -226,7 +229,7 @@ def test_an_output(asked: Any, id: int, cursor: str | None) -> None:
     asked(lambda desk: output.read(desk.viewer, 1, cursor, 10))
 
 
-@settings(max_examples=25, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=choose_count(10, 25), deadline=None, database=None, suppress_health_check=list(HealthCheck))
 @given(name=texts, password=texts)
 def test_a_sign_in(asked: Any, name: str, password: str) -> None:
     asked(lambda desk: sign_in.login(desk.as_a(None), name, password))

@@ -12,12 +12,13 @@ from db.values import Stream
 from resolvers import decoding
 from resolvers.decoding import Decoders, StreamDecoder, find_start
 from runner.charsets import CODECS, MULTIBYTE, find_charset
+from tests.support.sampling import choose_count
 
 SPECIAL = b"\n /09@AZaz~\x80\x81\x88\x8e\x8f\xa1\xa4\xb0\xc8\xd4\xfe\xff"
 TEXT = "한글 日本語 文字, 中文 ab09\n"
 SMALL_RESTART = 32
 TRIED = sorted({"utf-8", "iso-8859-1", "tis-620"} | MULTIBYTE)
-EXAMPLES = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+EXAMPLES = settings(max_examples=choose_count(12, 60), suppress_health_check=[HealthCheck.too_slow])
 
 
 def pieces_of(charset: str) -> st.SearchStrategy[bytes]:
@@ -70,6 +71,7 @@ def test_a_character_that_never_ends_shows_as_a_replacement_once() -> None:
     assert decoders.rest() == {}
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("charset", TRIED)
 def test_the_text_is_that_of_the_whole_however_it_is_cut(charset: str) -> None:
     @EXAMPLES
@@ -80,6 +82,7 @@ def test_the_text_is_that_of_the_whole_however_it_is_cut(charset: str) -> None:
     check()
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("charset", TRIED)
 def test_one_who_begins_anywhere_reads_what_the_others_read(charset: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """With an encoding that begins anew after 32 bytes without a blank, so that such outputs come up."""

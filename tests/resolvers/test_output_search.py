@@ -17,6 +17,7 @@ from resolvers.search_budget import SearchBudget
 from resolvers.search_patterns import Syntax
 from tests.support.desk import Desk
 from tests.support.logs import LogPiece, SpentTime, add_log, cut, decode
+from tests.support.sampling import choose_count
 
 pytestmark = pytest.mark.anyio
 
@@ -50,7 +51,7 @@ def collect(count: int, *kinds: st.SearchStrategy[Any]) -> list[tuple[Any, ...]]
     cases: list[tuple[Any, ...]] = []
 
     @given(st.tuples(*kinds))
-    @settings(max_examples=count, deadline=None, database=None)
+    @settings(max_examples=choose_count(count // 4, count), deadline=None, database=None)
     def add(case: tuple[Any, ...]) -> None:
         cases.append(case)
 
@@ -76,6 +77,7 @@ def show(match: OutputMatch) -> list[str]:
     return [match.marked.text[start:end] for start, end in match.marked.ranges]
 
 
+@pytest.mark.sampled
 async def test_a_literal_is_found_in_the_lines_that_python_finds_it_in(desk: Desk) -> None:
     patterns = st.sampled_from(["a", "b", "bc", "é世", "aa", "\ufffd", "ab", "🏃a"])
     for texts, sizes, pattern, first, context, any_case in collect(

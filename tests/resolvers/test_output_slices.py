@@ -14,6 +14,7 @@ from resolvers.output_slices import AnswerBudget, OutputSlice
 from resolvers.slice_request import SliceRequest
 from tests.support.desk import Desk
 from tests.support.logs import LogPiece, add_log, cut, decode
+from tests.support.sampling import choose_count
 
 pytestmark = pytest.mark.anyio
 
@@ -63,7 +64,7 @@ def collect(count: int, *kinds: st.SearchStrategy[Any]) -> list[tuple[Any, ...]]
     cases: list[tuple[Any, ...]] = []
 
     @given(st.tuples(*kinds))
-    @settings(max_examples=count, deadline=None, database=None)
+    @settings(max_examples=choose_count(count // 4, count), deadline=None, database=None)
     def add(case: tuple[Any, ...]) -> None:
         cases.append(case)
 
@@ -71,6 +72,7 @@ def collect(count: int, *kinds: st.SearchStrategy[Any]) -> list[tuple[Any, ...]]
     return cases
 
 
+@pytest.mark.sampled
 async def test_slices_forwards_and_backwards_make_up_the_whole(desk: Desk) -> None:
     for texts, sizes, most in collect(40, TEXTS, CUTS, st.sampled_from([1, 2, 3, 4, 5, 7, 11, 1000])):
         pieces = cut(texts, sizes)
@@ -97,6 +99,7 @@ def assert_lines(found: OutputSlice, before: bytes, data: bytes) -> None:
     assert found.line_count == len(data.removesuffix(b"\n").split(b"\n"))
 
 
+@pytest.mark.sampled
 async def test_slices_of_one_stream_make_up_that_stream(desk: Desk) -> None:
     for texts, sizes, most, stream in collect(20, TEXTS, CUTS, st.sampled_from([1, 4, 9, 1000]), STREAMS):
         pieces = cut(texts, sizes)
@@ -109,6 +112,7 @@ async def test_slices_of_one_stream_make_up_that_stream(desk: Desk) -> None:
         assert join(await chain_back(desk, id, end, max_bytes=most, stream=stream)) == (whole, decode(mine)), pieces
 
 
+@pytest.mark.sampled
 async def test_lines_are_those_of_both_streams_as_stored(desk: Desk) -> None:
     for texts, sizes in collect(25, TEXTS, CUTS):
         pieces = cut(texts, sizes)

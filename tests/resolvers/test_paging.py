@@ -14,6 +14,7 @@ from resolvers import paging, tasks
 from resolvers.errors import Invalid
 from resolvers.paging import Page, PageRequest
 from tests.support.desk import Desk
+from tests.support.sampling import choose_count
 
 pytestmark = pytest.mark.anyio
 
@@ -171,12 +172,13 @@ async def test_a_cursor_of_another_order_or_direction_is_refused(twelve: Desk) -
             await page(twelve, first=1, after=cursor, **other)
 
 
+@pytest.mark.sampled
 async def test_any_cursor_is_a_place_or_refused(twelve: Desk) -> None:
     cursors: set[tuple[str, str]] = set()
     words = st.none() | st.integers() | st.text() | st.floats() | st.booleans() | st.datetimes().map(str)
 
     @given(order=st.sampled_from(ORDERS), kind=st.sampled_from(["t", "v", "x"]), value=words, id=words, plain=st.text())
-    @settings(max_examples=400, deadline=None, database=None)
+    @settings(max_examples=choose_count(80, 400), deadline=None, database=None)
     def collect(order: str, kind: str, value: Any, id: Any, plain: str) -> None:
         cursors.update(((order, plain), (order, forged(order, kind, value, id))))
 

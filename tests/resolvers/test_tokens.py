@@ -17,6 +17,7 @@ from resolvers.signing_key import WeakKey
 from resolvers.tokens import MOST_KEPT, TokenIssuer
 from tests.support.desk import NOON, SIGNING_KEY, Clock
 from tests.support.forgeries import CHANGES, CLAIMS, FORGERIES, HEADERS, OTHER_KEY, PAYLOADS, encoded, signed
+from tests.support.sampling import choose_count
 
 USER = User(
     id=7,
@@ -141,11 +142,12 @@ def test_another_key_or_digest_is_refused(issuer: TokenIssuer) -> None:
     refused(issuer, signed(CLAIMS, digest="sha512"))
 
 
+@pytest.mark.sampled
 def test_any_text_is_refused_and_never_more_than_that() -> None:
     issuer = TokenIssuer(SIGNING_KEY, clock=Clock())
 
     @given(st.text(st.characters(exclude_categories=())) | st.lists(st.binary(), max_size=4).map(dotted))
-    @settings(max_examples=300, deadline=None, database=None)
+    @settings(max_examples=choose_count(60, 300), deadline=None, database=None)
     def check(token: str) -> None:
         refused(issuer, token)
 

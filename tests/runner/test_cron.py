@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from runner.cron import schedule as cron_schedule
 from runner.cron.schedule import ScheduleError, parse
+from tests.support.sampling import choose_count
 
 START = datetime(2026, 1, 1, tzinfo=UTC)  # a Thursday
 
@@ -228,7 +229,8 @@ def field(low: int, high: int) -> st.SearchStrategy[str]:
     return st.lists(part, min_size=1, max_size=3).map(",".join)
 
 
-@settings(max_examples=60, deadline=None)
+@pytest.mark.sampled
+@settings(max_examples=choose_count(12, 60), deadline=None)
 @given(st.tuples(field(0, 59), field(0, 59), field(0, 23)))
 def test_no_two_of_the_next_slots_are_closer_than_the_floor_says(parts: tuple[str, str, str]) -> None:
     expr = " ".join([*parts, "* * *"])
@@ -239,7 +241,8 @@ def test_no_two_of_the_next_slots_are_closer_than_the_floor_says(parts: tuple[st
         parse(expr, floor_seconds=int(closest) + 1)
 
 
-@settings(max_examples=200, deadline=None)
+@pytest.mark.sampled
+@settings(max_examples=choose_count(40, 200), deadline=None)
 @given(st.text(st.sampled_from("*,-/#LW?RH@0123456789 MONJAevryatonc:+TZ"), max_size=cron_schedule.LONGEST))
 def test_any_text_is_understood_or_refused_and_nothing_else_is_raised(text: str) -> None:
     try:

@@ -160,6 +160,7 @@ def days_400(expr: str, zone: str, dst: Dst = Dst.VIXIE) -> list[Due]:
     return found
 
 
+@pytest.mark.sampled(every=7)
 @pytest.mark.parametrize("expr", ["30 2 * * *", "0 3 * * SUN", "*/30 */7 L * *"])
 @pytest.mark.parametrize("dst", list(Dst))
 @pytest.mark.parametrize("zone", ZONES)

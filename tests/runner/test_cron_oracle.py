@@ -20,12 +20,16 @@ from functools import lru_cache
 from itertools import takewhile
 from zoneinfo import ZoneInfo
 
+import pytest
 from cronsim import CronSim
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from runner.cron.schedule import Schedule, ScheduleError, parse
 from runner.cron.zones import find_change, to_wall_time
+from tests.support.sampling import choose_count
+
+pytestmark = pytest.mark.sampled()
 
 ODD_ZONES = ("Australia/Lord_Howe", "Pacific/Chatham", "America/Santiago", "America/Havana", "Asia/Beirut")
 PLAIN_ZONES = (
@@ -126,7 +130,7 @@ def matching(expr: str, zone: str, start: datetime, end: datetime, step: timedel
     return found
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=choose_count(16, 80), deadline=None)
 @given(fixed_times, starts(ODD_ZONES + PLAIN_ZONES))
 def test_fixed_times_are_cronsims_in_every_zone(expr: str, at: tuple[str, datetime]) -> None:
     zone, start = at
@@ -134,7 +138,7 @@ def test_fixed_times_are_cronsims_in_every_zone(expr: str, at: tuple[str, dateti
     assert ours(schedule, start, start + LENGTH) == simulated(expr, zone, start, start + LENGTH)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=choose_count(10, 40), deadline=None)
 @given(wildcards, starts(PLAIN_ZONES))
 def test_wildcards_are_cronsims_where_clocks_change_by_whole_hours_in_the_day(
     expr: str, at: tuple[str, datetime]
@@ -144,7 +148,7 @@ def test_wildcards_are_cronsims_where_clocks_change_by_whole_hours_in_the_day(
     assert ours(schedule, start, end) == simulated(expr, zone, start, end)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=choose_count(10, 40), deadline=None)
 @given(wildcards, starts(ODD_ZONES + PLAIN_ZONES))
 def test_wildcards_are_due_at_every_minute_whose_wall_time_matches(expr: str, at: tuple[str, datetime]) -> None:
     zone, start = at
@@ -152,7 +156,7 @@ def test_wildcards_are_due_at_every_minute_whose_wall_time_matches(expr: str, at
     assert ours(schedule, start, end) == matching(expr, zone, start, end, timedelta(minutes=1))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=choose_count(10, 40), deadline=None)
 @given(fixed(0, 59), wildcards, starts(ODD_ZONES + PLAIN_ZONES))
 def test_six_field_wildcards_are_due_at_every_second_whose_wall_time_matches(
     seconds: str, rest: str, at: tuple[str, datetime]
@@ -163,7 +167,7 @@ def test_six_field_wildcards_are_due_at_every_second_whose_wall_time_matches(
     assert ours(schedule, start, end) == matching(expr, zone, start, end, timedelta(seconds=1))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=choose_count(10, 50), deadline=None)
 @given(st.one_of(fixed_times, wildcards), starts(ODD_ZONES + PLAIN_ZONES), st.floats(0, 0.999))
 def test_the_next_slot_is_the_same_whenever_before_it_one_asks(
     expr: str, at: tuple[str, datetime], share: float

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.cron.schedule import ScheduleError, parse
+from tests.support.sampling import choose_count
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 FIELDS_ZH = ("秒：", "分钟：", "小时：", "日：", "月：", "星期：", "调度：", "间隔：", "时间：", "时区：")
@@ -273,7 +274,8 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=250, deadline=None)
+@pytest.mark.sampled
+@settings(max_examples=choose_count(50, 250), deadline=None)
 @given(st.one_of(st.lists(PIECES, max_size=14).map("".join), st.lists(PIECES, min_size=5, max_size=7).map(" ".join)))
 def test_whatever_is_refused_what_is_shown_works(text: str) -> None:
     error = why(text)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from runner.cron.describe import Words, describe
 from runner.cron.schedule import ScheduleError, parse
 from tests.support.cron_words import read_chinese, read_english
+from tests.support.sampling import choose_count
 
 STARTS = (datetime(2024, 1, 30, 23, 58, 30), datetime(2024, 2, 28, 11, 59, 59), datetime(2026, 12, 31, 22, 0))
 """Before month ends, a leap day and a new year."""
@@ -77,14 +78,16 @@ def check_drawn(expr: str) -> None:
     check_words(expr)
 
 
-@settings(max_examples=150, deadline=None)
+@pytest.mark.sampled
+@settings(max_examples=choose_count(30, 150), deadline=None)
 @given(EXPRESSIONS)
 def test_a_description_names_exactly_the_times_of_its_schedule_in_both_languages(expr: str) -> None:
     check_drawn(expr)
 
 
 @pytest.mark.faults
-@settings(max_examples=5000, deadline=None)
+@pytest.mark.sampled
+@settings(max_examples=choose_count(1000, 5000), deadline=None)
 @given(EXPRESSIONS)
 def test_thousands_of_descriptions_name_exactly_the_times_of_their_schedules(expr: str) -> None:
     check_drawn(expr)
@@ -132,7 +135,8 @@ def test_an_interval_is_described_as_real_time_that_starts_when_it_is_saved(expr
     assert words(expr) == Words(f"{en}, counted from when it was saved", f"{zh}，从保存时起算")
 
 
-@settings(max_examples=100, deadline=None)
+@pytest.mark.sampled
+@settings(max_examples=choose_count(20, 100), deadline=None)
 @given(st.integers(1, 366 * 86_400))
 def test_the_parts_of_an_interval_add_up(seconds: int) -> None:
     said = words(f"@every {seconds}s")

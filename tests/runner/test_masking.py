@@ -19,6 +19,7 @@ from runner.output.encodings import list_encodings
 from runner.output.masking import LOOKBACK, Masker
 from runner.output.matcher import SecretMatcher
 from runner.secrets.secret import Secret
+from tests.support.sampling import choose_count
 
 SECRET = "pa55/w+rd <é'$"
 PEM = "-----BEGIN KEY-----\n" + "\n".join(f"line{n}of+the/key{n * 7919}" for n in range(8)) + "\n-----END KEY-----\n"
@@ -174,7 +175,8 @@ def outputs(draw: st.DrawFn) -> tuple[list[str], list[bytes]]:
 ENDS = st.sampled_from([b"\n", b"\r\n", b"\n\n", b"\n" * 380])
 
 
-@settings(deadline=None, max_examples=60)
+@pytest.mark.sampled
+@settings(deadline=None, max_examples=choose_count(12, 60))
 @given(outputs())
 def test_the_pieces_never_change_what_is_hidden(case: tuple[list[str], list[bytes]]) -> None:
     secrets, pieces = case
@@ -186,7 +188,8 @@ def test_the_pieces_never_change_what_is_hidden(case: tuple[list[str], list[byte
     assert all(a == b or a == ord("*") for a, b in zip(shown, whole, strict=True))
 
 
-@settings(deadline=None, max_examples=60)
+@pytest.mark.sampled
+@settings(deadline=None, max_examples=choose_count(12, 60))
 @given(outputs(), st.lists(st.tuples(st.integers(1, 300), st.integers(0, 300)), max_size=8))
 def test_whoever_reads_on_after_a_crash_hides_what_one_reader_would(
     case: tuple[list[str], list[bytes]], crashes: list[tuple[int, int]]

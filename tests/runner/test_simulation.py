@@ -4,7 +4,6 @@ Plans of programs and faults are played in virtual time against the real dispatc
 After the faults every execution must become final. A failing plan is printed, and plays the same again.
 """
 
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,10 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from db.values import Mode
+from tests.support.sampling import FULL, choose_count, sample
 from tests.support.sim.target import Script
 from tests.support.sim.world import Event, Fault, Plan, Run, World, play
 
-FULL = os.environ.get("SSHCAST_SUITE") == "full"
 CALL_FAULTS = ("before", "after", "slow")
 USE_FAULTS = ("refuse", "hang", "cut before", "cut after")
 FAULTS: tuple[Fault, ...] = ("cut", "refuses", "hangs", "away", "crash", "zombie", "drain", "cancel")
@@ -62,9 +61,10 @@ plans = st.builds(
 patient = settings(deadline=None, suppress_health_check=list(HealthCheck), print_blob=True)
 
 
+@pytest.mark.sampled
 @pytest.mark.timeout(600)  # finding the smallest plan that fails takes its time
 @given(plan=plans)
-@settings(patient, max_examples=40, derandomize=True)
+@settings(patient, max_examples=choose_count(15, 40), derandomize=True)
 def test_no_plan_of_faults_breaks_a_promise(template: Path, plan: Plan) -> None:
     assert play(plan, template) == []
 
@@ -88,52 +88,58 @@ def counted(template: Path) -> tuple[int, int]:
     return worlds[0].calls, worlds[0].target.uses
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("fault", CALL_FAULTS)
 def test_the_nth_use_of_the_database_may_fail_for_every_n(template: Path, fault: str) -> None:
     calls, _ = counted(template)
     assert calls > 10
-    for n in range(1, calls + 1):
+    for n in sample(range(1, calls + 1), 3):
         assert play(replace(REFERENCE, calls={n: fault}), template) == [], n
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("fault", USE_FAULTS)
 def test_the_nth_use_of_the_network_may_fail_for_every_n(template: Path, fault: str) -> None:
     _, uses = counted(template)
     assert uses > 5
-    for n in range(1, uses + 1):
+    for n in sample(range(1, uses + 1), 3):
         assert play(replace(REFERENCE, uses={n: fault}), template) == [], n
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("every", [1, 2, 3])
 @pytest.mark.parametrize("fault", ["cut before", "refuse"])
 def test_a_durable_run_outlives_a_network_that_fails_again_and_again(template: Path, fault: str, every: int) -> None:
     """Also where new connections give no channel, and at its end, when the record has come before the last bytes."""
     plan = Plan((Run(WRITES, Mode.DURABLE),))
-    for first in range(6, 18, 2):
+    for first in sample(range(6, 18, 2), 3):
         uses = {first + every * n: fault for n in range(6)}
         assert play(replace(plan, uses=uses), template) == [], first
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("kind", ["crash", "zombie", "drain", "cut"])
 def test_any_moment_may_be_the_one_at_which_it_happens(template: Path, kind: Fault) -> None:
-    for tenths in range(8):
+    for tenths in sample(range(8), 3):
         event = Event(tenths / 20, kind, seconds=15.0)
         assert play(replace(REFERENCE, events=(event,)), template) == [], event
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("kind", ["crash", "zombie", "drain"])
 def test_what_is_under_way_at_the_database_may_outlast_who_asked_for_it(template: Path, kind: Fault) -> None:
     late = tuple(Run(WRITES, at=at / 10) for at in range(15, 30))
-    for n in range(1, 10):
+    for n in sample(range(1, 10), 4):
         plan = Plan(late, calls={n: "slow"}, events=(Event(1.0, kind, seconds=0.1),), max_parallel=1)
         assert play(plan, template) == [], n
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("mode", [Mode.ATTACHED, Mode.DURABLE])
 @pytest.mark.parametrize("kind", ["cut", "refuses", "hangs", "away", "crash", "zombie"])
 def test_a_cancel_is_heard_whatever_happens_around_it(template: Path, mode: Mode, kind: Fault) -> None:
     endless = Run(Script(((10**7, "stdout", b"never", 1),), stubborn=True), mode, timeout_seconds=10**7)
-    for at in (0.0, 0.9, 1.0, 1.1, 3.0):
+    for at in sample((0.0, 0.9, 1.0, 1.1, 3.0), 2):
         plan = Plan((endless,), (Event(1.0, "cancel"), Event(at, kind, seconds=5.0)))
         assert play(plan, template) == [], at
 

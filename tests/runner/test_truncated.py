@@ -11,15 +11,16 @@ from db.values import Mode, OnOutputLimit, Reason, State
 from runner.output.kept_tail import TAIL_BYTES, find_head_limit
 from tests.support import truncation
 from tests.support.rig import BOTH_WAYS, Rig, Wanted, rig_on, running
+from tests.support.sampling import choose_count
 from tests.support.targets import Target
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 
 LIMIT = 1024 * 1024
-# 100 MB of numbered lines, each of 10 bytes.
-LINES = 10_000_000
-HUNDRED_MEGABYTES = f"seq -w 100000001 {100_000_000 + LINES}"
+# 20 or 100 MB of numbered lines, each of 10 bytes.
+LINES = choose_count(2_000_000, 10_000_000)
+NUMBERED_LINES = f"seq -w 100000001 {100_000_000 + LINES}"
 TRUNCATED = {"output_limit": LIMIT, "on_output_limit": OnOutputLimit.TRUNCATE, "timeout_seconds": 120}
 
 
@@ -46,19 +47,20 @@ async def require_both_ends(store: Store, row: TaskExecution, lines: int) -> Non
     assert (row.stdout_bytes, row.stderr_bytes, row.output_lines, row.truncated) == (whole, 0, lines, True)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("mode", BOTH_WAYS)
 async def test_a_run_over_its_limit_goes_on_and_keeps_both_ends(
     rig: Rig, store: Store, openssh: Target, mode: Mode
 ) -> None:
     server = await rig.server(openssh, run_mode=mode)
-    row = await rig.ran(server, HUNDRED_MEGABYTES, **TRUNCATED)
+    row = await rig.ran(server, NUMBERED_LINES, **TRUNCATED)
     await require_both_ends(store, row, LINES)
 
 
 async def test_who_takes_a_run_over_in_its_gap_comes_to_the_same_record(
     store: Store, openssh: Target, tmp_path: Path
 ) -> None:
-    half, reached, go = LINES // 20, tmp_path / "reached", tmp_path / "go"
+    half, reached, go = 250_000, tmp_path / "reached", tmp_path / "go"
     command = (
         f"seq -w 100000001 {100_000_000 + half}; : >{reached}; while [ ! -e {go} ]; do sleep 0.1; done; "
         f"seq -w {100_000_001 + half} {100_000_000 + 2 * half}"

@@ -18,6 +18,7 @@ from runner.output.masking import Masker
 from runner.output.matcher import SecretMatcher, build_matcher
 from runner.secrets.secret import Secret
 from tests.support import runs
+from tests.support.sampling import choose_count
 
 SECRET = "hunter2-hunter2"
 MATCHER = build_matcher(frozenset({Secret(SECRET)}))
@@ -109,7 +110,8 @@ def require_true_rows(kept: Kept, given: Writes) -> None:
 
 
 @pytest.mark.parametrize("matcher", [None, MATCHER])
-@settings(deadline=None, max_examples=150)
+@pytest.mark.sampled
+@settings(deadline=None, max_examples=choose_count(30, 150))
 @given(given_writes=writes, limit=limits, stores=st.integers(0, 5))
 def test_the_beginning_and_the_end_are_kept_in_order_and_what_is_between_is_counted(
     matcher: SecretMatcher | None, given_writes: Writes, limit: int, stores: int
@@ -133,7 +135,8 @@ def test_the_beginning_and_the_end_are_kept_in_order_and_what_is_between_is_coun
 
 
 @pytest.mark.parametrize("matcher", [None, MATCHER])
-@settings(deadline=None, max_examples=150)
+@pytest.mark.sampled
+@settings(deadline=None, max_examples=choose_count(30, 150))
 @given(given_writes=writes, limit=limits, kills=st.lists(st.tuples(st.integers(0, 20), st.booleans()), max_size=3))
 def test_who_takes_over_reads_on_after_what_is_stored_and_comes_to_a_true_record(
     matcher: SecretMatcher | None, given_writes: Writes, limit: int, kills: list[tuple[int, bool]]

@@ -5,7 +5,9 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -19,9 +21,25 @@ def two_keyed_sshd(tmp_path: Path) -> Iterator[Target]:
     """With an Ed25519 and an RSA host key."""
     folder = tmp_path / "sshd"
     folder.mkdir()
-    make_key(folder / "rsa", kind="rsa")
+    _lay_rsa_key(folder / "rsa")
     with running_sshd(folder, f"HostKey {folder / 'rsa'}") as target:
         yield target
+
+
+def _lay_rsa_key(path: Path) -> None:
+    private, public = _make_rsa_key()
+    path.touch(mode=0o600)
+    path.write_bytes(private)
+    path.with_name(f"{path.name}.pub").write_bytes(public)
+
+
+@cache
+def _make_rsa_key() -> tuple[bytes, bytes]:
+    """Made once a process: it takes a third of a second."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "rsa"
+        make_key(path, kind="rsa")
+        return path.read_bytes(), path.with_name("rsa.pub").read_bytes()
 
 
 def give_new_host_key(target: Target) -> str:

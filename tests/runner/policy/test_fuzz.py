@@ -1,10 +1,14 @@
 """Whatever is written, a check ends with a verdict whose findings lie within the text."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.policy import Policy
 from tests.support.policy_cases import read
+from tests.support.sampling import choose_count
+
+pytestmark = pytest.mark.sampled()
 
 POLICY = Policy.load()
 COMMANDS = [case.command for name in ("policy-dev.jsonl", "unseen.jsonl") for case in read(name)]
@@ -95,13 +99,13 @@ def holds(command: str) -> None:
     assert POLICY.check(command) == verdict
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=choose_count(50, 250), deadline=None)
 @given(st.lists(st.sampled_from(PIECES), max_size=40).map("".join))
 def test_any_heap_of_shell_pieces_gets_a_verdict(command: str) -> None:
     holds(command)
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=choose_count(50, 250), deadline=None)
 @given(
     st.sampled_from(COMMANDS),
     st.lists(st.tuples(st.integers(0, 80), st.integers(0, 6), st.sampled_from(PIECES)), max_size=4),
@@ -112,7 +116,7 @@ def test_any_change_of_a_command_gets_a_verdict(command: str, changes: list[tupl
     holds(command)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=choose_count(30, 150), deadline=None)
 @given(st.text(max_size=200))
 def test_any_text_gets_a_verdict(command: str) -> None:
     holds(command)
