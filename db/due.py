@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, select, text, update
+from sqlalchemy import ColumnElement, Connection, bindparam, not_, select, text, update
 
-from db import rows
+from db import jumps, rows
 from db.models import Server, Task
 
 tasks = rows.get_table(Task)
@@ -56,9 +56,9 @@ def advance(conn: Connection, runs: Sequence[Mapping[str, Any]]) -> None:
 
 
 def list_usable_servers(conn: Connection, server_ids: Sequence[int | None]) -> set[int]:
-    """Return the ids of those servers that are neither deleted nor disabled."""
+    """Return the ids of those servers that are neither deleted nor disabled, and no jump server on the way is."""
     query = select(servers.c.id).where(servers.c.id.in_(set(server_ids) - {None}), servers.c.deleted_at.is_(None))
-    return set(conn.scalars(query.where(servers.c.enabled)))
+    return set(conn.scalars(query.where(servers.c.enabled, not_(jumps.build_cut_off(servers)))))
 
 
 def load_blackouts(conn: Connection, server_ids: Sequence[int | None]) -> dict[int | None, list[dict[str, Any]]]:

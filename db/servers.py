@@ -68,9 +68,10 @@ def by_ids(conn: Connection, ids: Sequence[int], visibility: VisibilityScope = E
     return rows.by_ids(conn, Server, ids, *visibility.restrict(servers.c.id))
 
 
-def by_address(conn: Connection, host: str, port: int) -> list[Server]:
-    """Return the servers at this address, ignoring the case of the host."""
+def by_address(conn: Connection, host: str, port: int, jump_server_id: int | None = None) -> list[Server]:
+    """Return the servers at this address behind this jump server, ignoring the case of the host."""
     query = select(servers).where(func.lower(servers.c.host) == host.lower(), servers.c.port == port, NOT_DELETED)
+    query = query.where(servers.c.jump_server_id.is_not_distinct_from(jump_server_id))
     return rows.load_all(conn, query.order_by(servers.c.id), Server)
 
 

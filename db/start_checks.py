@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, not_, or_, select
 
-from db import policies, rows, secrets, stdin
+from db import jumps, policies, rows, secrets, stdin
 from db.access_models import Grant, ServerTag
+from db.fleet_models import FleetRun
 from db.models import Server, Task, TaskExecution, User
 from db.policy_models import PolicyVersion
 from db.prepared import Prepared
@@ -23,6 +24,7 @@ grants = rows.get_table(Grant)
 server_tags = rows.get_table(ServerTag)
 versions = rows.get_table(PolicyVersion)
 registered = rows.get_table(RegisteredSecret)
+fleet_runs = rows.get_table(FleetRun)
 
 RUNNERS = Role.OPERATOR.and_above
 
@@ -33,7 +35,7 @@ class StartFacts:
 
     `server` is None if it is deleted. `allowed`: its user may sign in and is an operator on the server. `task_enabled`
     is None if the execution has no task or the task is deleted. `secrets` are those registered for runs on that server;
-    `stdin` is the sealed standard input.
+    `stdin` is the sealed standard input. `jumps`: its jump servers, from its own one to the one that we connect to.
     """
 
     server: Server | None
@@ -42,10 +44,11 @@ class StartFacts:
     policies: Sequence[PolicyVersion]
     secrets: list[RegisteredSecret]
     stdin: bytes | None
+    jumps: Sequence[Server] = ()
 
 
 def load(conn: Connection, row: TaskExecution) -> StartFacts:
-    """Load the facts of an execution, in one query where no policy, secret or standard input is stored for it."""
+    """Load the facts of an execution, in one query if it has no policy, secret, standard input or jump server."""
     (found,) = FACTS.find_all(conn, {"server": row.server_id, "user": row.created_by, "task": row.task_id})
     task_ids = () if row.task_id is None else (row.task_id,)
     return StartFacts(
@@ -54,8 +57,18 @@ def load(conn: Connection, row: TaskExecution) -> StartFacts:
         task_enabled=found.task_enabled,
         policies=policies.list_current(conn, (row.server_id,), task_ids) if found.has_policies else (),
         secrets=secrets.list_in_scope(conn, row.server_id) if found.has_secrets else [],
-        stdin=stdin.load_sealed(conn, row.id) if row.stdin_bytes else None,
+        stdin=_load_stdin(conn, row) if row.stdin_bytes else None,
+        jumps=() if found.jump_server_id is None else jumps.load_chain(conn, found.jump_server_id),
     )
+
+
+def _load_stdin(conn: Connection, row: TaskExecution) -> bytes | None:
+    """Return the sealed standard input: the execution's own, or the one that its fleet run's executions share."""
+    if row.fleet_run_id is None:
+        return stdin.load_sealed(conn, row.id)
+    query = select(fleet_runs.c.sealed_stdin).where(fleet_runs.c.id == row.fleet_run_id)
+    found: bytes | None = conn.scalar(query)
+    return found
 
 
 def _match_operator() -> ColumnElement[bool]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, select, true
 
-from db import rows
+from db import jumps, rows
 from db.executions import FIRST_WAITING, compute_span
 from db.models import Server, Task
 from db.policy_models import PolicyVersion
@@ -30,7 +30,11 @@ WAITING_COLUMNS = (
     WAITING.c.id.label("waiting_id"),
     WAITING.c.newest.label("waiting_newest"),
 )
-SERVER_COLUMNS = (servers.c.name.label("server_name"), servers.c.enabled.label("server_enabled"))
+SERVER_COLUMNS = (
+    servers.c.name.label("server_name"),
+    servers.c.enabled.label("server_enabled"),
+    jumps.build_cut_off(servers).label("server_cut_off"),
+)
 OF_SERVER: Select[Any] = (
     select(*SERVER_COLUMNS, *WAITING_COLUMNS)
     .select_from(servers.outerjoin(WAITING, true()))
@@ -56,11 +60,15 @@ LOAD_TASK_WITH_POLICIES, FIND_POLICIES = Prepared(TASK_WITH_POLICIES), Prepared(
 
 @dataclass(frozen=True, slots=True)
 class ServerStanding:
-    """A server that is not deleted, as a run's start finds it. `waiting`: at most so many executions are pending."""
+    """A server that is not deleted, as a run's start finds it. `waiting`: at most so many executions are pending.
+
+    `cut_off`: one of the jump servers on the way to it is disabled.
+    """
 
     name: str
     enabled: bool
     waiting: int
+    cut_off: bool = False
 
 
 def load_server(conn: Connection, server_id: int) -> ServerStanding | None:
@@ -93,4 +101,4 @@ def find_policies_of_server(conn: Connection, server_id: int) -> Sequence[int]:
 
 def _build_standing(row: Any) -> ServerStanding:
     span = compute_span(row.waiting_state, row.waiting_id, row.waiting_newest)
-    return ServerStanding(row.server_name, row.server_enabled, span)
+    return ServerStanding(row.server_name, row.server_enabled, span, row.server_cut_off)

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from db import servers as table
 from db.models import Server
 from db.values import AuditKind, ObjectKind, Role
-from resolvers import audit, host_names, pins, reachable, rights, validation
+from resolvers import audit, host_names, jumps, pins, reachable, rights, validation
 from resolvers.audit import AuditedChange
 from resolvers.context import Context
 from resolvers.errors import Conflict, Forbidden, Invalid, Unavailable, Unreachable
@@ -27,7 +27,7 @@ from runner.ssh.scan_requests import ScanRequest, request_scan
 
 FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
 # Columns that must not have changed between fetching the keys and pinning them.
-SEEN = ("host", "port", "host_keys")
+SEEN = ("host", "port", "host_keys", "jump_server_id")
 
 
 class KeyStatus(StrEnum):
@@ -69,11 +69,14 @@ async def scan(ctx: Context, target: ScanRequest) -> list[OfferedKey]:
     right = await rights.require_role(ctx, Role.ADMIN)
     host, port = host_names.check_host(target.host), validation.check_between("port", target.port, 1, 65_535)
     allowed = set(pins.check_legacy_algorithms(target.legacy))
-    servers = await ctx.service.store.read(_list_manageable_servers, right, host, port)
+    jump_id = jumps.check_jump(target.jump_server_id)
+    if jump_id is not None:
+        await jumps.require_jump(ctx, right, jump_id)
+    servers = await ctx.service.store.read(_list_manageable_servers, right, host, port, jump_id)
     if not servers and not right.holds_everywhere:
         raise Forbidden.role(Role.ADMIN, right.viewer.role)
     legacy = sorted(allowed.union(*(server.legacy_algorithms for server in servers)))
-    request = ScanRequest(host=host, port=port, legacy=tuple(legacy))
+    request = ScanRequest(host=host, port=port, legacy=tuple(legacy), jump_server_id=jump_id)
     lines = await fetch_keys(ctx, request, servers[0].id if len(servers) == 1 else None)
     return compare_keys(lines, [server.host_keys for server in servers])
 
@@ -86,28 +89,36 @@ async def accept(ctx: Context, server: Server, values: Mapping[str, Any]) -> dic
     accepted = changed.pop("accept_fingerprints")
     legacy = tuple(changed.get("legacy_algorithms", server.legacy_algorithms))
     host, port = changed.get("host", server.host), changed.get("port", server.port)
-    offered = await fetch_keys(ctx, ScanRequest(host=host, port=port, legacy=legacy), server.id, "accept_fingerprints")
+    jump_id = changed.get("jump_server_id", server.jump_server_id)
+    request = ScanRequest(host=host, port=port, legacy=legacy, jump_server_id=jump_id)
+    offered = await fetch_keys(ctx, request, server.id, "accept_fingerprints")
     return changed | {"host_keys": _replace_pins(server.host_keys, offered, accepted)}
 
 
 async def fetch_keys(ctx: Context, request: ScanRequest, server_id: int | None, field: str = "host") -> list[str]:
     """Return the lines of the host keys that are offered now. The audit event precedes the connection."""
     ctx.service.rates.check_scan(ctx.require_viewer().user_id)
-    address = {"host": request.host, "port": request.port}
-    await reachable.check(ctx.service.network_policy, address)
+    address: dict[str, Any] = {"host": request.host, "port": request.port}
+    if request.jump_server_id is not None:
+        address["jump_server_id"] = request.jump_server_id
+    behind_jump = request.jump_server_id is not None
+    await reachable.check(ctx.service.network_policy, address, behind_jump=behind_jump)
     change = AuditedChange(AuditKind.SERVER_KEYS_SCANNED, ObjectKind.SERVER, server_id, after=address)
     await ctx.service.store.run(audit.record, audit.build_actor(ctx), change)
     try:
         return await request_scan(ctx.service.bus, request)
     except ConnectFailed as error:
-        raise Unreachable(error.detail, f"无法获取主机密钥：{error.detail}", field=(field,)) from None
+        detail = str(await jumps.hide_names(ctx, error.detail))
+        raise Unreachable(detail, f"无法获取主机密钥：{detail}", field=(field,)) from None
     except Unanswered as error:
-        raise _build_no_runner_error(error) from None
+        raise build_no_runner_error(error) from None
 
 
-def _list_manageable_servers(conn: Connection, right: RoleRequirement, host: str, port: int) -> list[Server]:
-    """Return the servers at this address on which the viewer has the required role."""
-    found = table.by_address(conn, host, port)
+def _list_manageable_servers(
+    conn: Connection, right: RoleRequirement, host: str, port: int, jump_id: int | None
+) -> list[Server]:
+    """Return the servers at this address, seen from that jump server, on which the viewer has the required role."""
+    found = table.by_address(conn, host, port, jump_id)
     if right.holds_everywhere:
         return found
     roles = rights.load_roles(conn, right.viewer, [server.id for server in found])
@@ -211,7 +222,8 @@ def _build_revoked_key_error(lines: Sequence[str]) -> Conflict:
     )
 
 
-def _build_no_runner_error(error: Unanswered) -> Unavailable:
+def build_no_runner_error(error: Unanswered) -> Unavailable:
+    """Return the error for a request that no runner answered."""
     if error.is_late:
         return Unavailable(
             "The runner had no time for this: try again shortly.", "运行器暂时无法处理此请求，请稍后再试。"

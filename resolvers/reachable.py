@@ -5,19 +5,25 @@ from typing import Any
 
 from resolvers.errors import Invalid
 from runner.ssh.dial import resolve
+from runner.ssh.jumps.hosts import is_numeric
 from runner.ssh.networks import NetworkPolicy
 from runner.ssh.protocol import ConnectFailed
 
 LOOKUP_SECONDS = 2.0
 
 
-async def check(network_policy: NetworkPolicy, values: Mapping[str, Any], *, port: int = 22) -> None:
+async def check(
+    network_policy: NetworkPolicy, values: Mapping[str, Any], *, port: int = 22, behind_jump: bool = False
+) -> None:
     """Raise Invalid if `values` holds a host or a port that no connection would be made to.
 
-    A name that does not resolve is accepted: the runners may know it, or it may be added later.
+    A name that does not resolve is accepted: the runners may know it, or it may be added later. So is one that a jump
+    server will resolve.
     """
     port = values.get("port", port)
-    if "host" in values and not await _is_permitted(network_policy, values["host"], port):
+    host = values.get("host")
+    is_resolved_there = host is not None and behind_jump and network_policy.jump_names and not is_numeric(host)
+    if host is not None and not is_resolved_there and not await _is_permitted(network_policy, host, port):
         raise Invalid(
             "host",
             "is in a network that servers may not be in here. Correct it, or have its network added to "

@@ -5,12 +5,10 @@ They change the address only together with a new credential, so that the stored 
 added and deleted only by users whose own role is admin.
 """
 
-import asyncio
 from collections.abc import Sequence
-from dataclasses import fields, replace
-from typing import Any, Literal
+from functools import partial
+from typing import Any
 
-import orjson
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
@@ -22,9 +20,11 @@ from db.values import AuditKind, Mode, ObjectKind, Role
 from resolvers import (
     audit,
     audit_records,
+    credentials,
     filters,
     host_keys,
     host_names,
+    jumps,
     paging,
     pins,
     reachable,
@@ -35,22 +35,18 @@ from resolvers import (
 )
 from resolvers.audit import Actor, AuditedChange
 from resolvers.context import Context, Viewer
-from resolvers.errors import Conflict, Forbidden, Invalid, NotFound
-from resolvers.inputs import NewCredential, NewServer, ServerChange, collect_values
+from resolvers.errors import Conflict, Forbidden, NotFound
+from resolvers.inputs import NewServer, ServerChange, collect_values
 from resolvers.paging import Page, PageRequest
 from resolvers.rights import RoleRequirement
-from runner.secrets.bindings import build_credential_binding
 from runner.secrets.vault import Vault
-from runner.ssh.keys import check_credential
-from runner.ssh.protocol import BadCredential, Credential
+from runner.ssh.protocol import Credential
 
 LISTING: paging.Listing[Server, ServerFilter] = paging.Listing(
     page=table.page, count=table.count, orders=("id", "name", "created_at")
 )
 # Fields that a user who is granted admin may change only together with a new credential.
-ADDRESS = ("host", "port", "username", "host_keys", "host_key_alias", "legacy_algorithms")
-LONGEST_PASSWORD = 1024
-LONGEST_KEY = 65_536
+ADDRESS = ("host", "port", "username", "host_keys", "host_key_alias", "legacy_algorithms", "jump_server_id")
 RULES = {
     "name": lambda value: validation.check_text("name", value, longest=100),
     "host": host_names.check_host,
@@ -59,6 +55,7 @@ RULES = {
     "accept_fingerprints": host_keys.check_fingerprints,
     "host_key_alias": pins.check_alias,
     "legacy_algorithms": pins.check_legacy_algorithms,
+    "jump_server_id": jumps.check_jump,
     "tags": validation.check_tags,
     "max_parallel": lambda value: validation.check_between("max_parallel", value, 1, 1000),
     "run_mode": lambda value: validation.check_one_of("run_mode", value, Mode),
@@ -89,12 +86,14 @@ async def create(ctx: Context, new: NewServer) -> Server:
     viewer = ctx.require_role(Role.ADMIN)
     values = validation.apply_rules(collect_values(new), RULES)
     values["host_keys"] = pins.check_host_keys(values)
-    await reachable.check(ctx.service.network_policy, values)
-    credential = await _build_credential_in_thread(values.pop("credential"))
+    await reachable.check(ctx.service.network_policy, values, behind_jump=values["jump_server_id"] is not None)
+    credential = await credentials.build_in_thread(values.pop("credential"))
     now = ctx.service.clock()
     values |= {"created_by": viewer.user_id, "created_at": now, "updated_at": now}
     try:
-        return await ctx.service.store.run(_insert, values, ctx.service.vault, credential, audit.build_actor(ctx))
+        right = RoleRequirement(viewer, Role.ADMIN)
+        insert = partial(_insert, vault=ctx.service.vault, credential=credential, right=right)
+        return await ctx.service.store.run(insert, values, audit.build_actor(ctx))
     except IntegrityError as error:
         raise _build_name_taken_error(values["name"]) from error
 
@@ -106,15 +105,17 @@ async def update(ctx: Context, id: int, change: ServerChange) -> Server:
     before = await get(ctx, id)
     values = validation.apply_rules(collect_values(change), RULES)
     _check_own_role(right.viewer, values)
+    await jumps.require_rights(ctx, right, before, values)
     seen = before if "accept_fingerprints" in values else None
     if seen is not None:
         values = await host_keys.accept(ctx, seen, values)
     if "host_keys" in values:
         address = {name: getattr(before, name) for name in ("host", "port", "host_key_alias")}
         values["host_keys"] = pins.check_host_keys(address | values)
-    await reachable.check(ctx.service.network_policy, values, port=before.port)
+    jump_id = values.get("jump_server_id", before.jump_server_id)
+    await reachable.check(ctx.service.network_policy, values, port=before.port, behind_jump=jump_id is not None)
     if "credential" in values:
-        values |= _seal_credential(ctx.service.vault, id, await _build_credential_in_thread(values["credential"]))
+        values |= credentials.seal(ctx.service.vault, id, await credentials.build_in_thread(values["credential"]))
     values["updated_at"] = ctx.service.clock()
     try:
         found = await ctx.service.store.run(_change_row, id, values, right, audit.build_actor(ctx), seen)
@@ -171,19 +172,34 @@ def require_usable_server(conn: Connection, id: int, right: RoleRequirement) -> 
 
 
 def refuse_disabled(server: Server | ServerStanding) -> None:
-    """Raise Conflict if the server is disabled."""
+    """Raise Conflict if the server is disabled, or a jump server on the way to it, as far as that was loaded."""
     if not server.enabled:
         raise Conflict(
             f"Server {server.name} is disabled: an admin can enable it.",
             f"服务器 {server.name} 已停用，管理员可重新启用。",
             field=("server_id",),
         )
+    if isinstance(server, ServerStanding) and server.cut_off:
+        raise Conflict(
+            f"A server through which {server.name} is reached is disabled: an admin can enable it.",
+            f"到达服务器 {server.name} 所经过的跳板服务器已停用，管理员可重新启用。",
+            field=("server_id",),
+        )
 
 
-def _insert(conn: Connection, values: dict[str, Any], vault: Vault, credential: Credential, actor: Actor) -> Server:
+def _insert(
+    conn: Connection,
+    values: dict[str, Any],
+    actor: Actor,
+    *,
+    vault: Vault,
+    credential: Credential,
+    right: RoleRequirement,
+) -> Server:
     """Insert the row, then its credential: the sealed credential is bound to the row's id."""
+    jumps.check_chain(conn, None, values, right)
     row = table.insert(conn, values | {"credential": b"", "credential_kind": credential.kind})
-    table.update(conn, row.id, _seal_credential(vault, row.id, credential))
+    table.update(conn, row.id, credentials.seal(vault, row.id, credential))
     audit.record(
         conn,
         actor,
@@ -200,7 +216,10 @@ def _change_row(
     `seen`: the server as it was when the keys to accept were fetched; Conflict if it has changed since.
     """
     right.enforce(conn, id, NotFound.for_object("server", id))
+    jumps.check_chain(conn, id, values, right)
     before = table.lock_by_id(conn, id)
+    if before is not None:
+        jumps.enforce_rights(conn, right, before, values)
     if before is not None and seen is not None:
         host_keys.check_unchanged(before, seen)
     table.update(conn, id, values)
@@ -219,6 +238,7 @@ def _change_row(
 
 def _soft_delete(conn: Connection, id: int, actor: Actor) -> bool:
     """Mark the server as deleted. Return False if it does not exist."""
+    jumps.refuse_if_jumped_through(conn, id)
     before = table.lock_by_id(conn, id)
     if before is None:
         return False
@@ -229,55 +249,6 @@ def _soft_delete(conn: Connection, id: int, actor: Actor) -> bool:
         AuditedChange(AuditKind.SERVER_DELETED, ObjectKind.SERVER, id, audit_records.describe_server(before)),
     )
     return True
-
-
-def _seal_credential(vault: Vault, id: int, credential: Credential) -> dict[str, Any]:
-    secret = {
-        "kind": credential.kind,
-        "secret": credential.secret,
-        "passphrase": credential.passphrase,
-        "certificate": credential.certificate,
-    }
-    blob = vault.seal(orjson.dumps(secret), **build_credential_binding(id))
-    return {"credential": blob, "credential_kind": credential.kind}
-
-
-async def _build_credential_in_thread(new: NewCredential) -> Credential:
-    """Build the credential in a thread: decrypting a private key takes a second of CPU, by design."""
-    return await asyncio.to_thread(_build_credential, new)
-
-
-def _build_credential(new: NewCredential) -> Credential:
-    """Return the credential in the form that the SSH client takes; Invalid names the field that is wrong."""
-    if (new.password is None) == (new.private_key is None):
-        raise Invalid("credential", "needs either password or privateKey.", "须提供 password 或 privateKey 之一。")
-    new = replace(new, passphrase=new.passphrase or None)  # web forms send an empty text for none
-    for item in fields(new):
-        _check_length(item.name, getattr(new, item.name))
-    if new.password is not None:
-        if new.passphrase or new.certificate:
-            raise Invalid(
-                ("credential", "password"),
-                "must be without passphrase or certificate.",
-                "不能同时提供 passphrase 或 certificate。",
-            )
-        return Credential("password", new.password)
-    kind: Literal["key", "certificate"] = "key" if new.certificate is None else "certificate"
-    credential = Credential(kind, new.private_key or "", new.passphrase, new.certificate)
-    try:
-        check_credential(credential)
-    except BadCredential as error:
-        raise Invalid(("credential", error.field), error.message, error.zh) from error
-    return credential
-
-
-def _check_length(name: str, value: str | None) -> None:
-    longest = LONGEST_PASSWORD if name in ("password", "passphrase") else LONGEST_KEY
-    if value is None:
-        return
-    if not 1 <= len(value) <= longest:
-        raise Invalid(("credential", name), f"must be 1 to {longest} characters.", f"长度须为 1 到 {longest} 个字符。")
-    validation.check_encodable(("credential", name), value)
 
 
 def _build_name_taken_error(name: str) -> Conflict:

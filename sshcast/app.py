@@ -72,7 +72,10 @@ def _build_limits(settings: Settings) -> Limits:
 
 def build_network_policy(settings: Settings) -> NetworkPolicy:
     return NetworkPolicy.of(
-        allowed=settings.allowed_networks, denied=settings.denied_networks, ports=settings.allowed_ports
+        allowed=settings.allowed_networks,
+        denied=settings.denied_networks,
+        ports=settings.allowed_ports,
+        jump_names=settings.jump_names,
     )
 
 

@@ -41,6 +41,7 @@ def server_add(
     ] = DEFAULT,
     scan: Annotated[bool, typer.Option("--scan", help="Fetch the server's host keys, show them, and ask you.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="With --scan: pin the keys without asking.")] = False,
+    jump: Annotated[str | None, typer.Option(help="The server through which it is reached, by name or id.")] = None,
     run_as: As = None,
     data: Data = None,
 ) -> None:
@@ -60,6 +61,7 @@ def server_add(
         output_encoding=output_encoding,
         scan=scan,
         yes=yes,
+        jump=jump,
     )
     run(commands.server_add.add_server(settings(data=data), given, run_as))
 

@@ -6,7 +6,6 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from functools import partial
 
 from db.postgres_store import PostgresStore
 from db.values import Mode
@@ -16,18 +15,17 @@ from runner.execution.dispatcher import CancelRelay, Dispatcher
 from runner.execution.durable_run import DurableRun
 from runner.execution.leases import Leases
 from runner.execution.parts import Parts
+from runner.fleet.controller import FleetController
 from runner.output.writer import OutputWriter
 from runner.retention import Retention, RetentionPolicy
 from runner.scheduling.follow_ups import FollowUps
 from runner.scheduling.scheduler import Scheduler
 from runner.ssh.attempts import RetryPolicy
-from runner.ssh.client import connect
-from runner.ssh.pool import Pool
-from runner.ssh.scan_requests import HostKeyScans
 from sshcast import data_folder
-from sshcast.app import build_network_policy, utc_now
+from sshcast.app import utc_now
 from sshcast.runtime import Runtime, start_runtime
 from sshcast.settings import Settings
+from sshcast.ssh_wiring import build_checks, build_pool, build_scans
 
 CONNECT_SECONDS = 60.0
 
@@ -41,7 +39,7 @@ async def start_runner(service: Service, settings: Settings) -> AsyncIterator[Ru
 
 
 def _build_runtime(service: Service, settings: Settings) -> Runtime:
-    pool = Pool(partial(connect, network_policy=build_network_policy(settings)), start_seconds=settings.start_seconds)
+    pool = build_pool(settings)
     writer = OutputWriter(store=service.store, bus=service.bus, clock=utc_now)
     parts = Parts(
         store=service.store,
@@ -69,8 +67,10 @@ def _build_runtime(service: Service, settings: Settings) -> Runtime:
         cancels=CancelRelay(bus=service.bus, dispatcher=dispatcher),
         scheduler=Scheduler(bus=service.bus, store=service.store, policy=service.policy, clock=utc_now),
         follow_ups=FollowUps(bus=service.bus, store=service.store, clock=utc_now),
+        fleets=FleetController(bus=service.bus, store=service.store, clock=utc_now),
         upkeep=Retention(bus=service.bus, store=service.store, policy=_build_retention_policy(settings), clock=utc_now),
-        host_key_scans=HostKeyScans(bus=service.bus, network_policy=build_network_policy(settings)),
+        host_key_scans=build_scans(service, settings, pool),
+        server_checks=build_checks(service, settings, pool),
         leases=_build_leases(service, dispatcher),
         drain_seconds=settings.drain_seconds,
     )

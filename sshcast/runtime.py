@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from resolvers.context import Service
 from runner.execution.dispatcher import CancelRelay, Dispatcher
 from runner.execution.leases import Leases
+from runner.execution.server_checks import ServerChecks
+from runner.fleet.controller import FleetController
 from runner.output.writer import OutputWriter
 from runner.retention import Retention
 from runner.scheduling.follow_ups import FollowUps
@@ -26,8 +28,10 @@ class Runtime:
     cancels: CancelRelay
     scheduler: Scheduler
     follow_ups: FollowUps
+    fleets: FleetController
     upkeep: Retention
     host_key_scans: HostKeyScans
+    server_checks: ServerChecks
     leases: Leases | None
     drain_seconds: float
 
@@ -52,9 +56,10 @@ async def start_runtime(runtime: Runtime) -> AsyncIterator[Runtime]:
         stack.push_async_callback(runtime.cancels.stop)
         runtime.dispatcher.start()
         stack.push_async_callback(runtime.dispatcher.drain, runtime.drain_seconds)
-        for loop in (runtime.scheduler, runtime.follow_ups, runtime.upkeep):
+        for loop in (runtime.scheduler, runtime.follow_ups, runtime.fleets, runtime.upkeep):
             loop.start()
             stack.push_async_callback(loop.stop)
-        await runtime.host_key_scans.start()
-        stack.push_async_callback(runtime.host_key_scans.stop)
+        for answering in (runtime.host_key_scans, runtime.server_checks):
+            await answering.start()
+            stack.push_async_callback(answering.stop)
         yield runtime

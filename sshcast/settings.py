@@ -92,6 +92,7 @@ class Settings(BaseModel):
         [], description="Networks that servers must not be in, besides those of cloud metadata."
     )
     allowed_ports: list[int] = Field([], description="SSH ports that servers may have; if empty, any.")
+    jump_names: bool = Field(False, description="Let jump servers resolve host names; the addresses are not checked.")
     max_pending: int = Field(100_000, ge=1, description="How many executions may be pending; more are refused (429).")
     max_pending_per_user: int = Field(50_000, ge=1, description="How many executions of one user may be pending.")
     max_pending_per_server: int = Field(50_000, ge=1, description="How many executions on one server may be pending.")
@@ -158,7 +159,6 @@ class Settings(BaseModel):
     timezone: str = Field("UTC", description="The time zone of tasks that are given none.")
     introspection: bool = Field(True, description="Let signed-in users read the GraphQL schema.")
     playground: bool = Field(True, description="Serve the playground page at /graphql.")
-
     strict: bool = Field(False, description="Refuse to start if a variable SSHCAST_* is not a setting.")
 
     @model_validator(mode="before")

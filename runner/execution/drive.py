@@ -230,7 +230,7 @@ class Drive:
 
     def _prepare(self, check: StartFacts, server: Server) -> Connector:
         """Unseal the credential and the run's secrets. Raises VaultError, SecretMissing."""
-        target = endpoint.build_endpoint(server, self.parts.vault)
+        target = endpoint.build_endpoint(server, self.parts.vault, check.jumps)
         found = run_secrets.unseal(
             self.row, check.secrets, self.parts.vault, begun=self._record.begun, stdin=check.stdin
         )
@@ -267,10 +267,8 @@ class Drive:
         """Return the refusal if the run must not start, else None. A changed decision of the policy is recorded."""
         if not check.allowed:
             return build_failure(Reason.NOT_ALLOWED, f"the user in whose name it was to run {NOT_ALLOWED}")
-        if check.server is None or not check.server.enabled:
-            return build_failure(
-                Reason.START_FAILED, "the server was deleted or disabled before the command could start"
-            )
+        if (unusable := start_check.find_unusable_server(check)) is not None:
+            return build_failure(Reason.START_FAILED, unusable)
         found = start_check.decide(self.parts.policy, self.parts.vault, self.row, check)
         if found.refusal is not None:
             self._record.refuse(found)

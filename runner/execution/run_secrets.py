@@ -15,7 +15,7 @@ from runner.output.matcher import SecretMatcher, build_matcher
 from runner.remote.program import build_exports
 from runner.secrets import bindings
 from runner.secrets.secret import Secret
-from runner.secrets.vault import Vault, VaultError
+from runner.secrets.vault import Binding, Vault, VaultError
 
 UNOPENED = "a secret of this run cannot be opened with the keys at hand"
 STDIN_UNOPENED = "the run's standard input cannot be opened with the keys at hand"
@@ -79,15 +79,25 @@ def _unseal_at_start(row: TaskExecution, registered: Iterable[RegisteredSecret],
     except (VaultError, ValueError):
         raise SecretMissing(UNOPENED) from None
     env: dict[str, Secret] = {}
-    for name, source in row.secret_env.items():
+    for name, source in {**row.secret_env, **_list_secret_parameters(row)}.items():
         found = own.get(name) if source is None else values.get(source)
         if found is None:
             what = f"the value of {name}" if source is None else f"the secret {source} (for {name})"
             raise SecretMissing(f"{what} is not there for runs on this server; nothing was started")
         env[name] = found
-    if env and len(build_exports({**row.env, **{name: value.reveal() for name, value in env.items()}})) > MOST_BYTES:
+    clear = list_clear_variables(row)
+    if env and len(build_exports({**clear, **{name: value.reveal() for name, value in env.items()}})) > MOST_BYTES:
         raise SecretMissing(f"its variables are more than {MOST_BYTES} bytes in all; nothing was started")
     return RunSecrets(env, frozenset((*env.values(), *values.values())))
+
+
+def list_clear_variables(row: TaskExecution) -> dict[str, str]:
+    """Return the variables that are not secret: the command's own, and the values of parameters."""
+    return row.env | {name: value for name, value in row.parameters.items() if value is not None}
+
+
+def _list_secret_parameters(row: TaskExecution) -> dict[str, None]:
+    return {name: None for name, value in row.parameters.items() if value is None}
 
 
 def _unseal_stored(row: TaskExecution, registered: Iterable[RegisteredSecret], vault: Vault) -> RunSecrets:
@@ -116,11 +126,7 @@ def unseal_registered(secret: RegisteredSecret, vault: Vault) -> Secret:
 
 
 def _unseal_own_value(row: TaskExecution, name: str, blob: str, vault: Vault) -> Secret:
-    place = (
-        bindings.build_value_binding("tasks", row.task_id, name)
-        if row.task_id
-        else bindings.build_value_binding(bindings.EXECUTIONS, row.id, name)
-    )
+    place = bindings.build_value_binding(*bindings.find_values_owner(row), name)
     return Secret(vault.open(base64.b64decode(blob), **place).decode())
 
 
@@ -131,6 +137,12 @@ def open_stdin(row: TaskExecution, sealed: bytes | None, vault: Vault) -> bytes 
     if sealed is None:
         raise SecretMissing(STDIN_GONE)
     try:
-        return vault.open(sealed, **bindings.build_stdin_binding(row.id))
+        return vault.open(sealed, **_build_stdin_binding(row))
     except VaultError:
         raise SecretMissing(STDIN_UNOPENED) from None
+
+
+def _build_stdin_binding(row: TaskExecution) -> Binding:
+    if row.fleet_run_id is None:
+        return bindings.build_stdin_binding(row.id)
+    return bindings.build_fleet_stdin_binding(row.fleet_run_id)

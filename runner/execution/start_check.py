@@ -20,6 +20,7 @@ from runner.execution.outcome import Outcome
 from runner.execution.run_secrets import SecretMissing
 from runner.policy import Policy
 from runner.secrets.vault import Vault
+from runner.ssh.jumps.messages import name_jump
 
 
 class TaskStopped(Exception):
@@ -70,6 +71,17 @@ def record_start(conn: Connection, row: TaskExecution, values: dict[str, Any], *
     if not done:
         _require_task(row, due.standing(conn, row.task_id))
     return done
+
+
+def find_unusable_server(check: StartFacts) -> str | None:
+    """Return a sentence if the server, or a jump server on the way to it, was deleted or disabled."""
+    if check.server is None or not check.server.enabled:
+        return "the server was deleted or disabled before the command could start"
+    for jump in check.jumps:
+        if not jump.enabled or jump.deleted_at is not None:
+            named = name_jump(jump.id, jump.name)
+            return f"the server cannot be reached now. {named} is disabled: an admin can enable it."
+    return None
 
 
 def decide(policy: Policy, vault: Vault, row: TaskExecution, check: StartFacts) -> PolicyDecision:

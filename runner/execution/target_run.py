@@ -2,6 +2,7 @@
 
 from db.values import OnOutputLimit
 from runner.admission import shebang
+from runner.execution import run_secrets
 from runner.execution.drive import Drive
 from runner.remote import quoting
 from runner.remote.program import TargetRun
@@ -22,7 +23,7 @@ def build_target_run(drive: Drive, spool: str) -> TargetRun:
         script=quoting.build_script(row.command, row.working_dir),
         shell=shebang.build_argv(row.shell),
         merged=row.merge_streams,
-        env=row.env | drive.secrets.variables,
+        env=run_secrets.list_clear_variables(row) | drive.secrets.variables,
         output_limit=_choose_spool_limit(drive),
         stdin=drive.secrets.stdin,
     )

@@ -18,10 +18,13 @@ from asyncssh.kex import get_kex_algs
 from asyncssh.packet import SSHPacketLogger
 
 from runner.ssh.algorithms import HOST_KEY_TYPES, list_host_key_algorithms
+from runner.ssh.connect_progress import ConnectProgress
 from runner.ssh.dial import dial
 from runner.ssh.failures import ConnectionObserver, format_error, report_failure
 from runner.ssh.host_keys.pins import Pins, parse_pins
 from runner.ssh.host_keys.trust import CERTIFICATE_TYPES
+from runner.ssh.jumps.hosts import list_tunnel_hosts
+from runner.ssh.jumps.tunnel import Tunnel
 from runner.ssh.keys import (
     HostKey,
     check_credential,
@@ -74,25 +77,50 @@ asyncssh.set_log_level(logging.WARNING)
 
 
 async def connect(
-    endpoint: Endpoint, *, timeouts: ConnectTimeouts = TIMEOUTS, network_policy: NetworkPolicy = DEFAULT_POLICY
+    endpoint: Endpoint,
+    *,
+    through: ServerConnection | None = None,
+    timeouts: ConnectTimeouts = TIMEOUTS,
+    network_policy: NetworkPolicy = DEFAULT_POLICY,
+    progress: ConnectProgress | None = None,
 ) -> ServerConnection:
-    """Sign in to `endpoint`. Raises ConnectFailed, whose detail says what failed and what to do."""
+    """Sign in to `endpoint`, `through` a connection to its jump server if it has one. `progress` is written meanwhile.
+
+    Raises ConnectFailed, whose detail says what failed and what to do.
+    """
     pins = _parse_pins(endpoint)
     options = await _build_sign_in_options(endpoint, pins)
-    sock = await dial(endpoint.host, endpoint.port, seconds=timeouts.connect, network_policy=network_policy)
-    watch = ConnectionObserver(endpoint.host, endpoint.credential, pins, key=(options["client_keys"] or [None])[0])
-    with report_failure(endpoint, watch, sock, timeouts.login):
-        async with asyncio.timeout(timeouts.login):
+    way = await open_way(endpoint, through, seconds=timeouts.connect, network_policy=network_policy)
+    key = (options["client_keys"] or [None])[0]
+    watch = ConnectionObserver(endpoint.host, endpoint.credential, pins, key=key, progress=progress)
+    with report_failure(endpoint, watch, way, timeouts.login):
+        async with asyncio.timeout(timeouts.login if isinstance(way, socket.socket) else timeouts.both):
             link = await asyncssh.connect(
                 endpoint.host,
                 endpoint.port,
-                sock=sock,
                 client_factory=lambda: watch,
                 login_timeout=timeouts.login,
+                **_build_way_options(way),
                 **options,
             )
     _leave_out_ignored_packets(link)
-    return SSHConnection(link, channel_seconds=timeouts.channel)
+    return SSHConnection(link, endpoint, channel_seconds=timeouts.channel)
+
+
+async def open_way(
+    endpoint: Endpoint, through: ServerConnection | None, *, seconds: float, network_policy: NetworkPolicy
+) -> socket.socket | Tunnel:
+    """Return a connected socket, or a tunnel through that connection. Raises ConnectFailed."""
+    host, port = endpoint.host, endpoint.port
+    if through is None:
+        return await dial(host, port, seconds=seconds, network_policy=network_policy)
+    assert isinstance(through, SSHConnection)
+    hosts = await list_tunnel_hosts(host, port, seconds=seconds, network_policy=network_policy)
+    return through.build_tunnel(hosts, seconds)
+
+
+def _build_way_options(way: socket.socket | Tunnel) -> dict[str, Any]:
+    return {"sock": way} if isinstance(way, socket.socket) else {"tunnel": way}
 
 
 def _leave_out_ignored_packets(link: asyncssh.SSHClientConnection) -> None:
@@ -120,28 +148,28 @@ class ShownKey:
 
 
 async def fetch_host_key(
-    endpoint: Endpoint, sock: socket.socket, algorithms: Sequence[str], *, seconds: float
+    endpoint: Endpoint, way: socket.socket | Tunnel, algorithms: Sequence[str], *, seconds: float
 ) -> ShownKey:
     """Return the key of the first of these algorithms that the server has.
 
     Raises ConnectFailed, or its subclass TurnedAway.
     """
     watch = ConnectionObserver(endpoint.host)
-    with report_failure(endpoint, watch, sock, seconds):
+    with report_failure(endpoint, watch, way, seconds):
         async with asyncio.timeout(seconds):
-            key = await _exchange_keys(endpoint, watch, sock, list(algorithms))
+            key = await _exchange_keys(endpoint, watch, way, list(algorithms))
     return ShownKey(extract_public_part(key), watch.host_key_algorithms)
 
 
 async def _exchange_keys(
-    at: Endpoint, watch: ConnectionObserver, sock: socket.socket, algorithms: list[str]
+    at: Endpoint, watch: ConnectionObserver, way: socket.socket | Tunnel, algorithms: list[str]
 ) -> asyncssh.SSHKey:
     """Exchange keys once, which proves that the server holds the private key too."""
     options = _build_transport_options(at.legacy_algorithms) | {"server_host_key_algs": algorithms}
     key = await asyncssh.get_server_host_key(
         at.host,
         at.port,
-        sock=sock,
+        **_build_way_options(way),
         config=None,
         kex_algs=options["kex_algs"],
         server_host_key_algs=algorithms,
@@ -161,8 +189,10 @@ def _build_transport_options(legacy: Collection[str]) -> dict[str, Any]:
 class SSHConnection:
     """A `runner.ssh.protocol.ServerConnection`: one TCP connection with as many channels as the server allows."""
 
-    def __init__(self, link: asyncssh.SSHClientConnection, *, channel_seconds: float) -> None:
+    def __init__(self, link: asyncssh.SSHClientConnection, endpoint: Endpoint, *, channel_seconds: float) -> None:
         self._link = link
+        self._endpoint = endpoint
+        self._late_tunnels: set[asyncio.Task[Any]] = set()
         self._channel_seconds = channel_seconds
         self._spoilt = False
 
@@ -192,6 +222,10 @@ class SSHConnection:
                 process.write(stdin)
                 process.write_eof()
         return process
+
+    def build_tunnel(self, hosts: Sequence[str], seconds: float) -> Tunnel:
+        """Return a tunnel to the first of these hosts that this server connects to, `seconds` in all."""
+        return Tunnel(self._link, self._endpoint, hosts=hosts, seconds=seconds, late=self._late_tunnels)
 
     async def probe(self) -> None:
         """Send the request of asyncssh's own keepalive, which has no public call. Any answer counts, also a refusal."""

@@ -24,14 +24,9 @@ async def dial(
     host: str, port: int, *, seconds: float, network_policy: NetworkPolicy = DEFAULT_POLICY
 ) -> socket.socket:
     """Resolve once, then try each permitted address in turn, `seconds` in all. Raises ConnectFailed."""
-    _check_host(host, port)
-    network_policy.check_port(host, port)
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds
-    found = await resolve(host, port, seconds=seconds)
-    addresses = [address for address in found if network_policy.permits(str(address.sockaddr[0]))]
-    if not addresses:
-        raise networks.build_refusal(host)
+    addresses = await find_addresses(host, port, seconds=seconds, network_policy=network_policy)
     failure = _build_timeout(host, port, seconds)
     for left, address in zip(range(len(addresses), 0, -1), addresses, strict=True):
         # An even share of the time for each address: a first one that drops packets must not use up the others'.
@@ -44,7 +39,18 @@ async def dial(
     raise failure
 
 
-def _check_host(host: str, port: int) -> None:
+async def find_addresses(host: str, port: int, *, seconds: float, network_policy: NetworkPolicy) -> list[Address]:
+    """Return the permitted addresses of the host, at least one. Raises ConnectFailed."""
+    check_host(host, port)
+    network_policy.check_port(host, port)
+    found = await resolve(host, port, seconds=seconds)
+    addresses = [address for address in found if network_policy.permits(str(address.sockaddr[0]))]
+    if not addresses:
+        raise networks.build_refusal(host)
+    return addresses
+
+
+def check_host(host: str, port: int) -> None:
     """Raise ConnectFailed for an invalid host name or port. A leading '-' could become an option of some tool."""
     if not host or host.startswith("-") or not host.isprintable() or any(char.isspace() for char in host):
         raise ConnectFailed(

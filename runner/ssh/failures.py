@@ -10,9 +10,11 @@ import asyncssh
 from asyncssh.packet import SSHPacket
 
 from runner.ssh.algorithms import Mismatch, Offer, explain_mismatches, find_mismatches, parse_offers
+from runner.ssh.connect_progress import ConnectProgress, SeenHostKey
 from runner.ssh.host_keys.pins import Pins
-from runner.ssh.host_keys.trust import HostKeyRefused, verify_host_key
-from runner.ssh.keys import ClientKey, get_key_type, list_principals, load_host_key
+from runner.ssh.host_keys.trust import HostKeyRefused, read_shown_key, verify_host_key
+from runner.ssh.jumps.tunnel import Tunnel
+from runner.ssh.keys import ClientKey, HostKey, get_key_type, list_principals, load_host_key
 from runner.ssh.protocol import ConnectFailed, Credential, Endpoint
 from runner.ssh.sign_in.greeting import Greeting, explain_greeting
 from runner.ssh.sign_in.refusals import explain_disconnect, explain_garbled, explain_loss, explain_refusal
@@ -36,6 +38,7 @@ class ConnectionObserver(asyncssh.SSHClient):
         pins: Pins | None = None,
         *,
         key: ClientKey | None = None,
+        progress: ConnectProgress | None = None,
     ) -> None:
         self.host = host
         self.sign_in = SignIn(credential, key_type=get_key_type(key), principals=list_principals(key))
@@ -43,6 +46,7 @@ class ConnectionObserver(asyncssh.SSHClient):
         self.untrusted: HostKeyRefused | None = None
         self._pins = pins
         self._link: asyncssh.SSHClientConnection | None = None
+        self._progress = progress or ConnectProgress()
 
     @property
     def is_connected(self) -> bool:
@@ -51,6 +55,7 @@ class ConnectionObserver(asyncssh.SSHClient):
     def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
         """Hook into the connection: asyncssh drops the text before the version, and partial successes."""
         self._link = conn
+        self._progress.note_connected()
         conn.data_received = partial(self._read_greeting, conn, conn.data_received)  # type: ignore[method-assign]
         _register_methods(conn)
         conn.process_packet = partial(self._read_packet, conn.process_packet)  # type: ignore[method-assign]
@@ -59,6 +64,7 @@ class ConnectionObserver(asyncssh.SSHClient):
             conn.validate_server_host_key = check  # type: ignore[method-assign]
 
     def begin_auth(self, username: str) -> None:
+        self._progress.note_exchanged()
         self.sign_in.begin()
 
     def auth_completed(self) -> None:
@@ -130,26 +136,33 @@ class ConnectionObserver(asyncssh.SSHClient):
             key = verify_host_key(shown, pins)
         except HostKeyRefused as refused:
             self.untrusted = refused
+            self._note_host_key(read_shown_key(shown), is_trusted=False)
             raise asyncssh.HostKeyNotVerifiable(refused.detail) from None
+        self._note_host_key(key, is_trusted=True)
         return pass_on(shown) if shown == key.blob else load_host_key(key)
+
+    def _note_host_key(self, key: HostKey | None, *, is_trusted: bool) -> None:
+        if key is not None:
+            self._progress.note_host_key(SeenHostKey(key.kind, key.fingerprint, is_trusted))
 
 
 def _register_methods(conn: asyncssh.SSHClientConnection) -> None:
     """Give the transport the connection's methods as they are now: uvloop looks them up only here."""
-    if conn._transport is not None:
-        conn._transport.set_protocol(conn)
+    set_protocol = getattr(conn._transport, "set_protocol", None)  # a channel of a jump server has none
+    if set_protocol is not None:
+        set_protocol(conn)
 
 
 @contextmanager
 def report_failure(
-    endpoint: Endpoint, watch: ConnectionObserver, sock: socket.socket, seconds: float
+    endpoint: Endpoint, watch: ConnectionObserver, way: socket.socket | Tunnel, seconds: float
 ) -> Iterator[None]:
     """Turn asyncssh's errors into ConnectFailed or TurnedAway. The socket is closed if there is no connection."""
     try:
         yield
     except BaseException as error:
-        sock.close()
-        if not isinstance(error, Exception):
+        way.close()
+        if not isinstance(error, Exception) or isinstance(error, ConnectFailed):
             raise
         failure = _build_error(endpoint, watch, error, seconds)
         if failure.passing and _is_early_end(watch, error):

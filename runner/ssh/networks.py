@@ -34,20 +34,27 @@ TRANSLATED = (("64:ff9b::/96", 0), ("::/96", 0), ("2002::/16", 80))
 class NetworkPolicy:
     """Networks and ports that servers may use.
 
-    `allowed` wins over `denied` and over the networks that are denied by default; empty `ports` allow any port.
+    `allowed` wins over `denied` and over the networks that are denied by default; empty `ports` allow any port. With
+    `jump_names`, a jump server resolves the host names of the servers behind it; without, sshcast does.
     """
 
     allowed: tuple[Network, ...] = ()
     denied: tuple[Network, ...] = ()
     ports: tuple[int, ...] = ()
+    jump_names: bool = False
 
     @classmethod
     def of(
-        cls, *, allowed: Sequence[str] = (), denied: Sequence[str] = (), ports: Sequence[int] = ()
+        cls,
+        *,
+        allowed: Sequence[str] = (),
+        denied: Sequence[str] = (),
+        ports: Sequence[int] = (),
+        jump_names: bool = False,
     ) -> "NetworkPolicy":
         """Raises ValueError for an invalid network."""
         networks = [tuple(ipaddress.ip_network(each, strict=False) for each in given) for given in (allowed, denied)]
-        return cls(allowed=networks[0], denied=networks[1], ports=tuple(ports))
+        return cls(allowed=networks[0], denied=networks[1], ports=tuple(ports), jump_names=jump_names)
 
     def permits(self, address: str) -> bool:
         """True if the numeric address may be connected to, in whichever form it is written."""

@@ -2,6 +2,7 @@
 
 Each endpoint has its own connections and one connection attempt at a time, so that a slow or dead host delays no other.
 An endpoint is identified by all its fields: with another key, credential or host it gets its own connections.
+A jump server is an endpoint too: servers behind it share its connection, and each connection to one holds a channel.
 """
 
 import asyncio
@@ -10,8 +11,10 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
+from typing import Protocol
 
 from runner.ssh.handshake import AnsweredShell, NoAnswer, build_no_answer
+from runner.ssh.jumps.messages import explain_jump_failure
 from runner.ssh.pool_group import EndpointPool, PooledConnection, Reservation
 from runner.ssh.protocol import ChannelRefused, ConnectFailed, Endpoint, Exit, OnClosed, OnOutput, ServerConnection
 from runner.ssh.session_gate import SessionGate
@@ -20,9 +23,16 @@ Connect = Callable[[Endpoint], Awaitable[ServerConnection]]
 Clock = Callable[[], float]
 
 
+class ConnectThrough(Protocol):
+    """Makes a connection through one to its jump server. Raises ConnectFailed."""
+
+    async def __call__(self, endpoint: Endpoint, *, through: ServerConnection) -> ServerConnection: ...
+
+
 class Pool:
     """The pool. `connect` makes a connection or raises ConnectFailed; one idle for `idle_seconds` is closed.
 
+    `connect_through` makes one to an endpoint with a jump server, through a connection to that.
     `start_seconds` is how long a server may take from the request of a session to the answer of a shell in it. `clock`
     is in seconds.
     """
@@ -31,18 +41,29 @@ class Pool:
         self,
         connect: Connect,
         *,
+        connect_through: ConnectThrough | None = None,
         idle_seconds: float = 60.0,
         start_seconds: float = 60.0,
         clock: Clock = time.monotonic,
     ) -> None:
         self.start_seconds = start_seconds
         self._connect = connect
+        self._connect_through = connect_through
         self._idle_seconds = idle_seconds
         self._clock = clock
         self._groups: dict[Endpoint, EndpointPool] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._sweeper: asyncio.Task[None] | None = None
         self._closed = False
+
+    @asynccontextmanager
+    async def tunnel(self, jump: Endpoint) -> AsyncIterator[ServerConnection]:
+        """Yield a connection to a jump server, with one channel reserved. Raises ConnectFailed."""
+        reservation = await self._reserve_tunnel(jump)
+        try:
+            yield reservation.pooled.connection
+        finally:
+            reservation.free()
 
     @asynccontextmanager
     async def channel(self, endpoint: Endpoint) -> AsyncIterator["PooledSession"]:
@@ -123,15 +144,14 @@ class Pool:
 
     async def _add_connection(self, group: EndpointPool) -> None:
         try:
-            connection = await self._connect(group.endpoint)
+            pooled = await self._make_connection(group.endpoint)
         except Exception as error:
             group.attempt = None
             self._fail_waiters(group, error)
             return
         group.attempt = None
-        pooled = PooledConnection(connection, max(1, group.endpoint.max_channels), idle_since=self._clock())
         group.connections.append(pooled)
-        if not connection.is_alive:
+        if not pooled.connection.is_alive:
             self._fail_waiters(
                 group,
                 ConnectFailed(
@@ -140,6 +160,25 @@ class Pool:
             )
         self._drop_dead(group)
         self._serve(group)
+
+    async def _make_connection(self, endpoint: Endpoint) -> PooledConnection:
+        limit = max(1, endpoint.max_channels)
+        if endpoint.jump is None:
+            return PooledConnection(await self._connect(endpoint), limit, idle_since=self._clock())
+        tunnel = await self._reserve_tunnel(endpoint.jump)
+        try:
+            assert self._connect_through is not None
+            connection = await self._connect_through(endpoint, through=tunnel.pooled.connection)
+        except BaseException:
+            tunnel.free()
+            raise
+        return PooledConnection(connection, limit, tunnel, idle_since=self._clock())
+
+    async def _reserve_tunnel(self, jump: Endpoint) -> Reservation:
+        try:
+            return await self.reserve(jump)
+        except ConnectFailed as error:
+            raise explain_jump_failure(jump, error) from None
 
     def _fail_waiters(self, group: EndpointPool, error: Exception) -> None:
         """Fail all waiters of an attempt at once, rather than one after the other at their own time limits."""
@@ -153,13 +192,15 @@ class Pool:
 
     def _drop(self, group: EndpointPool, pooled: PooledConnection) -> None:
         group.connections.remove(pooled)
-        task = asyncio.create_task(self._hang_up(pooled.connection), name=f"hang up on {group.endpoint.host}")
+        task = asyncio.create_task(self._hang_up(pooled), name=f"hang up on {group.endpoint.host}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _hang_up(self, connection: ServerConnection) -> None:
+    async def _hang_up(self, pooled: PooledConnection) -> None:
         with suppress(OSError):
-            await connection.close()
+            await pooled.connection.close()
+        if pooled.tunnel is not None:
+            pooled.tunnel.free()
 
     async def _sweep_always(self) -> None:
         while True:

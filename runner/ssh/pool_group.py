@@ -11,10 +11,14 @@ from runner.ssh.session_gate import SessionGate
 
 @dataclass(slots=True, eq=False)
 class PooledConnection:
-    """A connection, the number of channels it may carry, and the number reserved."""
+    """A connection, the number of channels it may carry, and the number reserved.
+
+    `tunnel` is the channel of the jump server's connection that carries this one, if any.
+    """
 
     connection: ServerConnection
     limit: int
+    tunnel: "Reservation | None" = None
     in_use: int = 0
     opened: int = 0
     idle_since: float = 0.0

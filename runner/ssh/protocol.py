@@ -30,7 +30,8 @@ class Endpoint:
     """One server and how to sign in to it. `host_keys` are lines for `runner.ssh.host_keys.known_hosts`.
 
     `legacy_algorithms` are old ones that an admin allows, words of `db.values.LegacyAlgorithm`. `host_key_alias` is a
-    name besides the host that its host certificate may be for.
+    name besides the host that its host certificate may be for. `jump` is the server through which it is reached, whose
+    `name` is given too.
     """
 
     server_id: int
@@ -42,6 +43,8 @@ class Endpoint:
     max_channels: int = 10
     legacy_algorithms: tuple[str, ...] = ()
     host_key_alias: str | None = None
+    jump: "Endpoint | None" = None
+    name: str = ""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -55,6 +58,11 @@ class ConnectTimeouts:
     connect: float = 10.0
     login: float = 15.0
     channel: float = 15.0
+
+    @property
+    def both(self) -> float:
+        """Seconds for the TCP connection, made by a jump server, and the login."""
+        return self.connect + self.login
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,21 +85,34 @@ class ConnectFailed(Exception):
     """No command was started. `detail` is a sentence for people: what failed, and what to do.
 
     `passing` is set if the same attempt may succeed a little later. `early_output` is the output that came instead of a
-    start.
+    start. `at_jump`: a jump server on the way failed, and `detail` names it.
     """
 
     def __init__(
-        self, reason: FailedReason, detail: str, *, passing: bool = False, early_output: EarlyOutput = ()
+        self,
+        reason: FailedReason,
+        detail: str,
+        *,
+        passing: bool = False,
+        early_output: EarlyOutput = (),
+        at_jump: bool = False,
     ) -> None:
         super().__init__(f"{reason}: {detail}")
         self.reason: FailedReason = reason
         self.detail = detail
         self.passing = passing
         self.early_output = early_output
+        self.at_jump = at_jump
 
     def renew(self, detail: str | None = None) -> "ConnectFailed":
         """Return a copy for another waiter: each raise of one error lengthens its traceback."""
-        return ConnectFailed(self.reason, detail or self.detail, passing=self.passing, early_output=self.early_output)
+        return ConnectFailed(
+            self.reason,
+            detail or self.detail,
+            passing=self.passing,
+            early_output=self.early_output,
+            at_jump=self.at_jump,
+        )
 
 
 class ChannelRefused(ConnectFailed):

@@ -5,11 +5,10 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from runner.ssh.algorithms import HOST_KEY_TYPES, list_host_key_algorithms
-from runner.ssh.client import ShownKey, fetch_host_key
-from runner.ssh.dial import dial
+from runner.ssh.client import ShownKey, fetch_host_key, open_way
 from runner.ssh.failures import TurnedAway
 from runner.ssh.networks import DEFAULT_POLICY, NetworkPolicy
-from runner.ssh.protocol import ConnectFailed, Credential, Endpoint
+from runner.ssh.protocol import ConnectFailed, Credential, Endpoint, ServerConnection
 
 # OpenSSH turns an address with a penalty away for at least 15 s (sshd_config, PerSourcePenalties).
 BACK_OFF_SECONDS = (1.0, 5.0, 15.0)
@@ -22,7 +21,8 @@ OnWait = Callable[[str], None]
 class ScanOptions:
     """How to scan. `every` asks for a key of each type, on a connection each; else one connection asks for the best.
 
-    `seconds` limit one connection; `waits` are the pauses after connections that the server turned away.
+    `seconds` limit one connection; `waits` are the pauses after connections that the server turned away. `through` is a
+    connection to the jump server of the server to scan, if it has one.
     """
 
     every: bool = False
@@ -31,6 +31,7 @@ class ScanOptions:
     waits: Sequence[float] = BACK_OFF_SECONDS
     network_policy: NetworkPolicy = DEFAULT_POLICY
     on_wait: OnWait | None = None
+    through: ServerConnection | None = None
 
 
 BEST = ScanOptions()
@@ -80,7 +81,7 @@ async def _fetch(host: str, port: int, kinds: Sequence[str], scan: ScanOptions) 
 
     Raises ConnectFailed, or its subclass TurnedAway.
     """
-    sock = await dial(host, port, seconds=scan.seconds, network_policy=scan.network_policy)
     nobody = Endpoint(0, host, port, "", (), Credential("password", ""), legacy_algorithms=tuple(scan.legacy))
     algorithms = list_host_key_algorithms(kinds, scan.legacy)
-    return await fetch_host_key(nobody, sock, algorithms, seconds=scan.seconds)
+    way = await open_way(nobody, scan.through, seconds=scan.seconds, network_policy=scan.network_policy)
+    return await fetch_host_key(nobody, way, algorithms, seconds=scan.seconds)

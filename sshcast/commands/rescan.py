@@ -15,13 +15,14 @@ from resolvers.context import Context, Service
 from resolvers.errors import NotFound
 from resolvers.host_keys import KeyStatus, OfferedKey
 from resolvers.inputs import ServerChange
-from runner.ssh.scan_requests import HostKeyScans, ScanRequest
-from sshcast.app import build_network_policy, open_service
+from runner.ssh.scan_requests import ScanRequest
+from sshcast.app import open_service
 from sshcast.commands import local
 from sshcast.commands.execute import require_server_id
 from sshcast.commands.server_add import confirm
 from sshcast.errors import CommandFailed
 from sshcast.settings import Settings
+from sshcast.ssh_wiring import build_pool, build_scans
 
 # A fingerprint is to be compared at a glance, so that a row is never folded where nobody looks at a terminal.
 LEAST_WIDTH, WIDTH_OF_NO_TERMINAL = 100, 10_000
@@ -60,12 +61,14 @@ async def rescan(settings: Settings, given: RescanOptions, run_as: str | None) -
 async def _open_service_with_scanner(settings: Settings) -> AsyncIterator[Service]:
     """Open the service with a scanner and no runner, so that scanning and accepting work as they do over the API."""
     async with open_service(settings) as service:
-        scans = HostKeyScans(bus=service.bus, network_policy=build_network_policy(settings), on_wait=_print_to_stderr)
+        pool = build_pool(settings)
+        scans = build_scans(service, settings, pool, _print_to_stderr)
         await scans.start()
         try:
             yield service
         finally:
             await scans.stop()
+            await pool.close()
 
 
 async def _require_server_to_change(ctx: Context, id: int) -> Server:
@@ -76,7 +79,12 @@ async def _require_server_to_change(ctx: Context, id: int) -> Server:
 
 async def _fetch_offered_keys(ctx: Context, server: Server) -> list[OfferedKey]:
     """Return the server's keys, compared with its own pins only: other servers may be at the same address."""
-    wanted = ScanRequest(host=server.host, port=server.port, legacy=tuple(server.legacy_algorithms))
+    wanted = ScanRequest(
+        host=server.host,
+        port=server.port,
+        legacy=tuple(server.legacy_algorithms),
+        jump_server_id=server.jump_server_id,
+    )
     return host_keys.compare_keys(await host_keys.fetch_keys(ctx, wanted, server.id), [server.host_keys])
 
 

@@ -1,19 +1,25 @@
 """`sshcast server add`: registers a server with its credential and host keys."""
 
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from db.values import Role
 from resolvers import host_names, servers
+from resolvers.context import Context, Service
 from resolvers.inputs import NewCredential, NewServer
+from runner.execution.endpoint import open_jump
 from runner.ssh.keys import fingerprint
-from runner.ssh.networks import NetworkPolicy
-from runner.ssh.protocol import ConnectFailed
+from runner.ssh.protocol import ConnectFailed, ServerConnection
 from runner.ssh.scan import ScanOptions, scan_host_keys
 from sshcast.app import build_network_policy, open_service
 from sshcast.commands import local
+from sshcast.commands.execute import require_server_id
 from sshcast.errors import CommandFailed
 from sshcast.settings import Settings
+from sshcast.ssh_wiring import build_pool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +43,7 @@ class ServerOptions:
     output_encoding: str
     scan: bool
     yes: bool
+    jump: str | None = None
 
 
 async def add_server(settings: Settings, given: ServerOptions, run_as: str | None) -> int:
@@ -53,13 +60,16 @@ async def add_server(settings: Settings, given: ServerOptions, run_as: str | Non
     )
     async with open_service(settings) as service:
         ctx = await local.load_context(service, run_as)  # before a person is asked about keys
-        keys = await _scan_and_confirm_keys(given, build_network_policy(settings)) if given.scan else given.host_keys
-        server = await servers.create(ctx, _new_server(given, credential, keys))
+        jump_id = None if given.jump is None else await _require_jump(ctx, given.jump)
+        keys = await _scan_and_confirm_keys(service, settings, given, jump_id) if given.scan else given.host_keys
+        server = await servers.create(ctx, _new_server(given, credential, keys, jump_id))
     print(server.id)
     return 0
 
 
-def _new_server(given: ServerOptions, credential: NewCredential, keys: tuple[str, ...]) -> NewServer:
+def _new_server(
+    given: ServerOptions, credential: NewCredential, keys: tuple[str, ...], jump_id: int | None
+) -> NewServer:
     return NewServer(
         name=given.name,
         host=given.host,
@@ -70,14 +80,19 @@ def _new_server(given: ServerOptions, credential: NewCredential, keys: tuple[str
         legacy_algorithms=given.allowed,
         output_encoding=given.output_encoding,
         credential=credential,
+        jump_server_id=jump_id,
     )
 
 
-async def _scan_and_confirm_keys(given: ServerOptions, network_policy: NetworkPolicy) -> tuple[str, ...]:
+async def _scan_and_confirm_keys(
+    service: Service, settings: Settings, given: ServerOptions, jump_id: int | None
+) -> tuple[str, ...]:
     """Fetch the server's keys, and return them once a person has confirmed their fingerprints."""
-    scan = ScanOptions(legacy=given.allowed, network_policy=network_policy, on_wait=_print_to_stderr)
+    policy = build_network_policy(settings)
+    scan = ScanOptions(legacy=given.allowed, network_policy=policy, on_wait=_print_to_stderr)
     try:
-        keys = tuple(await scan_host_keys(given.host, given.port, scan))
+        async with _open_jump(service, settings, jump_id) as through:
+            keys = tuple(await scan_host_keys(given.host, given.port, replace(scan, through=through)))
     except ConnectFailed as error:
         raise CommandFailed(error.detail) from error
     for key in keys:
@@ -86,6 +101,28 @@ async def _scan_and_confirm_keys(given: ServerOptions, network_policy: NetworkPo
     if not given.yes and not confirm(question):
         raise CommandFailed("the host keys were not accepted, so nothing was added")
     return keys
+
+
+async def _require_jump(ctx: Context, server: str) -> int:
+    """Return the id of the jump server, which is signed in to before the new server is created."""
+    ctx.require_role(Role.ADMIN)
+    return (await servers.get(ctx, await require_server_id(ctx, server))).id
+
+
+@asynccontextmanager
+async def _open_jump(
+    service: Service, settings: Settings, jump_id: int | None
+) -> AsyncIterator[ServerConnection | None]:
+    """Yield a connection to the jump server; None if there is none. Raises ConnectFailed."""
+    if jump_id is None:
+        yield None
+        return
+    pool = build_pool(settings)
+    try:
+        async with open_jump(service.store, service.vault, pool, jump_id) as through:
+            yield through
+    finally:
+        await pool.close()
 
 
 def _print_to_stderr(sentence: str) -> None:

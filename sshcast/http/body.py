@@ -14,7 +14,7 @@ MAX_BYTES = 256 * 1024
 # What is read of a body that is too large, so that its sender gets to read the answer.
 MOST_READ = 1024 * 1024
 LONGEST_NUMBER = 20
-KINDS = {str: ("a string", "字符串"), int: ("an integer", "整数")}
+KINDS = {str: ("a string", "字符串"), int: ("an integer", "整数"), dict: ("an object", "对象")}
 
 
 async def read(request: Request, fields: Mapping[str, type], *, required: bool = True) -> dict[str, Any]:
@@ -30,12 +30,22 @@ async def read(request: Request, fields: Mapping[str, type], *, required: bool =
     return found
 
 
+async def read_optional(request: Request, fields: Mapping[str, type]) -> dict[str, Any]:
+    """Return the object, which may have some of these fields; {} without a body."""
+    data = await read_bytes(request)
+    if not data.strip():
+        return {}
+    check_headers(request)
+    found = parse_object(data)
+    check_names(found, fields)
+    for name, value in found.items():
+        check_type(name, value, fields[name])
+    return found
+
+
 async def check_empty(request: Request) -> None:
     """Check that a route without fields got no body, or an empty object."""
-    data = await read_bytes(request)
-    if data.strip():
-        check_headers(request)
-        check_names(parse_object(data), {})
+    await read_optional(request, {})
 
 
 def check_headers(request: Request) -> None:

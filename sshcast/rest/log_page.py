@@ -10,7 +10,7 @@ from starlette.responses import Response
 from db.models import TaskExecution
 from db.values import State, Stream
 from resolvers import cursor as cursors
-from resolvers import output, sign_in
+from resolvers import jumps, output, sign_in
 from resolvers.context import Context
 from resolvers.decoding import Decoders
 from resolvers.output import Chunk
@@ -101,7 +101,8 @@ async def answer_page(ctx: Context, id: int, page: LogRequest) -> Response:
             await session.check()
     if page.wait_seconds:
         await sign_in.check_session_validity(ctx)
-    return build_json_answer(_build_body(row, found, page), headers={"X-Accel-Buffering": "no"})
+    message = await jumps.hide_names(ctx, row.message)
+    return build_json_answer(_build_body(row, found, page, message), headers={"X-Accel-Buffering": "no"})
 
 
 async def _collect_output(ctx: Context, id: int, found: CollectedOutput) -> tuple[TaskExecution, CollectedOutput]:
@@ -118,7 +119,7 @@ async def _collect_output(ctx: Context, id: int, found: CollectedOutput) -> tupl
     return row, found
 
 
-def _build_body(row: TaskExecution, found: CollectedOutput, page: LogRequest) -> dict[str, Any]:
+def _build_body(row: TaskExecution, found: CollectedOutput, page: LogRequest, message: str | None) -> dict[str, Any]:
     """Build the answer. The last page's `error` also has the reason, if it is sshcast's; `exact` adds base64."""
     texts = {stream: found.join_text(stream) for stream in Stream}
     cursor = cursors.encode(found.position, 0 if found.decoders.is_pending() and found.more else None)
@@ -126,6 +127,6 @@ def _build_body(row: TaskExecution, found: CollectedOutput, page: LogRequest) ->
         untold = found.size or cursors.count_rests_told(page.after) is not None
         for rest in found.decoders.flush_rests(cursor) if untold else ():
             texts[rest.stream] += rest.text
-        texts[Stream.STDERR] += shapes.format_reason_line(row, texts[Stream.STDERR])
+        texts[Stream.STDERR] += shapes.format_reason_line(row, message, texts[Stream.STDERR])
     shown = shapes.build_log(row, texts[Stream.STDOUT], texts[Stream.STDERR], cursor)
     return shown | (found.encode() if page.exact else {})

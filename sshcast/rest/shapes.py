@@ -31,6 +31,7 @@ def build_task(row: Task) -> dict[str, Any]:
 
 
 def build_execution(row: TaskExecution) -> dict[str, Any]:
+    """Return the execution. `parameters` is there if its task has any: null for a secret value."""
     return {
         "id": row.id,
         "execution_id": row.id,
@@ -49,7 +50,7 @@ def build_execution(row: TaskExecution) -> dict[str, Any]:
         "truncated": row.truncated,
         "created_by": row.created_by,
         "created_at": format_time(row.created_at),
-    }
+    } | ({"parameters": row.parameters} if row.parameters else {})
 
 
 def build_user(row: User) -> dict[str, Any]:
@@ -63,12 +64,15 @@ def _convert_duration(row: TaskExecution) -> float | int | None:
     return row.duration_ms / 1000 if rest else whole
 
 
-def format_reason_line(row: TaskExecution, error: str) -> str:
-    """Return a line to add to stderr (`error`) if the run ended for a reason that is not the command's own."""
+def format_reason_line(row: TaskExecution, message: str | None, error: str) -> str:
+    """Return a line to add to stderr (`error`) if the run ended for a reason that is not the command's own.
+
+    `message` is what the viewer may read of the run's message.
+    """
     if not State(row.state).is_final or row.reason in (None, Reason.EXIT_STATUS, Reason.SIGNAL):
         return ""
     start = "\n" if error and not error.endswith("\n") else ""
-    return f"{start}[sshcast] {row.reason}: {row.message or row.reason}\n"
+    return f"{start}[sshcast] {row.reason}: {message or row.reason}\n"
 
 
 def build_log(row: TaskExecution, output: str, error: str, cursor: str) -> dict[str, Any]:

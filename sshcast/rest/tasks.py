@@ -12,7 +12,7 @@ from db.tasks import TaskFilter
 from db.values import Role
 from resolvers import executions, outcome, tasks
 from resolvers.errors import Invalid
-from resolvers.inputs import NewTask, RunTask, TaskChange
+from resolvers.inputs import NewTask, ParameterValue, RunTask, TaskChange
 from resolvers.paging import Page, PageRequest
 from resolvers.validation import CONTROL, check_text
 from sshcast.http import bearer, body
@@ -24,6 +24,7 @@ MAX_NAME = 100
 PAGE = ("page", "page_size")
 FILTERS = ("server_id", "status", "start_time", "end_time", "name", "created_by")
 FIELDS: dict[str, type] = {"name": str, "command": str, "server_id": int, "cron_expr": str}
+RUN: dict[str, type] = {"parameters": dict}
 
 
 async def _create(request: Request) -> Response:
@@ -71,11 +72,21 @@ async def _delete(request: Request) -> Response:
 async def _execute(request: Request) -> Response:
     ctx = await bearer.require_viewer(request, Role.OPERATOR)
     id, key = bearer.read_path_id(request), bearer.read_idempotency_key(request)
-    await body.check_empty(request)
-    row = await executions.run_task(ctx, RunTask(task_id=id, idempotency_key=key))
+    wanted = RunTask(
+        task_id=id, parameters=_read_parameters(await body.read_optional(request, RUN)), idempotency_key=key
+    )
+    row = await executions.run_task(ctx, wanted)
     return build_success_answer(
         request, "Execution started.", "任务已开始执行", shapes.build_execution(row), execution_id=row.id
     )
+
+
+def _read_parameters(found: dict[str, Any]) -> list[ParameterValue]:
+    """Return the values by parameters' names that the body gives."""
+    given: dict[str, Any] = found.get("parameters", {})
+    for name, value in given.items():
+        body.check_type(f"parameters.{bearer.format_name(name)}", value, str)
+    return [ParameterValue(name=name, value=value) for name, value in given.items()]
 
 
 async def _list_executions(request: Request) -> Response:

@@ -40,6 +40,15 @@ def verify_host_key(shown: bytes, pins: Pins) -> HostKey:
     return _check_key(decoded, pins)
 
 
+def read_shown_key(shown: bytes) -> HostKey | None:
+    """Return the key that a server shows, of a certificate its own key; None if it cannot be read."""
+    try:
+        decoded = decode_shown_key(shown)
+    except (BadHostKey, X509Certificate):
+        return None
+    return decoded.key if isinstance(decoded, HostCertificate) else decoded
+
+
 def _describe_keys(keys: Sequence[HostKey]) -> str:
     """Return the type and fingerprint of each key, in the form of `ssh-keygen -l`."""
     return ", ".join(f"{key.kind} {key.fingerprint}" for key in keys)
