@@ -32,7 +32,7 @@ class CommandDraft:
     stdin: bytes | None = field(default=None, repr=False)
 
 
-def _refuse_denied(found: PolicyDecision, subject: PolicySubject) -> None:
+def refuse_denied(found: PolicyDecision, subject: PolicySubject) -> None:
     """Raise CommandRefused if the policy denies the command or one of its variables; the error names the variable."""
     worst = found.worst
     if worst is None:
@@ -42,9 +42,16 @@ def _refuse_denied(found: PolicyDecision, subject: PolicySubject) -> None:
         found.verdict.findings,
         en=f"The command policy refuses {variable or 'this'} ({worst.rule}): {worst.message_en}",
         zh=f"命令策略拒绝{' ' + variable + ' ' if variable else '此命令'}（{worst.rule}）：{worst.message_zh}",
-        field=("command",) if variable is None else ("env" if variable in subject.env else "secret_env", variable),
+        field=("command",) if variable is None else (_find_source(variable, subject), variable),
         command=subject.command,
     )
+
+
+def _find_source(variable: str, subject: PolicySubject) -> str:
+    """Return the field that gives the variable."""
+    if variable in subject.parameters:
+        return "parameters"
+    return "env" if variable in subject.env else "secret_env"
 
 
 async def check(ctx: Context, subject: PolicySubject, stored: StoredPolicies | None = None) -> PolicyDecision:
@@ -53,7 +60,7 @@ async def check(ctx: Context, subject: PolicySubject, stored: StoredPolicies | N
     `stored`: the policies that admins have set, if the caller has just loaded them.
     """
     found = await _decide(ctx, subject) if stored is None else decision.decide(ctx.service.policy, subject, stored)
-    _refuse_denied(found, subject)
+    refuse_denied(found, subject)
     return found
 
 
@@ -83,6 +90,7 @@ async def check_command(ctx: Context, draft: CommandDraft) -> Verdict:
     env = validation.check_env(draft.env) if draft.env is not None else task.env if task is not None else {}
     own_folder = None if task is None else task.working_dir
     command = validation.check_command_text(draft.command)
+    known = PolicySubject(command=command, env={}) if task is None else PolicySubject.of_task(task)
     subject = PolicySubject(
         command=command,
         shell=validation.find_shell(command),
@@ -91,7 +99,8 @@ async def check_command(ctx: Context, draft: CommandDraft) -> Verdict:
         server_id=await _resolve_server_id(ctx, draft, task),
         task_id=draft.task_id,
         stdin=validation.stdin(draft.stdin),
-        secrets={} if task is None else {name: at for name, at in task.secret_env.items() if name not in env},
+        secrets={name: at for name, at in known.secrets.items() if name not in env},
+        parameters={name: value for name, value in known.parameters.items() if name not in env},
     )
     return (await _decide(ctx, subject)).verdict
 

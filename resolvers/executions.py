@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection, Row
@@ -16,7 +17,19 @@ from db.executions import ExecutionFilter
 from db.models import Task, TaskExecution
 from db.unavailable import StoreUnavailable
 from db.values import AuditKind, ObjectKind, Role, State, Trigger
-from resolvers import audit, audit_records, commands, filters, outcome, paging, pending, rights, secret_env, validation
+from resolvers import (
+    audit,
+    audit_records,
+    commands,
+    filters,
+    outcome,
+    paging,
+    parameters,
+    pending,
+    rights,
+    secret_env,
+    validation,
+)
 from resolvers.audit import Actor, AuditedChange
 from resolvers.context import Context
 from resolvers.errors import Conflict, NotFound
@@ -28,6 +41,7 @@ from resolvers.servers import build_missing_error, refuse_disabled
 from runner import bus
 from runner.admission.decision import PolicyDecision, PolicySubject, StoredPolicies
 from runner.secrets.bindings import build_stdin_binding
+from runner.secrets.vault import Vault
 
 T = TypeVar("T")
 
@@ -94,12 +108,13 @@ async def run_task(ctx: Context, wanted: RunTask) -> TaskExecution:
     validation.check_id("task_id", wanted.task_id)
     wait = validation.check_wait_seconds(wanted.wait_seconds)
     given = validation.check_idempotency_key(wanted.idempotency_key)
-    before = await ctx.service.store.read(_look_at_task, wanted.task_id, right, given)
+    before = await ctx.service.store.read(_look_at_task, wanted, right, given)
     if not isinstance(before, TaskToRun):
         return await _announce_and_wait(ctx, before, wait)
-    found = await commands.check(ctx, PolicySubject.of_task(before.task), before.policies)
+    values = parameters.apply_to_run(before.task, wanted.parameters).recorded
+    found = await commands.check(ctx, PolicySubject.of_task(before.task, values), before.policies)
     request = _build_run_request(ctx, right, found, given or outcome.generate_key())
-    row = await _store_run(ctx, request, _start_task, before.task.id)
+    row = await _store_run(ctx, request, partial(_start_task, vault=ctx.service.vault), wanted)
     return await _announce_and_wait(ctx, row, wait)
 
 
@@ -173,11 +188,14 @@ def _build_run_request(
     return pending.RunRequest(right, trigger, ruling, now, queue, key)
 
 
-def _look_at_task(conn: Connection, task_id: int, right: RoleRequirement, key: str | None) -> TaskExecution | TaskToRun:
+def _look_at_task(
+    conn: Connection, wanted: RunTask, right: RoleRequirement, key: str | None
+) -> TaskExecution | TaskToRun:
     """Return the run that the key made before, or else the task, if the viewer has the required role on its server."""
+    task_id = wanted.task_id
     row = pending.find_run_by_key(conn, right, key, {"task_id": task_id})
     if row is not None:
-        return row
+        return parameters.require_repeat(conn, row, wanted)
     task, policies = _require_found(start_reads.load_task_with_policies(conn, task_id), task_id)
     right.enforce(conn, task.server_id, _build_missing_task_error(task_id))
     return TaskToRun(task, commands.load_policies(conn, policies))
@@ -193,14 +211,20 @@ def _build_missing_task_error(task_id: int) -> NotFound:
     return NotFound.for_object("task", task_id).with_field("task_id")
 
 
-def _start_task(conn: Connection, task_id: int, request: pending.RunRequest, actor: Actor) -> TaskExecution:
+def _start_task(
+    conn: Connection, wanted: RunTask, request: pending.RunRequest, actor: Actor, *, vault: Vault
+) -> TaskExecution:
     """Insert the run of a task, read again in this transaction, so that the record shows what is run."""
+    task_id = wanted.task_id
     task, server = _require_found(start_reads.load_task(conn, task_id), task_id)
     request.right.enforce(conn, task.server_id, _build_missing_task_error(task_id))
     if server is None or task.server_id is None:
         raise build_missing_error(task.server_id or 0)
     refuse_disabled(server)
-    created = pending.insert_for_task(conn, task, request, server.waiting)
+    changes = parameters.build_run_columns(task, parameters.apply_to_run(task, wanted.parameters), vault)
+    created = pending.insert_for_task(conn, task, request, server.waiting, changes)
+    if not created.new:
+        return parameters.require_repeat(conn, created.row, wanted)
     tasks.note_run(conn, task.id, created.row.created_at)
     return _record_start(conn, created, actor)
 

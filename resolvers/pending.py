@@ -39,8 +39,15 @@ class CreatedRun:
     new: bool
 
 
-def insert_for_task(conn: Connection, task: Task, request: RunRequest, waiting: int | None = None) -> CreatedRun:
-    return insert(conn, executions.copy_from_task(task), request, waiting)
+def insert_for_task(
+    conn: Connection,
+    task: Task,
+    request: RunRequest,
+    waiting: int | None = None,
+    changes: Mapping[str, Any] | None = None,
+) -> CreatedRun:
+    """Insert a run of the task. `changes` are the columns that it does not take from the task."""
+    return insert(conn, executions.copy_from_task(task) | dict(changes or {}), request, waiting)
 
 
 def insert(conn: Connection, wanted: dict[str, Any], request: RunRequest, waiting: int | None = None) -> CreatedRun:
@@ -81,13 +88,18 @@ def _check_same_run(
 ) -> TaskExecution:
     """Return the run if the request is for the same: of a task its id, of a command all contents but the shell.
 
-    A task may have been changed since. The shell follows from the command, and old runs have none stored.
+    A task may have been changed since, so of its parameters the caller compares what was given
+    (`resolvers.parameters.require_repeat`). The shell follows from the command, and old runs have none stored.
     """
     names = ("task_id",) if wanted["task_id"] is not None else tuple(wanted.keys() - {"shell"})
     if found is not None and all(getattr(found, name) == wanted[name] for name in names):
         right.enforce(conn, found.server_id, NotFound.for_object("execution", found.id))
         return found
-    raise Conflict(
+    raise build_other_run_error()
+
+
+def build_other_run_error() -> Conflict:
+    return Conflict(
         "This idempotency key was used for an execution of something else: use a new key.",
         "此幂等键已用于内容不同的执行，请使用新的键。",
         field=("idempotency_key",),

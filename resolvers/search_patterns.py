@@ -5,7 +5,7 @@ A pattern is looked for in a prepared form of a text, which has the same line fe
 
 import re
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -124,10 +124,33 @@ def _compile_re2(text: str, *, ignore_case: bool) -> Pattern:
     return found
 
 
-def _build_error(text: str, args: Sequence[Any]) -> Invalid:
+def compile_whole_pattern(text: str, path: Sequence[str]) -> Callable[[str], bool]:
+    """Return what says whether a text matches the RE2 expression from its beginning to its end.
+
+    Invalid, with the path of the field, says what is wrong with the expression.
+    """
+    check_encodable(path, text)
+    if not 1 <= len(text) <= LONGEST:
+        raise Invalid(path, f"must be 1 to {LONGEST} characters.", f"长度须为 1 到 {LONGEST} 个字符。")
+    if re2 is None:
+        raise Invalid(path, "needs RE2: `pip install google-re2`.", "需要 RE2：请执行 `pip install google-re2`。")
+    options = re2.Options()
+    options.max_mem = MOST_MEMORY
+    options.never_capture = True
+    options.log_errors = False
+    try:
+        found = re2._Regexp(text.encode(), options)
+    except re2.error as error:
+        raise _build_error(text, error.args, path) from None
+    if found.programsize > LARGEST_PROGRAM:
+        raise Invalid(path, "is too large: repeat less.", "过于复杂：请减少重复次数。")
+    return lambda value: found.fullmatch(value.encode()) is not None
+
+
+def _build_error(text: str, args: Sequence[Any], path: Sequence[str] = ("pattern",)) -> Invalid:
     """Return the error with RE2's words, and with the place that they quote."""
     said = args[0].decode("utf-8", "replace") if args and isinstance(args[0], bytes) else str(*args[:1])
     quoted = said.rpartition(": ")[2]
     place = text.find(quoted) + 1 if quoted else 0
     where, wo = (f" (character {place})", f"（第 {place} 个字符）") if place else ("", "")
-    return Invalid("pattern", f"is not an RE2 expression{where}: {said}", f"不是有效的 RE2 表达式{wo}：{said}")
+    return Invalid(path, f"is not an RE2 expression{where}: {said}", f"不是有效的 RE2 表达式{wo}：{said}")

@@ -39,7 +39,7 @@ class RowDraft:
     stdin: bytes | None = field(default=None, repr=False)
 
     def seal_values(self, table: str, id: int) -> dict[str, str]:
-        return _seal_values(self.vault, table, id, self.own)
+        return seal_values(self.vault, table, id, self.own)
 
 
 def check_sources(variables: Sequence[SecretVariable], env: Mapping[str, str]) -> Sources:
@@ -78,16 +78,22 @@ def build_change(
             raise Invalid((FIELD, variable.name), "has no value yet: give one.", "尚无值，请提供。")
         found[variable.name] = task.secret_env[variable.name]
         blobs |= {name: blob for name, blob in task.sealed_env.items() if name == variable.name}
-    return {FIELD: found, "sealed_env": blobs | _seal_values(vault, "tasks", task.id, _collect_own_values(variables))}
+    return {FIELD: found, "sealed_env": blobs | seal_values(vault, "tasks", task.id, _collect_own_values(variables))}
 
 
-def build_subject(values: Mapping[str, Any], task_id: int | None = None, stdin: bytes | None = None) -> PolicySubject:
+def build_subject(
+    values: Mapping[str, Any],
+    task_id: int | None = None,
+    stdin: bytes | None = None,
+    parameters: Mapping[str, str | None] | None = None,
+) -> PolicySubject:
     """Return what the command policy checks; of secret variables it gets only the names."""
     return PolicySubject(
         command=values["command"],
         shell=values["shell"],
         env=values["env"],
         secrets=values[FIELD],
+        parameters={} if parameters is None else parameters,
         working_dir=values["working_dir"],
         server_id=values["server_id"],
         task_id=task_id,
@@ -127,7 +133,7 @@ def _collect_own_values(variables: Sequence[SecretVariable]) -> dict[str, Secret
     return {variable.name: variable.value for variable in variables if variable.value is not None}
 
 
-def _seal_values(vault: Vault, table: str, id: int, values: Mapping[str, Secret]) -> dict[str, str]:
+def seal_values(vault: Vault, table: str, id: int, values: Mapping[str, Secret]) -> dict[str, str]:
     """Return the values as stored: each one sealed, and bound to the row and to its name."""
     return {
         name: base64.b64encode(vault.seal(value.reveal().encode(), **build_value_binding(table, id, name))).decode()

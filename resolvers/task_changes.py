@@ -1,15 +1,23 @@
-"""Compute the columns that follow from a change of a task: secret variables, limits, schedule."""
+"""Compute what follows from a change of a task: secret variables, limits, schedule, and what the policy checks."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from db.models import Task
-from resolvers import commands, schedules, secret_env, terms
+from resolvers import commands, parameters, schedules, secret_env, terms
 from resolvers.context import Context
 from resolvers.inputs import SecretVariable
+from runner.admission.decision import PolicySubject
 from runner.scheduling.terms import Terms
 
 LIMITS = ("timeout_seconds", "output_limit", "on_output_limit")
+
+
+def build_subject(columns: Mapping[str, Any], task_id: int | None = None) -> PolicySubject:
+    """Return what the command policy checks of a task with these columns. Parameters without a value are unknown."""
+    known = parameters.build_unknown(columns["parameters"], columns["parameter_values"])
+    return secret_env.build_subject(columns, task_id, parameters=known)
 
 
 def build_secrets(ctx: Context, current: Task, values: dict[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import Any, cast
 
@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from db import executions, tasks
 from db import task_keys as table
 from db.models import Task, TaskExecution
+from db.values import ParameterType
 from resolvers import validation
 from resolvers.errors import Conflict, NotFound
 from resolvers.inputs import NewTask, collect_values
@@ -40,13 +41,19 @@ def build_key(user_id: int, new: NewTask) -> CreationKey | None:
 
 
 def _hash_contents(new: NewTask) -> str:
-    """Return a digest of the contents, without the values of secret variables, which could be guessed from it."""
+    """Return a digest of the contents, without the values of secrets, which could be guessed from it."""
     contents: dict[str, Any] = {name: getattr(new, name) for name in (*PLAIN, *BOUNDS)}
     contents |= {name: value for name, usual in LATER.items() if (value := getattr(new, name)) != usual}
     contents |= {
         "terms": collect_values(new.terms),
         "secret_env": [(item.name, item.secret) for item in new.secret_env],
     }
+    if new.parameters or new.parameter_values:
+        secrets = {each.name for each in new.parameters if each.type == ParameterType.SECRET}
+        contents["parameters"] = [asdict(each) for each in new.parameters]
+        contents["parameter_values"] = [
+            (item.name, None if item.name in secrets else item.value) for item in new.parameter_values
+        ]
     return sha256(json.dumps(contents, sort_keys=True, default=str).encode()).hexdigest()
 
 

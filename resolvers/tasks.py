@@ -18,6 +18,8 @@ from resolvers import (
     filters,
     outcome,
     paging,
+    parameter_rules,
+    parameters,
     pending,
     rights,
     schedules,
@@ -49,7 +51,7 @@ OF_SERVERS: paging.ListingEach[Task, TaskFilter] = paging.ListingEach(
     page=table.page_of_servers, count=table.count_of_servers, orders=LISTING.orders
 )
 # Columns that the command policy checks.
-CHECKED = ("command", "shell", "env", "secret_env", "working_dir", "server_id")
+CHECKED = ("command", "shell", "env", "secret_env", "working_dir", "server_id", "parameters", "parameter_values")
 # Columns that other columns of a change are computed from.
 BASIS = (*CHECKED, "sealed_env", "cron_expr", "timezone", "enabled", "terms", *task_changes.LIMITS)
 MOST_TRIES = 10
@@ -59,6 +61,7 @@ RULES: dict[str, Callable[[Any], Any]] = {
     "server_id": lambda value: validation.check_id("server_id", value),
     "env": validation.check_env,
     "working_dir": validation.check_working_dir,
+    "parameters": parameter_rules.check_declarations,
     "run_mode": lambda value: None if value is None else validation.check_one_of("run_mode", value, Mode),
 }
 
@@ -118,12 +121,14 @@ async def create(ctx: Context, new: NewTask) -> TaskCreated:
     values |= commands.apply_limits(limits, new.timeout_seconds, new.output_limit, new.on_output_limit)
     values["shell"] = validation.find_shell(values["command"])
     values["secret_env"], own = secret_env.check_new(new.secret_env, new.env)
-    found = await commands.check(ctx, secret_env.build_subject(values))
+    scheduled = parameters.apply_to_schedule(values)
+    values["parameter_values"] = scheduled.recorded
+    found = await commands.check(ctx, task_changes.build_subject(values))
     values |= {"created_by": user_id, "updated_by": user_id, "created_at": now, "updated_at": now}
     values["next_run"] = schedules.find_next(schedule, now) if new.enabled else None  # without jitter: it needs the id
     starts = schedule.kind == schedules.ONCE and new.enabled
     once = RunRequest(right, Trigger.MANUAL, found, now, limits.queue) if starts else None
-    draft = RowDraft(values, ctx.service.vault, own)
+    draft = RowDraft(values, ctx.service.vault, {**own, **scheduled.secrets})
     make = partial(_insert, draft=draft, once=once, right=right, limits=limits, actor=audit.build_actor(ctx))
     created = await _store_task(ctx, key, right, make)
     ctx.service.bus.hint(bus.SCHEDULE, *((bus.PENDING, bus.EXECUTIONS, bus.SLOTS) if once else ()))
@@ -151,14 +156,12 @@ async def update(ctx: Context, id: int, change: TaskChange) -> Task:
         await rights.enforce(ctx, right, given_values["server_id"], build_missing_error(given_values["server_id"]))
     for _ in range(MOST_TRIES):
         current = await _require_changeable_task(ctx, right, id)
-        values = (
-            given_values
-            | task_changes.build_limits(ctx, current, given_values)
-            | task_changes.build_secrets(ctx, current, given_values)
-        )
+        values = given_values | task_changes.build_limits(ctx, current, given_values)
+        values |= task_changes.build_secrets(ctx, current, given_values)
+        values |= parameters.build_change(current, values, ctx.service.vault)
         if values.keys() & CHECKED:
             subject = {name: values.get(name, getattr(current, name)) for name in CHECKED}
-            await commands.check(ctx, secret_env.build_subject(subject, task_id=id))
+            await commands.check(ctx, task_changes.build_subject(subject, task_id=id))
         now = ctx.service.clock()
         values |= task_changes.build_schedule(ctx, current, values, now)
         values |= {"updated_at": now, "updated_by": right.viewer.user_id}

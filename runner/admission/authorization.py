@@ -31,7 +31,8 @@ def find_blocked(conn: Connection, tasks: Collection[Task]) -> dict[int, BlockRe
     found: dict[int, BlockReason] = {}
     for task in tasks:
         if task.server_id not in usable:
-            found[task.id] = SlotOutcome.SKIPPED_SERVER, "its server is deleted or disabled"
+            why = "its server, or a jump server on the way to it, is deleted or disabled"
+            found[task.id] = SlotOutcome.SKIPPED_SERVER, why
         elif (acting_for(task), task.server_id) not in allowed:
             why = f"the user who last changed the task {NOT_ALLOWED}: an operator who saves it takes it over"
             found[task.id] = SlotOutcome.NOT_ALLOWED, why

@@ -23,7 +23,8 @@ class PolicySubject:
     """A command and where it is to run.
 
     Without a server only the service's own policy applies; an ad-hoc run has no task. `secrets` maps secret variables
-    to the registered secret they take, if any. `stdin` is the input, None if it is not known.
+    to the registered secret they take, if any. `stdin` is the input, None if it is not known. `parameters` are the
+    values of the task's parameters, None if one is secret or not known yet.
     """
 
     command: str
@@ -34,9 +35,11 @@ class PolicySubject:
     secrets: Mapping[str, str | None] = field(default_factory=dict)
     shell: str | None = None
     stdin: bytes | None = field(default=None, repr=False)
+    parameters: Mapping[str, str | None] = field(default_factory=dict)
 
     @classmethod
-    def of_task(cls, task: Task) -> "PolicySubject":
+    def of_task(cls, task: Task, parameters: Mapping[str, str | None] | None = None) -> "PolicySubject":
+        """Return a run of the task with these values of its parameters; by default with those of its schedule."""
         return cls(
             command=task.command,
             env=task.env,
@@ -45,6 +48,7 @@ class PolicySubject:
             task_id=task.id,
             secrets=task.secret_env,
             shell=task.shell,
+            parameters=_list_scheduled_values(task) if parameters is None else parameters,
         )
 
     @classmethod
@@ -58,7 +62,18 @@ class PolicySubject:
             secrets=row.secret_env,
             shell=row.shell,
             stdin=stdin,
+            parameters=row.parameters,
         )
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The variables whose values are known."""
+        return {**self.env, **{name: value for name, value in self.parameters.items() if value is not None}}
+
+    @property
+    def unknown_variables(self) -> list[str]:
+        """The names of the variables whose values the policy must not see, or cannot know."""
+        return [*self.secrets, *(name for name, value in self.parameters.items() if value is None)]
 
     @property
     def digest(self) -> str:
@@ -66,6 +81,7 @@ class PolicySubject:
         parts: tuple[Any, ...] = (
             *(self.command, dict(self.env), dict(self.secrets), self.working_dir, self.server_id),
             *((self.shell,) if self.shell else ()),  # left out if empty: older digests stay valid
+            *((dict(self.parameters),) if self.parameters else ()),
         )
         return hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
@@ -137,10 +153,10 @@ def decide(policy: Policy, subject: PolicySubject, stored: StoredPolicies) -> Po
     server, task = stored.of(subject)
     verdict = policy.check(
         subject.command,
-        env=subject.env,
+        env=subject.variables,
         working_dir=subject.working_dir or HOME,
         stdin=subject.stdin,
-        secrets=subject.secrets,
+        secrets=subject.unknown_variables,
         mode=_decide_mode(policy.mode, server, task),
         overrides=_build_overrides(server, task, subject),
     )
@@ -149,6 +165,13 @@ def decide(policy: Policy, subject: PolicySubject, stored: StoredPolicies) -> Po
         server_policy_id=None if server is None else server.id,
         task_policy_id=None if task is None else task.id,
     )
+
+
+def _list_scheduled_values(task: Task) -> dict[str, str | None]:
+    """Return what the task's schedule gives. A required value that it does not give is unknown until a run gives it."""
+    if not task.parameters:
+        return {}
+    return {each["name"]: None for each in task.parameters if each["required"]} | task.parameter_values
 
 
 def _decide_mode(mode: Mode, server: PolicyVersion | None, task: PolicyVersion | None) -> Mode:

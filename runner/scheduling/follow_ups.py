@@ -160,6 +160,7 @@ def end_waiting(conn: Connection, task_id: int, at: datetime, by: int | None = N
 
 
 # Of the task as it stands: an ended run no longer has its secrets, and its mode says how it was run in the end.
+# The values of parameters are those of the run, but for secret ones.
 CURRENT = {"secret_env", "sealed_env", "mode"}
 REPEATED = {"slot", "policy_version", "server_policy_id", "task_policy_id", "findings"}
 
