@@ -5,19 +5,30 @@ that is still in use: nothing that commits later has a place among them.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import takewhile
 from operator import ge, gt, le, lt
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, literal, select, text, tuple_, union_all, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    delete,
+    func,
+    literal,
+    select,
+    text,
+    tuple_,
+    union_all,
+    update,
+)
 
 from db import rows
+from db.event_filters import EventFilter, Scan, build_conditions, plan_scan
 from db.event_models import Event
 from db.page import Conditions
-from db.values import EventKind
-from db.visibility import EVERYTHING, VisibilityScope
 
 events = rows.get_table(Event)
 PLACE = tuple_(events.c.xid, events.c.id)
@@ -29,8 +40,6 @@ START: Position = (0, 0)
 # One read looks at about this many events where a condition has to be checked on each.
 MOST_SCANNED = 5000
 FEWEST_SCANNED = 200
-# The stream of a viewer with grants on up to so many servers is read server by server.
-MOST_SERVERS = 10
 
 STATE = {
     "sqlite": text(
@@ -55,21 +64,6 @@ FIND_RESTORED = text(
     "SELECT pg_current_xact_id()::text::bigint"
     " WHERE (SELECT max(xid) FROM events) >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class EventFilter:
-    """Conditions on events; None means no condition. `with_audit`: the viewer may see that audit events were written.
-
-    `visibility` limits the result by the event's server.
-    """
-
-    kinds: tuple[str, ...] | None = None
-    execution_id: int | None = None
-    task_id: int | None = None
-    server_id: int | None = None
-    with_audit: bool = False
-    visibility: VisibilityScope = EVERYTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +101,6 @@ class StreamState:
     removed: Position
 
 
-@dataclass(frozen=True, slots=True)
-class Scan:
-    """One index range for each of `branches`; `rest` has to be checked on each event of them."""
-
-    branches: list[Conditions]
-    rest: Conditions
-
-
 def _load_state(conn: Connection) -> StreamState:
     xid, id, newest_xid, newest_id, removed_xid, removed_id = conn.execute(STATE[conn.dialect.name]).one()
     return StreamState((xid, id), (newest_xid, newest_id), (removed_xid or 0, removed_id or 0))
@@ -123,6 +109,11 @@ def _load_state(conn: Connection) -> StreamState:
 def find_end(conn: Connection) -> Position:
     """Return the position after which all events come that are not final yet."""
     return _load_state(conn).reached
+
+
+def find_newest(conn: Connection) -> Position:
+    """Return a position that all events of transactions which have ended are at or before."""
+    return _load_state(conn).newest
 
 
 def read(conn: Connection, filter: EventFilter, window: EventRange) -> EventsFound | Expired:
@@ -139,7 +130,7 @@ def read(conn: Connection, filter: EventFilter, window: EventRange) -> EventsFou
     if window.before is not None:
         within.append(_compare(conn, lt, window.before))
     ends = (START if window.after == START else window.after) if window.backward else state.reached
-    return _read_scan(conn, _plan_scan(conn, filter), window, within, ends)
+    return _read_scan(conn, plan_scan(conn, filter), window, within, ends)
 
 
 def _read_scan(conn: Connection, scan: Scan, window: EventRange, within: Conditions, end: Position) -> EventsFound:
@@ -204,48 +195,9 @@ def _compare(conn: Connection, how: Callable[..., Any], position: Position) -> C
     return found
 
 
-def _plan_scan(conn: Connection, filter: EventFilter) -> Scan:
-    """Choose the index: that of the narrowest condition. The others are checked on each event of it."""
-    if filter.execution_id is not None:
-        return Scan([[events.c.execution_id == filter.execution_id]], _build_conditions(filter, without="execution_id"))
-    if filter.task_id is not None:
-        return Scan([[events.c.task_id == filter.task_id]], _build_conditions(filter, without="task_id"))
-    if filter.server_id is not None:
-        return Scan([[events.c.server_id == filter.server_id]], _build_conditions(filter, without="server_id"))
-    if not filter.visibility.is_unrestricted:
-        servers = filter.visibility.select_servers().distinct().limit(MOST_SERVERS + 1)
-        ids = list(conn.scalars(servers))
-        if len(ids) <= MOST_SERVERS:
-            unlimited = replace(filter, visibility=EVERYTHING, with_audit=True)
-            return Scan([[events.c.server_id == id] for id in ids], _build_conditions(unlimited))
-    if filter.kinds is not None:
-        others = _build_conditions(replace(filter, kinds=None, with_audit=True))
-        return Scan([[events.c.kind == kind] for kind in _list_kinds(filter)], others)
-    return Scan([[]], _build_conditions(filter))
-
-
-def _list_kinds(filter: EventFilter) -> list[str]:
-    kinds = dict.fromkeys(filter.kinds or ())
-    return [kind for kind in kinds if filter.with_audit or kind != EventKind.AUDIT_RECORDED]
-
-
-def _build_conditions(filter: EventFilter, without: str | None = None) -> Conditions:
-    """Build the conditions of the filter, `without` that on a column which the index has by itself."""
-    found = [
-        events.c[name] == getattr(filter, name)
-        for name in ("execution_id", "task_id", "server_id")
-        if getattr(filter, name) is not None and name != without
-    ]
-    if filter.kinds is not None:
-        found.append(events.c.kind.in_(_list_kinds(filter)))
-    elif not filter.with_audit and without is None:
-        found.append(events.c.kind != EventKind.AUDIT_RECORDED)
-    return [*found, *filter.visibility.restrict(events.c.server_id)]
-
-
 def count(conn: Connection, filter: EventFilter) -> int:
     final = _compare(conn, le, _load_state(conn).reached)
-    return int(conn.scalar(select(func.count()).select_from(events).where(final, *_build_conditions(filter))) or 0)
+    return int(conn.scalar(select(func.count()).select_from(events).where(final, *build_conditions(filter))) or 0)
 
 
 def prune(conn: Connection, before: datetime, limit: int) -> int:

@@ -19,7 +19,7 @@ from db.visibility import EVERYTHING, VisibilityScope
 executions = rows.get_table(TaskExecution)
 tasks = rows.get_table(Task)
 OPEN = (State.PENDING, State.RUNNING)
-EQUAL = ("server_id", "task_id", "trigger", "created_by")
+EQUAL = ("server_id", "task_id", "fleet_run_id", "trigger", "created_by")
 RANGES = {
     "created_at": ("created_from", "created_to"),
     "start_time": ("start_time_from", "start_time_to"),
@@ -95,6 +95,7 @@ class ExecutionFilter:
     states: tuple[str, ...] | None = None
     server_id: int | None = None
     task_id: int | None = None
+    fleet_run_id: int | None = None
     trigger: str | None = None
     created_from: datetime | None = None
     created_to: datetime | None = None
@@ -123,7 +124,7 @@ class ExecutionFilter:
 
     @property
     def has_owner(self) -> bool:
-        return self.server_id is not None or self.task_id is not None
+        return not self.server_id is self.task_id is self.fleet_run_id is None
 
     @property
     def is_narrow(self) -> bool:

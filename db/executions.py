@@ -73,6 +73,7 @@ def copy_from_task(task: Task) -> dict[str, Any]:
         "env": task.env,
         "secret_env": task.secret_env,
         "sealed_env": task.sealed_env or None,
+        "parameters": task.parameter_values,
         "working_dir": task.working_dir,
         "timeout_seconds": task.timeout_seconds,
         "output_limit": task.output_limit,

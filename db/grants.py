@@ -84,6 +84,18 @@ def has_role_somewhere(conn: Connection, user_id: int, role: Role) -> bool:
     return conn.scalar(SOMEWHERE, {"user": user_id, "roles": list(role.and_above)}) is not None
 
 
+def load_roles_of_user(conn: Connection, user_id: int) -> dict[int, Role]:
+    """Return the highest role that the user is granted on each server that they have a grant for."""
+    own = select(grants.c.server_id, grants.c.role).where(grants.c.server_id.is_not(None))
+    tagged = select(server_tags.c.server_id, grants.c.role).join(grants, grants.c.tag == server_tags.c.tag)
+    found: dict[int, Role] = {}
+    for server_id, role in conn.execute(
+        union_all(*(part.where(grants.c.user_id == user_id) for part in (own, tagged)))
+    ):
+        found[server_id] = max(Role(role), found.get(server_id, Role.NONE), key=lambda each: each.rank)
+    return found
+
+
 def filter_by_role(conn: Connection, pairs: Collection[Pair], role: Role) -> set[Pair]:
     """Return the pairs whose user is enabled and has at least `role` on the server, by own role or grant."""
     query = select(users.c.id, users.c.role).where(users.c.id.in_({pair[0] for pair in pairs}), not_(users.c.disabled))

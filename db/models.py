@@ -101,7 +101,8 @@ class Task(SQLModel, table=True):
     `sealed_env`.
     `updated_by`: the user who last changed the task, None if unknown; its scheduled runs act for that user.
     A fleet task has no `server_id`: it has a `selector` of servers and the `fleet_terms` of its fleet runs.
-    `parameters` declares what a run may be given, `parameter_values` are those that its schedule gives.
+    `parameters` declares what a run may be given, `parameter_values` are those that its schedule gives, with defaults:
+    None for a secret one, which is in `sealed_env`.
     """
 
     __tablename__ = "tasks"

@@ -21,7 +21,7 @@ from sqlalchemy import (
     update,
 )
 
-from db import rows
+from db import fleet_output, rows
 from db.models import TaskExecution
 from db.output_gap import OutputGap
 from db.output_models import OutputChunk
@@ -50,6 +50,7 @@ LOCK = (
         executions.c.stdout_bytes,
         executions.c.stderr_bytes,
         executions.c.output_lines,
+        executions.c.fleet_run_id,
     )
     .where(executions.c.id.in_(bindparam("ids", expanding=True)))
     .order_by(executions.c.id)
@@ -94,11 +95,12 @@ class NewChunk:
 class StreamEnds:
     """The number of stored bytes of each stream of an execution: the next bytes go there.
 
-    `lines` counts the line feeds before that, of both streams.
+    `lines` counts the line feeds before that, of both streams. `fleet_run_id` is the execution's.
     """
 
     ends: dict[Stream, int]
     lines: int = 0
+    fleet_run_id: int | None = None
 
     def accept(self, chunk: NewChunk) -> dict[str, Any] | None:
         """Return the row for the bytes that are not stored yet, and advance the end; None without any."""
@@ -189,6 +191,7 @@ def append(conn: Connection, new: Sequence[NewChunk]) -> set[int]:
         insert_chunks(conn, new_rows)
         grown = {row["execution_id"] for row in new_rows}
         conn.execute(GROW, [{"execution": id} | held[id].values() for id in sorted(grown)])
+        fleet_output.add(conn, {id: held[id].fleet_run_id for id in grown}, new_rows)
     return fences.keys() - held
 
 
@@ -217,7 +220,9 @@ def build_insert_of(ended: FromClause, columns: Sequence[str]) -> Insert:
 def _lock_running(conn: Connection, fences: dict[int, int]) -> dict[int, StreamEnds]:
     """Lock the executions that are running under these fences until the commit, and return their stream ends."""
     return {
-        row.id: StreamEnds({Stream.STDOUT: row.stdout_bytes, Stream.STDERR: row.stderr_bytes}, row.output_lines)
+        row.id: StreamEnds(
+            {Stream.STDOUT: row.stdout_bytes, Stream.STDERR: row.stderr_bytes}, row.output_lines, row.fleet_run_id
+        )
         for row in conn.execute(LOCK, {"ids": list(fences)})
         if row.state == State.RUNNING and row.fence == fences[row.id]
     }

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, exists, select
 
-from db import rows, stdin
+from db import fleet_output, rows, stdin
 from db.models import ScheduleSlot, TaskExecution
 from db.output_models import OutputChunk
 
@@ -31,6 +31,7 @@ def prune(conn: Connection, before: datetime, limit: int) -> int:
     )
     ids = list(_limit_by_size((row.id, row.size) for row in conn.execute(old)))
     stdin.remove(conn, ids)
+    fleet_output.remove(conn, ids)
     conn.execute(delete(chunks).where(chunks.c.execution_id.in_(ids)))
     return conn.execute(delete(executions).where(executions.c.id.in_(ids))).rowcount
 

@@ -47,6 +47,14 @@ def list_names_in_scope(conn: Connection, server_id: int, names: Sequence[str]) 
     )
 
 
+def list_scopes(conn: Connection, names: Sequence[str]) -> set[tuple[str, int | None]]:
+    """Return the name and the server of each secret with one of these names; None for every server."""
+    if not names:
+        return set()
+    query = select(secrets.c.name, secrets.c.server_id).where(secrets.c.name.in_(names))
+    return {(name, server_id) for name, server_id in conn.execute(query)}
+
+
 def update(conn: Connection, id: int, values: Mapping[str, Any]) -> bool:
     return rows.change(conn, RegisteredSecret, values, secrets.c.id == id)
 

@@ -10,7 +10,7 @@ from typing import Any, Literal, cast
 
 from sqlalchemy import BigInteger, Connection, and_, bindparam, exists, not_, or_, select, true, update
 
-from db import output, rows, stdin
+from db import fleet_output, output, rows, stdin
 from db.models import Task, TaskExecution
 from db.output import OutputEnd
 from db.prepared import Prepared
@@ -89,6 +89,7 @@ def _finish_with_output(
         if row is not None and new_rows:
             output.insert_chunks(conn, last.build_rows(row.output_lines - new_lines))
     if row is not None:
+        fleet_output.add(conn, {row.id: row.fleet_run_id}, new_rows)
         return cast(TaskExecution, row)
     if output.append(conn, last.chunks):
         return None

@@ -183,6 +183,7 @@ class AuditKind(StrEnum):
     SERVER_UPDATED = "server-updated"
     SERVER_DELETED = "server-deleted"
     SERVER_KEYS_SCANNED = "server-keys-scanned"
+    SERVER_CHECKED = "server-checked"
     TASK_CREATED = "task-created"
     TASK_UPDATED = "task-updated"
     TASK_PAUSED = "task-paused"
@@ -192,6 +193,8 @@ class AuditKind(StrEnum):
     TASK_POLICY_SET = "task-policy-set"
     EXECUTION_STARTED = "execution-started"
     EXECUTION_CANCELLED = "execution-cancelled"
+    FLEET_RUN_STARTED = "fleet-run-started"
+    FLEET_RUN_CANCELLED = "fleet-run-cancelled"
     SIGN_IN_FAILED = "sign-in-failed"
     REFRESH_REUSED = "refresh-reused"
     FORBIDDEN = "forbidden"
@@ -199,7 +202,7 @@ class AuditKind(StrEnum):
 
 
 class EventKind(StrEnum):
-    """The kind of an event of the stream. Migration 0008 has the triggers that write them."""
+    """The kind of an event of the stream. Migrations 0008 and 0009 have the triggers that write them."""
 
     EXECUTION_CREATED = "execution-created"
     EXECUTION_STARTED = "execution-started"
@@ -217,6 +220,9 @@ class EventKind(StrEnum):
     SERVER_UPDATED = "server-updated"
     SERVER_DELETED = "server-deleted"
     SERVER_POLICY_SET = "server-policy-set"
+    FLEET_RUN_CREATED = "fleet-run-created"
+    FLEET_RUN_CANCEL_REQUESTED = "fleet-run-cancel-requested"
+    FLEET_RUN_ENDED = "fleet-run-ended"
     AUDIT_RECORDED = "audit-recorded"
 
 
@@ -226,8 +232,19 @@ class ObjectKind(StrEnum):
     SERVER = "server"
     TASK = "task"
     EXECUTION = "execution"
+    FLEET_RUN = "fleet-run"
     USER = "user"
     SECRET = "secret"  # noqa: S105 - the name of a kind
+
+
+class ParameterType(StrEnum):
+    """The type of a task's parameter."""
+
+    STRING = "string"
+    INTEGER = "integer"
+    BOOLEAN = "boolean"
+    CHOICE = "choice"
+    SECRET = "secret"  # noqa: S105 - the name of a type
 
 
 class FleetState(StrEnum):
@@ -244,6 +261,14 @@ class FleetState(StrEnum):
         return self is not FleetState.RUNNING
 
 
+class FleetReason(StrEnum):
+    """The reason why a fleet run started no more."""
+
+    CANCELLED = "CANCELLED"
+    STOP_AFTER = "STOP_AFTER"
+    TASK_DELETED = "TASK_DELETED"
+
+
 class MemberState(StrEnum):
     """The state of a server in a fleet run: `started` has an execution, `refused` a reason."""
 
@@ -251,6 +276,17 @@ class MemberState(StrEnum):
     STARTED = "STARTED"
     REFUSED = "REFUSED"
     NOT_STARTED = "NOT_STARTED"
+
+
+class Refusal(StrEnum):
+    """The reason why a fleet run may not run on one of its servers."""
+
+    NOT_ALLOWED = "NOT_ALLOWED"
+    REFUSED_BY_POLICY = "REFUSED_BY_POLICY"
+    BLACKOUT = "BLACKOUT"
+    DISABLED = "DISABLED"
+    DELETED = "DELETED"
+    SECRET_MISSING = "SECRET_MISSING"  # noqa: S105 - the name of a reason
 
 
 class OnRefused(StrEnum):

@@ -14,6 +14,7 @@ SERVER = (
     "host_keys",
     "host_key_alias",
     "legacy_algorithms",
+    "jump_server_id",
     "credential_kind",
     "credential",
     "tags",
@@ -41,12 +42,14 @@ TASK = (
     "run_mode",
     "merge_streams",
     "terms",
+    "parameters",
+    "parameter_values",
     "paused_at",
     "paused_until",
 )
 EXECUTION = (
     *("task_id", "server_id", "command", "env", "secret_env", "working_dir", "timeout_seconds", "output_limit"),
-    *("on_output_limit", "merge_streams", "trigger", "stdin_bytes", "stdin_sha256"),
+    *("on_output_limit", "merge_streams", "trigger", "stdin_bytes", "stdin_sha256", "parameters"),
 )
 USER = ("name", "role", "disabled")
 POLICY = ("mode", "allow", "commands", "extra")

@@ -9,6 +9,8 @@ from db.store import Store
 from db.values import OnOutputLimit, Role
 from db.visibility import EVERYTHING, VisibilityScope
 from resolvers.errors import Forbidden, Language, Unauthenticated
+from resolvers.fleet_digests import OutputDigests
+from resolvers.fleet_memory import PlanMemory
 from resolvers.output_tail import OutputTails
 from resolvers.passwords import Passwords
 from resolvers.provider import Provider
@@ -65,6 +67,8 @@ class Service:
     watchers: StreamLimiter = field(default_factory=StreamLimiter)
     tails: OutputTails = field(default_factory=OutputTails)
     searches: SearchSlots = field(default_factory=SearchSlots)
+    plans: PlanMemory = field(default_factory=PlanMemory)
+    digests: OutputDigests = field(default_factory=OutputDigests)
     rates: RateLimiter = field(default_factory=RateLimiter)
     provider: Provider | None = None
     network_policy: NetworkPolicy = DEFAULT_POLICY

@@ -3,11 +3,20 @@
 A class's docstring is its default English message, and `zh` is the Chinese one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from inspect import cleandoc
 from typing import Any, ClassVar, Literal
 
 Language = Literal["en", "zh"]
+ObjectName = Literal["server", "task", "execution", "fleet run", "user", "secret"]
+CHINESE: Mapping[ObjectName, str] = {
+    "server": "服务器",
+    "task": "任务",
+    "execution": "执行记录",
+    "fleet run": "批量执行",
+    "user": "用户",
+    "secret": "机密",
+}
 
 
 class ServiceError(Exception):
@@ -61,10 +70,8 @@ class NotFound(ServiceError):
     zh = "对象不存在，或您无权查看。"
 
     @classmethod
-    def for_object(cls, kind: Literal["server", "task", "execution", "user", "secret"], id: int) -> "NotFound":
-        words = {"server": "服务器", "task": "任务", "execution": "执行记录", "user": "用户", "secret": "机密"}
-        chinese = words[kind]
-        return cls(f"There is no {kind} {id}, or you may not see it.", f"{chinese} {id} 不存在，或您无权查看。")
+    def for_object(cls, kind: ObjectName, id: int) -> "NotFound":
+        return cls(f"There is no {kind} {id}, or you may not see it.", f"{CHINESE[kind]} {id} 不存在，或您无权查看。")
 
     def with_field(self, field: str) -> "NotFound":
         """Return the same error with the input field that named the object."""
@@ -106,6 +113,17 @@ class CommandRefused(ServiceError):
         super().__init__(en, zh, field=field)
         self.findings = tuple(findings)
         self.command = command
+
+
+class ServersRefused(ServiceError):
+    """The fleet run may not run on some of its servers, so nothing was started."""
+
+    code = "SERVERS_REFUSED"
+    zh = "部分服务器不允许此批量执行，因此没有启动任何执行。"
+
+    def __init__(self, refused: Sequence[Any], *, en: str, zh: str) -> None:
+        super().__init__(en, zh, field=("selector",))
+        self.refused = tuple(refused)
 
 
 class Conflict(ServiceError):

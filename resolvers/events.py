@@ -6,8 +6,9 @@ from collections.abc import AsyncGenerator
 from dataclasses import replace
 
 from db import events as table
+from db.event_filters import EventFilter
 from db.event_models import Event
-from db.events import EventFilter, EventRange, EventsFound, Expired, Position
+from db.events import EventRange, EventsFound, Expired, Position
 from db.values import EventKind, Role
 from resolvers import paging, validation
 from resolvers.context import Context
@@ -32,8 +33,8 @@ async def page(ctx: Context, filter: EventFilter, request: PageRequest) -> Page[
     window = paging.build_window(replace(request, after=None, before=None), ("id",))
     asked = EventRange(
         limit=window.limit,
-        after=_decode_cursor("after", request.after) or table.START,
-        before=_decode_cursor("before", request.before),
+        after=decode_cursor("after", request.after) or table.START,
+        before=decode_cursor("before", request.before),
         backward=window.backward,
     )
     found = await ctx.service.store.read(table.read, checked, asked)
@@ -61,7 +62,7 @@ async def follow(ctx: Context, filter: EventFilter, after: str | None = None) ->
     CursorExpired if events were removed that the caller has not had.
     """
     checked, read = _check(ctx, filter), ctx.service.store.read
-    position = _decode_cursor("after", after)
+    position = decode_cursor("after", after)
     with ctx.reserve_stream(), ctx.service.bus.watch(bus.EXECUTIONS, bus.SLOTS, bus.SCHEDULE) as watch:
         if position is None:
             position = await read(table.find_end)
@@ -69,17 +70,17 @@ async def follow(ctx: Context, filter: EventFilter, after: str | None = None) ->
         while True:
             watch.clear()
             found = await read(table.read, checked, EventRange(limit=BATCH, after=position))
-            for row in _require_kept(found).rows:
+            for row in require_kept(found).rows:
                 yield row
-            position = _require_kept(found).edge
-            if _require_kept(found).more:
+            position = require_kept(found).edge
+            if require_kept(found).more:
                 continue
             await asyncio.sleep(PAUSE_SECONDS)
             await watch.wait(seconds)
             seconds = PAUSE_SECONDS if watch.is_set else min(2 * seconds, POLL_SECONDS)
 
 
-def _require_kept(found: EventsFound | Expired) -> EventsFound:
+def require_kept(found: EventsFound | Expired) -> EventsFound:
     if isinstance(found, Expired):
         raise CursorExpired(field=("after",))
     return found
@@ -101,7 +102,7 @@ def _encode_position(position: Position) -> str:
     return "e{}-{}".format(*position)
 
 
-def _decode_cursor(field: str, cursor: str | None) -> Position | None:
+def decode_cursor(field: str, cursor: str | None) -> Position | None:
     if cursor is None:
         return None
     found = CURSOR.fullmatch(cursor)

@@ -65,6 +65,7 @@ def _check_milliseconds(field: str, value: int) -> int:
 RULES: Mapping[str, Rule] = {
     "server_id": validation.check_id,
     "task_id": validation.check_id,
+    "fleet_run_id": validation.check_id,
     "created_by": validation.check_id,
     "name_contains": validation.check_name_part,
     "tag": validation.check_name_part,

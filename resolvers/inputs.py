@@ -39,6 +39,7 @@ class NewServer:
     host_keys: Sequence[str]
     host_key_alias: str | None = None
     legacy_algorithms: Sequence[str] = ()
+    jump_server_id: int | None = None
     credential: NewCredential
     tags: Sequence[str] = ()
     max_parallel: int = 10
@@ -58,6 +59,7 @@ class ServerChange:
     accept_fingerprints: Sequence[str] | Missing = UNSET
     host_key_alias: str | None | Missing = UNSET
     legacy_algorithms: Sequence[str] | Missing = UNSET
+    jump_server_id: int | None | Missing = UNSET
     credential: NewCredential | Missing = UNSET
     tags: Sequence[str] | Missing = UNSET
     max_parallel: int | Missing = UNSET
@@ -93,6 +95,29 @@ class SecretVariable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NewParameter:
+    """A parameter that a task declares. `type` is one of `db.values.ParameterType`."""
+
+    name: str
+    type: str
+    description: str | None = None
+    required: bool = False
+    default: str | None = None
+    pattern: str | None = None
+    minimum: int | None = None
+    maximum: int | None = None
+    options: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParameterValue:
+    """A value for a parameter of a task, which may be a secret."""
+
+    name: str
+    value: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NewSecret:
     """A secret to register. With `server_id`, only runs on that server may use it."""
 
@@ -120,6 +145,8 @@ class NewTask:
     run_mode: str | None = None
     merge_streams: bool = False
     terms: TermsChange = TermsChange()
+    parameters: Sequence[NewParameter] = ()
+    parameter_values: Sequence[ParameterValue] = ()
     idempotency_key: str | None = None
 
 
@@ -140,6 +167,8 @@ class TaskChange:
     run_mode: str | None | Missing = UNSET
     merge_streams: bool | Missing = UNSET
     terms: TermsChange | Missing = UNSET
+    parameters: Sequence[NewParameter] | Missing = UNSET
+    parameter_values: Sequence[ParameterValue] | Missing = UNSET
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +188,7 @@ class RunTask:
     """A request to run a task now. The answer waits up to `wait_seconds` (0..60) for the run to end."""
 
     task_id: int
+    parameters: Sequence[ParameterValue] = ()
     idempotency_key: str | None = None
     wait_seconds: float = 0
 

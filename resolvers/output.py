@@ -17,7 +17,7 @@ from db.models import TaskExecution
 from db.output_models import OutputChunk
 from db.values import State, Stream
 from db.visibility import VisibilityScope
-from resolvers import cursor, decoding, validation
+from resolvers import cursor, decoding, jumps, validation
 from resolvers.context import Context
 from resolvers.errors import Invalid, NotFound
 from resolvers.output_tail import OutputSnapshot, OutputTail
@@ -94,7 +94,7 @@ async def follow(
                     break
                 snapshot = await tail.load_after(position, snapshot)
     yield _build_state_change(execution, position)
-    yield _build_end(execution, position)
+    yield _build_end(execution, position, await jumps.hide_names(ctx, execution.message))
 
 
 def _join_tail(ctx: Context, execution_id: int, visibility: VisibilityScope) -> AbstractAsyncContextManager[OutputTail]:
@@ -216,11 +216,11 @@ def _build_state_change(execution: TaskExecution, position: int) -> StateChange:
     return StateChange(State(execution.state), execution.reason, at, cursor.encode(position))
 
 
-def _build_end(execution: TaskExecution, position: int) -> End:
+def _build_end(execution: TaskExecution, position: int, message: str | None) -> End:
     return End(
         state=State(execution.state),
         reason=execution.reason,
-        message=execution.message,
+        message=message,
         exit_code=execution.exit_code,
         exit_signal=execution.exit_signal,
         truncated=execution.truncated,

@@ -111,6 +111,20 @@ async def load_page(store: Store, listing: Listing[Row, Filter], filter: Filter,
     return _build_page(found, window, request, lambda: store.read(listing.count, filter))
 
 
+def cut_page(rows: Sequence[Row], request: PageRequest) -> Page[Row]:
+    """Return a page of rows that are all at hand, in order of ids."""
+    window = build_window(request, ("id",))
+    low = 0 if window.after is None else window.after[1]
+    high = MAX_ID + 1 if window.before is None else window.before[1]
+    inside = [row for row in rows if low < row.id < high]
+    found = inside[-window.limit - 1 :] if window.backward else inside[: window.limit + 1]
+
+    async def count() -> int:
+        return len(rows)
+
+    return _build_page(found, window, request, count)
+
+
 async def load_wanted(
     store: Store, listing: Listing[Row, Filter], filter: Filter, request: PageRequest, wanted: WantedRows
 ) -> Page[Row]:

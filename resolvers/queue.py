@@ -27,6 +27,23 @@ class QueueLimits:
                 f"{self.of_server} executions wait for this server", f"此服务器已有 {self.of_server} 个执行在排队"
             )
 
+    def check_many(self, conn: Connection, user_id: int, number: int) -> None:
+        """Raise RateLimited if `number` more, on as many servers, would exceed a limit."""
+        waiting = executions.estimate_pending(conn) + number
+        if waiting > self.all and executions.has_pending_at_least(conn, max(1, self.all - number + 1)):
+            raise _build_crowded_error(number, self.all)
+        most = max(1, self.of_user - number + 1)
+        if waiting > self.of_user and executions.has_pending_at_least(conn, most, user_id=user_id):
+            raise _build_crowded_error(number, self.of_user)
+
+
+def _build_crowded_error(number: int, most: int) -> RateLimited:
+    return RateLimited(
+        10,
+        f"With these {number}, more than {most} executions would wait: try again shortly, or start in batches.",
+        f"加上这 {number} 个，排队的执行将超过 {most} 个：请稍后再试，或分批启动。",
+    )
+
 
 def _build_full_error(en: str, zh: str) -> RateLimited:
     return RateLimited(10, f"{en} already: try again shortly.", f"{zh}，请稍后再试。")

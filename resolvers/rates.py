@@ -98,10 +98,10 @@ class RateLimiter:
             raise RateLimited(math.ceil(wait), en, "被拒绝的请求过多，请稍后再试。")
 
     def check_scan(self, user_id: int) -> None:
-        """Count a host key scan of this user. RateLimited if they made too many, as a port scanner would."""
+        """Count a scan or check of this user. RateLimited if they made too many, as a port scanner would."""
         if (wait := self.scans.take(user_id)) > 0:
-            en = "Too many scans of host keys in a short time: wait, then try again."
-            raise RateLimited(math.ceil(wait), en, "短时间内获取主机密钥过于频繁，请稍后再试。")
+            en = "Too many scans of host keys and checks of servers in a short time: wait, then try again."
+            raise RateLimited(math.ceil(wait), en, "短时间内获取主机密钥或检查服务器过于频繁，请稍后再试。")
 
 
 def _check_wait(wait: float) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from db import executions, master_key_check, secrets, servers, stdin, tasks
+from db import executions, fleets, master_key_check, secrets, servers, stdin, tasks
+from db.fleet_models import FleetRun
 from db.models import Server, Task, TaskExecution
 from db.secret_models import RegisteredSecret
 from resolvers.context import Service
@@ -112,9 +113,19 @@ def _rewrap_task(conn: Connection, task: Task, vault: Vault) -> int:
     return len(new) if new and tasks.replace_sealed(conn, task.id, task.sealed_env, task.sealed_env | new) else 0
 
 
+def _rewrap_fleet_run(conn: Connection, row: FleetRun, vault: Vault) -> int:
+    own, sealed = row.sealed_env or {}, 0
+    if new := _rewrap_values(vault, own, *_find_fleet_owner(row)):
+        sealed += len(new) * fleets.replace_sealed(conn, row.id, "sealed_env", own, own | new)
+    if row.sealed_stdin is not None:
+        stdin = _rewrap_value(vault, row.sealed_stdin, bindings.build_fleet_stdin_binding(row.id))
+        sealed += stdin is not None and fleets.replace_sealed(conn, row.id, "sealed_stdin", row.sealed_stdin, stdin)
+    return sealed
+
+
 def _rewrap_execution(conn: Connection, row: TaskExecution, vault: Vault) -> int:
     own, sealed = row.sealed_env or {}, 0
-    if new := _rewrap_values(vault, own, *_find_variables_owner(row)):
+    if new := _rewrap_values(vault, own, *bindings.find_values_owner(row)):
         sealed += len(new) * executions.replace_sealed(conn, row.id, "sealed_env", own, own | new)
     if row.sealed_run is not None:
         run = _rewrap_value(vault, row.sealed_run, bindings.build_run_binding(row.id))
@@ -160,8 +171,18 @@ def _list_sealed_in_task(task: Task) -> Iterator[SealedValue]:
     return _list_sealed_in_variables(task.sealed_env, "tasks", task.id)
 
 
+def _list_sealed_in_fleet_run(row: FleetRun) -> Iterator[SealedValue]:
+    yield from _list_sealed_in_variables(row.sealed_env or {}, *_find_fleet_owner(row))
+    if row.sealed_stdin is not None:
+        yield row.sealed_stdin, bindings.build_fleet_stdin_binding(row.id)
+
+
+def _find_fleet_owner(row: FleetRun) -> tuple[str, int]:
+    return (bindings.FLEET_RUNS, row.id) if row.task_id is None else ("tasks", row.task_id)
+
+
 def _list_sealed_in_execution(row: TaskExecution) -> Iterator[SealedValue]:
-    yield from _list_sealed_in_variables(row.sealed_env or {}, *_find_variables_owner(row))
+    yield from _list_sealed_in_variables(row.sealed_env or {}, *bindings.find_values_owner(row))
     if row.sealed_run is not None:
         yield row.sealed_run, bindings.build_run_binding(row.id)
 
@@ -175,16 +196,13 @@ def _list_sealed_in_variables(values: Mapping[str, str], table: str, id: int) ->
         yield base64.b64decode(blob), bindings.build_value_binding(table, id, name)
 
 
-def _find_variables_owner(row: TaskExecution) -> tuple[str, int]:
-    """Return the row that an execution's variables are bound to: values from a task stay bound to the task."""
-    return (bindings.EXECUTIONS, row.id) if row.task_id is None else ("tasks", row.task_id)
-
-
-# Tasks before executions: values that a run copies meanwhile are under the current key, or are sealed again after it.
+# Tasks before fleet runs, and both before executions: values that a run copies meanwhile are under the current key, or
+# are sealed again after it.
 KINDS = (
     SealedKind(servers.list_sealed_after, _list_sealed_in_server, _rewrap_server),
     SealedKind(secrets.list_sealed_after, _list_sealed_in_secret, _rewrap_registered),
     SealedKind(tasks.list_sealed_after, _list_sealed_in_task, _rewrap_task),
+    SealedKind(fleets.list_sealed_after, _list_sealed_in_fleet_run, _rewrap_fleet_run),
     SealedKind(executions.list_sealed_after, _list_sealed_in_execution, _rewrap_execution),
     SealedKind(stdin.list_sealed_after, _list_sealed_in_stdin, _rewrap_stdin),
 )

@@ -175,3 +175,8 @@ def execution_address(execution_id: int) -> str:
 def output_address(execution_id: int) -> str:
     """Return the address of hints that more of the execution's output is stored."""
     return f"output:{execution_id}"
+
+
+def fleet_address(fleet_run_id: int) -> str:
+    """Return the address of hints that more output of the fleet run's executions is stored."""
+    return f"fleet:{fleet_run_id}"

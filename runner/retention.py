@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from db import events, retention, slots
+from db import events, fleet_output, retention, slots
 from db.store import Store
 from runner.bus import Bus
 from runner.loop import BackgroundLoop
@@ -59,6 +59,7 @@ class Retention(BackgroundLoop):
         if self._checked:
             return
         changed = await self.store.run(events.renumber_restored)
+        await self.store.run(fleet_output.renumber_restored)
         self._checked = True
         if changed:
             log.warning("the database was restored: earlier cursors of events are expired", events=changed)

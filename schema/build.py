@@ -9,7 +9,7 @@ import strawberry
 from graphql import GraphQLObjectType, GraphQLSchema, lexicographic_sort_schema, print_schema
 from strawberry.schema.config import StrawberryConfig
 
-from schema.event_stream import AuditRecorded, ExecutionEvent, ServerEvent, SlotEvent, TaskEvent
+from schema.event_stream import AuditRecorded, ExecutionEvent, FleetRunEvent, ServerEvent, SlotEvent, TaskEvent
 from schema.events import OutputChunk, OutputEnd, StateChange
 from schema.mutation import Mutation
 from schema.query import Query
@@ -21,6 +21,7 @@ from schema.user_errors import (
     ObjectConflict,
     ObjectNotFound,
     ScheduleInvalid,
+    ServersRefused,
     ServerUnreachable,
     SignInRefused,
 )
@@ -41,6 +42,7 @@ def build_schema() -> strawberry.Schema:
             SlotEvent,
             TaskEvent,
             ServerEvent,
+            FleetRunEvent,
             AuditRecorded,
             InputInvalid,
             ObjectNotFound,
@@ -49,6 +51,7 @@ def build_schema() -> strawberry.Schema:
             SignInRefused,
             ScheduleInvalid,
             CommandRefused,
+            ServersRefused,
         ],
         config=StrawberryConfig(scalar_map=SCALARS),
     )

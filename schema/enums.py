@@ -6,7 +6,18 @@ from typing import Any, cast
 
 import strawberry
 
-from db.values import CredentialKind, LegacyAlgorithm, Mode, OnOutputLimit, Reason, Role, State, Stream, Trigger
+from db.values import (
+    CredentialKind,
+    LegacyAlgorithm,
+    Mode,
+    OnOutputLimit,
+    ParameterType,
+    Reason,
+    Role,
+    State,
+    Stream,
+    Trigger,
+)
 
 # Annotations take the database's words from here, so that they are GraphQL enums by then.
 __all__ = [
@@ -17,6 +28,7 @@ __all__ = [
     "LegacyAlgorithm",
     "Mode",
     "OnOutputLimit",
+    "ParameterType",
     "Reason",
     "Role",
     "ServerOrderField",
@@ -32,6 +44,7 @@ class ErrorCode(StrEnum):
     INVALID = "INVALID"
     SCHEDULE_INVALID = "SCHEDULE_INVALID"
     COMMAND_REFUSED = "COMMAND_REFUSED"
+    SERVERS_REFUSED = "SERVERS_REFUSED"
     NOT_FOUND = "NOT_FOUND"
     CONFLICT = "CONFLICT"
     TOO_LARGE = "TOO_LARGE"
@@ -85,6 +98,7 @@ register_enum(
         "INVALID": "A value is not allowed; the message says why.",
         "SCHEDULE_INVALID": "The schedule cannot be read, or would never fire.",
         "COMMAND_REFUSED": "The command policy refuses the command.",
+        "SERVERS_REFUSED": "A fleet run may not run on some of its servers.",
         "NOT_FOUND": "The object does not exist, or you may not see it.",
         "CONFLICT": "The change conflicts with what exists already.",
         "TOO_LARGE": "A value is larger than its limit.",
@@ -236,5 +250,17 @@ register_enum(
         "PASSWORD": "With a password.",
         "KEY": "With a private key.",
         "CERTIFICATE": "With a private key and its OpenSSH certificate.",
+    },
+)
+register_enum(
+    ParameterType,
+    "ParameterType",
+    "Which values a parameter of a task may have.",
+    {
+        "STRING": "Any text of at most 32,768 characters, or what `pattern` matches.",
+        "INTEGER": "A whole number of 64 bits in decimal digits, from `minimum` to `maximum`.",
+        "BOOLEAN": "`true` or `false`.",
+        "CHOICE": "One of `options`.",
+        "SECRET": "A text of 6 to 32,768 characters that is stored encrypted, never shown, and masked in output.",
     },
 )

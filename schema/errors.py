@@ -15,7 +15,9 @@ log = structlog.get_logger()
 TOP_LEVEL = frozenset({"CURSOR_EXPIRED", "FORBIDDEN", "RATE_LIMITED", "UNAVAILABLE", "OUTCOME_UNKNOWN"})
 # Where the API's name of a field is not simply the service's in camel case.
 NAMES = {"output_limit": "outputLimitBytes", "created_by": "createdById", "order": "orderBy"}
-NESTED = frozenset({"credential", "filter", "terms"})
+NESTED = frozenset({"credential", "filter", "terms", "selector"})
+# A fleet run's work, which names a command's fields, and below those variables.
+WORK, DEPTH = frozenset({"work"}), 3
 LONGEST_MESSAGE = 1000
 
 
@@ -75,6 +77,8 @@ def find_field_path(error: ServiceError) -> list[str] | None:
     if not error.field:
         return None
     first, *rest = error.field
+    if first in WORK:
+        return [*map(_convert_name, error.field[:DEPTH]), *error.field[DEPTH:]]
     return [_convert_name(first), *(map(_convert_name, rest) if first in NESTED else rest)]
 
 

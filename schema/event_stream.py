@@ -7,13 +7,15 @@ from typing import Annotated, Any
 import strawberry
 from strawberry import ID
 
-from db.events import EventFilter
+from db.event_filters import EventFilter
 from db.values import EventKind
 from resolvers import events
 from schema.audit import AuditEvent
 from schema.connection import After, Before, Connection, First, Last, PageArguments
 from schema.enums import Reason, State, register_enum
 from schema.fields import loaded_field, typed_field
+from schema.fleet_enums import FleetState
+from schema.fleets import FleetRun
 from schema.ids import parse_optional_id
 from schema.objects import Execution, Server, Slot, Task, User
 from schema.operation import Info
@@ -40,6 +42,9 @@ register_enum(
         "SERVER_UPDATED": "A server was changed.",
         "SERVER_DELETED": "A server was deleted.",
         "SERVER_POLICY_SET": "The command policy of a server was set.",
+        "FLEET_RUN_CREATED": "A fleet run was started.",
+        "FLEET_RUN_CANCEL_REQUESTED": "A fleet run is to be cancelled.",
+        "FLEET_RUN_ENDED": "A fleet run ended; its state is final.",
         "AUDIT_RECORDED": "An event was added to the audit. Only admins see this kind.",
     },
 )
@@ -104,6 +109,14 @@ class ServerEvent(Event):
     )
 
 
+@strawberry.type(description="A fleet run was started, is to be cancelled, or ended.")
+class FleetRunEvent(Event):
+    fleet_run_id: ID = strawberry.field(description="The fleet run's id.")
+    state: FleetState = strawberry.field(description="Its state as of this event.")
+
+    fleet_run = loaded_field(FleetRun | None, "The fleet run as it is now.", loader="fleet_runs", key="fleet_run_id")
+
+
 @strawberry.type(description="An event was added to the audit. For admins.")
 class AuditRecorded(Event):
     audit_id: strawberry.Private[int]
@@ -149,6 +162,8 @@ def build_event(row: Any) -> Event:
     if subject == "execution":
         reason = None if row.reason is None else Reason(row.reason)
         return ExecutionEvent(**common, execution_id=row.execution_id, state=State(row.state), reason=reason)
+    if subject == "fleet":
+        return FleetRunEvent(**common, fleet_run_id=row.fleet_run_id, state=FleetState(row.state))
     if subject == "slot":
         return SlotEvent(**common, slot_id=row.slot_id, task_id=row.task_id, outcome=SlotOutcome(row.state))
     if subject == "task":

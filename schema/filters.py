@@ -72,6 +72,7 @@ class ExecutionFilterInput:
     states: list[State] | None = strawberry.field(default=None, description="Only executions in one of these states.")
     server_id: ID | None = strawberry.field(default=None, description="Only executions on this server.")
     task_id: ID | None = strawberry.field(default=None, description="Only those of this task.")
+    fleet_run_id: ID | None = strawberry.field(default=None, description="Only those of this fleet run.")
     trigger: Trigger | None = strawberry.field(default=None, description="Only executions that came about in this way.")
     created_by: ID | None = strawberry.field(
         default=None, name="createdById", description="Only executions that this user requested."
@@ -192,6 +193,7 @@ def build_execution_filter(given: ExecutionFilterInput | None) -> ExecutionFilte
         states=None if given.states is None else tuple(given.states),
         server_id=parse_optional_id(("filter", "server_id"), given.server_id),
         task_id=parse_optional_id(("filter", "task_id"), given.task_id),
+        fleet_run_id=parse_optional_id(("filter", "fleet_run_id"), given.fleet_run_id),
         trigger=given.trigger,
         created_from=given.created_from,
         created_to=given.created_to,

@@ -1,10 +1,12 @@
 """Scanning a server's host keys, for a person to compare and accept."""
 
 import strawberry
+from strawberry import ID
 
 from resolvers.host_keys import KeyStatus
 from runner.ssh.scan_requests import ScanRequest
 from schema.enums import LegacyAlgorithm, register_enum
+from schema.ids import parse_optional_id
 from schema.payloads import Payload
 
 register_enum(
@@ -31,8 +33,17 @@ class ScanHostKeysInput:
         description="Old algorithms to use, besides those that are allowed for the servers at that address.",
     )
 
+    jump_server_id: ID | None = strawberry.field(
+        default=None, description="The server through which that address is reached; you must be an admin of it."
+    )
+
     def convert(self) -> ScanRequest:
-        return ScanRequest(host=self.host, port=self.port, legacy=tuple(self.legacy_algorithms))
+        return ScanRequest(
+            host=self.host,
+            port=self.port,
+            legacy=tuple(self.legacy_algorithms),
+            jump_server_id=parse_optional_id("jump_server_id", self.jump_server_id),
+        )
 
 
 @strawberry.type(

@@ -11,6 +11,7 @@ from resolvers import inputs
 from resolvers.errors import Invalid
 from schema.enums import Mode, OnOutputLimit
 from schema.ids import parse_id
+from schema.parameters import ParameterInput, ParameterValueInput, convert_values
 from schema.scalars import Long
 from schema.schedule_inputs import TermsInput
 from schema.secret_variables import SecretVariableInput
@@ -18,7 +19,10 @@ from schema.stdin import decode
 
 ABSENT: Any = strawberry.UNSET
 NULLABLE = frozenset(
-    {"timeout_seconds", "output_limit", "on_output_limit", "working_dir", "run_mode", "host_key_alias"}
+    {
+        *("timeout_seconds", "output_limit", "on_output_limit", "working_dir", "run_mode"),
+        *("host_key_alias", "jump_server_id"),
+    }
 )
 
 MERGE = "Whether what the command writes to standard error goes to its standard output, in the order of writing (2>&1)."
@@ -76,6 +80,12 @@ class CreateTaskInput:
     terms: TermsInput | None = strawberry.field(
         default=None, description="How its slots become runs: overlap, missed runs, retries and the like."
     )
+    parameters: list[ParameterInput] = strawberry.field(
+        default_factory=list, description="The parameters that a run may be given, at most 50."
+    )
+    parameter_values: list[ParameterValueInput] = strawberry.field(
+        default_factory=list, description="The values of parameters that its schedule gives."
+    )
 
     def convert(self) -> inputs.NewTask:
         return inputs.NewTask(
@@ -94,6 +104,8 @@ class CreateTaskInput:
             run_mode=self.run_mode,
             merge_streams=self.merge_streams,
             terms=inputs.TermsChange() if self.terms is None else self.terms.convert(),
+            parameters=[parameter.convert() for parameter in self.parameters],
+            parameter_values=convert_values(self.parameter_values),
         )
 
 
@@ -133,6 +145,12 @@ class UpdateTaskInput:
     terms: TermsInput | None = strawberry.field(
         default=ABSENT, description="How its slots become runs: overlap, missed runs, retries and the like."
     )
+    parameters: list[ParameterInput] | None = strawberry.field(
+        default=ABSENT, description="The parameters that a run may be given; they replace all previous ones."
+    )
+    parameter_values: list[ParameterValueInput] | None = strawberry.field(
+        default=ABSENT, description="The values that its schedule gives; they replace all previous ones, also secret."
+    )
 
     def convert(self) -> inputs.TaskChange:
         found = collect_changes(self, inputs.TaskChange)
@@ -146,6 +164,9 @@ class UpdateTaskInput:
 @strawberry.input(description="A task to run now.")
 class RunTaskInput:
     task_id: ID = strawberry.field(description="The task.")
+    parameters: list[ParameterValueInput] = strawberry.field(
+        default_factory=list, description="Values of the parameters that the task declares."
+    )
     idempotency_key: str | None = strawberry.field(
         default=None,
         description="A key of 1 to 128 characters: a request that is repeated with the same key returns the same run "
@@ -157,7 +178,10 @@ class RunTaskInput:
 
     def convert(self) -> inputs.RunTask:
         return inputs.RunTask(
-            task_id=parse_id("task_id", self.task_id), idempotency_key=self.idempotency_key, wait_seconds=self.wait
+            task_id=parse_id("task_id", self.task_id),
+            parameters=convert_values(self.parameters),
+            idempotency_key=self.idempotency_key,
+            wait_seconds=self.wait,
         )
 
 
@@ -245,17 +269,6 @@ class CancelExecutionInput:
     id: ID = strawberry.field(description="The execution's id.")
 
 
-@strawberry.input(description="The name and password to sign in with.")
-class LoginInput:
-    username: str = strawberry.field(description="The user's name.")
-    password: str = strawberry.field(description="The user's password.")
-
-
-@strawberry.input(description="The session to renew.")
-class RefreshInput:
-    refresh_token: str = strawberry.field(description="The session's newest refresh token, from `login` or `refresh`.")
-
-
 def collect_changes(change: Any, kind: type) -> dict[str, Any]:
     """Return the fields of `kind` that the caller gave; raise Invalid for a null where null is not a value."""
     found = {item.name: getattr(change, item.name, ABSENT) for item in fields(kind)}
@@ -266,7 +279,7 @@ def collect_changes(change: Any, kind: type) -> dict[str, Any]:
     for name in ("credential", "terms"):
         if name in found:
             found[name] = found[name].convert()
-    for name in ("blackouts", "secret_env"):
+    for name in ("blackouts", "secret_env", "parameters", "parameter_values"):
         if name in found:
             found[name] = [item.convert() for item in found[name]]
     return found

@@ -154,6 +154,8 @@ class Measure:
             return SLICE_OBJECTS
         if kind.name in SEARCHES:
             return SEARCH_OBJECTS
+        if kind.name == "OutputGroupConnection":
+            return max(SLICE_OBJECTS, self._read_page_size(node))
         return self._read_page_size(node) if kind.name.endswith("Connection") else 1
 
     def _read_page_size(self, node: FieldNode) -> int:

@@ -10,7 +10,20 @@ from db.executions import ExecutionFilter
 from db.nested import FoundRows
 from db.slots import SlotFilter
 from db.tasks import TaskFilter
-from resolvers import audit, executions, grants, output_slices, policies, rights, servers, slots, tasks, users
+from resolvers import (
+    audit,
+    executions,
+    fleets,
+    grants,
+    output_slices,
+    policies,
+    rights,
+    servers,
+    slots,
+    tasks,
+    users,
+    waiting,
+)
 from resolvers.context import Context
 from resolvers.output_slices import AnswerBudget
 from resolvers.paging import PageRequest
@@ -62,6 +75,20 @@ class Loaders:
     @cached_property
     def executions(self) -> DataLoader[int, Any]:
         return DataLoader(self._load_executions)
+
+    @cached_property
+    def waits(self) -> DataLoader[int, Any]:
+        """Load what each execution waits for, by execution id."""
+        return DataLoader(self._load_waits)
+
+    @cached_property
+    def fleet_runs(self) -> DataLoader[int, Any]:
+        return DataLoader(self._load_fleet_runs)
+
+    @cached_property
+    def fleet_counts(self) -> DataLoader[int, Any]:
+        """Load the counts of each fleet run's visible members by its id."""
+        return DataLoader(self._load_fleet_counts)
 
     @cached_property
     def slots(self) -> DataLoader[int, Any]:
@@ -134,6 +161,15 @@ class Loaders:
 
     async def _load_executions(self, ids: list[int]) -> Sequence[Any]:
         return await executions.get_many(self._ctx, ids)
+
+    async def _load_waits(self, ids: list[int]) -> Sequence[Any]:
+        return await waiting.load_waits(self._ctx, ids)
+
+    async def _load_fleet_runs(self, ids: list[int]) -> Sequence[Any]:
+        return await fleets.get_many(self._ctx, ids)
+
+    async def _load_fleet_counts(self, ids: list[int]) -> Sequence[Any]:
+        return await fleets.count_many(self._ctx, ids)
 
     async def _load_slots(self, ids: list[int]) -> Sequence[Any]:
         return await slots.get_many(self._ctx, ids)

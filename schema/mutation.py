@@ -1,93 +1,52 @@
 """The mutations: each makes one call to the resolvers."""
 
-from collections.abc import Callable
-from dataclasses import fields
-from functools import wraps
-from typing import Any, TypeVar, cast
+from typing import Any
 
 import strawberry
 
 from resolvers import (
     executions,
+    fleet_starts,
+    fleets,
     grants,
     host_keys,
     pauses,
     personal_tokens,
     policies,
     secrets,
+    server_checks,
     servers,
     sign_in,
     tasks,
     users,
 )
-from resolvers.errors import NotFound, ServiceError, Unauthenticated
+from resolvers.errors import Unauthenticated
 from runner.secrets.secret import Secret
+from schema import fleet_inputs, fleet_payloads, inputs, payloads, schedule_inputs, server_inputs
 from schema import host_keys as host_key_inputs
-from schema import inputs, payloads, schedule_inputs, server_inputs
 from schema import personal_tokens as token_inputs
 from schema import policies as policy_inputs
 from schema import secrets as secret_inputs
+from schema import server_checks as server_check_inputs
 from schema import users as user_inputs
-from schema.errors import TOP_LEVEL
-from schema.fields import typed_field
 from schema.ids import parse_id, parse_optional_id
 from schema.operation import Info
-from schema.user_errors import build_user_error
-
-Resolver = TypeVar("Resolver", bound=Callable[..., Any])
-
-
-def _payload_mutation(payload: Any, description: str, *, signing_in: bool = False) -> Callable[[Resolver], Resolver]:
-    """Make a mutation that returns the caller's mistakes in the payload's `errors` and raises all other errors.
-
-    With `signing_in`, where nobody needs to be signed in, a wrong password or token counts as a mistake too.
-    """
-    top_level = TOP_LEVEL if signing_in else TOP_LEVEL | {"UNAUTHENTICATED"}
-
-    def decorate(resolve: Resolver) -> Resolver:
-        @wraps(resolve)
-        async def answer(self: Any, info: Info, **given: Any) -> Any:
-            try:
-                return await resolve(self, info, **given)
-            except ServiceError as error:
-                if error.code in top_level:
-                    raise
-                error.field = _locate_error(error, given.get("input"))
-                return payload(errors=[build_user_error(error, info.context.ctx.language)])
-
-        field: Any = typed_field(payload | None, description)(answer)
-        for argument in field.arguments:
-            argument.description = "The input of the mutation."
-        return cast("Resolver", field)
-
-    return decorate
-
-
-def _locate_error(error: ServiceError, input: Any) -> tuple[str, ...]:
-    """Return the input field that is wrong.
-
-    Where an object is at fault rather than a value (it does not exist, its server is disabled, a task's own command is
-    refused), that is the field with the object's id.
-    """
-    names = [item.name for item in fields(input)] if input is not None else []
-    if (error.field and error.field[0] in names) or (not error.field and not isinstance(error, NotFound)):
-        return error.field
-    return next(((name,) for name in ("id", "task_id", "execution_id") if name in names), ())
+from schema.payload_mutations import payload_mutation
 
 
 @strawberry.type(description="The operations that change something.")
 class Mutation:
-    @_payload_mutation(payloads.LoginPayload, "Sign in.", signing_in=True)
-    async def login(self, info: Info, input: inputs.LoginInput) -> Any:
+    @payload_mutation(payloads.LoginPayload, "Sign in.", signing_in=True)
+    async def login(self, info: Info, input: user_inputs.LoginInput) -> Any:
         tokens: Any = await sign_in.login(info.context.ctx, input.username, input.password)
         return payloads.LoginPayload(tokens=tokens)
 
-    @_payload_mutation(
+    @payload_mutation(
         payloads.RefreshPayload,
         "Get new tokens for a session, before or after its access token has expired.",
         signing_in=True,
     )
-    async def refresh(self, info: Info, input: inputs.RefreshInput) -> Any:
+    async def refresh(self, info: Info, input: user_inputs.RefreshInput) -> Any:
         try:
             tokens: Any = await sign_in.refresh(info.context.ctx, input.refresh_token)
         except Unauthenticated as error:
@@ -95,7 +54,7 @@ class Mutation:
             raise
         return payloads.RefreshPayload(tokens=tokens)
 
-    @_payload_mutation(
+    @payload_mutation(
         payloads.LogoutPayload, "End your session: its tokens stop working at once, and its open subscriptions end."
     )
     async def logout(self, info: Info) -> Any:
@@ -103,7 +62,7 @@ class Mutation:
         await sign_in.logout(info.context.ctx)
         return payloads.LogoutPayload(user=user)
 
-    @_payload_mutation(
+    @payload_mutation(
         payloads.CreatePersonalTokenPayload, "Create a personal access token for a program that acts for you."
     )
     async def create_personal_token(self, info: Info, input: token_inputs.CreatePersonalTokenInput) -> Any:
@@ -111,19 +70,19 @@ class Mutation:
         row: Any = created.row
         return payloads.CreatePersonalTokenPayload(token=created.token, personal_token=row)
 
-    @_payload_mutation(
+    @payload_mutation(
         payloads.RevokePersonalTokenPayload, "Revoke one of your personal access tokens. It stops working at once."
     )
     async def revoke_personal_token(self, info: Info, input: token_inputs.RevokePersonalTokenInput) -> Any:
         row: Any = await personal_tokens.revoke(info.context.ctx, parse_id("id", input.id))
         return payloads.RevokePersonalTokenPayload(personal_token=row)
 
-    @_payload_mutation(user_inputs.CreateUserPayload, "Add a user. For admins.")
+    @payload_mutation(user_inputs.CreateUserPayload, "Add a user. For admins.")
     async def create_user(self, info: Info, input: user_inputs.CreateUserInput) -> Any:
         user: Any = await users.create(info.context.ctx, input.name, input.role, input.password)
         return user_inputs.CreateUserPayload(user=user)
 
-    @_payload_mutation(
+    @payload_mutation(
         user_inputs.UpdateUserPayload,
         "Change a user's role or password, or disable them; their sessions end. Users are never deleted. For admins.",
     )
@@ -132,7 +91,7 @@ class Mutation:
         user: Any = await users.update(ctx, id, role=input.role, disabled=input.disabled, password=input.password)
         return user_inputs.UpdateUserPayload(user=user)
 
-    @_payload_mutation(
+    @payload_mutation(
         user_inputs.GrantRolePayload,
         "Grant a user a role on a server, or on every server with a tag. It takes effect at once. For admins.",
     )
@@ -141,17 +100,17 @@ class Mutation:
         grant: Any = await grants.give(info.context.ctx, user_id, server_id, input.tag, input.role)
         return user_inputs.GrantRolePayload(grant=grant)
 
-    @_payload_mutation(user_inputs.RevokeGrantPayload, "Revoke a grant. It takes effect at once. For admins.")
+    @payload_mutation(user_inputs.RevokeGrantPayload, "Revoke a grant. It takes effect at once. For admins.")
     async def revoke_grant(self, info: Info, input: user_inputs.RevokeGrantInput) -> Any:
         grant: Any = await grants.revoke(info.context.ctx, parse_id("id", input.id))
         return user_inputs.RevokeGrantPayload(grant=grant)
 
-    @_payload_mutation(payloads.CreateServerPayload, "Register a server. For admins.")
+    @payload_mutation(payloads.CreateServerPayload, "Register a server. For admins.")
     async def create_server(self, info: Info, input: server_inputs.CreateServerInput) -> Any:
         server: Any = await servers.create(info.context.ctx, input.convert())
         return payloads.CreateServerPayload(server=server)
 
-    @_payload_mutation(
+    @payload_mutation(
         payloads.UpdateServerPayload,
         "Change a server. For admins; what admins by a grant may change is in docs/security.md.",
     )
@@ -159,7 +118,7 @@ class Mutation:
         server: Any = await servers.update(info.context.ctx, parse_id("id", input.id), input.convert())
         return payloads.UpdateServerPayload(server=server)
 
-    @_payload_mutation(
+    @payload_mutation(
         host_key_inputs.ScanHostKeysPayload,
         "Have a runner connect to an address and return the host keys that are offered there. For "
         "admins; admins by a grant may ask only for the addresses of their servers.",
@@ -168,7 +127,16 @@ class Mutation:
         offered: Any = await host_keys.scan(info.context.ctx, input.convert())
         return host_key_inputs.ScanHostKeysPayload(host_keys=offered)
 
-    @_payload_mutation(
+    @payload_mutation(
+        server_check_inputs.CheckServerPayload,
+        "Have a runner connect to a server and check, step by step, what runs need there. A server that fails is no "
+        "mistake: `check` says at which step. Nothing is stored but an audit event. For operators.",
+    )
+    async def check_server(self, info: Info, input: server_check_inputs.CheckServerInput) -> Any:
+        found: Any = await server_checks.check(info.context.ctx, parse_id("id", input.id))
+        return server_check_inputs.CheckServerPayload(check=found)
+
+    @payload_mutation(
         payloads.DeleteServerPayload,
         "Delete a server. Its tasks and its history stay; its tasks no longer run. For admins.",
     )
@@ -176,7 +144,7 @@ class Mutation:
         server: Any = await servers.delete(info.context.ctx, parse_id("id", input.id))
         return payloads.DeleteServerPayload(server=server)
 
-    @_payload_mutation(
+    @payload_mutation(
         payloads.SetServerPolicyPayload,
         "Set the command policy of a server: what is allowed and forbidden there, and how strictly rules "
         "apply. For admins.",
@@ -185,7 +153,7 @@ class Mutation:
         policy: Any = await policies.set_for_server(info.context.ctx, parse_id("id", input.id), input.convert())
         return payloads.SetServerPolicyPayload(policy=policy)
 
-    @_payload_mutation(
+    @payload_mutation(
         payloads.SetTaskPolicyPayload,
         "Set the command policy of a task. What it allows applies until the task is changed. For admins.",
     )
@@ -193,14 +161,14 @@ class Mutation:
         policy: Any = await policies.set_for_task(info.context.ctx, parse_id("id", input.id), input.convert())
         return payloads.SetTaskPolicyPayload(policy=policy)
 
-    @_payload_mutation(
+    @payload_mutation(
         payloads.CreateSecretPayload, "Register a secret that tasks and runs can use by its name. For admins."
     )
     async def create_secret(self, info: Info, input: secret_inputs.CreateSecretInput) -> Any:
         secret: Any = await secrets.create(info.context.ctx, input.convert())
         return payloads.CreateSecretPayload(secret=secret)
 
-    @_payload_mutation(
+    @payload_mutation(
         payloads.UpdateSecretPayload,
         "Replace the value of a registered secret, for runs that start from now on. For admins.",
     )
@@ -208,7 +176,7 @@ class Mutation:
         secret: Any = await secrets.change(info.context.ctx, parse_id("id", input.id), Secret(input.value))
         return payloads.UpdateSecretPayload(secret=secret)
 
-    @_payload_mutation(
+    @payload_mutation(
         payloads.DeleteSecretPayload,
         "Delete a registered secret. Runs that use it fail from now on, before anything is started. For admins.",
     )
@@ -216,22 +184,22 @@ class Mutation:
         secret: Any = await secrets.delete(info.context.ctx, parse_id("id", input.id))
         return payloads.DeleteSecretPayload(secret=secret)
 
-    @_payload_mutation(payloads.CreateTaskPayload, "Create a task; `@once` also starts a run. For operators.")
+    @payload_mutation(payloads.CreateTaskPayload, "Create a task; `@once` also starts a run. For operators.")
     async def create_task(self, info: Info, input: inputs.CreateTaskInput) -> Any:
         created: Any = await tasks.create(info.context.ctx, input.convert())
         return payloads.CreateTaskPayload(task=created.task, execution=created.execution)
 
-    @_payload_mutation(payloads.UpdateTaskPayload, "Change a task. For operators.")
+    @payload_mutation(payloads.UpdateTaskPayload, "Change a task. For operators.")
     async def update_task(self, info: Info, input: inputs.UpdateTaskInput) -> Any:
         task: Any = await tasks.update(info.context.ctx, parse_id("id", input.id), input.convert())
         return payloads.UpdateTaskPayload(task=task)
 
-    @_payload_mutation(payloads.SetTaskEnabledPayload, "Enable or disable a task's schedule. For operators.")
+    @payload_mutation(payloads.SetTaskEnabledPayload, "Enable or disable a task's schedule. For operators.")
     async def set_task_enabled(self, info: Info, input: inputs.SetTaskEnabledInput) -> Any:
         task: Any = await tasks.set_enabled(info.context.ctx, parse_id("id", input.id), input.enabled)
         return payloads.SetTaskEnabledPayload(task=task)
 
-    @_payload_mutation(
+    @payload_mutation(
         payloads.PauseTaskPayload,
         "Pause a task's schedule: its slots are recorded in the ledger as skipped. `runTask` still runs "
         "it. For operators.",
@@ -240,29 +208,29 @@ class Mutation:
         task: Any = await pauses.pause(info.context.ctx, parse_id("id", input.id), input.until)
         return payloads.PauseTaskPayload(task=task)
 
-    @_payload_mutation(payloads.ResumeTaskPayload, "Resume a task's paused schedule. For operators.")
+    @payload_mutation(payloads.ResumeTaskPayload, "Resume a task's paused schedule. For operators.")
     async def resume_task(self, info: Info, input: schedule_inputs.ResumeTaskInput) -> Any:
         task: Any = await pauses.resume(info.context.ctx, parse_id("id", input.id))
         return payloads.ResumeTaskPayload(task=task)
 
-    @_payload_mutation(
+    @payload_mutation(
         payloads.DeleteTaskPayload, "Delete a task. Its executions stay; pending ones are cancelled. For operators."
     )
     async def delete_task(self, info: Info, input: inputs.DeleteTaskInput) -> Any:
         task: Any = await tasks.delete(info.context.ctx, parse_id("id", input.id))
         return payloads.DeleteTaskPayload(task=task)
 
-    @_payload_mutation(payloads.RunTaskPayload, "Run a task now; `executionOutput` shows its output. For operators.")
+    @payload_mutation(payloads.RunTaskPayload, "Run a task now; `executionOutput` shows its output. For operators.")
     async def run_task(self, info: Info, input: inputs.RunTaskInput) -> Any:
         execution: Any = await executions.run_task(info.context.ctx, input.convert())
         return payloads.RunTaskPayload(execution=execution)
 
-    @_payload_mutation(payloads.RunCommandPayload, "Run a command once, without a task. For operators.")
+    @payload_mutation(payloads.RunCommandPayload, "Run a command once, without a task. For operators.")
     async def run_command(self, info: Info, input: inputs.RunCommandInput) -> Any:
         execution: Any = await executions.run_command(info.context.ctx, input.convert())
         return payloads.RunCommandPayload(execution=execution)
 
-    @_payload_mutation(
+    @payload_mutation(
         payloads.CancelExecutionPayload,
         "Cancel an execution. The answer comes before it has stopped; `executionOutput` shows how it "
         "ends. For operators.",
@@ -270,3 +238,26 @@ class Mutation:
     async def cancel_execution(self, info: Info, input: inputs.CancelExecutionInput) -> Any:
         execution: Any = await executions.cancel(info.context.ctx, parse_id("id", input.id))
         return payloads.CancelExecutionPayload(execution=execution)
+
+    @payload_mutation(
+        fleet_payloads.StartFleetRunPayload, "Run a command or a task on many servers. For operators on each of them."
+    )
+    async def start_fleet_run(self, info: Info, input: fleet_inputs.StartFleetRunInput) -> Any:
+        row: Any = await fleet_starts.start(info.context.ctx, input.convert())
+        return fleet_payloads.StartFleetRunPayload(fleet_run=row)
+
+    @payload_mutation(
+        fleet_payloads.CancelFleetRunPayload,
+        "Cancel a fleet run: nothing more starts, and what runs is asked to stop. For operators on all its servers.",
+    )
+    async def cancel_fleet_run(self, info: Info, input: fleet_inputs.CancelFleetRunInput) -> Any:
+        row: Any = await fleets.cancel(info.context.ctx, parse_id("id", input.id))
+        return fleet_payloads.CancelFleetRunPayload(fleet_run=row)
+
+    @payload_mutation(
+        fleet_payloads.RetryFleetRunPayload,
+        "Start a new fleet run of the same work where one did not succeed, or was not started. For operators.",
+    )
+    async def retry_fleet_run(self, info: Info, input: fleet_inputs.RetryFleetRunInput) -> Any:
+        row: Any = await fleets.retry(info.context.ctx, input.convert())
+        return fleet_payloads.RetryFleetRunPayload(fleet_run=row)

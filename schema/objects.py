@@ -15,16 +15,20 @@ from schema.connection import After, Before, Connection, ExecutionsBy, First, La
 from schema.enums import CredentialKind, LegacyAlgorithm, Mode, OnOutputLimit, Reason, Role, State, Trigger
 from schema.fields import loaded_field, typed_field
 from schema.filters import Executions, Slots, Tasks, build_execution_filter, build_slot_filter, build_task_filter
+from schema.fleet_fields import find_fleet_run
+from schema.jumps import jump_server, read_message
 from schema.operation import Info
 from schema.output_gap import read_output_gap
 from schema.output_match import search_matches
 from schema.output_slice import read_output
+from schema.parameters import list_parameters, list_scheduled_values, list_values
 from schema.policies import CommandPolicy
 from schema.row_fields import build_env_names_field, list_blackouts, list_findings, list_policies, read_terms
 from schema.scalars import Long
 from schema.schedule_words import Note, SlotOutcome
 from schema.schedules import Count, ScheduledRun, build_scheduled_runs
 from schema.secret_variables import build_secret_env_field
+from schema.waiting import read_waiting
 
 
 @strawberry.type(description="A user of sshcast.")
@@ -68,21 +72,16 @@ class Server:
     deleted_at: datetime | None = strawberry.field(description="When it was deleted; history still shows it.")
 
     viewer_role = loaded_field(
-        Role,
-        "Your role on it: the highest of your own and those that you were granted.",
-        loader="viewer_roles",
-        key="id",
+        Role, "Your role on it: the highest of your own and those you were granted.", loader="viewer_roles", key="id"
     )
-
     blackouts = list_blackouts
-
+    jump_server = jump_server
     policy = loaded_field(
         CommandPolicy | None,
         "The command policy that admins set for it; null if they set none.",
         loader="policies_of_servers",
         key="id",
     )
-
     created_by = loaded_field(User | None, "The user who registered it.", loader="users", key="created_by")
 
     @typed_field("Connection[Task]", "Its tasks, oldest first unless ordered.", reads=["id"])
@@ -153,8 +152,9 @@ class Task:
     deleted_at: datetime | None = strawberry.field(description="When it was deleted; history still shows it.")
 
     env_names = build_env_names_field()
-
     secret_env = build_secret_env_field()
+    parameters = list_parameters
+    parameter_values = list_scheduled_values
 
     server = loaded_field(Server | None, "The server it runs on.", loader="servers", key="server_id")
 
@@ -237,7 +237,7 @@ class Execution:
     attempt: int = strawberry.field(description="1 for the first try.")
     state: State = strawberry.field(description="Its state.")
     reason: Reason | None = strawberry.field(description="Why it ended as it did; null until then.")
-    message: str | None = strawberry.field(description="The reason in words; null where `reason` says it all.")
+    message = read_message
     exit_code: Long | None = strawberry.field(description="The command's exit status; null if sshcast received none.")
     exit_signal: str | None = strawberry.field(description="The signal that ended the command, such as KILL.")
     created_at: datetime = strawberry.field(description="When it was requested.")
@@ -258,13 +258,14 @@ class Execution:
     stdin_sha256: str | None = strawberry.field(description="The SHA-256 of its standard input, hexadecimal.")
     policy_version: str | None = strawberry.field(description="The policy version that it was last checked against.")
 
+    waiting = read_waiting
+    fleet_run = find_fleet_run
     output = read_output
     output_gap = read_output_gap
     output_matches = search_matches
     policies = list_policies
     findings = list_findings
     task = loaded_field(Task | None, "Its task; null for an ad-hoc run.", loader="tasks", key="task_id")
-
     server = loaded_field(Server | None, "The server it runs on.", loader="servers", key="server_id")
 
     created_by = loaded_field(
@@ -275,8 +276,8 @@ class Execution:
     )
 
     env_names = build_env_names_field()
-
     secret_env = build_secret_env_field()
+    parameters = list_values
 
 
 @strawberry.type(name="ScheduleSlot", description="A moment at which a task was due, and what happened then.")
@@ -294,7 +295,6 @@ class Slot:
     start_by: datetime | None = strawberry.field(description="When its run must have started; null for any time.")
 
     task = loaded_field(Task | None, "The task.", loader="tasks", key="task_id")
-
     execution = loaded_field(
         Execution | None, "Its execution, the newest one if it was retried.", loader="executions", key="execution_id"
     )

@@ -1,6 +1,5 @@
 """The queries: each makes one call to the resolvers."""
 
-from collections.abc import Awaitable
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -60,6 +59,8 @@ from schema.filters import (
     build_slot_filter,
     build_task_filter,
 )
+from schema.finding import TheId, find_or_none
+from schema.fleets import FleetQueries
 from schema.ids import parse_id, parse_optional_id
 from schema.inputs import build_environment
 from schema.objects import Execution, Server, Slot, Task, User
@@ -81,25 +82,17 @@ From = Annotated[
 ]
 Change = Annotated[Dst, strawberry.argument(description="How clock changes affect fixed times of day.")]
 OnServer = Annotated[ID | None, strawberry.argument(description="A server whose blackout windows to mark.")]
-TheId = Annotated[ID, strawberry.argument(description="The object's id.")]
-
-
-async def _find_or_none(found: Awaitable[Any]) -> Any:
-    try:
-        return await found
-    except NotFound:
-        return None
 
 
 @strawberry.type(description="The operations that read. Every field but `__typename` needs a signed-in user.")
-class Query:
+class Query(FleetQueries):
     @typed_field(User, "The user who is signed in.")
     async def me(self, info: Info) -> Any:
         return await users.me(info.context.ctx)
 
     @typed_field(User | None, "A user; null if there is no such user. For admins.")
     async def user(self, info: Info, id: TheId) -> Any:
-        return await _find_or_none(users.get(info.context.ctx, parse_id("id", id)))
+        return await find_or_none(users.get(info.context.ctx, parse_id("id", id)))
 
     @typed_field(Connection[User], "A page of users. For admins.")
     async def users(
@@ -120,15 +113,15 @@ class Query:
 
     @typed_field(Task | None, "A task; null if it does not exist or you may not see it.")
     async def task(self, info: Info, id: TheId) -> Any:
-        return await _find_or_none(tasks.get(info.context.ctx, parse_id("id", id)))
+        return await find_or_none(tasks.get(info.context.ctx, parse_id("id", id)))
 
     @typed_field(Execution | None, "An execution; null if it does not exist or you may not see it.")
     async def execution(self, info: Info, id: TheId) -> Any:
-        return await _find_or_none(executions.get(info.context.ctx, parse_id("id", id)))
+        return await find_or_none(executions.get(info.context.ctx, parse_id("id", id)))
 
     @typed_field(Server | None, "A server; null if it does not exist or you may not see it.")
     async def server(self, info: Info, id: TheId) -> Any:
-        return await _find_or_none(servers.get(info.context.ctx, parse_id("id", id)))
+        return await find_or_none(servers.get(info.context.ctx, parse_id("id", id)))
 
     @typed_field(Connection[Task], "A page of tasks.")
     async def tasks(

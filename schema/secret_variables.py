@@ -27,8 +27,11 @@ def build_secret_env_field() -> Any:
 
 
 def _list_secret_variables(self: Any) -> list[SecretVariable]:
-    """Return what a row, which has the source of each variable by its name, shows."""
-    sources: Mapping[str, str | None] = self.secret_env
+    return list_secret_variables(self.secret_env)
+
+
+def list_secret_variables(sources: Mapping[str, str | None]) -> list[SecretVariable]:
+    """Return what a row shows that has the source of each variable by its name."""
     return [SecretVariable(name=name, secret=sources[name]) for name in sorted(sources)]
 
 

@@ -6,6 +6,7 @@ from strawberry import ID
 from resolvers import inputs
 from runner.charsets import DEFAULT
 from schema.enums import LegacyAlgorithm, Mode
+from schema.ids import parse_optional_id
 from schema.inputs import ABSENT, collect_changes
 from schema.schedule_inputs import BlackoutInput
 
@@ -25,6 +26,7 @@ ENCODING = (
     "The IANA name of the encoding that its output is decoded by, that of earlier runs too, such as `utf-8`, `gb18030` "
     "or `shift_jis`. The stored bytes stay as they are. Encodings with states and UTF-16 are not possible."
 )
+JUMP = "The server through which this one is reached, as by `ssh -J`. You must be an admin of both; at most 4 in a row."
 LEGACY = "Old SSH algorithms to allow for this server because it offers no safe ones. The audit records it."
 
 
@@ -58,6 +60,7 @@ class CreateServerInput:
     host_keys: list[str] = strawberry.field(description=KEYS)
     host_key_alias: str | None = strawberry.field(default=None, description=ALIAS)
     legacy_algorithms: list[LegacyAlgorithm] = strawberry.field(default_factory=list, description=LEGACY)
+    jump_server_id: ID | None = strawberry.field(default=None, description=JUMP)
     credential: CredentialInput = strawberry.field(description="How to sign in.")
     tags: list[str] = strawberry.field(default_factory=list, description="Tags for filters and grants, at most 32.")
     max_parallel: int = strawberry.field(default=10, description="How many commands may run on it at once, 1 to 1000.")
@@ -79,6 +82,7 @@ class CreateServerInput:
             host_keys=self.host_keys,
             host_key_alias=self.host_key_alias,
             legacy_algorithms=self.legacy_algorithms,
+            jump_server_id=parse_optional_id("jump_server_id", self.jump_server_id),
             credential=self.credential.convert(),
             tags=self.tags,
             max_parallel=self.max_parallel,
@@ -100,6 +104,7 @@ class UpdateServerInput:
     accept_fingerprints: list[str] | None = strawberry.field(default=ABSENT, description=ACCEPT)
     host_key_alias: str | None = strawberry.field(default=ABSENT, description=f"{ALIAS} Null for none.")
     legacy_algorithms: list[LegacyAlgorithm] | None = strawberry.field(default=ABSENT, description=LEGACY)
+    jump_server_id: ID | None = strawberry.field(default=ABSENT, description=f"{JUMP} Null for none.")
     credential: CredentialInput | None = strawberry.field(default=ABSENT, description="How to sign in.")
     tags: list[str] | None = strawberry.field(default=ABSENT, description="Tags for filters and grants, at most 32.")
     max_parallel: int | None = strawberry.field(default=ABSENT, description="How many commands may run on it at once.")
@@ -113,4 +118,7 @@ class UpdateServerInput:
     enabled: bool | None = strawberry.field(default=ABSENT, description="Whether runs may start on it.")
 
     def convert(self) -> inputs.ServerChange:
-        return inputs.ServerChange(**collect_changes(self, inputs.ServerChange))
+        found = collect_changes(self, inputs.ServerChange)
+        if "jump_server_id" in found:
+            found["jump_server_id"] = parse_optional_id("jump_server_id", self.jump_server_id)
+        return inputs.ServerChange(**found)

@@ -1,20 +1,18 @@
 """The subscriptions: each runs one of the resolvers' generators as long as the viewer may watch."""
 
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from typing import Annotated, Any
 
 import strawberry
 from strawberry import ID
 
-from db.event_models import Event as Row
 from resolvers import audit, events, output, output_slices, slots, updates
 from resolvers.streaming import while_authorized
 from schema.audit import AfterId, AuditEvent
-from schema.event_stream import Event, Events, build_event, build_event_filter
+from schema.event_stream import Event, Events, build_event_filter
 from schema.events import OutputEvent, convert_events
 from schema.fields import typed_subscription
 from schema.filters import Executions, Slots, build_execution_filter, build_slot_filter
+from schema.fleet_streams import FleetSubscriptions, convert_rows
 from schema.ids import parse_id, parse_optional_id
 from schema.objects import Execution, Slot
 from schema.operation import Info
@@ -42,7 +40,7 @@ TailLines = Annotated[
 
 
 @strawberry.type(description="The events that can be followed live.")
-class Subscription:
+class Subscription(FleetSubscriptions):
     @typed_subscription(
         OutputEvent,
         "Follow an execution's output, from the beginning, from a cursor or from its newest lines, live until it ends.",
@@ -80,15 +78,9 @@ class Subscription:
     async def events(self, info: Info, filter: Events = None, after: AfterPlace = None) -> Any:
         ctx = info.context.ctx
         found = while_authorized(ctx, events.follow(ctx, build_event_filter(filter), after))
-        return _convert_events(found)
+        return convert_rows(found)
 
     @typed_subscription(AuditEvent, "Get each audit event as it is written, once and in order. For admins.")
     async def audit_trail(self, info: Info, after: AfterId = None) -> Any:
         ctx = info.context.ctx
         return while_authorized(ctx, audit.follow(ctx, parse_optional_id("after", after)))
-
-
-async def _convert_events(found: AsyncGenerator[Row, None]) -> AsyncGenerator[Event, None]:
-    async with aclosing(found):
-        async for row in found:
-            yield build_event(row)

@@ -5,11 +5,15 @@ from types import SimpleNamespace
 from typing import Any
 
 import strawberry
+from strawberry import ID
 
 from resolvers import errors
 from resolvers.errors import Language, ServiceError
 from schema.enums import ErrorCode, Severity
 from schema.errors import find_field_path, format_message
+from schema.fleet_enums import Refusal
+
+MOST_REFUSED = 100
 
 
 @strawberry.interface(description="A mistake in the request. Nothing was changed.")
@@ -74,11 +78,25 @@ class CommandRefused(UserError):
     findings: list[Finding] = strawberry.field(description="Every rule that it breaks, in the order of the text.")
 
 
+@strawberry.type(description="A server on which a fleet run may not run.")
+class RefusedServer:
+    server_id: ID = strawberry.field(description="The server's id.")
+    name: str = strawberry.field(description="The server's name.")
+    refusal: Refusal = strawberry.field(description="Why it is refused.")
+    message: str = strawberry.field(description="The refusal in words.")
+
+
+@strawberry.type(description="The fleet run may not run on some of its servers, so nothing was started.")
+class ServersRefused(UserError):
+    refused: list[RefusedServer] = strawberry.field(description="The first 100 of them, in order of their ids.")
+
+
 KINDS: dict[type[ServiceError], type[UserError]] = {
     errors.NotFound: ObjectNotFound,
     errors.Conflict: ObjectConflict,
     errors.Unauthenticated: SignInRefused,
     errors.Unreachable: ServerUnreachable,
+    errors.ServersRefused: ServersRefused,
     errors.ScheduleInvalid: ScheduleInvalid,
     errors.CommandRefused: CommandRefused,
 }
@@ -100,7 +118,14 @@ def _build_details(error: ServiceError, language: Language) -> dict[str, Any]:
         return {"position": error.position, "example": error.example}
     if isinstance(error, errors.CommandRefused):
         return {"findings": [build_finding(item, language) for item in error.findings]}
+    if isinstance(error, errors.ServersRefused):
+        return {"refused": [_build_refused_server(each, language) for each in error.refused[:MOST_REFUSED]]}
     return {}
+
+
+def _build_refused_server(each: Any, language: Language) -> RefusedServer:
+    message = each.refusal.zh if language == "zh" else each.refusal.en
+    return RefusedServer(server_id=each.server.id, name=each.server.name, refusal=each.refusal.kind, message=message)
 
 
 def build_finding(item: Any, language: Language) -> Finding:

@@ -1,4 +1,4 @@
-"""The inputs and payloads about users and grants."""
+"""The inputs and payloads about users, their sessions and grants."""
 
 from typing import Annotated
 
@@ -9,6 +9,17 @@ from db.users import UserFilter
 from schema.enums import Role
 from schema.objects import Grant, User
 from schema.payloads import Payload
+
+
+@strawberry.input(description="The name and password to sign in with.")
+class LoginInput:
+    username: str = strawberry.field(description="The user's name.")
+    password: str = strawberry.field(description="The user's password.")
+
+
+@strawberry.input(description="The session to renew.")
+class RefreshInput:
+    refresh_token: str = strawberry.field(description="The session's newest refresh token, from `login` or `refresh`.")
 
 
 @strawberry.input(description="A new user.")

@@ -57,6 +57,8 @@ class World:
             case "53_cancel_execution":
                 found = await self.service.data(LONG, "admin", id=self.service.server.id)
                 return {"executionId": found["runCommand"]["execution"]["id"]}
+            case "59_run_with_parameters":
+                return {"taskId": self.seen["58_task_with_parameters"]["createTask"]["task"]["id"]}
             case "71_watch_output_after":
                 return {"after": chunks(self.seen["70_watch_output"])[1]["cursor"]}
             case _:
@@ -189,6 +191,7 @@ EXPECTED: dict[str, Callable[[Any], Any]] = {
     "51_run_task_and_wait": lambda data: data["runTask"]["execution"]["state"] == "SUCCESS",
     "52_run_command": lambda data: data["runCommand"]["execution"]["trigger"] == "API",
     "53_cancel_execution": lambda data: data["cancelExecution"]["execution"]["cancelRequestedAt"],
+    "54_fleet_run": lambda data: data["startFleetRun"]["fleetRun"]["counts"]["size"] >= 1,
     "55_create_secret": lambda data: data["createSecret"]["secret"]["server"] is None,
     "56_run_with_secrets": lambda data: (
         [each["secret"] for each in data["runCommand"]["execution"]["secretEnv"]] == [None, "prod-db"]
@@ -196,6 +199,14 @@ EXPECTED: dict[str, Callable[[Any], Any]] = {
     ),
     "57_run_with_stdin": lambda data: (
         (data["runCommand"]["execution"]["stdinBytes"], data["runCommand"]["execution"]["stdoutBytes"]) == (23, 24)
+    ),
+    "58_task_with_parameters": lambda data: (
+        [each["type"] for each in data["createTask"]["task"]["parameters"]]
+        == ["STRING", "INTEGER", "BOOLEAN", "SECRET"]
+    ),
+    "59_run_with_parameters": lambda data: (
+        data["runTask"]["execution"]["state"] == "SUCCESS"
+        and [each["value"] for each in data["runTask"]["execution"]["parameters"]] == [None, "7", "/tmp/cache", "true"]
     ),
     "60_execution": lambda data: data["execution"]["stderrBytes"] == len("all done\n"),
     "61_executions": lambda data: data["executions"]["totalCount"] > 3,

@@ -30,6 +30,7 @@ ELSEWHERE = {
     "cron/fields": "as cron",
     "cron/rewrites": "as cron",
     "cron/describe": "describes schedules",
+    "fleet/controller": "goes into the log",
     "loop": "goes into the log",
     "output/writer": "goes into the log",
     "store_retry": "goes into the log",
@@ -53,7 +54,7 @@ SILENT = re.compile(
     r"|Invalid|(self\.web)?socket\.close|self\.handle_invalid_message"
 )
 # What is sent to a shell, lines of key files, patterns, types, and keys of counts.
-NO_SENTENCE = re.compile(r"exec /bin/sh |cd -- |-----BEGIN |.*\(\?[P:]|asyncio\.\w+\[|user \{\} at", re.DOTALL)
+NO_SENTENCE = re.compile(r"exec /bin/sh |cd -- |-----BEGIN |.*\(\?[P:]|asyncio\.\w+\[|\w+ \| None$|user \{\} at", re.DOTALL)
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 RAISED = {"ConnectFailed", "HostKeyRefused", "NoAnswer", "build_failure"}
 ALWAYS = {"build_loss": "LOST", "ChannelRefused": "START_FAILED", "_build_unreachable": "UNREACHABLE"}

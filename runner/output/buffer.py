@@ -65,6 +65,7 @@ class OutputBuffer:
     offsets: dict[Stream, int]
     budget: MemoryBudget
     wake: Callable[["OutputBuffer"], None]
+    fleet_run_id: int | None = None
     truncates: bool = False
     when_fenced: Callable[[], object] | None = None
     flow: FlowControl | None = None

@@ -11,7 +11,7 @@ from db.models import TaskExecution
 from db.output import NewChunk
 from db.store import Store
 from db.values import OnOutputLimit, Stream
-from runner.bus import Bus, output_address
+from runner.bus import Bus, fleet_address, output_address
 from runner.loop import BackgroundLoop
 from runner.output.buffer import MemoryBudget, OutputBuffer
 from runner.store_retry import LONGEST_PAUSE
@@ -72,6 +72,7 @@ class OutputWriter(BackgroundLoop):
         """Return a buffer that continues where the stored output of `execution` ends."""
         return OutputBuffer(
             execution_id=execution.id,
+            fleet_run_id=execution.fleet_run_id,
             fence=execution.fence,
             limit=execution.output_limit,
             clock=self._clock,
@@ -141,6 +142,7 @@ class OutputWriter(BackgroundLoop):
         for buffer in taken:
             _acknowledge(buffer, stale=buffer.execution_id in stale)
         self.bus.hint(*(output_address(buffer.execution_id) for buffer in taken))
+        self.bus.hint(*(fleet_address(id) for id in {buffer.fleet_run_id for buffer in taken} if id is not None))
 
 
 def _acknowledge(buffer: OutputBuffer, *, stale: bool) -> None:

@@ -12,9 +12,10 @@ from typing import Any
 import asyncpg
 import pytest
 
+from db import event_filters
 from db import events as table
 from db import slots as ledger
-from db.events import EventFilter
+from db.event_filters import EventFilter
 from db.values import EventKind, Role, SlotOutcome, State
 from resolvers import events, executions, grants, pauses, servers, tasks
 from resolvers.context import Context
@@ -274,7 +275,7 @@ async def test_deleting_a_task_is_told_with_who_ended_its_runs(desk: Desk) -> No
 async def test_a_viewer_sees_events_of_their_servers_as_long_as_they_may(
     either_desk: Desk, most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(table, "MOST_SERVERS", most)
+    monkeypatch.setattr(event_filters, "MOST_SERVERS", most)
     desk = either_desk
     nobody, hidden = desk.as_a(Role.NONE), await desk.server(name="hidden")
     given = await grants.give(desk.admin, desk.users[Role.NONE].id, 1, None, Role.VIEWER)

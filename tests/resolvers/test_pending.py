@@ -26,6 +26,7 @@ __all__ = ["database", "ledger", "postgres"]
 # What a task has for itself: which it is, when it runs, and who made it.
 ITS_OWN = {
     *("name", "name_folded", "enabled", "cron_expr", "timezone", "terms"),
+    *("selector", "fleet_terms", "parameters"),
     *("paused_at", "paused_until", "next_run", "last_run"),
     *("created_by", "updated_by", "created_at", "updated_at", "deleted_at"),
 }
@@ -34,7 +35,8 @@ TAKEN: dict[str, Any] = {
     "shell": "bash",
     "env": {"A": "1"},
     "secret_env": {"B": None},
-    "sealed_env": {"B": "c2VhbGVk"},
+    "sealed_env": {"B": "c2VhbGVk", "D": "c2VhbGVk"},
+    "parameter_values": {"C": "1", "D": None},
     "working_dir": "/srv",
     "timeout_seconds": 77,
     "output_limit": 7777,
@@ -61,7 +63,8 @@ def test_each_column_of_a_task_is_taken_by_its_runs_or_is_said_to_be_its_own() -
     task: Any = Columns()
     taken = executions.copy_from_task(task)
     assert sorted(taken.values()) == sorted({column.name for column in get_table(Task).c} - ITS_OWN)
-    assert taken == {name: name for name in taken} | {"task_id": "id", "mode": "run_mode"}
+    others = {"task_id": "id", "mode": "run_mode", "parameters": "parameter_values"}
+    assert taken == {name: name for name in taken} | others
     assert set(taken) <= {column.name for column in get_table(TaskExecution).c}
 
 

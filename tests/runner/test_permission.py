@@ -79,7 +79,8 @@ async def test_slots_of_a_deleted_or_disabled_server_are_skipped(ledger: Ledger,
     await ledger.store.run(servers.update, task.server_id, change)
     await ledger.fire(60)
     (line,) = await ledger.lines(task)
-    assert (line.outcome, line.reason) == ("skipped-server", "its server is deleted or disabled")
+    why = "its server, or a jump server on the way to it, is deleted or disabled"
+    assert (line.outcome, line.reason) == ("skipped-server", why)
     assert await ledger.runs(task) == []
 
 

@@ -20,11 +20,12 @@ from runner.bus import EXECUTIONS, SCHEDULE, execution_address
 from runner.execution import dispatcher, leases
 from runner.loop import BackgroundLoop
 from runner.output import writer
+from tests.support.sampling import choose_count
 from tests.support.service import Running, running
 from tests.support.statements import Traffic, watched
 from tests.support.stores import Database
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.sampled()]
 
 RUN = """mutation($server: ID!, $command: String!) {
   runCommand(input: {serverId: $server, command: $command}) { execution { id } errors { message } }
@@ -32,7 +33,7 @@ RUN = """mutation($server: ID!, $command: String!) {
 CREATE = """mutation($server: ID!) {
   createTask(input: {name: "a task", command: "echo hello", serverId: $server, cronExpr: "@yearly"}) { task { id } }
 }"""
-TRIES = 5
+TRIES = choose_count(3, 5)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ QUERY = """mutation($input: {kind}!) {{ {name}(input: $input) {{
   errors {{ __typename code message field ... on ScheduleInvalid {{ position example }} }} }} }}"""
 # What cannot be wrong in a way that its type does not say, and the pair that is wrong together or not at all.
 WORDS_ONLY = {"scope", "legacyAlgorithms", "enabled", "runMode", "role", "disabled", "mode"}
-WORDS_ONLY |= {"onOutputLimit", "mergeStreams"}
+WORDS_ONLY |= {"onRefused", "notStarted", "onOutputLimit", "mergeStreams"}
 TOGETHER = {("login", "username"), ("login", "password"), ("grantRole", "tag")}
 
 LONG = "x" * 101
@@ -45,6 +45,8 @@ SECRET_ENVS = [
 VALUES = ["", "short", "     a     ", "aaaaaabbb", "a secret\0", "a secret" * 5_000]
 KEYS = ["", "x" * 129, "a\nb"]
 
+PARAMETERS = [[{"name": f"A{n}"} for n in range(51)]]
+
 RUN: dict[str, list[Any]] = {
     "serverId": [*BAD_IDS],
     "command": COMMANDS,
@@ -58,6 +60,8 @@ TASK: dict[str, list[Any]] = RUN | {
     "name": NAMES,
     "cronExpr": SCHEDULES,
     "timezone": ["", "Mars/Olympus", "../../etc/passwd"],
+    "parameters": PARAMETERS,
+    "parameterValues": [],
     "terms": [],
     "terms.missedCap": [{"missedCap": 0}, {"missedCap": 1001}, {"missedCap": None}],
     "terms.missedWindowSeconds": [{"missedWindowSeconds": 0}, {"missedWindowSeconds": 31 * 86_400 + 1}],
@@ -74,6 +78,7 @@ SERVER: dict[str, list[Any]] = {
     "username": ["", "-x", "a\tb", "x" * 65],
     "hostKeys": [[], ["nonsense"], ["ssh-ed25519 AAAA"], [""], ["ssh-ed25519 \n"], "MANY", "FOREIGN", ["# none"]],
     "hostKeyAlias": ["", "a b", "x" * 256, "*"],
+    "jumpServerId": BAD_IDS,
     "credential": [{}, {"password": "a", "privateKey": KEY}],
     "credential.password": [{"password": ""}, {"password": "x" * 1025}, {"password": "a", "passphrase": "b"}],
     "credential.privateKey": [{"privateKey": ""}, {"privateKey": "nonsense"}, {"privateKey": KEY}],
@@ -102,6 +107,20 @@ POLICY: dict[str, list[Any]] = {
     "allow": [["no.such-rule"], [""]],
     "extra": ["nonsense", "[a]\nen = 1", "x" * 16_385],
 }
+FLEET: dict[str, list[Any]] = {
+    "work": [],
+    "work.command.command": [{"command": {"command": text}} for text in COMMANDS],
+    "work.command.timeoutSeconds": [{"command": {"command": "df", "timeoutSeconds": 0}}],
+    "work.taskId": [{"taskId": id} for id in BAD_IDS],
+    "selector": [{}, {"tagsAll": ["no-such-tag"]}],
+    "selector.ids": [{"ids": []}, *({"ids": [id]} for id in BAD_IDS)],
+    "selector.tagsAny": [{"tagsAny": []}, {"tagsAny": ["a b"]}],
+    "batchSize": [{"servers": 0}, {"servers": 10_001}, {"percent": 0}, {"percent": 101}],
+    "pauseSeconds": [-1, 86_401],
+    "stopAfter": [{"failures": 0}, {"percent": 101}],
+    "planDigest": ["", "short"],
+    "parameters": [[{"name": "A", "value": "1"}]],
+}
 ONCE: dict[str, list[Any]] = {"idempotencyKey": KEYS, "wait": [-1, 61, 1e9]}
 TABLE: dict[str, dict[str, list[Any]]] = {
     "createServer": SERVER,
@@ -109,7 +128,7 @@ TABLE: dict[str, dict[str, list[Any]]] = {
     | {name: [*values, None] for name, values in SERVER.items() if "." not in name}
     | {name: values for name, values in SERVER.items() if "." in name}
     | {"acceptFingerprints": [None, [], [""], ["SHA256:short"], [f"SHA256:{n:043}" for n in range(17)]]},
-    "scanHostKeys": {"host": HOSTS, "port": SERVER["port"]},
+    "scanHostKeys": {"host": HOSTS, "port": SERVER["port"], "jumpServerId": BAD_IDS},
     "deleteServer": {"id": BAD_IDS},
     "createSecret": {"name": NAMES, "value": VALUES, "serverId": BAD_IDS},
     "updateSecret": {"id": BAD_IDS, "value": VALUES},
@@ -122,9 +141,12 @@ TABLE: dict[str, dict[str, list[Any]]] = {
     "resumeTask": {"id": BAD_IDS},
     "setTaskEnabled": {"id": BAD_IDS},
     "deleteTask": {"id": BAD_IDS},
-    "runTask": {"taskId": BAD_IDS} | ONCE,
+    "runTask": {"taskId": BAD_IDS, "parameters": []} | ONCE,
     "runCommand": RUN | ONCE | {"stdin": ["%%%", "aGVsbG8", "-_-_", "aGk= aGk="]},
     "cancelExecution": {"id": BAD_IDS},
+    "startFleetRun": FLEET | {"idempotencyKey": KEYS},
+    "cancelFleetRun": {"id": BAD_IDS},
+    "retryFleetRun": {"id": BAD_IDS, "idempotencyKey": KEYS, "reasons": [[]]},
     "createPersonalToken": {"name": NAMES, "expiresInDays": [0, -1, 367]},
     "revokePersonalToken": {"id": BAD_IDS},
     "createUser": {"name": NAMES, "password": PASSWORDS},
@@ -136,7 +158,7 @@ TABLE: dict[str, dict[str, list[Any]]] = {
     "refresh": {"refreshToken": ["", "nonsense", "a.b.c", "x" * 5000]},
 }
 # Null stands for the service's default here.
-NULLABLE = {"hostKeyAlias", "timeoutSeconds", "outputLimitBytes", "workingDir"}
+NULLABLE = {"hostKeyAlias", "jumpServerId", "timeoutSeconds", "outputLimitBytes", "workingDir"}
 
 
 def cases() -> list[Any]:
@@ -169,6 +191,8 @@ async def good(api: Running, name: str) -> dict[str, Any]:
         "createPersonalToken": {"name": "a token", "scope": "READ"},
         "runTask": {"taskId": target["id"]},
         "runCommand": {"serverId": server, "command": "df -h"},
+        "retryFleetRun": {"id": "999999", "reasons": ["LOST"]},
+        "startFleetRun": {"work": {"command": {"command": "df -h"}}, "selector": {"ids": [server]}},
         "setTaskEnabled": target | {"enabled": True},
         "createUser": {"name": "another", "password": "correct horse battery", "role": "VIEWER"},
         "updateUser": {"id": "1"},
@@ -256,6 +280,37 @@ async def test_a_bad_secret_variable_is_named_and_its_value_is_not(api: Running,
         wanted = await good(api, name) | {"secretEnv": [secret]} | twice
         (error,) = (await api.data(document(name), "admin", input=wanted))[name]["errors"]
         assert error["field"] == ["secretEnv", "A_NAME"]
+
+
+@pytest.mark.parametrize("name", ["createTask", "updateTask"])
+async def test_a_bad_parameter_is_named_by_its_place_and_its_field(api: Running, name: str) -> None:
+    first = {"name": "GOOD", "required": True}
+    for parameter, field in (
+        ({"name": "1A"}, "name"),
+        ({"name": "GOOD"}, "name"),
+        ({"name": "A", "pattern": "("}, "pattern"),
+        ({"name": "A", "type": "CHOICE"}, "options"),
+        ({"name": "A", "type": "INTEGER", "default": "x"}, "default"),
+    ):
+        wanted = await good(api, name) | {"parameters": [first, parameter]}
+        (error,) = (await api.data(document(name), "admin", input=wanted))[name]["errors"]
+        assert (error["field"], error["code"]) == (["parameters", "1", field], "INVALID")
+    wanted = await good(api, name) | {"parameters": [first], "cronExpr": "@daily"}
+    (error,) = (await api.data(document(name), "admin", input=wanted))[name]["errors"]
+    assert (error["field"], error["code"]) == (["parameterValues"], "INVALID")
+    wanted["parameterValues"] = [{"name": "BAD", "value": "1"}]
+    (error,) = (await api.data(document(name), "admin", input=wanted))[name]["errors"]
+    assert (error["field"], error["code"]) == (["parameterValues", "0", "name"], "INVALID")
+
+
+async def test_a_bad_value_of_a_parameter_is_named_by_its_place(api: Running) -> None:
+    made = await good(api, "createTask") | {"parameters": [{"name": "COUNT", "type": "INTEGER"}]}
+    query = "mutation($input: CreateTaskInput!) { createTask(input: $input) { task { id } } }"
+    id = (await api.data(query, "admin", input=made))["createTask"]["task"]["id"]
+    for given, field in (({"name": "COUNT", "value": "x"}, "value"), ({"name": "COUNTS", "value": "1"}, "name")):
+        wanted = {"taskId": id, "parameters": [given]}
+        (error,) = (await api.data(document("runTask"), "admin", input=wanted))["runTask"]["errors"]
+        assert (error["field"], error["code"]) == (["parameters", "0", field], "INVALID")
 
 
 async def test_a_grant_holds_on_a_server_or_on_a_well_formed_tag(api: Running) -> None:

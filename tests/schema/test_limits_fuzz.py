@@ -3,6 +3,7 @@
 from contextlib import suppress
 from typing import Any
 
+import pytest
 from graphql import FieldNode, FragmentSpreadNode, InlineFragmentNode, OperationDefinitionNode, Visitor, parse, visit
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -11,7 +12,10 @@ from schema.build import build_schema
 from schema.documents import DocumentRefused, Documents, count_root_fields
 from schema.errors import TooComplex
 from schema.limits import Limits, Measure, Size, find_fragments
+from tests.support.sampling import choose_count
 from tests.support.work import calls
+
+pytestmark = pytest.mark.sampled()
 
 SCHEMA = build_schema()._schema
 FRAGMENTS = [f"F{n}" for n in range(6)]
@@ -70,7 +74,9 @@ documents = st.tuples(
     )
 )
 variables = st.dictionaries(st.sampled_from(["n", "m"]), st.integers() | st.none() | st.text() | st.floats())
-bounded = settings(max_examples=60, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+bounded = settings(
+    max_examples=choose_count(12, 60), deadline=None, database=None, suppress_health_check=list(HealthCheck)
+)
 
 
 class Selections(Visitor):
@@ -117,7 +123,7 @@ def ready(text: str) -> None:
             Documents(SCHEMA, Limits()).get(text, hide_suggestions=hide)
 
 
-@settings(max_examples=30, deadline=None, database=None)
+@settings(max_examples=choose_count(10, 30), deadline=None, database=None)
 @given(st.integers(1, 60), st.integers(1, 4), st.booleans())
 def test_fragments_however_they_are_chained_cost_a_look_a_spread(levels: int, times: int, closed: bool) -> None:
     last = "...F0" if closed else "__typename"

@@ -18,12 +18,13 @@ from schema.operation import Operation
 from tests.support.granted import hide
 from tests.support.listed_rows import add_executions, add_history, add_tasks
 from tests.support.random_documents import DocumentWriter
+from tests.support.sampling import choose_count
 from tests.support.service import Running, running
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(600)]
 
 PARTS = 4
-DOCUMENTS = 80
+DOCUMENTS = choose_count(16, 80)
 """How many documents each part has; each is asked with two choices of its variables."""
 PICKED = "executions"
 """The root field that reads only what is selected: every other document has no other."""
@@ -93,6 +94,7 @@ async def pair(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pair]:
 # Where a field of many fails at once, graphql-core leaves the coroutines of those beside it as they are.
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.sampled
 @pytest.mark.parametrize("part", range(PARTS))
 async def test_random_documents_are_answered_alike(pair: Pair, part: int) -> None:
     errors = 0

@@ -31,6 +31,8 @@ HANDED_OUT |= {"Query.personalTokens"}
 # Of registered secrets and of secret variables only what the next test says.
 HANDED_OUT |= {f"{kind}SecretPayload.secret" for kind in ("Create", "Update", "Delete")}
 HANDED_OUT |= {"Query.secrets", "Task.secretEnv", "TaskExecution.secretEnv", "SecretVariable.secret"}
+# Of parameters, whether the value is secret.
+HANDED_OUT |= {"ParameterValue.secret"}
 SECRET = re.compile(r"password|secret|passphrase|private|token|credential$|certificate|hash|\benv$", re.IGNORECASE)
 
 
@@ -68,6 +70,8 @@ def test_of_secrets_nothing_can_be_read_but_names_and_who_and_when() -> None:
     fields = {kind.name: set(kind.fields) for kind in types() if kind.name in ("Secret", "SecretVariable")}
     about = {"id", "name", "serverId", "server", "createdBy", "createdAt", "updatedAt"}
     assert fields == {"Secret": about, "SecretVariable": {"name", "secret"}}
+    (value,) = [kind for kind in types() if kind.name == "ParameterValue"]
+    assert str(value.fields["secret"].type) == "Boolean!"
 
 
 def test_every_mutation_takes_one_input_and_gives_a_payload_with_errors() -> None:

@@ -37,8 +37,20 @@ def test_once_runs_a_real_command_shows_its_output_and_ends_well(commands: Comma
     ]
 
 
-def test_a_second_start_finds_what_the_first_one_left(commands: Commands) -> None:
-    assert once(commands, "--port", str(free_port())).returncode == 0
+@pytest.fixture(scope="module")
+def second(commands: Commands) -> "tuple[int, subprocess.CompletedProcess[bytes]]":
+    """A start after the first one, at a port that is busy; the port."""
+    with socket.socket() as busy:
+        busy.bind(("127.0.0.1", 0))
+        busy.listen()
+        port = busy.getsockname()[1]
+        return port, once(commands, "--port", str(port))
+
+
+def test_a_second_start_finds_what_the_first_one_left(
+    second: "tuple[int, subprocess.CompletedProcess[bytes]]",
+) -> None:
+    assert second[1].returncode == 0
 
 
 def test_its_folder_and_keys_are_for_their_owner_only(commands: Commands) -> None:
@@ -49,12 +61,10 @@ def test_its_folder_and_keys_are_for_their_owner_only(commands: Commands) -> Non
         assert path.stat().st_mode & 0o077 == 0, path
 
 
-def test_a_busy_port_is_said_and_the_next_free_one_taken(commands: Commands) -> None:
-    with socket.socket() as busy:
-        busy.bind(("127.0.0.1", 0))
-        busy.listen()
-        port = busy.getsockname()[1]
-        done = once(commands, "--port", str(port))
+def test_a_busy_port_is_said_and_the_next_free_one_taken(
+    second: "tuple[int, subprocess.CompletedProcess[bytes]]",
+) -> None:
+    port, done = second
     assert done.returncode == 0
     assert re.search(rf"Port {port} is busy, so this uses \d+", done.stdout.decode())
 

@@ -109,6 +109,7 @@ async def test_what_a_service_seals_between_the_rounds_is_found(settings: Settin
         assert await readable(service) == 3
 
 
+@pytest.mark.sampled(each="where")
 @pytest.mark.parametrize(
     ("where", "calls"),
     [*(("servers.replace_credential", calls) for calls in range(1, 5)), (CHECK, 1), ("master_keys.drop_old_keys", 1)],

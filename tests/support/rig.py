@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from db import executions, transitions
@@ -58,7 +58,8 @@ class Rig:
     def __init__(self, wanted: Wanted) -> None:
         self.store = wanted.store
         self.bus = Bus()
-        self.pool = Pool(wanted.connect, start_seconds=wanted.start_seconds)
+        through = partial(connect, timeouts=QUICK)
+        self.pool = Pool(wanted.connect, connect_through=through, start_seconds=wanted.start_seconds)
         self.writer = OutputWriter(store=wanted.store, bus=self.bus, clock=wanted.clock)
         self.parts = Parts(
             store=wanted.store,

@@ -6,7 +6,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -71,8 +71,9 @@ def sign(path: Path, ca: Path, *, principal: str, validity: str = "+1h") -> str:
 
 
 @contextmanager
-def running_sshd(folder: Path, *lines: str) -> Iterator[Target]:
-    """OpenSSH on a free loopback port. `folder/user` may sign in, and what `folder/ca` signed.
+def running_sshd(folder: Path, *lines: str, address: str = "127.0.0.1") -> Iterator[Target]:
+    """OpenSSH on a free port of a loopback address (0.0.0.0: of all). `folder/user` may sign in, and what `folder/ca`
+    signed.
 
     A command's HOME is `folder/home`: the account's own login files have no part in the tests.
     """
@@ -87,7 +88,7 @@ def running_sshd(folder: Path, *lines: str) -> Iterator[Target]:
     shutil.copy(folder / "user.pub", folder / "authorized_keys")
     (folder / "home").mkdir()
     port = free_port()
-    (folder / "sshd_config").write_text("\n".join([*lines, *_config(folder, port)]) + "\n")
+    (folder / "sshd_config").write_text("\n".join([*lines, *_config(folder, port, address)]) + "\n")
     process = started_sshd(folder, port)
     try:
         yield Target("openssh", port, public_line(folder / "host"), private_key, folder)
@@ -110,10 +111,10 @@ def started_sshd(folder: Path, port: int, prefix: Sequence[str] = ()) -> "subpro
     return process
 
 
-def _config(folder: Path, port: int) -> list[str]:
+def _config(folder: Path, port: int, address: str) -> list[str]:
     return [
         f"Port {port}",
-        "ListenAddress 127.0.0.1",
+        f"ListenAddress {address}",
         f"HostKey {folder / 'host'}",
         f"AuthorizedKeysFile {folder / 'authorized_keys'}",
         f"TrustedUserCAKeys {folder / 'ca.pub'}",
@@ -178,6 +179,26 @@ async def running_password_server(folder: Path) -> AsyncIterator[tuple[Target, l
     )
     try:
         yield Target("password", acceptor.get_port(), host_key, private_key, folder), told
+    finally:
+        acceptor.close()
+        await acceptor.wait_closed()
+
+
+@asynccontextmanager
+async def running_keyed_server(folder: Path, make_server: Callable[[], asyncssh.SSHServer]) -> AsyncIterator[Target]:
+    """A server of the test's own making, to which `folder/user` signs in."""
+    private_key, public_key = ensure_key(folder / "user")
+    key, host_key = ensure_key(folder / "host")
+    acceptor = await asyncssh.listen(
+        "127.0.0.1",
+        0,
+        config=None,
+        server_factory=make_server,
+        server_host_keys=[asyncssh.import_private_key(key)],
+        authorized_client_keys=asyncssh.import_authorized_keys(public_key),
+    )
+    try:
+        yield Target("keyed", acceptor.get_port(), host_key, private_key, folder)
     finally:
         acceptor.close()
         await acceptor.wait_closed()

@@ -22,6 +22,7 @@ SCHEMA = build_schema()._schema
 DEEP = 3
 SHALLOW = 1
 REQUIRED = {"command": '"df"', "cronExpr": '"@daily"', "pattern": '"v"'}
+REQUIRED["input"] = '{work: {command: {command: "df"}}, selector: {nameContains: ""}}'
 
 Visited = set[str]
 

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.datastructures import Headers
@@ -23,9 +24,14 @@ from sshcast.http import bearer as http_bearer
 from sshcast.http.hosts import HostGuard
 from sshcast.rest import log, tasks
 from tests.support.desk import NOON
+from tests.support.sampling import choose_count
 from tests.support.work import calls
 
-bounded = settings(max_examples=100, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+pytestmark = pytest.mark.sampled()
+
+bounded = settings(
+    max_examples=choose_count(20, 100), deadline=None, database=None, suppress_health_check=list(HealthCheck)
+)
 ANY = st.text(st.characters(exclude_categories=()), max_size=60)
 WORDS = [
     "",

@@ -15,6 +15,7 @@ from db import servers as server_table
 from resolvers import servers
 from resolvers.inputs import NewCredential, ServerChange
 from tests.support.rest_reading import NDJSON, READERS, SSE, Got
+from tests.support.sampling import choose_count
 from tests.support.service import Running, running
 from tests.support.targets import Target, openssh
 
@@ -22,9 +23,10 @@ __all__ = ["openssh"]
 
 pytestmark = pytest.mark.anyio
 
-MIXED = """
+MEGABYTES = choose_count(2, 10)
+MIXED = f"""
 import os, sys
-every, line = bytes(range(256)), b"0123456789abcdef" * 65536 * 10
+every, line = bytes(range(256)), b"0123456789abcdef" * 65536 * {MEGABYTES}
 half = "盘".encode()
 for stream, seed in ((1, 0), (2, 1)):
     os.write(stream, every[seed:] + half[:2])
@@ -36,7 +38,7 @@ while out:
 """
 EVERY, HALF = bytes(range(256)), "盘".encode()
 ERR = EVERY[1:] + HALF + b"no newline at the end"
-OUT = EVERY + HALF + b"no newline at the end" + b"0123456789abcdef" * 65536 * 10
+OUT = EVERY + HALF + b"no newline at the end" + b"0123456789abcdef" * 65536 * MEGABYTES
 
 
 @pytest.fixture(scope="module", params=["demo", "openssh"])
@@ -76,6 +78,7 @@ async def whole(live: Running, execution: int) -> dict[str, Any]:
     return body
 
 
+@pytest.mark.sampled
 async def test_both_streams_of_a_command_come_byte_for_byte_in_every_form(live: Running, tmp_path: Path) -> None:
     script = tmp_path / "mixed.py"
     script.write_text(MIXED)
