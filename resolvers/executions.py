@@ -163,7 +163,7 @@ async def cancel(ctx: Context, id: int) -> TaskExecution:
             f"执行 {id} 已结束，无需取消。",
             field=("id",),
         )
-    ctx.service.bus.hint(bus.CANCELS, bus.EXECUTIONS, bus.FOLLOW_UPS)
+    ctx.service.bus.hint(bus.CANCELS, bus.EXECUTIONS, bus.FOLLOW_UPS, bus.FLEET_RUNS)
     ctx.service.bus.publish(bus.execution_address(id), stopping)
     return stopping
 

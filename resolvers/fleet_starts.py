@@ -85,7 +85,7 @@ async def _store(ctx: Context, order: FleetStart) -> FleetRun | None:
 
 
 def _announce(ctx: Context, row: FleetRun) -> FleetRun:
-    ctx.service.bus.hint(bus.PENDING, bus.EXECUTIONS)
+    ctx.service.bus.hint(bus.PENDING, bus.EXECUTIONS, bus.FLEET_RUNS)
     return row
 
 

@@ -27,6 +27,7 @@ LISTING: paging.Listing[FleetRun, FleetRunFilter] = paging.Listing(
 MEMBERS: paging.Listing[Any, MemberFilter] = paging.Listing(
     page=table.page_members, count=table.count_members, orders=("id",)
 )
+WOKEN_BY_CANCEL = (bus.CANCELS, bus.EXECUTIONS, bus.FOLLOW_UPS, bus.FLEET_RUNS)
 CANCELLED = "cancelled before it started, with its fleet run"
 
 
@@ -106,7 +107,7 @@ async def cancel(ctx: Context, id: int) -> FleetRun:
             field=("id",),
         )
     ended, stopping = found
-    ctx.service.bus.hint(bus.CANCELS, bus.EXECUTIONS, bus.FOLLOW_UPS, *map(bus.execution_address, ended + stopping))
+    ctx.service.bus.hint(*WOKEN_BY_CANCEL, *map(bus.execution_address, ended + stopping))
     return await get(ctx, id)
 
 

@@ -157,6 +157,7 @@ def _copy_as_json(payload: Payload) -> dict[str, Any]:
 PENDING = "pending"
 EXECUTIONS = "executions"
 FOLLOW_UPS = "follow-ups"
+FLEET_RUNS = "fleet-runs"
 CANCELS = "cancels"
 SCHEDULE = "schedule"
 SLOTS = "slots"

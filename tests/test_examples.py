@@ -221,6 +221,7 @@ EXPECTED: dict[str, Callable[[Any], Any]] = {
         {node["kind"] for node in data["events"]["nodes"]} == {"EXECUTION_STARTED", "EXECUTION_ENDED"}
     ),
     "68_search_output": lambda data: data["searchOutput"]["isComplete"] and len(data["searchOutput"]["nodes"]) > 0,
+    "69_check_server": lambda data: data["checkServer"]["check"]["ready"],
     "70_watch_output": watched_output,
     "71_watch_output_after": watched_rest,
     "72_watch_executions": lambda events: events[-1]["executionUpdates"]["exitCode"] > 0,

@@ -1,6 +1,7 @@
 """The results of a check as they come in, each with the time since the one before."""
 
 import asyncio
+from dataclasses import replace
 
 from runner.remote.target_facts import parse_clock
 from runner.ssh.check_requests import CheckReport, CheckStep, StepResult, StepStatus
@@ -52,11 +53,11 @@ class CheckRecord:
     def build_report(self) -> CheckReport:
         while len(self._results) < len(CheckStep):
             self._skip()
-        trip = self._round_trip
+        trip, difference = self._round_trip, self._measure_clock_difference()
         return CheckReport(
-            steps=tuple(self._results),
+            steps=tuple(_show_difference(step, difference) for step in self._results),
             host_key=self._host_key,
-            clock_difference=self._measure_clock_difference(),
+            clock_difference=difference,
             round_trip_ms=None if trip is None else round(trip * 1000, 1),
         )
 
@@ -88,6 +89,12 @@ class CheckRecord:
         if self._clock_difference is None:
             return None
         return round(self._clock_difference + (self._round_trip or 0.0) / 2, 1)
+
+
+def _show_difference(step: StepResult, difference: float | None) -> StepResult:
+    if step.step is not CheckStep.CLOCK or difference is None:
+        return step
+    return replace(step, found=f"{difference:+.1f} s")
 
 
 def _decide_status(step: CheckStep, value: str) -> StepStatus:

@@ -10,7 +10,7 @@ from db.executions import FORGOTTEN
 from db.models import TaskExecution
 from db.output import OutputEnd
 from runner.admission.decision import PolicyDecision
-from runner.bus import EXECUTIONS, FOLLOW_UPS, execution_address
+from runner.bus import EXECUTIONS, FLEET_RUNS, FOLLOW_UPS, execution_address
 from runner.execution import run_secrets, start_check
 from runner.execution.outcome import Outcome
 from runner.execution.parts import Parts
@@ -111,6 +111,8 @@ class RunRecord:
         else:
             bus.publish(address, row)
         bus.hint(EXECUTIONS, *(() if self.row.task_id is None else (FOLLOW_UPS,)))
+        if self.row.fleet_run_id is not None:
+            bus.hint(FLEET_RUNS)
 
     def _build_end_columns(self) -> dict[str, Any]:
         now = self.parts.clock()

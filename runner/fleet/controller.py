@@ -6,7 +6,7 @@ from datetime import datetime
 
 from db import fleets
 from db.store import Store
-from runner.bus import CANCELS, EXECUTIONS, FOLLOW_UPS, PENDING, Bus, execution_address
+from runner.bus import CANCELS, EXECUTIONS, FLEET_RUNS, FOLLOW_UPS, PENDING, Bus, execution_address
 from runner.fleet.moves import advance, is_due
 from runner.loop import BackgroundLoop
 
@@ -15,10 +15,10 @@ COALESCE_SECONDS = 0.2
 
 
 class FleetController(BackgroundLoop):
-    """Looks at each open fleet run whenever executions change, and every second."""
+    """Looks at each open fleet run whenever an execution of one ends, and every second."""
 
     name = "fleet runs"
-    address = EXECUTIONS
+    address = FLEET_RUNS
 
     def __init__(self, *, bus: Bus, store: Store, clock: Callable[[], datetime]) -> None:
         super().__init__(bus=bus)
@@ -26,10 +26,10 @@ class FleetController(BackgroundLoop):
         self.clock = clock
 
     async def tick(self) -> float:
+        # Executions end hundreds of times a second: one look serves all that end during this sleep.
+        await asyncio.sleep(COALESCE_SECONDS)
         for id in await self.store.read(fleets.list_open_ids, MOST_RUNS):
             await self._advance(id)
-        # Executions change hundreds of times a second: one look serves all changes that arrive during this sleep.
-        await asyncio.sleep(COALESCE_SECONDS)
         return self.poll_seconds
 
     async def _advance(self, id: int) -> None:

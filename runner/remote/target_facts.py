@@ -7,7 +7,7 @@ from runner.ssh.check_requests import CheckStep
 
 MOST_BUFFERED = 1 << 16
 LONGEST_VALUE = 200
-CLOCK = re.compile(r"\d{9,11}(\.\d{1,9})?")
+CLOCK = re.compile(r"[0-9]{9,11}(\.[0-9]{1,9})?")
 
 STEPS = tuple(CheckStep)[tuple(CheckStep).index(CheckStep.LOGIN_SHELL) : tuple(CheckStep).index(CheckStep.ROUND_TRIP)]
 """What check.sh tells of, in its order."""

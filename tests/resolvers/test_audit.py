@@ -52,6 +52,7 @@ CASES: dict[str, Case] = {
     "scanHostKeys": Case(
         "server-keys-scanned", "admin", {"host": "127.0.0.1", "port": 1}, after={"host": "127.0.0.1", "port": 1}
     ),
+    "checkServer": Case("server-checked", "operator", {"id": "SERVER"}, after={"answered": False}),
     "updateServer": Case(
         "server-updated",
         "admin",

@@ -23,6 +23,7 @@ RELEASED = {
     "secrets.change",
     "secrets.create",
     "secrets.delete",
+    "servers.check",
     "servers.create",
     "servers.delete",
     "servers.update",

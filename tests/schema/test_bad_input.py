@@ -129,6 +129,7 @@ TABLE: dict[str, dict[str, list[Any]]] = {
     | {name: values for name, values in SERVER.items() if "." in name}
     | {"acceptFingerprints": [None, [], [""], ["SHA256:short"], [f"SHA256:{n:043}" for n in range(17)]]},
     "scanHostKeys": {"host": HOSTS, "port": SERVER["port"], "jumpServerId": BAD_IDS},
+    "checkServer": {"id": BAD_IDS},
     "deleteServer": {"id": BAD_IDS},
     "createSecret": {"name": NAMES, "value": VALUES, "serverId": BAD_IDS},
     "updateSecret": {"id": BAD_IDS, "value": VALUES},

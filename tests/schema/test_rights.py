@@ -28,7 +28,8 @@ ECHO = re.compile(r"There is no \w+ \d+, or you may not see it\.")
 # Only mutations and subscriptions show these.
 ELSEWHERE = re.compile(
     r"(\w+Payload|Tokens|Mutation|Subscription|Output\w+|StateChange|ScheduleInvalid|SignInRefused"
-    r"|CommandRefused|ServersRefused|RefusedServer|ObjectConflict|ServerUnreachable|OfferedHostKey)\."
+    r"|CommandRefused|ServersRefused|RefusedServer|ObjectConflict|ServerUnreachable|OfferedHostKey"
+    r"|ServerCheck|ServerCheckStep|CheckedHostKey)\."
 )
 COUNTED = "{ servers { totalCount } tasks { totalCount } executions { totalCount } scheduleLedger { totalCount } }"
 # What the `id` of a root field may name, as its own name tells.
