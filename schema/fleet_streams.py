@@ -4,7 +4,7 @@ import base64
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import strawberry
 from strawberry import ID
@@ -98,8 +98,8 @@ async def _convert_output(found: AsyncGenerator[OutputPiece, None]) -> AsyncGene
             yield FleetOutputChunk(
                 cursor=piece.cursor,
                 at=piece.at,
-                execution_id=ID(str(piece.execution_id)),
-                server_id=ID(str(piece.server_id)),
+                execution_id=cast(ID, piece.execution_id),
+                server_id=cast(ID, piece.server_id),
                 stream=piece.stream,
                 offset=Long(piece.offset),
                 text=piece.text,

@@ -229,6 +229,8 @@ EXPECTED: dict[str, Callable[[Any], Any]] = {
     "74_watch_schedule": lambda event: event["scheduleEvents"]["outcome"] == "FIRED",
     "75_watch_audit": lambda event: event["auditTrail"]["id"] == "2",
     "76_watch_events": lambda event: event["events"]["cursor"].startswith("e"),
+    "77_watch_fleet_output": lambda events: events[-1]["fleetRunOutput"]["server"]["name"],
+    "78_fleet_output_groups": lambda data: data["fleetRun"]["outputGroups"]["totalCount"] == 1,
 }
 
 

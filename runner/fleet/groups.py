@@ -172,14 +172,14 @@ def group(answers: Iterable[Answer], *, smallest_first: bool = False) -> list[Gr
     for answer in answers:
         found.setdefault((answer.digest, answer.state, answer.exit_code), []).append(answer.execution_id)
     groups = [Group(sorted(ids), State(state), exit_code) for (_, state, exit_code), ids in found.items()]
-    return sorted(groups, key=lambda each: order_key(each.size, each.first_id, smallest_first=smallest_first))
+    return sorted(groups, key=lambda each: _order_key(each.size, each.first_id, smallest_first=smallest_first))
 
 
-def order_key(size: int, first_id: int, *, smallest_first: bool) -> tuple[int, int]:
+def _order_key(size: int, first_id: int, *, smallest_first: bool) -> tuple[int, int]:
     return (size if smallest_first else -size, first_id)
 
 
 def list_after(groups: Sequence[Group], place: tuple[int, int], *, smallest_first: bool) -> list[Group]:
     """Return the groups behind a place, which is the size and the lowest id of a group."""
-    edge = order_key(*place, smallest_first=smallest_first)
-    return [each for each in groups if order_key(each.size, each.first_id, smallest_first=smallest_first) > edge]
+    edge = _order_key(*place, smallest_first=smallest_first)
+    return [each for each in groups if _order_key(each.size, each.first_id, smallest_first=smallest_first) > edge]

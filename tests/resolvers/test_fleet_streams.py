@@ -61,7 +61,7 @@ async def run_some(desk: Desk, number: int = 3) -> tuple[FleetRun, list[TaskExec
 
 async def end_all(desk: Desk, run: FleetRun, rows: list[TaskExecution]) -> None:
     await answer_all(desk, rows, lambda row: b"")
-    await end_run(desk, run)
+    await end_run(desk, run.id)
 
 
 async def test_the_output_of_all_executions_is_told_in_the_order_in_which_it_was_stored(either_desk: Desk) -> None:
@@ -109,7 +109,7 @@ async def test_the_last_output_that_is_stored_with_the_end_is_told_too(either_de
     values = {"state": State.SUCCESS, "reason": Reason.EXIT_STATUS, "exit_code": 0, "end_time": desk.clock()}
 
     assert await desk.service.store.run(transitions.finish, row.id, row.fence, values, last)
-    await end_run(desk, run)
+    await end_run(desk, run.id)
     assert [piece.data for piece in await collect_output(desk.viewer, run.id)] == [b"first ", b"last"]
 
 

@@ -30,7 +30,8 @@ HANDED_OUT |= {f"{kind}.personalToken" for kind in ("CreatePersonalTokenPayload"
 HANDED_OUT |= {"Query.personalTokens"}
 # Of registered secrets and of secret variables only what the next test says.
 HANDED_OUT |= {f"{kind}SecretPayload.secret" for kind in ("Create", "Update", "Delete")}
-HANDED_OUT |= {"Query.secrets", "Task.secretEnv", "TaskExecution.secretEnv", "SecretVariable.secret"}
+HANDED_OUT |= {"Query.secrets", "Task.secretEnv", "TaskExecution.secretEnv", "FleetRun.secretEnv"}
+HANDED_OUT |= {"SecretVariable.secret"}
 # Of parameters, whether the value is secret.
 HANDED_OUT |= {"ParameterValue.secret"}
 SECRET = re.compile(r"password|secret|passphrase|private|token|credential$|certificate|hash|\benv$", re.IGNORECASE)
