@@ -19,13 +19,16 @@ from graphql import (
     Token,
     TokenKind,
     parse,
+    specified_rules,
     validate,
 )
+from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from schema.compiled.executor import PlanCache
 from schema.errors import DocumentInvalid, TooComplex
 from schema.limits import Limits, Measure, Size, check_size, find_fragments
 
+RULES = (*specified_rules, OneOfInputValidationRule)
 MOST_DOCUMENTS = 512
 LONGEST_KEPT = 16 * 1024
 MOST_ERRORS = 10
@@ -109,7 +112,8 @@ class Documents:
             most = self._limits.operations
             raise TooComplex(f"The document has more than {most} operations.", f"查询包含超过 {most} 个操作。")
         measured = {item.name.value if item.name else None: self._measure(item, fragments) for item in operations}
-        if errors := validate(self._schema, node, max_errors=MOST_ERRORS, hide_suggestions=hide_suggestions):
+        errors = validate(self._schema, node, RULES, max_errors=MOST_ERRORS, hide_suggestions=hide_suggestions)
+        if errors:
             raise DocumentRefused(errors)
         return Document(node, measured)
 

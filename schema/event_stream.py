@@ -112,7 +112,7 @@ class ServerEvent(Event):
 @strawberry.type(description="A fleet run was started, is to be cancelled, or ended.")
 class FleetRunEvent(Event):
     fleet_run_id: ID = strawberry.field(description="The fleet run's id.")
-    state: FleetState = strawberry.field(description="Its state as of this event.")
+    fleet_run_state: FleetState = strawberry.field(description="Its state as of this event.")
 
     fleet_run = loaded_field(FleetRun | None, "The fleet run as it is now.", loader="fleet_runs", key="fleet_run_id")
 
@@ -163,7 +163,7 @@ def build_event(row: Any) -> Event:
         reason = None if row.reason is None else Reason(row.reason)
         return ExecutionEvent(**common, execution_id=row.execution_id, state=State(row.state), reason=reason)
     if subject == "fleet":
-        return FleetRunEvent(**common, fleet_run_id=row.fleet_run_id, state=FleetState(row.state))
+        return FleetRunEvent(**common, fleet_run_id=row.fleet_run_id, fleet_run_state=FleetState(row.state))
     if subject == "slot":
         return SlotEvent(**common, slot_id=row.slot_id, task_id=row.task_id, outcome=SlotOutcome(row.state))
     if subject == "task":

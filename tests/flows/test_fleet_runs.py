@@ -27,7 +27,7 @@ READ = """query($id: ID!) { fleetRun(id: $id) { state reason command counts { si
   executions(filter: {states: [SUCCESS]}) { totalCount }
   envNames secretEnv { name } selector { tagsAll byIds } } }"""
 EVENTS = """query($filter: EventFilter) { events(filter: $filter) {
-  nodes { kind ... on FleetRunEvent { fleetRunId state fleetRun { id } } } } }"""
+  nodes { kind ... on FleetRunEvent { fleetRunId fleetRunState fleetRun { id } } } } }"""
 RETRY = """mutation($input: RetryFleetRunInput!) { retryFleetRun(input: $input) {
   fleetRun { id retryOf { id } counts { size } } errors { code message field } } }"""
 CANCEL = """mutation($input: CancelFleetRunInput!) { cancelFleetRun(input: $input) {
@@ -91,7 +91,7 @@ async def test_a_plan_is_carried_out_in_batches_and_each_server_runs_once(servic
         assert log["output"].split("\n") == ["20", "the input"]
     kinds = ["FLEET_RUN_CREATED", "FLEET_RUN_ENDED"]
     events = (await service.data(EVENTS, "viewer", filter={"kinds": kinds}))["events"]["nodes"]
-    assert [(each["kind"], each["state"], each["fleetRun"]["id"]) for each in events] == [
+    assert [(each["kind"], each["fleetRunState"], each["fleetRun"]["id"]) for each in events] == [
         ("FLEET_RUN_CREATED", "RUNNING", id),
         ("FLEET_RUN_ENDED", "SUCCESS", id),
     ]

@@ -27,7 +27,7 @@ HIDDEN = re.compile(r"veiled[\w. -]*|8800\d\d", re.IGNORECASE)
 ECHO = re.compile(r"There is no \w+ \d+, or you may not see it\.")
 # Only mutations and subscriptions show these.
 ELSEWHERE = re.compile(
-    r"(\w+Payload|Tokens|Mutation|Subscription|Output\w+|StateChange|ScheduleInvalid|SignInRefused"
+    r"(\w+Payload|Tokens|Mutation|Subscription|(Fleet)?Output\w+|StateChange|ScheduleInvalid|SignInRefused"
     r"|CommandRefused|ServersRefused|RefusedServer|ObjectConflict|ServerUnreachable|OfferedHostKey"
     r"|ServerCheck|ServerCheckStep|CheckedHostKey)\."
 )

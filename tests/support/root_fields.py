@@ -51,5 +51,7 @@ def sample(kind: Any) -> str:
         return str(next(iter(kind.values)))
     if isinstance(kind, GraphQLInputObjectType):
         given = {name: field.type for name, field in kind.fields.items() if needed(field.type)}
+        if kind.extensions["strawberry-definition"].is_one_of:
+            given = dict([next((name, field.type) for name, field in kind.fields.items())])
         return "{" + ", ".join(f"{name}: {sample(item)}" for name, item in given.items()) + "}"
     return SAMPLES[kind.name]
