@@ -1,6 +1,6 @@
 """Queries on `fleet_runs` and `fleet_members`: reads, and inserting a fleet run with its members."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
@@ -106,6 +106,12 @@ def count_by_state(conn: Connection, ids: Sequence[int], visibility: VisibilityS
             )
         )
     )
+
+
+def list_busy_tasks(conn: Connection, task_ids: Collection[int]) -> set[int]:
+    """Return those of the tasks that have a fleet run that has not ended."""
+    open_runs = select(runs.c.task_id).where(runs.c.state == literal_column("'RUNNING'"), runs.c.task_id.in_(task_ids))
+    return set(conn.scalars(open_runs))
 
 
 def list_server_ids(conn: Connection, id: int, *, refused: bool = False) -> list[int]:

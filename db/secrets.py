@@ -40,7 +40,7 @@ def list_in_scope(conn: Connection, server_id: int) -> list[RegisteredSecret]:
     return rows.load_all(conn, query, RegisteredSecret)
 
 
-def list_names_in_scope(conn: Connection, server_id: int, names: Sequence[str]) -> set[str]:
+def list_names_in_scope(conn: Connection, server_id: int | None, names: Sequence[str]) -> set[str]:
     """Return those of `names` that are names of secrets that runs on this server may use."""
     return set(
         conn.scalars(select(secrets.c.name).where(_build_server_condition(server_id), secrets.c.name.in_(names)))
@@ -89,5 +89,5 @@ def _build_conditions(filter: SecretFilter) -> list[ColumnElement[bool]]:
     ]
 
 
-def _build_server_condition(server_id: int) -> ColumnElement[bool]:
+def _build_server_condition(server_id: int | None) -> ColumnElement[bool]:
     return or_(secrets.c.server_id.is_(None), secrets.c.server_id == server_id)

@@ -27,6 +27,7 @@ from sqlalchemy import (
 from db import page as pages
 from db import rows
 from db.columns import UtcTime
+from db.fleet_models import FleetRun
 from db.models import ScheduleSlot, Task, TaskExecution
 from db.page import Owners, Window
 from db.values import SlotOutcome, State
@@ -35,8 +36,10 @@ from db.visibility import EVERYTHING, VisibilityScope
 slots = rows.get_table(ScheduleSlot)
 tasks = rows.get_table(Task)
 executions = rows.get_table(TaskExecution)
+fleet_runs = rows.get_table(FleetRun)
 # Worded exactly as in the partial indexes: SQLite uses them only then.
 OPEN = text("schedule_slots.open")
+FLEET_OPEN = text("fleet_runs.state = 'RUNNING'")
 UNFINISHED = text("task_executions.state IN ('PENDING', 'RUNNING')")
 
 SlotKey = tuple[int, datetime]
@@ -194,6 +197,7 @@ def _build_actionable_query() -> Select[Any]:
     now = bindparam("now", type_=UtcTime)
     # Not a correlated subquery: SQLite would scan all executions of the task for each slot.
     busy = select(executions.c.task_id).where(UNFINISHED, executions.c.task_id.is_not(None))
+    busy_fleets = select(fleet_runs.c.task_id).where(FLEET_OPEN, fleet_runs.c.task_id.is_not(None))
     waits, run = slots.c.outcome == SlotOutcome.WAITING, executions.alias("run")
     ended = run.c.state.not_in((State.PENDING, State.RUNNING))
     return (
@@ -203,7 +207,11 @@ def _build_actionable_query() -> Select[Any]:
             OPEN,
             or_(
                 and_(
-                    slots.c.outcome == SlotOutcome.WAITING, or_(slots.c.task_id.not_in(busy), slots.c.start_by <= now)
+                    slots.c.outcome == SlotOutcome.WAITING,
+                    or_(
+                        and_(slots.c.task_id.not_in(busy), slots.c.task_id.not_in(busy_fleets)),
+                        slots.c.start_by <= now,
+                    ),
                 ),
                 and_(not_(waits), slots.c.retry_at.is_(None), or_(ended, run.c.id.is_(None))),
                 slots.c.retry_at <= now,

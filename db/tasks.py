@@ -24,6 +24,7 @@ NOTE_RUN = changing(tasks).where(tasks.c.id == bindparam("task"), NOT_DELETED).v
 class TaskFilter:
     """Conditions on tasks; None means no condition. The range of last runs includes both ends. Tags are the server's.
 
+    `fleet`: whether they are fleet tasks.
     `visibility` limits the result to servers that it covers.
     """
 
@@ -33,6 +34,7 @@ class TaskFilter:
     last_run_from: datetime | None = None
     last_run_to: datetime | None = None
     created_by: int | None = None
+    fleet: bool | None = None
     tags_all: tuple[str, ...] | None = None
     tags_any: tuple[str, ...] | None = None
     tags_none: tuple[str, ...] | None = None
@@ -148,4 +150,6 @@ def _build_conditions(filter: TaskFilter) -> list[ColumnElement[bool]]:
         found.append(tasks.c.last_run <= filter.last_run_to)
     if filter.created_by is not None:
         found.append(tasks.c.created_by == filter.created_by)
+    if filter.fleet is not None:
+        found.append(tasks.c.selector.is_not(None) if filter.fleet else tasks.c.selector.is_(None))
     return found

@@ -29,6 +29,8 @@ TASK = (
     "command",
     "shell",
     "server_id",
+    "selector",
+    "fleet_terms",
     "cron_expr",
     "timezone",
     "enabled",

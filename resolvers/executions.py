@@ -22,6 +22,7 @@ from resolvers import (
     audit_records,
     commands,
     filters,
+    fleet_tasks,
     outcome,
     paging,
     parameters,
@@ -198,6 +199,8 @@ def _look_at_task(
         return parameters.require_repeat(conn, row, wanted)
     task, policies = _require_found(start_reads.load_task_with_policies(conn, task_id), task_id)
     right.enforce(conn, task.server_id, _build_missing_task_error(task_id))
+    if task.selector is not None:
+        raise fleet_tasks.build_run_error(task_id)
     return TaskToRun(task, commands.load_policies(conn, policies))
 
 

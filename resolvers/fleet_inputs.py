@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from db.values import OnRefused
-from resolvers.inputs import ParameterValue, SecretVariable
+from resolvers.inputs import ParameterValue, SecretVariable, SelectServers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,24 +23,16 @@ class FleetCommand:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SelectServers:
-    """Conditions on servers, all of which have to match; at least one is given. An empty name matches every name."""
-
-    ids: Sequence[int] | None = None
-    tags_all: Sequence[str] | None = None
-    tags_any: Sequence[str] | None = None
-    tags_none: Sequence[str] | None = None
-    name_contains: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class FleetRequest:
-    """What to run and where: a command, or the task with the id `task_id` with values of its parameters."""
+    """What to run and where: a command, or the task with the id `task_id` with values of its parameters.
+
+    Without a selector it runs where the task says.
+    """
 
     command: FleetCommand | None = None
     task_id: int | None = None
     parameters: Sequence[ParameterValue] = ()
-    selector: SelectServers = SelectServers()
+    selector: SelectServers | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

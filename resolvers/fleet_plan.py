@@ -19,13 +19,14 @@ from db.fleet_selection import ServerSelector
 from db.models import Server, Task
 from db.policy_models import PolicyVersion
 from db.values import Refusal, Role
-from resolvers import fleet_selectors, fleet_work, rights
+from resolvers import fleet_selectors, fleet_tasks, fleet_work, rights
 from resolvers.context import Context
 from resolvers.errors import Invalid, NotFound
 from resolvers.fleet_inputs import FleetRequest
 from resolvers.fleet_memory import PlanOutline
 from resolvers.fleet_selectors import MOST_SERVERS
 from resolvers.fleet_work import FleetWork
+from resolvers.inputs import SelectServers
 from resolvers.rights import RoleRequirement
 from runner.admission import decision
 from runner.admission.decision import PolicyDecision, StoredPolicies
@@ -120,7 +121,8 @@ def _hash(parts: Any) -> str:
 async def build(ctx: Context, right: RoleRequirement, wanted: FleetRequest) -> FleetPlan:
     """Return the plan as of now. Invalid if no server, or too many, are selected."""
     fleet_work.check_choice(wanted)
-    selector = fleet_selectors.check(ctx, wanted.selector)
+    wanted = await fleet_tasks.complete_request(ctx, wanted)
+    selector = fleet_selectors.check(ctx, wanted.selector or SelectServers())
     given = None if wanted.command is None else fleet_work.build_command_work(ctx.service.limits, wanted.command)
     secrets_of_command = () if given is None else list_secret_names(given)
     facts = await ctx.service.store.read(load_facts, right, selector, wanted.task_id, secrets_of_command)

@@ -7,7 +7,7 @@ from db.fleet_selection import ServerSelector
 from resolvers import validation
 from resolvers.context import Context
 from resolvers.errors import Invalid
-from resolvers.fleet_inputs import SelectServers
+from resolvers.inputs import SelectServers
 
 MOST_SERVERS = 10_000
 MOST_TAGS = 32

@@ -15,6 +15,8 @@ from resolvers import (
     fleet_memory,
     fleet_plan,
     fleet_selectors,
+    fleet_tasks,
+    fleet_terms,
     fleet_work,
     outcome,
     rights,
@@ -25,6 +27,7 @@ from resolvers.context import Context
 from resolvers.errors import Conflict, Forbidden, Invalid, NotFound, ServersRefused
 from resolvers.fleet_inputs import FleetRequest, StartFleetRun
 from resolvers.fleet_plan import FleetPlan, PlannedServer
+from resolvers.inputs import SelectServers
 from resolvers.queue import QueueLimits
 from resolvers.rights import RoleRequirement
 from runner import bus
@@ -34,7 +37,6 @@ from runner.secrets.vault import Vault
 # How often a plan is made anew because the servers changed between it and the transaction that stores it.
 TRIES = 5
 MOST_NAMES = 10
-LONGEST_PAUSE_SECONDS = 86_400
 DIGEST_LENGTH = 64
 TERMS = ("selector", "batch_size", "pause_seconds", "stop_after", "on_refused")
 
@@ -60,7 +62,8 @@ async def start(ctx: Context, wanted: StartFleetRun) -> FleetRun:
 async def start_repeat(ctx: Context, wanted: StartFleetRun, *, retry_of: Mapping[str, Any] | None = None) -> FleetRun:
     """Start a fleet run; with `retry_of`, one that repeats another: its id, and what of it is repeated."""
     right = await rights.require_role(ctx, Role.OPERATOR)
-    columns = _check_terms(wanted) | _build_origin(ctx, wanted, retry_of)
+    wanted = await fleet_tasks.complete_start(ctx, wanted)
+    columns = fleet_terms.check(wanted) | _build_origin(ctx, wanted, retry_of)
     key = validation.check_idempotency_key(wanted.idempotency_key)
     if key is not None and (found := await _find_repeated(ctx, right, key, columns, wanted.request)) is not None:
         return _announce(ctx, found)
@@ -89,28 +92,9 @@ def _announce(ctx: Context, row: FleetRun) -> FleetRun:
     return row
 
 
-def _check_terms(wanted: StartFleetRun) -> dict[str, Any]:
-    """Return the columns of how it is carried out."""
-    return {
-        "batch_size": _check_number("batch_size", wanted.batch_size, "servers"),
-        "stop_after": _check_number("stop_after", wanted.stop_after, "failures"),
-        "pause_seconds": validation.check_between("pause_seconds", wanted.pause_seconds, 0, LONGEST_PAUSE_SECONDS),
-        "on_refused": validation.check_one_of("on_refused", wanted.on_refused, OnRefused),
-    }
-
-
-def _check_number(field: str, given: Mapping[str, int] | None, name: str) -> dict[str, int] | None:
-    if given is None:
-        return None
-    if len(given) != 1 or not given.keys() <= {name, "percent"}:
-        raise Invalid(field, f"must be either {name} or percent.", f"须为 {name} 或 percent 之一。")
-    most = {name: fleet_selectors.MOST_SERVERS, "percent": 100}
-    return {part: validation.check_between(field, value, 1, most[part]) for part, value in given.items()}
-
-
 def _build_origin(ctx: Context, wanted: StartFleetRun, retry_of: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return the columns of where the fleet run comes from, and what is compared if its key is used again."""
-    described = fleet_selectors.describe(fleet_selectors.check(ctx, wanted.request.selector))
+    described = fleet_selectors.describe(fleet_selectors.check(ctx, wanted.request.selector or SelectServers()))
     by_task, typed = wanted.request.task_id is not None, ctx.os_user is not None
     return {
         "selector": described if retry_of is None else dict(retry_of["again"]),
@@ -217,7 +201,7 @@ def _insert(conn: Connection, order: FleetStart) -> FleetRun | None:
     if facts.fingerprint != plan.fingerprint:
         return None
     batch = plan.allowed[: compute_batch(order.columns["batch_size"], len(plan.servers))]
-    order.queue.check_many(conn, user_id, len(batch))
+    order.queue.check_many(conn, user_id, {each.server.id: each.server.name for each in batch})
     made = fleets.insert_once(conn, _build_row(order))
     if made is None:
         return fleets.by_idempotency_key(conn, user_id, key)

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any, Final, Literal, TypeAlias
 
+from db.values import OnRefused
 from runner.charsets import DEFAULT
 from runner.secrets.secret import Secret
 
@@ -127,13 +128,42 @@ class NewSecret:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SelectServers:
+    """Conditions on servers, all of which have to match; at least one is given. An empty name matches every name."""
+
+    ids: Sequence[int] | None = None
+    tags_all: Sequence[str] | None = None
+    tags_any: Sequence[str] | None = None
+    tags_none: Sequence[str] | None = None
+    name_contains: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetTerms:
+    """How the fleet runs of a fleet task are carried out.
+
+    `batch_size` is `{"servers": n}` or `{"percent": n}`, `stop_after` `{"failures": n}` or `{"percent": n}`.
+    """
+
+    batch_size: Mapping[str, int] | None = None
+    pause_seconds: int = 0
+    stop_after: Mapping[str, int] | None = None
+    on_refused: str = OnRefused.SKIP
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NewTask:
-    """A task to create. None for a limit means the service's default, for the run mode the server's."""
+    """A task to create. None for a limit means the service's default, for the run mode the server's.
+
+    It runs on the server `server_id`, or as a fleet task on the servers of its `selector`.
+    """
 
     name: str
     command: str
-    server_id: int
     cron_expr: str
+    server_id: int | None = None
+    selector: SelectServers | None = None
+    fleet: FleetTerms | None = None
     timezone: str | None = None
     enabled: bool = True
     timeout_seconds: int | None = None
@@ -154,7 +184,9 @@ class NewTask:
 class TaskChange:
     name: str | Missing = UNSET
     command: str | Missing = UNSET
-    server_id: int | Missing = UNSET
+    server_id: int | None | Missing = UNSET
+    selector: SelectServers | None | Missing = UNSET
+    fleet: FleetTerms | None | Missing = UNSET
     cron_expr: str | Missing = UNSET
     timezone: str | Missing = UNSET
     enabled: bool | Missing = UNSET

@@ -101,8 +101,8 @@ def build_subject(
     )
 
 
-def require_secrets(conn: Connection, server_id: int, sources: Sources) -> None:
-    """Raise NotFound unless every named registered secret exists for runs on this server."""
+def require_secrets(conn: Connection, server_id: int | None, sources: Sources) -> None:
+    """Raise NotFound unless every named registered secret exists for runs on this server; without one, on any."""
     variables = {source: name for name, source in sources.items() if source is not None}
     in_scope = secrets.list_names_in_scope(conn, server_id, list(variables)) if variables else set()
     for source in sorted(variables.keys() - in_scope):

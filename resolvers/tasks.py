@@ -16,6 +16,7 @@ from resolvers import (
     audit_records,
     commands,
     filters,
+    fleet_tasks,
     outcome,
     paging,
     parameter_rules,
@@ -52,13 +53,14 @@ OF_SERVERS: paging.ListingEach[Task, TaskFilter] = paging.ListingEach(
 )
 # Columns that the command policy checks.
 CHECKED = ("command", "shell", "env", "secret_env", "working_dir", "server_id", "parameters", "parameter_values")
+PLACE = ("selector", "fleet_terms")
 # Columns that other columns of a change are computed from.
-BASIS = (*CHECKED, "sealed_env", "cron_expr", "timezone", "enabled", "terms", *task_changes.LIMITS)
+BASIS = (*CHECKED, *PLACE, "sealed_env", "cron_expr", "timezone", "enabled", "terms", *task_changes.LIMITS)
 MOST_TRIES = 10
 RULES: dict[str, Callable[[Any], Any]] = {
     "name": lambda value: validation.check_text("name", value, longest=100),
     "command": validation.check_command_text,
-    "server_id": lambda value: validation.check_id("server_id", value),
+    "server_id": lambda value: None if value is None else validation.check_id("server_id", value),
     "env": validation.check_env,
     "working_dir": validation.check_working_dir,
     "parameters": parameter_rules.check_declarations,
@@ -114,10 +116,13 @@ async def create(ctx: Context, new: NewTask) -> TaskCreated:
         return TaskCreated(*before)
     values = validation.apply_rules(collect_values(new), RULES)
     del values["idempotency_key"]
-    await rights.enforce(ctx, right, new.server_id, build_missing_error(new.server_id))
+    values |= fleet_tasks.build_place(ctx, values)
+    await _enforce_place(ctx, right, values)
     values["timezone"] = limits.timezone if new.timezone is None else new.timezone
     values["terms"] = terms.merge_terms({}, new.terms)
     schedule = schedules.check(new.cron_expr, values["timezone"], limits, now=now, dst=Terms.of(values["terms"]).dst)
+    if values["selector"] is not None:
+        fleet_tasks.check_schedule(Terms.of(values["terms"]), schedule.kind)
     values |= commands.apply_limits(limits, new.timeout_seconds, new.output_limit, new.on_output_limit)
     values["shell"] = validation.find_shell(values["command"])
     values["secret_env"], own = secret_env.check_new(new.secret_env, new.env)
@@ -133,6 +138,14 @@ async def create(ctx: Context, new: NewTask) -> TaskCreated:
     created = await _store_task(ctx, key, right, make)
     ctx.service.bus.hint(bus.SCHEDULE, *((bus.PENDING, bus.EXECUTIONS, bus.SLOTS) if once else ()))
     return created
+
+
+async def _enforce_place(ctx: Context, right: RoleRequirement, values: dict[str, Any]) -> None:
+    """Check the viewer's role where the task is to run, if `values` say where."""
+    if values.get("server_id") is not None:
+        await rights.enforce(ctx, right, values["server_id"], build_missing_error(values["server_id"]))
+    elif values.get("selector") is not None:
+        fleet_tasks.require_everywhere(right)
 
 
 async def _store_task(
@@ -152,11 +165,12 @@ async def update(ctx: Context, id: int, change: TaskChange) -> Task:
     given_values = validation.apply_rules(collect_values(change), RULES)
     if "command" in given_values:
         given_values["shell"] = validation.find_shell(given_values["command"])
-    if "server_id" in given_values:  # checked before the policy of that server is
-        await rights.enforce(ctx, right, given_values["server_id"], build_missing_error(given_values["server_id"]))
     for _ in range(MOST_TRIES):
         current = await _require_changeable_task(ctx, right, id)
-        values = given_values | task_changes.build_limits(ctx, current, given_values)
+        values = dict(given_values)
+        values |= fleet_tasks.build_place(ctx, values, current)
+        await _enforce_place(ctx, right, values)  # before the policy of that server is checked
+        values |= task_changes.build_limits(ctx, current, given_values)
         values |= task_changes.build_secrets(ctx, current, given_values)
         values |= parameters.build_change(current, values, ctx.service.vault)
         if values.keys() & CHECKED:
@@ -192,8 +206,9 @@ async def delete(ctx: Context, id: int) -> Task:
 def _insert(
     conn: Connection, draft: RowDraft, once: RunRequest | None, right: RoleRequirement, limits: Limits, actor: Actor
 ) -> TaskCreated:
-    check = require_usable_server if once else require_server
-    check(conn, draft.values["server_id"], right)
+    if draft.values["server_id"] is not None:
+        check = require_usable_server if once else require_server
+        check(conn, draft.values["server_id"], right)
     created = _insert_with_run(conn, draft, once, limits)
     run = created.execution
     after = audit_records.describe_task(created.task) | ({} if run is None else {"execution_id": run.id})
@@ -244,9 +259,9 @@ def _change_row(
         return None
     right.enforce(conn, current.server_id, NotFound.for_object("task", seen.id))
     server_id = values.get("server_id", current.server_id)
-    if "server_id" in values:
+    if values.get("server_id") is not None:
         require_server(conn, values["server_id"], right)
-    if server_id is not None and values.keys() & {"server_id", "secret_env"}:
+    if values.keys() & {"server_id", "secret_env"}:
         secret_env.require_secrets(conn, server_id, values.get("secret_env", current.secret_env))
     if "next_run" in values:
         firing.settle(conn, seen.id, values["updated_at"], judge)

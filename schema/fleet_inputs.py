@@ -1,7 +1,7 @@
 """The inputs of fleet runs, converted to the resolvers' inputs. Only ids are checked here."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import strawberry
 from strawberry import ID
@@ -10,6 +10,7 @@ from db.fleets import FleetRunFilter
 from resolvers import fleet_inputs as inputs
 from schema.enums import OnOutputLimit, Reason
 from schema.fleet_enums import FleetState, MemberState, OnRefused
+from schema.fleet_places import BatchSize, ServerSelector, StopAfter, build_number
 from schema.ids import parse_id, parse_optional_id
 from schema.inputs import MERGE, EnvironmentVariable, build_environment
 from schema.parameters import ParameterValueInput, convert_values
@@ -79,53 +80,12 @@ class FleetWork:
     )
 
 
-@strawberry.input(
-    description="Selects servers that match all of these conditions; at least one is needed. Servers that you may not "
-    "see are not selected."
-)
-class ServerSelector:
-    ids: list[ID] | None = strawberry.field(default=None, description="Only servers with these ids, at most 10,000.")
-    tags_all: list[str] | None = strawberry.field(
-        default=None, description="Only servers with every one of these tags."
-    )
-    tags_any: list[str] | None = strawberry.field(default=None, description="Only servers with one of these tags.")
-    tags_none: list[str] | None = strawberry.field(default=None, description="Only servers with none of these tags.")
-    name_contains: str | None = strawberry.field(
-        default=None,
-        description="Only those whose name contains this text, in upper or lower case; an empty text selects all.",
-    )
-
-    def convert(self) -> inputs.SelectServers:
-        ids = None if self.ids is None else [parse_id(("selector", "ids"), id) for id in self.ids]
-        return inputs.SelectServers(
-            ids=ids,
-            tags_all=self.tags_all,
-            tags_any=self.tags_any,
-            tags_none=self.tags_none,
-            name_contains=self.name_contains,
-        )
-
-
-@strawberry.input(one_of=True, description="How many servers a batch has: exactly one of these.")
-class BatchSize:
-    servers: int | None = strawberry.field(default=strawberry.UNSET, description="So many servers, 1 to 10,000.")
-    percent: int | None = strawberry.field(
-        default=strawberry.UNSET, description="So many percent of all servers of the fleet run, 1 to 100, rounded up."
-    )
-
-
-@strawberry.input(one_of=True, description="How many failures stop a fleet run: exactly one of these.")
-class StopAfter:
-    failures: int | None = strawberry.field(default=strawberry.UNSET, description="So many failures, 1 to 10,000.")
-    percent: int | None = strawberry.field(
-        default=strawberry.UNSET, description="So many percent of all servers of the fleet run, 1 to 100, rounded up."
-    )
-
-
 @strawberry.input(description="A fleet run to plan: what to run, and where.")
 class FleetRunPlanInput:
     work: FleetWork = strawberry.field(description="What to run on each server.")
-    selector: ServerSelector = strawberry.field(description="The servers.")
+    selector: ServerSelector | None = strawberry.field(
+        default=None, description="The servers; without it, those that the task selects."
+    )
 
     parameters: list[ParameterValueInput] = strawberry.field(default_factory=list, description=VALUES)
 
@@ -136,7 +96,9 @@ class FleetRunPlanInput:
 @strawberry.input(description="A fleet run to start.")
 class StartFleetRunInput:
     work: FleetWork = strawberry.field(description="What to run on each server.")
-    selector: ServerSelector = strawberry.field(description="The servers.")
+    selector: ServerSelector | None = strawberry.field(
+        default=None, description="The servers; without it, those that the task selects."
+    )
     batch_size: BatchSize | None = strawberry.field(
         default=None,
         description="How many servers to run on at a time: the next batch starts when all executions of the one "
@@ -163,9 +125,9 @@ class StartFleetRunInput:
     def convert(self) -> inputs.StartFleetRun:
         return inputs.StartFleetRun(
             request=_build_request(self.work, self.selector, self.parameters),
-            batch_size=_build_number(self.batch_size, ("servers", "percent")),
+            batch_size=build_number(self.batch_size, ("servers", "percent")),
             pause_seconds=self.pause_seconds,
-            stop_after=_build_number(self.stop_after, ("failures", "percent")),
+            stop_after=build_number(self.stop_after, ("failures", "percent")),
             on_refused=self.on_refused,
             plan_digest=self.plan_digest,
             idempotency_key=self.idempotency_key,
@@ -235,7 +197,7 @@ def build_fleet_run_filter(given: FleetRunFilterInput | None) -> FleetRunFilter:
 
 
 def _build_request(
-    work: FleetWork, selector: ServerSelector, parameters: list[ParameterValueInput]
+    work: FleetWork, selector: ServerSelector | None, parameters: list[ParameterValueInput]
 ) -> inputs.FleetRequest:
     command = None if work.command is strawberry.UNSET else work.command
     task_id = None if work.task_id is strawberry.UNSET else work.task_id
@@ -243,13 +205,5 @@ def _build_request(
         command=None if command is None else command.convert(),
         task_id=parse_optional_id(("work", "task_id"), task_id),
         parameters=convert_values(parameters),
-        selector=selector.convert(),
+        selector=None if selector is None else selector.convert(),
     )
-
-
-def _build_number(given: Any, names: tuple[str, str]) -> dict[str, int] | None:
-    """Return the numbers that are given; more or fewer than one of them is refused later."""
-    if given is None:
-        return None
-    found = {name: getattr(given, name) for name in names}
-    return {name: value for name, value in found.items() if value is not None and value is not strawberry.UNSET}

@@ -16,6 +16,7 @@ from schema.fields import loaded_field, typed_field
 from schema.filters import Executions, build_execution_filter
 from schema.finding import TheId, find_or_none
 from schema.fleet_enums import FleetReason, FleetState, MemberState, OnRefused, Refusal
+from schema.fleet_fields import FleetNumber, FleetSelector, build_number, build_selector
 from schema.fleet_groups import list_output_groups
 from schema.fleet_inputs import FleetRuns, Members, ThePlan, build_fleet_run_filter
 from schema.fleet_plans import FleetRunPlan, build_plan
@@ -39,21 +40,6 @@ class FleetCounts:
     timeout: int = strawberry.field(description="Their execution was stopped at its time limit.")
     cancelled: int = strawberry.field(description="Their execution was cancelled.")
     removed: int = strawberry.field(description="Their execution ended, and retention has removed it.")
-
-
-@strawberry.type(description="The conditions by which the servers of a fleet run were selected; null: no condition.")
-class FleetSelector:
-    tags_all: list[str] | None = strawberry.field(description="Servers with every one of these tags.")
-    tags_any: list[str] | None = strawberry.field(description="Servers with one of these tags.")
-    tags_none: list[str] | None = strawberry.field(description="Servers with none of these tags.")
-    name_contains: str | None = strawberry.field(description="Servers whose name contains this text.")
-    by_ids: bool = strawberry.field(description="Whether servers were named by their ids.")
-
-
-@strawberry.type(description="A number, or a percentage of all servers of a fleet run: the other one is null.")
-class FleetNumber:
-    number: int | None = strawberry.field(description="The number, of servers or of failures.")
-    percent: int | None = strawberry.field(description="The percentage of all servers, rounded up.")
 
 
 @strawberry.type(description="A server of a fleet run, and what became of it.")
@@ -120,17 +106,15 @@ class FleetRun:
 
     @typed_field(FleetSelector, "The conditions by which its servers were selected.")
     def selector(self: Any) -> FleetSelector:
-        found = self.selector
-        names = ("tags_all", "tags_any", "tags_none", "name_contains")
-        return FleetSelector(**{name: found.get(name) for name in names}, by_ids="ids" in found)
+        return build_selector(self.selector)
 
     @typed_field(FleetNumber | None, "How many servers a batch has; null if all were started at once.")
     def batch_size(self: Any) -> FleetNumber | None:
-        return _build_number(self.batch_size, "servers")
+        return build_number(self.batch_size, "servers")
 
     @typed_field(FleetNumber | None, "After how many failures it starts no more; null for never.")
     def stop_after(self: Any) -> FleetNumber | None:
-        return _build_number(self.stop_after, "failures")
+        return build_number(self.stop_after, "failures")
 
     @typed_field(Connection[FleetMember], "Its servers, in order of their ids.")
     async def members(
@@ -194,7 +178,3 @@ class FleetQueries:
             return build_plan(await fleet_plan.plan(ctx, input.convert()), ctx.language)
         except (Invalid, NotFound, TooLarge) as error:
             return FleetRunPlan(errors=[build_user_error(error, ctx.language)], planned=[])
-
-
-def _build_number(given: dict[str, int] | None, name: str) -> FleetNumber | None:
-    return None if given is None else FleetNumber(number=given.get(name), percent=given.get("percent"))

@@ -10,12 +10,12 @@ from strawberry import ID
 from resolvers import inputs
 from resolvers.errors import Invalid
 from schema.enums import Mode, OnOutputLimit
-from schema.ids import parse_id
+from schema.fleet_places import FleetTermsInput, ServerSelector
+from schema.ids import parse_id, parse_optional_id
 from schema.parameters import ParameterInput, ParameterValueInput, convert_values
 from schema.scalars import Long
 from schema.schedule_inputs import TermsInput
 from schema.secret_variables import SecretVariableInput
-from schema.stdin import decode
 
 ABSENT: Any = strawberry.UNSET
 NULLABLE = frozenset(
@@ -41,7 +41,15 @@ class CreateTaskInput:
         description="The command as shell text, 1 to 65,536 bytes. It runs in /bin/sh; a first line such as "
         "`#!/bin/bash` chooses another shell."
     )
-    server_id: ID = strawberry.field(description="The server to run it on.")
+    server_id: ID | None = strawberry.field(
+        default=None, description="The server to run it on; without it, a `selector` is needed."
+    )
+    selector: ServerSelector | None = strawberry.field(
+        default=None, description="Servers to run it on instead: each slot is a fleet run on those selected then."
+    )
+    fleet: FleetTermsInput | None = strawberry.field(
+        default=None, description="With a selector: how its fleet runs are carried out."
+    )
     cron_expr: str = strawberry.field(
         description="When to run it: a cron expression of 5 or 6 fields, `@daily` and the like, `@once` (now, and "
         "never again) or `@manual` (only when a user runs it)."
@@ -91,7 +99,9 @@ class CreateTaskInput:
         return inputs.NewTask(
             name=self.name,
             command=self.command,
-            server_id=parse_id("server_id", self.server_id),
+            server_id=parse_optional_id("server_id", self.server_id),
+            selector=None if self.selector is None else self.selector.convert(),
+            fleet=None if self.fleet is None else self.fleet.convert(),
             cron_expr=self.cron_expr,
             timezone=self.timezone,
             enabled=self.enabled,
@@ -114,7 +124,15 @@ class UpdateTaskInput:
     id: ID = strawberry.field(description="The task's id.")
     name: str | None = strawberry.field(default=ABSENT, description="1 to 100 characters.")
     command: str | None = strawberry.field(default=ABSENT, description="The command, as shell text.")
-    server_id: ID | None = strawberry.field(default=ABSENT, description="The server to run it on.")
+    server_id: ID | None = strawberry.field(
+        default=ABSENT, description="The server to run it on; a fleet task becomes a task of this server."
+    )
+    selector: ServerSelector | None = strawberry.field(
+        default=ABSENT, description="The servers to run it on; it becomes a fleet task if it is none."
+    )
+    fleet: FleetTermsInput | None = strawberry.field(
+        default=ABSENT, description="How a fleet task's runs are carried out; it replaces all of it."
+    )
     cron_expr: str | None = strawberry.field(default=ABSENT, description="When to run it.")
     timezone: str | None = strawberry.field(default=ABSENT, description="The IANA time zone of the schedule.")
     enabled: bool | None = strawberry.field(default=ABSENT, description="Whether the schedule runs the task.")
@@ -161,93 +179,6 @@ class UpdateTaskInput:
         return inputs.TaskChange(**found)
 
 
-@strawberry.input(description="A task to run now.")
-class RunTaskInput:
-    task_id: ID = strawberry.field(description="The task.")
-    parameters: list[ParameterValueInput] = strawberry.field(
-        default_factory=list, description="Values of the parameters that the task declares."
-    )
-    idempotency_key: str | None = strawberry.field(
-        default=None,
-        description="A key of 1 to 128 characters: a request that is repeated with the same key returns the same run "
-        "instead of starting another. The error OUTCOME_UNKNOWN repeats the key.",
-    )
-    wait: float = strawberry.field(
-        default=0.0, description="How many seconds, 0 to 60, to wait for the run to end before answering."
-    )
-
-    def convert(self) -> inputs.RunTask:
-        return inputs.RunTask(
-            task_id=parse_id("task_id", self.task_id),
-            parameters=convert_values(self.parameters),
-            idempotency_key=self.idempotency_key,
-            wait_seconds=self.wait,
-        )
-
-
-@strawberry.input(description="A command to run once, without a task.")
-class RunCommandInput:
-    server_id: ID = strawberry.field(description="The server to run it on.")
-    command: str = strawberry.field(
-        description="The command as shell text, 1 to 65,536 bytes. It runs in /bin/sh; a first line such as "
-        "`#!/bin/bash` chooses another shell."
-    )
-    timeout_seconds: int | None = strawberry.field(
-        default=None, description="The time limit in seconds; without it, the service's default."
-    )
-    output_limit: Long | None = strawberry.field(
-        default=None,
-        name="outputLimitBytes",
-        description="The output limit in bytes, both streams together; without it, the service's default.",
-    )
-    on_output_limit: OnOutputLimit | None = strawberry.field(
-        default=None, description="What happens when the run reaches that limit; without it, the service's default."
-    )
-    merge_streams: bool = strawberry.field(default=False, description=MERGE)
-    env: list[EnvironmentVariable] = strawberry.field(
-        default_factory=list, description="Environment variables of the command, at most 100."
-    )
-    secret_env: list[SecretVariableInput] = strawberry.field(
-        default_factory=list,
-        description="Secret environment variables, each with a value or the name of a registered secret.",
-    )
-    working_dir: str | None = strawberry.field(
-        default=None,
-        description="The working directory: an absolute path or one that begins with `~/`; without it, the account's "
-        "home directory.",
-    )
-    stdin: str | None = strawberry.field(
-        default=None,
-        description="The command's standard input, at most 1 MiB, in base64 of the standard alphabet with padding; "
-        "line breaks in it are skipped. It is stored encrypted until the run has ended, and never shown. "
-        "Without it the command reads nothing.",
-    )
-    idempotency_key: str | None = strawberry.field(
-        default=None,
-        description="A key of 1 to 128 characters: a request that is repeated with the same key returns the same run "
-        "instead of starting another. The error OUTCOME_UNKNOWN repeats the key.",
-    )
-    wait: float = strawberry.field(
-        default=0.0, description="How many seconds, 0 to 60, to wait for the run to end before answering."
-    )
-
-    def convert(self) -> inputs.RunCommand:
-        return inputs.RunCommand(
-            server_id=parse_id("server_id", self.server_id),
-            command=self.command,
-            timeout_seconds=self.timeout_seconds,
-            output_limit=self.output_limit,
-            on_output_limit=self.on_output_limit,
-            merge_streams=self.merge_streams,
-            env=build_environment(self.env),
-            secret_env=[variable.convert() for variable in self.secret_env],
-            working_dir=self.working_dir,
-            stdin=decode(self.stdin),
-            idempotency_key=self.idempotency_key,
-            wait_seconds=self.wait,
-        )
-
-
 @strawberry.input(description="The task to enable or disable.")
 class SetTaskEnabledInput:
     id: ID = strawberry.field(description="The task's id.")
@@ -276,7 +207,7 @@ def collect_changes(change: Any, kind: type) -> dict[str, Any]:
     for name, value in found.items():
         if value is None and name not in NULLABLE:
             raise Invalid(name, "must not be null: leave it out to keep it.", "不能为 null：不修改时请省略该字段。")
-    for name in ("credential", "terms"):
+    for name in ("credential", "terms", "selector", "fleet"):
         if name in found:
             found[name] = found[name].convert()
     for name in ("blackouts", "secret_env", "parameters", "parameter_values"):

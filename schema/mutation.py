@@ -22,7 +22,7 @@ from resolvers import (
 )
 from resolvers.errors import Unauthenticated
 from runner.secrets.secret import Secret
-from schema import fleet_inputs, fleet_payloads, inputs, payloads, schedule_inputs, server_inputs
+from schema import fleet_inputs, fleet_payloads, inputs, payloads, run_inputs, schedule_inputs, server_inputs
 from schema import host_keys as host_key_inputs
 from schema import personal_tokens as token_inputs
 from schema import policies as policy_inputs
@@ -221,12 +221,12 @@ class Mutation:
         return payloads.DeleteTaskPayload(task=task)
 
     @payload_mutation(payloads.RunTaskPayload, "Run a task now; `executionOutput` shows its output. For operators.")
-    async def run_task(self, info: Info, input: inputs.RunTaskInput) -> Any:
+    async def run_task(self, info: Info, input: run_inputs.RunTaskInput) -> Any:
         execution: Any = await executions.run_task(info.context.ctx, input.convert())
         return payloads.RunTaskPayload(execution=execution)
 
     @payload_mutation(payloads.RunCommandPayload, "Run a command once, without a task. For operators.")
-    async def run_command(self, info: Info, input: inputs.RunCommandInput) -> Any:
+    async def run_command(self, info: Info, input: run_inputs.RunCommandInput) -> Any:
         execution: Any = await executions.run_command(info.context.ctx, input.convert())
         return payloads.RunCommandPayload(execution=execution)
 

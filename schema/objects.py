@@ -9,13 +9,12 @@ from typing import Any
 import strawberry
 from strawberry import ID
 
-from resolvers import schedules
 from runner.admission.authorization import acting_for
 from schema.connection import After, Before, Connection, ExecutionsBy, First, Last, PageArguments, SlotsBy, TasksBy
 from schema.enums import CredentialKind, LegacyAlgorithm, Mode, OnOutputLimit, Reason, Role, State, Trigger
 from schema.fields import loaded_field, typed_field
 from schema.filters import Executions, Slots, Tasks, build_execution_filter, build_slot_filter, build_task_filter
-from schema.fleet_fields import find_fleet_run
+from schema.fleet_fields import find_fleet_run, find_slot_fleet_run, read_fleet_terms, read_task_selector
 from schema.jumps import jump_server, read_message
 from schema.operation import Info
 from schema.output_gap import read_output_gap
@@ -23,10 +22,16 @@ from schema.output_match import search_matches
 from schema.output_slice import read_output
 from schema.parameters import list_parameters, list_scheduled_values, list_values
 from schema.policies import CommandPolicy
-from schema.row_fields import build_env_names_field, list_blackouts, list_findings, list_policies, read_terms
+from schema.row_fields import (
+    build_env_names_field,
+    list_blackouts,
+    list_findings,
+    list_next_runs,
+    list_policies,
+    read_terms,
+)
 from schema.scalars import Long
 from schema.schedule_words import Note, SlotOutcome
-from schema.schedules import Count, ScheduledRun, build_scheduled_runs
 from schema.secret_variables import build_secret_env_field
 from schema.waiting import read_waiting
 
@@ -45,6 +50,10 @@ class User:
         loader="grants",
         key="id",
     )
+
+
+def _build_creator_field(description: str) -> Any:
+    return loaded_field(User | None, description, loader="users", key="created_by")
 
 
 @strawberry.type(description="A machine that commands run on, reached over SSH. Its credential is never shown.")
@@ -82,7 +91,7 @@ class Server:
         loader="policies_of_servers",
         key="id",
     )
-    created_by = loaded_field(User | None, "The user who registered it.", loader="users", key="created_by")
+    created_by = _build_creator_field("The user who registered it.")
 
     @typed_field("Connection[Task]", "Its tasks, oldest first unless ordered.", reads=["id"])
     async def tasks(
@@ -115,12 +124,7 @@ class Grant:
         Server | None, "The server that it is for; null if it is for a tag.", loader="servers", key="server_id"
     )
 
-    created_by = loaded_field(
-        User | None,
-        "The user who gave it; null if it was given with `sshcast user grant`.",
-        loader="users",
-        key="created_by",
-    )
+    created_by = _build_creator_field("The user who gave it; null if it was given with `sshcast user grant`.")
 
 
 @strawberry.type(description="A named command for a server, with a schedule.")
@@ -129,7 +133,9 @@ class Task:
     name: str = strawberry.field(description="The name.")
     command: str = strawberry.field(description="The command, as shell text.")
     shell: str | None = strawberry.field(description="The shell that its first line chooses; null for /bin/sh.")
-    server_id: ID = strawberry.field(description="The id of the server it runs on.")
+    server_id: ID | None = strawberry.field(
+        description="The id of the server it runs on; null for a fleet task, which has a selector instead."
+    )
     cron_expr: str = strawberry.field(description="When it runs: a cron expression, `@once`, `@manual` and the like.")
     timezone: str = strawberry.field(description="The IANA time zone of the schedule.")
     enabled: bool = strawberry.field(description="Whether the schedule runs the task.")
@@ -155,10 +161,14 @@ class Task:
     secret_env = build_secret_env_field()
     parameters = list_parameters
     parameter_values = list_scheduled_values
+    selector = read_task_selector
+    fleet = read_fleet_terms
 
-    server = loaded_field(Server | None, "The server it runs on.", loader="servers", key="server_id")
+    server = loaded_field(
+        Server | None, "The server it runs on; null for a fleet task.", loader="servers", key="server_id"
+    )
 
-    created_by = loaded_field(User | None, "The user who created it.", loader="users", key="created_by")
+    created_by = _build_creator_field("The user who created it.")
 
     updated_by = loaded_field(
         User | None,
@@ -174,14 +184,8 @@ class Task:
         loader="policies_of_tasks",
         key="id",
     )
-
     terms = read_terms
-
-    @typed_field(list[ScheduledRun], "Its next runs; none while it is disabled, or paused until `resumeTask`.")
-    async def next_runs(self: Any, info: Info, count: Count = 5) -> list[ScheduledRun]:
-        server = await info.context.loaders.servers.load(self.server_id)
-        windows = server.blackouts if server is not None else ()
-        return build_scheduled_runs(schedules.list_next_runs(info.context.ctx, self, count, windows))
+    next_runs = list_next_runs
 
     @typed_field(
         "Connection[Slot]", "Its slots: each moment at which it was due, and what happened then.", reads=["id"]
@@ -268,12 +272,7 @@ class Execution:
     task = loaded_field(Task | None, "Its task; null for an ad-hoc run.", loader="tasks", key="task_id")
     server = loaded_field(Server | None, "The server it runs on.", loader="servers", key="server_id")
 
-    created_by = loaded_field(
-        User | None,
-        "The user who requested it; for a scheduled run, the one whom it runs for.",
-        loader="users",
-        key="created_by",
-    )
+    created_by = _build_creator_field("The user who requested it; for a scheduled run, the one whom it runs for.")
 
     env_names = build_env_names_field()
     secret_env = build_secret_env_field()
@@ -289,6 +288,7 @@ class Slot:
     note: Note | None = strawberry.field(description="How a clock change affected it; null if none did.")
     reason: str | None = strawberry.field(description="The reason for the outcome, in words.")
     execution_id: ID | None = strawberry.field(description="The id of its execution, the newest one if it was retried.")
+    fleet_run = find_slot_fleet_run
     decided_at: datetime = strawberry.field(description="When the outcome was decided.")
     retries_left: int = strawberry.field(description="How many times its run may still be retried.")
     retry_at: datetime | None = strawberry.field(description="When its run is retried; null if it is not.")

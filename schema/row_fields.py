@@ -2,11 +2,12 @@
 
 from typing import Any
 
+from resolvers import schedules
 from runner.scheduling.terms import Terms
 from schema.fields import typed_field
 from schema.operation import Info
 from schema.policies import CommandPolicy
-from schema.schedules import Blackout, ScheduleTerms, build_blackout
+from schema.schedules import Blackout, Count, ScheduledRun, ScheduleTerms, build_blackout, build_scheduled_runs
 from schema.user_errors import Finding, build_recorded_finding
 
 
@@ -47,3 +48,10 @@ def list_findings(self: Any, info: Info) -> list[Finding]:
 async def list_policies(self: Any, info: Info) -> Any:
     ids = [id for id in (self.server_policy_id, self.task_policy_id) if id is not None]
     return [row for row in await info.context.loaders.policies.load_many(ids) if row is not None]
+
+
+@typed_field(list[ScheduledRun], "Its next runs; none while it is disabled, or paused until `resumeTask`.")
+async def list_next_runs(self: Any, info: Info, count: Count = 5) -> list[ScheduledRun]:
+    server = None if self.server_id is None else await info.context.loaders.servers.load(self.server_id)
+    windows = server.blackouts if server is not None else ()
+    return build_scheduled_runs(schedules.list_next_runs(info.context.ctx, self, count, windows))

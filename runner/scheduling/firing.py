@@ -14,6 +14,7 @@ from db.values import Overlap, SlotOutcome, Trigger
 from runner.admission.authorization import acting_for, find_blocked
 from runner.admission.decision import Decider, PolicyDecision
 from runner.cron.schedule import ScheduleError
+from runner.scheduling.fleet_slots import FleetStarted, load_unfinished, start_fleet_run
 from runner.scheduling.slots import ON_TIME, DueTask, Plan, SlotDecision
 from runner.scheduling.terms import Terms
 
@@ -25,12 +26,16 @@ MOST_SLOTS = 1000
 
 @dataclass(slots=True)
 class FiringResult:
-    """Counts of one transaction: tasks handled, slots decided, runs started, and whether a run was asked to stop."""
+    """Counts of one transaction: tasks handled, slots decided, runs started.
+
+    Also whether a run was asked to stop, and whether a fleet run was made.
+    """
 
     tasks: int = 0
     decided: int = 0
     started: int = 0
     cancelled: bool = False
+    fleets: bool = False
 
 
 @dataclass(slots=True)
@@ -44,6 +49,12 @@ class LedgerEntry:
     reason: str | None
     becomes: SlotOutcome | None = None
     policy_decision: PolicyDecision | None = None
+    fleet_run_id: int | None = None
+
+    @property
+    def judged(self) -> dict[str, Any]:
+        """The columns of the policy's decision."""
+        return {} if self.policy_decision is None else self.policy_decision.build_columns()
 
 
 @dataclass(slots=True)
@@ -69,9 +80,9 @@ class FiringBatch:
         self._leave_out_known()
         self._refuse()
         self._apply_overlap()
-        ids = slots.insert_executions(
-            self.conn, [_build_fired_execution(entry, self.now) for entry in self.entries if entry.outcome.has_run]
-        )
+        self._start_fleet_runs()
+        running = [entry for entry in self.entries if entry.outcome.has_run and entry.task.selector is None]
+        ids = slots.insert_executions(self.conn, [_build_fired_execution(entry, self.now) for entry in running])
         keys = [(entry.task.id, entry.decision.slot) for entry in self.entries]
         slots.record(
             self.conn,
@@ -80,6 +91,15 @@ class FiringBatch:
         due.advance(self.conn, self.runs)
         self.fired.tasks, self.fired.decided, self.fired.started = len(self.runs), len(self.entries), len(ids)
         return self.fired
+
+    def _start_fleet_runs(self) -> None:
+        for entry in self.entries:
+            if entry.outcome.has_run and entry.task.selector is not None:
+                made = start_fleet_run(self.conn, entry.task, entry.decision.slot, self.now, entry.judged)
+                if isinstance(made, FleetStarted):
+                    entry.fleet_run_id, self.fired.fleets = made.id, True
+                else:
+                    entry.outcome, entry.reason = SlotOutcome.SKIPPED_SERVER, made.reason
 
     def _leave_out_known(self) -> None:
         """Drop slots that the ledger holds: the clock was set back, or the schedule changed and changed back."""
@@ -109,8 +129,8 @@ class FiringBatch:
         restricted = [entry for entry in self.entries if entry.outcome.has_run and entry.terms.overlap != Overlap.ALLOW]
         if not restricted:
             return
-        tasks = {entry.task.id for entry in restricted}
-        unfinished, waiting = slots.list_open_executions(self.conn, tasks), slots.list_waiting(self.conn, tasks)
+        tasks = {entry.task.id: entry.task for entry in restricted}
+        unfinished, waiting = load_unfinished(self.conn, tasks.values()), slots.list_waiting(self.conn, tasks)
         for entry in restricted:
             id = entry.task.id
             self._decide_overlap(entry, unfinished.setdefault(id, []), waiting.setdefault(id, []))
@@ -194,9 +214,7 @@ def _format_executions(ids: Iterable[int]) -> str:
 
 
 def _build_fired_execution(entry: LedgerEntry, now: datetime) -> dict[str, Any]:
-    return build_pending_execution(entry.task, entry.decision.slot, now) | (
-        entry.policy_decision.build_columns() if entry.policy_decision is not None else {}
-    )
+    return build_pending_execution(entry.task, entry.decision.slot, now) | entry.judged
 
 
 def build_pending_execution(task: Task, slot: datetime, now: datetime) -> dict[str, Any]:
@@ -217,6 +235,7 @@ def _build_ledger_row(entry: LedgerEntry, execution_id: int | None, now: datetim
         "note": entry.decision.note,
         "reason": entry.reason,
         "execution_id": execution_id,
+        "fleet_run_id": entry.fleet_run_id,
         "decided_at": now,
         "becomes": entry.becomes,
         "open": entry.outcome == SlotOutcome.WAITING or retries > 0 or deadline is not None,

@@ -18,6 +18,7 @@ from runner.bus import EXECUTIONS, FOLLOW_UPS, PENDING, SLOTS, Bus, execution_ad
 from runner.loop import BackgroundLoop
 from runner.scheduling import blackout
 from runner.scheduling.firing import build_pending_execution, join_reasons
+from runner.scheduling.fleet_slots import FleetSkipped, load_unfinished, start_fleet_run
 from runner.scheduling.slots import explain_blackout, is_paused
 from runner.scheduling.terms import NEVER_STARTED, Terms
 
@@ -87,8 +88,10 @@ class FollowUpBatch:
             self._settle(line, SlotOutcome.MISSED, "its start deadline was over before it could start")
         elif held is not None:
             self._settle(line, *held)
-        elif not self.unfinished.get(task.id):
+        elif not self.unfinished.get(task.id) and task.selector is None:
             self._start(line, build_pending_execution(task, line.slot, self.now), outcome=line.becomes)
+        elif not self.unfinished.get(task.id):
+            self._start_fleet_run(line, task)
 
     def _start(self, line: ScheduleSlot, values: dict[str, Any], **changes: Any) -> None:
         run = executions.insert(self.conn, values)
@@ -96,6 +99,14 @@ class FollowUpBatch:
         self.touched.append(run.id)
         ends = line.start_by is None and changes.get("retries_left", line.retries_left) == 0
         self._change(line, execution_id=run.id, decided_at=self.now, retry_at=None, open=not ends, **changes)
+
+    def _start_fleet_run(self, line: ScheduleSlot, task: Task) -> None:
+        made = start_fleet_run(self.conn, task, line.slot, self.now, {})
+        if isinstance(made, FleetSkipped):
+            self._settle(line, SlotOutcome.SKIPPED_SERVER, made.reason)
+            return
+        self.unfinished.setdefault(task.id, []).append(0)
+        self._change(line, outcome=line.becomes, fleet_run_id=made.id, decided_at=self.now, open=False)
 
     def _find_hold(self, task: Task) -> tuple[SlotOutcome, str] | None:
         """Return the outcome and the reason that keep the task from starting now, or None."""
@@ -191,7 +202,7 @@ def follow_up(conn: Connection, ids: list[int], now: datetime) -> list[int]:
         now=now,
         tasks=held,
         runs={run.id: run for run in runs},
-        unfinished=slots.list_open_executions(conn, held),
+        unfinished=load_unfinished(conn, held.values()),
         windows=due.load_blackouts(conn, [task.server_id for task in held.values()]),
         blocked=find_blocked(conn, held.values()),
         touched=[],

@@ -9,7 +9,7 @@ import structlog
 from db import due
 from db.store import Store
 from runner.admission import decision
-from runner.bus import CANCELS, EXECUTIONS, FOLLOW_UPS, PENDING, SCHEDULE, SLOTS, Bus
+from runner.bus import CANCELS, EXECUTIONS, FLEET_RUNS, FOLLOW_UPS, PENDING, SCHEDULE, SLOTS, Bus
 from runner.loop import BackgroundLoop
 from runner.policy import Policy
 from runner.scheduling import firing
@@ -51,6 +51,8 @@ class Scheduler(BackgroundLoop):
         fired = await self.store.run(firing.fire_due, self.clock(), self.decider)
         if fired.tasks:
             self.bus.hint(SLOTS, *((PENDING, EXECUTIONS) if fired.started else ()))
+            if fired.fleets:
+                self.bus.hint(FLEET_RUNS)
             if fired.cancelled:
                 self.bus.hint(CANCELS, EXECUTIONS, FOLLOW_UPS)
             return 0.0

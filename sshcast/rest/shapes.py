@@ -15,11 +15,12 @@ def format_time(moment: datetime | None) -> str | None:
 
 
 def build_task(row: Task) -> dict[str, Any]:
+    """Return the task. A fleet task has the `server_id` 0 and its `selector`."""
     return {
         "id": row.id,
         "name": row.name,
         "command": row.command,
-        "server_id": row.server_id,
+        "server_id": row.server_id or 0,
         "cron_expr": row.cron_expr,
         "status": int(row.enabled),
         "last_run": format_time(row.last_run),
@@ -27,7 +28,7 @@ def build_task(row: Task) -> dict[str, Any]:
         "created_by": row.created_by,
         "created_at": format_time(row.created_at),
         "updated_at": format_time(row.updated_at),
-    }
+    } | ({} if row.selector is None else {"selector": row.selector})
 
 
 def build_execution(row: TaskExecution) -> dict[str, Any]:

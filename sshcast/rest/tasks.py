@@ -10,8 +10,10 @@ from db.executions import ExecutionFilter
 from db.models import Task
 from db.tasks import TaskFilter
 from db.values import Role
-from resolvers import executions, outcome, tasks
+from resolvers import executions, fleet_starts, outcome, tasks
+from resolvers.context import Context
 from resolvers.errors import Invalid
+from resolvers.fleet_inputs import FleetRequest, StartFleetRun
 from resolvers.inputs import NewTask, ParameterValue, RunTask, TaskChange
 from resolvers.paging import Page, PageRequest
 from resolvers.validation import CONTROL, check_text
@@ -22,7 +24,7 @@ from sshcast.rest import shapes
 MAX_CRON = 50
 MAX_NAME = 100
 PAGE = ("page", "page_size")
-FILTERS = ("server_id", "status", "start_time", "end_time", "name", "created_by")
+FILTERS = ("server_id", "status", "start_time", "end_time", "name", "created_by", "fleet")
 FIELDS: dict[str, type] = {"name": str, "command": str, "server_id": int, "cron_expr": str}
 RUN: dict[str, type] = {"parameters": dict}
 
@@ -50,6 +52,7 @@ async def _list_tasks(request: Request) -> Response:
         last_run_from=bearer.parse_optional_time(found, "start_time"),
         last_run_to=bearer.parse_optional_time(found, "end_time", until=True),
         created_by=bearer.parse_optional_integer(found, "created_by"),
+        fleet=None if _read_flag(found, "fleet") else False,
     )
     page = await tasks.page(ctx, filter, read_page_request(found))
     return await _build_page_answer(page, [shapes.build_task(row) for row in page.rows])
@@ -59,6 +62,8 @@ async def _update(request: Request) -> Response:
     ctx = await bearer.require_viewer(request, Role.OPERATOR)
     id = bearer.read_path_id(request)
     found = check_fields(await body.read(request, FIELDS | {"status": int}, required=False))
+    if found.get("server_id") == 0 and (await tasks.get(ctx, id)).selector is not None:
+        del found["server_id"]  # as the list gives it for a fleet task, which stays one
     task = await tasks.update(ctx, id, TaskChange(**found))
     return build_success_answer(request, "Task updated.", "任务更新成功", shapes.build_task(task))
 
@@ -75,10 +80,34 @@ async def _execute(request: Request) -> Response:
     wanted = RunTask(
         task_id=id, parameters=_read_parameters(await body.read_optional(request, RUN)), idempotency_key=key
     )
+    if (await tasks.get(ctx, id)).selector is not None:
+        return await _start_fleet_run(request, ctx, wanted)
     row = await executions.run_task(ctx, wanted)
     return build_success_answer(
         request, "Execution started.", "任务已开始执行", shapes.build_execution(row), execution_id=row.id
     )
+
+
+async def _start_fleet_run(request: Request, ctx: Context, wanted: RunTask) -> Response:
+    """Start the fleet run of a fleet task. The answer has its first execution, or null if its batch has not started."""
+    work = FleetRequest(task_id=wanted.task_id, parameters=wanted.parameters)
+    order = StartFleetRun(request=work, idempotency_key=wanted.idempotency_key)
+    run = await fleet_starts.start(ctx, order)
+    first = await executions.page(ctx, ExecutionFilter(fleet_run_id=run.id), PageRequest(first=1))
+    execution = first.rows[0] if first.rows else None
+    data = (shapes.build_execution(execution) if execution else {}) | {"fleet_run_id": run.id}
+    execution_id = None if execution is None else execution.id
+    return build_success_answer(
+        request, "Fleet run started.", "批量执行已开始", data, execution_id=execution_id, fleet_run_id=run.id
+    )
+
+
+def _read_flag(found: dict[str, str], name: str) -> bool:
+    """Return whether a flag of the query is `true`. Invalid for another word than `true` and `false`."""
+    value = found.get(name, "false")
+    if value not in ("true", "false"):
+        raise Invalid(name, "must be true or false.", "须为 true 或 false。")
+    return value == "true"
 
 
 def _read_parameters(found: dict[str, Any]) -> list[ParameterValue]:

@@ -14,8 +14,8 @@ from db.values import FleetReason, FleetState, MemberState, OnRefused, Reason, R
 from resolvers import executions, fleet_plan, fleets, grants, policies, servers, tasks
 from resolvers.context import Context
 from resolvers.errors import CommandRefused, Conflict, Forbidden, Invalid, NotFound, ServersRefused
-from resolvers.fleet_inputs import FleetRequest, RetryFleetRun, SelectServers
-from resolvers.inputs import SecretVariable, ServerChange, TaskChange
+from resolvers.fleet_inputs import FleetRequest, RetryFleetRun
+from resolvers.inputs import SecretVariable, SelectServers, ServerChange, TaskChange
 from resolvers.paging import PageRequest
 from resolvers.policies import PolicyChange
 from runner.admission import decision

@@ -12,7 +12,8 @@ from db.fleets import MemberFilter
 from db.models import Server
 from resolvers import fleet_starts, fleets
 from resolvers.context import Context
-from resolvers.fleet_inputs import FleetCommand, FleetRequest, SelectServers, StartFleetRun
+from resolvers.fleet_inputs import FleetCommand, FleetRequest, StartFleetRun
+from resolvers.inputs import SelectServers
 from resolvers.paging import PageRequest
 from tests.support.desk import NOON, Desk
 
