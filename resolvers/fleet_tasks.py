@@ -66,9 +66,9 @@ def require_everywhere(right: RoleRequirement) -> None:
         )
 
 
-def check_schedule(terms: Terms, kind: str) -> None:
+def check_schedule(terms: Terms, cron_expr: str) -> None:
     """Raise Invalid for what a fleet run has no meaning for: its executions are retried by `retryFleetRun`."""
-    if kind == schedules.ONCE:
+    if cron_expr.strip().lower() == f"@{schedules.ONCE}":
         raise Invalid(
             "cron_expr",
             "cannot be @once for a fleet task: start it with startFleetRun.",

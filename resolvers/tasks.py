@@ -122,7 +122,7 @@ async def create(ctx: Context, new: NewTask) -> TaskCreated:
     values["terms"] = terms.merge_terms({}, new.terms)
     schedule = schedules.check(new.cron_expr, values["timezone"], limits, now=now, dst=Terms.of(values["terms"]).dst)
     if values["selector"] is not None:
-        fleet_tasks.check_schedule(Terms.of(values["terms"]), schedule.kind)
+        fleet_tasks.check_schedule(Terms.of(values["terms"]), new.cron_expr)
     values |= commands.apply_limits(limits, new.timeout_seconds, new.output_limit, new.on_output_limit)
     values["shell"] = validation.find_shell(values["command"])
     values["secret_env"], own = secret_env.check_new(new.secret_env, new.env)
@@ -178,6 +178,9 @@ async def update(ctx: Context, id: int, change: TaskChange) -> Task:
             await commands.check(ctx, task_changes.build_subject(subject, task_id=id))
         now = ctx.service.clock()
         values |= task_changes.build_schedule(ctx, current, values, now)
+        if values.get("selector", current.selector) is not None:
+            expr = values.get("cron_expr", current.cron_expr)
+            fleet_tasks.check_schedule(Terms.of(values.get("terms", current.terms)), expr)
         values |= {"updated_at": now, "updated_by": right.viewer.user_id}
         judge = decision.build_decider(ctx.service.policy)
         if changed := await ctx.service.store.run(_change_row, current, values, right, judge, audit.build_actor(ctx)):
