@@ -14,8 +14,8 @@ from resolvers.audit import AuditedChange
 from resolvers.context import Context
 from resolvers.host_keys import build_no_runner_error
 from runner.bus import Unanswered
-from runner.ssh.check_requests import CheckReport, CheckStep, StepResult, StepStatus, request_check
-from runner.ssh.connect_progress import SeenHostKey
+from runner.checks.requests import CheckReport, CheckStep, StepResult, StepStatus, request_check
+from runner.ssh.sign_in.progress import SeenHostKey
 
 ATTACHED = "such runs stay attached to their connection and end with it"
 ATTACHED_ZH = "此类执行只能附着在其连接上，连接断开时随之结束"
@@ -94,11 +94,7 @@ async def check(ctx: Context, id: int) -> ServerCheck:
     server = await ctx.service.store.read(servers.require_server, id, right)
     servers.refuse_disabled(server)
     ctx.service.rates.check_scan(right.viewer.user_id)
-    try:
-        report = await request_check(ctx.service.bus, id)
-    except Unanswered as error:
-        await _record(ctx, id, {"answered": False})
-        raise build_no_runner_error(error) from None
+    report = await _request(ctx, id)
     await _record(ctx, id, _summarize(report))
     return ServerCheck(
         server=server,
@@ -108,6 +104,17 @@ async def check(ctx: Context, id: int) -> ServerCheck:
         clock_difference_seconds=report.clock_difference,
         round_trip_ms=report.round_trip_ms,
     )
+
+
+async def _request(ctx: Context, server_id: int) -> CheckReport:
+    try:
+        return await request_check(ctx.service.bus, server_id)
+    except BaseException as error:
+        # Also if the caller is gone: a runner may have signed in by then.
+        await _record(ctx, server_id, {"answered": False})
+        if isinstance(error, Unanswered):
+            raise build_no_runner_error(error) from None
+        raise
 
 
 async def _record(ctx: Context, server_id: int, after: dict[str, Any]) -> None:

@@ -3,7 +3,7 @@
 import strawberry
 from strawberry import ID
 
-from runner.ssh.check_requests import CheckStep, StepStatus
+from runner.checks.requests import CheckStep, StepStatus
 from schema.enums import register_enum
 from schema.objects import Server
 from schema.payloads import Payload

@@ -5,9 +5,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from resolvers.context import Service
+from runner.checks.server_checks import ServerChecks
 from runner.execution.dispatcher import CancelRelay, Dispatcher
 from runner.execution.leases import Leases
-from runner.execution.server_checks import ServerChecks
 from runner.fleet.controller import FleetController
 from runner.output.writer import OutputWriter
 from runner.retention import Retention

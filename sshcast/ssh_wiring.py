@@ -3,9 +3,10 @@
 from functools import partial
 
 from resolvers.context import Service
+from runner.checks.server_checks import SHELL_SECONDS, CheckParts, ServerChecks
 from runner.execution.endpoint import open_jump
-from runner.execution.server_checks import CheckParts, ServerChecks
 from runner.ssh.client import connect
+from runner.ssh.login_gate import LoginGate
 from runner.ssh.pool import Pool
 from runner.ssh.scan import OnWait
 from runner.ssh.scan_requests import HostKeyScans
@@ -14,7 +15,7 @@ from sshcast.settings import Settings
 
 
 def build_pool(settings: Settings) -> Pool:
-    connecting = partial(connect, network_policy=build_network_policy(settings))
+    connecting = partial(connect, network_policy=build_network_policy(settings), logins=LoginGate())
     return Pool(connecting, connect_through=connecting, start_seconds=settings.start_seconds)
 
 
@@ -29,5 +30,11 @@ def build_scans(service: Service, settings: Settings, pool: Pool, on_wait: OnWai
 
 def build_checks(service: Service, settings: Settings, pool: Pool) -> ServerChecks:
     connecting = partial(connect, network_policy=build_network_policy(settings))
-    parts = CheckParts(store=service.store, vault=service.vault, pool=pool, connect=connecting)
+    parts = CheckParts(
+        store=service.store,
+        vault=service.vault,
+        pool=pool,
+        connect=connecting,
+        shell_seconds=min(settings.start_seconds, SHELL_SECONDS),
+    )
     return ServerChecks(bus=service.bus, parts=parts)

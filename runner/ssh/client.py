@@ -8,7 +8,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable, Collection, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,6 @@ from asyncssh.kex import get_kex_algs
 from asyncssh.packet import SSHPacketLogger
 
 from runner.ssh.algorithms import HOST_KEY_TYPES, list_host_key_algorithms
-from runner.ssh.connect_progress import ConnectProgress
 from runner.ssh.dial import dial
 from runner.ssh.failures import ConnectionObserver, format_error, report_failure
 from runner.ssh.host_keys.pins import Pins, parse_pins
@@ -34,6 +33,7 @@ from runner.ssh.keys import (
     load_host_key,
     parse_client_key,
 )
+from runner.ssh.login_gate import LoginGate
 from runner.ssh.networks import DEFAULT_POLICY, NetworkPolicy
 from runner.ssh.options import build_transport_options
 from runner.ssh.process import SSHProcess
@@ -50,6 +50,7 @@ from runner.ssh.protocol import (
     RemoteProcess,
     ServerConnection,
 )
+from runner.ssh.sign_in.progress import ConnectProgress
 
 __all__ = [
     "BadCredential",
@@ -83,9 +84,11 @@ async def connect(
     timeouts: ConnectTimeouts = TIMEOUTS,
     network_policy: NetworkPolicy = DEFAULT_POLICY,
     progress: ConnectProgress | None = None,
+    logins: LoginGate | None = None,
 ) -> ServerConnection:
     """Sign in to `endpoint`, `through` a connection to its jump server if it has one. `progress` is written meanwhile.
 
+    `logins` bounds how many sign in at once; a server that has sent nothing yet does not count, nor does the wait.
     Raises ConnectFailed, whose detail says what failed and what to do.
     """
     pins = _parse_pins(endpoint)
@@ -93,8 +96,10 @@ async def connect(
     way = await open_way(endpoint, through, seconds=timeouts.connect, network_policy=network_policy)
     key = (options["client_keys"] or [None])[0]
     watch = ConnectionObserver(endpoint.host, endpoint.credential, pins, key=key, progress=progress)
+    sock = way if isinstance(way, socket.socket) else None
     with report_failure(endpoint, watch, way, timeouts.login):
-        async with asyncio.timeout(timeouts.login if isinstance(way, socket.socket) else timeouts.both):
+        turn = nullcontext() if logins is None else logins.enter(sock, timeouts.login)
+        async with turn, asyncio.timeout(timeouts.both if sock is None else timeouts.login):
             link = await asyncssh.connect(
                 endpoint.host,
                 endpoint.port,

@@ -10,13 +10,13 @@ import asyncssh
 from asyncssh.packet import SSHPacket
 
 from runner.ssh.algorithms import Mismatch, Offer, explain_mismatches, find_mismatches, parse_offers
-from runner.ssh.connect_progress import ConnectProgress, SeenHostKey
 from runner.ssh.host_keys.pins import Pins
 from runner.ssh.host_keys.trust import HostKeyRefused, read_shown_key, verify_host_key
 from runner.ssh.jumps.tunnel import Tunnel
 from runner.ssh.keys import ClientKey, HostKey, get_key_type, list_principals, load_host_key
 from runner.ssh.protocol import ConnectFailed, Credential, Endpoint
 from runner.ssh.sign_in.greeting import Greeting, explain_greeting
+from runner.ssh.sign_in.progress import ConnectProgress, SeenHostKey
 from runner.ssh.sign_in.refusals import explain_disconnect, explain_garbled, explain_loss, explain_refusal
 from runner.ssh.sign_in.server_messages import show
 from runner.ssh.sign_in.sign_in import SignIn

@@ -7,6 +7,7 @@ import structlog
 
 from sshcast import logs, signals
 from sshcast.app import open_service
+from sshcast.descriptors import raise_descriptor_limit
 from sshcast.errors import CommandFailed
 from sshcast.event_loop import LOOP_FACTORY, find_loop_name
 from sshcast.http import parsers
@@ -29,6 +30,7 @@ async def serve(settings: Settings) -> int:
     """Serve until SIGINT or SIGTERM. SQLite is migrated first; PostgreSQL only by `sshcast migrate`."""
     _check_bind_address(settings)
     logs.configure()
+    raise_descriptor_limit()
     with _bind_socket(settings) as listener:
         async with (
             open_service(settings, build_provider(settings)) as service,

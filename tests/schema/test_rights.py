@@ -31,9 +31,10 @@ ELSEWHERE = re.compile(
     r"|CommandRefused|ServersRefused|RefusedServer|ObjectConflict|ServerUnreachable|OfferedHostKey"
     r"|ServerCheck|ServerCheckStep|CheckedHostKey)\."
 )
-COUNTED = "{ servers { totalCount } tasks { totalCount } executions { totalCount } scheduleLedger { totalCount } }"
+COUNTED = """{ servers { totalCount } tasks { totalCount } executions { totalCount } scheduleLedger { totalCount }
+  fleetRuns { totalCount } }"""
 # What the `id` of a root field may name, as its own name tells.
-NAMED = ("server", "task", "execution")
+NAMED = ("fleetrun", "server", "task", "execution")
 
 
 def text(answer: Answer) -> str:
@@ -47,7 +48,8 @@ def canaries(found: str) -> set[str]:
 @pytest.mark.sampled(every=2)
 async def test_no_field_shows_anything_of_a_server_that_is_not_granted(granted: Granted) -> None:
     visited: Visited = set()
-    asked = list(documents(visited, [world.SERVER, world.TASK, world.RUN, world.SLOT, world.USER], "veiled"))
+    hidden = [world.SERVER, world.TASK, world.RUN, world.SLOT, world.USER, world.FLEET, world.SHARED]
+    asked = list(documents(visited, hidden, "veiled"))
     for query in asked:
         for role, user in granted.users.items():
             answer = await granted.ask(user, query)
@@ -60,9 +62,9 @@ async def test_no_field_shows_anything_of_a_server_that_is_not_granted(granted: 
 
 @pytest.mark.sampled(every=2)
 async def test_the_walk_sees_all_that_is_hidden_when_somebody_may_see_it(granted: Granted) -> None:
-    asked = documents(set(), [world.SERVER, world.TASK, world.RUN, world.USER], "veiled")
+    asked = documents(set(), [world.SERVER, world.TASK, world.RUN, world.USER, world.FLEET], "veiled")
     found = {word for query in asked for word in canaries(text(await granted.ask(granted.api.users["admin"], query)))}
-    ids = {str(id) for id in range(world.SERVER, world.MOVED + 1)}
+    ids = {str(id) for id in range(world.SERVER, world.FLEET + 1)}
     assert found >= ids | {"veiled server", "veiled.example", "veiled-tag", "veiled task", "veiled.user", "veiled"}
 
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 
-from runner.ssh.check_requests import CheckStep
+from runner.checks.requests import CheckStep
 
 MOST_BUFFERED = 1 << 16
 LONGEST_VALUE = 200

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 
 from runner.bus import Bus
-from runner.ssh.connect_progress import SeenHostKey
+from runner.ssh.sign_in.progress import SeenHostKey
 
 ADDRESS = "server-checks"
 CHECK_SECONDS = 45.0

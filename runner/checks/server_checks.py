@@ -15,19 +15,19 @@ from db import jumps, servers
 from db.models import Server
 from db.store import Store
 from runner.bus import Bus
-from runner.execution.check_record import CheckRecord
+from runner.checks.record import CheckRecord
+from runner.checks.requests import ADDRESS, CHECK_SECONDS, CheckReport, CheckStep, format_report
+from runner.checks.target_facts import FactReader
 from runner.execution.endpoint import build_endpoint, find_disabled_jump
 from runner.remote import program
-from runner.remote.target_facts import FactReader
 from runner.secrets.vault import Vault, VaultError
-from runner.ssh.check_requests import ADDRESS, CHECK_SECONDS, CheckReport, CheckStep, format_report
-from runner.ssh.connect_progress import ConnectProgress
 from runner.ssh.handshake import AnsweredShell
 from runner.ssh.pool import Pool
 from runner.ssh.protocol import ConnectFailed, Endpoint, Exit, ServerConnection
+from runner.ssh.sign_in.progress import ConnectProgress
 
 MOST_AT_ONCE = 8
-SHELL_SECONDS = 20.0
+SHELL_SECONDS = 30.0
 ROUND_TRIPS = 3
 NONCE_BYTES = 12
 

@@ -3,9 +3,9 @@
 import asyncio
 from dataclasses import replace
 
-from runner.remote.target_facts import parse_clock
-from runner.ssh.check_requests import CheckReport, CheckStep, StepResult, StepStatus
-from runner.ssh.connect_progress import ConnectProgress, SeenHostKey
+from runner.checks.requests import CheckReport, CheckStep, StepResult, StepStatus
+from runner.checks.target_facts import parse_clock
+from runner.ssh.sign_in.progress import ConnectProgress, SeenHostKey
 
 
 class CheckRecord:
