@@ -56,7 +56,7 @@ def start_fleet_run(
     if why := _find_obstacle(task, servers, now):
         return FleetSkipped(why)
     run = fleets.insert_once(conn, _build_row(task, slot, now, judged, [row.id for row in servers]))
-    assert run is not None, "a fleet run without an idempotency key is always new"
+    assert run is not None  # without an idempotency key it is always new
     fleets.insert_members(conn, [_build_member(run.id, *each) for each in enumerate(servers)])
     return FleetStarted(run.id)
 
