@@ -1,13 +1,15 @@
 """What an execution waits for before it begins."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from db import waiting as table
 from db.waiting import QueuedRun
 from resolvers.context import Context
+from runner.scheduling import blackout
 
 SILENT = timedelta(seconds=5)
 """A server that has given no connection for so long counts as unreachable, while sshcast goes on trying."""
@@ -47,3 +49,14 @@ def explain_wait(run: QueuedRun) -> Waiting:
     if run.is_silent:
         return Waiting(WaitReason.SERVER_UNREACHABLE, position)
     return Waiting(WaitReason.SERVER_LIMIT if run.is_full else WaitReason.RUNNER_CAPACITY, position)
+
+
+def explain_member_wait(next_start_at: datetime | None) -> Waiting:
+    """Explain the wait of a server of a fleet run whose batch has not started."""
+    return Waiting(WaitReason.BATCH, until=next_start_at)
+
+
+def explain_retry_wait(ctx: Context, windows: Sequence[Mapping[str, Any]]) -> Waiting | None:
+    """Explain why a slot's retry waits for longer than its delay: a blackout window; None if none covers it now."""
+    window = blackout.find_covering(windows, ctx.service.clock())
+    return None if window is None else Waiting(WaitReason.BLACKOUT, until=window.until)

@@ -25,6 +25,7 @@ from schema.objects import Execution, Server, Task, User
 from schema.operation import Info
 from schema.secret_variables import SecretVariable, list_secret_variables
 from schema.user_errors import build_user_error
+from schema.waiting import read_member_waiting
 
 
 @strawberry.type(description="How many servers of a fleet run are in each state; of those that you may see.")
@@ -48,6 +49,7 @@ class FleetMember:
     state: MemberState = strawberry.field(description="Its state.")
     refusal: Refusal | None = strawberry.field(description="Why it was refused; null if it was not.")
     message: str | None = strawberry.field(description="The refusal in words.")
+    waiting = read_member_waiting
     execution_id: ID | None = strawberry.field(description="The id of its execution; null without one.")
 
     server = loaded_field(Server | None, "The server.", loader="servers", key="server_id")

@@ -33,7 +33,7 @@ from schema.row_fields import (
 from schema.scalars import Long
 from schema.schedule_words import Note, SlotOutcome
 from schema.secret_variables import build_secret_env_field
-from schema.waiting import read_waiting
+from schema.waiting import read_retry_waiting, read_waiting
 
 
 @strawberry.type(description="A user of sshcast.")
@@ -164,9 +164,7 @@ class Task:
     selector = read_task_selector
     fleet = read_fleet_terms
 
-    server = loaded_field(
-        Server | None, "The server it runs on; null for a fleet task.", loader="servers", key="server_id"
-    )
+    server = loaded_field(Server | None, "Its server; null for a fleet task.", loader="servers", key="server_id")
 
     created_by = _build_creator_field("The user who created it.")
 
@@ -289,6 +287,7 @@ class Slot:
     reason: str | None = strawberry.field(description="The reason for the outcome, in words.")
     execution_id: ID | None = strawberry.field(description="The id of its execution, the newest one if it was retried.")
     fleet_run = find_slot_fleet_run
+    waiting = read_retry_waiting
     decided_at: datetime = strawberry.field(description="When the outcome was decided.")
     retries_left: int = strawberry.field(description="How many times its run may still be retried.")
     retry_at: datetime | None = strawberry.field(description="When its run is retried; null if it is not.")
