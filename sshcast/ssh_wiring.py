@@ -6,16 +6,16 @@ from resolvers.context import Service
 from runner.checks.server_checks import SHELL_SECONDS, CheckParts, ServerChecks
 from runner.execution.endpoint import open_jump
 from runner.ssh.client import connect
-from runner.ssh.login_gate import LoginGate
 from runner.ssh.pool import Pool
 from runner.ssh.scan import OnWait
 from runner.ssh.scan_requests import HostKeyScans
+from runner.ssh.sign_in.login_gate import LoginGate
 from sshcast.app import build_network_policy
 from sshcast.settings import Settings
 
 
 def build_pool(settings: Settings) -> Pool:
-    connecting = partial(connect, network_policy=build_network_policy(settings), logins=LoginGate())
+    connecting = partial(LoginGate().connect, partial(connect, network_policy=build_network_policy(settings)))
     return Pool(connecting, connect_through=connecting, start_seconds=settings.start_seconds)
 
 

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable, Collection, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,7 +33,6 @@ from runner.ssh.keys import (
     load_host_key,
     parse_client_key,
 )
-from runner.ssh.login_gate import LoginGate
 from runner.ssh.networks import DEFAULT_POLICY, NetworkPolicy
 from runner.ssh.options import build_transport_options
 from runner.ssh.process import SSHProcess
@@ -84,11 +83,9 @@ async def connect(
     timeouts: ConnectTimeouts = TIMEOUTS,
     network_policy: NetworkPolicy = DEFAULT_POLICY,
     progress: ConnectProgress | None = None,
-    logins: LoginGate | None = None,
 ) -> ServerConnection:
     """Sign in to `endpoint`, `through` a connection to its jump server if it has one. `progress` is written meanwhile.
 
-    `logins` bounds how many sign in at once; a server that has sent nothing yet does not count, nor does the wait.
     Raises ConnectFailed, whose detail says what failed and what to do.
     """
     pins = _parse_pins(endpoint)
@@ -96,10 +93,8 @@ async def connect(
     way = await open_way(endpoint, through, seconds=timeouts.connect, network_policy=network_policy)
     key = (options["client_keys"] or [None])[0]
     watch = ConnectionObserver(endpoint.host, endpoint.credential, pins, key=key, progress=progress)
-    sock = way if isinstance(way, socket.socket) else None
     with report_failure(endpoint, watch, way, timeouts.login):
-        turn = nullcontext() if logins is None else logins.enter(sock, timeouts.login)
-        async with turn, asyncio.timeout(timeouts.both if sock is None else timeouts.login):
+        async with asyncio.timeout(timeouts.login if isinstance(way, socket.socket) else timeouts.both):
             link = await asyncssh.connect(
                 endpoint.host,
                 endpoint.port,

@@ -1,9 +1,6 @@
 """Outputs are compared as `clubak -b` compares them, however they are cut into chunks; and with placeholders."""
 
 import random
-import subprocess
-import sys
-from collections.abc import Iterable
 
 import pytest
 
@@ -15,6 +12,7 @@ from runner.fleet.groups import (
     build_placeholders,
     group,
 )
+from tests.support.clubak import run_clubak
 from tests.support.sampling import choose_count
 
 # `clubak` orders groups of one size by the name of a node, as text.
@@ -41,29 +39,6 @@ def make_output(source: random.Random, most: int = 6) -> bytes:
     return b"".join(source.choice(PIECES) for _ in range(source.randrange(most)))
 
 
-def run_clubak(outputs: Iterable[tuple[str, bytes]]) -> list[set[str]]:
-    """The groups of `clubak -b`, in its order: each by the names of its members."""
-    lines = []
-    for name, output in outputs:
-        whole = output if output.endswith(b"\n") or not output else output + b"\n"
-        lines += [name.encode() + b": " + line + b"\n" for line in whole.split(b"\n")[:-1]]
-    script = "from ClusterShell.CLI.Clubak import main; main()"
-    command = [sys.executable, "-c", script, "-b", "-S", ": ", "--color=never"]
-    done = subprocess.run(command, input=b"".join(lines), capture_output=True, check=True, timeout=60)
-    found = done.stdout.split(b"-" * 15 + b"\n")[1::2]
-    return [expand(header.decode()) for header in found]
-
-
-def expand(header: str) -> set[str]:
-    """The names in a header such as `n[1-3,7] (4)`."""
-    inside = header.split(" (")[0].strip().removeprefix("n").strip("[]")
-    numbers: set[str] = set()
-    for part in inside.split(","):
-        low, _, high = part.partition("-")
-        numbers.update(str(number) for number in range(int(low), int(high or low) + 1))
-    return {f"n{number}" for number in numbers}
-
-
 def test_the_groups_are_those_of_clubak() -> None:
     pytest.importorskip("ClusterShell")
     source = random.Random(18)
@@ -73,8 +48,7 @@ def test_the_groups_are_those_of_clubak() -> None:
         answers = [Answer(id, "SUCCESS", 0, digest(*cut(each, source))) for id, each in enumerate(outputs, FIRST)]
         # What wrote nothing at all is shown by us alone.
         ours = [each.execution_ids for each in group(answers) if outputs[each.first_id - FIRST]]
-        theirs = run_clubak((f"n{id}", each) for id, each in enumerate(outputs, FIRST))
-        assert [{f"n{id}" for id in ids} for ids in ours] == theirs
+        assert [set(ids) for ids in ours] == run_clubak(enumerate(outputs, FIRST))
 
 
 @pytest.mark.parametrize(

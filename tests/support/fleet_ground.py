@@ -23,7 +23,7 @@ AddServer = Callable[[Target], Awaitable[str]]
 
 START = """mutation ($input: StartFleetRunInput!) { startFleetRun(input: $input) {
   fleetRun { id } errors { code message field } } }"""
-SEE = """query ($id: ID!) { fleetRun(id: $id) { state endTime counts {
+SEE = """query ($id: ID!) { fleetRun(id: $id) { state endTime nextStartAt counts {
   size waiting refused notStarted pending running success failed timeout cancelled removed } } }"""
 Ask = Callable[..., Awaitable[Any]]
 """Sends a GraphQL document with variables, and returns the data of the answer."""
@@ -97,15 +97,20 @@ async def start(ask: Ask, command: str, **more: Any) -> str:
 
 
 async def wait_for(ask: Ask, id: str, enough: Callable[[dict[str, Any]], bool], poll: float = 0.25) -> dict[str, Any]:
-    """The fleet run once `enough` is true of it: its `state`, `endTime` and `counts`."""
+    """The fleet run once `enough` is true of it: its `state`, `endTime`, `nextStartAt` and `counts`."""
     while not enough(found := (await ask(SEE, id=id))["fleetRun"]):  # noqa: ASYNC110 - the service is another process
         await asyncio.sleep(poll)
     return dict(found)
 
 
 def expect_successes(count: int) -> Callable[[dict[str, Any]], bool]:
-    """A condition of `wait_for`: so many servers succeeded."""
-    return lambda run: bool(run["counts"]["success"] >= count)
+    """A condition of `wait_for`: so many servers succeeded, or the fleet run has ended with fewer."""
+    return lambda run: bool(run["counts"]["success"] >= count) or has_ended(run)
+
+
+def is_in_pause(run: dict[str, Any]) -> bool:
+    """Return whether the fleet run is between two batches, or has started the last one already."""
+    return bool(run["nextStartAt"] or run["counts"]["waiting"] == 0)
 
 
 def has_ended(run: dict[str, Any]) -> bool:

@@ -1,15 +1,19 @@
 """Rows that the database's tests need: units of work that make one row each."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, text, update
 from sqlmodel import SQLModel
 
-from db import executions, servers, tasks, users
+from db import executions, fleets, servers, tasks, users
+from db.fleet_models import FleetMember, FleetRun
 from db.models import Server, Task, TaskExecution, User
-from db.values import Mode, Role, Trigger
+from db.rows import add, get_table
+from db.values import FleetState, MemberState, Mode, OnRefused, Role, Trigger
 
+members = get_table(FleetMember)
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
@@ -86,3 +90,32 @@ def pending(conn: Connection, /, **changes: Any) -> TaskExecution:
         "created_by": changes.get("created_by") or user(conn).id,
     }
     return executions.insert(conn, values | changes)
+
+
+def fleet_run(conn: Connection, server_ids: Sequence[int], /, **changes: Any) -> FleetRun:
+    """A fleet run that has started its members, whose executions are to be made with its id and noted by `join`."""
+    values: dict[str, Any] = {
+        "trigger": Trigger.API,
+        "command": "true",
+        "work": {"env": {}, "secret_env": {}},
+        "selector": {},
+        "on_refused": OnRefused.SKIP,
+        "plan_digest": "0" * 64,
+        "size": len(server_ids),
+        "started": len(server_ids),
+        "state": FleetState.RUNNING,
+        "created_at": NOON,
+        "created_by": changes.get("created_by") or user(conn).id,
+    }
+    row = add(conn, FleetRun, values | changes)
+    member = {"fleet_run_id": row.id, "state": MemberState.STARTED, "execution_id": None}
+    found = [member | {"position": at, "server_id": id} for at, id in enumerate(server_ids)]
+    if found:
+        fleets.insert_members(conn, found)
+    return row
+
+
+def join(conn: Connection, execution: TaskExecution) -> None:
+    """Note the execution of a fleet run's member."""
+    of_server = members.c.fleet_run_id == execution.fleet_run_id, members.c.server_id == execution.server_id
+    conn.execute(update(members).where(*of_server).values(execution_id=execution.id))

@@ -88,7 +88,8 @@ def running_sshd(folder: Path, *lines: str, address: str = "127.0.0.1") -> Itera
     shutil.copy(folder / "user.pub", folder / "authorized_keys")
     (folder / "home").mkdir()
     port = free_port()
-    (folder / "sshd_config").write_text("\n".join([*lines, *_config(folder, port, address)]) + "\n")
+    limit = [line for line in lines if line.startswith("MaxStartups")]  # of which it takes the last one
+    (folder / "sshd_config").write_text("\n".join([*lines, *_config(folder, port, address), *limit]) + "\n")
     process = started_sshd(folder, port)
     try:
         yield Target("openssh", port, public_line(folder / "host"), private_key, folder)
