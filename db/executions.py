@@ -239,6 +239,12 @@ def has_pending_at_least(
     return int(conn.scalar(select(func.count()).select_from(found)) or 0) >= most
 
 
+def list_crowded_servers(conn: Connection, most: int) -> list[int]:
+    """Return the servers for which at least `most` executions are pending. It counts all pending rows."""
+    waiting = select(executions.c.server_id).where(executions.c.state == State.PENDING)
+    return list(conn.scalars(waiting.group_by(executions.c.server_id).having(func.count() >= most)))
+
+
 def find_newest_id(conn: Connection) -> int:
     """Return the highest execution id; 0 if there is none."""
     return int(conn.scalar(select(func.max(executions.c.id))) or 0)

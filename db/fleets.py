@@ -38,9 +38,12 @@ class FleetRunFilter:
 
 @dataclass(frozen=True, slots=True)
 class MemberFilter:
-    """The members of one fleet run that are in one of these states (None: any), on visible servers."""
+    """The members of one fleet run that are in one of these states (None: any), on visible servers.
 
-    fleet_run_id: int
+    Without a fleet run: of those that are named beside it.
+    """
+
+    fleet_run_id: int | None = None
     states: tuple[str, ...] | None = None
     visibility: VisibilityScope = EVERYTHING
 
@@ -79,11 +82,7 @@ def count(conn: Connection, filter: FleetRunFilter) -> int:
 
 def page_members(conn: Connection, filter: MemberFilter, window: Window) -> list[Any]:
     """Return up to limit + 1 members in order of their servers' ids, which are their `id` here."""
-    found = _match_members(filter)
-    if window.after is not None:
-        found.append(members.c.server_id > window.after[1])
-    if window.before is not None:
-        found.append(members.c.server_id < window.before[1])
+    found = [*_match_members(filter), *build_member_range(window)]
     order = members.c.server_id.desc() if window.backward else members.c.server_id
     query = select(*members.c, members.c.server_id.label("id")).where(*found).order_by(order).limit(window.limit + 1)
     shown = list(conn.execute(query).all())
@@ -157,10 +156,23 @@ def _match_visible(visibility: VisibilityScope) -> list[ColumnElement[bool]]:
 
 
 def _match_members(filter: MemberFilter) -> list[ColumnElement[bool]]:
-    found: list[ColumnElement[bool]] = [members.c.fleet_run_id == filter.fleet_run_id]
-    if filter.states is not None:
-        found.append(members.c.state.in_(filter.states))
-    return [*found, *filter.visibility.restrict(members.c.server_id)]
+    return [members.c.fleet_run_id == filter.fleet_run_id, *build_member_conditions(filter)]
+
+
+def build_member_conditions(filter: MemberFilter) -> list[ColumnElement[bool]]:
+    """Return the conditions on members of whichever fleet run."""
+    states = [] if filter.states is None else [members.c.state.in_(filter.states)]
+    return [*states, *filter.visibility.restrict(members.c.server_id)]
+
+
+def build_member_range(window: Window) -> list[ColumnElement[bool]]:
+    """Return the conditions on the servers' ids, by which members are ordered."""
+    found: list[ColumnElement[bool]] = []
+    if window.after is not None:
+        found.append(members.c.server_id > window.after[1])
+    if window.before is not None:
+        found.append(members.c.server_id < window.before[1])
+    return found
 
 
 def _build_conditions(filter: FleetRunFilter) -> list[ColumnElement[bool]]:

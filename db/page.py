@@ -11,6 +11,7 @@ from sqlalchemy import (
     Connection,
     FromClause,
     Select,
+    Table,
     and_,
     false,
     func,
@@ -143,13 +144,22 @@ def _bind_value(value: Any, column: ColumnElement[Any]) -> ColumnElement[Any]:
 
 
 def page_each(
-    conn: Connection, model: type[Model], owner: Column[Any], ids: Sequence[int], where: Conditions, window: Window
+    conn: Connection,
+    model: type[Model],
+    owner: Column[Any],
+    ids: Sequence[int],
+    where: Conditions,
+    window: Window,
+    *,
+    owners: Table | None = None,
 ) -> dict[int, list[Model]]:
-    """Return a page for each of `ids`, in one statement. `owner` is the foreign key column that points at `ids`.
+    """Return a page for each of `ids`, in one statement. `owner` is the column that points at `ids` in `owners`.
 
-    Each page is one index seek: the cost does not grow with rows that are not shown.
+    Without `owners`, it is a foreign key. Each page is one index seek: the cost does not grow with rows that are not
+    shown.
     """
-    table, owners = get_table(model), next(iter(owner.foreign_keys)).column.table
+    table = get_table(model)
+    owners = next(iter(owner.foreign_keys)).column.table if owners is None else owners
     inner = select(table.c.id).where(owner == owners.c.id, *where).order_by(*_build_ordering(table, window))
     of_one = _limit_to_window(inner, table, window).correlate(owners)
     shown = table.alias()

@@ -88,7 +88,7 @@ def require_kept(found: EventsFound | Expired) -> EventsFound:
 
 def _check(ctx: Context, filter: EventFilter) -> EventFilter:
     """Return the filter limited to what the viewer may see. Invalid names a value that no event can have."""
-    for name in ("execution_id", "task_id", "server_id"):
+    for name in ("execution_id", "task_id", "server_id", "fleet_run_id"):
         value = getattr(filter, name)
         if value is not None:
             validation.check_id(name, value)

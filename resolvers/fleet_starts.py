@@ -31,6 +31,7 @@ from resolvers.inputs import SelectServers
 from resolvers.queue import QueueLimits
 from resolvers.rights import RoleRequirement
 from runner import bus
+from runner.fleet import messages
 from runner.fleet.decision import compute_batch
 from runner.secrets.vault import Vault
 
@@ -236,7 +237,7 @@ def _build_member(id: int, position: int, planned: PlannedServer) -> dict[str, A
         "server_id": planned.server.id,
         "state": MemberState.WAITING if refused is None else MemberState.REFUSED,
         "refusal": None if refused is None else refused.kind,
-        "message": None if refused is None else refused.en,
+        "message": None if refused is None else messages.pack(refused.en, refused.zh),
     }
 
 

@@ -15,8 +15,8 @@ from resolvers import audit, fleet_starts, paging, rights, validation
 from resolvers.audit import Actor, AuditedChange
 from resolvers.context import Context
 from resolvers.errors import Conflict, Forbidden, Invalid, NotFound
-from resolvers.fleet_inputs import FleetCommand, FleetRequest, RetryFleetRun, SelectServers, StartFleetRun
-from resolvers.inputs import ParameterValue, SecretVariable
+from resolvers.fleet_inputs import FleetCommand, FleetRequest, RetryFleetRun, StartFleetRun
+from resolvers.inputs import ParameterValue, SecretVariable, SelectServers
 from resolvers.paging import Page, PageRequest
 from resolvers.rights import RoleRequirement
 from runner import bus

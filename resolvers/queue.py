@@ -1,11 +1,14 @@
 """Limits on the number of pending executions."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
 from db import executions
 from resolvers.errors import RateLimited
+
+MOST_NAMES = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,14 +30,35 @@ class QueueLimits:
                 f"{self.of_server} executions wait for this server", f"此服务器已有 {self.of_server} 个执行在排队"
             )
 
-    def check_many(self, conn: Connection, user_id: int, number: int) -> None:
-        """Raise RateLimited if `number` more, on as many servers, would exceed a limit."""
-        waiting = executions.estimate_pending(conn) + number
-        if waiting > self.all and executions.has_pending_at_least(conn, max(1, self.all - number + 1)):
+    def check_many(self, conn: Connection, user_id: int, names: Mapping[int, str]) -> None:
+        """Raise RateLimited if one more for each of these servers, which are named by their ids, would exceed a limit.
+
+        At most four statements, whatever the number of servers.
+        """
+        number, before = len(names), executions.estimate_pending(conn)
+        if _exceeds(conn, before, number, self.all):
             raise _build_crowded_error(number, self.all)
-        most = max(1, self.of_user - number + 1)
-        if waiting > self.of_user and executions.has_pending_at_least(conn, most, user_id=user_id):
+        if _exceeds(conn, before, number, self.of_user, user_id=user_id):
             raise _build_crowded_error(number, self.of_user)
+        if before >= self.of_server:
+            crowded = sorted(names.keys() & executions.list_crowded_servers(conn, self.of_server))
+            if crowded:
+                raise _build_crowded_servers_error(self.of_server, [names[id] for id in crowded])
+
+
+def _exceeds(conn: Connection, before: int, number: int, most: int, user_id: int | None = None) -> bool:
+    """Return whether more than `most` would be pending with `number` more. `before`: at least as many as are now."""
+    room = most - number
+    return room < 0 or (before > room and executions.has_pending_at_least(conn, room + 1, user_id=user_id))
+
+
+def _build_crowded_servers_error(most: int, names: Sequence[str]) -> RateLimited:
+    shown = ", ".join(names[:MOST_NAMES]) + (", …" if len(names) > MOST_NAMES else "")
+    return RateLimited(
+        10,
+        f"{most} executions wait for each of these servers already: {shown}. Try again shortly, or select others.",
+        f"以下服务器各已有 {most} 个执行在排队：{shown}。请稍后再试，或选择其他服务器。",
+    )
 
 
 def _build_crowded_error(number: int, most: int) -> RateLimited:

@@ -1,4 +1,4 @@
-"""Removes expired executions, slots and events in small batches, so that other transactions do not wait for long."""
+"""Removes expired executions, fleet runs, slots and events in small batches, so that no transaction waits for long."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +19,10 @@ BETWEEN_PIECES = 0.2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetentionPolicy:
-    """The age at which finished executions, decided slots and events are removed. None keeps them for ever."""
+    """The age at which finished executions, decided slots and events are removed. None keeps them for ever.
+
+    Fleet runs are removed as executions are, once they have none any more.
+    """
 
     executions: timedelta | None = None
     slots: timedelta | None = None
@@ -43,6 +46,7 @@ class Retention(BackgroundLoop):
         await self._renumber_restored_events()
         removed = {
             "executions": await self._prune(retention.prune, self.policy.executions),
+            "fleet_runs": await self._prune(retention.prune_fleet_runs, self.policy.executions),
             "slots": await self._prune(slots.prune, self.policy.slots),
             "events": await self._prune(events.prune, self.policy.events),
         }

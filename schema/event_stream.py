@@ -134,6 +134,9 @@ class EventFilterInput:
     server_id: ID | None = strawberry.field(
         default=None, description="Only events of this server, and of the tasks and executions on it at the time."
     )
+    fleet_run_id: ID | None = strawberry.field(
+        default=None, description="Only events of this fleet run and of its executions."
+    )
 
 
 Events = Annotated[EventFilterInput | None, strawberry.argument(description="Selects events; without it, all of them.")]
@@ -147,6 +150,7 @@ def build_event_filter(given: EventFilterInput | None) -> EventFilter:
         execution_id=parse_optional_id(("filter", "execution_id"), given.execution_id),
         task_id=parse_optional_id(("filter", "task_id"), given.task_id),
         server_id=parse_optional_id(("filter", "server_id"), given.server_id),
+        fleet_run_id=parse_optional_id(("filter", "fleet_run_id"), given.fleet_run_id),
     )
 
 

@@ -1,11 +1,13 @@
-"""The fields that show the fleet run of an execution, and the fleet of a task."""
+"""The fields that show the fleet run of an execution, the fleet of a task, and why a member was refused."""
 
 from typing import Annotated, Any
 
 import strawberry
 
+from runner.fleet import messages
 from schema.fields import loaded_field, typed_field
 from schema.fleet_enums import OnRefused
+from schema.operation import Info
 
 # By name, since a fleet run has executions too.
 FLEET_RUN: Any = Annotated["FleetRun", strawberry.lazy("schema.fleets")] | None  # noqa: F821
@@ -16,6 +18,11 @@ find_slot_fleet_run = loaded_field(
 find_fleet_run = loaded_field(
     FLEET_RUN, "The fleet run that it is of; null for others.", loader="fleet_runs", key="fleet_run_id"
 )
+
+
+@typed_field(str | None, "The refusal in words.", reads=["message"])
+def read_member_message(self: Any, info: Info) -> str | None:
+    return messages.choose(self.message, info.context.ctx.language)
 
 
 @strawberry.type(description="The conditions by which the servers of a fleet run were selected; null: no condition.")

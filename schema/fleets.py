@@ -1,6 +1,5 @@
 """Fleet runs: one piece of work on many servers, and the plan of one. Only what the viewer may see is counted."""
 
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -8,7 +7,7 @@ import strawberry
 from strawberry import ID
 
 from db.fleets import MemberFilter
-from resolvers import executions, fleet_plan, fleets
+from resolvers import fleet_plan, fleets
 from resolvers.errors import Invalid, NotFound, TooLarge
 from schema.connection import After, Before, Connection, ExecutionsBy, First, Last, PageArguments
 from schema.enums import Trigger
@@ -16,7 +15,7 @@ from schema.fields import loaded_field, typed_field
 from schema.filters import Executions, build_execution_filter
 from schema.finding import TheId, find_or_none
 from schema.fleet_enums import FleetReason, FleetState, MemberState, OnRefused, Refusal
-from schema.fleet_fields import FleetNumber, FleetSelector, build_number, build_selector
+from schema.fleet_fields import FleetNumber, FleetSelector, build_number, build_selector, read_member_message
 from schema.fleet_groups import list_output_groups
 from schema.fleet_inputs import FleetRuns, Members, ThePlan, build_fleet_run_filter
 from schema.fleet_plans import FleetRunPlan, build_plan
@@ -48,7 +47,7 @@ class FleetMember:
     server_id: ID = strawberry.field(description="The server's id.")
     state: MemberState = strawberry.field(description="Its state.")
     refusal: Refusal | None = strawberry.field(description="Why it was refused; null if it was not.")
-    message: str | None = strawberry.field(description="The refusal in words.")
+    message = read_member_message
     waiting = read_member_waiting
     execution_id: ID | None = strawberry.field(description="The id of its execution; null without one.")
 
@@ -129,8 +128,9 @@ class FleetRun:
         before: Before = None,
     ) -> Any:
         request = PageArguments(first, after, last, before).build_ordered_request(None)
-        wanted = MemberFilter(self.id, None if states is None else tuple(states))
-        return Connection(found=await fleets.page_members(info.context.ctx, wanted, request))
+        wanted = MemberFilter(states=None if states is None else tuple(states))
+        loader = info.context.loaders.members_of_fleet_runs(wanted, request)
+        return Connection(found=await loader.load(self.id))
 
     @typed_field(Connection[Execution], "Its executions, newest first unless ordered.")
     async def executions(
@@ -144,8 +144,8 @@ class FleetRun:
         before: Before = None,
     ) -> Any:
         request = PageArguments(first, after, last, before).build_newest_first_request(order_by)
-        wanted = replace(build_execution_filter(filter), fleet_run_id=self.id)
-        return Connection(found=await executions.page(info.context.ctx, wanted, request))
+        loader = info.context.loaders.executions_of_fleet_runs(build_execution_filter(filter), request)
+        return Connection(found=await loader.load(self.id))
 
 
 @strawberry.type

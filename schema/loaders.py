@@ -7,12 +7,14 @@ from typing import Any
 from strawberry.dataloader import DataLoader
 
 from db.executions import ExecutionFilter
+from db.fleets import MemberFilter
 from db.nested import FoundRows
 from db.slots import SlotFilter
 from db.tasks import TaskFilter
 from resolvers import (
     audit,
     executions,
+    fleet_pages,
     fleets,
     grants,
     output_slices,
@@ -126,6 +128,22 @@ class Loaders:
             return await executions.load_pages_of_tasks(self._ctx, ids, filter, request)
 
         return self._pages.setdefault((filter, request), DataLoader(load))
+
+    def members_of_fleet_runs(self, filter: MemberFilter, request: PageRequest) -> DataLoader[int, Any]:
+        """Load the same page of each fleet run's members, by its id."""
+
+        async def load(ids: list[int]) -> Sequence[Any]:
+            return await fleet_pages.load_members(self._ctx, ids, filter, request)
+
+        return self._pages.setdefault((filter, request), DataLoader(load))
+
+    def executions_of_fleet_runs(self, filter: ExecutionFilter, request: PageRequest) -> DataLoader[int, Any]:
+        """Load the same page of each fleet run's executions, by its id."""
+
+        async def load(ids: list[int]) -> Sequence[Any]:
+            return await fleet_pages.load_executions(self._ctx, ids, filter, request)
+
+        return self._pages.setdefault(("fleet runs", filter, request), DataLoader(load))
 
     def tasks_of_servers(self, filter: TaskFilter, request: PageRequest) -> DataLoader[int, Any]:
         """Load the same page of each server's tasks, by server id."""

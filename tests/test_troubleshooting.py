@@ -54,7 +54,9 @@ SILENT = re.compile(
     r"|Invalid|(self\.web)?socket\.close|self\.handle_invalid_message"
 )
 # What is sent to a shell, lines of key files, patterns, types, and keys of counts.
-NO_SENTENCE = re.compile(r"exec /bin/sh |cd -- |-----BEGIN |.*\(\?[P:]|asyncio\.\w+\[|\w+ \| None$|user \{\} at", re.DOTALL)
+NO_SENTENCE = re.compile(
+    r"exec /bin/sh |cd -- |-----BEGIN |.*\(\?[P:]|asyncio\.\w+\[|\w+ \| None$|user \{\} at", re.DOTALL
+)
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 RAISED = {"ConnectFailed", "HostKeyRefused", "NoAnswer", "build_failure"}
 ALWAYS = {"build_loss": "LOST", "ChannelRefused": "START_FAILED", "_build_unreachable": "UNREACHABLE"}

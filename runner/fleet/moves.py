@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from db import due, fleet_changes, fleets
 from db.fleet_models import FleetRun
 from db.values import FleetReason, FleetState, Refusal
+from runner.fleet import messages
 from runner.fleet.decision import Delay, End, StartBatch, Stop, Wait, decide
 from runner.scheduling import blackout
 
@@ -76,11 +77,14 @@ def _start_batch(conn: Connection, run: FleetRun, limit: int, now: datetime) -> 
 
 
 def _find_refusal(row: Any, now: datetime) -> tuple[Refusal, str] | None:
+    """Return why nothing is started on the server now, and the same in words of both languages."""
     if row.deleted_at is not None:
-        return Refusal.DELETED, "it was deleted before its batch started"
+        return Refusal.DELETED, messages.pack("it was deleted before its batch started", "在其批次开始之前已被删除")
     if not row.enabled:
-        return Refusal.DISABLED, "it was disabled before its batch started"
+        return Refusal.DISABLED, messages.pack("it was disabled before its batch started", "在其批次开始之前已被停用")
     window = blackout.find_covering(row.blackouts, now)
     if window is not None:
-        return Refusal.BLACKOUT, f"a blackout window covered it until {window.until.isoformat(timespec='minutes')}"
+        until = window.until.isoformat(timespec="minutes")
+        words = (f"a blackout window covered it until {until}", f"其批次开始时处于停止窗口，直到 {until}")
+        return Refusal.BLACKOUT, messages.pack(*words)
     return None

@@ -344,6 +344,6 @@ async def test_what_is_no_cursor_is_invalid(desk: Desk, cursor: str) -> None:
 
 
 async def test_what_no_event_can_have_is_refused(desk: Desk) -> None:
-    for filter in (EventFilter(server_id=2**63), EventFilter(kinds=("nonsense",))):
+    for filter in (EventFilter(server_id=2**63), EventFilter(fleet_run_id=0), EventFilter(kinds=("nonsense",))):
         with pytest.raises(Invalid):
             await events.page(desk.viewer, filter, PageRequest())

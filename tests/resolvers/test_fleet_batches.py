@@ -13,6 +13,7 @@ from db.models import TaskExecution
 from db.values import FleetReason, FleetState, MemberState, OnRefused, Refusal, State
 from resolvers import fleets, servers, tasks
 from resolvers.inputs import ServerChange
+from runner.fleet import messages
 from runner.fleet.controller import FleetController
 from runner.fleet.decision import Delay, End, StartBatch, Stop, Wait, compute_batch, decide
 from runner.fleet.moves import advance, is_due
@@ -145,8 +146,12 @@ async def test_a_batch_leaves_out_servers_that_may_not_be_used_any_more(either_d
     await end_batch(desk)
     for _ in range(4):
         await go_on(desk, row)
-    refusals = [each.refusal for each in await list_members(desk, row.id)]
-    assert refusals == [None, Refusal.DISABLED, Refusal.DELETED, Refusal.BLACKOUT, None]
+    members = await list_members(desk, row.id)
+    assert [each.refusal for each in members] == [None, Refusal.DISABLED, Refusal.DELETED, Refusal.BLACKOUT, None]
+    assert messages.choose(members[1].message, "en") == "it was disabled before its batch started"
+    words = [messages.choose(each.message, "zh") for each in members]
+    assert words[:3] == [None, "在其批次开始之前已被停用", "在其批次开始之前已被删除"]
+    assert str(words[3]).startswith("其批次开始时处于停止窗口，直到 2026-")
     assert await end_batch(desk) == [6]
     assert (await go_on(desk, row)).state == FleetState.FAILED
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from db import executions
+from db import executions, fleets
 from db.executions import ExecutionFilter
 from db.store import Store
 from db.values import State
@@ -43,3 +43,15 @@ async def test_what_is_over_for_longer_goes_piece_by_piece(store: Store, monkeyp
     assert [await loop.tick() < HOUR, await kept(store)] == [True, 3]
     assert [await loop.tick() < HOUR, await kept(store)] == [True, 2]
     assert [await loop.tick(), await kept(store)] == [HOUR, 2]
+
+
+async def test_fleet_runs_go_with_the_last_of_their_executions(store: Store) -> None:
+    past = {"state": State.SUCCESS, "end_time": rows.NOON - DAY - timedelta(seconds=1)}
+    server = await store.run(rows.server)
+    run = await store.run(rows.fleet_run, [server.id], **past | {"created_at": rows.NOON - 2 * DAY})
+    execution = await store.run(rows.pending, server_id=server.id, fleet_run_id=run.id, **past)
+    await store.run(rows.join, execution)
+    loop = upkeep(store, RetentionPolicy(executions=DAY))
+    assert await loop.tick() < HOUR
+    assert await kept(store) == 0
+    assert await store.read(fleets.by_id, run.id) is None

@@ -134,10 +134,11 @@ TABLE: dict[str, dict[str, list[Any]]] = {
     "createSecret": {"name": NAMES, "value": VALUES, "serverId": BAD_IDS},
     "updateSecret": {"id": BAD_IDS, "value": VALUES},
     "deleteSecret": {"id": BAD_IDS},
-    "createTask": TASK,
+    "createTask": TASK | {"selector": [{}], "fleet": [{}]},
     "updateTask": {"id": BAD_IDS}
     | {name: [*values, None] for name, values in TASK.items() if "." not in name}
-    | {name: values for name, values in TASK.items() if "." in name},
+    | {name: values for name, values in TASK.items() if "." in name}
+    | {"selector": [{}, None], "fleet": [{}, None]},
     "pauseTask": {"id": BAD_IDS, "until": ["2020-01-01T00:00:00Z"]},
     "resumeTask": {"id": BAD_IDS},
     "setTaskEnabled": {"id": BAD_IDS},

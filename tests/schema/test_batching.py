@@ -1,8 +1,11 @@
 """Nested fields cost one statement a kind, however long the page is."""
 
 import pytest
+from sqlalchemy import Connection
 
+from db import executions
 from db.values import Role, State
+from tests.support import rows
 from tests.support.listed_rows import add_executions, add_history, add_tasks, add_user
 from tests.support.service import Running
 from tests.support.statements import counted
@@ -90,3 +93,39 @@ async def test_a_total_is_counted_only_when_it_is_asked_for(fresh: Running) -> N
     with counted() as found:
         assert (await fresh.data("{ tasks { totalCount } }"))["tasks"] == {"totalCount": 3}
     assert sum("count(" in statement for statement in found) == 1
+
+
+FLEETS = """query($first: Int!) { fleetRuns(first: $first) { nodes {
+  id counts { size success }
+  members(first: 2) { totalCount nodes { serverId execution { id } } pageInfo { hasNextPage } }
+  executions(first: 2) { totalCount nodes { id server { name } } pageInfo { hasNextPage } } } } }"""
+
+
+async def test_a_page_of_fleet_runs_takes_no_more_statements_for_30_than_for_2(fresh: Running) -> None:
+    servers = [(await fresh.service.store.run(rows.server)).id for _ in range(3)]
+    for number in range(30):
+        run = await fresh.service.store.run(rows.fleet_run, servers)
+        for server in servers[: 3 if number else 2]:
+            (id,) = await add_executions(fresh, 1, server_id=server, fleet_run_id=run.id)
+            await fresh.service.store.run(join, id)
+    counts = {}
+    for first in (2, 30):
+        with counted() as found:
+            nodes = (await fresh.data(FLEETS, first=first))["fleetRuns"]["nodes"]
+        counts[first] = len(found)
+    # Who asks; the fleet runs; their counts; members, executions, the totals of both; members' executions; servers.
+    assert max(counts.values()) <= 9, counts
+    for node in nodes:
+        size = 2 if node is nodes[-1] else 3
+        assert node["counts"] == {"size": 3, "success": size}
+        assert [each["serverId"] for each in node["members"]["nodes"]] == [str(id) for id in servers[:2]]
+        assert (node["members"]["totalCount"], node["members"]["pageInfo"]["hasNextPage"]) == (3, True)
+        assert (node["executions"]["totalCount"], node["executions"]["pageInfo"]["hasNextPage"]) == (size, size == 3)
+        of_members = {each["execution"]["id"] for each in node["members"]["nodes"]}
+        assert len(of_members | {each["id"] for each in node["executions"]["nodes"]}) == size
+
+
+def join(conn: Connection, id: int) -> None:
+    row = executions.by_id(conn, id)
+    assert row is not None
+    rows.join(conn, row)

@@ -24,6 +24,8 @@ FOLLOW = (
     f"subscription($filter: EventFilter, $after: String) {{ events(filter: $filter, after: $after) {{ {FIELDS} }} }}"
 )
 RUN = 'mutation { runCommand(input: {serverId: "1", command: "df"}) { execution { id } } }'
+START = """mutation { startFleetRun(input: {work: {command: {command: "df"}}, selector: {ids: ["1"]}}) {
+  fleetRun { id } } }"""
 CREATE = """mutation($name: String!) { createTask(input: {name: $name, command: "df", serverId: "1", cronExpr: "@once"})
   { task { id } } }"""
 
@@ -51,6 +53,17 @@ async def test_each_event_is_shown_by_its_type(fresh: Running) -> None:
     assert (server["__typename"], server["server"]["name"]) == ("ServerEvent", fresh.server.name)
     audit = (await read(fresh, filter={"kinds": ["AUDIT_RECORDED"]}))["nodes"][-1]
     assert (audit["__typename"], audit["auditEvent"]["kind"]) == ("AuditRecorded", "TASK_CREATED")
+
+
+async def test_the_events_of_a_fleet_run_are_its_own_and_those_of_its_executions(fresh: Running) -> None:
+    ids = [(await fresh.data(START))["startFleetRun"]["fleetRun"]["id"] for _ in range(2)]
+    await fresh.data(RUN)
+    for id in ids:
+        page = await read(fresh, filter={"fleetRunId": id})
+        assert [node["kind"] for node in page["nodes"]] == ["FLEET_RUN_CREATED", "EXECUTION_CREATED"]
+        assert page["totalCount"] == 2
+    created = await read(fresh, filter={"fleetRunId": ids[0], "kinds": ["EXECUTION_CREATED"]})
+    assert len(created["nodes"]) == 1
 
 
 async def test_a_client_goes_on_where_it_was_from_history_to_live(fresh: Running) -> None:

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from db import executions, tasks
+from db import executions, fleet_pages, fleets, tasks
 from db.executions import ExecutionFilter
+from db.fleets import MemberFilter
 from db.page import Window
 from db.store import Store, open_store
 from db.tasks import TaskFilter
@@ -41,13 +42,20 @@ async def store(database: Database) -> AsyncIterator[Store]:
 
 
 def fill(conn: Connection) -> None:
-    """Four servers with tasks, and four tasks with executions; the fourth of each has none."""
+    """Four servers with tasks, four tasks with executions, and four fleet runs with both; the fourth of each has none.
+
+    The fleet runs' members are in an order of their own.
+    """
     made = [rows.server(conn).id for _ in range(4)]
     for n in range(40):
         rows.task(conn, server_id=made[n % 3], name=f"task {DICE.randrange(20)}", last_run=moment())
     for n in range(60):
         state = DICE.choice([State.SUCCESS, State.FAILED])
-        rows.pending(conn, server_id=1, task_id=n % 3 + 1, state=state, start_time=moment(), end_time=moment())
+        owners = {"task_id": n % 3 + 1, "fleet_run_id": n // 7 % 3 + 1}
+        rows.pending(conn, server_id=1, state=state, start_time=moment(), end_time=moment(), **owners)
+    made += [rows.server(conn).id for _ in range(8)]
+    for number in (9, 7, 12, 0):
+        rows.fleet_run(conn, DICE.sample(made, number))
 
 
 def moment() -> Any:
@@ -87,6 +95,29 @@ async def test_tasks_of_servers(store: Store) -> None:
             for server in OWNERS:
                 alone = TaskFilter(server_id=server, name_contains=filter.name_contains)
                 assert ids(found[server]) == ids(await store.read(tasks.page, alone, window)), window
+
+
+@pytest.mark.sampled
+async def test_executions_of_fleet_runs(store: Store) -> None:
+    everything = await store.read(executions.page, ExecutionFilter(), Window(limit=100))
+    for filter in (ExecutionFilter(), ExecutionFilter(states=(State.FAILED,))):
+        for window in sample(windows(everything, ("id", "created_at", "start_time", "end_time")), 4):
+            found = await store.read(fleet_pages.page_executions, OWNERS, filter, window)
+            for run in OWNERS:
+                alone = ExecutionFilter(fleet_run_id=run, states=filter.states)
+                assert ids(found[run]) == ids(await store.read(executions.page, alone, window)), window
+
+
+@pytest.mark.parametrize("states", [None, ("WAITING",), ("WAITING", "STARTED")])
+async def test_members_of_fleet_runs(store: Store, states: tuple[str, ...] | None) -> None:
+    wanted = MemberFilter(states=states)
+    totals = await store.read(fleet_pages.count_members, OWNERS, wanted)
+    for window in (Window(limit=3), Window(limit=3, after=(4, 4)), Window(limit=3, backward=True, before=(9, 9))):
+        found = await store.read(fleet_pages.page_members, OWNERS, wanted, window)
+        for run in OWNERS:
+            alone = MemberFilter(run, states)
+            assert ids(found[run]) == ids(await store.read(fleets.page_members, alone, window)), window
+            assert totals[run] == await store.read(fleets.count_members, alone)
 
 
 async def test_totals_of_several_owners(store: Store) -> None:
