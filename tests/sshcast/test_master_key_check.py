@@ -274,6 +274,8 @@ def test_every_column_that_holds_bytes_or_is_called_sealed_is_known() -> None:
         "master_key_check.sealed",
         "output_chunks.data",
         "execution_stdin.sealed",
+        "fleet_runs.sealed_env",
+        "fleet_runs.sealed_stdin",
     }
 
 
