@@ -129,7 +129,7 @@ class Settings(BaseModel):
         0,
         ge=0,
         le=36_500,
-        description="How many days finished runs, with their output and their fleet runs, are kept; 0: for ever.",
+        description="How many days finished runs, their output and fleet runs are kept; 0: for ever.",
     )
     keep_slots_days: int = Field(
         0, ge=0, le=36_500, description="How many days entries of the schedule ledger are kept; 0: for ever."

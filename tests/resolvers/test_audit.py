@@ -200,7 +200,7 @@ async def test_a_mutation_leaves_one_event_that_says_who_did_what_from_where(bot
         assert event.address == "127.0.0.1"
         assert contains(event.before, case.before), name
         assert contains(event.after, case.after), name
-        assert event.object_kind == "user" or case.kind.startswith(event.object_kind)
+        assert event.object_kind == "user" or case.kind.startswith(str(event.object_kind))
         assert event.object_id is not None
         for secret in (SECRET, PASSWORD, "PRIVATE KEY"):
             assert secret not in str(event)
