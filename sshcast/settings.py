@@ -126,10 +126,7 @@ class Settings(BaseModel):
         10, ge=0, description="How many seconds attached runs may go on once the service is asked to stop."
     )
     keep_executions_days: int = Field(
-        0,
-        ge=0,
-        le=36_500,
-        description="How many days finished runs, their output and fleet runs are kept; 0: for ever.",
+        0, ge=0, le=36_500, description="How many days finished runs, output and fleet runs are kept; 0: for ever."
     )
     keep_slots_days: int = Field(
         0, ge=0, le=36_500, description="How many days entries of the schedule ledger are kept; 0: for ever."
