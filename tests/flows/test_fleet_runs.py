@@ -140,3 +140,52 @@ async def test_a_refused_start_lists_the_servers(service: Running, openssh: Targ
     assert plan["servers"]["nodes"] == [
         {"server": {"name": "some-0"}, "refusal": "DISABLED", "message": "it is disabled"}
     ]
+
+
+CREATE_TASK = """mutation($input: CreateTaskInput!) { createTask(input: $input) {
+  task { id serverId } errors { message field } } }"""
+SLOTS = """query($id: ID!) { task(id: $id) { slots(first: 20) { nodes {
+  outcome executionId fleetRun { id slot } } } } }"""
+OF_SLOT = """query($id: ID!) { fleetRun(id: $id) {
+  state trigger counts { size success } executions(first: 10) { nodes {
+    reason message slot parameters { name value secret } output { text } } } } }"""
+DISABLE = "mutation($id: ID!) { setTaskEnabled(input: {id: $id, enabled: false}) { errors { message } } }"
+
+
+async def test_a_slot_of_a_fleet_task_runs_on_its_servers_with_the_schedules_values(
+    service: Running, openssh: Target
+) -> None:
+    await enrol(service, openssh, 3, "nightly")
+    given = {
+        "name": "nightly",
+        "command": 'echo "$WORD"; printf "%s" "$HIDDEN" | wc -c',
+        "cronExpr": "* * * * * *",
+        "selector": {"tagsAll": ["nightly"]},
+        "fleet": {"batchSize": {"servers": 2}},
+        "terms": {"overlap": "SKIP"},
+        "parameters": [{"name": "WORD", "type": "STRING"}, {"name": "HIDDEN", "type": "SECRET"}],
+        "parameterValues": [{"name": "WORD", "value": "moon"}, {"name": "HIDDEN", "value": "a secret value"}],
+    }
+    made = (await service.data(CREATE_TASK, "operator", input=given))["createTask"]
+    assert made["errors"] == []
+    id = made["task"]["id"]
+
+    fired: list[dict[str, Any]] = []
+
+    async def has_fired() -> bool:
+        slots = (await service.data(SLOTS, "viewer", id=id))["task"]["slots"]["nodes"]
+        fired[:] = [slot for slot in slots if slot["outcome"] == "FIRED"]
+        return bool(fired)
+
+    await until_async(has_fired, 60)
+    assert fired[-1]["executionId"] is None
+    first = fired[-1]["fleetRun"]
+    await follow(service, first["id"])
+    await service.data(DISABLE, "operator", id=id)
+    run = (await service.data(OF_SLOT, "viewer", id=first["id"]))["fleetRun"]
+    assert (run["state"], run["trigger"], run["counts"]) == ("SUCCESS", "SCHEDULE", {"size": 3, "success": 3}), run
+    for execution in run["executions"]["nodes"]:
+        assert execution["output"]["text"] == "moon\n14\n"
+        assert execution["slot"] == first["slot"]
+        shown = {each["name"]: (each["value"], each["secret"]) for each in execution["parameters"]}
+        assert shown == {"WORD": ("moon", False), "HIDDEN": (None, True)}
