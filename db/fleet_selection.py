@@ -10,6 +10,8 @@ from db.models import Server
 from db.visibility import EVERYTHING, VisibilityScope
 
 servers = rows.get_table(Server)
+MOST_SERVERS = 10_000
+"""How many servers a fleet run may have."""
 FACTS = ("id", "name", "host", "port", "username", "enabled", "blackouts", "jump_server_id")
 """The columns of a server that decide where a command would run, and whether it may."""
 

@@ -15,7 +15,7 @@ import orjson
 from sqlalchemy import Connection
 
 from db import fleet_selection, grants, policies, secrets, tasks
-from db.fleet_selection import ServerSelector
+from db.fleet_selection import MOST_SERVERS, ServerSelector
 from db.models import Server, Task
 from db.policy_models import PolicyVersion
 from db.values import Refusal, Role
@@ -24,7 +24,6 @@ from resolvers.context import Context
 from resolvers.errors import Invalid, NotFound
 from resolvers.fleet_inputs import FleetRequest
 from resolvers.fleet_memory import PlanOutline
-from resolvers.fleet_selectors import MOST_SERVERS
 from resolvers.fleet_work import FleetWork
 from resolvers.inputs import SelectServers
 from resolvers.rights import RoleRequirement

@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-from db.fleet_selection import ServerSelector
+from db.fleet_selection import MOST_SERVERS, ServerSelector
 from resolvers import validation
 from resolvers.context import Context
 from resolvers.errors import Invalid
 from resolvers.inputs import SelectServers
 
-MOST_SERVERS = 10_000
 MOST_TAGS = 32
 TAGS = ("tags_all", "tags_any", "tags_none")
 PATH = "selector"

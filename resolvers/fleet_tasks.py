@@ -19,6 +19,8 @@ from runner.scheduling.terms import Terms
 
 PLACE = ("server_id", "selector", "fleet")
 """What a request says of where a task runs."""
+COLUMNS = ("selector", "fleet_terms")
+"""The columns of a fleet task's place, besides the server that it has not."""
 
 
 def build_place(ctx: Context, values: dict[str, Any], current: Task | None = None) -> dict[str, Any]:

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from db.fleet_selection import MOST_SERVERS
 from db.values import OnRefused
-from resolvers import fleet_selectors, validation
+from resolvers import validation
 from resolvers.errors import Invalid
 from resolvers.fleet_inputs import StartFleetRun
 from resolvers.inputs import FleetTerms
@@ -27,5 +28,5 @@ def _check_number(field: str, given: Mapping[str, int] | None, name: str) -> dic
         return None
     if len(given) != 1 or not given.keys() <= {name, "percent"}:
         raise Invalid(field, f"must be either {name} or percent.", f"须为 {name} 或 percent 之一。")
-    most = {name: fleet_selectors.MOST_SERVERS, "percent": 100}
+    most = {name: MOST_SERVERS, "percent": 100}
     return {part: validation.check_between(field, value, 1, most[part]) for part, value in given.items()}

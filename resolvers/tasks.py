@@ -53,9 +53,17 @@ OF_SERVERS: paging.ListingEach[Task, TaskFilter] = paging.ListingEach(
 )
 # Columns that the command policy checks.
 CHECKED = ("command", "shell", "env", "secret_env", "working_dir", "server_id", "parameters", "parameter_values")
-PLACE = ("selector", "fleet_terms")
 # Columns that other columns of a change are computed from.
-BASIS = (*CHECKED, *PLACE, "sealed_env", "cron_expr", "timezone", "enabled", "terms", *task_changes.LIMITS)
+BASIS = (
+    *CHECKED,
+    *fleet_tasks.COLUMNS,
+    "sealed_env",
+    "cron_expr",
+    "timezone",
+    "enabled",
+    "terms",
+    *task_changes.LIMITS,
+)
 MOST_TRIES = 10
 RULES: dict[str, Callable[[Any], Any]] = {
     "name": lambda value: validation.check_text("name", value, longest=100),

@@ -10,13 +10,12 @@ import orjson
 from sqlalchemy import Connection
 
 from db import executions, fleet_selection, fleets, slots
-from db.fleet_selection import ServerSelector
+from db.fleet_selection import MOST_SERVERS, ServerSelector
 from db.models import Server, Task
 from db.values import FleetState, MemberState, OnRefused, Trigger
 from runner.admission.authorization import acting_for
 from runner.scheduling import blackout
 
-MOST_SERVERS = 10_000
 MOST_NAMES = 10
 OWN_COLUMNS = ("task_id", "command", "sealed_env", "server_id")
 """The columns of an execution that its fleet run has itself or that each execution has for itself."""
