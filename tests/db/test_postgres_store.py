@@ -128,7 +128,8 @@ async def test_a_commit_that_the_server_refuses_is_certainly_not_carried_out(sto
 
 async def test_a_connection_that_ended_between_units_is_not_noticed(store: Store, postgres: Postgres) -> None:
     pids = set(await asyncio.gather(*(store.read(pid) for _ in range(CONNECTIONS))))
-    await postgres.execute(f"SELECT pg_terminate_backend(pid) FROM unnest(ARRAY{sorted(pids)}) AS pid")
+    await postgres.execute(f"SELECT pg_terminate_backend(pid, 20000) FROM unnest(ARRAY{sorted(pids)}) AS pid")
+    await asyncio.sleep(0.1)  # the backends have ended: now their last words are read
     assert not pids & set(await asyncio.gather(*(store.read(pid) for _ in range(CONNECTIONS))))
 
 

@@ -107,7 +107,10 @@ async def test_a_page_reads_what_it_shows_and_what_that_refers_to_in_one_transac
     with watched() as traffic:
         page = await fresh.data(ONE_READ)
     assert len(page["executions"]["nodes"]) == 100
-    executions, *nested = [text for text in traffic.statements if "users" not in text]
+    # Other services of this process read at the same time, on connections of their own.
+    (reader,) = {connection for connection, text in traffic.sent if "FROM task_executions" in text and "findings" in text}
+    sent = [text for connection, text in traffic.sent if connection == reader]
+    executions, *nested = [text for text in sent if text.startswith("SELECT") and "users" not in text]
     assert find_columns(executions) == {"id", "task_id", "server_id", "state", "findings"}
     by_table = {table: find_columns(text) for text in nested for table in TABLES if f"FROM {table}" in text[:200]}
     # The server of an execution and that of its task are the same rows.
@@ -116,7 +119,7 @@ async def test_a_page_reads_what_it_shows_and_what_that_refers_to_in_one_transac
         "tasks": {"id", "name", "server_id"},
         "task_executions": {"id", "task_id"},
     }
-    assert sum(text.startswith("BEGIN") for _, text in traffic.sent) <= 1
+    assert sum(text.startswith("BEGIN") for text in sent) <= 1
 
 
 TABLES = ("servers", "tasks", "task_executions")
