@@ -4,10 +4,13 @@ A request costs it about 0.1 ms of CPU, so that on a small machine the load does
 """
 
 import asyncio
+import time
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 LARGEST_HEAD = 1 << 20
+IDLE_SECONDS = 3.0
+"""A connection that was idle for longer is not used again: the service closes it after 5 s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +35,19 @@ class HttpClient:
 
     async def request(self, method: str, path: str, body: bytes = b"", **headers: str) -> HttpAnswer:
         """The whole answer. `headers` have `_` for `-`. A connection that breaks raises OSError or EOFError."""
-        connection = self.idle.pop() if self.idle else await HttpConnection.open(self.host, self.port)
+        connection = await self._take_connection()
         answer = await connection.request(method, path, body, headers)
+        connection.used_at = time.monotonic()
         self.idle.append(connection)
         return answer
+
+    async def _take_connection(self) -> "HttpConnection":
+        while self.idle:
+            connection = self.idle.pop()
+            if time.monotonic() - connection.used_at < IDLE_SECONDS:
+                return connection
+            await connection.close()
+        return await HttpConnection.open(self.host, self.port)
 
     async def close(self) -> None:
         for connection in self.idle:
@@ -48,6 +60,7 @@ class HttpConnection:
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
     address: str
+    used_at: float = 0.0
 
     @classmethod
     async def open(cls, host: str, port: int) -> "HttpConnection":

@@ -81,9 +81,9 @@ async def measure_all(given: Namespace, service: BenchService, targets: list[Tar
         servers = [await service.add_server(client, each, run_mode=mode, max_parallel=most) for each in targets]
         async with running_sleeps(service, client, servers, given.runs):
             await measure_rest(report, service, f"{given.runs:,} silent runs, {mode.lower()}", given.seconds)
+        await client.close()
         service.stop()
         service.start()
-    await client.close()
     return report
 
 

@@ -21,7 +21,7 @@ from db.writer_memory import forget, prepare
 P = ParamSpec("P")
 T = TypeVar("T")
 
-READERS = 4
+READERS = 3
 
 
 class SqliteStore:
