@@ -5,6 +5,7 @@ from starlette.middleware import Middleware
 
 from resolvers.context import Service
 from schema.build import build_schema
+from sshcast.console_routes import build_console_routes
 from sshcast.graphql import build_graphql_routes
 from sshcast.graphql.socket_limiter import SocketLimiter
 from sshcast.http import health
@@ -32,6 +33,7 @@ def build_app(service: Service, settings: Settings) -> Starlette:
                 playground=playground,
             ),
             *(playground.build_routes() if playground else ()),
+            *(build_console_routes() if playground else ()),
             *landing_routes(playground=playground is not None),
             *route_table.ROUTES,
             *build_oidc_routes(settings).build_routes(),

@@ -37,8 +37,8 @@ class Playground:
     async def serve_page(self, request: Request) -> Response:
         """Serve GraphiQL; with `?plain`, or if it was not fetched, our own query runner."""
         if (self.graphiql / "yoga-graphiql.js").is_file() and "plain" not in request.query_params:
-            return _build_file_answer(request, CONSOLE / "graphiql.html", GRAPHIQL_CSP)
-        return _build_file_answer(request, CONSOLE / "playground.html", CSP)
+            return build_file_answer(request, CONSOLE / "graphiql.html", GRAPHIQL_CSP)
+        return build_file_answer(request, CONSOLE / "playground.html", CSP)
 
     async def serve_file(self, request: Request) -> Response:
         """Serve one of our files or GraphiQL's, by its plain name."""
@@ -46,8 +46,8 @@ class Playground:
         for folder in (CONSOLE, self.graphiql):
             path = folder / name
             if path.suffix in TYPES and path.parent == folder and path.is_file():
-                return _build_file_answer(request, path, CSP)
-        return Response("Not found", 404, headers=_build_headers(CSP))
+                return build_file_answer(request, path, CSP)
+        return build_missing_answer()
 
     def build_routes(self) -> list[Route]:
         return [
@@ -86,13 +86,17 @@ def _load_example(path: Path) -> dict[str, Any]:
     }
 
 
-def _build_file_answer(request: Request, path: Path, policy: str) -> Response:
+def build_file_answer(request: Request, path: Path, policy: str) -> Response:
     """Return the file, or 304 if the browser has it already."""
     found = FileResponse(path, media_type=TYPES[path.suffix], headers=_build_headers(policy), stat_result=path.stat())
     found.headers["etag"] = f'"{_digest(path, path.stat().st_mtime_ns, path.stat().st_size)}"'
     if request.headers.get("if-none-match") == found.headers["etag"]:
         return NotModifiedResponse(Headers(raw=found.raw_headers))
     return found
+
+
+def build_missing_answer() -> Response:
+    return Response("Not found", 404, headers=_build_headers(CSP))
 
 
 @cache

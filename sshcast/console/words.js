@@ -133,6 +133,12 @@ const WORDS = {
 let language = localStorage.getItem(KEY) ?? (navigator.language.startsWith("zh") ? "zh" : "en");
 
 export const spoken = () => language;
+
+// Adds words of a page that has a file of its own for them: { en: { name: text }, zh: { name: text } }.
+export function addWords(words) {
+  for (const [each, texts] of Object.entries(words)) Object.assign(WORDS[each], texts);
+}
+
 export const word = (name) => WORDS[language][name] ?? name;
 
 // An element that shows this word, and goes on showing it in whichever language is chosen.

@@ -5,6 +5,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from resolvers.errors import NotFound
+from sshcast.console_routes import serve_console
 from sshcast.http.answers import HEADERS, build_error_answer, build_success_answer, read_language
 from sshcast.page import CONSOLE
 
@@ -17,14 +18,15 @@ LINKS = {"graphql": "/graphql", "rest": "/api/tasks", "health": "/healthz", "rea
 
 
 def landing_routes(*, playground: bool) -> list[Route]:
-    """Return the route of `/`, which redirects browsers to the playground if there is one, and lists the addresses."""
+    """Return the route of `/`, which shows browsers the console if there is one, and lists the addresses for others."""
 
     async def at_the_top(request: Request) -> Response:
         accepted = request.headers.get("accept", "")
         if "application/json" in accepted and "text/html" not in accepted:
             return build_success_answer(request, "OK", "成功", LINKS | ({"playground": PAGE} if playground else {}))
-        text = _overview(request, playground=playground)
-        return _lead_to(PAGE, text) if playground else Response(text, 200, HEADERS, "text/plain")
+        if playground and "text/html" in accepted:
+            return await serve_console(request)
+        return Response(_overview(request, playground=playground), 200, HEADERS, "text/plain")
 
     always = [Route("/", at_the_top, methods=["GET"]), Route("/favicon.ico", _icon, methods=["GET"])]
     if not playground:

@@ -1,11 +1,13 @@
 """What is at `/` and at the addresses that people type for the playground, as `sshcast serve` puts it together."""
 
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx2
 import pytest
 
+from sshcast.console_routes import APP, PAGES, list_files
 from tests.support.service import Running, running
 
 pytestmark = pytest.mark.anyio
@@ -20,22 +22,40 @@ async def service(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Run
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-@pytest.mark.parametrize("headers", [BROWSER, {"Accept": "*/*"}], ids=["browser", "curl"])
-async def test_the_top_leads_to_the_playground_and_is_not_kept(
-    service: Running, method: str, headers: dict[str, str]
-) -> None:
-    answer = await service.http.request(method, "/", headers=headers)
-    assert (answer.status_code, answer.headers["location"]) == (303, "/graphql")
-    assert answer.headers["cache-control"] == "no-store"
+async def test_the_top_shows_browsers_the_console(service: Running, method: str) -> None:
+    answer = await service.http.request(method, "/", headers=BROWSER)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
     if method == "GET":
-        assert "playground: /graphql" in answer.text
-        assert "/healthz" in answer.text
+        assert "/console/main.js" in answer.text
 
 
-async def test_the_page_it_leads_to_is_the_playground(service: Running) -> None:
-    answer = await service.http.get("/", headers=BROWSER, follow_redirects=True)
-    assert (answer.status_code, answer.url.path) == (200, "/graphql")
-    assert "/playground/startup.js" in answer.text
+async def test_the_top_tells_others_where_everything_is(service: Running) -> None:
+    answer = await service.http.get("/", headers={"Accept": "*/*"})
+    assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-store")
+    assert "playground: /graphql" in answer.text
+    assert "/healthz" in answer.text
+
+
+@pytest.mark.parametrize("path", PAGES)
+async def test_each_page_is_the_console(service: Running, path: str) -> None:
+    answer = await service.http.get(path.replace("{id}", "7"), headers=BROWSER)
+    assert (answer.status_code, "/console/main.js" in answer.text) == (200, True)
+
+
+async def test_each_file_of_the_console_is_there_and_nothing_beside_them(service: Running) -> None:
+    for file in list_files():
+        assert (await service.http.get(f"/console/{file.relative_to(APP)}")).content == file.read_bytes()
+    for path in ("../playground.html", "..%2Fplayground.html", "%2e%2e/playground.html", "", "pages", "none.js"):
+        answer = await service.http.get(f"/console/{path}")
+        assert answer.status_code == 404, path
+
+
+def test_the_pages_of_the_service_are_those_of_the_router() -> None:
+    routes = re.findall(r'^  \["(/[^"]*)", "(\w+)"', (APP / "router.js").read_text(), re.MULTILINE)
+    assert [re.sub(r":(\w+)", r"{\1}", path) for path, _ in routes] == list(PAGES)
+    for _, module in routes:
+        assert (APP / "pages" / f"{module}.js").is_file(), module
 
 
 @pytest.mark.parametrize("path", ["/playground", "/playground/", "/graphql/"])

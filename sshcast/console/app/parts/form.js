@@ -1,0 +1,55 @@
+// Forms: fields with labels, and the service's refusals shown beside the field that they name.
+
+import { h, put, w } from "/console/dom.js";
+import { Refusal } from "/console/ask.js";
+
+// A labelled field around a control. `name` is the input's name in GraphQL (`cronExpr`), by which refusals find it.
+export function field(name, label, control, { about = null } = {}) {
+  control.name ||= name;
+  const id = `field-${name}-${Math.random().toString(36).slice(2, 8)}`;
+  control.id = id;
+  const error = h("span", { class: "error", role: "alert", id: `${id}-error` });
+  control.setAttribute("aria-describedby", error.id);
+  return h("div", { class: "field", data: { field: name } }, h("label", { for: id }, w(label)), control, about && h("small", {}, w(about)), error);
+}
+
+export const text = (attributes = {}) => h("input", { type: "text", autocomplete: "off", spellcheck: "false", ...attributes });
+export const area = (attributes = {}) => h("textarea", { rows: "3", spellcheck: "false", autocomplete: "off", ...attributes });
+export const check = (attributes = {}) => h("input", { type: "checkbox", ...attributes });
+// `options`: [[value, word or text node]].
+export function select(options, attributes = {}) {
+  return h("select", attributes, options.map(([value, shown]) => h("option", { value }, typeof shown === "string" ? w(shown) : shown)));
+}
+
+// Runs `work` when the form is submitted; what the service refuses is shown at its field, or under the form.
+export function form({ submit, work }, ...fields) {
+  const error = h("p", { class: "error", role: "alert" });
+  const button = h("button", { type: "submit", class: "primary" }, w(submit));
+  const element = h("form", { class: "stack", onsubmit: send }, ...fields, error, h("p", { class: "actions" }, button));
+  async function send(event) {
+    event.preventDefault();
+    button.disabled = true;
+    for (const place of element.querySelectorAll(".field .error")) put(place);
+    put(error);
+    try {
+      await work(element);
+    } catch (refusal) {
+      showRefusal(element, error, refusal);
+    } finally {
+      button.disabled = false;
+    }
+  }
+  return element;
+}
+
+function showRefusal(element, error, refusal) {
+  const left = [];
+  for (const each of refusal instanceof Refusal ? refusal.errors : [refusal]) {
+    const name = (each.field ?? "").split(".").at(-1);
+    const place = name && element.querySelector(`.field[data-field="${CSS.escape(name)}"]`);
+    if (place) put(place.querySelector(".error"), each.message);
+    else left.push(each.message);
+  }
+  put(error, left.join("\n"));
+  element.querySelector(".field .error:not(:empty)")?.parentElement.querySelector("input, select, textarea")?.focus();
+}
