@@ -40,7 +40,8 @@ def test_the_wheel_holds_every_module_and_every_file_that_is_read_at_run_time(wh
 
 
 def test_the_wheel_brings_the_examples_and_the_command(wheel: set[str]) -> None:
-    examples = {f"sshcast/console/examples/{path.name}" for path in (ROOT / "graphql_examples").iterdir()}
+    folder = ROOT / "graphql_examples"
+    examples = {f"sshcast/console/examples/{path.relative_to(folder)}" for path in folder.rglob("*") if path.is_file()}
     assert examples
     assert examples - wheel == set()
     assert any(name.endswith("entry_points.txt") for name in wheel)
