@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).parent.parent / "npm"
-LOCK = FOLDER / "package-lock.json"
 MODULES = FOLDER / "node_modules"
-STAMP = MODULES / ".installed"
+TOOLS = FOLDER / "tools"
 INSTALL = ("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
 INSTALL_SECONDS = 100
 
@@ -20,26 +19,35 @@ INSTALL_SECONDS = 100
 @pytest.fixture(scope="session")
 def node_modules() -> Path:
     """The folder of the installed packages. Scripts stand beside it, in tests/npm, so that node finds them."""
+    return install_once(FOLDER)
+
+
+@pytest.fixture(scope="session")
+def tool_modules() -> Path:
+    """The folder of the tools that make client code: large, and for the tests marked `clients` only."""
+    return install_once(TOOLS)
+
+
+def install_once(folder: Path) -> Path:
+    """Install what the package.json of the folder names, unless it is there. Return the folder of the packages."""
     if not (shutil.which("node") and shutil.which("npm")):
         pytest.skip("no node and npm on this machine")
-    with installing():
-        if not STAMP.is_file() or STAMP.read_text() != LOCK.read_text():
-            install()
-    return MODULES
-
-
-def install() -> None:
-    done = subprocess.run(INSTALL, cwd=FOLDER, capture_output=True, text=True, timeout=INSTALL_SECONDS)
-    if done.returncode != 0:
-        pytest.fail(f"npm could not install the clients of tests/npm/package.json: {done.stderr}", pytrace=False)
-    STAMP.write_text(LOCK.read_text())
+    lock, modules = folder / "package-lock.json", folder / "node_modules"
+    stamp = modules / ".installed"
+    with installing(lock):
+        if not stamp.is_file() or stamp.read_text() != lock.read_text():
+            done = subprocess.run(INSTALL, cwd=folder, capture_output=True, text=True, timeout=INSTALL_SECONDS)
+            if done.returncode != 0:
+                pytest.fail(f"npm could not install the packages of {folder.name}: {done.stderr}", pytrace=False)
+            stamp.write_text(lock.read_text())
+    return modules
 
 
 @contextmanager
-def installing() -> Iterator[None]:
+def installing(lock: Path) -> Iterator[None]:
     """One test run at a time installs; another one waits, and finds it done."""
-    with LOCK.open() as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with lock.open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
         yield
 
 
