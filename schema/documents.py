@@ -14,6 +14,7 @@ from graphql import (
     GraphQLSchema,
     GraphQLSyntaxError,
     InlineFragmentNode,
+    KnownDirectivesRule,
     OperationDefinitionNode,
     SelectionSetNode,
     Token,
@@ -26,11 +27,16 @@ from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from schema.compiled.executor import PlanCache
 from schema.errors import DocumentInvalid, TooComplex
-from schema.limits import Limits, Measure, Size, check_size, find_fragments
+from schema.incremental import DirectivesRule
+from schema.limits import Limits, Measure, Size, check_size, clamp_page_size, find_fragments
 
-RULES = (*specified_rules, OneOfInputValidationRule)
+RULES = (
+    *(DirectivesRule if rule is KnownDirectivesRule else rule for rule in specified_rules),
+    OneOfInputValidationRule,
+)
 MOST_DOCUMENTS = 512
 LONGEST_KEPT = 16 * 1024
+MOST_SIZES = 100
 MOST_ERRORS = 10
 LONGEST_TEXT = 128 * 1024
 # Python refuses to make an integer of thousands of digits, and graphql-core takes that for a fault of ours.
@@ -65,12 +71,17 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class DocumentOperation:
-    """An operation, how often it has each root field, whether its size depends on its variables, and its plans."""
+    """An operation, how often it has each root field, its size, the variables that decide it, and its plans.
+
+    `size` is that without variables; `sizes` are those with the page sizes that were asked for lately.
+    """
 
     node: OperationDefinitionNode
     roots: Counter[str]
-    sized_by_variable: bool
+    size: Size
+    page_variables: tuple[str, ...] = ()
     plans: PlanCache = field(default_factory=PlanCache)
+    sizes: dict[tuple[int, ...], Size] = field(default_factory=dict)
 
 
 class Documents:
@@ -101,7 +112,16 @@ class Documents:
         return made
 
     def measure_size(self, document: Document, operation: DocumentOperation, variables: Mapping[str, Any]) -> Size:
-        return Measure(self._schema, find_fragments(document.node), variables).measure_operation(operation.node)
+        """Return the size of the operation with these variables, which is measured once for each choice of pages."""
+        if not operation.page_variables:
+            return operation.size
+        key = tuple(clamp_page_size(variables.get(name)) for name in operation.page_variables)
+        if (found := operation.sizes.get(key)) is None:
+            if len(operation.sizes) >= MOST_SIZES:
+                operation.sizes.clear()
+            measure = Measure(self._schema, find_fragments(document.node), variables)
+            found = operation.sizes[key] = measure.measure_operation(operation.node)
+        return found
 
     def prepare(self, text: str, *, hide_suggestions: bool) -> Document:
         """Prepare the document like `get`, but without the cache, so that a thread may do it."""
@@ -136,11 +156,12 @@ class Documents:
     ) -> DocumentOperation:
         measure = Measure(self._schema, fragments, {})
         try:
-            check_size(measure.measure_operation(node), self._limits)
+            size = measure.measure_operation(node)
+            check_size(size, self._limits)
             roots = count_root_fields(node.selection_set, fragments, {})
         except RecursionError:
             raise _build_nesting_error() from None
-        return DocumentOperation(node, roots, measure.sized_by_variable)
+        return DocumentOperation(node, roots, size, tuple(sorted(measure.page_variables)))
 
 
 def _check_numbers(node: DocumentNode) -> DocumentNode:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Collection
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from functools import partial
@@ -24,34 +24,25 @@ from resolvers.errors import Forbidden, ServiceError, Unauthenticated
 from schema.compiled.executor import CompiledExecutor
 from schema.documents import Document, DocumentOperation, DocumentRefused, Documents
 from schema.errors import NotAcceptable, NotAllowedHere, TooComplex, translate_error
-from schema.limits import Limits, check_size
+from schema.limits import Limits, check_size, format_cost
 from schema.operation import Operation
+from schema.persisted import PersistedDocuments
+from schema.request import GraphQLRequest
 
 SIGN_IN = frozenset({"login", "refresh"})
 INTROSPECTION = frozenset({"__schema", "__type"})
 PUBLIC = SIGN_IN | {"__typename"}
 SHORT_TEXT = 500
-ALL_KINDS = frozenset(OperationType)
-
-
-@dataclass(frozen=True, slots=True)
-class GraphQLRequest:
-    """A request as it came in. With `bad_token` it had a token that is not valid, so the caller is anonymous."""
-
-    query: str
-    variables: dict[str, Any] | None = None
-    operation_name: str | None = None
-    kinds: Collection[OperationType] = ALL_KINDS
-    bad_token: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A result. `refused`: nothing was executed, so there is no `data`."""
+    """A result. `refused`: nothing was executed, so there is no `data`. `cost`: that of a query or mutation."""
 
     data: dict[str, Any] | None = None
     errors: list[GraphQLError] = field(default_factory=list)
     refused: bool = False
+    cost: Mapping[str, int] | None = None
 
     @property
     def code(self) -> str | None:
@@ -61,11 +52,15 @@ class Answer:
     def body(self) -> dict[str, Any]:
         """The answer as JSON to send."""
         errors = {"errors": [error.formatted for error in self.errors]} if self.errors else {}
-        return errors if self.refused else {**errors, "data": self.data}
+        extensions = {"extensions": {"cost": self.cost}} if self.cost else {}
+        return errors if self.refused else {**errors, "data": self.data, **extensions}
 
 
 class Engine:
-    """A schema with its documents and limits. `compiling`: plans execute what they can, graphql-core the rest."""
+    """A schema with its documents and limits. `compiling`: plans execute what they can, graphql-core the rest.
+
+    `persisted`: the documents that requests may name instead of sending them; by default none.
+    """
 
     def __init__(
         self,
@@ -74,30 +69,42 @@ class Engine:
         *,
         introspection: bool = True,
         compiling: bool = True,
+        persisted: PersistedDocuments | None = None,
     ) -> None:
         self._schema = schema._schema
         self._introspection = introspection
         self._compiling = compiling
         self._limits = limits or Limits()
         self._documents = Documents(self._schema, self._limits)
+        self._persisted = persisted or PersistedDocuments()
         self._preparing = asyncio.Lock()
 
     async def run(self, asked: GraphQLRequest, operation: Operation) -> Answer | AsyncGenerator[Answer, None]:
         """Return the answer, or for a subscription that could begin its stream of answers."""
         try:
-            executor = await self._build_executor(asked, operation)
+            asked = self._persisted.resolve(asked)
+            executor, cost = await self._build_executor(asked, operation)
         except DocumentRefused as refusal:
             return build_refused_answer(refusal.errors, operation)
         except ServiceError as error:
             return build_refused_answer([GraphQLError(error.en, original_error=error)], operation)
+        if operation.ctx.viewer is not None:
+            self._persisted.register(asked)
         if executor.operation.operation is OperationType.SUBSCRIPTION:
             return await _subscribe(executor, operation)
         result: Any = executor.execute_operation()
+        if executor.is_awaitable(result):
+            result = await result
         changing = executor.operation.operation is OperationType.MUTATION
-        return _build_answer(await result if executor.is_awaitable(result) else result, operation, changing=changing)
+        return Answer(result.data, _translate_errors(result, operation, changing=changing), cost=cost)
 
-    async def _build_executor(self, asked: GraphQLRequest, operation: Operation) -> Executor[Any]:
-        """Return an executor; raise if the document is invalid, over the limits or not allowed to this viewer."""
+    async def _build_executor(
+        self, asked: GraphQLRequest, operation: Operation
+    ) -> tuple[Executor[Any], Mapping[str, int]]:
+        """Return an executor and the cost of what it does.
+
+        Raise if the document is invalid, over the limits or not allowed to this viewer.
+        """
         anonymous = operation.ctx.viewer is None
         document = await self._prepare_document(asked.query, operation)
         chosen = document.require_operation(asked.operation_name)
@@ -121,9 +128,9 @@ class Engine:
             raise DocumentRefused(executor)
         if self._compiling:
             cast(CompiledExecutor, executor).cache = chosen.plans
-        self._check_size(document, chosen, executor)
+        cost = self._find_cost(document, chosen, executor)
         _count_changes(chosen, operation)
-        return executor
+        return executor, cost
 
     async def _prepare_document(self, text: str, operation: Operation) -> Document:
         """Prepare a document. A new, long one takes up to 50 ms: one at a time, in a thread, beside other requests."""
@@ -141,10 +148,12 @@ class Engine:
             rates, user_id = operation.ctx.service.rates, None if viewer is None else viewer.user_id
             rates.charge_work(user_id, operation.ctx.address, sum(taken))
 
-    def _check_size(self, document: Document, chosen: DocumentOperation, executor: Executor[Any]) -> None:
-        """Measure again with the variables, where they decide how large a page is."""
-        if chosen.sized_by_variable:
-            check_size(self._documents.measure_size(document, chosen, executor.variable_values.coerced), self._limits)
+    def _find_cost(self, document: Document, chosen: DocumentOperation, executor: Executor[Any]) -> Mapping[str, int]:
+        """Return the cost with these variables; raise TooComplex if their page sizes bring it over a limit."""
+        size = self._documents.measure_size(document, chosen, executor.variable_values.coerced)
+        if chosen.page_variables:
+            check_size(size, self._limits)
+        return format_cost(size, self._limits)
 
 
 def _run_timed(work: Callable[[], Document], note: Callable[[float], None]) -> Document:
@@ -208,9 +217,12 @@ async def _stream_answers(executor: Executor[Any], source: Any, operation: Opera
         yield Answer(errors=[translate_error(GraphQLError(str(error), original_error=error), operation.ctx.language)])
 
 
-def _build_answer(result: ExecutionResult, operation: Operation, *, changing: bool = False) -> Answer:
-    errors = [translate_error(error, operation.ctx.language, changing=changing) for error in result.errors or ()]
-    return Answer(result.data, errors)
+def _build_answer(result: ExecutionResult, operation: Operation) -> Answer:
+    return Answer(result.data, _translate_errors(result, operation))
+
+
+def _translate_errors(result: ExecutionResult, operation: Operation, *, changing: bool = False) -> list[GraphQLError]:
+    return [translate_error(error, operation.ctx.language, changing=changing) for error in result.errors or ()]
 
 
 def build_refused_answer(errors: list[GraphQLError], operation: Operation) -> Answer:

@@ -1,6 +1,7 @@
 """Errors as callers see them: their mistakes in a payload's `errors`, everything else at the top level."""
 
 import secrets
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
@@ -27,12 +28,26 @@ class TooComplex(ServiceError):
     code = "TOO_COMPLEX"
     zh = "查询过于复杂。"
 
+    def __init__(self, en: str | None = None, zh: str | None = None, *, cost: Mapping[str, int] | None = None) -> None:
+        super().__init__(en, zh)
+        self.cost = cost
+
+    @property
+    def extensions(self) -> dict[str, Any]:
+        return super().extensions | ({"cost": self.cost} if self.cost else {})
+
 
 class DocumentInvalid(ServiceError):
     """The document cannot be read."""
 
     code = "DOCUMENT_INVALID"
     zh = "无法读取查询文档。"
+
+
+class NoIncrementalDelivery(DocumentInvalid):
+    """@defer and @stream are not supported: ask for what may come later in a request of its own, or subscribe to it."""
+
+    zh = "不支持 @defer 和 @stream：请把可以稍后到达的内容放在另一个请求中，或改用订阅。"
 
 
 class TooManyOperations(ServiceError):

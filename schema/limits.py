@@ -36,6 +36,7 @@ SEARCH_OBJECTS = 100
 SEARCHES = frozenset({"OutputMatches", "OutputSearch"})
 # What an alias within introspection counts for: it repeats lists of the whole schema.
 INTROSPECTION_ALIAS = 5
+LARGEST_SHOWN = 10**9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +85,11 @@ class Size:
             self.introspection_fields,
         )
 
+    @property
+    def cost(self) -> int:
+        """The cost of the document: the objects that its answer may hold, pages counted in full."""
+        return self.objects
+
     def nest_in_introspection(self, *, aliased: bool) -> "Size":
         depth, fields = self.introspection_depth + 1, self.introspection_fields + 1
         aliases = self.aliases + INTROSPECTION_ALIAS * aliased
@@ -92,13 +98,13 @@ class Size:
 
 @dataclass(slots=True)
 class Measure:
-    """One measuring of one operation. `steps` counts the work; `sized_by_variable`: the size depends on variables."""
+    """One measuring of one operation. `steps` counts the work; `page_variables`: those that the size depends on."""
 
     schema: GraphQLSchema
     fragments: Mapping[str, FragmentDefinitionNode]
     variables: Mapping[str, Any]
     steps: int = 0
-    sized_by_variable: bool = False
+    page_variables: set[str] = field(default_factory=set)
     _known: dict[str, Size] = field(default_factory=dict)
 
     def measure_operation(self, node: OperationDefinitionNode) -> Size:
@@ -161,17 +167,17 @@ class Measure:
     def _read_page_size(self, node: FieldNode) -> int:
         for argument in node.arguments or ():
             if argument.name.value in PAGE_ARGUMENTS:
-                return _clamp_page_size(self._read_number(argument.value))
+                return clamp_page_size(self._read_number(argument.value))
         return USUAL_PAGE
 
     def _read_number(self, node: Any) -> Any:
         if isinstance(node, VariableNode):
-            self.sized_by_variable = True
+            self.page_variables.add(node.name.value)
             return self.variables.get(node.name.value)
         return int(node.value) if isinstance(node, IntValueNode) and len(node.value) < LARGEST_PAGE else None
 
 
-def _clamp_page_size(number: Any) -> int:
+def clamp_page_size(number: Any) -> int:
     """Return the page size within bounds. One that is out of bounds is refused later, where it is used."""
     return min(max(number, 1), LARGEST_PAGE) if type(number) is int else USUAL_PAGE
 
@@ -181,14 +187,21 @@ def find_fragments(document: DocumentNode) -> dict[str, FragmentDefinitionNode]:
 
 
 def check_size(size: Size, limits: Limits) -> None:
-    """Raise TooComplex if a number is over its limit."""
+    """Raise TooComplex if a number is over its limit. Where that is the objects, the error has the cost as well."""
     for name in Size.__slots__:
         found, most = getattr(size, name), getattr(limits, name)
         if found > most:
             # A number of thousands of digits is not worth printing.
-            shown = str(found) if found < 10**9 else "over 1000000000"
+            shown = str(found) if found < LARGEST_SHOWN else f"over {LARGEST_SHOWN}"
             words = name.replace("_", " ")
             raise TooComplex(
                 f"The document asks for too much at once: {words} {shown}, where the most is {most}.",
                 f"查询一次请求的内容过多：{words} 为 {shown}，上限为 {most}。",
+                cost=format_cost(size, limits) if name == "objects" else None,
             )
+
+
+def format_cost(size: Size, limits: Limits) -> dict[str, int]:
+    """Return what `extensions.cost` shows: the document's cost, the most that one may cost, and the difference."""
+    asked = min(size.cost, LARGEST_SHOWN)
+    return {"asked": asked, "limit": limits.objects, "left": max(0, limits.objects - asked)}

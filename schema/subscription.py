@@ -28,7 +28,7 @@ AfterPlace = Annotated[
     str | None,
     strawberry.argument(description="Start after this cursor of the event stream; without it, from now on."),
 ]
-OLD = "Since 2026-11-30: use `events`, which loses nothing while you are away."
+OLD = "Use `events`, which loses nothing while you are away. It works until 2027-06-30."
 
 
 TailLines = Annotated[
@@ -75,7 +75,7 @@ class Subscription(FleetSubscriptions):
         "Get each event of the stream once and in order: those after a cursor, then live. Fails with CURSOR_EXPIRED if "
         "some were removed that you have not had.",
     )
-    async def events(self, info: Info, filter: Events = None, after: AfterPlace = None) -> Any:
+    async def events(self, info: Info, after: AfterPlace = None, filter: Events = None) -> Any:
         ctx = info.context.ctx
         found = while_authorized(ctx, events.follow(ctx, build_event_filter(filter), after))
         return convert_rows(found)

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,11 +20,13 @@ app = typer.Typer(
 )
 secrets_app = typer.Typer(help="The master key that encrypts credentials and secrets.", no_args_is_help=True)
 audit_app = typer.Typer(help="The audit: the record of what was done, and by whom.", no_args_is_help=True)
+operation_app = typer.Typer(help="The GraphQL operations that clients may name by id.", no_args_is_help=True)
 web_app = typer.Typer(help="The playground's web page.", no_args_is_help=True)
 app.add_typer(cli_users.app, name="user")
 app.add_typer(cli_servers.app, name="server")
 app.add_typer(secrets_app, name="secrets")
 app.add_typer(web_app, name="web")
+app.add_typer(operation_app, name="operation")
 app.add_typer(audit_app, name="audit")
 
 
@@ -158,6 +161,18 @@ def web_fetch() -> None:
     """Download GraphiQL for the playground from npm, and check its sha512."""
     commands.start.warn_of_unknown()
     typer.echo(commands.web.fetch())
+
+
+@operation_app.command("build")
+def operation_build(
+    folder: Path,
+    typenames: Annotated[
+        bool, typer.Option("--typenames", help="Add __typename to every selection, as Apollo Client and urql do.")
+    ] = False,
+) -> None:
+    """Print the operations of a folder's .graphql files as the list for SSHCAST_OPERATIONS; check each first."""
+    # Not the settings: the file that they name may be the one that is being made.
+    typer.echo(commands.operation.build_list(folder, typenames=typenames))
 
 
 def main() -> None:

@@ -5,6 +5,9 @@ from starlette.middleware import Middleware
 
 from resolvers.context import Service
 from schema.build import build_schema
+from schema.manifest import read_manifest
+from schema.operation_files import OperationRefused, check_operations
+from schema.persisted import PersistedDocuments
 from sshcast.console_routes import build_console_routes
 from sshcast.graphql import build_graphql_routes
 from sshcast.graphql.socket_limiter import SocketLimiter
@@ -14,7 +17,7 @@ from sshcast.http.landing import landing_routes
 from sshcast.oidc_wiring import build_oidc_routes
 from sshcast.page import Playground
 from sshcast.rest import route_table
-from sshcast.settings import Settings
+from sshcast.settings import Settings, SettingsInvalid
 
 
 def build_app(service: Service, settings: Settings) -> Starlette:
@@ -31,6 +34,7 @@ def build_app(service: Service, settings: Settings) -> Starlette:
                 limiter=limiter,
                 introspection=settings.introspection,
                 playground=playground,
+                persisted=_load_persisted_documents(settings),
             ),
             *(playground.build_routes() if playground else ()),
             *(build_console_routes() if playground else ()),
@@ -44,4 +48,15 @@ def build_app(service: Service, settings: Settings) -> Starlette:
     )
     app.router.redirect_slashes = False  # a redirect would leave the usual answers, and name our host
     app.state.service = service
+    app.state.public_url = settings.public_url
     return app
+
+
+def _load_persisted_documents(settings: Settings) -> PersistedDocuments:
+    """Read the list of operations; raise SettingsInvalid if one of them cannot run here."""
+    try:
+        known = () if settings.operations is None else read_manifest(settings.operations)
+        check_operations(known, build_schema()._schema)
+    except (ValueError, OperationRefused) as error:
+        raise SettingsInvalid(f"SSHCAST_OPERATIONS: {error}") from None
+    return PersistedDocuments(known, only=settings.operations_only, most=settings.persisted_queries)

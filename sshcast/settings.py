@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 
 from db.database_url import DatabaseUrl, read_database_url
 from db.values import Role
-from sshcast import environment, setting_errors, setting_forms
+from sshcast import environment, setting_errors, setting_forms, setting_relations
 from sshcast.oidc import role_map
 
 MOST_SECONDS = 3_153_600_000  # a hundred years: moments that far away can still be written
@@ -159,6 +159,13 @@ class Settings(BaseModel):
     timezone: str = Field("UTC", description="The time zone of tasks that are given none.")
     introspection: bool = Field(True, description="Let signed-in users read the GraphQL schema.")
     playground: bool = Field(True, description="Serve the playground page at /graphql.")
+    operations: Path | None = Field(
+        None, description="A file of operations that clients may name by id: `sshcast operation build` makes it."
+    )
+    operations_only: bool = Field(False, description="Run no GraphQL operations but those of `SSHCAST_OPERATIONS`.")
+    persisted_queries: int = Field(
+        1000, ge=0, le=100_000, description="How many documents that clients register by hash are kept; 0: none."
+    )
     strict: bool = Field(False, description="Refuse to start if a variable SSHCAST_* is not a setting.")
 
     @model_validator(mode="before")
@@ -172,10 +179,10 @@ class Settings(BaseModel):
         """Return for each setting whether it is a list."""
         return {name: get_origin(field.annotation) is list for name, field in cls.model_fields.items()}
 
-    @field_validator("data")
+    @field_validator("data", "operations")
     @classmethod
-    def is_a_folder(cls, value: Path) -> Path:
-        return setting_forms.folder(value)
+    def is_a_path(cls, value: Path | None) -> Path | None:
+        return None if value is None else setting_forms.folder(value)
 
     @field_validator("host")
     @classmethod
@@ -239,35 +246,8 @@ class Settings(BaseModel):
         return value
 
     @model_validator(mode="after")
-    def check_issuer_settings(self) -> "Settings":
-        needed = {"SSHCAST_OIDC_CLIENT_ID": self.oidc_client_id, "SSHCAST_PUBLIC_URL": self.public_url}
-        absent = [name for name, value in needed.items() if not value]
-        if self.oidc_issuer and absent:
-            raise ValueError(f"SSHCAST_OIDC_ISSUER: needs {' and '.join(absent)} too: set that as well")
-        if self.oidc_token_type == "JWT" and self.oidc_audience and self.oidc_audience == self.oidc_client_id:  # noqa: S105
-            raise ValueError(
-                "SSHCAST_OIDC_AUDIENCE: must not be what SSHCAST_OIDC_CLIENT_ID is, or ID tokens would pass for access "
-                "tokens: have the provider make its access tokens for an audience of their own"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def check_key_before(self) -> "Settings":
-        if self.secret_key_before and self.secret_key is None:
-            raise ValueError(
-                "SSHCAST_SECRET_KEY_BEFORE: is for use with SSHCAST_SECRET_KEY, which is not set: give both, or have "
-                "both keys in the data folder's secret.key, a line each, the current one first"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def check_defaults(self) -> "Settings":
-        for default, most in (("default_timeout", "max_timeout"), ("default_output_limit", "max_output_limit")):
-            if getattr(self, default) > getattr(self, most):
-                raise ValueError(
-                    f"{environment.variable_of(default)}: is {getattr(self, default)}, and must be at most "
-                    f"{environment.variable_of(most)}, which is {getattr(self, most)}"
-                )
+    def check_relations(self) -> "Settings":
+        setting_relations.check_relations(dict(self))
         return self
 
     @property

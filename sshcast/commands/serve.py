@@ -2,6 +2,7 @@
 
 import gc
 import socket
+from contextlib import AsyncExitStack
 
 import structlog
 
@@ -32,11 +33,12 @@ async def serve(settings: Settings) -> int:
     logs.configure()
     raise_descriptor_limit()
     with _bind_socket(settings) as listener:
-        async with (
-            open_service(settings, build_provider(settings)) as service,
-            start_runner(service, settings),
-            start_http_server(build_app(service, settings), listener, bounds=_build_bounds(settings)) as server,
-        ):
+        async with AsyncExitStack() as stack:
+            service = await stack.enter_async_context(open_service(settings, build_provider(settings)))
+            app = build_app(service, settings)  # may refuse the settings: before the runner claims anything
+            await stack.enter_async_context(start_runner(service, settings))
+            bounds = _build_bounds(settings)
+            server = await stack.enter_async_context(start_http_server(app, listener, bounds=bounds))
             freeze_heap()
             log.info(
                 "serving",

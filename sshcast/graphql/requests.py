@@ -12,7 +12,8 @@ from starlette.requests import Request
 from resolvers import admission
 from resolvers.context import Context, Service
 from resolvers.errors import Invalid, ServiceError, TooLarge, Unauthenticated
-from schema.engine import ALL_KINDS, GraphQLRequest
+from schema.manifest import LONGEST_ID
+from schema.request import ALL_KINDS, GraphQLRequest
 from sshcast.http.answers import read_language
 from sshcast.http.bearer import parse_bearer
 from sshcast.http.body import MAX_BYTES, read_bytes
@@ -119,12 +120,25 @@ def build_graphql_request(found: Any, kinds: Collection[OperationType]) -> Graph
         raise Invalid("body", "must be one request: batches are not taken.", "不支持批量请求。")
     if not isinstance(found, Mapping):
         raise Invalid("body", "must be a JSON object.", "必须是 JSON 对象。")
-    _read_optional(found, "extensions", dict, "an object", "对象")
+    document_id = _read_document_id(_read_optional(found, "extensions", dict, "an object", "对象") or {})
     query = _read_optional(found, "query", str, "a string", "字符串")
-    if not query:
+    if not query and document_id is None:
         raise Invalid("query", "is required.", "为必填项。")
     variables = _read_optional(found, "variables", dict, "an object", "对象")
-    return GraphQLRequest(query, variables, _read_optional(found, "operationName", str, "a string", "字符串"), kinds)
+    name = _read_optional(found, "operationName", str, "a string", "字符串")
+    return GraphQLRequest(query or "", variables, name, kinds, document_id=document_id)
+
+
+def _read_document_id(extensions: Mapping[str, Any]) -> str | None:
+    """Return the id of a persisted document: `{"persistedQuery": {"version": 1, "sha256Hash": "…"}}`, as Apollo's."""
+    given = extensions.get("persistedQuery")
+    if given is None:
+        return None
+    id = given.get("sha256Hash") if isinstance(given, Mapping) and given.get("version") == 1 else None
+    if not isinstance(id, str) or not 0 < len(id) <= LONGEST_ID:
+        form = '{"version": 1, "sha256Hash": "…"}'
+        raise Invalid("extensions.persistedQuery", f"must be {form}.", f"须为 {form}。")
+    return id
 
 
 def _read_optional(found: Mapping[str, Any], name: str, kind: type, en: str, zh: str) -> Any:

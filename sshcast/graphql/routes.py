@@ -8,6 +8,7 @@ from starlette.websockets import WebSocket
 
 from resolvers.context import Service
 from schema.engine import Engine
+from schema.persisted import PersistedDocuments
 from sshcast.graphql import http, sockets
 from sshcast.graphql.socket_limiter import SocketLimiter
 from sshcast.page import Playground
@@ -22,9 +23,10 @@ def build_graphql_routes(
     limiter: SocketLimiter,
     introspection: bool = True,
     playground: Playground | None = None,
+    persisted: PersistedDocuments | None = None,
 ) -> list[BaseRoute]:
     """Return `Route` and `WebSocketRoute`, not `Mount`, which would redirect the path without a slash."""
-    engine = Engine(schema, introspection=introspection)
+    engine = Engine(schema, introspection=introspection, persisted=persisted)
 
     async def answer_http(request: Request) -> Response:
         if playground is not None and http.wants_page(request):

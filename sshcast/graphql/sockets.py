@@ -26,9 +26,10 @@ from resolvers import sign_in
 from resolvers.context import Context, Renewal, Service, Viewer
 from resolvers.errors import Invalid, Language, RateLimited, Unauthenticated, Unavailable
 from resolvers.rates import Buckets, Rate
-from schema.engine import ALL_KINDS, Answer, Engine, GraphQLRequest
+from schema.engine import Answer, Engine
 from schema.errors import TooManyOperations, translate_error
 from schema.operation import Operation
+from schema.request import ALL_KINDS, GraphQLRequest
 from sshcast.graphql.close_reasons import (
     FORBIDDEN,
     TRY_AGAIN_LATER,
@@ -169,7 +170,9 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
             error = translate_error(GraphQLError("", original_error=TooManyOperations()), self.context.language)
             await self.send_message({"id": message["id"], "type": "error", "payload": [error.formatted]})
             return
-        await super().handle_subscribe(message)
+        # Strawberry's operation has no room for `extensions`: its variables carry the whole payload.
+        packed: Any = {"query": "", "variables": message["payload"]}
+        await super().handle_subscribe({**message, "payload": packed})
 
     async def run_operation(self, operation: SocketOperation[Any, None]) -> None:
         with suppress(WebSocketDisconnected):
@@ -267,7 +270,10 @@ def _list_values(payload: Mapping[str, Any], wanted: str) -> list[str]:
 
 
 def _is_well_formed(message: Any) -> bool:
-    """Tell whether the message is an object with text as type and id, and an object or nothing as payload."""
+    """Tell whether the message is an object with text as type and id, and an object or nothing as payload.
+
+    That of `subscribe` has a document, or extensions that may name one.
+    """
     if not isinstance(message, dict) or not isinstance(message.get("type"), str):
         return False
     id, payload = message.get("id", ""), message.get("payload")
@@ -277,9 +283,11 @@ def _is_well_formed(message: Any) -> bool:
         check_extent(payload, "payload")
     except Invalid:
         return False
-    return isinstance(payload, dict) or (payload is None and message["type"] != "subscribe")
+    if message["type"] == "subscribe":
+        return isinstance(payload, dict) and bool(payload.keys() & {"query", "extensions"})
+    return isinstance(payload, dict) or payload is None
 
 
 def _build_operation_request(operation: SocketOperation[Any, None]) -> GraphQLRequest:
-    found = {"query": operation.query, "variables": operation.variables, "operationName": operation.operation_name}
-    return build_graphql_request(found, ALL_KINDS)
+    """Read the payload of `subscribe`, which `handle_subscribe` has put into the variables."""
+    return build_graphql_request(operation.variables, ALL_KINDS)

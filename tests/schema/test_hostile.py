@@ -53,7 +53,7 @@ async def test_a_stranger_is_answered_too_and_learns_nothing(api: Running) -> No
         assert found.status_code in (200, 400, 401, 406, 413, 415), case.name
         assert "Did you mean" not in found.text, case.name
         assert len(found.content) < LONGEST_ANSWER, case.name
-        assert "errors" in found.json() or found.json() == {"data": {"__typename": "Query"}} or case.code is None
+        assert "errors" in found.json() or found.json()["data"] == {"__typename": "Query"} or case.code is None
 
 
 @pytest.mark.sampled(every=4)
@@ -105,4 +105,4 @@ async def test_a_socket_outlives_all_of_them(api: Running) -> None:
                 assert code_of(message["payload"]) == case.code, case.name
                 assert (await socket.receive())["type"] == "complete", case.name
         (found,) = [payload async for payload in socket.follow("{ __typename }")]
-        assert found == {"data": {"__typename": "Query"}}
+        assert found["data"] == {"__typename": "Query"}

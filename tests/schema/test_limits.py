@@ -103,8 +103,8 @@ def test_a_page_of_unknown_size_counts_as_a_usual_one() -> None:
 def test_a_page_size_in_a_variable_counts_as_what_it_is() -> None:
     text = f"query($n: Int) {{ tasks(first: $n) {{ {PAGE} }} }}"
     assert measured(text, {"n": 50})[0].objects == 50 * (1 + 3)
-    assert prepared(text).require_operation(None).sized_by_variable
-    assert not prepared(f"{{ tasks(first: 5) {{ {PAGE} }} }}").require_operation(None).sized_by_variable
+    assert prepared(text).require_operation(None).page_variables == ("n",)
+    assert not prepared(f"{{ tasks(first: 5) {{ {PAGE} }} }}").require_operation(None).page_variables
 
 
 def test_every_limit_is_checked() -> None:

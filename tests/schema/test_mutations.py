@@ -51,7 +51,7 @@ async def test_signing_in_gives_tokens_that_work_and_refreshing_gives_new_ones(a
     assert tokens["expiresInSeconds"] == 3600
     bearer = {"Authorization": f"Bearer {tokens['accessToken']}"}
     answer = await api.post({"query": "{ me { name } }"}, None, **bearer)
-    assert answer.json() == {"data": {"me": {"name": "the.viewer"}}}
+    assert answer.json()["data"] == {"me": {"name": "the.viewer"}}
     again = (await done(api, REFRESH, "refresh", None, token=tokens["refreshToken"]))["tokens"]
     assert again["user"] == {"name": "the.viewer"}
 

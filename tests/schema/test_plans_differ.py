@@ -12,14 +12,16 @@ from db.models import TaskExecution
 from db.rows import get_table
 from db.values import Role
 from schema.build import build_schema
-from schema.engine import Answer, Engine, GraphQLRequest
+from schema.engine import Answer, Engine
 from schema.limits import Limits
 from schema.operation import Operation
+from schema.request import GraphQLRequest
 from tests.support.granted import hide
 from tests.support.listed_rows import add_executions, add_history, add_tasks
 from tests.support.random_documents import DocumentWriter
 from tests.support.sampling import choose_count
 from tests.support.service import Running, running
+from tests.support.walking import node_documents
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(600)]
 
@@ -89,6 +91,12 @@ async def pair(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pair]:
             lambda conn: conn.execute(update(odd).where(odd.c.id == 5).values(trigger="odd")) and None
         )
         yield Pair(api)
+
+
+@pytest.mark.parametrize("role", [Role.ADMIN, Role.VIEWER, Role.NONE])
+async def test_an_object_of_each_type_by_its_node_id_is_answered_alike(pair: Pair, role: Role) -> None:
+    for query in node_documents(set(), [1, 2, 999_999]):
+        await pair.check(role, query, {})
 
 
 # Where a field of many fails at once, graphql-core leaves the coroutines of those beside it as they are.

@@ -87,7 +87,8 @@ async def test_other_forms_and_other_ids_are_served_as_ever(api: Running) -> Non
 async def test_a_query_over_events_is_one_next_and_complete(api: Running) -> None:
     async with stream(api, "{ me { name } }", SSE) as answer:
         found = [event async for event in events(answer)]
-    assert found == [("next", '{"data":{"me":{"name":"the.viewer"}}}'), ("complete", "")]
+    told = '{"data":{"me":{"name":"the.viewer"}},"extensions":{"cost":{"asked":1,"limit":10000,"left":9999}}}'
+    assert found == [("next", told), ("complete", "")]
 
 
 @pytest.mark.parametrize("headers", [SSE, MULTIPART], ids=["events", "multipart"])

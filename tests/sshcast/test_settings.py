@@ -99,7 +99,8 @@ def test_what_the_command_line_gave_is_refused_by_the_name_of_its_option(name: s
         load(**{name: value})
 
 
-# What any text can be. The database's address and the master keys are read by others, and are refused there.
+# What any text can be. The database's address, the master keys and the operations are read by others, and are refused
+# there.
 TEXTS = {
     "data",
     "secret_key",
@@ -108,6 +109,7 @@ TEXTS = {
     "oidc_client_secret",
     "oidc_groups_claim",
     "oidc_audience",
+    "operations",
 }
 
 

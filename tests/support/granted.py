@@ -16,9 +16,10 @@ from resolvers import sign_in
 from resolvers.context import Context
 from runner.fleet import messages
 from schema.build import build_schema
-from schema.engine import Answer, Engine, GraphQLRequest
+from schema.engine import Answer, Engine
 from schema.limits import Limits
 from schema.operation import Operation
+from schema.request import GraphQLRequest
 from tests.support.listed_rows import execution_values, task_values
 from tests.support.rows import fleet_run, join, members
 from tests.support.service import Running, running
