@@ -34,6 +34,12 @@ def by_id(conn: Connection, id: int) -> RegisteredSecret | None:
     return rows.find_first(conn, RegisteredSecret, secrets.c.id == id)
 
 
+def find_visible(conn: Connection, id: int, visibility: VisibilityScope) -> RegisteredSecret | None:
+    return rows.find_first(
+        conn, RegisteredSecret, secrets.c.id == id, *_build_conditions(SecretFilter(visibility=visibility))
+    )
+
+
 def list_in_scope(conn: Connection, server_id: int) -> list[RegisteredSecret]:
     """Return the secrets that runs on this server may use, in order of ids."""
     query = select(secrets).where(_build_server_condition(server_id)).order_by(secrets.c.id)

@@ -16,7 +16,7 @@ from db.audit_models import AuditEvent
 from db.values import AuditKind, ObjectKind, Role
 from resolvers import paging
 from resolvers.context import Context, Service
-from resolvers.errors import CommandRefused, Forbidden
+from resolvers.errors import CommandRefused, Forbidden, NotFound
 from resolvers.paging import Page, PageRequest
 from resolvers.validation import MAX_ID
 
@@ -153,6 +153,15 @@ def _build_refusal_entry(
         object_id=object_id if object_id is not None and 1 <= object_id <= MAX_ID else None,
         after=actor.with_os_user(after),
     )
+
+
+async def get(ctx: Context, id: int) -> AuditEvent:
+    async with record_refusals(ctx, "audit.get"):
+        ctx.require_role(Role.ADMIN)
+    (found,) = await get_many(ctx, [id])
+    if found is None:
+        raise NotFound()
+    return found
 
 
 async def get_many(ctx: Context, ids: Sequence[int]) -> list[AuditEvent | None]:

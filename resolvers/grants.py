@@ -87,6 +87,15 @@ async def revoke_locally(service: Service, user_id: int, server_id: int | None, 
     return found
 
 
+async def get(ctx: Context, id: int) -> Grant:
+    """Return a grant that the viewer may see: their own, or any for admins."""
+    viewer = ctx.require_viewer()
+    found = await ctx.service.store.read(table.by_id, id)
+    if found is None or (viewer.role is not Role.ADMIN and found.user_id != viewer.user_id):
+        raise NotFound()
+    return found
+
+
 async def list_by_users(ctx: Context, user_ids: Sequence[int]) -> list[list[Grant] | None]:
     """Return each user's grants, the oldest first. None for a user whose grants the viewer may not see.
 

@@ -57,6 +57,14 @@ async def list_own(ctx: Context) -> list[PersonalToken]:
     return await ctx.service.store.read(table.by_user, ctx.require_viewer().user_id)
 
 
+async def get(ctx: Context, id: int) -> PersonalToken:
+    """Return a token of the viewer."""
+    found = await ctx.service.store.read(table.by_id, id, ctx.require_viewer().user_id)
+    if found is None:
+        raise NotFound()
+    return found
+
+
 async def revoke(ctx: Context, id: int) -> PersonalToken:
     """Revoke a token of the viewer. It takes effect at once, also for open streams."""
     viewer = ctx.require_viewer()

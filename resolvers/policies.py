@@ -176,6 +176,16 @@ async def load_for_tasks(ctx: Context, ids: Sequence[int]) -> list[PolicyVersion
     return [found.get(id) for id in ids]
 
 
+async def get(ctx: Context, id: int) -> PolicyVersion:
+    """Return a policy version, for admins."""
+    async with audit.record_refusals(ctx, "policies.get"):
+        ctx.require_role(Role.ADMIN)
+    (found,) = await get_many(ctx, [id])
+    if found is None:
+        raise NotFound()
+    return found
+
+
 async def get_many(ctx: Context, ids: Sequence[int]) -> list[PolicyVersion | None]:
     """Return policy versions by id, including outdated ones."""
     ctx.require_viewer()

@@ -34,6 +34,13 @@ async def page(ctx: Context, filter: SecretFilter, request: PageRequest) -> Page
     return await paging.load_page(ctx.service.store, LISTING, replace(filter, visibility=ctx.visibility), request)
 
 
+async def get(ctx: Context, id: int) -> RegisteredSecret:
+    """Return a secret (its name, not its value), for users who may run something on some server."""
+    await rights.require_role(ctx, Role.OPERATOR)
+    found = await ctx.service.store.read(table.find_visible, id, ctx.visibility)
+    return _require_secret(found, id)
+
+
 @audit.record_refusals_of("secrets.create", ObjectKind.SECRET)
 async def create(ctx: Context, new: NewSecret) -> RegisteredSecret:
     viewer = ctx.require_role(Role.ADMIN)

@@ -9,6 +9,7 @@ from db.models import ScheduleSlot
 from db.slots import SlotFilter
 from resolvers import filters, paging
 from resolvers.context import Context
+from resolvers.errors import NotFound
 from resolvers.paging import Page, PageRequest
 from runner import bus
 
@@ -26,6 +27,13 @@ PAUSE_SECONDS = 0.05
 
 async def page(ctx: Context, filter: SlotFilter, request: PageRequest) -> Page[ScheduleSlot]:
     return await paging.load_page(ctx.service.store, LISTING, filters.check(ctx, filter), request)
+
+
+async def get(ctx: Context, id: int) -> ScheduleSlot:
+    (found,) = await get_many(ctx, [id])
+    if found is None:
+        raise NotFound()
+    return found
 
 
 async def get_many(ctx: Context, ids: Sequence[int]) -> list[ScheduleSlot | None]:

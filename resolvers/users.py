@@ -59,6 +59,11 @@ async def get(ctx: Context, id: int) -> User:
     return found
 
 
+async def get_visible(ctx: Context, id: int) -> User:
+    """Return the viewer, or for admins any user."""
+    return await (me(ctx) if id == ctx.require_viewer().user_id else get(ctx, id))
+
+
 @audit.record_refusals_of("users.create", ObjectKind.USER, lambda *args: None)
 async def create(ctx: Context, name: str, role: str, password: str) -> User:
     ctx.require_role(Role.ADMIN)

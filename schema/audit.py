@@ -11,6 +11,7 @@ from db.values import AuditKind, ObjectKind
 from resolvers.errors import Invalid
 from schema.enums import register_enum
 from schema.ids import parse_optional_id
+from schema.node_ids import Node, node_type
 
 register_enum(
     AuditKind,
@@ -67,8 +68,8 @@ register_enum(
 )
 
 
-@strawberry.type(description="Something that was done or refused, as recorded in the audit. Events are never changed.")
-class AuditEvent:
+@node_type(description="Something that was done or refused, as recorded in the audit. Events are never changed.")
+class AuditEvent(Node):
     id: ID = strawberry.field(description="The event's number in the audit's hash chain: from 1, without gaps.")
     at: datetime = strawberry.field(description="When it happened.")
     kind: AuditKind = strawberry.field(description="What was done.")

@@ -202,7 +202,7 @@ register_enum(
         "MANUAL": "A user ran the task.",
         "SCHEDULE": "The task's schedule was due.",
         "RETRY": "It retries an earlier, failed execution of the task.",
-        "API": "A user ran a command with `runCommand`, without a task.",
+        "API": "A user ran a command without a task, with `runCommand` or `startFleetRun`.",
         "CLI": "A user ran a command with `sshcast run`, without a task.",
     },
 )

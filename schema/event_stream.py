@@ -186,11 +186,11 @@ def build_event(row: Any) -> Event:
 async def list_events(
     self: Any,
     info: Info,
-    filter: Events = None,
     first: First = None,
     after: After = None,
     last: Last = None,
     before: Before = None,
+    filter: Events = None,
 ) -> Any:
     request = PageArguments(first, after, last, before).build_ordered_request(None)
     found = await events.page(info.context.ctx, build_event_filter(filter), request)

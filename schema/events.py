@@ -15,7 +15,7 @@ from schema.fields import typed_field
 from schema.scalars import Long
 
 
-@strawberry.interface(description="An event of an execution.")
+@strawberry.interface(description="What `executionOutput` tells: a piece of output, a change of state, or the end.")
 class OutputEvent:
     cursor: str = strawberry.field(
         description="The position after this event: pass it as `after` to continue from here."

@@ -13,14 +13,14 @@ register_enum(
         "RUNNING": "Executions go on, or are still to be started.",
         "SUCCESS": "Every execution succeeded, and no server was refused.",
         "FAILED": "An execution did not succeed, or a server was refused.",
-        "STOPPED": "It started no more; `reason` says why.",
+        "STOPPED": "It stopped starting executions before its last batch; `reason` says why.",
         "CANCELLED": "It was cancelled.",
     },
 )
 register_enum(
     FleetReason,
     "FleetRunReason",
-    "Why a fleet run started no more.",
+    "Why a fleet run stopped before its last batch.",
     {
         "CANCELLED": "It was cancelled.",
         "STOP_AFTER": "As many executions had failed as `stopAfter` allows.",

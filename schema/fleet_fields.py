@@ -47,7 +47,7 @@ class FleetTerms:
     )
     pause_seconds: int = strawberry.field(description="How many seconds to wait between two batches.")
     stop_after: FleetNumber | None = strawberry.field(
-        description="After how many failures a fleet run starts no more; null for never."
+        description="After how many failures a fleet run starts no further executions; null for never."
     )
     on_refused: OnRefused = strawberry.field(
         description="What a slot does if some servers are disabled or in a blackout window."

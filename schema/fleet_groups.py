@@ -96,11 +96,11 @@ async def _load_text(found: fleet_groups.OutputGroup, info: Info) -> str:
 async def list_output_groups(
     self: Any,
     info: Info,
+    first: First = None,
+    after: After = None,
     normalize: Normalize = Normalization.NONE,
     stream: OfStream = None,
     smallest_first: SmallestFirst = False,
-    first: First = None,
-    after: After = None,
 ) -> Any:
     request = GroupRequest(normalize, stream, smallest_first, first, after)
     found = await fleet_groups.page(info.context.ctx, self.id, request)

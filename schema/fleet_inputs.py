@@ -109,7 +109,7 @@ class StartFleetRunInput:
     )
     stop_after: StopAfter | None = strawberry.field(
         default=None,
-        description="Start no more after so many executions that ended as FAILED or TIMEOUT; those that run go on.",
+        description="Start no further executions once this many have ended as FAILED or TIMEOUT; those that run go on.",
     )
     on_refused: OnRefused = strawberry.field(
         default=OnRefused.FAIL_ALL, description="What to do if it may not run on one of the servers."
@@ -160,7 +160,9 @@ class RetryFleetRunInput:
         )
 
 
-@strawberry.input(name="FleetRunFilter", description="Selects fleet runs. Fields that are absent do not filter.")
+@strawberry.input(
+    name="FleetRunFilter", description="Selects fleet runs. Fields that are absent or null do not filter."
+)
 class FleetRunFilterInput:
     states: list[FleetState] | None = strawberry.field(default=None, description="Only those in one of these states.")
     task_id: ID | None = strawberry.field(default=None, description="Only those of this task.")

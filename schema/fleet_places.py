@@ -40,17 +40,17 @@ class ServerSelector:
 
 @strawberry.input(one_of=True, description="How many servers a batch has: exactly one of these.")
 class BatchSize:
-    servers: int | None = strawberry.field(default=strawberry.UNSET, description="So many servers, 1 to 10,000.")
+    servers: int | None = strawberry.field(default=strawberry.UNSET, description="A number of servers, 1 to 10,000.")
     percent: int | None = strawberry.field(
-        default=strawberry.UNSET, description="So many percent of all servers of the fleet run, 1 to 100, rounded up."
+        default=strawberry.UNSET, description="A percentage of all servers of the fleet run, 1 to 100, rounded up."
     )
 
 
 @strawberry.input(one_of=True, description="How many failures stop a fleet run: exactly one of these.")
 class StopAfter:
-    failures: int | None = strawberry.field(default=strawberry.UNSET, description="So many failures, 1 to 10,000.")
+    failures: int | None = strawberry.field(default=strawberry.UNSET, description="A number of failures, 1 to 10,000.")
     percent: int | None = strawberry.field(
-        default=strawberry.UNSET, description="So many percent of all servers of the fleet run, 1 to 100, rounded up."
+        default=strawberry.UNSET, description="A percentage of all servers of the fleet run, 1 to 100, rounded up."
     )
 
 
@@ -63,7 +63,7 @@ class FleetTermsInput:
         default=0, description="How many seconds, 0 to 86,400, to wait between two batches."
     )
     stop_after: StopAfter | None = strawberry.field(
-        default=None, description="Start no more after so many executions that ended as FAILED or TIMEOUT."
+        default=None, description="Start no further executions once this many have ended as FAILED or TIMEOUT."
     )
     on_refused: OnRefused = strawberry.field(
         default=OnRefused.SKIP,

@@ -46,11 +46,11 @@ class FleetRunPlan:
     @typed_field(Connection[Planned], "The selected servers, in order of their ids.")
     def servers(
         self,
-        refused: OnlyRefused = False,
         first: First = None,
         after: After = None,
         last: Last = None,
         before: Before = None,
+        refused: OnlyRefused = False,
     ) -> Any:
         request = PageArguments(first, after, last, before).build_ordered_request(None)
         shown = [each for each in self.planned if each.refusal is not None or not refused]

@@ -20,6 +20,7 @@ from schema.fleet_groups import list_output_groups
 from schema.fleet_inputs import FleetRuns, Members, ThePlan, build_fleet_run_filter
 from schema.fleet_plans import FleetRunPlan, build_plan
 from schema.ids import parse_id
+from schema.node_ids import Node, node_type
 from schema.objects import Execution, Server, Task, User
 from schema.operation import Info
 from schema.secret_variables import SecretVariable, list_secret_variables
@@ -61,15 +62,17 @@ class FleetMember:
     )
 
 
-@strawberry.type(
+@node_type(
     description="One command or task on many servers, in batches if wanted. Who sees one of its servers sees it; "
     "servers, executions and counts are those that you may see."
 )
-class FleetRun:
+class FleetRun(Node):
     id: ID = strawberry.field(description="The id.")
     task_id: ID | None = strawberry.field(description="The id of its task; null for a command without one.")
     state: FleetState = strawberry.field(description="Its state.")
-    reason: FleetReason | None = strawberry.field(description="Why it started no more; null if it did not stop.")
+    reason: FleetReason | None = strawberry.field(
+        description="Why it stopped before its last batch; null if it did not."
+    )
     trigger: Trigger = strawberry.field(description="How it came about.")
     slot: datetime | None = strawberry.field(description="The slot that it runs for; null if it is for none.")
     command: str = strawberry.field(description="The command, as it was when the fleet run was started.")
@@ -113,7 +116,7 @@ class FleetRun:
     def batch_size(self: Any) -> FleetNumber | None:
         return build_number(self.batch_size, "servers")
 
-    @typed_field(FleetNumber | None, "After how many failures it starts no more; null for never.")
+    @typed_field(FleetNumber | None, "After how many failures it starts no further executions; null for never.")
     def stop_after(self: Any) -> FleetNumber | None:
         return build_number(self.stop_after, "failures")
 
@@ -121,11 +124,11 @@ class FleetRun:
     async def members(
         self: Any,
         info: Info,
-        states: Members = None,
         first: First = None,
         after: After = None,
         last: Last = None,
         before: Before = None,
+        states: Members = None,
     ) -> Any:
         request = PageArguments(first, after, last, before).build_ordered_request(None)
         wanted = MemberFilter(states=None if states is None else tuple(states))
@@ -136,12 +139,12 @@ class FleetRun:
     async def executions(
         self: Any,
         info: Info,
-        filter: Executions = None,
-        order_by: ExecutionsBy = None,
         first: First = None,
         after: After = None,
         last: Last = None,
         before: Before = None,
+        filter: Executions = None,
+        order_by: ExecutionsBy = None,
     ) -> Any:
         request = PageArguments(first, after, last, before).build_newest_first_request(order_by)
         loader = info.context.loaders.executions_of_fleet_runs(build_execution_filter(filter), request)
@@ -160,11 +163,11 @@ class FleetQueries:
     async def fleet_runs(
         self,
         info: Info,
-        filter: FleetRuns = None,
         first: First = None,
         after: After = None,
         last: Last = None,
         before: Before = None,
+        filter: FleetRuns = None,
     ) -> Any:
         request = PageArguments(first, after, last, before).build_newest_first_request(None)
         return Connection(found=await fleets.page(info.context.ctx, build_fleet_run_filter(filter), request))

@@ -44,7 +44,7 @@ class Loaders:
         self.read_along: FoundRows = {}
         self._pages: dict[Hashable, DataLoader[int, Any]] = {}
         self._slices: dict[SliceRequest, DataLoader[tuple[int, str, int], Any]] = {}
-        self._output_budget = AnswerBudget()
+        self.output_budget = AnswerBudget()
         self.search_budget = SearchBudget()
 
     @cached_property
@@ -158,7 +158,7 @@ class Loaders:
 
         async def load(keys: list[tuple[int, str, int]]) -> Sequence[Any]:
             ids = [id for id, *_ in keys]
-            return await output_slices.load_slices(self._ctx, ids, request, self._output_budget)
+            return await output_slices.load_slices(self._ctx, ids, request, self.output_budget)
 
         return self._slices.setdefault(request, DataLoader(load))
 

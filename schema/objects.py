@@ -16,6 +16,7 @@ from schema.fields import loaded_field, typed_field
 from schema.filters import Executions, Slots, Tasks, build_execution_filter, build_slot_filter, build_task_filter
 from schema.fleet_fields import find_fleet_run, find_slot_fleet_run, read_fleet_terms, read_task_selector
 from schema.jumps import jump_server, read_message
+from schema.node_ids import Node, node_type
 from schema.operation import Info
 from schema.output_gap import read_output_gap
 from schema.output_match import search_matches
@@ -36,8 +37,8 @@ from schema.secret_variables import build_secret_env_field
 from schema.waiting import read_retry_waiting, read_waiting
 
 
-@strawberry.type(description="A user of sshcast.")
-class User:
+@node_type(description="A user of sshcast.")
+class User(Node):
     id: ID = strawberry.field(description="The id.")
     name: str = strawberry.field(description="The name to sign in with.")
     role: Role = strawberry.field(description="What the user may do on every server.")
@@ -56,8 +57,8 @@ def _build_creator_field(description: str) -> Any:
     return loaded_field(User | None, description, loader="users", key="created_by")
 
 
-@strawberry.type(description="A machine that commands run on, reached over SSH. Its credential is never shown.")
-class Server:
+@node_type(description="A machine that commands run on, reached over SSH. Its credential is never shown.")
+class Server(Node):
     id: ID = strawberry.field(description="The id.")
     name: str = strawberry.field(description="The server's unique name.")
     host: str = strawberry.field(description="The host name or IP address.")
@@ -97,20 +98,20 @@ class Server:
     async def tasks(
         self: Any,
         info: Info,
-        filter: Tasks = None,
-        order_by: TasksBy = None,
         first: First = None,
         after: After = None,
         last: Last = None,
         before: Before = None,
+        filter: Tasks = None,
+        order_by: TasksBy = None,
     ) -> Any:
         request = PageArguments(first, after, last, before).build_ordered_request(order_by)
         found = await info.context.loaders.tasks_of_servers(build_task_filter(filter), request).load(self.id)
         return Connection(found=found)
 
 
-@strawberry.type(description="A role that a user has on one server, or on every server with a tag.")
-class Grant:
+@node_type(description="A role that a user has on one server, or on every server with a tag.")
+class Grant(Node):
     id: ID = strawberry.field(description="The id.")
     user_id: ID = strawberry.field(description="The id of the user.")
     server_id: ID | None = strawberry.field(description="The id of the server that it is for; null if it is for a tag.")
@@ -127,8 +128,8 @@ class Grant:
     created_by = _build_creator_field("The user who gave it; null if it was given with `sshcast user grant`.")
 
 
-@strawberry.type(description="A named command for a server, with a schedule.")
-class Task:
+@node_type(description="A named command for a server, with a schedule.")
+class Task(Node):
     id: ID = strawberry.field(description="The id.")
     name: str = strawberry.field(description="The name.")
     command: str = strawberry.field(description="The command, as shell text.")
@@ -191,12 +192,12 @@ class Task:
     async def slots(
         self: Any,
         info: Info,
-        filter: Slots = None,
-        order_by: SlotsBy = None,
         first: First = None,
         after: After = None,
         last: Last = None,
         before: Before = None,
+        filter: Slots = None,
+        order_by: SlotsBy = None,
     ) -> Any:
         request = PageArguments(first, after, last, before).build_newest_first_request(order_by, "slot")
         found = await info.context.loaders.slots_of_tasks(build_slot_filter(filter), request).load(self.id)
@@ -210,20 +211,20 @@ class Task:
     async def executions(
         self: Any,
         info: Info,
-        filter: Executions = None,
-        order_by: ExecutionsBy = None,
         first: First = None,
         after: After = None,
         last: Last = None,
         before: Before = None,
+        filter: Executions = None,
+        order_by: ExecutionsBy = None,
     ) -> Any:
         request = PageArguments(first, after, last, before).build_newest_first_request(order_by)
         loader = info.context.loaders.executions_of_tasks(build_execution_filter(filter), request)
         return Connection(found=await loader.load(self.id))
 
 
-@strawberry.type(name="TaskExecution", description="One run of a command, from a task or ad hoc, and how it went.")
-class Execution:
+@node_type(name="TaskExecution", description="One run of a command, from a task or ad hoc, and how it went.")
+class Execution(Node):
     id: ID = strawberry.field(description="The id.")
     task_id: ID | None = strawberry.field(description="The id of its task; null for an ad-hoc run.")
     server_id: ID = strawberry.field(description="The id of the server it runs on.")
@@ -253,8 +254,8 @@ class Execution:
     verified_gone: bool | None = strawberry.field(
         description="After a stop: whether none of its processes is left on the server; null if that was not checked."
     )
-    stdout_bytes: Long = strawberry.field(description="The bytes of its standard output; left out ones count.")
-    stderr_bytes: Long = strawberry.field(description="The bytes of its standard error; left out ones count.")
+    stdout_bytes: Long = strawberry.field(description="How many bytes its standard output has, with those left out.")
+    stderr_bytes: Long = strawberry.field(description="How many bytes its standard error has, with those left out.")
     truncated: bool = strawberry.field(description="Whether output is missing: over the limit, or too late.")
     stdin_bytes: Long | None = strawberry.field(description="How many bytes its standard input has; null if none.")
     stdin_sha256: str | None = strawberry.field(description="The SHA-256 of its standard input, hexadecimal.")
@@ -277,8 +278,8 @@ class Execution:
     parameters = list_values
 
 
-@strawberry.type(name="ScheduleSlot", description="A moment at which a task was due, and what happened then.")
-class Slot:
+@node_type(name="ScheduleSlot", description="A moment at which a task was due, and what happened then.")
+class Slot(Node):
     id: ID = strawberry.field(description="The id.")
     task_id: ID = strawberry.field(description="The id of the task.")
     slot: datetime = strawberry.field(description="When it was due, before jitter.")

@@ -107,11 +107,11 @@ async def search_matches(
     self: Any,
     info: Info,
     pattern: ThePattern,
+    first: MostLines = USUAL_MATCHES,
+    after: BehindCursor = None,
     syntax: TheSyntax = Syntax.LITERAL,
     ignore_case: AnyCase = False,
     context: LinesAround = 0,
-    first: MostLines = USUAL_MATCHES,
-    after: BehindCursor = None,
 ) -> Any:
     request = build_search_request(pattern, syntax, ignore_case, context, first, after)
     asked = info.context

@@ -50,12 +50,12 @@ async def search_outputs(
     self: Any,
     info: Info,
     pattern: ThePattern,
+    first: MostLines = USUAL_MATCHES,
+    after: EndCursor = None,
+    filter: Executions = None,
     syntax: TheSyntax = Syntax.LITERAL,
     ignore_case: AnyCase = False,
     context: LinesAround = 0,
-    filter: Executions = None,
-    first: MostLines = USUAL_MATCHES,
-    after: EndCursor = None,
 ) -> Any:
     request = build_search_request(pattern, syntax, ignore_case, context, first, after)
     asked = info.context

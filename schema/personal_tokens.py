@@ -7,6 +7,7 @@ from strawberry import ID
 
 from db.values import TokenScope
 from schema.enums import register_enum
+from schema.node_ids import Node, node_type
 
 register_enum(
     TokenScope,
@@ -20,11 +21,11 @@ register_enum(
 )
 
 
-@strawberry.type(
+@node_type(
     description="A personal access token: a program that sends it acts for you. The token itself is shown once, "
     "by `createPersonalToken`."
 )
-class PersonalToken:
+class PersonalToken(Node):
     id: ID = strawberry.field(description="The id.")
     name: str = strawberry.field(description="The name that you gave it.")
     scope: TokenScope = strawberry.field(description="The most that it may do.")

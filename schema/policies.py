@@ -14,6 +14,7 @@ from runner.policy import Rule
 from schema.enums import Severity, register_enum
 from schema.fields import typed_field
 from schema.ids import parse_optional_id
+from schema.node_ids import Node, node_type
 from schema.operation import Info
 
 
@@ -35,11 +36,11 @@ register_enum(
 )
 
 
-@strawberry.type(
+@node_type(
     description="One version of the command policy that admins set for a server or a task. Each change makes a "
     "new version."
 )
-class CommandPolicy:
+class CommandPolicy(Node):
     id: ID = strawberry.field(description="The id of this version.")
     server_id: ID | None = strawberry.field(
         description="The id of the server that it is for; null if it is for a task."

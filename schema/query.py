@@ -63,6 +63,7 @@ from schema.finding import TheId, find_or_none
 from schema.fleets import FleetQueries
 from schema.ids import parse_id, parse_optional_id
 from schema.inputs import build_environment
+from schema.nodes import NodeQueries
 from schema.objects import Execution, Server, Slot, Task, User
 from schema.operation import Info
 from schema.output_search import search_outputs
@@ -85,7 +86,7 @@ OnServer = Annotated[ID | None, strawberry.argument(description="A server whose 
 
 
 @strawberry.type(description="The operations that read. Every field but `__typename` needs a signed-in user.")
-class Query(FleetQueries):
+class Query(FleetQueries, NodeQueries):
     @typed_field(User, "The user who is signed in.")
     async def me(self, info: Info) -> Any:
         return await users.me(info.context.ctx)
@@ -98,11 +99,11 @@ class Query(FleetQueries):
     async def users(
         self,
         info: Info,
-        filter: Users = None,
         first: First = None,
         after: After = None,
         last: Last = None,
         before: Before = None,
+        filter: Users = None,
     ) -> Any:
         request = PageArguments(first, after, last, before).build_ordered_request(None)
         return Connection(found=await users.page(info.context.ctx, build_user_filter(filter), request))
@@ -127,12 +128,12 @@ class Query(FleetQueries):
     async def tasks(
         self,
         info: Info,
-        filter: Tasks = None,
-        order_by: TasksBy = None,
         first: First = None,
         after: After = None,
         last: Last = None,
         before: Before = None,
+        filter: Tasks = None,
+        order_by: TasksBy = None,
         page: PageNumber = None,
         page_size: PageSize = None,
     ) -> Any:
@@ -143,12 +144,12 @@ class Query(FleetQueries):
     async def executions(
         self,
         info: Info,
-        filter: Executions = None,
-        order_by: ExecutionsBy = None,
         first: First = None,
         after: After = None,
         last: Last = None,
         before: Before = None,
+        filter: Executions = None,
+        order_by: ExecutionsBy = None,
         page: PageNumber = None,
         page_size: PageSize = None,
     ) -> Any:
@@ -161,12 +162,12 @@ class Query(FleetQueries):
     async def servers(
         self,
         info: Info,
-        filter: Servers = None,
-        order_by: ServersBy = None,
         first: First = None,
         after: After = None,
         last: Last = None,
         before: Before = None,
+        filter: Servers = None,
+        order_by: ServersBy = None,
         page: PageNumber = None,
         page_size: PageSize = None,
     ) -> Any:
@@ -180,11 +181,11 @@ class Query(FleetQueries):
     async def secrets(
         self,
         info: Info,
-        server_id: ForServer = None,
         first: First = None,
         after: After = None,
         last: Last = None,
         before: Before = None,
+        server_id: ForServer = None,
     ) -> Any:
         request = PageArguments(first, after, last, before).build_request("name", descending=False)
         wanted = SecretFilter(parse_optional_id("server_id", server_id))
@@ -194,12 +195,12 @@ class Query(FleetQueries):
     async def schedule_ledger(
         self,
         info: Info,
-        filter: Slots = None,
-        order_by: SlotsBy = None,
         first: First = None,
         after: After = None,
         last: Last = None,
         before: Before = None,
+        filter: Slots = None,
+        order_by: SlotsBy = None,
         page: PageNumber = None,
         page_size: PageSize = None,
     ) -> Any:
@@ -213,11 +214,11 @@ class Query(FleetQueries):
     async def audit_events(
         self,
         info: Info,
-        filter: AuditEvents = None,
         first: First = None,
         after: After = None,
         last: Last = None,
         before: Before = None,
+        filter: AuditEvents = None,
     ) -> Any:
         request = PageArguments(first, after, last, before).build_newest_first_request(None)
         return Connection(found=await audit.page(info.context.ctx, build_audit_filter(filter), request))
@@ -283,11 +284,11 @@ class Query(FleetQueries):
     async def command_policies(
         self,
         info: Info,
-        filter: Policies = None,
         first: First = None,
         after: After = None,
         last: Last = None,
         before: Before = None,
+        filter: Policies = None,
     ) -> Any:
         request = PageArguments(first, after, last, before).build_newest_first_request(None)
         return Connection(found=await policies.page(info.context.ctx, build_policy_filter(filter), request))

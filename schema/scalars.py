@@ -38,13 +38,15 @@ SCALARS: dict[object, ScalarDefinition] = {
         name="DateTime",
         description="A moment in RFC 3339, such as `2026-11-24T10:00:00Z`. Answers are in UTC; input may be in any "
         "time zone, but must name one.",
-        specified_by_url="https://scalars.graphql.org/andimarek/date-time",
+        specified_by_url="https://www.rfc-editor.org/rfc/rfc3339#section-5.6",
         serialize=format_time,
         parse_value=_parse_time,
     ),
     Long: scalar(
         name="Long",
-        description="A 64-bit integer as a JSON number, for sizes in bytes that may not fit into Int.",
+        description="A 64-bit integer as a JSON number, for sizes in bytes that may not fit into Int. As JSON numbers "
+        "are in JavaScript, it is exact up to 2^53.",
+        specified_by_url="https://scalars.graphql.org/chillicream/long.html",
         serialize=_serialize_long,
         parse_value=_parse_long,
     ),

@@ -10,17 +10,18 @@ from resolvers import inputs
 from runner.secrets.secret import Secret
 from schema.fields import loaded_field
 from schema.ids import parse_optional_id
+from schema.node_ids import Node, node_type
 from schema.objects import Server, User
 
 ForServer = Annotated[ID | None, strawberry.argument(description="Only secrets that runs on this server may use.")]
 
 
-@strawberry.type(
+@node_type(
     name="Secret",
     description="A secret that runs can use by its name. Its value is never shown, and is masked in the output "
     "of every run that may use it, whether the run does or not.",
 )
-class RegisteredSecret:
+class RegisteredSecret(Node):
     id: ID = strawberry.field(description="The id.")
     name: str = strawberry.field(description="The unique name by which runs use it.")
     server_id: ID | None = strawberry.field(

@@ -231,6 +231,7 @@ EXPECTED: dict[str, Callable[[Any], Any]] = {
     "76_watch_events": lambda event: event["events"]["cursor"].startswith("e"),
     "77_watch_fleet_output": lambda events: events[-1]["fleetRunOutput"]["server"]["name"],
     "78_fleet_output_groups": lambda data: data["fleetRun"]["outputGroups"]["totalCount"] == 1,
+    "79_node": lambda data: (data["node"]["__typename"], data["node"]["id"]) == ("Server", "1"),
 }
 
 

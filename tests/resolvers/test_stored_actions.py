@@ -7,6 +7,7 @@ from pathlib import Path
 RESOLVERS = Path(__file__).parent.parent.parent / "resolvers"
 RELEASED = {
     "audit.follow",
+    "audit.get",
     "audit.page",
     "executions.cancel",
     "executions.run_command",
@@ -20,6 +21,7 @@ RELEASED = {
     "pauses.pause",
     "pauses.resume",
     "personal_tokens.create",
+    "policies.get",
     "policies.page",
     "policies.set_of_server",
     "policies.set_of_task",

@@ -11,10 +11,11 @@ from db import slots
 from db.models import User
 from db.values import Role
 from schema.engine import Answer
+from schema.node_ids import format_node_id
 from tests.support import granted as world
 from tests.support.granted import Granted, granted
 from tests.support.listed_rows import add_executions, moment
-from tests.support.root_fields import document, root_fields
+from tests.support.root_fields import NODE_ID, document, root_fields
 from tests.support.walking import Visited, documents, fields_of_objects
 
 pytestmark = pytest.mark.anyio
@@ -112,6 +113,7 @@ def with_ids(text: str, name: str, ids: dict[str, int]) -> str:
         text = text.replace(f'{kind}Id: "999999"', f'{kind}Id: "{id}"')
     if name in OF_FLEET_RUNS:
         return text.replace('id: "999999"', f'id: "{ids["fleetrun"]}"')
+    text = text.replace(NODE_ID, f'"{format_node_id("Task", ids["task"])}"')
     own = next((kind for kind in NAMED if kind in name.lower()), None)
     return text if own is None else re.sub(r'\bid: "999999"', f'id: "{ids[own]}"', text)
 

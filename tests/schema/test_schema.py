@@ -69,7 +69,7 @@ def test_no_field_that_can_be_read_holds_a_secret() -> None:
 
 def test_of_secrets_nothing_can_be_read_but_names_and_who_and_when() -> None:
     fields = {kind.name: set(kind.fields) for kind in types() if kind.name in ("Secret", "SecretVariable")}
-    about = {"id", "name", "serverId", "server", "createdBy", "createdAt", "updatedAt"}
+    about = {"id", "nodeId", "name", "serverId", "server", "createdBy", "createdAt", "updatedAt"}
     assert fields == {"Secret": about, "SecretVariable": {"name", "secret"}}
     (value,) = [kind for kind in types() if kind.name == "ParameterValue"]
     assert str(value.fields["secret"].type) == "Boolean!"

@@ -14,9 +14,11 @@ from graphql import (
     is_composite_type,
 )
 
+from schema.node_ids import format_node_id
 from tests.support.root_fields import SCHEMA, sample
 
 DECLARED = "query Q($yes: Boolean!, $maybe: Boolean = false, $first: Int, $order: TaskExecutionOrder)"
+NODE: Any = SCHEMA.type_map["Node"]
 ORDER = "TaskExecutionOrder"
 DEEP = 4
 
@@ -82,12 +84,17 @@ class DocumentWriter:
     def _arguments(self, field: GraphQLField) -> str:
         found = {name: sample(arg.type) for name, arg in field.args.items() if isinstance(arg.type, GraphQLNonNull)}
         found |= {name: f'"{self._random.choice(self._ids)}"' for name in found if name == "id"}
+        found |= {name: f'"{self._write_node_id()}"' for name in found if name == "nodeId"}
         for name, arg in field.args.items():
             if name in ("first", "last") and "first" not in found:
                 found[name] = self._random.choice(["$first", "1", "3"])
             elif name == "orderBy" and get_named_type(arg.type).name == ORDER:
                 found[name] = "$order"
         return f"({', '.join(f'{name}: {value}' for name, value in found.items())})" if found else ""
+
+    def _write_node_id(self) -> str:
+        kinds = SCHEMA.get_possible_types(NODE)
+        return format_node_id(self._random.choice(kinds).name, self._random.choice(self._ids))
 
     def _condition(self) -> str:
         if self._random.randrange(8):

@@ -13,9 +13,11 @@ from graphql import (
 )
 
 from schema.build import build_schema
+from schema.node_ids import format_node_id
 
 SCHEMA = build_schema()._schema
 SAMPLES = {"ID": '"999999"', "String": '"x"', "Int": "1", "Long": "1", "Float": "0", "Boolean": "true"}
+NODE_ID = f'"{format_node_id("Task", 999_999)}"'
 # It ends the session that the other fields are tried with.
 LAST = "logout"
 
@@ -29,7 +31,11 @@ def root_fields() -> Iterator[tuple[str, str, GraphQLField]]:
 
 def document(kind: str, name: str, field: GraphQLField) -> str:
     """The shortest document that uses the field."""
-    given = ", ".join(f"{arg}: {sample(item.type)}" for arg, item in field.args.items() if needed(item.type))
+    given = ", ".join(
+        f"{arg}: {NODE_ID if arg == 'nodeId' else sample(item.type)}"
+        for arg, item in field.args.items()
+        if needed(item.type)
+    )
     named: Any = field.type
     while isinstance(named, GraphQLNonNull | GraphQLList):
         named = named.of_type

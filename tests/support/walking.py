@@ -17,8 +17,10 @@ from graphql import (
 )
 
 from schema.build import build_schema
+from schema.node_ids import format_node_id
 
 SCHEMA = build_schema()._schema
+NODE: Any = SCHEMA.type_map["Node"]
 DEEP = 3
 SHALLOW = 1
 REQUIRED = {"command": '"df"', "cronExpr": '"@daily"', "pattern": '"v"'}
@@ -45,10 +47,21 @@ def selection(kind: Any, visited: Visited, depth: int) -> str:
     return "{ " + " ".join(words) + " }"
 
 
+def node_documents(visited: Visited, ids: list[int]) -> Iterator[str]:
+    """`Query.node` for an object of each type with each id."""
+    visited |= {"Query.node", "Node.nodeId"}
+    for kind in SCHEMA.get_possible_types(NODE):
+        shown = f"{{ nodeId ... on {kind.name} {selection(kind, visited, SHALLOW)} }}"
+        yield from (f'{{ node(nodeId: "{format_node_id(kind.name, id)}") {shown} }}' for id in ids)
+
+
 def documents(visited: Visited, ids: list[int], word: str) -> Iterator[str]:
     """Each query once as it is, and once for each argument and part of a filter that could name something hidden."""
     assert SCHEMA.query_type is not None
+    yield from node_documents(visited, ids)
     for name, field in SCHEMA.query_type.fields.items():
+        if get_named_type(field.type) is NODE:
+            continue
         visited.add(f"Query.{name}")
         below = get_named_type(field.type)
         deep, shallow = (f" {selection(below, visited, depth)}" for depth in (DEEP, SHALLOW))
