@@ -2,7 +2,7 @@
 
 python3 run.py [--once]              the demo: service, SSH target and one run, all on this machine
 python3 run.py test [PYTEST ARGS]    the tests
-python3 run.py MARKER                the tests marked thorough, faults, soak or browser, in full
+python3 run.py MARKER                the tests marked thorough, clients, faults, soak or browser, in full
 python3 run.py COMMAND ...           any sshcast command: serve, run, token, user, server … (COMMAND --help says more)
 """
 
@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 RUNTIME, DEV = "requirements.txt", "requirements-dev.txt"
-SLOW = ("thorough", "faults", "soak", "browser")
+SLOW = ("thorough", "clients", "faults", "soak", "browser")
 UV_PIP = ("pip", "install", "-q", "--compile-bytecode", "--python", PYTHON)
 PIP = (sys.executable, "-m", "pip", "--python", PYTHON, "install", "-q", "--disable-pip-version-check")
 # Compiled, as uv and pip do with packages: without bytecode a start takes twice as long, and it may not write any.

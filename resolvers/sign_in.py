@@ -24,11 +24,12 @@ GRACE = timedelta(seconds=10)
 
 @dataclass(frozen=True, slots=True)
 class TokenPair:
-    """An access token and a refresh token. `expires_in` is the access token's lifetime in seconds."""
+    """An access token and a refresh token. `expires_in` and `refresh_expires_in` are their lifetimes in seconds."""
 
     access_token: str = field(repr=False)
     refresh_token: str = field(repr=False)
     expires_in: int
+    refresh_expires_in: int
     user: User = field(repr=False)
 
 
@@ -202,12 +203,11 @@ async def _is_session_valid(service: Service, viewer: Viewer) -> bool:
 
 def _issue_tokens(service: Service, session: ActiveSession) -> TokenPair:
     issuer, user, left = service.tokens, session.user, session.seconds_left
-    access_seconds = min(issuer.access_seconds, left)
+    access_seconds, refresh_seconds = min(issuer.access_seconds, left), min(issuer.refresh_seconds, left)
     return TokenPair(
         access_token=issuer.access(user, session.session_id, seconds=access_seconds),
-        refresh_token=issuer.refresh(
-            user, session.session_id, session.refresh_id, seconds=min(issuer.refresh_seconds, left)
-        ),
+        refresh_token=issuer.refresh(user, session.session_id, session.refresh_id, seconds=refresh_seconds),
         expires_in=access_seconds,
+        refresh_expires_in=refresh_seconds,
         user=user,
     )

@@ -2,12 +2,14 @@
 
 import secrets
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Annotated, Any, NotRequired
 
 import orjson
 import structlog
+from pydantic import Field
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import Response
+from typing_extensions import TypedDict
 
 from db.unavailable import StoreOutcomeUnknown, StoreUnavailable
 from resolvers.errors import Language, OutcomeUnknown, ServiceError, Unavailable
@@ -18,6 +20,7 @@ STATUS = {
     "INVALID": 400,
     "SCHEDULE_INVALID": 400,
     "COMMAND_REFUSED": 400,
+    "SERVERS_REFUSED": 400,
     "UNAUTHENTICATED": 401,
     "FORBIDDEN": 403,
     "NOT_FOUND": 404,
@@ -38,6 +41,19 @@ HEADERS = {
 }
 
 Handler = Callable[[Request], Awaitable[Response]]
+
+
+class ErrorBody(TypedDict):
+    """Why a request was not carried out."""
+
+    code: Annotated[int, Field(description="The HTTP status again.")]
+    message: Annotated[str, Field(description="What is wrong and what to do, in the language of Accept-Language.")]
+    error: Annotated[str, Field(description="A stable code for programs.")]
+    field: NotRequired[Annotated[str, Field(description="The field, parameter or header that is wrong.")]]
+    error_id: NotRequired[Annotated[str, Field(description="Of an INTERNAL error: the id in the service's log.")]]
+    idempotency_key: NotRequired[
+        Annotated[str, Field(description="Of OUTCOME_UNKNOWN: the key with which to repeat the request safely.")]
+    ]
 
 
 class Internal(ServiceError):
@@ -89,7 +105,7 @@ def _parse_weight(parameter: str) -> float:
 
 def build_error_answer(request: Request, error: ServiceError) -> Response:
     body = build_error_body(error, read_language(request))
-    status: int = body["code"]
+    status = body["code"]
     headers: dict[str, str] = {}
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
@@ -100,10 +116,10 @@ def build_error_answer(request: Request, error: ServiceError) -> Response:
     return build_json_answer(body, status, headers)
 
 
-def build_error_body(error: ServiceError, language: Language) -> dict[str, Any]:
+def build_error_body(error: ServiceError, language: Language) -> ErrorBody:
     """Return the error's body. A field that is too long is a 400, a request that is too large as a whole a 413."""
     status = 400 if error.code == "TOO_LARGE" and error.field else STATUS.get(error.code, 400)
-    body: dict[str, Any] = {"code": status, "message": error.text(language), "error": error.code}
+    body: ErrorBody = {"code": status, "message": error.text(language), "error": error.code}
     if error.field:
         body["field"] = ".".join(error.field)
     if isinstance(error, Internal):

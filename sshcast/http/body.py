@@ -1,7 +1,7 @@
 """Reads JSON bodies strictly: one object with known fields of the right types, each at most once."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, NoReturn
 
 from starlette.requests import Request
@@ -17,15 +17,17 @@ LONGEST_NUMBER = 20
 KINDS = {str: ("a string", "字符串"), int: ("an integer", "整数"), dict: ("an object", "对象")}
 
 
-async def read(request: Request, fields: Mapping[str, type], *, required: bool = True) -> dict[str, Any]:
-    """Return the object, which must have exactly these fields (or some of them, if not `required`)."""
+async def read(
+    request: Request, fields: Mapping[str, type], *, required: bool = True, optional: Collection[str] = ()
+) -> dict[str, Any]:
+    """Return the object, which must have exactly these fields, but for `optional` ones (if not `required`: for any)."""
     check_headers(request)
     found = parse_object(await read_bytes(request))
     check_names(found, fields)
     for name, kind in fields.items():
         if name in found:
             check_type(name, found[name], kind)
-        elif required:
+        elif required and name not in optional:
             raise Invalid(name, "is required.", "为必填项。")
     return found
 

@@ -5,7 +5,7 @@ the second one, even if the reader was disconnected in between. `base64` holds t
 """
 
 import base64
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar, Protocol
 
 import orjson
@@ -20,11 +20,20 @@ from sshcast.rest import shapes
 
 LINE_ENDS = {b"\xc2\x85": b"\\u0085", b"\xe2\x80\xa8": b"\\u2028", b"\xe2\x80\xa9": b"\\u2029"}
 
+EVENTS = (
+    "`chunk` (output: `stream`, `text`, `base64`)",
+    "`state` (`state`, `reason`)",
+    "`end` (`state`, `reason`, `message`, `exit_code`, `exit_signal`, `truncated`)",
+    "`error` (an error's body)",
+)
+
 Named = tuple[str, dict[str, Any]]
 
 
 class Format(Protocol):
     media_type: ClassVar[str]
+    SCHEMA: ClassVar[dict[str, Any]]
+    """What the OpenAPI document says of it."""
     heartbeat: ClassVar[bytes]
     """Empty where the form has no place for one."""
 
@@ -38,6 +47,10 @@ class Raw:
     """The bytes alone. Those of both streams come in the order of arrival; the cursor is then o and their count."""
 
     media_type: ClassVar[str] = "application/octet-stream"
+    SCHEMA: ClassVar[dict[str, Any]] = {
+        "description": "The exact bytes. `follow` gives both streams in the order of arrival.",
+        "examples": ["Filesystem  Size  Used\n"],
+    }
     heartbeat: ClassVar[bytes] = b""
 
     def encode(self, event: OutputEvent) -> bytes:
@@ -51,6 +64,16 @@ class EventStream:
     """Server-sent events. An event's `id` is the cursor after it; with the end's `id` a returning client gets a 204."""
 
     media_type: ClassVar[str] = "text/event-stream"
+    SCHEMA: ClassVar[dict[str, Any]] = {
+        "type": "string",
+        "contentMediaType": "text/event-stream",
+        "description": f"Server-sent events: {', '.join(EVENTS)}. `id` is the cursor after the event, `data` is JSON. "
+        "A comment comes at least every 15 seconds.",
+        "examples": [
+            'event: chunk\nid: o5\ndata: {"cursor":"o5","at":"2026-11-24T10:00:01Z","stream":"stdout",'
+            '"text":"done\\n","base64":"ZG9uZQo="}\n\n'
+        ],
+    }
     heartbeat: ClassVar[bytes] = b": heartbeat\n\n"
 
     def __init__(self, decoders: Decoders) -> None:
@@ -70,6 +93,16 @@ class Ndjson:
     """One JSON object a line, with its kind in `event`."""
 
     media_type: ClassVar[str] = "application/x-ndjson"
+    SCHEMA: ClassVar[dict[str, Any]] = {
+        "type": "string",
+        "contentMediaType": "application/x-ndjson",
+        "description": f"One JSON object a line, with its kind in `event`: {', '.join(EVENTS)}, and `heartbeat` at "
+        "least every 15 seconds.",
+        "examples": [
+            '{"event":"chunk","cursor":"o5","at":"2026-11-24T10:00:01Z","stream":"stdout","text":"done\\n",'
+            '"base64":"ZG9uZQo="}\n'
+        ],
+    }
     heartbeat: ClassVar[bytes] = b'{"event":"heartbeat"}\n'
 
     def __init__(self, decoders: Decoders) -> None:
@@ -79,14 +112,14 @@ class Ndjson:
         return _encode_lines({"event": name} | body for name, body in self._describe(event))
 
     def encode_error(self, error: ServiceError, language: Language) -> bytes:
-        return _encode_lines([{"event": "error"} | build_error_body(error, language)])
+        return _encode_lines([{"event": "error", **build_error_body(error, language)}])
 
 
-def _encode_lines(objects: Iterable[dict[str, Any]]) -> bytes:
+def _encode_lines(objects: Iterable[Mapping[str, Any]]) -> bytes:
     return b"".join(_encode_line(each) + b"\n" for each in objects)
 
 
-def _encode_line(body: dict[str, Any]) -> bytes:
+def _encode_line(body: Mapping[str, Any]) -> bytes:
     """Return JSON that every reader takes as one line: httpx, for one, also splits at U+0085, U+2028 and U+2029."""
     data = orjson.dumps(body)
     for character, escape in LINE_ENDS.items():

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from db.values import State, Stream
 from resolvers import cursor as cursors
@@ -18,14 +17,33 @@ from resolvers.decoding import Decoders
 from resolvers.slice_request import MOST_LINES
 from resolvers.streaming import while_authorized
 from sshcast.http import bearer
-from sshcast.http.answers import catch_errors
 from sshcast.http.live_answer import STREAM_HEADERS, LiveAnswer
-from sshcast.rest import formats, log_download, log_page, log_search, stream
+from sshcast.rest import formats, log_download, log_page, log_search, objects, stream
 from sshcast.rest.formats import Format
 from sshcast.rest.log_page import LogRequest
+from sshcast.rest.log_parameters import CURSOR, STREAM
+from sshcast.rest.operation import JSON, Answer, Operation
+from sshcast.rest.parameters import (
+    Parameter,
+    define_choice,
+    define_flag,
+    define_header,
+    define_integer,
+    read_parameters,
+)
 
-PARAMETERS = ("follow", "wait", "cursor", "tail", "stream", "encoding", "search", "format")
 LONGEST_WAIT = 60
+PARAMETERS = (
+    define_flag("follow", "Go on with the raw bytes of both streams until the execution has ended."),
+    define_integer("wait", "How many seconds to wait until there is output after `cursor`.", 0, LONGEST_WAIT),
+    CURSOR,
+    define_integer("tail", "Begin with the last so many lines.", 0, MOST_LINES),
+    STREAM,
+    define_choice("encoding", "With base64, the exact bytes beside the text.", ("utf-8", "base64")),
+    # Empty here: the other forms have their own parameters.
+    log_search.PARAMETERS[0],
+    log_download.PARAMETERS[0],
+)
 
 
 LiveForm = Callable[[Decoders], Format]
@@ -41,20 +59,18 @@ class LogForm:
 
 def read_log_form(request: Request) -> LogForm:
     """Read and check every parameter, also those that the chosen form does not use."""
-    found = bearer.read_query(request, *PARAMETERS)
+    found = read_parameters(request, PARAMETERS)
     last_event = request.headers.get("last-event-id")
-    after = last_event or found.get("cursor")
+    after = last_event or found["cursor"]
     cursors.decode(after, "cursor")
-    tail = bearer.parse_optional_integer(found, "tail", 0, MOST_LINES)
-    only = bearer.parse_choice(found, "stream", tuple(Stream))
     page = LogRequest(
         after=after,
-        tail=None if last_event else tail,
-        only=None if only is None else Stream(only),
-        wait_seconds=bearer.parse_optional_integer(found, "wait", 0, LONGEST_WAIT) or 0,
-        exact=bearer.parse_choice(found, "encoding", ("utf-8", "base64")) == "base64",
+        tail=None if last_event else found["tail"],
+        only=None if found["stream"] is None else Stream(found["stream"]),
+        wait_seconds=found["wait"] or 0,
+        exact=found["encoding"] == "base64",
     )
-    return LogForm(page, _live_form(request, bearer.parse_flag(found, "follow")))
+    return LogForm(page, _live_form(request, found["follow"]))
 
 
 def _live_form(request: Request, follow: bool) -> LiveForm | None:
@@ -108,5 +124,56 @@ async def _has_seen_the_end(ctx: Context, id: int, after: str | None) -> bool:
     return State(row.state).is_final and not chunks
 
 
-def build_log_routes(heartbeat_seconds: float) -> list[Route]:
-    return [Route("/api/task/{id}/log", catch_errors(LogRoute(heartbeat_seconds)), methods=["GET"])]
+def _list_parameters() -> tuple[Parameter, ...]:
+    """Return the parameters of every form, each name once."""
+    found = {each.name: each for each in (*PARAMETERS, *log_search.PARAMETERS, *log_download.PARAMETERS)}
+    return (*found.values(), *HEADERS)
+
+
+HEADERS = (
+    define_header("Accept", "`text/event-stream` and `application/x-ndjson` follow the log as events."),
+    define_header("Last-Event-ID", "The id of the last event that was read: the stream goes on after it."),
+    define_header("Range", "With `format=raw`: which bytes, such as `bytes=0-1023`."),
+    define_header("If-Range", "With `Range`: the ETag of the file that it is of; of another one, all comes."),
+)
+FILE_HEADERS = {
+    "Accept-Ranges": "`bytes`.",
+    "Content-Disposition": "The name to save the file under.",
+    "ETag": "Of an execution that has ended: the file's tag.",
+}
+ANSWERS = {
+    200: Answer(
+        "The log: what there is now as JSON; with `search`, the lines found; as a stream of events or bytes until the "
+        "execution has ended; with `format=raw`, the file.",
+        {
+            JSON: objects.Log | objects.LogSearch,
+            formats.EventStream.media_type: formats.EventStream.SCHEMA,
+            formats.Ndjson.media_type: formats.Ndjson.SCHEMA,
+            formats.Raw.media_type: formats.Raw.SCHEMA,
+        },
+        FILE_HEADERS,
+    ),
+    204: Answer("To an EventSource that comes back after the last event: there is no more.", {}),
+    206: Answer(
+        "With `format=raw` and `Range`: those bytes.",
+        {formats.Raw.media_type: formats.Raw.SCHEMA},
+        FILE_HEADERS | {"Content-Range": "Which bytes of how many."},
+    ),
+}
+
+
+def build_log_operation(heartbeat_seconds: float) -> Operation:
+    return Operation(
+        method="GET",
+        path="/api/task/{id}/log",
+        id="getLog",
+        tag="executions",
+        handler=LogRoute(heartbeat_seconds),
+        summary="Read or follow the output of an execution",
+        description="`id` is the number of the execution, not that of its task. Without parameters the answer comes at "
+        "once, with what there is; `wait` and `cursor` are the long poll; `Accept` or `follow` make it a stream. "
+        "`search` and `format` take the parameters that say so, and no others.",
+        parameters=_list_parameters(),
+        answers=ANSWERS,
+        errors=("RANGE_NOT_SATISFIABLE",),
+    )

@@ -13,12 +13,12 @@ from resolvers.context import Context
 from resolvers.errors import ServiceError
 from resolvers.output_download import StoredFile
 from resolvers.streaming import while_authorized
-from sshcast.http import bearer
 from sshcast.http.answers import HEADERS, build_error_answer
 from sshcast.http.live_answer import LiveAnswer, StreamCut
+from sshcast.rest.log_parameters import STREAM
+from sshcast.rest.parameters import define_choice, read_parameters
 
-PARAMETERS = ("format", "stream")
-FORMATS = ("raw",)
+PARAMETERS = (define_choice("format", "The bytes as a file to save, whole or by `Range`.", ("raw",)), STREAM)
 RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 
 
@@ -39,9 +39,7 @@ class FileAnswer(LiveAnswer):
 
 
 async def answer_download(ctx: Context, id: int, request: Request) -> Response:
-    found = bearer.read_query(request, *PARAMETERS)
-    bearer.parse_choice(found, "format", FORMATS)
-    only = bearer.parse_choice(found, "stream", tuple(Stream))
+    only = read_parameters(request, PARAMETERS)["stream"]
     file = await output_download.find_file(ctx, id, None if only is None else Stream(only))
     wanted = _read_range(request, file)
     if wanted is not None and wanted[0] >= wanted[1]:

@@ -3,7 +3,6 @@
 import asyncio
 import base64
 from dataclasses import dataclass, field
-from typing import Any
 
 from starlette.responses import Response
 
@@ -17,7 +16,7 @@ from resolvers.output import Chunk
 from resolvers.streaming import watch_session
 from runner import bus
 from sshcast.http.answers import build_json_answer
-from sshcast.rest import shapes
+from sshcast.rest import objects, shapes
 
 MOST_BYTES = 32 * 1024 * 1024
 READ_BYTES = 1024 * 1024
@@ -77,10 +76,9 @@ class CollectedOutput:
     def join_text(self, stream: Stream) -> str:
         return "".join(self.texts[stream])
 
-    def encode(self) -> dict[str, str]:
-        """Return the exact bytes in base64."""
-        out, err = (base64.b64encode(self.kept[stream]).decode() for stream in Stream)
-        return {"output_base64": out, "error_base64": err}
+    def add_exact_bytes(self, body: objects.Log) -> None:
+        """Put the exact bytes, in base64, beside the text."""
+        body["output_base64"], body["error_base64"] = (base64.b64encode(self.kept[s]).decode() for s in Stream)
 
 
 async def answer_page(ctx: Context, id: int, page: LogRequest) -> Response:
@@ -119,7 +117,7 @@ async def _collect_output(ctx: Context, id: int, found: CollectedOutput) -> tupl
     return row, found
 
 
-def _build_body(row: TaskExecution, found: CollectedOutput, page: LogRequest, message: str | None) -> dict[str, Any]:
+def _build_body(row: TaskExecution, found: CollectedOutput, page: LogRequest, message: str | None) -> objects.Log:
     """Build the answer. The last page's `error` also has the reason, if it is sshcast's; `exact` adds base64."""
     texts = {stream: found.join_text(stream) for stream in Stream}
     cursor = cursors.encode(found.position, 0 if found.decoders.is_pending() and found.more else None)
@@ -129,4 +127,6 @@ def _build_body(row: TaskExecution, found: CollectedOutput, page: LogRequest, me
             texts[rest.stream] += rest.text
         texts[Stream.STDERR] += shapes.format_reason_line(row, message, texts[Stream.STDERR])
     shown = shapes.build_log(row, texts[Stream.STDOUT], texts[Stream.STDERR], cursor)
-    return shown | (found.encode() if page.exact else {})
+    if page.exact:
+        found.add_exact_bytes(shown)
+    return shown

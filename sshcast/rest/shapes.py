@@ -1,22 +1,27 @@
 """Converts rows to the objects of the REST contract."""
 
+from collections.abc import Collection
 from datetime import UTC, datetime
-from typing import Any
 
-from db.models import Task, TaskExecution, User
+from db.models import Server, Task, TaskExecution, User
 from db.values import Reason, State
+from sshcast.rest import objects
 
 STATUS = {State.PENDING: 0, State.RUNNING: 0, State.SUCCESS: 1, State.FAILED: 2, State.TIMEOUT: 2, State.CANCELLED: 2}
 
 
 def format_time(moment: datetime | None) -> str | None:
     """Return RFC 3339 in UTC with a Z."""
-    return None if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return None if moment is None else _format_known_time(moment)
 
 
-def build_task(row: Task) -> dict[str, Any]:
+def _format_known_time(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def build_task(row: Task) -> objects.Task:
     """Return the task. A fleet task has the `server_id` 0 and its `selector`."""
-    return {
+    found: objects.Task = {
         "id": row.id,
         "name": row.name,
         "command": row.command,
@@ -26,14 +31,17 @@ def build_task(row: Task) -> dict[str, Any]:
         "last_run": format_time(row.last_run),
         "next_run": format_time(row.next_run),
         "created_by": row.created_by,
-        "created_at": format_time(row.created_at),
-        "updated_at": format_time(row.updated_at),
-    } | ({} if row.selector is None else {"selector": row.selector})
+        "created_at": _format_known_time(row.created_at),
+        "updated_at": _format_known_time(row.updated_at),
+    }
+    if row.selector is not None:
+        found["selector"] = row.selector
+    return found
 
 
-def build_execution(row: TaskExecution) -> dict[str, Any]:
+def build_execution(row: TaskExecution) -> objects.Execution:
     """Return the execution. `parameters` is there if its task has any: null for a secret value."""
-    return {
+    found: objects.Execution = {
         "id": row.id,
         "execution_id": row.id,
         "task_id": row.task_id,
@@ -50,12 +58,33 @@ def build_execution(row: TaskExecution) -> dict[str, Any]:
         "duration": _convert_duration(row),
         "truncated": row.truncated,
         "created_by": row.created_by,
-        "created_at": format_time(row.created_at),
-    } | ({"parameters": row.parameters} if row.parameters else {})
+        "created_at": _format_known_time(row.created_at),
+    }
+    if row.parameters:
+        found["parameters"] = row.parameters
+    return found
 
 
-def build_user(row: User) -> dict[str, Any]:
-    return {"id": row.id, "username": row.name, "role": row.role, "created_at": format_time(row.created_at)}
+def build_server(row: Server, seen_jumps: Collection[int]) -> objects.Server:
+    """Return the server, without its credential. `seen_jumps`: the jump servers that the viewer may see."""
+    return {
+        "id": row.id,
+        "name": row.name,
+        "host": row.host,
+        "port": row.port,
+        "username": row.username,
+        "tags": row.tags,
+        "max_parallel": row.max_parallel,
+        "status": int(row.enabled),
+        "jump_server_id": row.jump_server_id if row.jump_server_id in seen_jumps else None,
+        "created_by": row.created_by,
+        "created_at": _format_known_time(row.created_at),
+        "updated_at": _format_known_time(row.updated_at),
+    }
+
+
+def build_user(row: User) -> objects.User:
+    return {"id": row.id, "username": row.name, "role": row.role, "created_at": _format_known_time(row.created_at)}
 
 
 def _convert_duration(row: TaskExecution) -> float | int | None:
@@ -76,9 +105,9 @@ def format_reason_line(row: TaskExecution, message: str | None, error: str) -> s
     return f"{start}[sshcast] {row.reason}: {message or row.reason}\n"
 
 
-def build_log(row: TaskExecution, output: str, error: str, cursor: str) -> dict[str, Any]:
+def build_log(row: TaskExecution, output: str, error: str, cursor: str) -> objects.Log:
     """Return the six fields of the original contract, then the later ones; `output_gap` if there is a gap."""
-    return {
+    found: objects.Log = {
         "output": output,
         "error": error,
         "status": STATUS[State(row.state)],
@@ -90,4 +119,7 @@ def build_log(row: TaskExecution, output: str, error: str, cursor: str) -> dict[
         "exit_code": row.exit_code,
         "truncated": row.truncated,
         "cursor": cursor,
-    } | ({} if row.output_gap is None else {"output_gap": row.output_gap})
+    }
+    if row.output_gap is not None:
+        found["output_gap"] = row.output_gap
+    return found

@@ -1,10 +1,10 @@
 """The task routes of REST."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from db.executions import ExecutionFilter
 from db.models import Task
@@ -15,18 +15,33 @@ from resolvers.context import Context
 from resolvers.errors import Invalid
 from resolvers.fleet_inputs import FleetRequest, StartFleetRun
 from resolvers.inputs import NewTask, ParameterValue, RunTask, TaskChange
-from resolvers.paging import Page, PageRequest
-from resolvers.validation import CONTROL, check_text
+from resolvers.paging import PageRequest
+from resolvers.validation import check_text
 from sshcast.http import bearer, body
-from sshcast.http.answers import build_json_answer, build_success_answer, catch_errors
-from sshcast.rest import shapes
+from sshcast.http.answers import build_success_answer
+from sshcast.rest import bodies, objects, shapes
+from sshcast.rest.operation import Operation, answer_json, list_body_fields
+from sshcast.rest.pages import PAGE, build_page_answer, build_page_request, define_name_filter
+from sshcast.rest.parameters import IDEMPOTENCY_KEY, Parameter, define_integer, define_time, read_parameters
 
-MAX_CRON = 50
-MAX_NAME = 100
-PAGE = ("page", "page_size")
-FILTERS = ("server_id", "status", "start_time", "end_time", "name", "created_by", "fleet")
-FIELDS: dict[str, type] = {"name": str, "command": str, "server_id": int, "cron_expr": str}
-RUN: dict[str, type] = {"parameters": dict}
+PARAMETERS = (
+    *PAGE,
+    define_integer("server_id", "Only tasks for this server."),
+    define_integer("status", "Only tasks that are disabled (0) or enabled (1).", 0, 1),
+    define_time("start_time", "Only tasks that last ran at this time or later."),
+    define_time("end_time", "Only tasks that last ran at this time or earlier.", until=True),
+    define_name_filter("Only tasks whose name holds this text, in upper or lower case."),
+    define_integer("created_by", "Only tasks that this user created."),
+    Parameter(
+        "fleet",
+        "Fleet tasks, too: they run on many servers.",
+        {"type": "boolean", "default": False},
+        lambda found: _read_flag(found, "fleet"),
+    ),
+)
+FIELDS = list_body_fields(bodies.NewTask)
+CHANGES = list_body_fields(bodies.TaskChange)
+RUN = list_body_fields(bodies.RunTask)
 
 
 async def _create(request: Request) -> Response:
@@ -36,7 +51,7 @@ async def _create(request: Request) -> Response:
     found = await body.read(request, FIELDS)
     created = await tasks.create(ctx, NewTask(**check_fields(found), idempotency_key=key))
     execution_id = created.execution.id if created.execution else None
-    data = shapes.build_task(created.task) | {"execution_id": execution_id}
+    data: objects.CreatedTask = {**shapes.build_task(created.task), "execution_id": execution_id}
     return build_success_answer(
         request, "Task created.", "任务创建成功", data, id=created.task.id, execution_id=execution_id
     )
@@ -44,24 +59,31 @@ async def _create(request: Request) -> Response:
 
 async def _list_tasks(request: Request) -> Response:
     ctx = await bearer.require_viewer(request)
-    found = bearer.read_query(request, *PAGE, *FILTERS)
+    found = read_parameters(request, PARAMETERS)
     filter = TaskFilter(
-        server_id=bearer.parse_optional_integer(found, "server_id"),
-        enabled=None if (status := bearer.parse_optional_integer(found, "status", 0, 1)) is None else bool(status),
-        name_contains=read_name_filter(found),
-        last_run_from=bearer.parse_optional_time(found, "start_time"),
-        last_run_to=bearer.parse_optional_time(found, "end_time", until=True),
-        created_by=bearer.parse_optional_integer(found, "created_by"),
-        fleet=None if _read_flag(found, "fleet") else False,
+        server_id=found["server_id"],
+        enabled=None if found["status"] is None else bool(found["status"]),
+        name_contains=found["name"],
+        last_run_from=found["start_time"],
+        last_run_to=found["end_time"],
+        created_by=found["created_by"],
+        fleet=None if found["fleet"] else False,
     )
-    page = await tasks.page(ctx, filter, read_page_request(found))
-    return await _build_page_answer(page, [shapes.build_task(row) for row in page.rows])
+    page = await tasks.page(ctx, filter, build_page_request(found))
+    return await build_page_answer(page, [shapes.build_task(row) for row in page.rows])
+
+
+async def _show(request: Request) -> Response:
+    ctx = await bearer.require_viewer(request)
+    bearer.read_query(request)
+    task = await tasks.get(ctx, bearer.read_path_id(request))
+    return build_success_answer(request, "OK", "成功", shapes.build_task(task))
 
 
 async def _update(request: Request) -> Response:
     ctx = await bearer.require_viewer(request, Role.OPERATOR)
     id = bearer.read_path_id(request)
-    found = check_fields(await body.read(request, FIELDS | {"status": int}, required=False))
+    found = check_fields(await body.read(request, CHANGES, required=False))
     if found.get("server_id") == 0 and (await tasks.get(ctx, id)).selector is not None:
         del found["server_id"]  # as the list gives it for a fleet task, which stays one
     task = await tasks.update(ctx, id, TaskChange(**found))
@@ -95,14 +117,16 @@ async def _start_fleet_run(request: Request, ctx: Context, wanted: RunTask) -> R
     run = await fleet_starts.start(ctx, order)
     first = await executions.page(ctx, ExecutionFilter(fleet_run_id=run.id), PageRequest(first=1))
     execution = first.rows[0] if first.rows else None
-    data = (shapes.build_execution(execution) if execution else {}) | {"fleet_run_id": run.id}
+    data: objects.FleetStart | objects.FleetExecution = {"fleet_run_id": run.id}
+    if execution is not None:
+        data = {**shapes.build_execution(execution), "fleet_run_id": run.id}
     execution_id = None if execution is None else execution.id
     return build_success_answer(
         request, "Fleet run started.", "批量执行已开始", data, execution_id=execution_id, fleet_run_id=run.id
     )
 
 
-def _read_flag(found: dict[str, str], name: str) -> bool:
+def _read_flag(found: Mapping[str, str], name: str) -> bool:
     """Return whether a flag of the query is `true`. Invalid for another word than `true` and `false`."""
     value = found.get(name, "false")
     if value not in ("true", "false"):
@@ -121,41 +145,16 @@ def _read_parameters(found: dict[str, Any]) -> list[ParameterValue]:
 async def _list_executions(request: Request) -> Response:
     ctx = await bearer.require_viewer(request)
     id = bearer.read_path_id(request)
-    wanted = read_page_request(bearer.read_query(request, *PAGE))
+    wanted = build_page_request(read_parameters(request, PAGE))
     task = await tasks.get(ctx, id)
     page = await executions.page(ctx, ExecutionFilter(task_id=task.id), wanted)
-    return await _build_page_answer(page, [shapes.build_execution(row) for row in page.rows])
-
-
-def read_name_filter(found: dict[str, str]) -> str | None:
-    """Return the filter on names: any text that a name may contain, also a single space."""
-    part = found.get("name")
-    if part is not None and (len(part) > MAX_NAME or CONTROL.search(part)):
-        raise Invalid(
-            "name",
-            f"must be at most {MAX_NAME} characters, none of them a control character.",
-            f"最多 {MAX_NAME} 个字符，且不能包含控制字符。",
-        )
-    return part
-
-
-def read_page_request(found: dict[str, str]) -> PageRequest:
-    """Return the request for a numbered page, newest first."""
-    page = bearer.parse_optional_integer(found, "page", 1, 1_000_000) or 1
-    page_size = bearer.parse_optional_integer(found, "page_size", 1, 100) or 10
-    return PageRequest(page=page, page_size=page_size, descending=True)
-
-
-async def _build_page_answer(page: Page[Any], items: list[dict[str, Any]]) -> Response:
-    return build_json_answer(
-        {"list": items, "total": await page.count(), "page": page.page, "page_size": page.page_size}
-    )
+    return await build_page_answer(page, [shapes.build_execution(row) for row in page.rows])
 
 
 def check_fields(found: dict[str, Any]) -> dict[str, Any]:
     """Check what only REST limits: a cron expression of 1 to 50 characters, `status` for enabled."""
     if "cron_expr" in found:
-        check_text("cron_expr", found["cron_expr"], longest=MAX_CRON)
+        check_text("cron_expr", found["cron_expr"], longest=bodies.MAX_CRON)
     if "status" in found:
         if found["status"] not in (0, 1):
             raise Invalid("status", "must be 0 (disabled) or 1 (enabled).", "必须是 0（禁用）或 1（启用）。")
@@ -163,11 +162,97 @@ def check_fields(found: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-ROUTES = [
-    Route("/api/tasks", catch_errors(_list_tasks), methods=["GET"]),
-    Route("/api/tasks", catch_errors(_create), methods=["POST"]),
-    Route("/api/tasks/{id}", catch_errors(_update), methods=["PUT"]),
-    Route("/api/tasks/{id}", catch_errors(_delete), methods=["DELETE"]),
-    Route("/api/tasks/{id}/execute", catch_errors(_execute), methods=["POST"]),
-    Route("/api/tasks/{id}/executions", catch_errors(_list_executions), methods=["GET"]),
-]
+CHANGING = ("CONFLICT", "OUTCOME_UNKNOWN")
+REFUSING = (*CHANGING, "SCHEDULE_INVALID", "COMMAND_REFUSED")
+TAG = "tasks"
+
+OPERATIONS = (
+    Operation(
+        method="GET",
+        path="/api/tasks",
+        id="listTasks",
+        tag=TAG,
+        handler=_list_tasks,
+        summary="List the tasks that you may see",
+        description="Filters combine with AND; an empty one counts as absent. Fleet tasks are left out unless "
+        "`fleet=true`.",
+        parameters=PARAMETERS,
+        answers=answer_json(objects.TaskPage, "A page of tasks, newest first."),
+    ),
+    Operation(
+        method="POST",
+        path="/api/tasks",
+        id="createTask",
+        tag=TAG,
+        handler=_create,
+        summary="Create a task",
+        description="`@once` starts one execution at once; a cron expression registers the schedule and starts none.",
+        role=Role.OPERATOR,
+        parameters=(IDEMPOTENCY_KEY,),
+        body=bodies.NewTask,
+        answers=answer_json(objects.TaskCreatedAnswer, "The new task."),
+        errors=(*REFUSING, "NOT_FOUND"),
+    ),
+    Operation(
+        method="GET",
+        path="/api/tasks/{id}",
+        id="getTask",
+        tag=TAG,
+        handler=_show,
+        summary="Show a task",
+        answers=answer_json(objects.TaskAnswer, "The task."),
+    ),
+    Operation(
+        method="PUT",
+        path="/api/tasks/{id}",
+        id="updateTask",
+        tag=TAG,
+        handler=_update,
+        summary="Change a task",
+        description="Fields that are left out stay as they are.",
+        role=Role.OPERATOR,
+        body=bodies.TaskChange,
+        answers=answer_json(objects.TaskAnswer, "The task as it is now."),
+        errors=REFUSING,
+    ),
+    Operation(
+        method="DELETE",
+        path="/api/tasks/{id}",
+        id="deleteTask",
+        tag=TAG,
+        handler=_delete,
+        summary="Delete a task",
+        description="Its history stays.",
+        role=Role.OPERATOR,
+        answers=answer_json(objects.TaskDeletedAnswer, "The number of the deleted task."),
+        errors=CHANGING,
+    ),
+    Operation(
+        method="POST",
+        path="/api/tasks/{id}/execute",
+        id="executeTask",
+        tag=TAG,
+        handler=_execute,
+        summary="Run a task now",
+        description="The answer comes at once, with the `execution_id` whose log can be followed.",
+        role=Role.OPERATOR,
+        parameters=(IDEMPOTENCY_KEY,),
+        body=bodies.RunTask,
+        body_required=False,
+        answers=answer_json(
+            objects.ExecutionChangedAnswer | objects.FleetStartedAnswer,
+            "The new execution; of a fleet task, the fleet run and its first execution.",
+        ),
+        errors=(*CHANGING, "COMMAND_REFUSED", "SERVERS_REFUSED"),
+    ),
+    Operation(
+        method="GET",
+        path="/api/tasks/{id}/executions",
+        id="listTaskExecutions",
+        tag=TAG,
+        handler=_list_executions,
+        summary="List a task's executions",
+        parameters=PAGE,
+        answers=answer_json(objects.ExecutionPage, "A page of executions, newest first."),
+    ),
+)

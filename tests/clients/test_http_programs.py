@@ -12,7 +12,7 @@ from tests.support.service import Running
 
 __all__ = ["node_modules"]
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.clients]
 
 USER = "the.operator"
 NODE_PROGRAMS = ("graphql-sse.mjs", "eventsource.mjs", "axios.mjs")

@@ -17,7 +17,7 @@ from tests.support.waiting import until
 
 __all__ = ["node_modules"]
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("node_modules")]
+pytestmark = [pytest.mark.anyio, pytest.mark.clients, pytest.mark.usefixtures("node_modules")]
 
 USER = "the.operator"
 WEB_SOCKET_PROGRAMS = ("graphql-ws.mjs", "apollo.mjs", "urql.mjs")

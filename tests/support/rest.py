@@ -175,6 +175,7 @@ def app_of(service: Service, heartbeat_seconds: float, more: tuple[Route, ...]) 
     )
     made.router.redirect_slashes = False
     made.state.service = service
+    made.state.public_url = None
     return made
 
 

@@ -23,7 +23,7 @@ import pytest
 T = TypeVar("T")
 
 FULL = os.environ.get("SSHCAST_SUITE") == "full"
-SLOW = ("faults", "soak", "browser", "thorough")
+SLOW = ("faults", "soak", "browser", "clients", "thorough")
 FURTHER = {"database": ("postgresql",), "target": ("demo",), "bin": ("bash", "busybox")}
 """Surroundings besides the first, by the parameter that they are a value of."""
 IN_ALL = 4

@@ -88,7 +88,7 @@ async def test_an_address_that_is_not_there_is_404(rest: Face, path: str) -> Non
     ("method", "path", "allowed"),
     [
         ("DELETE", "/api/tasks", {"GET", "HEAD", "POST"}),
-        ("GET", "/api/tasks/1", {"PUT", "DELETE"}),
+        ("POST", "/api/tasks/1", {"GET", "HEAD", "PUT", "DELETE"}),
         ("GET", "/api/tasks/1/execute", {"POST"}),
         ("POST", "/api/task/1/log", {"GET", "HEAD"}),
         ("GET", "/api/auth/login", {"POST"}),
@@ -100,7 +100,7 @@ async def test_a_method_that_is_not_served_is_405(rest: Face, method: str, path:
     assert answer.status_code == 405
     body = {"code": 405, "message": "This address does not take that method.", "error": "METHOD_NOT_ALLOWED"}
     assert answer.json() == body
-    assert set(answer.headers["Allow"].split(", ")) <= allowed
+    assert set(answer.headers["Allow"].split(", ")) == allowed
 
 
 @pytest.mark.parametrize("path", ["/api/tasks/{}/executions", "/api/task/{}/log"])

@@ -1,26 +1,12 @@
 """Fleet tasks in REST: listed only when they are asked for, and started as fleet runs."""
 
-from datetime import timedelta
-
 import pytest
 
 from db import fleets
-from db.values import Role
-from resolvers import tasks
-from resolvers.context import Context, Viewer
-from resolvers.inputs import NewTask, SelectServers
 from tests.support.rest import Face
-from tests.support.rest_tasks import TASK_FIELDS
+from tests.support.rest_tasks import TASK_FIELDS, add_fleet_task
 
 pytestmark = pytest.mark.anyio
-
-
-async def add_fleet_task(rest: Face) -> int:
-    user = rest.users["operator"]
-    viewer = Viewer(user.id, user.name, Role.OPERATOR, rest.service.clock() + timedelta(hours=1), user.token_version)
-    place = SelectServers(name_contains="")
-    new = NewTask(name="everywhere", command="df -h", cron_expr="@manual", selector=place)
-    return (await tasks.create(Context(rest.service, viewer), new)).task.id
 
 
 async def test_the_list_has_fleet_tasks_only_when_they_are_asked_for(rest: Face) -> None:

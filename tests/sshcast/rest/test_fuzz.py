@@ -22,7 +22,7 @@ from sshcast.graphql import streams
 from sshcast.http import answers, body
 from sshcast.http import bearer as http_bearer
 from sshcast.http.hosts import HostGuard
-from sshcast.rest import log, tasks
+from sshcast.rest import executions, log, pages, parameters, servers, tasks
 from tests.support.desk import NOON
 from tests.support.sampling import choose_count
 from tests.support.work import calls
@@ -57,7 +57,8 @@ WORDS += [
     "\ud800",
 ]
 values = st.sampled_from(WORDS) | ANY
-names = st.sampled_from([*tasks.PAGE, *tasks.FILTERS, *log.PARAMETERS]) | ANY
+TABLES = (tasks.PARAMETERS, executions.PARAMETERS, servers.PARAMETERS, log.PARAMETERS)
+names = st.sampled_from(sorted({each.name for table in TABLES for each in table})) | ANY
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | ANY,
     lambda each: st.lists(each) | st.dictionaries(ANY, each),
@@ -91,12 +92,14 @@ def tried(work: Callable[[], Any], most: int) -> None:
 def test_the_parameters_of_a_list_and_of_a_log(query: list[tuple[str, str]], header: str) -> None:
     found = request(query, [("last-event-id", header), ("accept", header)])
     most = 1000 + 20 * sum(len(name) + len(value) for name, value in query)
-    tried(lambda: tasks.read_page_request(http_bearer.read_query(found, *tasks.PAGE)), most)
+    for table in TABLES:
+        tried(partial(parameters.read_parameters, found, table), most)
+    tried(lambda: pages.build_page_request(parameters.read_parameters(found, pages.PAGE)), most)
     tried(lambda: log.read_log_form(found), most)
     for name, value in query:
         for read in (http_bearer.parse_optional_integer, http_bearer.parse_optional_time, http_bearer.parse_flag):
             tried(partial(read, {name: value}, name), most)
-        tried(partial(tasks.read_name_filter, {"name": value}), most)
+        tried(partial(pages.read_name_filter, {"name": value}), most)
 
 
 @bounded
