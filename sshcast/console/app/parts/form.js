@@ -45,11 +45,17 @@ export function form({ submit, work }, ...fields) {
 function showRefusal(element, error, refusal) {
   const left = [];
   for (const each of refusal instanceof Refusal ? refusal.errors : [refusal]) {
-    const name = (each.field ?? "").split(".").at(-1);
-    const place = name && element.querySelector(`.field[data-field="${CSS.escape(name)}"]`);
+    const place = findPlace(element, each.field);
+    place?.closest("details")?.setAttribute("open", "");
     if (place) put(place.querySelector(".error"), each.message);
     else left.push(each.message);
   }
   put(error, left.join("\n"));
   element.querySelector(".field .error:not(:empty)")?.parentElement.querySelector("input, select, textarea")?.focus();
+}
+
+// The field that a refusal's path names (`["terms", "retryLimit"]`): the innermost that the form has.
+function findPlace(element, path) {
+  const names = [path ?? []].flat().join(".").split(".").filter(Boolean).reverse();
+  return names.map((name) => element.querySelector(`.field[data-field="${CSS.escape(name)}"]`)).find(Boolean) ?? null;
 }
