@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from db.output import LINE_FEED
 from db.output_models import OutputChunk
@@ -32,6 +33,15 @@ class Piece:
         return self.row.lines_before + bytes(self.row.data).count(LINE_FEED, 0, byte)
 
 
+@dataclass(frozen=True, slots=True)
+class SlicePart:
+    """The text of consecutive bytes of one stream, stored at one time. It is not empty."""
+
+    stream: Stream
+    at: datetime
+    text: str
+
+
 def skip_rest_of_character(decoders: Decoders, first: Piece) -> None:
     """Begin after a character that the slice's beginning would cut: it is in the slice before."""
     most = min(LONGEST_CHARACTER, first.end - first.start - 1)
@@ -42,13 +52,20 @@ def skip_rest_of_character(decoders: Decoders, first: Piece) -> None:
         first.start += 1
 
 
-def decode_pieces(decoders: Decoders, pieces: Sequence[Piece], *, leave_cut: bool) -> str:
-    """Return the text. With `leave_cut`, end before a character that is cut, unless there is nothing else."""
-    if not pieces or not leave_cut:
-        return "".join([_decode_piece(decoders, piece) for piece in pieces])
+def decode_pieces(decoders: Decoders, pieces: Sequence[Piece], *, leave_cut: bool) -> list[SlicePart]:
+    """Return the text of each piece. With `leave_cut`, end before a character that is cut, unless it is all."""
+    if not pieces:
+        return []
     *others, last = pieces
+    texts = [(piece, _decode_piece(decoders, piece)) for piece in others]
+    texts.append((last, _decode_whole(decoders, last) if leave_cut else _decode_piece(decoders, last)))
+    return [SlicePart(piece.stream, piece.row.at, text) for piece, text in texts if text]
+
+
+def _decode_whole(decoders: Decoders, last: Piece) -> str:
+    """Return the text of the last piece, which ends before a character that is cut."""
     split = max(last.end - LONGEST_CHARACTER, last.start)
-    texts = [_decode_piece(decoders, piece) for piece in (*others, Piece(last.row, last.start, split))]
+    texts = [_decode_piece(decoders, Piece(last.row, last.start, split))]
     wholes = {}
     for end in range(split + 1, last.end + 1):
         texts.append(_decode_piece(decoders, Piece(last.row, end - 1, end)))

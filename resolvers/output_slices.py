@@ -20,11 +20,13 @@ from resolvers import decoding, validation
 from resolvers.context import Context
 from resolvers.decoding import Decoders
 from resolvers.errors import Invalid, NotFound, ServiceError, TooLarge
-from resolvers.output_pieces import Piece, decode_pieces, skip_rest_of_character
+from resolvers.output_pieces import Piece, SlicePart, decode_pieces, skip_rest_of_character
 from resolvers.slice_request import MOST_LINES, SliceRequest
 
 ANSWER_BYTES = 4 * 1024 * 1024
 TAIL_BYTES = 1024 * 1024
+# What a part costs beside its text. So the parts of any one slice fit into an answer: it has at most 16,384.
+PART_BYTES = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ class OutputSlice:
     """Consecutive bytes of an output, and their text.
 
     `first_line` is the number of the line in which they begin, `line_count` the number of lines that they touch; None
-    without bytes.
+    without bytes. `stored_parts` make up the text. `parts` make up the text.
     """
 
     data: bytes
@@ -43,6 +45,7 @@ class OutputSlice:
     has_after: bool
     first_line: int | None = None
     line_count: int | None = None
+    stored_parts: Sequence[SlicePart] = ()
 
 
 @dataclass(slots=True)
@@ -51,6 +54,12 @@ class AnswerBudget:
 
     left: int = ANSWER_BYTES
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def take_parts(self, count: int) -> None:
+        """Count so many parts of a slice, which an answer tells one by one. Raises TooLarge."""
+        self.left -= count * PART_BYTES
+        if self.left < 0:
+            raise _build_refusal()
 
 
 async def load_slices(
@@ -133,9 +142,9 @@ def load_slice(conn: Connection, execution: TaskExecution, request: SliceRequest
     decoders = decoding.load_decoders(conn, execution.id, position, told=told)
     if pieces and is_cut and request.is_backward:
         skip_rest_of_character(decoders, pieces[0])
-    text = decode_pieces(decoders, pieces, leave_cut=is_cut and not request.is_backward)
+    parts = decode_pieces(decoders, pieces, leave_cut=is_cut and not request.is_backward)
     made = _build_slice(execution, request, pieces, wanted, position)
-    return _add_rests(execution, request, made, text, decoders)
+    return _add_rests(execution, request, made, parts, decoders)
 
 
 def _find_positions(conn: Connection, execution: TaskExecution, request: SliceRequest) -> tuple[int, int]:
@@ -240,16 +249,25 @@ def _build_slice(
 
 
 def _add_rests(
-    execution: TaskExecution, request: SliceRequest, made: OutputSlice, text: str, decoders: Decoders
+    execution: TaskExecution, request: SliceRequest, made: OutputSlice, parts: list[SlicePart], decoders: Decoders
 ) -> OutputSlice:
     """Add the text, and at the end of a run's output U+FFFD for characters that were never finished."""
     place = request.after if not request.is_backward else request.before
     told_of = made.data or (request.from_line is None and request.last_lines is None)
     if made.has_after or not told_of or not State(execution.state).is_final:
-        return replace(made, text=text)
+        return _add_parts(made, parts)
     if request.before is not None and cursors.count_rests_told(place) is None:
-        return replace(made, text=text)
+        return _add_parts(made, parts)
     end = cursors.encode(_count_bytes(execution))
-    rests = [rest.text for rest in decoders.flush_rests(end) if request.stream in (None, rest.stream)]
+    at = execution.end_time or execution.created_at
+    rests = [
+        SlicePart(rest.stream, at, rest.text)
+        for rest in decoders.flush_rests(end)
+        if request.stream in (None, rest.stream)
+    ]
     past = decoders.move_past_rests(end)
-    return replace(made, text=text + "".join(rests), end_cursor=made.end_cursor if past == end else past)
+    return _add_parts(replace(made, end_cursor=made.end_cursor if past == end else past), parts + rests)
+
+
+def _add_parts(made: OutputSlice, parts: list[SlicePart]) -> OutputSlice:
+    return replace(made, text="".join([part.text for part in parts]), stored_parts=parts)

@@ -1,10 +1,13 @@
 """`TaskExecution.output`: a part of an execution's output in any answer that shows the execution."""
 
 import base64
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated, Any
 
 import strawberry
 
+from resolvers.output_pieces import SlicePart
 from resolvers.slice_request import USUAL_BYTES, SliceRequest
 from schema.enums import Stream
 from schema.fields import typed_field
@@ -37,6 +40,13 @@ OfStream = Annotated[
 ]
 
 
+@strawberry.type(description="A part of a slice's text: consecutive, of one stream, and stored at one time.")
+class OutputSlicePart:
+    stream: Stream = strawberry.field(description="Standard output or standard error.")
+    at: datetime = strawberry.field(description="When it was received.")
+    text: str = strawberry.field(description="The text; it may end within a line.")
+
+
 @strawberry.type(
     description="Consecutive bytes of an execution's output, both streams in their order. `after: endCursor` goes on "
     "from here, `before: startCursor` back. A slice ends where output was left out at the output limit; the next one "
@@ -48,6 +58,16 @@ class OutputSlice:
         "the second one's text; bytes that cannot be decoded become U+FFFD. `base64` is exact."
     )
     data: strawberry.Private[bytes]
+    stored_parts: strawberry.Private[Sequence[SlicePart]]
+
+    @typed_field(
+        list[OutputSlicePart],
+        "The same text in parts, in order: which stream each is of, and when it came. Each part counts as 128 bytes of "
+        "the 4 MiB of output that an answer carries.",
+    )
+    def parts(self, info: Info) -> Any:
+        info.context.loaders.output_budget.take_parts(len(self.stored_parts))
+        return self.stored_parts
 
     @typed_field(str, "The exact bytes.")
     def base64(self) -> str:

@@ -8,8 +8,8 @@ const STRINGS = `${STRING}(?:\\x07|\\x1b\\\\|\\x9c)`;
 const CSI = "(?:\\x1b\\[|\\x9b)[0-?]*[ -/]*[@-~]";
 const ESCAPE = "\\x1b[ -/]*[0-OQ-WYZ\\\\`-~]";
 const CONTROLS = "[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u202a-\\u202e\\u2066-\\u2069\\u200e\\u200f\\u061c]";
-const OBEYED = new RegExp(`${STRINGS}|${CSI}|${ESCAPE}|${CONTROLS}`, "g");
-const COLOUR = /^\x1b\[([0-9;]*)m$/;
+export const OBEYED = new RegExp(`${STRINGS}|${CSI}|${ESCAPE}|${CONTROLS}`, "g");
+export const COLOUR = /^\x1b\[([0-9;]*)m$/;
 const UNFINISHED = new RegExp(`(?:${STRING}\\x1b?|\\x1b(?:\\[[0-?]*[ -/]*|[ -/]*)?|\\x9b[0-?]*[ -/]*|\\r)$`);
 const LONGEST_HELD = 4096;
 // What is shown at most: characters, each coloured piece counted as some more; and pieces of one event.
@@ -120,7 +120,7 @@ function piece(text, style) {
   return span;
 }
 
-function restyle(style, codes) {
+export function restyle(style, codes) {
   for (let i = 0; i < codes.length; i++) {
     const code = codes[i];
     const ground = code % 60 < 40 ? "fg" : "bg";

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from db.values import State, Stream
+from resolvers.errors import TooLarge
+from resolvers.output_slices import PART_BYTES, AnswerBudget
 from tests.support.service import Running
 
 pytestmark = pytest.mark.anyio
@@ -45,6 +47,37 @@ async def test_the_answer_to_a_command_carries_its_output(live: Running) -> None
         "lineCount": 2,
     }
     assert found["tail"] == {"text": "err\n", "firstLine": 2}
+
+
+async def test_parts_tell_which_stream_each_is_of_and_when_it_came(api: Running) -> None:
+    run = await api.run()
+    await run.write(b"one\ntw")
+    await run.write(b"err\n\xe4\xb8", Stream.STDERR)
+    await run.write(b"o\n")
+    await run.write(b"\xad\n", Stream.STDERR)
+    query = """query($id: ID!, $most: Int) { execution(id: $id) {
+      output(maxBytes: $most) { text parts { stream at text } } createdAt } }"""
+    for most, texts in ((100, ["one\ntw", "err\n", "o\n", "中\n"]), (8, ["one\ntw", "er"])):
+        found = (await api.data(query, "viewer", id=str(run.id), most=most))["execution"]
+        parts = found["output"]["parts"]
+        assert [part["text"] for part in parts] == texts
+        assert "".join(texts) == found["output"]["text"]
+        assert [part["stream"] for part in parts] == ["STDOUT", "STDERR", "STDOUT", "STDERR"][: len(texts)]
+        assert all(part["at"] >= found["createdAt"] for part in parts)
+
+
+async def test_the_parts_of_an_answer_count_for_what_it_may_carry(api: Running) -> None:
+    run = await api.run()
+    for _ in range(9):
+        await run.write(b"o" * 50)
+        await run.write(b"e" * 50, Stream.STDERR)
+    chosen = " ".join(f"n{n}: output {{ parts {{ text }} }}" for n in range(4))
+    body = await api.data(f"query($id: ID!) {{ execution(id: $id) {{ {chosen} }} }}", "viewer", id=str(run.id))
+    assert [len(body["execution"][f"n{n}"]["parts"]) for n in range(4)] == [18] * 4
+    budget = AnswerBudget(left=PART_BYTES * 18)
+    budget.take_parts(18)
+    with pytest.raises(TooLarge):
+        budget.take_parts(1)
 
 
 async def test_every_argument_says_which_part(api: Running) -> None:
