@@ -16,7 +16,9 @@ api.interceptors.request.use((config) => {
 
 // axios puts the whole request into its errors: printed as they are, they would show passwords and tokens.
 function strip({ message, code, response }) {
-  return Object.assign(new Error(response?.data?.message ?? message), { code, response: response && { status: response.status } });
+  const { status, headers } = response ?? {};
+  const kept = status && { status, retryAfter: Number(headers["retry-after"] ?? 0) };
+  return Object.assign(new Error(response?.data?.message ?? message), { code, response: kept });
 }
 
 // After a 401: one renewal, one replay.
@@ -39,7 +41,7 @@ async function persist(action) {
       return await action();
     } catch (error) {
       if (!isPassing(error)) throw error;
-      await sleep(wait * (0.5 + Math.random()));
+      await sleep(Math.max(wait * (0.5 + Math.random()), 1000 * (error.response?.retryAfter ?? 0)));
       wait = Math.min(wait * 2, 30_000);
     }
   }

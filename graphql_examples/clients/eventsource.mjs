@@ -9,7 +9,9 @@ let tokens = null; // { access_token, refresh_token }
 async function request(url, init) {
   const response = await fetch(url, init);
   // Thrown, so that it counts as a lost connection: an EventSource gives up for good at any status but 200.
-  if (response.status === 429 || response.status >= 500) throw new TypeError(`HTTP ${response.status}`);
+  const retryAfter = Number(response.headers.get("Retry-After") ?? 0);
+  if (response.status === 429 || response.status >= 500)
+    throw Object.assign(new TypeError(`HTTP ${response.status}`), { retryAfter });
   return response;
 }
 
@@ -40,7 +42,7 @@ async function persist(action) {
       return await action();
     } catch (error) {
       if (!(error instanceof TypeError)) throw error; // what fetch throws when there was no answer
-      await sleep(wait * (0.5 + Math.random()));
+      await sleep(Math.max(wait * (0.5 + Math.random()), 1000 * (error.retryAfter ?? 0)));
     }
   }
 }

@@ -20,14 +20,15 @@ const WATCH = `subscription ($id: ID!, $after: String) {
   } }`;
 const PASSING = ["NETWORK", "UNAUTHENTICATED", "RATE_LIMITED", "UNAVAILABLE", "OUTCOME_UNKNOWN"]; // try these again
 
-const fail = (code, message) => { throw Object.assign(new Error(message), { code }); };
+const fail = (code, message, retryAfter = 0) => { throw Object.assign(new Error(message), { code, retryAfter }); };
 
 async function call(query, variables, headers = {}) {
   const init = { method: "POST", headers: { "Content-Type": "application/json", ...headers } };
   const response = await fetch(url, { ...init, body: JSON.stringify({ query, variables }) }).catch(() => null);
   const answer = (await response?.json().catch(() => null)) ?? fail("NETWORK", "no answer");
   const [error] = answer.errors ?? answer.data.payload.errors;
-  return error ? fail(error.extensions?.code ?? error.code, error.message) : answer.data.payload;
+  if (!error) return answer.data.payload;
+  fail(error.extensions?.code ?? error.code, error.message, error.extensions?.retryAfterSeconds);
 }
 
 let session = null;
@@ -37,7 +38,8 @@ async function authorize() {
     const asked = session
       ? call(REFRESH, { refreshToken: session.refreshToken })
       : call(LOGIN, { username: SSHCAST_USER, password: SSHCAST_PASSWORD });
-    const refused = (error) => fail(error.code === "UNAUTHENTICATED" ? "SIGNED_OUT" : error.code, error.message);
+    const refused = ({ code, message, retryAfter }) =>
+      fail(code === "UNAUTHENTICATED" ? "SIGNED_OUT" : code, message, retryAfter);
     const { tokens } = await asked.catch(refused);
     session = { ...tokens, renewAt: Date.now() + tokens.expiresInSeconds * 800 }; // after 80 % of its time
   }
@@ -53,7 +55,7 @@ async function persist(action) {
     } catch (error) {
       if (!PASSING.includes(error.code)) throw error;
       if (error.code === "UNAUTHENTICATED") session.renewAt = 0;
-      await sleep(wait * (0.5 + Math.random()));
+      await sleep(Math.max(wait * (0.5 + Math.random()), 1000 * error.retryAfter)); // as RATE_LIMITED asks
       wait = Math.min(wait * 2, 30_000);
     }
   }
@@ -76,7 +78,8 @@ function take({ data, errors }) {
 function watch(id) {
   const refused = ({ response, code, message }) => {
     const known = { 401: "UNAUTHENTICATED", 429: "RATE_LIMITED" }[response?.status];
-    return { code: code ?? known ?? (response?.status < 500 ? "REFUSED" : "NETWORK"), message };
+    const retryAfter = Number(response?.headers.get("Retry-After") ?? 0);
+    return { code: code ?? known ?? (response?.status < 500 ? "REFUSED" : "NETWORK"), message, retryAfter };
   };
   return new Promise((complete, reject) => {
     const error = (cause) => reject(Object.assign(new Error(), refused(cause)));

@@ -29,7 +29,7 @@ let session, renewing, cursor, end, noPong;
 function check(errors) {
   if (!errors?.length) return;
   const [{ message, code, extensions }] = errors;
-  throw Object.assign(new Error(message), { code: extensions?.code ?? code });
+  throw Object.assign(new Error(message), { code, ...extensions }); // such as code and retryAfterSeconds
 }
 
 async function post(query, variables, token) {
@@ -64,7 +64,9 @@ async function retry(step) {
       const final = typeof code === "string" ? !PASSING_ERRORS.includes(code) : FINAL_CLOSES.includes(code);
       if (final || failures > 20) throw error;
       if (code === 4401 || code === 4403) session.renewAt = 0; // the token is no longer good: renew it first
-      await sleep(Math.random() * Math.min(10_000, 250 * 2 ** failures));
+      // RATE_LIMITED says how many seconds to wait at least.
+      const asked = 1000 * (error.retryAfterSeconds ?? 0);
+      await sleep(Math.max(asked, Math.random() * Math.min(10_000, 250 * 2 ** failures)));
     }
   }
 }
@@ -104,4 +106,4 @@ const key = randomUUID(); // runTask with the same key again gives the same run,
 const { execution } = await retry(async () => post(RUN, { taskId, key }, await accessToken()));
 await retry(() => watch(execution.id));
 client.dispose();
-process.exitCode = end.exitCode ?? 1; // null: ended by a signal, a time limit or a cancel; see `state`
+process.exitCode = end.exitCode ?? 255; // null: ended by a signal, a time limit or a cancel; see `state`

@@ -36,7 +36,9 @@ const FINAL_CLOSES = [4400, 4406, 4409, 4429]; // this program speaks the protoc
 let session, renewing, cursor, end;
 
 function check(errors) {
-  if (errors?.length) throw Object.assign(new Error(errors[0].message), { code: errors[0].extensions?.code ?? errors[0].code });
+  if (!errors?.length) return;
+  const [{ message, code, extensions }] = errors;
+  throw Object.assign(new Error(message), { code, ...extensions }); // such as code and retryAfterSeconds
 }
 
 async function post(query, variables, token) {
@@ -106,7 +108,9 @@ async function retry(step) {
       const isFinal = typeof code === "string" ? !PASSING_ERRORS.includes(code) : FINAL_CLOSES.includes(code);
       if (isFinal || failures > 20) throw error;
       if (code === 4401 || code === 4403) session.renewAt = 0; // the token is no longer good: renew it first
-      await sleep(Math.random() * Math.min(10_000, 250 * 2 ** failures));
+      // RATE_LIMITED says how many seconds to wait at least.
+      const asked = 1000 * (error.retryAfterSeconds ?? 0);
+      await sleep(Math.max(asked, Math.random() * Math.min(10_000, 250 * 2 ** failures)));
     }
   }
 }

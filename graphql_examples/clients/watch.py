@@ -48,8 +48,10 @@ def is_passing(error: Exception) -> bool:
     return not isinstance(error, HTTPError) or error.code == 429 or error.code >= 500
 
 
-def back_off(tries: int) -> None:
-    time.sleep(min(0.5 * 2**tries, 30) * random.uniform(0.5, 1.5))
+def back_off(tries: int, error: Exception | None = None) -> None:
+    """Sleep: longer after each try, by a random part, and at least as long as a 429 asks for."""
+    asked = error.headers.get("Retry-After", "") if isinstance(error, HTTPError) else ""
+    time.sleep(max(min(0.5 * 2**tries, 30) * random.uniform(0.5, 1.5), int(asked) if asked.isdigit() else 0))
 
 
 def persist(action: Callable[[], Any]) -> Any:
@@ -61,7 +63,7 @@ def persist(action: Callable[[], Any]) -> Any:
         except LOST as error:
             if not is_passing(error):
                 raise
-        back_off(tries)
+            back_off(tries, error)
         tries += 1
 
 
@@ -69,6 +71,7 @@ def follow(session: Session, execution: int) -> Iterator[dict[str, Any]]:
     """Yield every event once, over as many connections as it takes."""
     cursor, tries = "o0", 0  # the position after the last event that was yielded: "o0" is the beginning
     while True:
+        lost = None
         try:
             with session.open(f"/api/task/{execution}/log?cursor={cursor}", Accept="application/x-ndjson") as lines:
                 for line in lines:
@@ -85,7 +88,8 @@ def follow(session: Session, execution: int) -> Iterator[dict[str, Any]]:
         except LOST as error:
             if not is_passing(error):
                 raise
-        back_off(tries)
+            lost = error
+        back_off(tries, lost)
         tries += 1
 
 

@@ -17,7 +17,8 @@ answer=$folder/answer # the body of the last answer
 send() {
     path=$1
     shift
-    curl -s -o "$answer" -w '%{http_code}' -H "@$folder/token" -H 'Content-Type: application/json' \
+    : >"$folder/headers"
+    curl -s -o "$answer" -D "$folder/headers" -w '%{http_code}' -H "@$folder/token" -H 'Content-Type: application/json' \
         --connect-timeout 10 --speed-limit 1 --speed-time 60 "$@" "$SSHCAST_URL$path"
 }
 
@@ -30,7 +31,8 @@ call() {
         200) return ;;
         401) renew ;;
         000 | 429 | 5??)
-            sleep "$wait"
+            asked=$(tr -d '\r' <"$folder/headers" | sed -n 's/^[Rr]etry-[Aa]fter: *\([0-9][0-9]*\)$/\1/p')
+            sleep "$((${asked:-0} > wait ? asked : wait))"
             wait=$((wait < 30 ? wait * 2 : 30))
             ;;
         *) give_up ;;

@@ -37,6 +37,7 @@ class Refused(Exception):
     def __init__(self, error: dict[str, Any]) -> None:
         super().__init__(error["message"])
         self.code = error.get("code") or error["extensions"]["code"]
+        self.retry_after = (error.get("extensions") or {}).get("retryAfterSeconds", 0)
 
 
 def call(query: str, headers: dict[str, str], **values: Any) -> Any:
@@ -112,23 +113,25 @@ class Watch:
 
 
 class Wait:
-    """The time until the next try: longer after each one, by a random part."""
+    """The time until the next try: longer after each one, by a random part, and as long as the service asks for."""
 
     tries = 0
 
-    def sleep(self) -> None:
-        time.sleep(min(0.5 * 2**self.tries, 30) * random.uniform(0.5, 1.5))
+    def sleep(self, asked: float) -> None:
+        time.sleep(max(min(0.5 * 2**self.tries, 30) * random.uniform(0.5, 1.5), asked))
         self.tries += 1
 
 
 def persist(action: Callable[[], Any]) -> Any:
     """Call `action` until the network and the service are there; return what it returns."""
     while True:
+        asked = 0.0
         try:
             return action()
         except Refused as error:
             if error.code not in PASSING:
                 raise
+            asked = error.retry_after
         except ConnectionClosed as closed:
             code = closed.rcvd.code if closed.rcvd else 1006
             if code in (4401, 4403):  # the token is not good, or no longer
@@ -137,7 +140,7 @@ def persist(action: Callable[[], Any]) -> Any:
                 raise
         except (OSError, http.client.HTTPException, WebSocketException):
             pass  # the network or the service is away
-        wait.sleep()
+        wait.sleep(asked)
 
 
 wait = Wait()

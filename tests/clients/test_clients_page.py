@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.client_pages import PAGES, fill_blocks, list_programs, read_blocks
+from tests.support.client_pages import PAGES, fill_blocks, list_programs, read_blocks, read_files
+from tests.support.npm import TOOLS
 
 pages = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
@@ -24,6 +25,12 @@ def test_a_page_that_lags_behind_its_programs_is_brought_up_to_date(page: Path) 
     assert lagging != text
     assert fill_blocks(lagging).count("SSHCAST_OLD") < lagging.count("SSHCAST_OLD")
     assert read_blocks(fill_blocks(lagging)) == read_blocks(text)
+
+
+@pages
+@pytest.mark.parametrize("name", ["relay.config.json", "codegen.mjs"])
+def test_a_page_shows_the_configurations_that_are_tested(page: Path, name: str) -> None:
+    assert read_files(page.read_text(encoding="utf-8"))[name] == (TOOLS / name).read_text(encoding="utf-8")
 
 
 @pages

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,8 @@ __all__ = ["node_modules"]
 
 pytestmark = pytest.mark.anyio
 
-CHECKS = 61
+CHECKS = {"MUST": 13, "SHOULD": 23, "MAY": 25}
+"""How many checks there are of each level of the specification."""
 
 
 async def test_the_audit_passes_whole(api: Running, node_modules: Path) -> None:
@@ -21,4 +23,4 @@ async def test_the_audit_passes_whole(api: Running, node_modules: Path) -> None:
     assert done.returncode == 0, done.stderr
     results = [json.loads(line) for line in done.stdout.splitlines()]
     assert [result for result in results if result["status"] != "ok"] == []
-    assert len(results) == CHECKS
+    assert Counter(result["name"].split()[0] for result in results) == CHECKS

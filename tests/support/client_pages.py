@@ -11,6 +11,9 @@ PROGRAMS = ROOT / "graphql_examples" / "clients"
 PAGES = (ROOT / "docs" / "clients.md", ROOT / "docs" / "clients.zh.md")
 BLOCK = re.compile(r"^```\w+ name=(?P<name>[\w.-]+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 
+FILE = re.compile(r"^```\w+ file=(?P<name>[\w./-]+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+"""A block that a reader saves under this name, such as a configuration."""
+
 
 def list_programs() -> list[Path]:
     return sorted(path for path in PROGRAMS.iterdir() if path.is_file())
@@ -19,6 +22,11 @@ def list_programs() -> list[Path]:
 def read_blocks(page: str) -> dict[str, str]:
     """Return the text of each block that names a program, by that name."""
     return {found["name"]: found["text"] for found in BLOCK.finditer(page)}
+
+
+def read_files(page: str) -> dict[str, str]:
+    """Return the text of each block that is to be saved as a file, by the file's name."""
+    return {found["name"]: found["text"] for found in FILE.finditer(page)}
 
 
 def fill_blocks(page: str) -> str:
