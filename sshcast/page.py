@@ -1,4 +1,4 @@
-"""The playground: GraphiQL if `sshcast web fetch` has fetched it, else our own small query runner. No CDN."""
+"""The playground: our own query runner; with `?graphiql`, GraphiQL if `sshcast web fetch` has fetched it. No CDN."""
 
 import hashlib
 from dataclasses import dataclass
@@ -35,8 +35,8 @@ class Playground:
     graphiql: Path = GRAPHIQL
 
     async def serve_page(self, request: Request) -> Response:
-        """Serve GraphiQL; with `?plain`, or if it was not fetched, our own query runner."""
-        if (self.graphiql / "yoga-graphiql.js").is_file() and "plain" not in request.query_params:
+        """Serve our own query runner; with `?graphiql`, GraphiQL if it was fetched."""
+        if "graphiql" in request.query_params and (self.graphiql / "yoga-graphiql.js").is_file():
             return build_file_answer(request, CONSOLE / "graphiql.html", GRAPHIQL_CSP)
         return build_file_answer(request, CONSOLE / "playground.html", CSP)
 

@@ -8,9 +8,10 @@ const NOT_ALLOWED = [4401, 4403];
 
 // The answer's body. A token that has run out is renewed, and the document sent again, once.
 export async function request(document, headers = {}) {
+  const used = bearer();
   let answer = await send(document, headers);
   if (answer.status === 401 || (answer.body.errors ?? []).some((error) => error.extensions?.code === "UNAUTHENTICATED")) {
-    await renew();
+    await renew(used);
     answer = await send(document, headers);
   }
   return answer.body;
@@ -38,7 +39,7 @@ async function send(document, headers) {
 // no more. Where the document has a variable `after`, a cut connection is resumed from the last event's cursor.
 // Returns a function that stops it.
 export function subscribe(document, { onEvent, onState = () => {}, onEnd }) {
-  const run = { socket: null, ended: false, acknowledged: false, tries: 0, cursor: null };
+  const run = { socket: null, ended: false, acknowledged: false, tries: 0, cursor: null, used: "" };
   const end = (reason) => {
     if (!run.ended) onEnd(reason);
     run.ended = true;
@@ -49,13 +50,13 @@ export function subscribe(document, { onEvent, onState = () => {}, onEnd }) {
     const expired = NOT_ALLOWED.includes(event.code);
     const resumable = run.cursor === null ? !run.acknowledged && expired : /\$after\b/.test(document.query);
     if (!resumable || ++run.tries > RETRIES) {
-      if (expired) await renew().catch(() => {}); // nobody is in any more where that is refused, too
+      if (expired) await renew(run.used).catch(() => {}); // nobody is in any more where that is refused, too
       end(`closed ${event.code} ${event.reason}`);
       return;
     }
     onState("reconnecting");
     try {
-      if (expired) await renew();
+      if (expired) await renew(run.used);
       await new Promise((later) => setTimeout(later, expired ? 0 : 250 * 2 ** run.tries));
       if (!run.ended) connect(resumed(document, run.cursor), run, { onEvent, onState, end, again });
     } catch (error) {
@@ -93,7 +94,10 @@ function connect(document, run, { onEvent, onState, end, again }) {
     complete: () => end("complete"),
   };
   run.socket = socket;
-  socket.onopen = () => say({ type: "connection_init", payload: { authorization: bearer() } });
+  socket.onopen = () => {
+    run.used = bearer();
+    say({ type: "connection_init", payload: { authorization: run.used } });
+  };
   socket.onmessage = (event) => {
     if (run.ended) return;
     const message = JSON.parse(event.data);

@@ -8,6 +8,7 @@ import { session } from "/playground/session.js";
 import { worded } from "/playground/words.js";
 
 const OPENED_FIRST = "12_me";
+const PHONE = matchMedia("(max-width: 40rem), (max-width: 60rem) and (pointer: coarse)");
 const WORKERS = { json: "json", graphql: "graphql" };
 
 self.MonacoEnvironment = {
@@ -106,8 +107,10 @@ async function render() {
     logo: "",
     storage: sessionStorage, // what was typed may be a password: it ends with the tab
     shouldPersistHeaders: false,
-    onEditQuery: () => history.replaceState(null, "", location.pathname), // it would put the query into the address
+    onEditQuery: () => history.replaceState(null, "", `${location.pathname}?graphiql`), // it would put the query into the address
   });
 }
 
-await startSignIn({ onIn: open });
+// GraphiQL needs more room than a phone has.
+if (PHONE.matches) location.replace(`/graphql${location.hash}`);
+else await startSignIn({ onIn: open });

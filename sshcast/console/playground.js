@@ -1,29 +1,28 @@
 // The page: choose an example or write a document, run it, watch a subscription.
 
-import { chip, coloured, legible, plain } from "/playground/answer.js";
+import { chip, legible, plain } from "/playground/answer.js";
 import { request, subscribe } from "/playground/client.js";
 import { startSignIn, show as showSignIn } from "/playground/sign_in.js";
 import { Editor } from "/playground/editor.js";
+import { EventList } from "/playground/events.js";
 import { Examples, kindOf } from "/playground/examples.js";
 import { showNotice } from "/playground/notice.js";
+import { findRun, findWatchedRun, RunActions } from "/playground/run_actions.js";
 import { session } from "/playground/session.js";
 import { Terminal } from "/playground/terminal.js";
 import { word, worded } from "/playground/words.js";
 
-const MOST_EVENTS = 300;
-const MOST_RECORDED = 1_000_000;
 const OPENED_FIRST = "20_servers";
-const CANCEL = "53_cancel_execution";
-const RUN_WATCHED = /executionOutput\s*\([^)]*executionId:\s*(?:\$(\w+)|"?(\d+))/;
+const WATCHES_OUTPUT = "71_watch_output_after"; // it resumes where a connection was cut
 const NARROW = matchMedia("(max-width: 60rem)");
 const byId = (id) => document.getElementById(id);
 const terminal = new Terminal(byId("output"));
+const events = new EventList({ place: byId("events"), count: byId("count") });
+const actions = new RunActions({ onWatch: watchRun, onCancelled: showCancelled });
 const editor = new Editor({ area: byId("query"), paint: byId("paint") });
 const examples = new Examples({ list: byId("examples"), search: byId("search"), onChoose: load });
 let stop = null;
-let left = null; // the id of the run that goes on after its watcher stopped
 let status = ["", ""];
-let recorded = 0; // characters of the events that are shown
 
 function load(example, byHand) {
   editor.text = example.query;
@@ -48,10 +47,8 @@ function say(name, ...more) {
 }
 
 function busy(working) {
-  left = null;
-  byId("cancel").hidden = true;
   byId("run").disabled = working;
-  byId("stop").disabled = !working || stop === null;
+  byId("stop").hidden = !working || stop === null;
 }
 
 function finish(name, ...more) {
@@ -73,8 +70,8 @@ function asked() {
 async function run() {
   if (byId("run").disabled) return;
   terminal.clear();
-  byId("events").replaceChildren();
-  recorded = 0;
+  events.clear();
+  actions.hide();
   if (NARROW.matches) byId("answer").scrollIntoView();
   try {
     const document = asked();
@@ -97,9 +94,10 @@ async function ask(document) {
   const since = performance.now();
   const answer = await request(document);
   examples.remember(document.query, answer.data);
-  byId("events").replaceChildren(coloured(answer));
-  byId("events").scrollTop = 0;
+  events.show(answer);
   showOutcome(answer);
+  const run = findRun(answer.data);
+  if (run) actions.show(run.id, run);
   finish(errorsOf(answer).length ? "failed" : "done", ` · ${Math.round(performance.now() - since)} ms`);
 }
 
@@ -134,54 +132,45 @@ function why(text) {
 }
 
 function watch(document) {
+  const id = findWatchedRun(document);
   let last = [];
   let failed = false;
   choose("events");
   const onEvent = (payload) => {
-    record(payload);
+    events.add(payload);
     failed = errorsOf(payload).length > 0;
     last = shownLive(payload) ?? last;
   };
   const onEnd = (reason) => {
+    if (id !== null) actions.show(id, { over: reason === "complete" });
     if (reason === "error" || (reason === "complete" && failed)) finish("failed");
     else if (reason === "complete") finish("ended", ...last);
-    else if (reason === "stopped") finishStopped(runOf(document));
+    else if (reason === "stopped") finish("stopped", worded(id === null ? "runs_go_on" : "run_goes_on"));
     else {
-      record({ closed: reason });
+      events.add({ closed: reason });
       terminal.note("closed", worded("closed"), ` · ${legible(reason)}`);
       finish("closed");
     }
+    events.flush();
   };
   say("running");
   stop = subscribe(document, { onEvent, onState: (state) => say(state), onEnd });
   busy(true);
+  if (id !== null) actions.show(id, { watching: true });
 }
 
-function runOf({ query, variables }) {
-  const [, name, id] = RUN_WATCHED.exec(query) ?? [];
-  return id ?? variables[name] ?? null;
+// Watches a run that an answer told of, or that was watched before.
+function watchRun(id) {
+  examples.open(WATCHES_OUTPUT, { executionId: id });
+  run();
 }
 
-// Only the watcher stopped: the run is cancelled by a mutation, which is one click away.
-function finishStopped(id) {
-  finish("stopped", worded(id === null ? "runs_go_on" : "run_goes_on"));
-  left = id;
-  byId("cancel").hidden = id === null;
-}
-
-function record(payload) {
-  const events = byId("events");
-  const following = events.scrollHeight - events.scrollTop - events.clientHeight < 40;
-  const line = document.createElement("div");
-  line.className = "event";
-  line.append(coloured(payload));
-  events.append(line);
-  recorded += line.textContent.length;
-  while (events.childElementCount > 1 && (events.childElementCount > MOST_EVENTS || recorded > MOST_RECORDED)) {
-    recorded -= events.firstElementChild.textContent.length;
-    events.firstElementChild.remove();
-  }
-  if (following) events.scrollTop = events.scrollHeight;
+// Where somebody watches the run, its end comes by itself; else its state now stands in the Output pane.
+function showCancelled(run) {
+  if (stop !== null) return;
+  showState(run);
+  say("cancel_asked");
+  actions.show(run.id, { over: true });
 }
 
 // Output and changes of state go to the terminal too. Returns what the status line should end with, if that changed.
@@ -239,12 +228,12 @@ function relabel() {
 
 byId("run").onclick = run;
 byId("stop").onclick = () => stop?.();
-byId("cancel").onclick = () => examples.open(CANCEL, { executionId: left });
 byId("copy").onclick = copy;
 for (const name of ["output", "events"]) byId(`${name}-tab`).onclick = () => choose(name);
 document.addEventListener("keydown", onKey);
 byId("copy").hidden = !navigator.clipboard;
-byId("graphiql").hidden = !new URLSearchParams(location.search).has("plain");
+// The service shows this page instead of GraphiQL where that was not fetched.
+if (new URLSearchParams(location.search).has("graphiql")) showNotice(worded("graphiql_missing"));
 await startSignIn({
   onIn: () => examples.load(editor.text ? null : OPENED_FIRST).catch(() => showNotice(worded("not_loaded"))),
   onLanguage: relabel,

@@ -1,13 +1,14 @@
 // The header and the sign-in form that both pages have: who is in, the language, out again.
 
 import { showNotice } from "/playground/notice.js";
-import { Refused, session, signIn, signInByLink, signOut } from "/playground/session.js";
+import { Refused, restore, session, signIn, signInByLink, signOut, watchSession } from "/playground/session.js";
 import { switchLanguage, translate, word, worded } from "/playground/words.js";
 
 const REFUSALS = ["expired", "denied", "invalid", "no_role", "disabled", "busy", "unavailable"];
 let elsewhere = null; // the identity provider's name, and where to begin
 let refusal = null; // why it did not let somebody in
 let owner = null; // whose work the page shows
+let begun = false; // whether the page shows the form or the work yet
 
 const byId = (id) => document.getElementById(id);
 
@@ -68,6 +69,7 @@ async function followLink(code) {
   try {
     await signInByLink(code);
   } catch (error) {
+    await restore().catch(() => {}); // whoever is signed in already stays
     throw error instanceof Refused ? new Error(`${error.message} ${word("link_advice")}`) : error;
   }
 }
@@ -75,10 +77,9 @@ async function followLink(code) {
 // A one-time link, or what became of signing in with the identity provider.
 async function useHandedOver() {
   const { code, refused } = handedOver();
-  if (code === null && refused === null) return;
   refusal = refused;
-  if (code) await guarded(() => followLink(code));
-  else showRefusal();
+  await guarded(() => (code ? followLink(code) : restore()));
+  if (!code) showRefusal();
 }
 
 function showRefusal() {
@@ -88,6 +89,7 @@ function showRefusal() {
 // What one user was shown is not for the next one who signs in in this tab.
 function enter(onIn) {
   const current = session.read();
+  begun = true;
   if (current && owner !== null && owner !== current.user.id) {
     location.reload();
     return;
@@ -117,6 +119,10 @@ export async function startSignIn({ onIn, onLanguage = () => {} }) {
     if (session.read() === null) showRefusal();
     onLanguage();
   };
+  watchSession(() => {
+    if (begun && session.read() === null) location.reload();
+    else if (begun) enter(onIn);
+  });
   translate();
   let handing = Promise.resolve();
   const takeOver = () => {

@@ -14,7 +14,13 @@ NAMES = {
     "en": ("sshcast runs commands on servers over SSH, and records them.", "playground", "switched off", "health"),
     "zh": ("sshcast 通过 SSH 在服务器上执行命令并留下记录。", "操作台", "已关闭", "健康检查"),
 }
-LINKS = {"graphql": "/graphql", "rest": "/api/tasks", "openapi": "/openapi.json", "health": "/healthz", "ready": "/readyz"}
+LINKS = {
+    "graphql": "/graphql",
+    "rest": "/api/tasks",
+    "openapi": "/openapi.json",
+    "health": "/healthz",
+    "ready": "/readyz",
+}
 
 
 def landing_routes(*, playground: bool) -> list[Route]:

@@ -95,7 +95,7 @@ def _check_length(name: str, value: str, longest: int) -> str:
 
 
 def _build_sign_in_answer(request: Request, tokens: TokenPair, *, in_cookie: bool) -> Response:
-    """Answer with the tokens. The refresh token is in the body, or in a cookie that no script of the browser can read."""
+    """Answer with the tokens. The refresh token is in the body, or in a cookie that no script can read."""
     data: objects.Tokens = {"access_token": tokens.access_token, "user": shapes.build_user(tokens.user)}
     if not in_cookie:
         data["refresh_token"] = tokens.refresh_token

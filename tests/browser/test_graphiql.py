@@ -21,7 +21,7 @@ def tab(visit: Visit, name: str) -> Locator:
 
 
 async def enter(visit: Visit) -> None:
-    await visit.inside("/graphql")
+    await visit.inside("/graphql?graphiql")
     await expect(visit.find(".graphiql-query-editor .view-lines")).to_contain_text("query", timeout=20_000)
 
 
@@ -93,7 +93,7 @@ async def test_hostile_output_is_text_here_too(visit: Visit, service: Running) -
 
 async def test_the_plain_runner_is_one_click_away_and_back(visit: Visit) -> None:
     await enter(visit)
-    await visit.page.click("a.other")
+    await visit.page.click("a.other[href='/graphql']")
     await expect(visit.find("#examples button").first).to_be_visible()
     await visit.page.click("#graphiql")
     await expect(visit.find(".graphiql-tab").first).to_be_visible(timeout=20_000)

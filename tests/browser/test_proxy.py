@@ -62,12 +62,11 @@ async def test_the_public_url_alone_makes_the_playground_work(
     async with proxy, visiting(browser, known.url, ignore_https_errors=True) as visit:
         await visit.open("/")
         await expect(visit.find("#sign-in")).to_be_visible()
-        assert visit.page.url == f"{known.url}/graphql"
-        await open_page(visit, "/graphql?plain")
+        await open_page(visit, "/graphql")
         await visit.run("70_watch_output", executionId=id)  # a WebSocket, by wss
         await visit.status("ended")
         await expect(visit.find("#output .stdout")).to_have_text("through the proxy\n")
-        await visit.open("/graphql")
+        await visit.open("/graphql?graphiql")
         await expect(visit.find(".graphiql-tab").first).to_be_visible(timeout=20_000)
 
 
@@ -88,11 +87,11 @@ async def test_streams_and_sign_in_links_work_there_too(
             )
         assert answer.headers["content-type"].startswith("text/event-stream")
         assert "through the proxy" in answer.text
-        await visit.open(f"/graphql?plain#code={code}")
+        await visit.open(f"/graphql#code={code}")
         await expect(visit.find("#who")).to_have_text("the.admin · admin")
 
 
-@pytest.mark.parametrize("path", ["/graphql", "/graphql?plain"])
+@pytest.mark.parametrize("path", ["/graphql?graphiql", "/graphql"])
 @pytest.mark.parametrize("passed", ["without a port", "the upstream"])
 async def test_without_it_the_page_says_what_refused_its_script_and_what_to_set(
     browser: Browser, unknown: Site, tmp_path: Path, passed: str, path: str
@@ -119,7 +118,7 @@ async def test_a_port_in_the_host_needs_no_setting_where_the_name_is_allowed(
 ) -> None:
     proxy = nginx(tmp_path / "nginx", port=unknown.port, target=unknown.service.url, host="$http_host")
     async with proxy, visiting(browser, unknown.url, ignore_https_errors=True) as visit:
-        await open_page(visit, "/graphql?plain")
+        await open_page(visit, "/graphql")
 
 
 async def test_where_no_script_at_all_may_run_the_page_still_says_what_to_look_at(

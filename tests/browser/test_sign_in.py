@@ -18,7 +18,7 @@ COUNT_CHANGES = """() => {
     document.documentElement.dataset.changes = "some";
   };
 }"""
-both_pages = pytest.mark.parametrize("path", ["/graphql", "/graphql?plain"])
+both_pages = pytest.mark.parametrize("path", ["/graphql?graphiql", "/graphql"])
 
 
 @both_pages
@@ -79,10 +79,12 @@ async def test_a_link_of_another_user_in_an_open_tab_leaves_nothing_of_the_one_b
     await expect(visit.find("#work")).to_be_visible()
 
 
-async def test_a_link_in_another_tab_leaves_the_first_one_to_its_user(visit: Visit, service: Running) -> None:
+async def test_a_link_of_another_user_in_another_tab_leaves_the_first_one_to_its_user(
+    visit: Visit, service: Running
+) -> None:
     await visit.inside()
     second = await visit.page.context.new_page()
-    await second.goto(visit.url + link_of(service, "admin", "/graphql?plain"))
+    await second.goto(visit.url + link_of(service, "admin", "/graphql"))
     await expect(second.locator("#who")).to_have_text("the.admin · admin")
     await visit.run("12_me")
     await visit.status("done")
@@ -111,7 +113,7 @@ async def test_a_used_link_in_an_open_tab_says_so_and_what_to_do(visit: Visit, s
 
 async def test_who_signs_in_after_a_session_has_ended_sees_nothing_of_the_user_before(visit: Visit) -> None:
     await visit.inside()
-    await keep(visit, {**(await session(visit)), "access_token": "old", "refresh_token": "old"})
+    await lose(visit)
     await visit.run("12_me")
     await expect(visit.find("#sign-in")).to_be_visible()
     await visit.page.evaluate("document.documentElement.dataset.same = 'page'")
@@ -133,18 +135,19 @@ async def test_signing_out_ends_the_session_here_and_on_the_service(visit: Visit
 
 async def test_an_access_token_that_has_run_out_is_renewed_unnoticed(visit: Visit) -> None:
     await visit.inside()
-    old = await session(visit)
-    await keep(visit, old | {"access_token": "one that has run out"})
+    (old,) = await visit.page.context.cookies()
+    await keep(visit, await session(visit) | {"access_token": "one that has run out"})
     await visit.run("12_me")
     await visit.status("done")
     await expect(visit.find("#events")).to_contain_text('"the.operator"')
-    assert (await session(visit))["refresh_token"] != old["refresh_token"]
+    (new,) = await visit.page.context.cookies()
+    assert (new["name"], new["value"] == old["value"]) == (old["name"], False)
     visit.complaints.clear()  # the browser tells of the 401
 
 
 async def test_when_the_session_cannot_be_renewed_the_form_is_shown_again(visit: Visit) -> None:
     await visit.inside()
-    await keep(visit, {**(await session(visit)), "access_token": "old", "refresh_token": "old"})
+    await lose(visit)
     await visit.run("12_me")
     await expect(visit.find("#sign-in")).to_be_visible()
     await expect(visit.find("#sign-in-error")).to_have_text("Your session has ended: sign in again.")
@@ -163,7 +166,7 @@ async def test_a_watch_whose_session_ended_leads_to_the_form_with_the_reason(vis
     visit.complaints.clear()
 
 
-async def test_tokens_are_in_no_address_cookie_or_storage_that_outlives_the_tab(visit: Visit) -> None:
+async def test_tokens_are_in_no_address_and_in_nothing_that_a_script_reads_after_the_tab(visit: Visit) -> None:
     addresses: list[str] = []
     visit.page.on("request", lambda request: addresses.append(request.url))
     visit.page.on("websocket", lambda socket: addresses.append(socket.url))
@@ -171,27 +174,35 @@ async def test_tokens_are_in_no_address_cookie_or_storage_that_outlives_the_tab(
     await visit.run("72_watch_executions")
     await visit.status("live")
     token = await session(visit)
+    (cookie,) = await visit.page.context.cookies()
+    assert (cookie["path"], cookie["httpOnly"], cookie["sameSite"]) == ("/api/auth/refresh", True, "Strict")
+    assert set(token) == {"access_token", "user", "since"}
     kept = await visit.page.evaluate("JSON.stringify(localStorage) + document.cookie")
-    for secret in (token["access_token"], token["refresh_token"]):
+    for secret in (token["access_token"], cookie["value"]):
         assert secret not in kept
         assert not [address for address in addresses if secret in address]
-    assert {urlsplit(address).query for address in addresses} <= {"", "plain"}
-    assert await visit.page.context.cookies() == []
+    assert {urlsplit(address).query for address in addresses} == {""}
 
 
 async def test_what_is_typed_into_graphiql_does_not_stay_in_the_address(visit: Visit) -> None:
     """GraphiQL itself puts it there, some time after the last key."""
-    await visit.inside("/graphql")
+    await visit.inside("/graphql?graphiql")
     await visit.page.click(".graphiql-query-editor .view-lines")
     await visit.page.evaluate(COUNT_CHANGES)
     await visit.page.keyboard.type("# a secret\n")
     await expect(visit.find("html[data-changes]")).to_be_attached()
-    assert visit.page.url == f"{visit.url}/graphql"
+    assert visit.page.url == f"{visit.url}/graphql?graphiql"
 
 
 async def session(visit: Visit) -> dict[str, str]:
     found: dict[str, str] = json.loads(await visit.page.evaluate("sessionStorage.getItem('sshcast.session')"))
     return found
+
+
+async def lose(visit: Visit) -> None:
+    """Neither the access token nor the cookie is any good."""
+    await keep(visit, await session(visit) | {"access_token": "old"})
+    await visit.page.context.clear_cookies()
 
 
 async def keep(visit: Visit, value: dict[str, str]) -> None:

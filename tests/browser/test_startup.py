@@ -11,7 +11,7 @@ from tests.support.service import Running
 pytestmark = [pytest.mark.anyio, pytest.mark.browser, pytest.mark.usefixtures("graphiql")]
 
 Handler = Callable[[Route], Awaitable[None]]
-both_pages = pytest.mark.parametrize("path", ["/graphql", "/graphql?plain"])
+both_pages = pytest.mark.parametrize("path", ["/graphql?graphiql", "/graphql"])
 
 
 def answer_with(status: int, body: str = "", media_type: str = "text/html") -> Handler:
@@ -71,7 +71,7 @@ async def test_nothing_of_it_is_left_once_the_page_works(visit: Visit, path: str
 
 async def test_a_graphiql_that_cannot_be_loaded_is_told_with_the_plain_runner_as_the_way_out(visit: Visit) -> None:
     await visit.page.route("**/playground/yoga-graphiql.js", cut)
-    await visit.inside("/graphql")
+    await visit.inside("/graphql?graphiql")
     await expect(visit.find("#notice")).to_contain_text("use the plain runner")
     visit.complaints.clear()
 

@@ -69,7 +69,7 @@ export function showPlaces() {
   const links = ROUTES.filter(({ place, role: least }) => place && mayUse(least)).map(({ path, place }) =>
     h("a", { href: path }, w(place)),
   );
-  put(byId("places"), ...links, h("a", { href: "/graphql?plain", data: { outside: "" } }, w("playground")));
+  put(byId("places"), ...links, h("a", { href: "/graphql", data: { outside: "" } }, w("playground")));
   byId("places").hidden = false;
 }
 
@@ -78,8 +78,10 @@ function markPlace(route) {
   for (const link of byId("places").querySelectorAll("a")) {
     const own = link.getAttribute("href");
     const isHere = own === "/" ? location.pathname === "/" : location.pathname.startsWith(own);
-    if (isHere) link.setAttribute("aria-current", "page");
-    else link.removeAttribute("aria-current");
+    if (isHere) {
+      link.setAttribute("aria-current", "page");
+      link.scrollIntoView({ inline: "center", block: "nearest" }); // on a narrow screen they scroll sideways
+    } else link.removeAttribute("aria-current");
   }
 }
 

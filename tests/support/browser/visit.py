@@ -30,7 +30,7 @@ class Visit:
     def find(self, selector: str, **how: Any) -> Locator:
         return self.page.locator(selector, **how)
 
-    async def open(self, path: str = "/graphql?plain") -> None:
+    async def open(self, path: str = "/graphql") -> None:
         await self.page.goto(self.url + path)
 
     async def sign_in(self, name: str = "the.operator", password: str = PASSWORD) -> None:
@@ -38,7 +38,7 @@ class Visit:
         await self.page.fill("input[name=password]", password)
         await self.page.click("#sign-in button[type=submit]")
 
-    async def inside(self, path: str = "/graphql?plain", name: str = "the.operator") -> None:
+    async def inside(self, path: str = "/graphql", name: str = "the.operator") -> None:
         """Open the page and sign in by password."""
         await self.open(path)
         await self.sign_in(name)
