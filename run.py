@@ -71,7 +71,7 @@ def set_up(lock):
     require(install("sshcast", "--no-deps", "--no-build-isolation", "-e", "."), "Installing sshcast", NETWORK)
     step("Compiling sshcast", PYTHON, "-m", "compileall", "-q", *OURS)
     if shutil.which("npm") and not (ROOT / "sshcast" / "console" / "graphiql").is_dir():
-        step("Fetching GraphiQL (or the playground is plainer)", PYTHON, "-m", "sshcast", "web", "fetch", seconds=60)
+        step("Fetching GraphiQL (or the playground goes without)", PYTHON, "-m", "sshcast", "web", "fetch", seconds=60)
     stamp.write_text(wanted)
 
 

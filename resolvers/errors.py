@@ -63,6 +63,12 @@ class Forbidden(ServiceError):
         )
 
 
+class ForeignPage(Forbidden):
+    """Only this service's own pages may use its cookie."""
+
+    zh = "只有本服务自己的页面可以使用其 Cookie。"
+
+
 class NotFound(ServiceError):
     """There is no such object, or you may not see it."""
 

@@ -15,7 +15,7 @@ from sshcast.page import GRAPHIQL
 
 FETCH_SECONDS = 50
 STAMP = "sha512"
-WITHOUT = "Without it the playground uses a plainer query runner of its own"
+WITHOUT = "Without it the playground has our own query page only"
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,7 +82,7 @@ async def run_demo(settings: Settings, *, once: bool, progress: Progress) -> int
             admin = await _ensure_demo_data(service, demo_target)
             progress.clear()
             url = f"http://127.0.0.1:{port}"
-            _print_welcome(console, url, admin, f"{url}/graphql#code={service.links.issue(admin.user.id)}", settings)
+            _print_welcome(console, url, admin, f"{url}/#code={service.links.issue(admin.user.id)}", settings)
             ok = await run.run_and_show(url, admin.user.name, admin.password, HELLO, console)
             if once:
                 return 0 if ok else 1
@@ -172,6 +172,7 @@ def _print_welcome(console: Console, url: str, admin: Admin, link: str, settings
     """Print plain lines: a table would cut or wrap the link, which people copy."""
     console.print("sshcast demo", style="bold green")
     rows = {
+        "Console / 控制台": f"{url}/",
         "Playground / 操作台": f"{url}/graphql",
         "Sign-in link, once / 一次性登录链接": link,
         "User / 用户": admin.user.name,

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from resolvers import sign_in, users
 from resolvers.context import Context
-from resolvers.errors import Forbidden, Invalid, Unauthenticated
+from resolvers.errors import ForeignPage, Invalid, Unauthenticated
 from resolvers.sign_in import TokenPair
 from resolvers.validation import check_one_of
 from sshcast.http import bearer, body
@@ -42,7 +42,7 @@ async def _refresh_by_cookie(request: Request, ctx: Context) -> Response:
     if token is None:
         raise Invalid("refresh_token", "is required.", "为必填项。")
     if is_from_another_page(request):
-        raise Forbidden("Only this service's own pages may use its cookie.", "只有本服务自己的页面可以使用其 Cookie。")
+        raise ForeignPage()
     try:
         tokens = await sign_in.refresh(ctx, token)
     except Unauthenticated as error:
