@@ -7,21 +7,9 @@ import pytest
 from playwright.async_api import Browser, async_playwright
 
 from sshcast import page, web
-from tests.support.browser.proxy import NAME
+from tests.support.browser.chromium import CHROMIUM, FLAGS
 from tests.support.browser.visit import Visit, visiting
 from tests.support.service import Running, running
-
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-# Nothing but the service resolves, and the name that a proxy gives it, and the browser asks for nothing by itself.
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    f"--host-resolver-rules=MAP {NAME} 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-)
 
 
 @pytest.fixture(scope="package")

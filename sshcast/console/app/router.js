@@ -3,14 +3,16 @@
 // aborts when the page is left: whoever subscribes, polls or listens outside `place` stops then.
 
 import { byId, h, put, w } from "/console/dom.js";
+import { readEarly } from "/console/log/reader.js";
 import { session } from "/playground/session.js";
 
 const ROLES = ["NONE", "VIEWER", "OPERATOR", "ADMIN"];
-// Path, module, the word of its place in the navigation (or none), the least role that may use it.
+// Path, module, the word of its place in the navigation (or none), the least role that may use it, and what asks for the page's
+// first answer before its module is there.
 const ROUTES = [
   ["/", "overview", "overview", "NONE"],
   ["/executions", "executions", "executions", "NONE"],
-  ["/executions/:id", "execution", null, "NONE"],
+  ["/executions/:id", "execution", null, "NONE", readEarly],
   ["/fleet-runs", "fleet_runs", "fleet_runs", "NONE"],
   ["/fleet-runs/:id", "fleet_run", null, "NONE"],
   ["/tasks", "tasks", "tasks", "NONE"],
@@ -24,7 +26,7 @@ const ROUTES = [
   ["/policies", "policies", "policies", "NONE"],
   ["/secrets", "secrets", "secrets", "ADMIN"],
   ["/account", "account", null, "NONE"],
-].map(([path, module, place, role]) => ({ path, module, place, role, matches: compile(path) }));
+].map(([path, module, place, role, begin]) => ({ path, module, place, role, begin, matches: compile(path) }));
 let leaving = new AbortController();
 
 function compile(path) {
@@ -56,6 +58,7 @@ export async function openPage() {
   markPlace(route);
   if (!route) return put(place, h("p", { class: "empty" }, w("no_such_page")));
   const params = { ...route.matches.exec(location.pathname).groups };
+  route.begin?.(params);
   try {
     const page = await import(`/console/pages/${route.module}.js`);
     if (!signal.aborted) await page.open(place, { params, query: new URLSearchParams(location.search), signal });
