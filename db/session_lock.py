@@ -1,5 +1,7 @@
 """A PostgreSQL lock that ends with this process's session: other runners see a death before the lease has ended."""
 
+from typing import Protocol, runtime_checkable
+
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -42,3 +44,11 @@ class SessionLock:
             conn = await self._engine.connect()
             self._connection = await conn.execution_options(isolation_level="AUTOCOMMIT")
         return self._connection
+
+
+@runtime_checkable
+class LockingStore(Protocol):
+    """A store that several processes may use at once: PostgreSQL's. Asking for this imports no driver."""
+
+    def session_lock(self, id: str) -> SessionLock:
+        """Return the lock of the runner with this id; it is not held yet."""

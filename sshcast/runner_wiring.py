@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
-from db.postgres_store import PostgresStore
+from db.session_lock import LockingStore
 from db.values import Mode
 from resolvers.context import Service
 from runner.execution.attached_run import AttachedRun
@@ -78,7 +78,7 @@ def _build_runtime(service: Service, settings: Settings) -> Runtime:
 
 def _build_leases(service: Service, dispatcher: Dispatcher) -> Leases | None:
     """Return leases on PostgreSQL, where there may be other runners; on SQLite the data folder's lock excludes them."""
-    if not isinstance(service.store, PostgresStore):
+    if not isinstance(service.store, LockingStore):
         return None
     lock = service.store.session_lock(dispatcher.runner_id)
     return Leases(bus=service.bus, dispatcher=dispatcher, lock=lock)

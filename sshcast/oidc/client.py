@@ -1,7 +1,7 @@
 """The HTTPS client of the identity provider: fetches its metadata and keys, and exchanges codes."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,6 +17,7 @@ from resolvers.errors import Unavailable
 from resolvers.provider import CodeRejected, Flow, ProviderTokens
 from sshcast.oidc.addresses import is_loopback
 from sshcast.oidc.refreshing_cache import RefreshingCache, UnusableAnswer, build_unavailable_error
+from sshcast.oidc.registration import ClientRegistration
 
 DISCOVERY = "/.well-known/openid-configuration"
 SECONDS = 5.0
@@ -29,17 +30,6 @@ KEY_TYPES: Mapping[Any, type[Key]] = {"RSA": RSAKey, "EC": ECKey, "OKP": OKPKey}
 FAILURES = (httpx2.HTTPError, httpx2.InvalidURL, ValueError)
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClientRegistration:
-    """This service's registration with the provider. Without a secret it is a public client."""
-
-    issuer: str
-    client_id: str
-    secret: str | None = field(repr=False)
-    scopes: str
-    redirect_uri: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from websockets.exceptions import ConnectionClosed
 from db.values import Role
 from resolvers.errors import Unavailable
 from resolvers.provider import Flow
-from sshcast.oidc.client import ClientRegistration, OidcClient
+from sshcast.oidc.client import OidcClient
+from sshcast.oidc.registration import ClientRegistration
 from tests.support.oidc.forger import AUDIENCE, CLIENT, Forger, forging
 from tests.support.oidc.visitor import BROWSER, visiting
 from tests.support.ports import free_port

@@ -1,5 +1,8 @@
 """What a command imports decides how long it takes to start: these are counts of packages, and not times."""
 
+import contextlib
+import io
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -7,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.commands import ROOT, Commands
+from tests.support.ports import free_port
 
 PASSWORD = "correct horse battery\n"
 # Everything that is large and that a short command does not need.
@@ -79,6 +83,33 @@ def test_what_reads_and_writes_the_database_imports_neither_face_nor_ssh(command
     assert found & LARGE == set()
 
 
+@pytest.fixture(scope="module")
+def imported_by_serve(commands: Commands) -> set[str]:
+    """The names of all modules of a service on SQLite, without an identity provider, that has answered and ended."""
+    path = commands.data.parent / "modules of serve"
+    command = [sys.executable, "-c", SHOW.format(path=str(path)) + MAIN, "serve", "--port", str(free_port())]
+    serving = subprocess.Popen(
+        command, cwd=ROOT, env=commands.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    with serving, contextlib.closing(serving.stderr or io.StringIO()) as lines:
+        started = next((line for line in lines if '"serving"' in line), None)
+        serving.send_signal(signal.SIGTERM)
+        assert started is not None
+        lines.read()
+    assert serving.returncode == 0
+    return set(path.read_text().split())
+
+
+def test_serve_on_sqlite_imports_no_driver_of_postgresql(imported_by_serve: set[str]) -> None:
+    assert {"asyncssh", "schema.build", "db.sqlite_store"} <= imported_by_serve
+    assert imported_by_serve & {"alembic", "asyncpg", "db.postgres_store", "db.server_check"} == set()
+
+
+def test_serve_without_an_identity_provider_does_not_import_its_client(imported_by_serve: set[str]) -> None:
+    assert "sshcast.oidc.routes" in imported_by_serve
+    assert imported_by_serve & {"authlib", "httpcore2", "httpx2", "sshcast.oidc.client"} == set()
+
+
 def test_a_database_of_this_version_is_found_so_without_alembic(commands: Commands) -> None:
     assert "alembic" not in imported_by(commands, "migrate")
     assert "alembic" in imported_by(Commands(commands.data.parent / "new"), "migrate")
@@ -89,3 +120,14 @@ def test_a_file_at_the_top_of_the_package_imports_no_command(tmp_path: Path) -> 
     script = "import sys, sshcast.cli; print(*(name for name in sys.modules if name.startswith('sshcast.commands.')))"
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout) == (0, "\n")
+
+
+@pytest.mark.parametrize(("before", "after"), [("gc.enable()", True), ("gc.disable()", False)])
+def test_no_garbage_is_collected_while_a_command_is_imported(before: str, after: bool) -> None:
+    """At most one is, at once after it, which calls back at its start and at its end. Else there are dozens."""
+    script = (
+        "import gc, sshcast.commands; collections = []; gc.callbacks.append(lambda *_: collections.append(1));"
+        f" {before}; collections.clear(); sshcast.commands.accounts; print(len(collections) <= 2, gc.isenabled())"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, f"True {after}\n"), done.stderr
