@@ -53,12 +53,12 @@ export async function openPage() {
   leaving = new AbortController();
   const { signal } = leaving;
   const route = ROUTES.find((each) => each.matches.test(location.pathname));
+  const params = { ...route?.matches.exec(location.pathname).groups };
+  route?.begin?.(params);
   const place = h("div", { class: "page" });
   put(byId("work"), place);
   markPlace(route);
   if (!route) return put(place, h("p", { class: "empty" }, w("no_such_page")));
-  const params = { ...route.matches.exec(location.pathname).groups };
-  route.begin?.(params);
   try {
     const page = await import(`/console/pages/${route.module}.js`);
     if (!signal.aborted) await page.open(place, { params, query: new URLSearchParams(location.search), signal });

@@ -20,6 +20,7 @@ ALIVE = 7
 SERVER = """mutation($input: CreateServerInput!) { createServer(input: $input) {
   server { id } errors { code message field } } }"""
 UPDATE = """mutation($id: ID!) { updateServer(input: {id: $id, enabled: false}) { errors { message } } }"""
+TASK = "mutation($input: CreateTaskInput!) { createTask(input: $input) { task { id } errors { message } } }"
 SETTLED_MS = 30_000
 
 
@@ -100,6 +101,32 @@ async def test_a_fleet_run_is_planned_then_started_and_its_outlier_stands_apart(
         )
         == odd
     )
+
+
+async def test_a_task_is_started_on_many_servers_with_values_for_its_parameters(guest: Visit, fleet: Running) -> None:
+    asked = [{"name": "RELEASE", "type": "STRING", "required": True}]
+    new = {"name": "By release", "selector": {"tagsAll": ["web"]}, "cronExpr": "@manual", "parameters": asked}
+    created = (await fleet.data(TASK, "admin", input=new | {"command": 'echo "is $RELEASE"'}))["createTask"]
+    assert created["errors"] == []
+    await guest.inside("/fleet-runs")
+    await guest.page.get_by_role("button", name="Start a fleet run").click()
+    dialog = guest.find("dialog")
+    await dialog.locator("select[name=work]").select_option("task")
+    await dialog.locator("input[name=taskId]").fill("By release")
+    release = dialog.get_by_label("RELEASE (required)")
+    await expect(release).to_be_visible()
+    await dialog.get_by_role("button", name="Show the plan").click()
+    await expect(dialog.locator("form > .error")).to_contain_text("RELEASE")
+    await release.fill("2.4")
+    await dialog.get_by_role("button", name="Show the plan").click()
+    await dialog.get_by_role("button", name=f"Start on {ALIVE} servers").click()
+    await expect(guest.find(".group .answer")).to_have_text("is 2.4", timeout=SETTLED_MS)
+    await expect(find_tiles(guest, "success")).to_have_count(ALIVE, timeout=SETTLED_MS)
+    tiles = guest.find(".tiles .tile")
+    await tiles.first.focus()
+    await guest.page.keyboard.press("ArrowRight")
+    await expect(tiles.nth(1)).to_be_focused()
+    await expect(guest.find(".tile[tabindex='0']")).to_have_count(1)
 
 
 async def test_a_plan_that_no_longer_holds_starts_nothing(guest: Visit, fleet: Running) -> None:

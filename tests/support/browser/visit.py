@@ -38,10 +38,10 @@ class Visit:
         await self.page.fill("input[name=password]", password)
         await self.page.click("#sign-in button[type=submit]")
 
-    async def inside(self, path: str = "/graphql", name: str = "the.operator") -> None:
+    async def inside(self, path: str = "/graphql", name: str = "the.operator", password: str = PASSWORD) -> None:
         """Open the page and sign in by password."""
         await self.open(path)
-        await self.sign_in(name)
+        await self.sign_in(name, password)
         await expect(self.find("#work")).to_be_visible()
 
     async def choose(self, example: str, **variables: str) -> None:

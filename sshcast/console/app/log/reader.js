@@ -1,12 +1,14 @@
 // Reads an execution's output over GraphQL: slices of it, its matches, and what comes live.
 
 import { ask, watch } from "/console/ask.js";
+import { FACTS as PAGE_FACTS, TAIL } from "/console/parts/execution_fields.js";
 
 const SLICE = "firstLine lineCount startCursor endCursor hasBefore hasAfter parts { stream at text }";
 const FACTS = "id state stdoutBytes stderrBytes truncated outputGap { startCursor endCursor bytes lines }";
 const READ_FACTS = `query($id: ID!) { execution(id: $id) { ${FACTS} } }`;
-// The end of the output comes in the same answer.
-const BEGIN = `query($id: ID!, $lines: Int) { execution(id: $id) { ${FACTS} output(lastLines: $lines, maxBytes: 262144) { ${SLICE} } } }`;
+// The end of the output comes in the same answer, and so does what the page around the log wants to know.
+const buildBegin = (more) => `query($id: ID!, $lines: Int) { execution(id: $id) { ${FACTS} ${more}
+  output(lastLines: $lines, maxBytes: 262144) { ${SLICE} } } }`;
 
 const READ = `query($id: ID!, $after: String, $before: String, $fromLine: Int, $lines: Int, $lastLines: Int, $maxBytes: Int) {
   execution(id: $id) { output(after: $after, before: $before, fromLine: $fromLine, lines: $lines, lastLines: $lastLines,
@@ -25,9 +27,28 @@ const LIVE = `subscription($id: ID!, $after: String) { executionOutput(execution
 } }`;
 const AGAIN_MS = 3000;
 
+// The first answer that was asked for before there was a reader for it: { id, more, answer }.
+let early = null;
+
+const askForEnd = (id, more) => ask(buildBegin(more), { id, lines: TAIL });
+
+// Asks for what the page of an execution shows first. Called when its address is opened: its modules may still be on their way.
+export function readEarly({ id }) {
+  early = { id, more: PAGE_FACTS, answer: askForEnd(id, PAGE_FACTS) };
+  early.answer.catch(() => {}); // whoever takes it is told
+}
+
+function takeEarly(id, more) {
+  const found = early;
+  early = null;
+  return found?.id === id && found.more === more ? found.answer : null;
+}
+
 export class LogReader {
-  constructor(id) {
+  // `more`: fields of Execution that the first answer has beside the log's own.
+  constructor(id, more = "") {
     this.id = id;
+    this.more = more;
   }
 
   async readFacts() {
@@ -36,8 +57,8 @@ export class LogReader {
   }
 
   // The facts and, as `output`, the last lines; null if there is no such execution.
-  async readEnd(lines) {
-    const { execution } = await ask(BEGIN, { id: this.id, lines });
+  async readEnd() {
+    const { execution } = await (takeEarly(this.id, this.more) ?? askForEnd(this.id, this.more));
     return execution;
   }
 

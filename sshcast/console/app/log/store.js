@@ -2,13 +2,13 @@
 // pages are let go and read again. A row is a line, or the gap where output was left out at the output limit.
 
 import { LineBuilder } from "/console/log/lines.js";
+import { TAIL } from "/console/parts/execution_fields.js";
 
 const PAGE = 256;
 // Lines read before a page only for the colours that they leave on.
 const LOOK_BACK = 32;
 const MOST_PAGES = 32;
 const MOST_CHARACTERS = 3_000_000;
-const TAIL = 400;
 const LONGEST_TAIL = 4_000;
 
 export class LogStore {
@@ -28,7 +28,7 @@ export class LogStore {
 
   // Reads the facts and the end of the output, and where its gap is. Returns the facts; null if there is no such execution.
   async begin() {
-    const facts = await this.reader.readEnd(TAIL);
+    const facts = await this.reader.readEnd();
     if (!facts) return null;
     const slice = facts.output;
     const gap = await this.locateGap(facts.outputGap);
@@ -36,6 +36,7 @@ export class LogStore {
     this.gap = gap;
     for (const part of slice.parts) this.tail.add(part);
     this.first = slice.firstLine ?? 1;
+    if (slice.lineCount === TAIL && slice.hasBefore) this.first += this.tail.drop(LOOK_BACK);
     // Where the slice begins within a line, that line is read as a page of its own.
     if (slice.hasBefore && slice.lineCount < TAIL && this.tail.lines.length > 1 && !(gap && slice.startCursor === gap.endCursor)) {
       this.first += this.tail.drop(1);

@@ -18,11 +18,12 @@ const KEY = "sshcast.log";
 const STATUS_MS = 500;
 
 export class LogView {
-  // `isLinked`: whether the address names lines of this log; `onEnd` is told when the run has ended.
-  constructor({ executionId, signal, isLinked = true, onEnd = () => {} }) {
-    Object.assign(this, { id: executionId, signal, isLinked, onEnd });
+  // `isLinked`: whether the address names lines of this log; `onEnd` is told when the run has ended. `onFacts` is told, before
+  // the first painting, the execution with the fields of `selection`: one request answers for the page and its log.
+  constructor({ executionId, signal, isLinked = true, selection = "", onFacts = () => {}, onEnd = () => {} }) {
+    Object.assign(this, { id: executionId, signal, isLinked, onFacts, onEnd });
     this.options = { wrap: false, times: false, streams: false, ...JSON.parse(localStorage.getItem(KEY) ?? "{}") };
-    this.reader = new LogReader(executionId);
+    this.reader = new LogReader(executionId, selection);
     this.store = new LogStore(this.reader, { onPage: (error) => this.showPage(error) });
     this.connection = null;
     this.build();
@@ -65,14 +66,18 @@ export class LogView {
     signal?.addEventListener("abort", () => highlight(this.layer, null, null), { once: true });
   }
 
-  // Shows the end of the output, or the lines that the address names, and follows what comes.
+  // Shows the end of the output, or the lines that the address names, and follows what comes. Resolves once it is painted, to
+  // whether there is such an execution.
   async start() {
     this.facts = await this.store.begin();
-    if (!this.facts || this.signal?.aborted) return;
+    if (!this.facts || this.signal?.aborted) return false;
+    this.onFacts(this.facts);
     this.showStatus();
     this.layOut();
     this.followHash();
-    if (isFinal(this.facts.state)) return;
+    this.viewport.paintNow();
+    await new Promise((painted) => requestAnimationFrame(painted));
+    if (isFinal(this.facts.state)) return true;
     this.connection = "live";
     this.reader.follow(this.facts.output.endCursor, {
       signal: this.signal,
@@ -82,6 +87,7 @@ export class LogView {
       onEnd: (event) => this.end(event),
     });
     this.showStatus();
+    return true;
   }
 
   addChunk(chunk) {
@@ -131,11 +137,12 @@ export class LogView {
 
   // How many cells of text a row has, if lines are wrapped.
   layOut() {
+    this.viewport.schedule();
+    if (!this.options.wrap) return this.viewport.setColumns(null);
     const cell = this.probe.getBoundingClientRect().width / 100;
     const beside = (this.digits ?? 3) + 3 + (this.options.times ? 14 : 0) + (this.options.streams ? 5 : 0);
     const room = Math.floor(this.scroller.clientWidth / cell) - beside - 1;
-    this.viewport.setColumns(this.options.wrap && cell ? Math.max(8, room) : null);
-    this.viewport.schedule();
+    this.viewport.setColumns(cell ? Math.max(8, room) : null);
   }
 
   toggle(name, isOn) {

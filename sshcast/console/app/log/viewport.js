@@ -23,6 +23,7 @@ export class Viewport {
     this.extraRows = 0;
     this.generation = 0;
     this.last = 0;
+    this.seen = 0; // the height of the view when it was painted
     this.frame = 0;
     scroller.addEventListener("scroll", () => this.scrolled(), { passive: true });
   }
@@ -32,6 +33,12 @@ export class Viewport {
       this.frame = 0;
       this.paint();
     });
+  }
+
+  paintNow() {
+    cancelAnimationFrame(this.frame);
+    this.frame = 0;
+    this.paint();
   }
 
   // Everything is painted anew: the columns, or what is marked, have changed.
@@ -116,7 +123,9 @@ export class Viewport {
     const top = this.scroller.scrollTop;
     const moved = top - this.last;
     this.last = top;
-    if (moved) this.follows(moved, top);
+    // Where the view has become higher, it is the browser that moved it, up to the end: nobody let go.
+    const isKept = this.following && this.height !== this.seen && top >= this.scroller.scrollHeight - this.height - 1;
+    if (moved && !isKept) this.follows(moved, top);
     this.schedule();
   }
 
@@ -158,7 +167,8 @@ export class Viewport {
 
   paint() {
     const count = this.store.rowCount;
-    if (!this.height) return;
+    this.seen = this.height;
+    if (!this.seen) return;
     const end = this.findEnd();
     if (this.following || this.anchor.row > end.row || (this.anchor.row === end.row && this.anchor.off > end.off)) this.anchor = end;
     const { above, rows } = this.collect(count);

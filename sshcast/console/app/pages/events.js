@@ -3,7 +3,7 @@
 import { ask } from "/console/ask.js";
 import { h, put, w } from "/console/dom.js";
 import { buildLive, follow } from "/console/parts/follow.js";
-import { command, link, reasonOf } from "/console/parts/run_rows.js";
+import { command, link, reasonOf } from "/console/runs/rows.js";
 import { stateBadge } from "/console/parts/state.js";
 import { Table } from "/console/parts/table.js";
 import { time } from "/console/parts/times.js";

@@ -5,7 +5,8 @@ import { fill, h, put, w } from "/console/dom.js";
 import { LogView } from "/console/log/view.js";
 import { copyText } from "/console/log/take.js";
 import { confirmed } from "/console/parts/dialog.js";
-import { FACTS, measureElapsed, showFacts } from "/console/parts/execution_facts.js";
+import { measureElapsed, showFacts } from "/console/parts/execution_facts.js";
+import { FACTS } from "/console/parts/execution_fields.js";
 import { follow, pace, repeat, takeCursor } from "/console/parts/follow.js";
 import { isFinal, stateBadge } from "/console/parts/state.js";
 import { formatDuration } from "/console/parts/times.js";
@@ -23,16 +24,18 @@ export async function open(place, { params, signal }) {
   const page = new ExecutionPage(params.id, signal);
   place.classList.add("wide", "execution");
   put(place, page.element, page.log.element);
-  const [isThere, after] = await Promise.all([page.read(), takeCursor(), page.log.start()]);
+  document.title = `${fill(word("execution_title"), params)} · sshcast`;
+  const isThere = await page.log.start();
   if (signal.aborted) return;
   if (!isThere) return put(place, h("p", { class: "empty" }, w("execution_none")));
-  document.title = `${fill(word("execution_title"), params)} · sshcast`;
+  const after = await takeCursor();
+  if (signal.aborted) return;
   const refresh = pace(() => page.read(), 300, signal);
   page.refresh = refresh;
   follow(EVENTS, { filter: { executionId: params.id } }, { after, signal, onEvent: refresh, onGap: refresh });
   repeat(() => page.tick(), 1000, signal);
   repeat(() => page.run.state === "PENDING" && refresh(), WAITING_MS, signal);
-  if (!isFinal(page.run.state)) refresh(); // what happened between the two answers
+  refresh(); // what happened between the two answers
 }
 
 class ExecutionPage {
@@ -47,17 +50,17 @@ class ExecutionPage {
     this.facts = h("div", { class: "stack" });
     const head = h("div", { class: "head" }, h("h2", {}, w("execution_title", { id })), this.state, this.cancel, this.again, link);
     this.element = h("section", { class: "panel facts-panel" }, head, this.news, this.facts);
-    this.log = new LogView({ executionId: id, signal, onEnd: () => this.refresh() });
+    // The facts come with the log's first answer; what changes is read anew.
+    const selection = FACTS;
+    this.log = new LogView({ executionId: id, signal, selection, onFacts: (run) => this.show(run), onEnd: () => this.refresh() });
   }
 
-  // Reads the facts and shows them. False where there is no such execution.
   async read() {
     const { execution } = await ask(READ, { id: this.id });
-    if (!execution) return false;
+    if (!execution) return;
     const text = JSON.stringify(execution);
     if (text !== this.text) this.show(execution);
     this.text = text;
-    return true;
   }
 
   show(run) {
@@ -66,10 +69,11 @@ class ExecutionPage {
     const mayRun = ["OPERATOR", "ADMIN"].includes(run.server?.viewerRole);
     this.cancel.hidden = isFinal(run.state) || !mayRun;
     this.cancel.disabled = run.cancelRequestedAt !== null;
-    const refusal = findRefusal(run);
+    this.refusal = findRefusal(run);
     this.again.hidden = !mayRun;
-    this.again.disabled = refusal !== null;
-    this.again.title = refusal ? word(refusal) : "";
+    this.again.disabled = this.refusal !== null && !mayPrefill(run, this.refusal);
+    this.again.title = this.refusal ? word(this.refusal) : "";
+    put(this.again, w(this.refusal && !this.again.disabled ? "execution_again_asking" : "execution_again"));
     showFacts(this.facts, run);
   }
 
@@ -88,13 +92,21 @@ class ExecutionPage {
     await this.refresh();
   }
 
+  // A run whose environment, input or secrets are not kept cannot be repeated: the dialog has what is kept of it.
   async runAgain() {
     const { run } = this;
+    if (this.refusal) return this.askToRun();
     await this.attempt(async () => {
       const [query, input] = run.taskId ? [RUN_TASK, buildTaskInput(run)] : [RUN_COMMAND, buildCommandInput(run)];
       const { execution } = await change(query, { input });
       await go(`/executions/${execution.id}`);
     });
+  }
+
+  async askToRun() {
+    const { openRunDialog } = await import("/console/runs/dialog.js");
+    const { serverId: server, command } = this.run;
+    openRunDialog({ server, command, note: h("p", { class: "faint" }, w("execution_again_anew")) });
   }
 
   async copyLink() {
@@ -122,6 +134,9 @@ function findRefusal(run) {
   const hasValues = !run.taskId && (run.envNames.length > 0 || run.secretEnv.length > 0 || run.stdinBytes !== null);
   return hasSecrets || hasValues ? "execution_again_not" : null;
 }
+
+// Whether the dialog for a command can begin with it: a run of a task has its values from the task's page.
+const mayPrefill = (run, refusal) => refusal === "execution_again_not" && !run.taskId;
 
 const buildTaskInput = ({ taskId, parameters }) => ({ taskId, parameters: parameters.map(({ name, value }) => ({ name, value })) });
 

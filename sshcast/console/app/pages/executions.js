@@ -4,11 +4,11 @@ import { ask } from "/console/ask.js";
 import { h, put, w } from "/console/dom.js";
 import { buildLive, follow, pace, takeCursor } from "/console/parts/follow.js";
 import { Pager } from "/console/parts/pager.js";
-import { openRunDialog } from "/console/parts/run_dialog.js";
-import { buildFilter, buildFilters, readFilters } from "/console/parts/run_filters.js";
-import { COLUMNS, keepElapsed, ROW, updateRow } from "/console/parts/run_rows.js";
 import { Table } from "/console/parts/table.js";
 import { keepQuery, mayUse } from "/console/router.js";
+import { openRunDialog } from "/console/runs/dialog.js";
+import { buildFilter, buildFilters, readFilters } from "/console/runs/filters.js";
+import { COLUMNS, keepElapsed, ROW } from "/console/runs/rows.js";
 
 const PAGE = 50;
 const PACE_MS = 1000;
@@ -31,7 +31,7 @@ export async function open(place, { query, signal }) {
   put(place, h("div", { class: "head" }, h("h2", {}, w("executions")), run), filters, bar, list.problem, list.table.element, list.hint);
   const refresh = pace(() => list.refresh(), PACE_MS, signal);
   const take = ({ execution }) => {
-    if (execution && list.table.rows.has(execution.id)) list.update(execution);
+    if (execution && list.table.rows.has(execution.id)) list.table.update(execution);
     if (list.pager.isFirst) refresh();
   };
   follow(EVENTS, { filter: { kinds: KINDS } }, { after, signal, onEvent: take, onGap: refresh, onState: show });
@@ -87,10 +87,6 @@ class ExecutionList {
     return this.pager.goFirst();
   }
 
-  update(row) {
-    updateRow(this.table, row);
-  }
-
   // The first page anew. New rows come in at the top for whoever is there; others are offered a button.
   async refresh() {
     const mine = this.loads;
@@ -98,7 +94,7 @@ class ExecutionList {
     if (mine !== this.loads || !this.pager.isFirst) return;
     const isReading = scrollY > READING_PX || this.table.element.contains(document.activeElement);
     const known = new Set(this.table.rows.keys());
-    for (const row of nodes) if (known.has(row.id)) this.update(row);
+    for (const row of nodes) if (known.has(row.id)) this.table.update(row);
     this.fresh = nodes.filter(({ id }) => !known.has(id));
     if (isReading && this.fresh.length) {
       this.offer(nodes, this.fresh.length, pageInfo);

@@ -2,16 +2,16 @@
 
 import { ask, change } from "/console/ask.js";
 import { h, put, w } from "/console/dom.js";
+import { FleetGrid } from "/console/fleets/grid.js";
+import { FleetGroups } from "/console/fleets/groups.js";
+import { openRetryDialog } from "/console/fleets/retry.js";
+import { buildFleetState, COUNTS, countParts } from "/console/fleets/state.js";
 import { drawProgress } from "/console/parts/chart.js";
 import { confirmed } from "/console/parts/dialog.js";
-import { FleetGrid } from "/console/parts/fleet_grid.js";
-import { FleetGroups } from "/console/parts/fleet_groups.js";
-import { openRetryDialog } from "/console/parts/fleet_retry.js";
-import { buildFleetState, COUNTS, countParts } from "/console/parts/fleet_state.js";
 import { buildLive, follow, pace, takeCursor } from "/console/parts/follow.js";
-import { link } from "/console/parts/run_rows.js";
 import { time } from "/console/parts/times.js";
 import { mayUse } from "/console/router.js";
+import { link } from "/console/runs/rows.js";
 import { legible } from "/playground/answer.js";
 import { word } from "/playground/words.js";
 
@@ -31,8 +31,8 @@ export async function open(place, { params: { id }, signal }) {
   const page = new FleetPage(id, run);
   document.title = `${word("fleet_title")} ${id} · sshcast`;
   put(place, ...page.parts);
-  await Promise.all([page.grid.load(signal), page.groups.load()]);
-  if (run.state !== "RUNNING") return;
+  const read = Promise.all([page.grid.load(signal), page.groups.load()]);
+  if (run.state !== "RUNNING") return read;
   const refresh = pace(() => page.refresh(), PACE_MS, signal);
   const regroup = pace(() => page.groups.refresh(), GROUPS_PACE_MS, signal);
   const take = (event) => {
@@ -42,6 +42,7 @@ export async function open(place, { params: { id }, signal }) {
   };
   const reread = () => Promise.all([page.refresh(), page.grid.load(signal), page.groups.load()]);
   const finish = () => reread().then(() => put(page.live.element), () => {});
+  await read; // an event does not overtake the page that holds its server as it was
   follow(EVENTS, { id }, { after, signal, onEvent: take, onGap: reread, onComplete: finish, onState: page.live.show });
 }
 

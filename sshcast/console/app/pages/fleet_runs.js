@@ -2,16 +2,16 @@
 
 import { ask } from "/console/ask.js";
 import { h, put, w } from "/console/dom.js";
+import { openFleetDialog } from "/console/fleets/dialog.js";
+import { buildFleetState, COUNTS, countParts } from "/console/fleets/state.js";
 import { drawProgress } from "/console/parts/chart.js";
-import { openFleetDialog } from "/console/parts/fleet_dialog.js";
-import { buildFleetState, COUNTS, countParts } from "/console/parts/fleet_state.js";
 import { buildLive, follow, pace, repeat, takeCursor } from "/console/parts/follow.js";
 import { select } from "/console/parts/form.js";
 import { Pager } from "/console/parts/pager.js";
-import { buildWork, updateRow } from "/console/parts/run_rows.js";
 import { Table } from "/console/parts/table.js";
 import { time } from "/console/parts/times.js";
 import { keepQuery, mayUse } from "/console/router.js";
+import { buildWork } from "/console/runs/rows.js";
 import { legible } from "/playground/answer.js";
 import { word } from "/playground/words.js";
 
@@ -67,15 +67,8 @@ async function refreshPage(table, pager, read) {
   const { after } = pager;
   const { nodes, pageInfo } = await read(after);
   if (after !== pager.after) return;
-  const isSame = nodes.length === table.rows.size && nodes.every(({ id }) => table.rows.has(id));
-  if (isSame) {
-    for (const row of nodes) updateRow(table, row);
-    return;
-  }
-  const focused = table.element.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
-  table.show(nodes);
+  table.refresh(nodes);
   pager.show(pageInfo);
-  if (focused) table.element.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
 }
 
 function buildProgress({ counts }) {

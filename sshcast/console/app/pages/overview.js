@@ -3,10 +3,10 @@
 import { ask } from "/console/ask.js";
 import { h, put, w } from "/console/dom.js";
 import { buildLive, follow, pace, repeat, takeCursor } from "/console/parts/follow.js";
-import { openRunDialog } from "/console/parts/run_dialog.js";
-import { command, duration, keepElapsed, link, ROW, state } from "/console/parts/run_rows.js";
+import { openRunDialog } from "/console/runs/dialog.js";
+import { command, duration, keepElapsed, link, ROW, state } from "/console/runs/rows.js";
 import { formatDistance, time } from "/console/parts/times.js";
-import { Trend } from "/console/parts/trend.js";
+import { Trend } from "/console/runs/trend.js";
 import { mayUse } from "/console/router.js";
 import { addWords } from "/playground/words.js";
 import { WORDS } from "/console/words/overview.js";

@@ -3,17 +3,17 @@
 import { ask, change } from "/console/ask.js";
 import { h, put, w } from "/console/dom.js";
 import { confirmed } from "/console/parts/dialog.js";
+import { refreshOnEvents } from "/console/parts/follow.js";
 import { actionButton } from "/console/parts/guard.js";
 import { facts, panel, tags } from "/console/parts/labelled.js";
-import { refreshOnEvents } from "/console/parts/live_rows.js";
-import { buildCheck } from "/console/parts/server_check.js";
-import { buildServerForm, EDITED } from "/console/parts/server_form.js";
-import { showGrants } from "/console/parts/server_grants.js";
-import { buildKeys } from "/console/parts/server_repin.js";
 import { stateBadge } from "/console/parts/state.js";
 import { Table } from "/console/parts/table.js";
 import { formatTime, time } from "/console/parts/times.js";
 import { go, mayUse } from "/console/router.js";
+import { buildCheck } from "/console/servers/check.js";
+import { buildServerForm, EDITED } from "/console/servers/form.js";
+import { showGrants } from "/console/servers/grants.js";
+import { buildKeys } from "/console/servers/repin.js";
 import { WORDS } from "/console/words/servers.js";
 import { addWords, word } from "/playground/words.js";
 

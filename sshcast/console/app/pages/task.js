@@ -2,20 +2,20 @@
 
 import { ask, change } from "/console/ask.js";
 import { h, put, w } from "/console/dom.js";
-import { actionButton } from "/console/parts/guard.js";
 import { confirmed, openDialog } from "/console/parts/dialog.js";
+import { refreshOnEvents } from "/console/parts/follow.js";
 import { field, form } from "/console/parts/form.js";
+import { actionButton } from "/console/parts/guard.js";
 import { facts, panel } from "/console/parts/labelled.js";
-import { refreshOnEvents } from "/console/parts/live_rows.js";
-import { listRuns } from "/console/parts/schedule_preview.js";
 import { stateBadge } from "/console/parts/state.js";
 import { Table } from "/console/parts/table.js";
-import { buildTaskForm, EDITED } from "/console/parts/task_form.js";
-import { mayRun, runTask } from "/console/parts/task_run.js";
-import { scheduleState, scheduleText, targetOf } from "/console/parts/task_state.js";
 import { formatDuration, time } from "/console/parts/times.js";
-import { outcomeBadge } from "/console/parts/outcome.js";
 import { go } from "/console/router.js";
+import { buildTaskForm, EDITED } from "/console/tasks/form.js";
+import { outcomeBadge } from "/console/tasks/outcome.js";
+import { mayRun, runTask } from "/console/tasks/run.js";
+import { listRuns } from "/console/tasks/schedule_preview.js";
+import { scheduleState, scheduleText, targetOf } from "/console/tasks/state.js";
 import { WORDS } from "/console/words/tasks.js";
 import { addWords } from "/playground/words.js";
 

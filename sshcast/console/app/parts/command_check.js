@@ -1,9 +1,9 @@
 // Says beside a command, while it is typed, whether the command policy would accept it.
 
-import { ask } from "/console/ask.js";
-import { h, put, w } from "/console/dom.js";
-import { debounce } from "/console/parts/debounce.js";
+import { h, w } from "/console/dom.js";
+import { answerLive } from "/console/parts/debounce.js";
 import { WORDS } from "/console/words/fields.js";
+import { legible } from "/playground/answer.js";
 import { addWords } from "/playground/words.js";
 
 addWords(WORDS);
@@ -14,25 +14,18 @@ const CHECK = `query ($command: String!, $serverId: ID, $taskId: ID, $workingDir
 
 // `read()` gives { command, serverId, taskId, workingDir }. Call `ask()` of what is returned when one of them may have changed.
 export function checkLive(read) {
-  const element = h("div", { class: "policy-verdict", role: "status" });
-  const look = debounce(async (isLast) => {
+  const readAsked = () => {
     const asked = read();
-    if (!asked.command.trim()) return put(element);
-    try {
-      const { checkCommand } = await ask(CHECK, asked);
-      if (isLast()) showVerdict(element, checkCommand);
-    } catch (error) {
-      if (isLast()) put(element, h("p", { class: "error" }, error.message));
-    }
-  });
-  return { element, ask: look };
+    return asked.command.trim() ? asked : null;
+  };
+  return answerLive("verdict", { query: CHECK, read: readAsked, build: ({ checkCommand }) => buildVerdict(checkCommand) });
 }
 
-function showVerdict(element, { allowed, findings, errors }) {
-  if (allowed === null) return put(element, h("p", { class: "error" }, errors.map((error) => error.message).join("\n")));
-  const verdict = h("p", { class: allowed ? "policy-yes" : "policy-no" }, w(allowed ? "check_allowed" : "check_refused"));
-  const list = findings.map((finding) =>
-    h("li", {}, h("code", {}, finding.rule), ": ", finding.message, " ", h("code", { class: "faint" }, `${finding.line}:${finding.column} ${finding.text}`)),
+function buildVerdict({ allowed, findings, errors }) {
+  if (allowed === null || errors.length) return errors.map(({ message }) => h("p", { class: "faint" }, message));
+  const kind = !allowed ? "refused" : findings.length ? "warned" : "allowed";
+  const list = findings.map(({ rule, severity, message, line, column, text }) =>
+    h("li", { class: severity.toLowerCase() }, legible(message), " ", h("code", {}, legible(text)), h("small", { class: "faint" }, ` ${rule} · `, w("check_place", { line, column }))),
   );
-  put(element, verdict, list.length > 0 && h("ul", {}, list));
+  return [h("p", { class: kind }, w(`check_${kind}`)), list.length > 0 && h("ul", {}, list)];
 }

@@ -10,12 +10,6 @@ import { addWords, word } from "/playground/words.js";
 addWords(WORDS);
 addWords(RUN_WORDS);
 
-export const FACTS = `id state command createdAt startTime endTime durationMs exitCode exitSignal reason message trigger attempt slot
-  cancelRequestedAt verifiedGone workingDir timeoutSeconds outputLimitBytes onOutputLimit mergeStreams mode envNames stdinBytes
-  taskId task { id name deletedAt } serverId server { id name viewerRole deletedAt } createdBy { name } fleetRun { id }
-  secretEnv { name } parameters { name value secret } findings { rule severity message text }
-  waiting { reason position until }`;
-
 // How long it has run by now, or ran.
 export function measureElapsed({ state, startTime, durationMs }) {
   if (durationMs !== null) return durationMs;

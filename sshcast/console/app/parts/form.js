@@ -1,7 +1,7 @@
 // Forms: fields with labels, and the service's refusals shown beside the field that they name.
 
-import { h, put, w } from "/console/dom.js";
 import { Refusal } from "/console/ask.js";
+import { h, put, w } from "/console/dom.js";
 
 // A labelled field around a control. `name` is the input's name in GraphQL (`cronExpr`), by which refusals find it.
 export function field(name, label, control, { about = null } = {}) {
@@ -20,6 +20,18 @@ export const check = (attributes = {}) => h("input", { type: "checkbox", ...attr
 export function select(options, attributes = {}) {
   return h("select", attributes, options.map(([value, shown]) => h("option", { value }, typeof shown === "string" ? w(shown) : shown)));
 }
+
+// Gives a control a value, whichever kind of control it is; null leaves it as it is.
+export function fillControl(control, value) {
+  if (control.type === "checkbox") control.checked = Boolean(value);
+  else if (value !== null && value !== undefined) control.value = value;
+  return control;
+}
+
+export const readControl = (control) => (control.type === "checkbox" ? control.checked : control.value);
+
+// The parts of a list that somebody typed with commas between them.
+export const splitList = (value) => value.split(/[,，]/).map((each) => each.trim()).filter(Boolean);
 
 // Runs `work` when the form is submitted; what the service refuses is shown at its field, or under the form.
 export function form({ submit, work }, ...fields) {

@@ -22,10 +22,6 @@ export const WORDS = {
     run_server_about: "Type a part of its name, and choose.",
     run_limit: "Time limit in seconds",
     run_limit_about: "Left empty, the service's usual limit holds.",
-    run_line: "line {line}",
-    run_allowed: "The command policy allows this command.",
-    run_warned: "The command policy allows this command, and warns:",
-    run_refused: "The command policy refuses this command:",
   },
   zh: {
     runs_none: "没有符合条件的执行记录。",
@@ -48,9 +44,5 @@ export const WORDS = {
     run_server_about: "输入名称的一部分，然后选择。",
     run_limit: "时限（秒）",
     run_limit_about: "留空则使用服务的默认时限。",
-    run_line: "第 {line} 行",
-    run_allowed: "命令策略允许此命令。",
-    run_warned: "命令策略允许此命令，但有警告：",
-    run_refused: "命令策略拒绝此命令：",
   },
 };

@@ -1,8 +1,7 @@
 // Says beside a schedule, while it is typed, what it means and when it would run next.
 
-import { ask } from "/console/ask.js";
-import { h, put, w } from "/console/dom.js";
-import { debounce } from "/console/parts/debounce.js";
+import { h, w } from "/console/dom.js";
+import { answerLive } from "/console/parts/debounce.js";
 import { formatDistance } from "/console/parts/times.js";
 import { WORDS } from "/console/words/fields.js";
 import { addWords, spoken } from "/playground/words.js";
@@ -16,24 +15,16 @@ const PREVIEW = `query ($cronExpr: String!, $timezone: String, $dst: ScheduleDst
 
 // `read()` gives { cronExpr, timezone, dst, serverId }. Call `ask()` of what is returned when one of them may have changed.
 export function previewLive(read) {
-  const element = h("div", { class: "preview", role: "status" });
-  const look = debounce(async (isLast) => {
+  const readAsked = () => {
     const asked = read();
-    if (!asked.cronExpr.trim()) return put(element);
-    try {
-      const { schedulePreview } = await ask(PREVIEW, asked);
-      if (isLast()) showPreview(element, schedulePreview);
-    } catch (error) {
-      if (isLast()) put(element, h("p", { class: "error" }, error.message));
-    }
-  });
-  return { element, ask: look };
+    return asked.cronExpr.trim() ? asked : null;
+  };
+  return answerLive("preview", { query: PREVIEW, read: readAsked, build: ({ schedulePreview }) => buildPreview(schedulePreview) });
 }
 
-function showPreview(element, preview) {
-  if (preview.errors.length) return put(element, h("p", { class: "error" }, preview.errors.map((error) => error.message).join("\n")));
-  const said = spoken() === "zh" ? preview.descriptionZh : preview.descriptionEn;
-  put(element, h("p", { class: "preview-said" }, said), preview.runs.length > 0 && listRuns(preview.runs));
+function buildPreview({ descriptionEn, descriptionZh, runs, errors }) {
+  if (errors.length) return h("p", { class: "error" }, errors.map((error) => error.message).join("\n"));
+  return [h("p", { class: "preview-said" }, spoken() === "zh" ? descriptionZh : descriptionEn), runs.length > 0 && listRuns(runs)];
 }
 
 // Runs as lines: the wall clock of the schedule's own zone, how far away, and what a clock change or a blackout does to it.

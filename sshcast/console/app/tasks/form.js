@@ -2,13 +2,13 @@
 
 import { change } from "/console/ask.js";
 import { h, w } from "/console/dom.js";
-import { area, check, field, form, text } from "/console/parts/form.js";
 import { checkLive } from "/console/parts/command_check.js";
-import { previewLive } from "/console/parts/schedule_preview.js";
-import { editParameters, editSecrets, editVariables } from "/console/parts/task_parameters.js";
-import { editTarget } from "/console/parts/task_target.js";
-import { editLimits, editTerms } from "/console/parts/task_terms.js";
-import { fillControl } from "/console/parts/rows.js";
+import { area, check, field, fillControl, form, text } from "/console/parts/form.js";
+import { editSecrets, editVariables } from "/console/parts/variables.js";
+import { editParameters } from "/console/tasks/parameters.js";
+import { previewLive } from "/console/tasks/schedule_preview.js";
+import { editTarget } from "/console/tasks/target.js";
+import { editLimits, editTerms } from "/console/tasks/terms.js";
 
 const ERRORS = "errors { code message field }";
 const CREATE = `mutation ($input: CreateTaskInput!) { createTask(input: $input) { task { id } ${ERRORS} } }`;
@@ -45,7 +45,6 @@ export function buildTaskForm(task, onSaved) {
     fold("task_terms", false, terms.element),
   );
   element.noValidate = true; // the service's own sentences say what is wrong, in the chosen language
-  element.addEventListener("picked", () => work.ask());
   if (task) work.ask();
   schedule.ask();
   return element;

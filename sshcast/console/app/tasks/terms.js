@@ -1,8 +1,7 @@
 // The rare parts of a task's form: limits, and the terms by which its slots become runs.
 
 import { h, w } from "/console/dom.js";
-import { check, field, select, text } from "/console/parts/form.js";
-import { fillControl } from "/console/parts/rows.js";
+import { check, field, fillControl, select, text } from "/console/parts/form.js";
 
 const REASONS = ["UNREACHABLE", "AUTH_FAILED", "EXIT_STATUS", "SIGNAL", "START_FAILED", "TIMEOUT", "LOST", "OUTPUT_LIMIT"];
 const whole = (attributes = {}) => h("input", { type: "number", step: "1", ...attributes });
@@ -48,7 +47,7 @@ export function editTerms(task) {
   };
   for (const [name, control] of Object.entries(inputs)) fillControl(control, task?.terms[name]);
   const reasons = REASONS.map((name) => ({ name, control: check({ checked: (task?.terms.retryOn ?? ["UNREACHABLE"]).includes(name) }) }));
-  const boxes = reasons.map(({ name, control }) => h("label", { class: "inline" }, control, w(`reason_${name}`)));
+  const boxes = reasons.map(({ name, control }) => h("label", { class: "inline" }, control, w(`retry_on_${name}`)));
   const element = h(
     "div",
     { class: "stack" },

@@ -2,9 +2,9 @@
 
 import { ask } from "/console/ask.js";
 import { h, put, w } from "/console/dom.js";
+import { check, select } from "/console/parts/form.js";
 import { stateBadge } from "/console/parts/state.js";
-import { link, reasonOf } from "/console/parts/run_rows.js";
-import { select } from "/console/parts/form.js";
+import { link, reasonOf } from "/console/runs/rows.js";
 import { Terminal } from "/playground/terminal.js";
 import { word } from "/playground/words.js";
 
@@ -18,8 +18,8 @@ const GROUPS = `query ($id: ID!, $after: String, $smallest: Boolean!, $normalize
 export class FleetGroups {
   constructor(id) {
     this.id = id;
-    this.smallest = check(() => this.load());
-    this.normalize = check(() => this.load());
+    this.smallest = check({ onchange: () => this.load() });
+    this.normalize = check({ onchange: () => this.load() });
     this.stream = select([["", "fleet_both"], ["STDOUT", "fleet_stdout"], ["STDERR", "fleet_stderr"]], { onchange: () => this.load() });
     this.list = h("div", { class: "groups" });
     this.title = h("h3", {}, w("fleet_groups"));
@@ -90,5 +90,3 @@ function tellReasons({ exitCode, executions }) {
   if (exitCode !== null) return `${word("reason_EXIT_STATUS")} ${exitCode}`;
   return [...new Set(executions.nodes.map(reasonOf).filter(Boolean))].join(", ");
 }
-
-const check = (onchange) => h("input", { type: "checkbox", onchange });

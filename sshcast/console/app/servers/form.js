@@ -2,13 +2,11 @@
 
 import { change } from "/console/ask.js";
 import { h, w } from "/console/dom.js";
-import { check, field, form, select, text } from "/console/parts/form.js";
-import { fillControl } from "/console/parts/rows.js";
-import { editBlackouts } from "/console/parts/server_blackouts.js";
-import { editCredential } from "/console/parts/server_credential.js";
-import { editKeys } from "/console/parts/server_keys.js";
-import { ServerPicker } from "/console/parts/server_picker.js";
-import { splitList } from "/console/parts/task_parameters.js";
+import { check, field, fillControl, form, select, splitList, text } from "/console/parts/form.js";
+import { Picker } from "/console/parts/pick.js";
+import { editBlackouts } from "/console/servers/blackouts.js";
+import { editCredential } from "/console/servers/credential.js";
+import { editKeys } from "/console/servers/keys.js";
 
 const ERRORS = "errors { code message field }";
 const CREATE = `mutation ($input: CreateServerInput!) { createServer(input: $input) { server { id } ${ERRORS} } }`;
@@ -54,9 +52,9 @@ function editPlace(server) {
   const port = fillControl(h("input", { type: "number", min: "1", max: "65535" }), server?.port ?? 22);
   const username = fillControl(text(), server?.username);
   const tags = fillControl(text(), server?.tags.join(", "));
-  const jump = new ServerPicker(server?.jumpServer ?? null);
-  const jumpField = field("jumpServerId", "server_jump", jump.control, { about: "server_jump_about" });
-  jumpField.append(jump.options);
+  const jump = new Picker("server", { chosen: server?.jumpServer ?? null });
+  const jumpField = field("jumpServerId", "server_jump", jump.element, { about: "server_jump_about" });
+  jumpField.append(jump.list);
   const element = h(
     "div",
     { class: "columns" },

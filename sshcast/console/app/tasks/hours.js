@@ -40,3 +40,6 @@ export class Hours {
 export const sum = (count) => KINDS.reduce((total, kind) => total + count[kind], 0);
 
 export const countNothing = () => ({ ran: 0, waits: 0, skipped: 0, faulty: 0 });
+
+// One count of all of these.
+export const sumUp = (counts) => Object.fromEntries(KINDS.map((kind) => [kind, counts.reduce((total, count) => total + count[kind], 0)]));

@@ -1,8 +1,8 @@
 // How a task's schedule stands, and where it runs, in a few words.
 
 import { fill, h, w } from "/console/dom.js";
-import { time } from "/console/parts/times.js";
 import { tags } from "/console/parts/labelled.js";
+import { time } from "/console/parts/times.js";
 import { word } from "/playground/words.js";
 
 // "on", "off", "paused until …"; the schedule's own text is beside it.

@@ -4,7 +4,7 @@ import { ask, change } from "/console/ask.js";
 import { h, put, w } from "/console/dom.js";
 import { confirmed } from "/console/parts/dialog.js";
 import { actionButton } from "/console/parts/guard.js";
-import { fingerprintOf, KeyChoice, scanKeys } from "/console/parts/server_keys.js";
+import { fingerprintOf, KeyChoice, scanKeys } from "/console/servers/keys.js";
 import { word } from "/playground/words.js";
 
 const KEYS = `query ($id: ID!) { server(id: $id) { hostKeys } }`;

@@ -2,6 +2,7 @@
 
 import { ask } from "/console/ask.js";
 import { h, put, w } from "/console/dom.js";
+import { reasonOf } from "/console/runs/rows.js";
 import { legible } from "/playground/answer.js";
 import { word } from "/playground/words.js";
 
@@ -17,7 +18,7 @@ export class FleetGrid {
   constructor(id) {
     this.id = id;
     this.tiles = new Map();
-    this.list = h("ul", { class: "tiles", tabIndex: 0, label: "servers" });
+    this.list = h("ul", { class: "tiles", label: "servers", onkeydown: (event) => this.move(event), onfocusin: ({ target }) => this.keepStop(target) });
     this.more = h("button", { type: "button", hidden: true, onclick: () => this.read(this.signal, MOST) }, w("more"));
     this.title = h("h3", {}, w("servers"));
     const used = Object.entries(SIGNS).map(([state, sign]) => h("span", {}, `${sign} `, w(nameOf(state))));
@@ -27,7 +28,6 @@ export class FleetGrid {
   // All tiles anew, at most 2,000; a button brings more.
   async load(signal) {
     this.after = null;
-    this.isFirst = true;
     await this.read(signal, Math.max(MOST, this.tiles.size));
   }
 
@@ -36,7 +36,8 @@ export class FleetGrid {
     for (let read = 0; read < most && !signal.aborted; read += PAGE) {
       const { fleetRun } = await ask(MEMBERS, { id: this.id, after: this.after });
       const { nodes, pageInfo, totalCount } = fleetRun.members;
-      this.list.classList.toggle("few", totalCount <= FEW);
+      this.isFew = totalCount <= FEW;
+      this.list.classList.toggle("few", this.isFew);
       put(this.title, w("servers"), ` (${totalCount.toLocaleString()})`);
       for (const member of nodes) this.show(toTile(member));
       this.after = pageInfo.endCursor;
@@ -48,7 +49,7 @@ export class FleetGrid {
   // What an event of an execution says of its server.
   update({ executionId, state, reason, execution: { serverId, exitCode } }) {
     const known = this.tiles.get(serverId);
-    if (known) this.show({ ...known.tile, executionId, state, why: tellWhy(state, reason, exitCode) });
+    if (known) this.show({ ...known.tile, executionId, state, why: tellWhy({ state, reason, exitCode }) });
   }
 
   show(tile) {
@@ -56,30 +57,46 @@ export class FleetGrid {
     if (known && known.tile.state === tile.state && known.tile.why === tile.why && known.tile.executionId === tile.executionId) return;
     const hasFocus = known?.item.contains(document.activeElement);
     const item = known?.item ?? h("li");
-    put(item, buildTile(tile));
+    const isStop = this.stop ? item.contains(this.stop) : true;
+    put(item, buildTile(tile, this.isFew));
+    if (isStop) this.keepStop(item.firstElementChild);
     if (hasFocus) item.firstElementChild.focus({ preventScroll: true });
     if (!known) this.list.append(item);
     this.tiles.set(tile.serverId, { tile, item });
   }
+
+  // One tile of the grid is a stop of the Tab key; the arrow keys go from tile to tile.
+  keepStop(element) {
+    if (this.stop) this.stop.tabIndex = -1;
+    this.stop = element;
+    element.tabIndex = 0;
+  }
+
+  move(event) {
+    const items = [...this.list.children];
+    const across = items.filter(({ offsetTop }) => offsetTop === items[0].offsetTop).length;
+    const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -across, ArrowDown: across, Home: -items.length, End: items.length };
+    if (!(event.key in steps)) return;
+    event.preventDefault();
+    const at = items.findIndex((item) => item.contains(document.activeElement)) + steps[event.key];
+    items[Math.max(0, Math.min(items.length - 1, at))].firstElementChild.focus();
+  }
 }
 
+const tellWhy = (run) => reasonOf(run) ?? "";
 const nameOf = (state) => (["WAITING", "REFUSED", "NOT_STARTED"].includes(state) ? `fleet_${state}` : `state_${state}`);
-
-function tellWhy(state, reason, exitCode) {
-  if (!reason || state === "SUCCESS") return "";
-  return reason === "EXIT_STATUS" ? `${word("reason_EXIT_STATUS")} ${exitCode ?? ""}` : word(`reason_${reason}`);
-}
 
 function toTile({ serverId, state, refusal, message, server, executionId, execution }) {
   const name = legible(server?.name ?? `#${serverId}`);
-  if (execution) return { serverId, name, executionId, state: execution.state, why: tellWhy(execution.state, execution.reason, execution.exitCode) };
+  if (execution) return { serverId, name, executionId, state: execution.state, why: tellWhy(execution) };
   const why = refusal ? `${word(`fleet_refusal_${refusal}`)}${message ? `: ${legible(message)}` : ""}` : "";
   return { serverId, name, executionId: null, state: state === "STARTED" ? "PENDING" : state, why };
 }
 
-function buildTile({ name, executionId, state, why }) {
+// With its name to be seen where there is room: two elements less a tile matter where there are a thousand.
+function buildTile({ name, executionId, state, why }, isFew) {
   const told = `${name}: ${word(nameOf(state))}${why ? `, ${why}` : ""}`;
-  const shown = [h("b", { "aria-hidden": "true" }, SIGNS[state]), h("span", { "aria-hidden": "true" }, name)];
-  const look = { class: `tile ${state.toLowerCase()}`, title: told, "aria-label": told };
+  const shown = isFew ? [h("b", { "aria-hidden": "true" }, SIGNS[state]), h("span", { "aria-hidden": "true" }, name)] : SIGNS[state];
+  const look = { class: `tile ${state.toLowerCase()}`, title: told, "aria-label": told, tabIndex: -1 };
   return executionId ? h("a", { ...look, href: `/executions/${executionId}` }, shown) : h("div", { ...look, role: "img" }, shown);
 }

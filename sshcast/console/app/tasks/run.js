@@ -1,11 +1,11 @@
 // Runs a task: at once, with a form where it declares parameters, or on its servers where it is a fleet task.
 
 import { change } from "/console/ask.js";
-import { h, w } from "/console/dom.js";
-import { field, form, select, text } from "/console/parts/form.js";
+import { w } from "/console/dom.js";
 import { confirmed, openDialog } from "/console/parts/dialog.js";
-import { fillControl } from "/console/parts/rows.js";
+import { form } from "/console/parts/form.js";
 import { go, mayUse } from "/console/router.js";
+import { editValues, PARAMETERS } from "/console/tasks/values.js";
 
 const RUN = `mutation ($input: RunTaskInput!) { runTask(input: $input) { execution { id } errors { code message field } } }`;
 const START = `mutation ($input: StartFleetRunInput!) { startFleetRun(input: $input) { fleetRun { id } errors { code message field } } }`;
@@ -13,7 +13,7 @@ const START = `mutation ($input: StartFleetRunInput!) { startFleetRun(input: $in
 // What one has to know of a task to run it.
 export const RUNNABLE = `id name server { viewerRole enabled } selector { byIds }
   fleet { onRefused pauseSeconds batchSize { number percent } stopAfter { number percent } }
-  parameters { name type required description default minimum maximum options }`;
+  ${PARAMETERS}`;
 
 export const mayRun = (task) => mayUse("OPERATOR") || ["OPERATOR", "ADMIN"].includes(task.server?.viewerRole);
 
@@ -25,33 +25,10 @@ export async function runTask(task) {
 }
 
 function openRunForm(task) {
-  const controls = new Map(task.parameters.map((parameter) => [parameter, makeControl(parameter)]));
-  const fields = task.parameters.map((parameter) => buildField(parameter, controls.get(parameter)));
-  const element = form({ submit: "task_run", work: () => start(task, readValues(controls)).then(() => dialog.close()) }, fields);
+  const { fields, read } = editValues(task.parameters);
+  const element = form({ submit: "task_run", work: () => start(task, read()).then(() => dialog.close()) }, fields);
   element.noValidate = true; // the service's own sentences say what is wrong, in the chosen language
   const dialog = openDialog(w("task_run_title", { name: task.name }), element);
-}
-
-function buildField(parameter, control) {
-  const box = field(parameter.name, parameter.required ? "parameter_needed" : "parameter_optional", control);
-  box.querySelector("label").prepend(h("code", {}, parameter.name), " ");
-  if (parameter.description) control.before(h("small", {}, parameter.description));
-  return box;
-}
-
-// The control that fits the type; what is left empty is not sent, so that the parameter's default holds.
-function makeControl({ type, options, default: value, minimum, maximum, required }) {
-  const given = { required: required ? true : null };
-  const none = required ? [] : [["", value === null ? "parameter_unset" : "parameter_use_default"]];
-  if (type === "CHOICE") return fillControl(select([...none, ...options.map((each) => [each, document.createTextNode(each)])], given), value);
-  if (type === "BOOLEAN") return fillControl(select([...none, ["true", "yes"], ["false", "no"]], given), value);
-  if (type === "INTEGER") return fillControl(h("input", { type: "number", step: "1", min: minimum?.toString(), max: maximum?.toString(), ...given }), value);
-  if (type === "SECRET") return h("input", { type: "password", autocomplete: "off", ...given });
-  return fillControl(text(given), value);
-}
-
-function readValues(controls) {
-  return [...controls].filter(([, control]) => control.value !== "").map(([parameter, control]) => ({ name: parameter.name, value: control.value }));
 }
 
 async function start(task, parameters) {

@@ -69,10 +69,3 @@ export const COLUMNS = [
   { word: "created", class: "short", cell: (run) => time(run.createdAt) },
   { word: "duration", class: "number", cell: duration },
 ];
-
-// Replaces a row that changed; whoever had the keyboard's focus in it keeps it.
-export function updateRow(table, row) {
-  const focused = table.rows.get(row.id)?.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
-  table.update(row);
-  if (focused) table.rows.get(row.id).querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
-}

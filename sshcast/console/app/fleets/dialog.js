@@ -2,22 +2,26 @@
 
 import { ask, change, Refusal } from "/console/ask.js";
 import { h, put, w } from "/console/dom.js";
+import { editFleetTerms } from "/console/fleets/terms.js";
+import { checkLive } from "/console/parts/command_check.js";
 import { openDialog } from "/console/parts/dialog.js";
-import { area, field, form, select, text } from "/console/parts/form.js";
+import { area, check, field, form, select, text } from "/console/parts/form.js";
 import { Picker } from "/console/parts/pick.js";
-import { showVerdict } from "/console/parts/run_dialog.js";
 import { go } from "/console/router.js";
+import { editValues, PARAMETERS } from "/console/tasks/values.js";
 import { legible } from "/playground/answer.js";
 
 const SHOWN = 100;
 const SERVERS = "servers: servers(first: 100) { nodes { serverId server { name } } }";
+const TASK = `query ($id: ID!) { task(id: $id) { ${PARAMETERS} } }`;
 const PLAN = `query ($input: FleetRunPlanInput!) { fleetRunPlan(input: $input) { digest size refusedCount
   ${SERVERS} refused: servers(refused: true, first: 100) { nodes { serverId refusal message server { name } } } errors { code message field } } }`;
 const START = `mutation ($input: StartFleetRunInput!) { startFleetRun(input: $input) { fleetRun { id }
   errors { code message field ... on ServersRefused { refused { name message } } } } }`;
 
 export function openFleetDialog() {
-  const fields = buildFields();
+  const forget = () => put(place).toggleAttribute("hidden", true);
+  const fields = buildFields(forget);
   const place = h("div", { class: "plan", hidden: true });
   const status = h("p", { class: "unseen", role: "status" });
   const asked = form(
@@ -26,53 +30,48 @@ export function openFleetDialog() {
     status,
   );
   // A plan holds for what it was made of: whatever changes above puts it away.
-  asked.addEventListener("input", () => put(place).toggleAttribute("hidden", true));
+  asked.addEventListener("input", forget);
+  asked.noValidate = true; // the service's own sentences say what is wrong, in the chosen language
   asked.append(place);
   const dialog = openDialog(w("fleet_start"), asked);
   fields.command.focus();
   return dialog;
 }
 
-function buildFields() {
+function buildFields(onChange) {
   const kind = select([["command", "command"], ["task", "task"]], { onchange: chooseKind });
-  const command = area({ rows: "3" });
-  const verdict = showVerdict(command, () => null);
-  const task = new Picker("task");
+  const command = area({ rows: "3", oninput: () => verdict.ask() });
+  const verdict = checkLive(() => ({ command: command.value }));
+  const task = buildTask(onChange);
   const names = { tagsAll: text(), nameContains: text() };
-  const all = h("input", { type: "checkbox" });
-  const batch = buildAmount("servers");
-  const stop = buildAmount("failures");
-  const pause = text({ type: "number", min: "0", inputMode: "numeric" });
-  const refused = select([["SKIP", "fleet_skip"], ["FAIL_ALL", "fleet_fail_all"]]);
+  const all = check();
+  const terms = editFleetTerms();
   const commandField = h("div", { class: "stack" }, field("command", "command", command), verdict.element);
-  const taskField = h("div", { hidden: true }, field("taskId", "task", task.element), task.list);
   function chooseKind() {
     commandField.hidden = kind.value !== "command";
-    taskField.hidden = kind.value !== "task";
+    task.element.hidden = kind.value !== "task";
   }
+  chooseKind();
   const where = h("div", { class: "pair" }, field("tagsAll", "fleet_tags", names.tagsAll, { about: "fleet_tags_about" }), field("nameContains", "fleet_names", names.nameContains));
-  const terms = h(
-    "details",
-    {},
-    h("summary", {}, w("fleet_terms")),
-    h("div", { class: "pair" }, batch.field("batchSize", "fleet_batch"), field("pauseSeconds", "fleet_pause", pause), stop.field("stopAfter", "fleet_stop_after"), field("onRefused", "fleet_on_refused", refused)),
-  );
-  const shown = [field("work", "fleet_work", kind), commandField, taskField, where, h("label", { class: "bar" }, all, w("fleet_all")), terms];
-  return { shown, command, kind, task, names, all, batch, stop, pause, refused };
+  const folded = h("details", {}, h("summary", {}, w("fleet_terms")), terms.element);
+  const shown = [field("work", "fleet_work", kind), commandField, task.element, where, h("label", { class: "bar" }, all, w("fleet_all")), folded];
+  return { shown, command, kind, task, names, all, terms };
 }
 
-// A number with its unit: so many servers or failures, or so many percent of all servers.
-function buildAmount(unit) {
-  const number = text({ type: "number", min: "1", inputMode: "numeric" });
-  const choice = select([[unit, `fleet_${unit}`], ["percent", "fleet_percent"]], { label: "fleet_unit" });
-  const build = (name, label) => {
-    const whole = field(name, label, number);
-    const pair = h("div", { class: "amount" });
-    number.replaceWith(pair);
-    pair.append(number, choice);
-    return whole;
-  };
-  return { field: build, read: () => (number.value ? { [choice.value]: Number(number.value) } : null) };
+// The choice of a task; below it, fields for the values of its parameters. `read()` gives the part of the input that is about it.
+function buildTask(onChange) {
+  const place = h("div", { class: "stack" });
+  let values = editValues([]);
+  const picker = new Picker("task", { onPick: show });
+  const element = h("div", { class: "stack" }, field("taskId", "task", picker.element), picker.list, place);
+  async function show(id) {
+    onChange();
+    const { task } = id ? await ask(TASK, { id }).catch(() => ({ task: null })) : { task: null };
+    if (id !== picker.id) return;
+    values = editValues(task?.parameters ?? []);
+    put(place, values.fields);
+  }
+  return { element, settle: () => picker.resolve(), read: () => ({ work: { taskId: picker.id ?? "" }, parameters: values.read() }) };
 }
 
 function readWanted({ kind, command, task, names, all }) {
@@ -80,28 +79,23 @@ function readWanted({ kind, command, task, names, all }) {
   const nameContains = names.nameContains.value || (all.checked ? "" : null);
   const selector = { ...(tagsAll.length ? { tagsAll } : {}), ...(nameContains === null ? {} : { nameContains }) };
   const isTask = kind.value === "task";
-  const work = isTask ? { taskId: task.id ?? "" } : { command: { command: command.value } };
-  return { work, ...(isTask && !Object.keys(selector).length ? {} : { selector }) };
-}
-
-function readTerms({ batch, stop, pause, refused }) {
-  const terms = { batchSize: batch.read(), stopAfter: stop.read(), pauseSeconds: pause.value ? Number(pause.value) : null };
-  return { ...Object.fromEntries(Object.entries(terms).filter(([, value]) => value !== null)), onRefused: refused.value };
+  const work = isTask ? task.read() : { work: { command: { command: command.value } } };
+  return { ...work, ...(isTask && !Object.keys(selector).length ? {} : { selector }) };
 }
 
 async function showPlan(fields, place, status, close) {
-  await fields.task.settle();
+  if (fields.kind.value === "task") await fields.task.settle();
   const wanted = readWanted(fields);
   const { fleetRunPlan: plan } = await ask(PLAN, { input: wanted });
   if (plan.errors.length) throw new Refusal(plan.errors);
   const error = h("p", { class: "error", role: "alert" });
-  const failsAll = fields.refused.value === "FAIL_ALL" && plan.refusedCount > 0;
+  const failsAll = fields.terms.read().onRefused === "FAIL_ALL" && plan.refusedCount > 0;
   const going = plan.size - plan.refusedCount;
   const start = h("button", { type: "button", class: "primary", disabled: !going || failsAll, onclick: send }, w(going === 1 ? "fleet_start_on_one" : "fleet_start_on", { count: going }));
   async function send() {
     start.disabled = true;
     try {
-      const { fleetRun } = await change(START, { input: { ...wanted, ...readTerms(fields), planDigest: plan.digest } });
+      const { fleetRun } = await change(START, { input: { ...wanted, ...fields.terms.read(), planDigest: plan.digest } });
       close();
       await go(`/fleet-runs/${fleetRun.id}`);
     } catch (refusal) {

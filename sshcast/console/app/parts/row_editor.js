@@ -1,21 +1,13 @@
 // A list of rows in a form, each with the same controls: rows can be added and removed.
 
 import { h, w } from "/console/dom.js";
+import { fillControl, readControl } from "/console/parts/form.js";
 import { WORDS } from "/console/words/fields.js";
 import { addWords } from "/playground/words.js";
 
 addWords(WORDS);
 
 let rowsMade = 0;
-
-// Gives a control a value, whichever kind of control it is; null leaves it as it is.
-export function fillControl(control, value) {
-  if (control.type === "checkbox") control.checked = Boolean(value);
-  else if (value !== null && value !== undefined) control.value = value;
-  return control;
-}
-
-export const readControl = (control) => (control.type === "checkbox" ? control.checked : control.value);
 
 // `columns`: [{ key, word, make(row), when(values), wide }]; `when` says whether the column is for a row with these values.
 // Returns { element, read }: `read()` gives one object of values for each row.

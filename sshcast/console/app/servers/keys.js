@@ -2,8 +2,8 @@
 
 import { change } from "/console/ask.js";
 import { fill, h, put, w } from "/console/dom.js";
-import { actionButton } from "/console/parts/guard.js";
 import { check } from "/console/parts/form.js";
+import { actionButton } from "/console/parts/guard.js";
 import { Table } from "/console/parts/table.js";
 import { word } from "/playground/words.js";
 

@@ -1,9 +1,8 @@
 // The part of a server's form for blackout windows: each week at some hours, or once.
 
 import { h, w } from "/console/dom.js";
-import { select, text } from "/console/parts/form.js";
-import { RowEditor } from "/console/parts/rows.js";
-import { splitList } from "/console/parts/task_parameters.js";
+import { select, splitList, text } from "/console/parts/form.js";
+import { RowEditor } from "/console/parts/row_editor.js";
 
 const isWeekly = (row) => row.kind !== "once";
 const isOnce = (row) => row.kind === "once";
