@@ -108,7 +108,9 @@ async def test_a_page_reads_what_it_shows_and_what_that_refers_to_in_one_transac
         page = await fresh.data(ONE_READ)
     assert len(page["executions"]["nodes"]) == 100
     # Other services of this process read at the same time, on connections of their own.
-    (reader,) = {connection for connection, text in traffic.sent if "FROM task_executions" in text and "findings" in text}
+    (reader,) = {
+        connection for connection, text in traffic.sent if "FROM task_executions" in text and "findings" in text
+    }
     sent = [text for connection, text in traffic.sent if connection == reader]
     executions, *nested = [text for text in sent if text.startswith("SELECT") and "users" not in text]
     assert find_columns(executions) == {"id", "task_id", "server_id", "state", "findings"}

@@ -1,7 +1,7 @@
 // Reads an execution's output over GraphQL: slices of it, its matches, and what comes live.
 
 import { ask, watch } from "/console/ask.js";
-import { FACTS as PAGE_FACTS, TAIL } from "/console/parts/execution_fields.js";
+import { FACTS as PAGE_FACTS, TAIL } from "/console/runs/execution_fields.js";
 
 const SLICE = "firstLine lineCount startCursor endCursor hasBefore hasAfter parts { stream at text }";
 const FACTS = "id state stdoutBytes stderrBytes truncated outputGap { startCursor endCursor bytes lines }";

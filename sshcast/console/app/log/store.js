@@ -2,7 +2,7 @@
 // pages are let go and read again. A row is a line, or the gap where output was left out at the output limit.
 
 import { LineBuilder } from "/console/log/lines.js";
-import { TAIL } from "/console/parts/execution_fields.js";
+import { TAIL } from "/console/runs/execution_fields.js";
 
 const PAGE = 256;
 // Lines read before a page only for the colours that they leave on.

@@ -2,7 +2,7 @@
 
 import { ask, change } from "/console/ask.js";
 import { h, put, w } from "/console/dom.js";
-import { buildGrants, GRANTS, roleName } from "/console/parts/access.js";
+import { buildGrants, GRANTS, roleName } from "/console/admin/access.js";
 import { confirmed, openDialog } from "/console/parts/dialog.js";
 import { field, form, select, text } from "/console/parts/form.js";
 import { actionButton } from "/console/parts/guard.js";

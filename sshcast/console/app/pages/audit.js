@@ -2,8 +2,8 @@
 
 import { ask } from "/console/ask.js";
 import { h, put, w } from "/console/dom.js";
-import { COLUMNS } from "/console/parts/audit_entry.js";
-import { AuditFilters, matches } from "/console/parts/audit_filters.js";
+import { COLUMNS } from "/console/admin/audit_entry.js";
+import { AuditFilters, matches } from "/console/admin/audit_filters.js";
 import { buildLive, follow } from "/console/parts/follow.js";
 import { Pager } from "/console/parts/pager.js";
 import { Table } from "/console/parts/table.js";

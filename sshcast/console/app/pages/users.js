@@ -2,14 +2,14 @@
 
 import { ask, change } from "/console/ask.js";
 import { h, put, w } from "/console/dom.js";
-import { chooseRole, roleName, ROLES } from "/console/parts/access.js";
+import { chooseRole, roleName, ROLES } from "/console/admin/access.js";
 import { openDialog } from "/console/parts/dialog.js";
 import { field, form, select, text } from "/console/parts/form.js";
 import { filter } from "/console/parts/labelled.js";
 import { Pager } from "/console/parts/pager.js";
 import { Table } from "/console/parts/table.js";
 import { time } from "/console/parts/times.js";
-import { showUser } from "/console/parts/user.js";
+import { showUser } from "/console/admin/user.js";
 import { go, keepQuery } from "/console/router.js";
 import { WORDS } from "/console/words/users.js";
 import { addWords, word } from "/playground/words.js";

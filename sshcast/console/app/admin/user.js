@@ -2,7 +2,7 @@
 
 import { ask, change, Refusal } from "/console/ask.js";
 import { h, put, w } from "/console/dom.js";
-import { buildGrants, chooseRole, GRANTS, roleName, ROLES } from "/console/parts/access.js";
+import { buildGrants, chooseRole, GRANTS, roleName, ROLES } from "/console/admin/access.js";
 import { confirmed } from "/console/parts/dialog.js";
 import { field, form, select, text } from "/console/parts/form.js";
 import { actionButton } from "/console/parts/guard.js";
