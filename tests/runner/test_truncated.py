@@ -53,7 +53,7 @@ async def test_a_run_over_its_limit_goes_on_and_keeps_both_ends(
     rig: Rig, store: Store, openssh: Target, mode: Mode
 ) -> None:
     server = await rig.server(openssh, run_mode=mode)
-    row = await rig.ran(server, NUMBERED_LINES, **TRUNCATED)
+    row = await rig.ended(await rig.pending(server, NUMBERED_LINES, **TRUNCATED), seconds=110)
     await require_both_ends(store, row, LINES)
 
 

@@ -90,17 +90,17 @@ class Rig:
         assert found is not None
         return found
 
-    async def reaches(self, id: int, *states: State) -> TaskExecution:
-        """The execution's row, once it is in one of `states`. Fails after 30 s."""
-        async with asyncio.timeout(30):
+    async def reaches(self, id: int, *states: State, seconds: float = 30) -> TaskExecution:
+        """The execution's row, once it is in one of `states`. Fails after `seconds`."""
+        async with asyncio.timeout(seconds):
             with self.bus.watch(execution_address(id)) as watch:
                 while (row := await self.row(id)).state not in states:
                     await watch.wait(0.1)
                     watch.clear()
         return row
 
-    async def ended(self, id: int) -> TaskExecution:
-        return await self.reaches(id, *FINAL)
+    async def ended(self, id: int, *, seconds: float = 30) -> TaskExecution:
+        return await self.reaches(id, *FINAL, seconds=seconds)
 
     async def ran(self, server_id: int, command: str, **changes: Any) -> TaskExecution:
         """The row of a run that has ended."""
