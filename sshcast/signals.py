@@ -1,8 +1,12 @@
-"""Waits for the signals that stop a process."""
+"""Stops a process's server on a signal."""
 
 import asyncio
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Protocol
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Stoppable(Protocol):
@@ -11,11 +15,14 @@ class Stoppable(Protocol):
     stopped: asyncio.Event
 
 
-async def until_asked_to_stop(server: Stoppable) -> None:
-    """Return on SIGINT or SIGTERM, or when the server ends."""
+@contextmanager
+def stop_on_signals(server: Stoppable) -> Iterator[None]:
+    """Set the server's `stopped` on SIGINT or SIGTERM while the block runs. What says that it serves is said within."""
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in SIGNALS:
         loop.add_signal_handler(number, server.stopped.set)
-    await server.stopped.wait()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.remove_signal_handler(number)
+    try:
+        yield
+    finally:
+        for number in SIGNALS:
+            loop.remove_signal_handler(number)

@@ -86,8 +86,9 @@ async def run_demo(settings: Settings, *, once: bool, progress: Progress) -> int
             ok = await run.run_and_show(url, admin.user.name, admin.password, HELLO, console)
             if once:
                 return 0 if ok else 1
-            console.print("It stays up: Ctrl-C stops it.\n[dim]它会一直运行，按 Ctrl-C 停止。[/dim]")
-            await signals.until_asked_to_stop(http)
+            with signals.stop_on_signals(http):
+                console.print("It stays up: Ctrl-C stops it.\n[dim]它会一直运行，按 Ctrl-C 停止。[/dim]")
+                await http.stopped.wait()
     return 0
 
 

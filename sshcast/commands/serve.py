@@ -40,13 +40,14 @@ async def serve(settings: Settings) -> int:
             bounds = _build_bounds(settings)
             server = await stack.enter_async_context(start_http_server(app, listener, bounds=bounds))
             freeze_heap()
-            log.info(
-                "serving",
-                url=f"http://{_format_host(settings.host)}:{listener.getsockname()[1]}/graphql",
-                loop=find_loop_name(),
-                parser=parsers.FASTEST,
-            )
-            await signals.until_asked_to_stop(server)
+            with signals.stop_on_signals(server):
+                log.info(
+                    "serving",
+                    url=f"http://{_format_host(settings.host)}:{listener.getsockname()[1]}/graphql",
+                    loop=find_loop_name(),
+                    parser=parsers.FASTEST,
+                )
+                await server.stopped.wait()
             log.info("stopping")
     return 0
 
