@@ -80,10 +80,11 @@ class FleetPage {
     put(this.actions, this.buildActions(run));
   }
 
-  buildActions({ state, cancelRequestedAt }) {
+  buildActions({ state, counts, cancelRequestedAt }) {
     const toRuns = h("a", { class: "button", href: `/executions?fleet=${this.id}` }, w("executions"));
     if (!mayUse("OPERATOR")) return [toRuns];
     if (state === "RUNNING") return [toRuns, h("button", { type: "button", class: "danger", disabled: Boolean(cancelRequestedAt), onclick: () => this.cancel() }, w("fleet_cancel"))];
+    if (counts.success === counts.size) return [toRuns];
     return [toRuns, h("button", { type: "button", onclick: () => openRetryDialog(this.id) }, w("fleet_retry"))];
   }
 
