@@ -4,12 +4,15 @@ import shutil
 from collections.abc import AsyncIterator
 
 import pytest
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, async_playwright, expect
 
 from sshcast import page, web
 from tests.support.browser.chromium import CHROMIUM, FLAGS
 from tests.support.browser.visit import Visit, visiting
 from tests.support.service import Running, running
+
+
+expect.set_options(timeout=20_000)  # on a busy machine a page takes longer than Playwright's 5 s
 
 
 @pytest.fixture(scope="package")
