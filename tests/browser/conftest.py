@@ -11,7 +11,6 @@ from tests.support.browser.chromium import CHROMIUM, FLAGS
 from tests.support.browser.visit import Visit, visiting
 from tests.support.service import Running, running
 
-
 expect.set_options(timeout=20_000)  # on a busy machine a page takes longer than Playwright's 5 s
 
 
