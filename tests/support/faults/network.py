@@ -40,7 +40,21 @@ class Network:
         for direction in directions:
             direction.set()
 
+    async def end(self) -> None:
+        """Break every connection off, and wait until nothing of them is left."""
+        self.up.set()
+        self.down.set()
+        for writer in tuple(self.writers):
+            writer.transport.abort()
+        if self.tasks:
+            await asyncio.wait(self.tasks, timeout=10)
+        await asyncio.sleep(0)
+
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
         try:
             far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.target_port)
         except OSError:
@@ -74,5 +88,4 @@ async def network(target_port: int) -> AsyncIterator[Network]:
         yield made
     finally:
         server.close()
-        made.close_all()
-        await asyncio.sleep(0)
+        await made.end()
