@@ -58,7 +58,7 @@ async def test_a_plain_page_takes_six_statements_and_graphql_core_executes_its_r
         assert fields == {"executions": 1}
         counts[first].append(len(statements))
     # Who asks; the executions; their servers, users and tasks; the newest execution of each task.
-    # The least of three tries: beside a heartbeat the caller is read again, and other services of this process read too.
+    # The least of three tries: after a heartbeat the caller is read again, and other services of this process read too.
     assert min(counts[2]) == min(counts[100]) <= 6, counts
 
 
