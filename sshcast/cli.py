@@ -11,6 +11,7 @@ from db.values import OnOutputLimit
 from sshcast import cli_servers, cli_users, commands, exit_status, standard_streams
 from sshcast.cli_options import As, Data, Host, Port, Quiet, Raw, Stdin, run, settings
 from sshcast.progress import Progress
+from sshcast.remote import nouns
 
 app = typer.Typer(
     help="Run shell commands on servers over SSH, with a record you can trust.",
@@ -28,6 +29,7 @@ app.add_typer(secrets_app, name="secrets")
 app.add_typer(web_app, name="web")
 app.add_typer(operation_app, name="operation")
 app.add_typer(audit_app, name="audit")
+nouns.add_to(app)
 
 
 def _show_version(asked: bool) -> None:

@@ -7,8 +7,9 @@ from difflib import get_close_matches
 from typing import Any
 
 PREFIX = "SSHCAST_"
-# Ours, and no settings: whom a command acts as, how much the tests try, and what a command finds that sshcast runs.
-OTHERS = frozenset({"SSHCAST_AS", "SSHCAST_SUITE", "SSHCAST_SPOOL"})
+# Ours, and no settings: whom a command acts as and which service it speaks to, how much the tests try, and what a
+# command finds that sshcast runs.
+OTHERS = frozenset({"SSHCAST_AS", "SSHCAST_CONTEXT", "SSHCAST_SUITE", "SSHCAST_SPOOL"})
 # Their empty values are refused by what reads them: something of our own making in their place would go unnoticed.
 NEVER_UNSET = frozenset({"database_url", "signing_key", "secret_key"})
 # Has its own words for blanks and quotes.

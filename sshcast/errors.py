@@ -2,7 +2,9 @@
 
 
 class CommandFailed(Exception):
-    """A command could not do what it was asked; the message says what to do."""
+    """A command could not do what it was asked; the message says what to do. `status` is its exit status."""
+
+    status = 1
 
 
 class ReaderGone(Exception):

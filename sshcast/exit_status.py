@@ -7,7 +7,7 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from sshcast import commands, standard_streams
-from sshcast.errors import ReaderGone
+from sshcast.errors import CommandFailed, ReaderGone
 from sshcast.notes import Notes
 
 FAILED = 1
@@ -41,6 +41,9 @@ def _tell(error: BaseException, outputs: standard_streams.Outputs) -> int:
         return READER_GONE
     if isinstance(cause, OSError) and cause.errno in NO_SPACE:
         return _tell_no_space(cause)
+    if isinstance(cause, CommandFailed):  # said here, so that what reports the others need not be imported for it
+        Notes().say(f"sshcast: {cause}", "red")
+        return cause.status
     if not isinstance(cause, Exception):
         raise error
     return commands.failure.report_failure(cause)

@@ -1,0 +1,1 @@
+"""The command line as a client of the API: of the service of a context, or of this machine's database."""

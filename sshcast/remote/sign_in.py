@@ -1,0 +1,81 @@
+"""Signs in to a service with a password or a token, and out of it again."""
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from sshcast.errors import CommandFailed
+from sshcast.remote.api import Answer, ApiRefused
+from sshcast.remote.contexts import Session
+from sshcast.remote.http_api import HttpClient
+
+LOGIN = """
+mutation SignIn($username: String!, $password: String!) {
+  login(input: {username: $username, password: $password}) {
+    errors { code field message } tokens { accessToken refreshToken user { name role } }
+  }
+}
+"""
+LOGOUT = "mutation SignOut { logout { errors { code field message } } }"
+ME = "query WhoAmI { me { name role } }"
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """Who signed in, with which role, and the session."""
+
+    user: str
+    role: str
+    session: Session
+
+
+def check_url(text: str, *, allow_http: bool) -> str:
+    """Return the service's address without a slash at its end; raise CommandFailed if it is not one to sign in to."""
+    url = text if "://" in text else f"https://{text}"
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError as error:
+        raise CommandFailed(f"URL: {text} is no address: {error}") from None
+    if parts.scheme not in ("http", "https") or not host:
+        raise CommandFailed(f"URL: {text} is no address of a service: write it as https://HOST or https://HOST/PATH")
+    if parts.query or parts.fragment or parts.username or parts.password:
+        raise CommandFailed("URL: give the address alone, without a user, a password, a query or a fragment")
+    if parts.scheme == "http" and host not in LOOPBACK and not allow_http:
+        raise CommandFailed(
+            f"URL: http:// to {host} sends passwords, tokens and output unencrypted: use https://, "
+            "or add --allow-http if the network between is safe"
+        )
+    return url.rstrip("/").removesuffix("/graphql")
+
+
+def sign_in_with_password(client: HttpClient, username: str, password: str) -> SignedIn:
+    body = {"query": LOGIN, "variables": {"username": username, "password": password}}
+    tokens = Answer(client.post("/graphql", body)).read(client.url)["login"]["tokens"]
+    return _build_signed_in(tokens)
+
+
+def sign_in_with_token(client: HttpClient, token: str) -> SignedIn:
+    """Check a personal token, or an access token, by asking who it belongs to."""
+    if not token or not token.isascii() or any(each.isspace() for each in token):
+        raise CommandFailed("the first line of standard input is no token: it is one word of ASCII characters")
+    try:
+        user = Answer(client.post("/graphql", {"query": ME}, token)).read(client.url)["me"]
+    except ApiRefused as error:
+        raise ApiRefused(f"{client.url} does not accept this token: {error}", error.code) from None
+    return SignedIn(user["name"], user["role"], Session(token))
+
+
+def sign_out(client: HttpClient, session: Session) -> None:
+    """End the session at the service. A session that has ended already is no mistake."""
+    try:
+        Answer(client.post("/graphql", {"query": LOGOUT}, session.access)).read(client.url)
+    except ApiRefused as error:
+        if error.code != "UNAUTHENTICATED":
+            raise
+
+
+def _build_signed_in(tokens: dict[str, Any]) -> SignedIn:
+    user = tokens["user"]
+    return SignedIn(user["name"], user["role"], Session(tokens["accessToken"], tokens["refreshToken"]))
