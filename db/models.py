@@ -103,6 +103,7 @@ class Task(SQLModel, table=True):
     A fleet task has no `server_id`: it has a `selector` of servers and the `fleet_terms` of its fleet runs.
     `parameters` declares what a run may be given, `parameter_values` are those that its schedule gives, with defaults:
     None for a secret one, which is in `sealed_env`.
+    `schedule_mode_since`: slots up to this moment had the other mode; None for a task that was never in shadow.
     """
 
     __tablename__ = "tasks"
@@ -144,6 +145,8 @@ class Task(SQLModel, table=True):
     merge_streams: bool = Field(sa_column=flag_column())
     on_output_limit: str = Field(sa_column=Column(String(16), nullable=False, default="stop", server_default="stop"))
     terms: dict[str, Any] = Field(sa_column=json_column(dict, "{}"))
+    schedule_mode: str = Field(sa_column=Column(String(16), nullable=False, default="active", server_default="active"))
+    schedule_mode_since: datetime | None = Field(sa_column=time_column(nullable=True))
     paused_at: datetime | None = Field(sa_column=time_column(nullable=True))
     paused_until: datetime | None = Field(sa_column=time_column(nullable=True))
     next_run: datetime | None = Field(sa_column=time_column(nullable=True))

@@ -24,11 +24,13 @@ BY_ID = select(servers).where(servers.c.id == bindparam("server"), NOT_DELETED)
 
 @dataclass(frozen=True, slots=True)
 class ServerFilter:
-    """Conditions on servers; None means no condition. Tags must match exactly, `name_contains` in any case.
+    """Conditions on servers; None means no condition. `name` and tags must match exactly, `name_contains`
+    in any case.
 
     `visibility` limits the result to servers that it covers.
     """
 
+    name: str | None = None
     name_contains: str | None = None
     enabled: bool | None = None
     tag: str | None = None
@@ -110,6 +112,8 @@ def replace_credential(conn: Connection, id: int, old: bytes, new: bytes) -> boo
 
 def _build_conditions(filter: ServerFilter) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = [NOT_DELETED]
+    if filter.name is not None:
+        found.append(servers.c.name == filter.name)
     if filter.name_contains is not None:
         found.append(names.match_substring(servers.c.name_folded, filter.name_contains))
     if filter.enabled is not None:

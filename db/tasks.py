@@ -5,17 +5,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Connection, bindparam, func, select
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, not_, select
 from sqlalchemy import update as changing
 
 from db import names, rows, tags
 from db import page as pages
 from db.models import Task
 from db.page import Owners, Window
+from db.schedule_mode import ScheduleMode
 from db.visibility import EVERYTHING, VisibilityScope
 
 tasks = rows.get_table(Task)
 NOT_DELETED = tasks.c.deleted_at.is_(None)
+STARTS = and_(tasks.c.enabled, tasks.c.schedule_mode == ScheduleMode.ACTIVE)
 BY_ID = select(tasks).where(tasks.c.id == bindparam("task"), NOT_DELETED)
 NOTE_RUN = changing(tasks).where(tasks.c.id == bindparam("task"), NOT_DELETED).values(last_run=bindparam("at"))
 
@@ -24,12 +26,16 @@ NOTE_RUN = changing(tasks).where(tasks.c.id == bindparam("task"), NOT_DELETED).v
 class TaskFilter:
     """Conditions on tasks; None means no condition. The range of last runs includes both ends. Tags are the server's.
 
-    `fleet`: whether they are fleet tasks.
+    `fleet`: whether they are fleet tasks. `starts`: whether their schedules start runs, that is, they are enabled and
+    not in shadow.
     `visibility` limits the result to servers that it covers.
     """
 
     server_id: int | None = None
     enabled: bool | None = None
+    schedule_mode: str | None = None
+    starts: bool | None = None
+    name: str | None = None
     name_contains: str | None = None
     last_run_from: datetime | None = None
     last_run_to: datetime | None = None
@@ -129,7 +135,9 @@ def count_of_servers(conn: Connection, server_ids: Sequence[int], filter: TaskFi
 
 def _is_narrow(filter: TaskFilter) -> bool:
     """Return whether one query is enough, without going server by server."""
-    return filter.server_id is not None or (filter.visibility.is_unrestricted and not tags.has_tags(filter))
+    if filter.server_id is not None or filter.name is not None:
+        return True
+    return filter.visibility.is_unrestricted and not tags.has_tags(filter)
 
 
 def _build_visibility_conditions(filter: TaskFilter) -> list[ColumnElement[bool]]:
@@ -142,6 +150,12 @@ def _build_conditions(filter: TaskFilter) -> list[ColumnElement[bool]]:
         found.append(tasks.c.server_id == filter.server_id)
     if filter.enabled is not None:
         found.append(tasks.c.enabled.is_(filter.enabled))
+    if filter.schedule_mode is not None:
+        found.append(tasks.c.schedule_mode == filter.schedule_mode)
+    if filter.starts is not None:
+        found.append(STARTS if filter.starts else not_(STARTS))
+    if filter.name is not None:
+        found.append(tasks.c.name == filter.name)
     if filter.name_contains is not None:
         found.append(names.match_substring(tasks.c.name_folded, filter.name_contains))
     if filter.last_run_from is not None:

@@ -134,6 +134,7 @@ class SlotOutcome(StrEnum):
     REFUSED_BY_POLICY = "refused-by-policy"
     NOT_ALLOWED = "not-allowed"
     UNREADABLE = "unreadable"
+    SHADOWED = "shadowed"
 
     @property
     def has_run(self) -> bool:

@@ -44,6 +44,7 @@ TASK = (
     "run_mode",
     "merge_streams",
     "terms",
+    "schedule_mode",
     "parameters",
     "parameter_values",
     "paused_at",

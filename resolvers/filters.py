@@ -48,6 +48,10 @@ def _check_count(field: str, value: tuple[Any, ...], most: int) -> tuple[Any, ..
     return value
 
 
+def _check_name(field: str, value: str) -> str:
+    return validation.check_text(field, value, longest=validation.LONGEST_NAME)
+
+
 def _check_part(field: str, value: str) -> str:
     if not 1 <= len(value) <= LONGEST_PART or "\0" in value:
         raise Invalid(
@@ -67,6 +71,7 @@ RULES: Mapping[str, Rule] = {
     "task_id": validation.check_id,
     "fleet_run_id": validation.check_id,
     "created_by": validation.check_id,
+    "name": _check_name,
     "name_contains": validation.check_name_part,
     "tag": validation.check_name_part,
     "states": _check_states,
@@ -92,7 +97,7 @@ ORDERED = ("start_time", "end_time", "duration_ms")
 # Those that only GraphQL has, whose errors name the argument too.
 NESTED = (
     *(f"{name}_{end}" for name in ORDERED for end in ("from", "to")),
-    *("reasons", "exit_codes", "command_contains", "tags_all", "tags_any", "tags_none"),
+    *("reasons", "exit_codes", "name", "command_contains", "tags_all", "tags_any", "tags_none"),
 )
 
 

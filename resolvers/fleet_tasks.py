@@ -70,7 +70,7 @@ def require_everywhere(right: RoleRequirement) -> None:
 
 def check_schedule(terms: Terms, cron_expr: str) -> None:
     """Raise Invalid for what a fleet run has no meaning for: its executions are retried by `retryFleetRun`."""
-    if cron_expr.strip().lower() == f"@{schedules.ONCE}":
+    if schedules.is_once(cron_expr):
         raise Invalid(
             "cron_expr",
             "cannot be @once for a fleet task: start it with startFleetRun.",

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any, Final, Literal, TypeAlias
 
+from db.schedule_mode import ScheduleMode
 from db.values import OnRefused
 from runner.charsets import DEFAULT
 from runner.secrets.secret import Secret
@@ -175,6 +176,7 @@ class NewTask:
     run_mode: str | None = None
     merge_streams: bool = False
     terms: TermsChange = TermsChange()
+    schedule_mode: str = ScheduleMode.ACTIVE
     parameters: Sequence[NewParameter] = ()
     parameter_values: Sequence[ParameterValue] = ()
     idempotency_key: str | None = None
@@ -199,6 +201,7 @@ class TaskChange:
     run_mode: str | None | Missing = UNSET
     merge_streams: bool | Missing = UNSET
     terms: TermsChange | Missing = UNSET
+    schedule_mode: str | Missing = UNSET
     parameters: Sequence[NewParameter] | Missing = UNSET
     parameter_values: Sequence[ParameterValue] | Missing = UNSET
 

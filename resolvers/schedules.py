@@ -62,6 +62,10 @@ def check(expr: str, timezone: str, limits: Limits, *, now: datetime, dst: Dst =
         return schedule
 
 
+def is_once(expr: str) -> bool:
+    return expr.strip().lower() == f"@{ONCE}"
+
+
 def _is_past(schedule: Schedule, now: datetime) -> bool:
     return schedule.at is not None and schedule.at <= now
 

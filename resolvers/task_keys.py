@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from db import executions, tasks
 from db import task_keys as table
 from db.models import Task, TaskExecution
+from db.schedule_mode import ScheduleMode
 from db.values import ParameterType
 from resolvers import validation
 from resolvers.errors import Conflict, NotFound
@@ -20,7 +21,7 @@ from resolvers.rights import RoleRequirement
 PLAIN = ("name", "command", "server_id", "cron_expr", "timezone", "enabled", "env", "working_dir", "run_mode")
 BOUNDS = ("timeout_seconds", "output_limit")
 # Left out where they are the default: the digests of keys that were used before there were these have none.
-LATER = {"on_output_limit": None, "merge_streams": False}
+LATER = {"on_output_limit": None, "merge_streams": False, "schedule_mode": ScheduleMode.ACTIVE}
 
 TaskAndRun = tuple[Task, TaskExecution | None]
 """A new task, and the execution that `@once` started, if any."""

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from db import slots
 from db import tasks as table
 from db.models import Task, TaskExecution
+from db.schedule_mode import ScheduleMode
 from db.tasks import TaskFilter
 from db.values import AuditKind, Mode, ObjectKind, Role, Trigger
 from resolvers import (
@@ -27,6 +28,7 @@ from resolvers import (
     secret_env,
     task_changes,
     task_keys,
+    task_rows,
     terms,
     validation,
 )
@@ -39,9 +41,9 @@ from resolvers.pending import RunRequest
 from resolvers.rights import RoleRequirement
 from resolvers.secret_env import RowDraft
 from resolvers.servers import build_missing_error, require_server, require_usable_server
+from resolvers.task_rows import TaskRevision
 from runner import bus
 from runner.admission import decision
-from runner.admission.decision import Decider
 from runner.scheduling import firing, follow_ups
 from runner.scheduling.terms import Terms
 
@@ -50,19 +52,6 @@ LISTING: paging.Listing[Task, TaskFilter] = paging.Listing(
 )
 OF_SERVERS: paging.ListingEach[Task, TaskFilter] = paging.ListingEach(
     page=table.page_of_servers, count=table.count_of_servers, orders=LISTING.orders
-)
-# Columns that the command policy checks.
-CHECKED = ("command", "shell", "env", "secret_env", "working_dir", "server_id", "parameters", "parameter_values")
-# Columns that other columns of a change are computed from.
-BASIS = (
-    *CHECKED,
-    *fleet_tasks.COLUMNS,
-    "sealed_env",
-    "cron_expr",
-    "timezone",
-    "enabled",
-    "terms",
-    *task_changes.LIMITS,
 )
 MOST_TRIES = 10
 RULES: dict[str, Callable[[Any], Any]] = {
@@ -73,6 +62,7 @@ RULES: dict[str, Callable[[Any], Any]] = {
     "working_dir": validation.check_working_dir,
     "parameters": parameter_rules.check_declarations,
     "run_mode": lambda value: None if value is None else validation.check_one_of("run_mode", value, Mode),
+    "schedule_mode": lambda value: validation.check_one_of("schedule_mode", value, ScheduleMode),
 }
 
 
@@ -139,7 +129,9 @@ async def create(ctx: Context, new: NewTask) -> TaskCreated:
     found = await commands.check(ctx, task_changes.build_subject(values))
     values |= {"created_by": user_id, "updated_by": user_id, "created_at": now, "updated_at": now}
     values["next_run"] = schedules.find_next(schedule, now) if new.enabled else None  # without jitter: it needs the id
-    starts = schedule.kind == schedules.ONCE and new.enabled
+    in_shadow = new.schedule_mode == ScheduleMode.SHADOW
+    values["schedule_mode_since"] = now if in_shadow else None
+    starts = schedule.kind == schedules.ONCE and new.enabled and not in_shadow
     once = RunRequest(right, Trigger.MANUAL, found, now, limits.queue) if starts else None
     draft = RowDraft(values, ctx.service.vault, {**own, **scheduled.secrets})
     make = partial(_insert, draft=draft, once=once, right=right, limits=limits, actor=audit.build_actor(ctx))
@@ -181,8 +173,8 @@ async def update(ctx: Context, id: int, change: TaskChange) -> Task:
         values |= task_changes.build_limits(ctx, current, given_values)
         values |= task_changes.build_secrets(ctx, current, given_values)
         values |= parameters.build_change(current, values, ctx.service.vault)
-        if values.keys() & CHECKED:
-            subject = {name: values.get(name, getattr(current, name)) for name in CHECKED}
+        if values.keys() & task_rows.CHECKED:
+            subject = {name: values.get(name, getattr(current, name)) for name in task_rows.CHECKED}
             await commands.check(ctx, task_changes.build_subject(subject, task_id=id))
         now = ctx.service.clock()
         values |= task_changes.build_schedule(ctx, current, values, now)
@@ -191,8 +183,10 @@ async def update(ctx: Context, id: int, change: TaskChange) -> Task:
             fleet_tasks.check_schedule(Terms.of(values.get("terms", current.terms)), expr)
         values |= {"updated_at": now, "updated_by": right.viewer.user_id}
         judge = decision.build_decider(ctx.service.policy)
-        if changed := await ctx.service.store.run(_change_row, current, values, right, judge, audit.build_actor(ctx)):
-            woken = (bus.PENDING, bus.EXECUTIONS, bus.SLOTS) if "next_run" in values else ()
+        revision = TaskRevision(values, right, judge, audit.build_actor(ctx))
+        if changed := await ctx.service.store.run(task_rows.change_row, current, revision):
+            settled = values.keys() & {"next_run", "schedule_mode"}
+            woken = (bus.PENDING, bus.EXECUTIONS, bus.SLOTS) if settled else ()
             ctx.service.bus.hint(bus.SCHEDULE, *woken)
             return changed
     raise Conflict("This task is being changed by others: try again.", "此任务正被他人修改，请重试。", field=("id",))
@@ -237,6 +231,8 @@ def _insert_with_run(conn: Connection, draft: RowDraft, once: RunRequest | None,
         table.update(conn, task.id, {"sealed_env": draft.seal_values("tasks", task.id)})
         task = table.by_id(conn, task.id) or task
     if once is None:
+        if schedules.is_once(task.cron_expr) and task.enabled:  # it is in shadow
+            slots.record(conn, [firing.build_shadowed_once_row(task)])
         return TaskCreated(_apply_jitter(conn, task), None)
     run = pending.insert_for_task(conn, task, once).row
     slots.record(conn, [firing.build_once_row(task, run)])
@@ -254,33 +250,6 @@ def _apply_jitter(conn: Connection, task: Task) -> Task:
         return task
     table.update(conn, task.id, {"next_run": task.next_run + offset})
     return table.by_id(conn, task.id) or task
-
-
-def _change_row(
-    conn: Connection, seen: Task, values: dict[str, Any], right: RoleRequirement, judge: Decider, actor: Actor
-) -> Task | None:
-    """Change the task and return it; None if it has changed since `seen` was read.
-
-    Slots that are due under the old schedule are decided first. Moving to another server needs the role on both.
-    """
-    current = table.lock_by_id(conn, seen.id)
-    if current is None:
-        raise NotFound.for_object("task", seen.id)
-    if any(getattr(current, name) != getattr(seen, name) for name in BASIS):
-        return None
-    right.enforce(conn, current.server_id, NotFound.for_object("task", seen.id))
-    server_id = values.get("server_id", current.server_id)
-    if values.get("server_id") is not None:
-        require_server(conn, values["server_id"], right)
-    if values.keys() & {"server_id", "secret_env"}:
-        secret_env.require_secrets(conn, server_id, values.get("secret_env", current.secret_env))
-    if "next_run" in values:
-        firing.settle(conn, seen.id, values["updated_at"], judge)
-    table.update(conn, seen.id, values)
-    changed = table.by_id(conn, seen.id)
-    old, new = audit_records.diff_columns(current, changed, audit_records.TASK)
-    audit.record(conn, actor, AuditedChange(AuditKind.TASK_UPDATED, ObjectKind.TASK, seen.id, old, new))
-    return changed
 
 
 def _soft_delete(conn: Connection, id: int, right: RoleRequirement, actor: Actor) -> list[int] | None:

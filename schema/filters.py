@@ -15,7 +15,7 @@ from resolvers.validation import check_text
 from schema.enums import Reason, State, Trigger
 from schema.ids import parse_optional_id
 from schema.scalars import Long
-from schema.schedule_words import SlotOutcome
+from schema.schedule_words import ScheduleMode, SlotOutcome
 
 LONGEST = 100
 
@@ -26,6 +26,8 @@ class TaskFilterInput:
     enabled: bool | None = strawberry.field(
         default=None, description="true: only those that are enabled; false: only those that are disabled."
     )
+    schedule_mode: ScheduleMode | None = strawberry.field(default=None, description="Only tasks in this mode.")
+    name: str | None = strawberry.field(default=None, description="Only tasks with exactly this name.")
     name_contains: str | None = strawberry.field(
         default=None, description="Only those whose name contains this text, in upper or lower case."
     )
@@ -51,6 +53,7 @@ class TaskFilterInput:
 
 @strawberry.input(name="ServerFilter", description="Selects servers. Fields that are absent or null do not filter.")
 class ServerFilterInput:
+    name: str | None = strawberry.field(default=None, description="Only the server with exactly this name.")
     name_contains: str | None = strawberry.field(
         default=None, description="Only those whose name contains this text, in upper or lower case."
     )
@@ -163,6 +166,8 @@ def build_task_filter(given: TaskFilterInput | None) -> TaskFilter:
     return TaskFilter(
         server_id=parse_optional_id(("filter", "server_id"), given.server_id),
         enabled=given.enabled,
+        schedule_mode=given.schedule_mode,
+        name=given.name,
         name_contains=_read_name_filter(given.name_contains),
         last_run_from=given.last_run_from,
         last_run_to=given.last_run_to,
@@ -177,6 +182,7 @@ def build_server_filter(given: ServerFilterInput | None) -> ServerFilter:
     if given is None:
         return ServerFilter()
     return ServerFilter(
+        name=given.name,
         name_contains=_read_name_filter(given.name_contains),
         enabled=given.enabled,
         tag=given.tag if given.tag is None else _check_filter_text("tag", given.tag, 64),

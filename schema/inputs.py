@@ -15,6 +15,7 @@ from schema.ids import parse_id, parse_optional_id
 from schema.parameters import ParameterInput, ParameterValueInput, convert_values
 from schema.scalars import Long
 from schema.schedule_inputs import TermsInput
+from schema.schedule_words import ScheduleMode
 from schema.secret_variables import SecretVariableInput
 
 ABSENT: Any = strawberry.UNSET
@@ -88,6 +89,9 @@ class CreateTaskInput:
     terms: TermsInput | None = strawberry.field(
         default=None, description="How its slots become runs: overlap, missed runs, retries and the like."
     )
+    schedule_mode: ScheduleMode = strawberry.field(
+        default=ScheduleMode.ACTIVE, description="Whether its schedule starts runs, or is only recorded."
+    )
     parameters: list[ParameterInput] = strawberry.field(
         default_factory=list, description="The parameters that a run may be given, at most 50."
     )
@@ -114,6 +118,7 @@ class CreateTaskInput:
             run_mode=self.run_mode,
             merge_streams=self.merge_streams,
             terms=inputs.TermsChange() if self.terms is None else self.terms.convert(),
+            schedule_mode=self.schedule_mode,
             parameters=[parameter.convert() for parameter in self.parameters],
             parameter_values=convert_values(self.parameter_values),
         )
@@ -162,6 +167,11 @@ class UpdateTaskInput:
     merge_streams: bool | None = strawberry.field(default=ABSENT, description=MERGE)
     terms: TermsInput | None = strawberry.field(
         default=ABSENT, description="How its slots become runs: overlap, missed runs, retries and the like."
+    )
+    schedule_mode: ScheduleMode | None = strawberry.field(
+        default=ABSENT,
+        description="Whether its schedule starts runs, or is only recorded. Slots up to the moment of the change, "
+        "which is the new `scheduleModeSince`, are decided by the mode before it, later ones by the new mode.",
     )
     parameters: list[ParameterInput] | None = strawberry.field(
         default=ABSENT, description="The parameters that a run may be given; they replace all previous ones."

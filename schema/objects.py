@@ -23,16 +23,10 @@ from schema.output_match import search_matches
 from schema.output_slice import read_output
 from schema.parameters import list_parameters, list_scheduled_values, list_values
 from schema.policies import CommandPolicy
-from schema.row_fields import (
-    build_env_names_field,
-    list_blackouts,
-    list_findings,
-    list_next_runs,
-    list_policies,
-    read_terms,
-)
+from schema.row_fields import build_env_names_field, list_blackouts, list_findings, list_policies
 from schema.scalars import Long
-from schema.schedule_words import Note, SlotOutcome
+from schema.schedule_fields import list_next_runs, read_terms
+from schema.schedule_words import Note, ScheduleMode, SlotOutcome
 from schema.secret_variables import build_secret_env_field
 from schema.waiting import read_retry_waiting, read_waiting
 
@@ -153,6 +147,10 @@ class Task(Node):
     paused_at: datetime | None = strawberry.field(description="When its schedule was paused; null if it is not.")
     paused_until: datetime | None = strawberry.field(
         description="When a paused schedule resumes by itself; null if only `resumeTask` resumes it."
+    )
+    schedule_mode: ScheduleMode = strawberry.field(description="Whether its schedule starts runs, or is only recorded.")
+    schedule_mode_since: datetime | None = strawberry.field(
+        description="Since when it is in that mode: slots up to then had the other one; null if it never was in shadow."
     )
     created_at: datetime = strawberry.field(description="When it was created.")
     updated_at: datetime = strawberry.field(description="When it was last changed.")

@@ -2,12 +2,10 @@
 
 from typing import Any
 
-from resolvers import schedules
-from runner.scheduling.terms import Terms
 from schema.fields import typed_field
 from schema.operation import Info
 from schema.policies import CommandPolicy
-from schema.schedules import Blackout, Count, ScheduledRun, ScheduleTerms, build_blackout, build_scheduled_runs
+from schema.schedules import Blackout, build_blackout
 from schema.user_errors import Finding, build_recorded_finding
 
 
@@ -24,11 +22,6 @@ def _list_env_names(self: Any) -> list[str]:
 @typed_field(list[Blackout], "Windows in which schedules start nothing on it.", reads=["blackouts"])
 def list_blackouts(self: Any) -> list[Blackout]:
     return [build_blackout(window) for window in self.blackouts]
-
-
-@typed_field(ScheduleTerms, "How its slots become runs: overlap, missed runs, retries and the like.", reads=["terms"])
-def read_terms(self: Any) -> Any:
-    return Terms.of(self.terms)
 
 
 @typed_field(
@@ -48,10 +41,3 @@ def list_findings(self: Any, info: Info) -> list[Finding]:
 async def list_policies(self: Any, info: Info) -> Any:
     ids = [id for id in (self.server_policy_id, self.task_policy_id) if id is not None]
     return [row for row in await info.context.loaders.policies.load_many(ids) if row is not None]
-
-
-@typed_field(list[ScheduledRun], "Its next runs; none while it is disabled, or paused until `resumeTask`.")
-async def list_next_runs(self: Any, info: Info, count: Count = 5) -> list[ScheduledRun]:
-    server = None if self.server_id is None else await info.context.loaders.servers.load(self.server_id)
-    windows = server.blackouts if server is not None else ()
-    return build_scheduled_runs(schedules.list_next_runs(info.context.ctx, self, count, windows))

@@ -2,13 +2,14 @@
 
 from enum import StrEnum
 
+from db.schedule_mode import ScheduleMode
 from db.values import Missed, Overlap, SlotOutcome
 from runner.cron.grammar import DAY_NAMES
 from runner.cron.schedule import Dst, Note
 from schema.enums import register_enum
 
 # Annotations take the service's words from here, so that they are GraphQL enums by then.
-__all__ = ["Dst", "Missed", "Note", "Overlap", "SlotOrderField", "SlotOutcome", "Weekday"]
+__all__ = ["Dst", "Missed", "Note", "Overlap", "ScheduleMode", "SlotOrderField", "SlotOutcome", "Weekday"]
 
 
 class SlotOrderField(StrEnum):
@@ -47,6 +48,17 @@ register_enum(
         "NOT_ALLOWED": "It did not run: the user who last changed the task is disabled or no longer an operator there.",
         "UNREADABLE": "It did not run: this version of sshcast cannot read the schedule. The task does not run until "
         "its schedule is corrected.",
+        "SHADOWED": "It did not run, because the task was in shadow then: this is what would have run.",
+    },
+)
+register_enum(
+    ScheduleMode,
+    "ScheduleMode",
+    "Whether a task's schedule starts runs.",
+    {
+        "ACTIVE": "It does.",
+        "SHADOW": "It does not: something else, such as cron on the server, still runs it. Each slot is recorded as "
+        "SHADOWED. Users can run the task all the same.",
     },
 )
 register_enum(

@@ -14,6 +14,7 @@ from db.values import Overlap, SlotOutcome, Trigger
 from runner.admission.authorization import acting_for, find_blocked
 from runner.admission.decision import Decider, PolicyDecision
 from runner.cron.schedule import ScheduleError
+from runner.observer import DecidedSlot
 from runner.scheduling.fleet_slots import FleetStarted, load_unfinished, start_fleet_run
 from runner.scheduling.slots import ON_TIME, DueTask, Plan, SlotDecision
 from runner.scheduling.terms import Terms
@@ -28,7 +29,7 @@ MOST_SLOTS = 1000
 class FiringResult:
     """Counts of one transaction: tasks handled, slots decided, runs started.
 
-    Also whether a run was asked to stop, and whether a fleet run was made.
+    Also whether a run was asked to stop, whether a fleet run was made, and each slot's outcome for the observer.
     """
 
     tasks: int = 0
@@ -36,6 +37,7 @@ class FiringResult:
     started: int = 0
     cancelled: bool = False
     fleets: bool = False
+    slots: list[DecidedSlot] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -50,6 +52,11 @@ class LedgerEntry:
     becomes: SlotOutcome | None = None
     policy_decision: PolicyDecision | None = None
     fleet_run_id: int | None = None
+
+    @property
+    def fires_at(self) -> datetime:
+        """The moment at which the slot's run is to start, jitter included."""
+        return self.decision.slot + self.terms.offset(self.task.id)
 
     @property
     def judged(self) -> dict[str, Any]:
@@ -89,6 +96,7 @@ class FiringBatch:
             [_build_ledger_row(entry, ids.get(key), self.now) for entry, key in zip(self.entries, keys, strict=True)],
         )
         due.advance(self.conn, self.runs)
+        self.fired.slots = [DecidedSlot(entry.outcome, entry.fires_at) for entry in self.entries]
         self.fired.tasks, self.fired.decided, self.fired.started = len(self.runs), len(self.entries), len(ids)
         return self.fired
 
@@ -166,31 +174,34 @@ class FiringBatch:
 
 def fire_due(conn: Connection, now: datetime, decider: Decider) -> FiringResult:
     """Decide the slots due at `now` of a batch of tasks, or of fewer where some have a long backlog."""
-    return _fire(conn, due.lock_due(conn, now, BATCH, late=now - ON_TIME), now, decider)
+    return fire_tasks(conn, due.lock_due(conn, now, BATCH, late=now - ON_TIME), now, decider)
 
 
 def settle(conn: Connection, task_id: int, now: datetime, decider: Decider) -> FiringResult:
     """Decide the due slots of one task before its schedule changes. Its row stays locked until the transaction ends."""
     held = [task for task in due.lock_available(conn, [task_id]) if task.enabled and task.deleted_at is None]
-    return _fire(conn, [task for task in held if task.next_run is not None and task.next_run <= now], now, decider)
+    return fire_tasks(conn, [task for task in held if task.next_run is not None and task.next_run <= now], now, decider)
 
 
-def _fire(conn: Connection, tasks: list[Task], now: datetime, decider: Decider) -> FiringResult:
+def fire_tasks(
+    conn: Connection, tasks: list[Task], now: datetime, decider: Decider, *, by_slot: bool = False
+) -> FiringResult:
+    """Decide the due slots of these tasks, whose rows are locked. `by_slot`: also those whose jitter is not over."""
     windows = due.load_blackouts(conn, [task.server_id for task in tasks]) if tasks else {}
     batch, planned = FiringBatch(conn, now, decider), 0
     for task in tasks:
         if planned >= MOST_SLOTS:
             break
-        plan, terms = _plan_or_stop(task, windows.get(task.server_id, []), now)
+        plan, terms = plan_or_stop(task, windows.get(task.server_id, []), now, by_slot=by_slot)
         batch.add(task, plan, terms)
         planned += len(plan.decisions)
     return batch.write() if tasks else batch.fired
 
 
-def _plan_or_stop(task: Task, windows: list[dict[str, Any]], now: datetime) -> tuple[Plan, Terms]:
+def plan_or_stop(task: Task, windows: list[dict[str, Any]], now: datetime, *, by_slot: bool) -> tuple[Plan, Terms]:
     """Return the task's plan. A task with an unreadable schedule is stopped and its ledger says why: others go on."""
     try:
-        subject = DueTask.of(task, windows, now)
+        subject = DueTask.of(task, windows, now, by_slot=by_slot)
         return subject.plan(), subject.terms
     except Exception as error:
         why = error.message_en if isinstance(error, ScheduleError) else f"{type(error).__name__}: {error}"
@@ -226,7 +237,6 @@ def build_pending_execution(task: Task, slot: datetime, now: datetime) -> dict[s
 def _build_ledger_row(entry: LedgerEntry, execution_id: int | None, now: datetime) -> dict[str, Any]:
     terms, runs = entry.terms, entry.outcome.has_run or entry.outcome == SlotOutcome.WAITING
     deadline = terms.start_deadline_seconds if runs else None
-    fires_at = entry.decision.slot + terms.offset(entry.task.id)
     retries = terms.retry_limit if runs else 0
     return {
         "task_id": entry.task.id,
@@ -241,13 +251,19 @@ def _build_ledger_row(entry: LedgerEntry, execution_id: int | None, now: datetim
         "open": entry.outcome == SlotOutcome.WAITING or retries > 0 or deadline is not None,
         "retries_left": retries,
         "retry_at": None,
-        "start_by": None if deadline is None else fires_at + timedelta(seconds=deadline),
+        "start_by": None if deadline is None else entry.fires_at + timedelta(seconds=deadline),
     }
 
 
 def build_once_row(task: Task, run: TaskExecution) -> dict[str, Any]:
     """Return the ledger entry of `@once`, whose single slot is the moment of its creation."""
-    entry = LedgerEntry(
-        task, Terms.of(task.terms), SlotDecision(run.created_at, SlotOutcome.FIRED), SlotOutcome.FIRED, None
-    )
-    return _build_ledger_row(entry, run.id, run.created_at)
+    return _build_ledger_row(_build_once_entry(task, run.created_at, SlotOutcome.FIRED), run.id, run.created_at)
+
+
+def build_shadowed_once_row(task: Task) -> dict[str, Any]:
+    """Return the ledger entry of `@once` in shadow, which starts nothing."""
+    return _build_ledger_row(_build_once_entry(task, task.created_at, SlotOutcome.SHADOWED), None, task.created_at)
+
+
+def _build_once_entry(task: Task, at: datetime, outcome: SlotOutcome) -> LedgerEntry:
+    return LedgerEntry(task, Terms.of(task.terms), SlotDecision(at, outcome), outcome, None)

@@ -4,17 +4,21 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
 
 from db import due, executions, slots, transitions
+from db.after_commit import call_after_commit
 from db.executions import FORGOTTEN
 from db.models import ScheduleSlot, Task, TaskExecution
+from db.schedule_mode import ScheduleMode
 from db.store import Store
 from db.values import Overlap, Reason, SlotOutcome, State, Trigger
 from runner.admission.authorization import TASK_DELETED, BlockReason, find_blocked
 from runner.bus import EXECUTIONS, FOLLOW_UPS, PENDING, SLOTS, Bus, execution_address
+from runner.journal import write_line
 from runner.loop import BackgroundLoop
 from runner.scheduling import blackout
 from runner.scheduling.firing import build_pending_execution, join_reasons
@@ -113,6 +117,8 @@ class FollowUpBatch:
         if task.deleted_at is not None or not task.enabled:
             gone = "deleted" if task.deleted_at is not None else "disabled"
             return SlotOutcome.MISSED, GONE.format(gone)
+        if task.schedule_mode == ScheduleMode.SHADOW:
+            return SlotOutcome.MISSED, "the task was put in shadow before it could start"
         if is_paused(task, self.now):
             return SlotOutcome.SKIPPED_PAUSED, "the task was paused before it could start"
         if (window := self._find_blackout(task)) is not None:
@@ -133,6 +139,9 @@ class FollowUpBatch:
             **FORGOTTEN,
         }
         if slots.expire(self.conn, run.id, values):
+            ids = {"execution": run.id, "task": run.task_id, "server": run.server_id}
+            ended = {"state": str(State.FAILED), "reason": str(Reason.DEADLINE)}
+            call_after_commit(self.conn, partial(write_line, "run ended", **ids, **ended))
             self.touched.append(run.id)
             self._change(line, open=False, reason=join_reasons(line.reason, "its run could not start by its deadline"))
 

@@ -11,6 +11,7 @@ from db.store import Store
 from runner.admission import decision
 from runner.bus import CANCELS, EXECUTIONS, FLEET_RUNS, FOLLOW_UPS, PENDING, SCHEDULE, SLOTS, Bus
 from runner.loop import BackgroundLoop
+from runner.observer import RunnerObserver
 from runner.policy import Policy
 from runner.scheduling import firing
 from runner.scheduling.clock_watch import ClockStep, ClockWatch
@@ -38,18 +39,21 @@ class Scheduler(BackgroundLoop):
         policy: Policy,
         clock: Callable[[], datetime],
         monotonic: Callable[[], float] = time.monotonic,
+        observer: RunnerObserver | None = None,
     ) -> None:
         super().__init__(bus=bus)
         self.store = store
         self.clock = clock
         self.clock_watch = ClockWatch(clock, monotonic)
         self.decider = decision.build_decider(policy)
+        self.observer = observer or RunnerObserver()
 
     async def tick(self) -> float:
         if (step := self.clock_watch.check()) is not None:
             _report(step)
         fired = await self.store.run(firing.fire_due, self.clock(), self.decider)
         if fired.tasks:
+            self.observer.note_slots(fired.slots, self.clock())
             self.bus.hint(SLOTS, *((PENDING, EXECUTIONS) if fired.started else ()))
             if fired.fleets:
                 self.bus.hint(FLEET_RUNS)

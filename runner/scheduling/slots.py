@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from db.models import Task
+from db.schedule_mode import ScheduleMode
 from db.values import Missed, Overlap, SlotOutcome
 from runner.cron import schedule as cron_schedule
 from runner.cron.schedule import Due, Note, Schedule
@@ -37,19 +38,24 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class DueTask:
-    """A due task with everything that its slots are decided by."""
+    """A due task with everything that its slots are decided by.
+
+    `by_slot`: a slot is due when its own time has come, although its jitter may not be over.
+    """
 
     task: Task
     terms: Terms
     schedule: Schedule
     windows: Sequence[Mapping[str, Any]]
     now: datetime
+    by_slot: bool = False
 
     @classmethod
-    def of(cls, task: Task, windows: Sequence[Mapping[str, Any]], now: datetime) -> "DueTask":
+    def of(cls, task: Task, windows: Sequence[Mapping[str, Any]], now: datetime, *, by_slot: bool = False) -> "DueTask":
         """Raises ValueError if this version cannot read the task's schedule or terms."""
         terms = Terms.of(task.terms)
-        return cls(task, terms, cron_schedule.parse_stored(task.cron_expr, task.timezone, terms.dst), windows, now)
+        schedule = cron_schedule.parse_stored(task.cron_expr, task.timezone, terms.dst)
+        return cls(task, terms, schedule, windows, now, by_slot)
 
     @property
     def offset(self) -> timedelta:
@@ -60,7 +66,7 @@ class DueTask:
         if self.task.next_run is None:
             return Plan([], None)
         dues, following = self._list_due(self.task.next_run - self.offset)
-        at_present = following is None or following.at + self.offset > self.now
+        at_present = following is None or not self._is_due(following)
         catch_up_from = self._find_first_to_run(dues, following)
         decisions = [
             self._decide(due, latest=at_present and due is dues[-1], may_catch_up=due.at >= catch_up_from)
@@ -69,6 +75,9 @@ class DueTask:
         if self.terms.missed == Missed.ALL and len(decisions) > 1:
             decisions = self._put_in_turn(decisions, has_latest=at_present)
         return Plan(decisions, None if following is None else following.at + self.offset)
+
+    def _is_due(self, due: Due) -> bool:
+        return due.at + (timedelta() if self.by_slot else self.offset) <= self.now
 
     def _put_in_turn(self, decisions: list[SlotDecision], *, has_latest: bool) -> list[SlotDecision]:
         """If all missed slots run without overlap, order them so that the newest slot is not lost to older ones."""
@@ -83,7 +92,7 @@ class DueTask:
         """Return the latest slot that is on time and runs: `known`, which is a slot, or one after it; else None."""
         latest, since = None, self.now - self.offset - ON_TIME
         due: Due | None = Due(known) if known >= since else self._find_first_since(since, known)
-        while due is not None and due.at + self.offset <= self.now:
+        while due is not None and self._is_due(due):
             latest, due = due, self.schedule.find_next(due.at)
         return (
             None
@@ -101,7 +110,7 @@ class DueTask:
     def _list_due(self, first: datetime) -> tuple[list[Due], Due | None]:
         dues: list[Due] = []
         following: Due | None = self.schedule.find_due(first)
-        while following is not None and following.at + self.offset <= self.now and len(dues) < MOST_AT_ONCE:
+        while following is not None and self._is_due(following) and len(dues) < MOST_AT_ONCE:
             dues.append(following)
             following = self.schedule.find_next(following.at)
         return dues, following
@@ -111,7 +120,7 @@ class DueTask:
         if self.terms.missed != Missed.ALL or self.terms.overlap == Overlap.REPLACE or not dues:
             return self.now
         remaining = self.terms.missed_cap
-        while remaining > 0 and following is not None and following.at + self.offset <= self.now:
+        while remaining > 0 and following is not None and self._is_due(following):
             remaining, following = remaining - 1, self.schedule.find_next(following.at)
         opened = self.now - timedelta(seconds=self.terms.missed_window_seconds)
         return max(opened, dues[-remaining:][0].at) if remaining > 0 else self.now
@@ -120,6 +129,9 @@ class DueTask:
         if due.note == Note.SKIPPED:
             return SlotDecision(due.at, SlotOutcome.SKIPPED_DST, _explain_gap(due, self.task.timezone), due.note)
         held = self._find_hold(due)
+        if _is_shadowed(self.task, due.at):
+            why = None if held is None else f"it would not have run: {held[1]}"
+            return SlotDecision(due.at, SlotOutcome.SHADOWED, why, due.note)
         if held is not None:
             return SlotDecision(due.at, *held, due.note)
         outcome, reason = self._decide_by_lateness(due, latest=latest, may_catch_up=may_catch_up)
@@ -175,6 +187,13 @@ def _give_way(decision: SlotDecision, present: datetime) -> SlotDecision:
 
 def is_paused(task: Task, now: datetime) -> bool:
     return task.paused_at is not None and (task.paused_until is None or now < task.paused_until)
+
+
+def _is_shadowed(task: Task, slot: datetime) -> bool:
+    """Return whether a slot is not for us to run: the task is in shadow, or was when the slot was due."""
+    if task.schedule_mode == ScheduleMode.SHADOW:
+        return True
+    return task.schedule_mode_since is not None and slot <= task.schedule_mode_since
 
 
 def _format_lateness(late: timedelta) -> str:

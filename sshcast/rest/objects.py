@@ -42,9 +42,11 @@ class Task(TypedDict):
     command: Annotated[str, describe("The command, as shell text.", "df -h")]
     server_id: Annotated[int, describe("The server that it runs on; 0 for a fleet task.", 1)]
     cron_expr: Annotated[str, describe("When it runs: a cron expression, @once, @manual and the like.", "@daily")]
-    status: Annotated[int, describe("0 disabled, 1 enabled.", 1)]
+    status: Annotated[int, describe("0 disabled or in shadow, 1 enabled.", 1)]
     last_run: Annotated[Time | None, describe("When it was last started.", "2026-11-24T10:00:00Z")]
-    next_run: Annotated[Time | None, describe("When its schedule starts it next.", "2026-11-25T00:00:00Z")]
+    next_run: Annotated[
+        Time | None, describe("When it is started next; null in shadow.", "2026-11-25T00:00:00Z")
+    ]
     created_by: Annotated[int, describe("The user who created it.", 1)]
     created_at: Annotated[Time, describe("When it was created.", "2026-11-24T09:00:00Z")]
     updated_at: Annotated[Time, describe("When it was last changed.", "2026-11-24T09:00:00Z")]

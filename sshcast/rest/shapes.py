@@ -4,6 +4,7 @@ from collections.abc import Collection
 from datetime import UTC, datetime
 
 from db.models import Server, Task, TaskExecution, User
+from db.schedule_mode import ScheduleMode
 from db.values import Reason, State
 from sshcast.rest import objects
 
@@ -20,16 +21,17 @@ def _format_known_time(moment: datetime) -> str:
 
 
 def build_task(row: Task) -> objects.Task:
-    """Return the task. A fleet task has the `server_id` 0 and its `selector`."""
+    """Return the task. A fleet task has the `server_id` 0 and its `selector`; in shadow, nothing is enabled."""
+    in_shadow = row.schedule_mode == ScheduleMode.SHADOW
     found: objects.Task = {
         "id": row.id,
         "name": row.name,
         "command": row.command,
         "server_id": row.server_id or 0,
         "cron_expr": row.cron_expr,
-        "status": int(row.enabled),
+        "status": int(row.enabled and not in_shadow),
         "last_run": format_time(row.last_run),
-        "next_run": format_time(row.next_run),
+        "next_run": None if in_shadow else format_time(row.next_run),
         "created_by": row.created_by,
         "created_at": _format_known_time(row.created_at),
         "updated_at": _format_known_time(row.updated_at),

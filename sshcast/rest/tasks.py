@@ -8,11 +8,12 @@ from starlette.responses import Response
 
 from db.executions import ExecutionFilter
 from db.models import Task
+from db.schedule_mode import ScheduleMode
 from db.tasks import TaskFilter
 from db.values import Role
 from resolvers import executions, fleet_starts, outcome, tasks
 from resolvers.context import Context
-from resolvers.errors import Invalid
+from resolvers.errors import Conflict, Invalid
 from resolvers.fleet_inputs import FleetRequest, StartFleetRun
 from resolvers.inputs import NewTask, ParameterValue, RunTask, TaskChange
 from resolvers.paging import PageRequest
@@ -27,7 +28,7 @@ from sshcast.rest.parameters import IDEMPOTENCY_KEY, Parameter, define_integer, 
 PARAMETERS = (
     *PAGE,
     define_integer("server_id", "Only tasks for this server."),
-    define_integer("status", "Only tasks that are disabled (0) or enabled (1).", 0, 1),
+    define_integer("status", "Only tasks that are disabled or in shadow (0), or enabled (1).", 0, 1),
     define_time("start_time", "Only tasks that last ran at this time or later."),
     define_time("end_time", "Only tasks that last ran at this time or earlier.", until=True),
     define_name_filter("Only tasks whose name holds this text, in upper or lower case."),
@@ -62,7 +63,7 @@ async def _list_tasks(request: Request) -> Response:
     found = read_parameters(request, PARAMETERS)
     filter = TaskFilter(
         server_id=found["server_id"],
-        enabled=None if found["status"] is None else bool(found["status"]),
+        starts=None if found["status"] is None else bool(found["status"]),
         name_contains=found["name"],
         last_run_from=found["start_time"],
         last_run_to=found["end_time"],
@@ -84,10 +85,26 @@ async def _update(request: Request) -> Response:
     ctx = await bearer.require_viewer(request, Role.OPERATOR)
     id = bearer.read_path_id(request)
     found = check_fields(await body.read(request, CHANGES, required=False))
-    if found.get("server_id") == 0 and (await tasks.get(ctx, id)).selector is not None:
-        del found["server_id"]  # as the list gives it for a fleet task, which stays one
+    if found.get("server_id") == 0 or "enabled" in found:
+        _leave_as_listed(await tasks.get(ctx, id), found)
     task = await tasks.update(ctx, id, TaskChange(**found))
     return build_success_answer(request, "Task updated.", "任务更新成功", shapes.build_task(task))
+
+
+def _leave_as_listed(task: Task, found: dict[str, Any]) -> None:
+    """Take out of a change what the list shows of a fleet task and of a task in shadow, which stay what they are."""
+    if found.get("server_id") == 0 and task.selector is not None:
+        del found["server_id"]
+    if task.schedule_mode != ScheduleMode.SHADOW or "enabled" not in found:
+        return
+    if found.pop("enabled"):
+        raise Conflict(
+            f"Task {task.id} is in shadow, so that cron runs it. Take its line out of the crontab, then adopt it with "
+            f"updateTask(input: {{id: {task.id}, scheduleMode: ACTIVE}}).",
+            f"任务 {task.id} 处于影子模式，仍由 cron 执行。请先从 crontab 中删除对应行，再使用 "
+            f"updateTask(input: {{id: {task.id}, scheduleMode: ACTIVE}}) 接管。",
+            field=("status",),
+        )
 
 
 async def _delete(request: Request) -> Response:

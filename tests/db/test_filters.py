@@ -16,7 +16,8 @@ from db.servers import ServerFilter
 from db.store import Store
 from db.tasks import TaskFilter
 from db.values import State, Trigger
-from tests.support import rows
+from db.visibility import VisibilityScope
+from tests.support import costs, rows
 from tests.support.sampling import choose_count
 
 pytestmark = pytest.mark.anyio
@@ -79,6 +80,42 @@ async def test_a_part_of_a_name_is_found_in_any_case_and_literally(store: Store,
     assert [row.name for row in await store.read(tasks.page, TaskFilter(name_contains=part), ALL)] == found
     assert await store.read(tasks.count, TaskFilter(name_contains=part)) == len(found)
     assert [row.name for row in await store.read(servers.page, ServerFilter(name_contains=part), ALL)] == found
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_a_whole_name_finds_that_name_only(store: Store, name: str) -> None:
+    await store.run(named)
+    assert [row.name for row in await store.read(tasks.page, TaskFilter(name=name), ALL)] == [name]
+    assert await store.read(tasks.count, TaskFilter(name=name)) == 1
+    assert [row.name for row in await store.read(servers.page, ServerFilter(name=name), ALL)] == [name]
+    assert await store.read(tasks.count, TaskFilter(name=name[:-1] + "-")) == 0
+
+
+async def test_a_whole_name_is_found_by_its_index_also_where_grants_and_tags_limit_the_list(store: Store) -> None:
+    def look(conn: Connection) -> list[str]:
+        server = rows.server(conn)
+        granted = VisibilityScope(rows.user(conn, "ada").id)
+        for number in range(3000):
+            rows.task(conn, name=f"task {number}", server_id=server.id)
+        if conn.dialect.name == "postgresql":
+            conn.exec_driver_sql("ANALYZE tasks")
+        filters = [TaskFilter(name="task 7"), TaskFilter(name="task 7", tags_any=("prod",))]
+        filters.append(TaskFilter(name="task 7", visibility=granted))
+        return [costs.plan(conn, tasks.page, filter, Window(limit=11)) for filter in filters]
+
+    for plan in await store.run(look):
+        assert "ix_tasks_name" in plan
+
+
+async def test_a_server_s_whole_name_is_found_by_its_index(store: Store) -> None:
+    def look(conn: Connection) -> str:
+        for number in range(1000):
+            rows.server(conn, name=f"server {number}")
+        if conn.dialect.name == "postgresql":
+            conn.exec_driver_sql("ANALYZE servers")
+        return costs.plan(conn, servers.page, ServerFilter(name="server 7"), Window(limit=3))
+
+    assert "uq_servers_name_kept" in await store.run(look)
 
 
 async def test_a_renamed_task_is_found_under_its_new_name_only(store: Store) -> None:

@@ -1,12 +1,18 @@
 """A database of a released version, with all that was in it, goes on in this one."""
 
+from collections.abc import Callable
+
 import pytest
+from alembic.command import downgrade, upgrade
+from alembic.config import Config
 from sqlalchemy import Connection, MetaData, insert, select, text
 
-from db import claims, executions, output, output_leads, servers, stdin, tasks
+from db import claims, executions, output, output_leads, servers, slots, stdin, tasks
 from db.migrate import migrate
+from db.revisions import build_config
+from db.schedule_mode import ScheduleMode
 from db.store import open_store
-from db.values import Stream
+from db.values import SlotOutcome, Stream
 from tests.support.empty_database import compare_with_models, empty
 from tests.support.first_release import lay_first_release
 from tests.support.postgres import postgres
@@ -37,6 +43,7 @@ async def test_a_database_of_the_first_release_keeps_all_that_it_has(empty: str)
     leads = await store.read(output_leads.load_leads, 1, 3, 9)
     assert {stream: lead.data for stream, lead in leads.items()} == {Stream.STDOUT: b"out", Stream.STDERR: b""}
     assert server.output_encoding == "utf-8"
+    assert (task.schedule_mode, task.schedule_mode_since) == ("active", None)
     (run,) = await store.run(claims.claim, runner_id="runner", at=NOON, limit=10)
     assert (run.command, run.secret_env, run.sealed_env, run.findings) == ("df -h", {}, None, None)
     assert (task.shell, run.shell) == (None, None)
@@ -82,3 +89,33 @@ async def test_the_tags_that_servers_had_can_be_granted(empty: str) -> None:
     found = text("SELECT server_id, tag FROM server_tags ORDER BY tag")
     assert await store.read(lambda conn: [tuple(row) for row in conn.execute(found)]) == [(1, "eu"), (1, "web")]
     await store.close()
+
+
+@pytest.mark.parametrize("released", ["0001", "0007"])
+async def test_tasks_of_each_released_schema_stay_active_and_those_in_shadow_do_not_run_in_an_older_version(
+    empty: str, released: str
+) -> None:
+    store = await open_store(empty)
+    await store.run(lay_first_release)
+    await store.run(lambda conn: go_to(conn, upgrade, released))
+    await migrate(store)
+    assert await store.read(compare_with_models) == []
+    query = text("SELECT schedule_mode, schedule_mode_since, enabled FROM tasks")
+    assert await store.read(lambda conn: [tuple(row) for row in conn.execute(query)]) == [("active", None, True)]
+    await store.run(put_in_shadow)
+    await store.run(lambda conn: go_to(conn, downgrade, "0009"))
+    query = text("SELECT enabled, next_run, (SELECT COUNT(*) FROM schedule_slots) FROM tasks")
+    assert await store.read(lambda conn: [tuple(row) for row in conn.execute(query)]) == [(False, None, 0)]
+    await store.close()
+
+
+def go_to(conn: Connection, move: Callable[[Config, str], None], revision: str) -> None:
+    config = build_config()
+    config.attributes["connection"] = conn
+    move(config, revision)
+
+
+def put_in_shadow(conn: Connection) -> None:
+    tasks.update(conn, 1, {"schedule_mode": ScheduleMode.SHADOW, "next_run": NOON})
+    line = {"task_id": 1, "slot": NOON, "outcome": SlotOutcome.SHADOWED, "decided_at": NOON}
+    slots.record(conn, [line])

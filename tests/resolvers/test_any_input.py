@@ -97,6 +97,7 @@ TAG_FILTER = {
 TASK_FILTER = TAG_FILTER | {
     "server_id": ints,
     "enabled": flags,
+    "name": texts,
     "name_contains": texts,
     "last_run_from": times,
     "last_run_to": times,
@@ -121,7 +122,7 @@ EXECUTION_FILTER = TAG_FILTER | {
     "created_to": times,
     "created_by": ints,
 }
-SERVER_FILTER = TAG_FILTER | {"name_contains": texts, "enabled": flags, "tag": texts}
+SERVER_FILTER = TAG_FILTER | {"name": texts, "name_contains": texts, "enabled": flags, "tag": texts}
 
 
 WITHOUT_A_FIELD = ("NOT_FOUND", "UNAUTHENTICATED", "RATE_LIMITED")

@@ -27,7 +27,7 @@ __all__ = ["database", "ledger", "postgres"]
 ITS_OWN = {
     *("name", "name_folded", "enabled", "cron_expr", "timezone", "terms"),
     *("selector", "fleet_terms", "parameters"),
-    *("paused_at", "paused_until", "next_run", "last_run"),
+    *("paused_at", "paused_until", "next_run", "last_run", "schedule_mode", "schedule_mode_since"),
     *("created_by", "updated_by", "created_at", "updated_at", "deleted_at"),
 }
 TAKEN: dict[str, Any] = {

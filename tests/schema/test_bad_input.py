@@ -21,7 +21,7 @@ QUERY = """mutation($input: {kind}!) {{ {name}(input: $input) {{
   errors {{ __typename code message field ... on ScheduleInvalid {{ position example }} }} }} }}"""
 # What cannot be wrong in a way that its type does not say, and the pair that is wrong together or not at all.
 WORDS_ONLY = {"scope", "legacyAlgorithms", "enabled", "runMode", "role", "disabled", "mode"}
-WORDS_ONLY |= {"onRefused", "notStarted", "onOutputLimit", "mergeStreams"}
+WORDS_ONLY |= {"onRefused", "notStarted", "onOutputLimit", "mergeStreams", "scheduleMode"}
 TOGETHER = {("login", "username"), ("login", "password"), ("grantRole", "tag")}
 
 LONG = "x" * 101
@@ -357,6 +357,8 @@ def test_the_table_has_every_field_of_every_mutation() -> None:
         ("createServer", {"created_by": 1}, "created_by"),
         ("createTask", {"enabled": "yes"}, "enabled"),
         ("createTask", {"runMode": "SOMEHOW"}, "runMode"),
+        ("createTask", {"scheduleMode": "HIDDEN"}, "scheduleMode"),
+        ("updateTask", {"scheduleMode": 1}, "scheduleMode"),
         ("updateTask", {"runMode": 1}, "runMode"),
         ("createTask", {"outputLimitBytes": 2**63}, "outputLimitBytes"),
         ("createTask", {"outputLimitBytes": 1.5}, "outputLimitBytes"),

@@ -47,6 +47,9 @@ async def test_tasks_are_narrowed_by_every_part_of_the_filter(fresh: Running) ->
         ({"serverId": "999"}, []),
         ({"enabled": True}, every[:3]),
         ({"enabled": False}, every[3:]),
+        ({"name": "Backup 1"}, every[1:2]),
+        ({"name": "backup 1"}, []),
+        ({"name": "Backup"}, []),
         ({"nameContains": "BACK"}, every[:3]),
         ({"nameContains": "g_1"}, every[3:]),
         ({"nameContains": "g%1"}, []),
@@ -94,11 +97,17 @@ async def test_servers_are_narrowed_by_every_part_of_the_filter(api: Running) ->
     query = "query($filter: ServerFilter) { servers(filter: $filter) { nodes { name } } }"
     change = 'mutation($id: ID!) { updateServer(input: {id: $id, tags: ["web"]}) { errors { message } } }'
     assert (await api.data(change, "admin", id=str(api.server.id)))["updateServer"]["errors"] == []
-    kept: list[dict[str, Any]] = [{}, {"nameContains": "SERVER"}, {"enabled": True}, {"tag": "web"}]
+    kept: list[dict[str, Any]] = [
+        {},
+        {"name": "a server"},
+        {"nameContains": "SERVER"},
+        {"enabled": True},
+        {"tag": "web"},
+    ]
     kept += [{"tagsAll": ["web"]}, {"tagsAny": ["web", "db"]}, {"tagsNone": ["db"]}]
     for filter in kept:
         assert (await api.data(query, "viewer", filter=filter))["servers"]["nodes"] == [{"name": "a server"}], filter
-    for filter in ({"nameContains": "nothing"}, {"enabled": False}, {"tag": "we"}):
+    for filter in ({"name": "a serve"}, {"nameContains": "nothing"}, {"enabled": False}, {"tag": "we"}):
         assert (await api.data(query, "viewer", filter=filter))["servers"]["nodes"] == [], filter
 
 
@@ -169,6 +178,9 @@ async def test_an_empty_list_has_no_cursors(fresh: Running) -> None:
         ("filter.serverId", {"filter": {"serverId": "9223372036854775808"}}),
         ("filter.createdById", {"filter": {"createdById": "-1"}}),
         ("filter.nameContains", {"filter": {"nameContains": "x" * 101}}),
+        ("filter.name", {"filter": {"name": ""}}),
+        ("filter.name", {"filter": {"name": "x" * 101}}),
+        ("filter.name", {"filter": {"name": "a\nb"}}),
     ],
 )
 async def test_a_list_argument_that_is_out_of_bounds_is_refused_by_name(

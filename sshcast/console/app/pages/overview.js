@@ -20,7 +20,7 @@ const NOW = `query { running: executions(first: 8, filter: {states: [RUNNING]}) 
   failed: executions(first: 8, filter: {states: [FAILED, TIMEOUT]}) { nodes { ...Row } }
   fleets: fleetRuns(first: 1, filter: {states: [RUNNING]}) { totalCount }
   servers(first: 1) { totalCount } all: tasks(first: 1, filter: {enabled: true}) { totalCount } } ${ROW}`;
-const DUE = `query { tasks(first: 20, orderBy: {field: NEXT_RUN}, filter: {enabled: true}) { nodes { id name nextRun pausedAt server { id name } } } }`;
+const DUE = `query { tasks(first: 20, orderBy: {field: NEXT_RUN}, filter: {enabled: true, scheduleMode: ACTIVE}) { nodes { id name nextRun pausedAt server { id name } } } }`;
 const EVENTS = `subscription ($after: String, $filter: EventFilter) { events(after: $after, filter: $filter) { cursor kind } }`;
 const KINDS = ["EXECUTION_CREATED", "EXECUTION_STARTED", "EXECUTION_ENDED", "SLOT_DECIDED", "TASK_CREATED", "TASK_UPDATED", "TASK_PAUSED", "TASK_RESUMED", "TASK_DELETED", "FLEET_RUN_CREATED", "FLEET_RUN_ENDED"];
 

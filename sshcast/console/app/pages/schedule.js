@@ -1,7 +1,7 @@
 // The schedule of a day: every time that was due, by hour and in a table, with what came of it and why.
 
 import { ask } from "/console/ask.js";
-import { fill, h, put, w } from "/console/dom.js";
+import { h, put, w } from "/console/dom.js";
 import { refreshOnEvents } from "/console/parts/follow.js";
 import { select } from "/console/parts/form.js";
 import { filter } from "/console/parts/labelled.js";
@@ -12,7 +12,7 @@ import { Table } from "/console/parts/table.js";
 import { time } from "/console/parts/times.js";
 import { go, keepQuery } from "/console/router.js";
 import { buildFilter, countDay, formatDay, moveDay } from "/console/tasks/day.js";
-import { Hours, sum, sumUp } from "/console/tasks/hours.js";
+import { describeCount, Hours, KINDS as OUTCOME_KINDS, sumUp } from "/console/tasks/hours.js";
 import { outcomeBadge, OUTCOMES } from "/console/tasks/outcome.js";
 import { word } from "/playground/words.js";
 
@@ -47,7 +47,7 @@ class Page {
     this.hours = new Hours((hour) => this.change({ hour: hour === null ? "" : String(hour) }));
     this.counts = h("p", { class: "faint", role: "status" });
     this.list = new List(new Table(COLUMNS, { caption: "schedule", empty: "schedule_none" }), (first, after) => this.read(first, after));
-    const legend = h("p", { class: "came-legend" }, ["ran", "waits", "skipped", "faulty"].map((kind) => h("span", { class: `state came ${kind}` }, w(`schedule_kind_${kind}`))));
+    const legend = h("p", { class: "came-legend" }, OUTCOME_KINDS.map((kind) => h("span", { class: `state came ${kind}` }, w(`schedule_kind_${kind}`))));
     const picture = h("section", { class: "panel", "aria-label": word("schedule_by_hour") }, this.hours.element, legend, this.counts, h("p", { class: "faint" }, w("schedule_hours_about")));
     this.head = h("div", { class: "head" });
     this.buildHead();
@@ -111,7 +111,7 @@ class Page {
     this.counted = counts;
     this.hours.show(counts, shown.hour);
     const all = sumUp(shown.hour === null ? counts : [counts[shown.hour]]);
-    put(this.counts, fill(word("schedule_counts"), { count: sum(all), ...all }));
+    put(this.counts, describeCount("schedule_counts", all));
   }
 }
 

@@ -22,7 +22,7 @@ const FILTERS = { tag: "task_tag", enabled: "task_schedule", on: "task_on", off:
 const LIST = `query ($first: Int!, $after: String, $filter: TaskFilter) {
   tasks(first: $first, after: $after, filter: $filter, orderBy: {field: NAME}) {
     nodes { ${RUNNABLE.replace("viewerRole enabled", "id name viewerRole tags").replace("{ byIds }", "{ byIds nameContains tagsAll tagsAny tagsNone }")}
-      enabled pausedAt pausedUntil cronExpr timezone nextRun latestExecution { id state createdAt } }
+      enabled pausedAt pausedUntil scheduleMode cronExpr timezone nextRun latestExecution { id state createdAt } }
     pageInfo { hasNextPage endCursor } } }`;
 const ENABLE = `mutation ($input: SetTaskEnabledInput!) { setTaskEnabled(input: $input) { errors { code message field } } }`;
 const PAUSE = `mutation ($input: PauseTaskInput!) { pauseTask(input: $input) { errors { code message field } } }`;

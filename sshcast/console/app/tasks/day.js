@@ -6,7 +6,7 @@ import { kindOf, OUTCOMES } from "/console/tasks/outcome.js";
 
 const PAGE = 100;
 const MOST_READ = 1000; // slots; a day with more is counted by the service
-const HOURS_ASKED = 3; // in one query: a query may have fifteen aliases, and an hour has four
+const HOURS_ASKED = 3; // in one query: a query may have fifteen aliases, and an hour has five
 const KINDS = Object.keys(countNothing());
 const SLOTS = `query ($after: String, $filter: ScheduleSlotFilter!) {
   scheduleLedger(first: ${PAGE}, after: $after, filter: $filter, orderBy: {field: SLOT, direction: DESC}) {
@@ -38,7 +38,7 @@ export function buildFilter({ day, hour = null, task, outcomes }) {
   return { slotFrom: from.toISOString(), slotTo: new Date(to - 1).toISOString(), taskId: task || null, outcomes };
 }
 
-// 24 counts { ran, waits, skipped, faulty }. `known`: those of before, where only the hours about now are to be counted again.
+// 24 counts { ran, waits, skipped, faulty, shadowed }. `known`: those of before, where only the hours about now are to be counted again.
 export async function countDay({ day, task, outcomes }, known = null) {
   const { scheduleLedger } = await ask(TOTAL, { filter: buildFilter({ day, task, outcomes }) });
   if (scheduleLedger.totalCount <= MOST_READ) return readDay({ day, task, outcomes });

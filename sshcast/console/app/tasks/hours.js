@@ -3,9 +3,9 @@
 import { fill, h, put } from "/console/dom.js";
 import { word } from "/playground/words.js";
 
-const KINDS = ["ran", "waits", "skipped", "faulty"];
+export const KINDS = ["ran", "waits", "skipped", "faulty", "shadowed"];
 
-// `counts`: 24 objects { ran, waits, skipped, faulty }. `onChoose` gets the hour, or null where it was chosen already.
+// `counts`: 24 objects { ran, waits, skipped, faulty, shadowed }. `onChoose` gets the hour, or null where it was chosen already.
 export class Hours {
   constructor(onChoose) {
     this.onChoose = onChoose;
@@ -26,7 +26,7 @@ export class Hours {
   showHour(button, { count, hour, most, chosen }) {
     const clock = `${hour}:00`;
     button.setAttribute("aria-pressed", String(hour === chosen));
-    button.setAttribute("aria-label", fill(word("schedule_hour"), { hour: clock, count: sum(count), ...count }));
+    button.setAttribute("aria-label", describeCount("schedule_hour", count, { hour: clock }));
     button.title = button.getAttribute("aria-label");
     const pieces = KINDS.filter((kind) => count[kind] > 0).map((kind) => {
       const piece = h("span", { class: `piece ${kind}` });
@@ -39,7 +39,13 @@ export class Hours {
 
 export const sum = (count) => KINDS.reduce((total, kind) => total + count[kind], 0);
 
-export const countNothing = () => ({ ran: 0, waits: 0, skipped: 0, faulty: 0 });
+export const countNothing = () => Object.fromEntries(KINDS.map((kind) => [kind, 0]));
+
+// A count in words; those in shadow are told only where there are any.
+export function describeCount(name, count, more = {}) {
+  const told = fill(word(name), { count: sum(count), ...count, ...more });
+  return count.shadowed ? told + fill(word("schedule_in_shadow"), count) : told;
+}
 
 // One count of all of these.
 export const sumUp = (counts) => Object.fromEntries(KINDS.map((kind) => [kind, counts.reduce((total, count) => total + count[kind], 0)]));

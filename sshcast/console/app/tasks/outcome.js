@@ -8,15 +8,16 @@ addWords(WORDS);
 
 export const OUTCOMES = [
   "FIRED", "CAUGHT_UP", "MOVED_BY_DST", "WAITING", "MISSED", "SKIPPED_OVERLAP", "SKIPPED_PAUSED", "SKIPPED_BLACKOUT", "SKIPPED_DST",
-  "SKIPPED_SERVER", "NOT_ALLOWED", "REFUSED_BY_POLICY", "UNREADABLE",
+  "SKIPPED_SERVER", "NOT_ALLOWED", "REFUSED_BY_POLICY", "UNREADABLE", "SHADOWED",
 ];
 const RAN = ["FIRED", "CAUGHT_UP", "MOVED_BY_DST"];
 const FAULTY = ["MISSED", "NOT_ALLOWED", "REFUSED_BY_POLICY", "UNREADABLE", "SKIPPED_SERVER"];
 
-// "ran", "waits", "skipped" or "faulty": which of four kinds an outcome is of.
+// "ran", "waits", "skipped", "faulty" or "shadowed": which of five kinds an outcome is of.
 export function kindOf(outcome) {
   if (RAN.includes(outcome)) return "ran";
   if (outcome === "WAITING") return "waits";
+  if (outcome === "SHADOWED") return "shadowed";
   return FAULTY.includes(outcome) ? "faulty" : "skipped";
 }
 

@@ -5,10 +5,11 @@ import { tags } from "/console/parts/labelled.js";
 import { time } from "/console/parts/times.js";
 import { word } from "/playground/words.js";
 
-// "on", "off", "paused until …"; the schedule's own text is beside it.
-export function scheduleState({ enabled, pausedAt, pausedUntil, cronExpr }) {
+// "on", "off", "in shadow", "paused until …"; the schedule's own text is beside it.
+export function scheduleState({ enabled, pausedAt, pausedUntil, cronExpr, scheduleMode }) {
   if (!enabled) return h("span", { class: "state cancelled" }, w("task_off"));
   if (cronExpr === "@manual") return h("span", { class: "faint" }, w("task_by_hand"));
+  if (scheduleMode === "SHADOW") return h("span", { class: "state shadowed" }, w("task_in_shadow"));
   if (!pausedAt) return h("span", { class: "state success" }, w("task_on"));
   return h("span", {}, h("span", { class: "state paused" }, w("state_PAUSED")), pausedUntil && [" ", w("task_until"), " ", time(pausedUntil)]);
 }

@@ -19,6 +19,7 @@ export function editValues(parameters) {
 
 function buildField(parameter, control) {
   const box = field(parameter.name, parameter.required ? "parameter_needed" : "parameter_optional", control);
+  box.dataset.list = "parameters";
   box.querySelector("label").prepend(h("code", {}, parameter.name), " ");
   if (parameter.description) control.before(h("small", {}, parameter.description));
   return box;
