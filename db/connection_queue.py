@@ -5,7 +5,7 @@ import heapq
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 T = TypeVar("T")
 
@@ -16,6 +16,14 @@ GROW_SECONDS = 10.0
 
 class TooManyConnections(Exception):
     """The database server refuses this role a further connection for now."""
+
+
+@runtime_checkable
+class CountedStore(Protocol):
+    """A store whose connections are counted: PostgreSQL's. Asking for this imports no driver."""
+
+    def count_connections(self) -> int:
+        """Return how many connections are in use now."""
 
 
 class ConnectionQueue:
@@ -33,6 +41,10 @@ class ConnectionQueue:
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
         self._refused_at = 0.0
         self._refusal: TooManyConnections | None = None
+
+    def count_in_use(self) -> int:
+        """Return how many connections are lent now."""
+        return self._holders
 
     def reserve(self) -> None:
         """Lower the size by one, for a connection that is held outside the queue from now on."""

@@ -9,6 +9,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncTransaction, create_async_engine
 
+from db.after_commit import WritingUnit
 from db.connection_failures import describe_failure
 from db.connection_queue import CONNECTIONS, ConnectionQueue, TooManyConnections
 from db.database_url import DatabaseUrl
@@ -54,9 +55,13 @@ class PostgresStore:
         self._units: set[asyncio.Task[Any]] = set()
 
     async def run(self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        work = WritingUnit(lambda conn: fn(conn, *args, **kwargs))
+
         async def unit() -> T:
             async with self._borrow_connection() as conn, _commit_or_roll_back(await conn.begin()):
-                return await conn.run_sync(fn, *args, **kwargs)
+                found = await conn.run_sync(work)
+            work.report()
+            return found
 
         return await self._run_to_end(unit())
 
@@ -80,6 +85,10 @@ class PostgresStore:
         """Return a lock for the runner `id`, not taken yet. It reserves one connection."""
         self._queue.reserve()
         return SessionLock(self._engine, id)
+
+    def count_connections(self) -> int:
+        """Return how many connections are in use now."""
+        return self._queue.count_in_use()
 
     async def release(self) -> None:
         """Close the connections that are not in use."""

@@ -10,6 +10,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from sqlalchemy import URL, Connection, Engine, event
 
+from db.after_commit import WritingUnit
 from db.sqlite_engine import build_engine
 from db.sqlite_facts import Facts, changes_audit
 from db.sqlite_file import DatabaseFile
@@ -50,7 +51,7 @@ class SqliteStore:
             thread.start()
 
     async def run(self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self._put(self._writes, lambda conn: fn(conn, *args, **kwargs))
+        return await self._put(self._writes, WritingUnit(lambda conn: fn(conn, *args, **kwargs)))
 
     async def read(self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._put(self._reads, lambda conn: fn(conn, *args, **kwargs))

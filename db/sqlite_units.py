@@ -8,6 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from db.after_commit import WritingUnit
+
 MOST_IN_GROUP = 256
 
 
@@ -24,6 +26,8 @@ class Unit:
 
     def answer(self) -> None:
         """Give the result, or the error, to the caller. Runs on the loop."""
+        if self.error is None and isinstance(self.work, WritingUnit):
+            self.work.report()
         if self.future.done():
             return
         if self.error is None:

@@ -5,12 +5,13 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, 
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection
 
 from db import audit as table
+from db.after_commit import call_after_commit
 from db.audit import START, AuditFilter, Entry
 from db.audit_models import AuditEvent
 from db.values import AuditKind, ObjectKind, Role
@@ -19,11 +20,20 @@ from resolvers.context import Context, Service
 from resolvers.errors import CommandRefused, Forbidden, NotFound
 from resolvers.paging import Page, PageRequest
 from resolvers.validation import MAX_ID
+from runner.journal import write_line
 
 LISTING: paging.Listing[AuditEvent, AuditFilter] = paging.Listing(page=table.page, count=table.count, orders=("id",))
 POLL_SECONDS = 1.0
 BATCH = 500
 LONGEST_ACTION = 200
+LINES = {
+    AuditKind.SIGNED_IN: "sign-in",
+    AuditKind.SIGN_IN_FAILED: "sign-in refused",
+    AuditKind.REFRESH_REUSED: "session ended: its refresh token was used again",
+    AuditKind.FORBIDDEN: "refused",
+    AuditKind.COMMAND_REFUSED: "refused",
+}
+"""What the log calls an event of the audit; any other kind is a change."""
 
 Resolver = TypeVar("Resolver", bound=Callable[..., Coroutine[Any, Any, Any]])
 
@@ -91,7 +101,25 @@ def record(conn: Connection, actor: Actor, change: AuditedChange) -> None:
         before=change.before,
         after=actor.with_os_user(change.after),
     )
+    _append(conn, entry)
+
+
+def _append(conn: Connection, entry: Entry) -> None:
+    """Write the event, and its line in the log once it is committed.
+
+    The line has ids and no names, nor what was changed: a log is read by more people than the audit.
+    """
     table.append(conn, entry)
+    line = partial(
+        write_line,
+        LINES.get(entry.kind, "change"),
+        action=str(entry.kind),
+        object_type=None if entry.object_kind is None else str(entry.object_kind),
+        object=entry.object_id,
+        actor=entry.actor_id,
+        address=entry.address,
+    )
+    call_after_commit(conn, line)
 
 
 def _find_first_id(*args: Any, **kwargs: Any) -> int | None:
@@ -131,9 +159,7 @@ async def record_refusals(
     except (Forbidden, CommandRefused) as error:
         if ctx.viewer is not None:
             ctx.service.rates.check_refusal(ctx.viewer.user_id)
-        await ctx.service.store.run(
-            table.append, _build_refusal_entry(build_actor(ctx), error, action, kind, object_id)
-        )
+        await ctx.service.store.run(_append, _build_refusal_entry(build_actor(ctx), error, action, kind, object_id))
         raise
 
 

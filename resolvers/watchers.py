@@ -18,6 +18,9 @@ class StreamLimiter:
     all: int = 2000
     _open: Counter[int] = field(default_factory=Counter)
 
+    def count_open(self) -> int:
+        return self._open.total()
+
     @contextmanager
     def reserve(self, user_id: int) -> Iterator[None]:
         """Count a stream of the user during the block. RateLimited if there are too many."""

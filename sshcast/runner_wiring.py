@@ -16,6 +16,7 @@ from runner.execution.durable_run import DurableRun
 from runner.execution.leases import Leases
 from runner.execution.parts import Parts
 from runner.fleet.controller import FleetController
+from runner.observer import RunnerObserver
 from runner.output.writer import OutputWriter
 from runner.retention import Retention, RetentionPolicy
 from runner.scheduling.follow_ups import FollowUps
@@ -31,16 +32,21 @@ CONNECT_SECONDS = 60.0
 
 
 @asynccontextmanager
-async def start_runner(service: Service, settings: Settings) -> AsyncIterator[Runtime]:
+async def start_runner(
+    service: Service, settings: Settings, observer: RunnerObserver | None = None
+) -> AsyncIterator[Runtime]:
     """Run the service's runner until the block ends; raise FolderBusy if another process has the data folder."""
+    observer = observer or RunnerObserver()
     with data_folder.lock_folder(settings.data):
-        async with start_runtime(_build_runtime(service, settings)) as found:
+        runtime = _build_runtime(service, settings, observer)
+        observer.watch_runner(runtime.count)
+        async with start_runtime(runtime) as found:
             yield found
 
 
-def _build_runtime(service: Service, settings: Settings) -> Runtime:
+def _build_runtime(service: Service, settings: Settings, observer: RunnerObserver) -> Runtime:
     pool = build_pool(settings)
-    writer = OutputWriter(store=service.store, bus=service.bus, clock=utc_now)
+    writer = OutputWriter(store=service.store, bus=service.bus, clock=utc_now, observer=observer)
     parts = Parts(
         store=service.store,
         bus=service.bus,
@@ -51,6 +57,7 @@ def _build_runtime(service: Service, settings: Settings) -> Runtime:
         clock=utc_now,
         spool_limit=settings.max_output_limit,
         retry_policy=RetryPolicy(seconds=CONNECT_SECONDS + settings.start_seconds),
+        observer=observer,
     )
     dispatcher = Dispatcher(
         bus=service.bus,
@@ -65,7 +72,9 @@ def _build_runtime(service: Service, settings: Settings) -> Runtime:
         writer=writer,
         dispatcher=dispatcher,
         cancels=CancelRelay(bus=service.bus, dispatcher=dispatcher),
-        scheduler=Scheduler(bus=service.bus, store=service.store, policy=service.policy, clock=utc_now),
+        scheduler=Scheduler(
+            bus=service.bus, store=service.store, policy=service.policy, clock=utc_now, observer=observer
+        ),
         follow_ups=FollowUps(bus=service.bus, store=service.store, clock=utc_now),
         fleets=FleetController(bus=service.bus, store=service.store, clock=utc_now),
         upkeep=Retention(bus=service.bus, store=service.store, policy=_build_retention_policy(settings), clock=utc_now),

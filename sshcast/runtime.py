@@ -9,6 +9,7 @@ from runner.checks.server_checks import ServerChecks
 from runner.execution.dispatcher import CancelRelay, Dispatcher
 from runner.execution.leases import Leases
 from runner.fleet.controller import FleetController
+from runner.observer import RunnerCounts
 from runner.output.writer import OutputWriter
 from runner.retention import Retention
 from runner.scheduling.follow_ups import FollowUps
@@ -34,6 +35,15 @@ class Runtime:
     server_checks: ServerChecks
     leases: Leases | None
     drain_seconds: float
+
+    def count(self) -> RunnerCounts:
+        """Count what the runner holds now."""
+        pooled = self.pool.list_connections()
+        return RunnerCounts(
+            running=len(self.dispatcher.drives),
+            connections=len(pooled),
+            channels=sum(each.in_use for each in pooled),
+        )
 
 
 @asynccontextmanager

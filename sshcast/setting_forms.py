@@ -4,9 +4,10 @@ import re
 from difflib import get_close_matches
 from ipaddress import ip_address, ip_network
 from pathlib import Path
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import SecretStr
+from pydantic import BeforeValidator, SecretStr
 
 from resolvers.signing_key import check_key
 from runner.cron.zones import list_zones
@@ -14,6 +15,10 @@ from sshcast.oidc import addresses
 
 HOST = re.compile(r"(?!-)[\w-]{1,63}(\.[\w-]{1,63})*\.?")
 PORTS = range(1, 65_536)
+LogLevel = Annotated[
+    Literal["debug", "info", "warning", "error"],
+    BeforeValidator(lambda value: value.lower() if isinstance(value, str) else value),
+]
 
 
 def folder(value: Path) -> Path:

@@ -48,6 +48,8 @@ class Settings(BaseModel):
     database_connections: int = Field(10, ge=2, description="How many connections to PostgreSQL this process may hold.")
     host: str = Field("127.0.0.1", description="The address to listen on.")
     port: int = Field(8000, ge=0, le=65_535, description="The port to listen on.")
+    tls_cert: Path | None = Field(None, description="The TLS certificate with its chain (PEM): serve HTTPS.")
+    tls_key: Path | None = Field(None, description="The key of the TLS certificate (PEM, without a passphrase).")
     behind_proxy: bool = Field(False, description="A proxy in front does TLS: allow listening beyond loopback.")
     trusted_proxies: list[str] = Field([], description="Proxies (addresses, networks) whose X-Forwarded-* is trusted.")
     allowed_hosts: list[str] = Field([], description="Host names under which the service answers, besides localhost.")
@@ -166,6 +168,12 @@ class Settings(BaseModel):
     persisted_queries: int = Field(
         1000, ge=0, le=100_000, description="How many documents that clients register by hash are kept; 0: none."
     )
+    log_level: setting_forms.LogLevel = Field(
+        "info", description="The least level of lines in the log: debug, info, warning or error."
+    )
+    log_format: Literal["auto", "json", "text"] = Field(
+        "auto", description="The form of the log's lines; `auto` is text on a terminal, and JSON elsewhere."
+    )
     strict: bool = Field(False, description="Refuse to start if a variable SSHCAST_* is not a setting.")
 
     @model_validator(mode="before")
@@ -179,7 +187,7 @@ class Settings(BaseModel):
         """Return for each setting whether it is a list."""
         return {name: get_origin(field.annotation) is list for name, field in cls.model_fields.items()}
 
-    @field_validator("data", "operations")
+    @field_validator("data", "operations", "tls_cert", "tls_key")
     @classmethod
     def is_a_path(cls, value: Path | None) -> Path | None:
         return None if value is None else setting_forms.folder(value)

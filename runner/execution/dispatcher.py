@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import time
 from collections import Counter
 from functools import partial
 
@@ -86,14 +87,20 @@ class Dispatcher(BackgroundLoop):
         if free <= 0:
             self._left_pending = True
             return self.poll_seconds
-        rows = await self.parts.store.run(
-            claims.claim, runner_id=self.runner_id, at=self.parts.clock(), limit=free, skip=tried
-        )
+        rows = await self._claim(free, tried)
         self._drive_all(rows)
         self._left_pending = len(rows) >= free or bool(tried)
         if not rows and not tried:
             self._left_pending = await self.parts.store.read(claims.has_pending)
         return 0.0 if _may_claim_more(rows) else self.poll_seconds
+
+    async def _claim(self, limit: int, skip: set[int]) -> list[TaskExecution]:
+        begun = time.perf_counter()
+        rows = await self.parts.store.run(
+            claims.claim, runner_id=self.runner_id, at=self.parts.clock(), limit=limit, skip=skip
+        )
+        self.parts.observer.note_claim(time.perf_counter() - begun, rows)
+        return rows
 
     def cancel(self, execution_id: int) -> None:
         drive = self.drives.get(execution_id)

@@ -25,7 +25,7 @@ class DurableProgress:
     attempted it. `failed_starts` counts the attempts that did not start the run in a shell that had answered; after
     one, the run is only prevented from starting. `had` is the number of bytes received before the last attempt.
     `short_readings` counts consecutive readings that ended early without new bytes. `is_clean` is set once the run has
-    ended and all of its output was received.
+    ended and all of its output was received. `restored` is set in a database that was restored: the time of its backup.
     """
 
     spool: str
@@ -42,6 +42,7 @@ class DurableProgress:
     short_readings: int = 0
     failed_starts: int = 0
     is_clean: bool = False
+    restored: str | None = None
 
     @classmethod
     def load(cls, row: TaskExecution, received: dict[Stream, int], now: datetime) -> "DurableProgress":
@@ -56,6 +57,7 @@ class DurableProgress:
             fresh=row.remote is None,
             received=dict(received),
             prefix=remote.get("prefix"),
+            restored=remote.get("restored"),
         )
 
     def dump(self) -> dict[str, Any]:

@@ -46,6 +46,7 @@ LOST = {
     "vanished": "the run's folder on the target is gone",
     "unidentified": "what was to record the run on the target died at its start",
 }
+RESTORED = "; this service was restored from a backup of {taken_at}, and its end may have been recorded since"
 NO_FOLDER = "ran attached to its connection: no folder on the target could be written"
 NO_SHELL = "ran attached to its connection: the target's shell ended before it could make a folder for the run"
 NO_START = (
@@ -236,7 +237,9 @@ class DurableRun(Run):
         return report.build_outcome(self._drive.row.timeout_seconds)
 
     async def _conclude_lost(self, attachment: Attachment, why: str) -> Outcome:
-        """End what is left of a run that nothing supervises any more."""
+        """End what is left of a run that nothing supervises any more; nothing if it may have ended well since a backup."""
+        if self._progress.restored is not None:
+            return build_loss(f"{LOST.get(why, why)}{RESTORED.format(taken_at=self._progress.restored)}")
         leftovers = await self._end_leftovers(attachment)
         return add_leftovers(build_loss(LOST.get(why, why)), leftovers.verified_gone, leftovers.alive)
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from db.store import Store
 from runner.bus import Bus
 from runner.execution.spool_sweeper import SpoolSweeper
+from runner.observer import RunnerObserver
 from runner.output.writer import OutputWriter
 from runner.policy import Policy
 from runner.secrets.vault import Vault
@@ -31,3 +32,4 @@ class Parts:
     spool_limit: int = 1024 * 1024 * 1024
     retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
     sweeper: SpoolSweeper = field(default_factory=SpoolSweeper)
+    observer: RunnerObserver = field(default_factory=RunnerObserver)

@@ -16,6 +16,7 @@ from runner.execution.outcome import Outcome
 from runner.execution.parts import Parts
 from runner.execution.run_secrets import RunSecrets
 from runner.execution.start_check import EndRecord
+from runner.journal import write_line
 from runner.store_retry import retry_until_available
 
 log = structlog.get_logger()
@@ -92,6 +93,8 @@ class RunRecord:
             log.error("an execution's end cannot be recorded whole", execution=self.row.id, exc_info=error)
             short = {"message": "its record is not whole: see sshcast's log", "exit_signal": None}
             row = await self._write_end(values | short, last)
+        if row is not None:
+            self._report(row, last)
         self._announce(row)
         return row is not None
 
@@ -102,6 +105,22 @@ class RunRecord:
         if row is None:
             log.warning("an execution's end was recorded by another runner", execution=self.row.id)
         return row
+
+    def _report(self, row: TaskExecution, last: OutputEnd | None) -> None:
+        """Tell the log and the observer of the end. The log gets ids and figures: the message may name files."""
+        stored_bytes = 0 if last is None else sum(len(chunk.data) for chunk in last.chunks)
+        self.parts.observer.note_end(row, stored_bytes)
+        write_line(
+            "run ended",
+            execution=row.id,
+            task=row.task_id,
+            server=row.server_id,
+            state=str(row.state),
+            reason=None if row.reason is None else str(row.reason),
+            exit_status=row.exit_code,
+            duration_ms=row.duration_ms,
+            output_bytes=row.stdout_bytes + row.stderr_bytes,
+        )
 
     def _announce(self, row: TaskExecution | None) -> None:
         """Hand the final row to its watchers; they read it themselves where another runner wrote it."""

@@ -1,6 +1,7 @@
 """The one writer of output: stores the bytes of all executions in batches, then wakes their watchers."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from datetime import datetime
 
@@ -13,6 +14,7 @@ from db.store import Store
 from db.values import OnOutputLimit, Stream
 from runner.bus import Bus, fleet_address, output_address
 from runner.loop import BackgroundLoop
+from runner.observer import RunnerObserver
 from runner.output.buffer import MemoryBudget, OutputBuffer
 from runner.store_retry import LONGEST_PAUSE
 
@@ -41,10 +43,13 @@ class OutputWriter(BackgroundLoop):
     unavailable_text = "output is not stored yet; trying again"
     failed_text = "output cannot be stored; trying again"
 
-    def __init__(self, *, store: Store, bus: Bus, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, *, store: Store, bus: Bus, clock: Callable[[], datetime], observer: RunnerObserver | None = None
+    ) -> None:
         super().__init__(bus=bus)
         self._store = store
         self._clock = clock
+        self._observer = observer or RunnerObserver()
         self._unstored: dict[OutputBuffer, None] = {}
         self._taken: dict[OutputBuffer, list[NewChunk]] = {}
         self._budget = MemoryBudget()
@@ -60,10 +65,18 @@ class OutputWriter(BackgroundLoop):
             await self._gather()
             self._taken = self._take()
         if chunks := self._list_chunks():
-            stale = await self._store.run(output.append, chunks)
+            stale = await self._store_chunks(chunks)
             taken, self._taken = self._taken, {}
             self._announce(taken, stale)
         return 0.0 if self._unstored else self.poll_seconds
+
+    async def _store_chunks(self, chunks: list[NewChunk]) -> set[int]:
+        """Store the chunks. Return the executions that no longer run under the chunks' fence."""
+        begun = time.perf_counter()
+        stale = await self._store.run(output.append, chunks)
+        stored_bytes = sum(len(chunk.data) for chunk in chunks if chunk.execution_id not in stale)
+        self._observer.note_flush(time.perf_counter() - begun, stored_bytes)
+        return stale
 
     def describe_work(self) -> dict[str, int]:
         return {"chunks": len(self._list_chunks())}

@@ -98,6 +98,9 @@ class Pool:
         """Return the gate that a holder of a channel passes before it opens a session."""
         return self._groups[endpoint].gate
 
+    def list_connections(self) -> list[PooledConnection]:
+        return [pooled for group in self._groups.values() for pooled in group.connections]
+
     async def sweep(self) -> None:
         """Close connections that were idle for too long, and drop endpoints that are not in use."""
         now = self._clock()
@@ -152,12 +155,8 @@ class Pool:
         group.attempt = None
         group.connections.append(pooled)
         if not pooled.connection.is_alive:
-            self._fail_waiters(
-                group,
-                ConnectFailed(
-                    "UNREACHABLE", "The server closed the connection at once. Look at its log.", passing=True
-                ),
-            )
+            closed = "The server closed the connection at once. Look at its log."
+            self._fail_waiters(group, ConnectFailed("UNREACHABLE", closed, passing=True))
         self._drop_dead(group)
         self._serve(group)
 

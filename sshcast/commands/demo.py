@@ -29,6 +29,8 @@ from sshcast.demo.server import DemoServer, ensure_key
 from sshcast.errors import CommandFailed
 from sshcast.http.listener import start_http_server
 from sshcast.http_app import build_app
+from sshcast.metrics import Metrics
+from sshcast.metrics_loop import measure_loop
 from sshcast.oidc_wiring import build_provider
 from sshcast.progress import Progress
 from sshcast.runner_wiring import start_runner
@@ -75,8 +77,8 @@ async def run_demo(settings: Settings, *, once: bool, progress: Progress) -> int
         async with (
             open_service(settings, build_provider(settings)) as service,
             _start_demo_target(settings.data) as demo_target,
-            start_runner(service, settings),
-            start_http_server(build_app(service, settings), listener) as http,
+            _start_runner(service, settings) as metrics,
+            start_http_server(build_app(service, settings, metrics), listener) as http,
         ):
             progress.say("Registering the demo's user, server and tasks", "正在登记演示用户、服务器和任务")
             admin = await _ensure_demo_data(service, demo_target)
@@ -90,6 +92,13 @@ async def run_demo(settings: Settings, *, once: bool, progress: Progress) -> int
                 console.print("It stays up: Ctrl-C stops it.\n[dim]它会一直运行，按 Ctrl-C 停止。[/dim]")
                 await http.stopped.wait()
     return 0
+
+
+@asynccontextmanager
+async def _start_runner(service: Service, settings: Settings) -> AsyncIterator[Metrics]:
+    metrics = Metrics(service)
+    async with start_runner(service, settings, metrics), measure_loop(metrics):
+        yield metrics
 
 
 @asynccontextmanager

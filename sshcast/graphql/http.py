@@ -2,7 +2,7 @@
 
 import orjson
 from graphql import GraphQLError
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from resolvers.context import Context, Service
@@ -48,6 +48,8 @@ async def answer_request(request: Request, service: Service, engine: Engine) -> 
     try:
         asked = await graphql_requests.read_request(request, streaming=transport is not None)
         ctx, asked = await graphql_requests.authenticate_request(request, ctx, asked)
+    except ClientDisconnect:
+        return Response(status_code=400)  # nobody is there to read it
     except Exception as error:
         return _build_graphql_answer(request, build_refusal(error, ctx))
     found = await engine.run(asked, Operation(ctx))

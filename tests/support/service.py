@@ -26,8 +26,10 @@ from resolvers.context import Context, Service, Viewer
 from resolvers.inputs import NewCredential, NewServer
 from sshcast.app import open_service
 from sshcast.demo.server import ensure_key
+from sshcast.http.bounds import Bounds
 from sshcast.http.listener import start_http_server
 from sshcast.http_app import build_app
+from sshcast.metrics import Metrics
 from sshcast.oidc_wiring import build_provider
 from sshcast.runner_wiring import start_runner
 from sshcast.settings import Settings
@@ -137,11 +139,13 @@ async def running(
         service = replace(await stack.enter_async_context(open_service(made, build_provider(made))), **(parts or {}))
         users = {str(role): await user(service, role) for role in Role}
         server = await registered(service, users[Role.ADMIN], folder, stack if drive else None)
+        metrics = Metrics(service)
         if drive:
-            await stack.enter_async_context(start_runner(service, made))
+            await stack.enter_async_context(start_runner(service, made, metrics))
         listener = socket.create_server(("127.0.0.1", made.port))
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        await stack.enter_async_context(start_http_server(build_app(service, made), listener))
+        bounds = Bounds(proxies=tuple(made.trusted_proxies))
+        await stack.enter_async_context(start_http_server(build_app(service, made, metrics), listener, bounds=bounds))
         http = await stack.enter_async_context(client(url))
         yield Running(service=service, url=url, http=http, users=users, server=server, settings=made)
 
