@@ -11,15 +11,32 @@ from db.values import Role
 from resolvers.errors import Unauthenticated
 
 
+@dataclass(frozen=True, slots=True)
+class CommandLineRequest:
+    """What a command line asks for that signs in through the browser. All of it was checked.
+
+    `redirect`: its own loop-back address, which gets the code with `state`. `challenge`: the SHA-256 of a verifier that
+    only it knows (RFC 7636).
+    """
+
+    redirect: str
+    state: str = field(repr=False)
+    challenge: str = field(repr=False)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flow:
-    """A sign-in in progress: the values that the answer must match, and the page to return to. Sealed in a cookie."""
+    """A sign-in in progress: the values that the answer must match, and the page to return to. Sealed in a cookie.
+
+    `command_line` is set where a command line gets the code, and no page.
+    """
 
     state: str = field(repr=False)
     nonce: str = field(repr=False)
     verifier: str = field(repr=False)
     return_path: str
     expires_at: datetime
+    command_line: CommandLineRequest | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,12 @@ from sqlalchemy import Connection
 
 from db import identities as table
 from db.values import AuditKind, ObjectKind
-from resolvers import audit, identities, provider_tokens
+from resolvers import audit, identities, provider_sign_in_cli, provider_tokens
 from resolvers.audit import Actor, AuditedChange
 from resolvers.context import Context
 from resolvers.errors import NotFound, Unauthenticated
 from resolvers.identities import UserIdentity
-from resolvers.provider import CodeRejected, Flow, Provider, ProviderTokens, SignInRefused
+from resolvers.provider import CodeRejected, CommandLineRequest, Flow, Provider, ProviderTokens, SignInRefused
 from resolvers.provider_tokens import ProviderClaims
 
 FLOW_LIFE = timedelta(minutes=10)
@@ -33,27 +33,35 @@ class StartedSignIn:
 
 @dataclass(frozen=True, slots=True)
 class OneTimeCode:
-    """A code for `sign_in.exchange_link`, and its other half, which never appears in a URL."""
+    """A code for `sign_in.exchange_link`, and its other half, which never appears in a URL.
+
+    A command line's is for `provider_sign_in_cli.exchange_code`: its other half is the verifier, which stays there.
+    """
 
     code: str = field(repr=False)
     half: str = field(repr=False)
 
 
-def _require_provider(ctx: Context) -> Provider:
+def require_provider(ctx: Context) -> Provider:
+    """Return the identity provider; NotFound if nobody can sign in with one here."""
     if ctx.service.provider is None:
-        raise NotFound("No identity provider is set up here.", "此处未配置身份提供方。")
+        raise NotFound(
+            "No identity provider is set up here: sign in with a user name and a password.",
+            "此处未配置身份提供方，请使用用户名和密码登录。",
+        )
     return ctx.service.provider
 
 
-async def begin(ctx: Context, return_path: str) -> StartedSignIn:
-    """Start a sign-in. Unavailable if the provider cannot be reached."""
-    provider = _require_provider(ctx)
+async def begin(ctx: Context, return_path: str, command_line: CommandLineRequest | None = None) -> StartedSignIn:
+    """Start a sign-in, of a browser or of a command line through it. Unavailable if the provider cannot be reached."""
+    provider = require_provider(ctx)
     flow = Flow(
         state=secrets.token_urlsafe(32),
         nonce=secrets.token_urlsafe(32),
         verifier=secrets.token_urlsafe(48),
         return_path=return_path,
         expires_at=ctx.service.clock() + FLOW_LIFE,
+        command_line=command_line,
     )
     return StartedSignIn(await provider.client.address(flow), flow)
 
@@ -63,7 +71,7 @@ async def finish(ctx: Context, flow: Flow | None, answer: Mapping[str, str]) -> 
 
     `answer` is the query that the browser came back with. Raises SignInRefused, Unavailable or RateLimited.
     """
-    provider = _require_provider(ctx)
+    provider = require_provider(ctx)
     if flow is None or ctx.service.clock() >= flow.expires_at:
         raise identities.build_refusal("expired")
     throttle = ctx.service.throttle
@@ -76,7 +84,7 @@ async def finish(ctx: Context, flow: Flow | None, answer: Mapping[str, str]) -> 
         throttle.discard_try(flow.state, ctx.address)
         raise
     throttle.record_success(flow.state, ctx.address)
-    return await _issue_code(ctx, known)
+    return await _issue_code(ctx, known, flow.command_line)
 
 
 async def _identify(ctx: Context, provider: Provider, flow: Flow, answer: Mapping[str, str]) -> UserIdentity:
@@ -114,10 +122,14 @@ async def _redeem_code(provider: Provider, flow: Flow, answer: Mapping[str, str]
         raise identities.build_refusal("denied") from None
 
 
-async def _issue_code(ctx: Context, known: UserIdentity) -> OneTimeCode:
-    made = OneTimeCode(secrets.token_urlsafe(16), secrets.token_urlsafe(16))
-    digest, now = identities.hash_code_pair(made.code, made.half), ctx.service.clock()
-    await ctx.service.store.run(_store_code, digest, known.identity.id, now)
+async def _issue_code(ctx: Context, known: UserIdentity, command_line: CommandLineRequest | None) -> OneTimeCode:
+    if command_line is None:
+        made = OneTimeCode(secrets.token_urlsafe(16), secrets.token_urlsafe(16))
+        digest = identities.hash_code_pair(made.code, made.half)
+    else:
+        made = OneTimeCode(provider_sign_in_cli.make_code(command_line.challenge), "")
+        digest = provider_sign_in_cli.hash_code(made.code)
+    await ctx.service.store.run(_store_code, digest, known.identity.id, ctx.service.clock())
     return made
 
 

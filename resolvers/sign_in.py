@@ -53,7 +53,7 @@ async def login(ctx: Context, name: str, password: str) -> TokenPair:
             )
         raise Unauthenticated("The user name or the password is wrong.", "用户名或密码错误。")
     service.throttle.record_success(name, ctx.address)
-    return await _start_session(ctx, user)
+    return await start_session(ctx, user)
 
 
 async def refresh(ctx: Context, refresh_token: str) -> TokenPair:
@@ -86,10 +86,10 @@ async def exchange_link(ctx: Context, code: str, half: str = "") -> TokenPair:
         user, how = (found.user, identities.describe_identity(found.identity)) if found else (None, None)
     if user is None or user.disabled:
         raise Unauthenticated("This sign-in link was used already or is too old.", "此登录链接已使用或已过期。")
-    return await _start_session(ctx, user, how)
+    return await start_session(ctx, user, how)
 
 
-async def _start_session(ctx: Context, user: User, how: Mapping[str, Any] | None = None) -> TokenPair:
+async def start_session(ctx: Context, user: User, how: Mapping[str, Any] | None = None) -> TokenPair:
     """Start a session of this user. `how`: how they signed in, for the audit, unless it was by password."""
     with outcome.raise_unknown_as(SignInUnknown):
         found = await ctx.service.store.run(

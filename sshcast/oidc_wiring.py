@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 from resolvers.provider import Provider
 from sshcast.oidc import role_map
 from sshcast.oidc.registration import ClientRegistration
-from sshcast.oidc.routes import CALLBACK, OidcRoutes
-from sshcast.oidc.state_cookie import StateCookie
+from sshcast.oidc.routes import OidcRoutes
+from sshcast.oidc.state_cookie import CALLBACK, StateCookie
 from sshcast.settings import Settings
 from sshcast.token_issuer import load_signing_key
 
@@ -41,4 +41,5 @@ def build_provider(settings: Settings) -> Provider | None:
 
 
 def build_oidc_routes(settings: Settings) -> OidcRoutes:
-    return OidcRoutes(StateCookie(load_signing_key(settings)), secure=(settings.public_url or "").startswith("https:"))
+    secure = (settings.public_url or "").startswith("https:")
+    return OidcRoutes(StateCookie(load_signing_key(settings), secure=secure))

@@ -43,6 +43,7 @@ ELSEWHERE = {
 }
 OTHERS = (
     *(f"resolvers/{name}" for name in ("queue", "rates", "sign_in", "sign_in_refusals", "throttle", "watchers")),
+    *("resolvers/provider_sign_in", "resolvers/provider_sign_in_cli", "sshcast/oidc/cli_routes"),
     *("sshcast/http/hosts", "sshcast/graphql/sockets"),
     *("sshcast/data_folder", "sshcast/environment", "sshcast/master_key_check", "sshcast/commands/serve"),
     *("db/migration_refusals", "db/server_problems", "db/sqlite_refusals", "db/transitions", "db/unavailable"),
@@ -50,7 +51,7 @@ OTHERS = (
 # Calls whose texts people are not shown: names of tasks and threads, patterns, errors of programmers. `Invalid` begins
 # with the field and says what it may be.
 SILENT = re.compile(
-    r"(log|re)\.\w+|cast|.*\.create_task|threading\.Thread|(Runtime|Type|Value|BrokenPipe)Error|VaultError|text\.find|_build_block"
+    r"(log|re)\.\w+|cast|.*\.create_task|threading\.Thread|(Runtime|Type|Value|BrokenPipe)Error|VaultError|text\.find|_build_block|build_success_answer"
     r"|Invalid|(self\.web)?socket\.close|self\.handle_invalid_message"
 )
 # What is sent to a shell, lines of key files, patterns, types, and keys of counts.

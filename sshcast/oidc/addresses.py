@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 # A path of this site: it cannot be read as another host's ("//host", "/\\host"), and has no fragment of its own.
 PATH = re.compile(r"/(?![/\\])[!-\"$-\[\]-~]*\Z")
+SITE_PATH = re.compile(r"(/[A-Za-z0-9_-]+){0,8}")
 LONGEST_PATH = 200
 LONGEST_ADDRESS = 255
 
@@ -31,10 +32,11 @@ def check_address(url: str) -> str:
 
 
 def check_site_address(url: str) -> str:
-    """Check the address like `check_address`; it may have no path."""
-    if urlsplit(check_address(url)).path not in ("", "/"):
-        raise ValueError("must have no path: the service is served at the top of its site")
-    return url.rstrip("/")
+    """Check the address like `check_address`. It may have a path, and is returned without a slash at its end."""
+    bare = check_address(url).rstrip("/")
+    if not SITE_PATH.fullmatch(urlsplit(bare).path):
+        raise ValueError("must have no path, or one of letters, digits, - and _ such as /sshcast or /tools/sshcast")
+    return bare
 
 
 def is_local_path(path: str) -> bool:

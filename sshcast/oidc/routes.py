@@ -10,19 +10,26 @@ from starlette.routing import Route
 
 from resolvers import provider_sign_in
 from resolvers.errors import Invalid, RateLimited, ServiceError, Unavailable
-from resolvers.provider import SignInRefused
-from resolvers.provider_sign_in import CODE_LIFE, FLOW_LIFE
+from resolvers.provider import CommandLineRequest, Flow, SignInRefused
+from resolvers.provider_sign_in import CODE_LIFE, OneTimeCode
 from sshcast.http import bearer
-from sshcast.http.answers import HEADERS, build_error_answer, build_success_answer, catch_errors, mask_error
+from sshcast.http.answers import (
+    HEADERS,
+    build_error_answer,
+    build_success_answer,
+    catch_errors,
+    mask_error,
+    read_language,
+)
 from sshcast.http.sign_in_cookie import HALF_COOKIE, LINK
+from sshcast.oidc import pages
 from sshcast.oidc.addresses import is_local_path
-from sshcast.oidc.state_cookie import StateCookie
+from sshcast.oidc.cli_routes import CommandLineRoutes
+from sshcast.oidc.state_cookie import CALLBACK, FLOW_COOKIE, StateCookie
 
 INFO = "/auth/oidc"
 START = "/auth/oidc/start"
-CALLBACK = "/auth/oidc/callback"
 PAGE = "/graphql"
-FLOW_COOKIE = "sshcast_oidc"
 MOST_PARAMETERS = 20
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -30,10 +37,9 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 @dataclass(frozen=True, slots=True)
 class OidcRoutes:
-    """The routes. `secure`: browsers use https, so cookies are sent over https only."""
+    """The routes, with those of a command line, whose sign-in ends at the same callback."""
 
     state_cookie: StateCookie
-    secure: bool
 
     async def describe_provider(self, request: Request) -> Response:
         """Answer with what the sign-in form shows for the provider; null if none is set up."""
@@ -47,30 +53,21 @@ class OidcRoutes:
             raise Invalid("return", "must be a path of this site, such as /graphql.", "必须是本站路径，例如 /graphql。")
         begun = await provider_sign_in.begin(bearer.build_rate_limited_context(request), path)
         answer = _redirect_to(begun.address)
-        answer.set_cookie(
-            FLOW_COOKIE,
-            self.state_cookie.encrypt(begun.flow),
-            max_age=int(FLOW_LIFE.total_seconds()),
-            path=CALLBACK,
-            secure=self.secure,
-            httponly=True,
-            samesite="lax",
-        )
+        self.state_cookie.write(answer, begun.flow)
         return answer
 
     async def finish_sign_in(self, request: Request) -> Response:
         flow = self.state_cookie.decrypt(request.cookies.get(FLOW_COOKIE, ""))
-        given = request.query_params.multi_items()[:MOST_PARAMETERS]
-        if len(dict(given)) != len(given):
-            raise Invalid("query", "has a parameter twice.", "有重复的参数。")
-        found = await provider_sign_in.finish(bearer.build_rate_limited_context(request), flow, dict(given))
+        if flow is not None and flow.command_line is not None:
+            return await _finish_for_command_line(request, flow, flow.command_line)
+        found = await _finish(request, flow)
         answer = _redirect_to(f"{flow.return_path if flow else PAGE}#code={found.code}")
         answer.set_cookie(
             HALF_COOKIE,
             found.half,
             max_age=int(CODE_LIFE.total_seconds()),
             path=LINK,
-            secure=self.secure,
+            secure=self.state_cookie.secure,
             httponly=True,
             samesite="strict",
         )
@@ -81,7 +78,24 @@ class OidcRoutes:
             Route(INFO, catch_errors(self.describe_provider), methods=["GET"]),
             Route(START, _show_errors_on_page(self.start_sign_in), methods=["GET"]),
             Route(CALLBACK, _show_errors_on_page(self.finish_sign_in), methods=["GET"]),
+            *CommandLineRoutes(self.state_cookie).build_routes(),
         ]
+
+
+async def _finish(request: Request, flow: Flow | None) -> OneTimeCode:
+    given = request.query_params.multi_items()[:MOST_PARAMETERS]
+    if len(dict(given)) != len(given):
+        raise Invalid("query", "has a parameter twice.", "有重复的参数。")
+    return await provider_sign_in.finish(bearer.build_rate_limited_context(request), flow, dict(given))
+
+
+async def _finish_for_command_line(request: Request, flow: Flow, asked: CommandLineRequest) -> Response:
+    """Lead the browser to the command line's address, which was checked and sealed, with the code or the reason."""
+    try:
+        told = {"code": (await _finish(request, flow)).code}
+    except Exception as error:
+        told = {"error": _choose_reason(mask_error(error, request.url.path))}
+    return pages.build_onward_page(read_language(request), pages.add_query(asked.redirect, **told, state=asked.state))
 
 
 def _show_errors_on_page(handler: Handler) -> Handler:

@@ -24,7 +24,7 @@ TASK = {"sqlite": 5, "postgresql": 6}
 
 
 async def access_token(desk: Desk, role: Role) -> str:
-    return (await sign_in._start_session(Context(desk.service), desk.users[role])).access_token
+    return (await sign_in.start_session(Context(desk.service), desk.users[role])).access_token
 
 
 async def personal_token(desk: Desk, role: Role) -> str:
