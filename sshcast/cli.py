@@ -9,7 +9,20 @@ import typer
 
 from db.values import OnOutputLimit
 from sshcast import cli_servers, cli_users, commands, exit_status, standard_streams
-from sshcast.cli_options import As, Data, Host, Port, Quiet, Raw, Stdin, run, settings
+from sshcast.cli_options import (
+    As,
+    BehindProxy,
+    Data,
+    Host,
+    Port,
+    Quiet,
+    Raw,
+    Stdin,
+    TlsCert,
+    TlsKey,
+    run,
+    settings,
+)
 from sshcast.progress import Progress
 from sshcast.remote import nouns
 
@@ -48,9 +61,17 @@ def sshcast(
 
 
 @app.command("serve")
-def serve_command(host: Host = None, port: Port = None, data: Data = None) -> None:
+def serve_command(
+    host: Host = None,
+    port: Port = None,
+    data: Data = None,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
+    behind_proxy: BehindProxy = None,
+) -> None:
     """Serve the API and run tasks and commands."""
-    run(commands.serve.serve(settings(host=host, port=port, data=data)), commands.serve.LOOP_FACTORY)
+    given = settings(host=host, port=port, data=data, tls_cert=tls_cert, tls_key=tls_key, behind_proxy=behind_proxy)
+    run(commands.serve.serve(given), commands.serve.LOOP_FACTORY)
 
 
 @app.command("demo")

@@ -11,6 +11,11 @@ from sshcast import commands
 Data = Annotated[Path | None, typer.Option(help="The data folder (SSHCAST_DATA).")]
 Port = Annotated[int | None, typer.Option(min=0, max=65_535, help="The port (SSHCAST_PORT).")]
 Host = Annotated[str | None, typer.Option(help="The address to listen on (SSHCAST_HOST).")]
+TlsCert = Annotated[Path | None, typer.Option(help="Serve HTTPS with this certificate, PEM (SSHCAST_TLS_CERT).")]
+TlsKey = Annotated[Path | None, typer.Option(help="The certificate's key, PEM (SSHCAST_TLS_KEY).")]
+BehindProxy = Annotated[
+    bool | None, typer.Option("--behind-proxy", help="A proxy in front does TLS (SSHCAST_BEHIND_PROXY).")
+]
 PasswordStdin = Annotated[bool, typer.Option(help="Read the password from the first line of standard input.")]
 As = Annotated[
     str | None,

@@ -14,6 +14,7 @@ def check_relations(values: Mapping[str, Any]) -> None:
     _check_key_before(values)
     _check_defaults(values)
     _check_operations(values)
+    _check_certificate(values)
 
 
 def _check_issuer(values: Mapping[str, Any]) -> None:
@@ -49,3 +50,9 @@ def _check_defaults(values: Mapping[str, Any]) -> None:
 def _check_operations(values: Mapping[str, Any]) -> None:
     if values["operations_only"] and values["operations"] is None:
         raise ValueError("SSHCAST_OPERATIONS_ONLY: needs SSHCAST_OPERATIONS too: set that as well")
+
+
+def _check_certificate(values: Mapping[str, Any]) -> None:
+    for given, other in (("tls_cert", "tls_key"), ("tls_key", "tls_cert")):
+        if values[given] is not None and values[other] is None:
+            raise ValueError(f"{variable_of(given)}: needs {variable_of(other)} too: set that as well")

@@ -44,7 +44,7 @@ class HostGuard:
 
     def _find_refusal(self, headers: Headers) -> Forbidden | None:
         host = headers.get("host", "").lower()
-        if _strip_port(host) not in self.hosts and host not in self.hosts:
+        if strip_port(host) not in self.hosts and host not in self.hosts:
             return _host_refusal(host)
         origin = headers.get("origin")
         if origin is None or self._is_our_origin(origin.lower(), host):
@@ -75,7 +75,7 @@ def _host_refusal(host: str) -> Forbidden:
 def _origin_refusal(origin: str) -> Forbidden:
     """Return the refusal, with the setting's value to use if the origin can be one: https, or on this machine."""
     scheme, _, host = origin.partition("://")
-    if HOST.fullmatch(host) and (scheme == "https" or (scheme == "http" and _strip_port(host) in LOCAL)):
+    if HOST.fullmatch(host) and (scheme == "https" or (scheme == "http" and strip_port(host) in LOCAL)):
         return Forbidden(
             "This origin is not allowed. If it is this service's own address behind a proxy, set "
             f"SSHCAST_PUBLIC_URL={origin} and start the service again; if it is another site's, add it to "
@@ -91,7 +91,7 @@ def _origin_refusal(origin: str) -> Forbidden:
     )
 
 
-def _strip_port(host: str) -> str:
+def strip_port(host: str) -> str:
     """Return the name in a Host header without its port."""
     name, _, port = host.rpartition(":")
     return name if name and port.isascii() and port.isdigit() else host

@@ -12,6 +12,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from sshcast.http.bounds import Bounds
 from sshcast.http.deadlines import PIECE_BYTES, AnsweringProtocol, Phase, RequestDeadline, build_bad_request
+from sshcast.http.idle import IdleConnections
 
 MOST_UNREAD = 64 * 1024
 
@@ -36,9 +37,10 @@ class BoundedHttpToolsProtocol(HttpToolsProtocol, AnsweringProtocol):
     `_unfinished_bytes` what was parsed since the last callback.
     """
 
-    def __init__(self, *args: Any, bounds: Bounds, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, bounds: Bounds, idle: IdleConnections, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._bounds = bounds
+        self._idle = idle
         self._deadline = RequestDeadline(self, bounds, self.loop)
         self._answering: RequestResponseCycle | None = None
         self._phase: Phase | None = None
@@ -57,6 +59,7 @@ class BoundedHttpToolsProtocol(HttpToolsProtocol, AnsweringProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse in pieces until a request has to wait, so that a peer cannot queue them without bound."""
+        self._idle.discard(self)
         data, self._unread, start = self._unread + data, b"", 0
         while start < len(data) and not self.pipeline and self._is_open():
             end = start + max(PIECE_BYTES, self._body_bytes)
@@ -76,6 +79,8 @@ class BoundedHttpToolsProtocol(HttpToolsProtocol, AnsweringProtocol):
         if self._unread and not self.pipeline:
             self.data_received(b"")
         self.flow.resume_reading()
+        if not self._is_outstanding():
+            self._idle.add(self)
 
     @property
     def is_answering(self) -> bool:
@@ -84,6 +89,7 @@ class BoundedHttpToolsProtocol(HttpToolsProtocol, AnsweringProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the application too whose answer was outstanding; uvicorn tells only the request parsed last."""
         self._deadline.enter(None)
+        self._idle.discard(self)
         if self._is_outstanding() and self._answering is not None:
             self._answering.disconnected = True
             self._answering.message_event.set()

@@ -5,7 +5,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from resolvers.errors import NotFound
-from sshcast.console_routes import serve_console
+from sshcast.assets import Assets
 from sshcast.http.answers import HEADERS, build_error_answer, build_success_answer, read_language
 from sshcast.page import CONSOLE
 
@@ -23,19 +23,19 @@ LINKS = {
 }
 
 
-def landing_routes(*, playground: bool) -> list[Route]:
+def landing_routes(assets: Assets | None) -> list[Route]:
     """Return the route of `/`, which shows browsers the console if there is one, and lists the addresses for others."""
 
     async def at_the_top(request: Request) -> Response:
         accepted = request.headers.get("accept", "")
         if "application/json" in accepted and "text/html" not in accepted:
-            return build_success_answer(request, "OK", "成功", LINKS | ({"playground": PAGE} if playground else {}))
-        if playground and "text/html" in accepted:
-            return await serve_console(request)
-        return Response(_overview(request, playground=playground), 200, HEADERS, "text/plain")
+            return build_success_answer(request, "OK", "成功", LINKS | ({"playground": PAGE} if assets else {}))
+        if assets and "text/html" in accepted:
+            return await assets.serve_page(request)
+        return Response(_overview(request, playground=assets is not None), 200, HEADERS, "text/plain")
 
     always = [Route("/", at_the_top, methods=["GET"]), Route("/favicon.ico", _icon, methods=["GET"])]
-    if not playground:
+    if assets is None:
         return always
     return [*always, *(Route(path, _lead_to_page) for path in ("/playground", "/playground/")), _with_slash()]
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
 
@@ -12,6 +12,8 @@ from starlette.types import ASGIApp
 from sshcast.http import parsers
 from sshcast.http.bounds import Bounds
 from sshcast.http.deadlines import AnsweringProtocol
+from sshcast.http.idle import IdleConnections
+from sshcast.http.tls import LiveCertificate
 
 TICK_SECONDS = 1
 
@@ -26,7 +28,23 @@ class HttpServer(uvicorn.Server):
         self.ready = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
+        """Listen on the sockets. uvicorn's own gives a peer a minute for a TLS handshake, and half of one to close."""
+        loop, tls = asyncio.get_running_loop(), self.config.ssl
+        make_protocol: Callable[..., asyncio.Protocol] = self.config.http_protocol_class
+        make = partial(make_protocol, config=self.config, server_state=self.server_state, app_state={})
+        seconds = (self.bounds.header_seconds, self.bounds.cut_seconds) if tls else (None, None)
+        self.servers = [
+            await loop.create_server(
+                make,
+                sock=each,
+                ssl=tls,
+                backlog=self.config.backlog,
+                ssl_handshake_timeout=seconds[0],
+                ssl_shutdown_timeout=seconds[1],
+            )
+            for each in sockets or ()
+        ]
+        self.started = True
         self.ready.set()
 
     async def main_loop(self) -> None:
@@ -80,13 +98,20 @@ def _set_socket_options(listener: socket.socket, bounds: Bounds) -> socket.socke
 
 @asynccontextmanager
 async def start_http_server(
-    app: ASGIApp, listener: socket.socket, *, bounds: Bounds | None = None
+    app: ASGIApp,
+    listener: socket.socket,
+    *,
+    bounds: Bounds | None = None,
+    certificate: LiveCertificate | None = None,
 ) -> AsyncIterator[HttpServer]:
     """Serve `app` on the bound socket until the block ends; the socket is listening when the block starts."""
     bounds = bounds or Bounds()
+    make_protocol = partial(
+        parsers.PARSERS[parsers.FASTEST], bounds=bounds, idle=IdleConnections(bounds.idle_connections)
+    )
     config = uvicorn.Config(
         app,
-        http=partial(parsers.PARSERS[parsers.FASTEST], bounds=bounds),  # type: ignore[arg-type]
+        http=make_protocol,  # type: ignore[arg-type]
         ws="websockets-sansio",
         lifespan="off",
         access_log=False,
@@ -98,6 +123,7 @@ async def start_http_server(
         timeout_graceful_shutdown=bounds.drain_seconds,
         proxy_headers=bool(bounds.proxies),
         forwarded_allow_ips=list(bounds.proxies),
+        ssl_context_factory=None if certificate is None else certificate.provide,
     )
     server = HttpServer(config, bounds)
     task = asyncio.create_task(server.serve_on(_set_socket_options(listener, bounds)), name="http server")

@@ -51,13 +51,13 @@ def choose_refresh_cookie(request: Request) -> RefreshCookie:
     """Return the cookie of the service at the host and port of this request.
 
     The port is that of Host; where Host has none, that of SSHCAST_PUBLIC_URL. With an https address there, browsers
-    send the cookie over https only.
+    send the cookie over https only; so they do where this request came by https.
     """
     site = urlsplit(request.app.state.public_url or "")
-    secure = site.scheme == "https"
+    secure = "https" in (site.scheme, request.url.scheme)
     _, _, port = request.headers.get("host", "").rpartition(":")
     if not (port.isascii() and port.isdigit()):
-        port = str(site.port or DEFAULT_PORTS.get(site.scheme, 80))
+        port = str(site.port or DEFAULT_PORTS["https" if secure else "http"])
     return RefreshCookie(f"{'__Secure-' if secure else ''}sshcast_refresh_{port}", secure)
 
 

@@ -6,11 +6,14 @@ import { byId, h, put, w } from "/console/dom.js";
 import { readEarly } from "/console/log/reader.js";
 import { session } from "/playground/session.js";
 
+// The address of the overview: "/", or "/sshcast/" where the service is under a path of its site. The service puts that path
+// before the other addresses in what it serves.
+const TOP = document.querySelector("h1 a").getAttribute("href");
 const ROLES = ["NONE", "VIEWER", "OPERATOR", "ADMIN"];
 // Path, module, the word of its place in the navigation (or none), the least role that may use it, and what asks for the page's
 // first answer before its module is there.
 const ROUTES = [
-  ["/", "overview", "overview", "NONE"],
+  [TOP, "overview", "overview", "NONE"],
   ["/executions", "executions", "executions", "NONE"],
   ["/executions/:id", "execution", null, "NONE", readEarly],
   ["/fleet-runs", "fleet_runs", "fleet_runs", "NONE"],
@@ -30,7 +33,7 @@ const ROUTES = [
 let leaving = new AbortController();
 
 function compile(path) {
-  return new RegExp(`^${path.replace(/:(\w+)/g, "(?<$1>[^/]+)")}/?$`);
+  return new RegExp(`^${path.replace(/\/$/, "").replace(/:(\w+)/g, "(?<$1>[^/]+)")}/?$`);
 }
 
 export const role = () => (session.read()?.user.role ?? "none").toUpperCase();
@@ -80,7 +83,7 @@ function markPlace(route) {
   document.title = route?.place ? `${byId("places").querySelector(`a[href="${route.path}"]`)?.textContent ?? ""} · sshcast` : "sshcast";
   for (const link of byId("places").querySelectorAll("a")) {
     const own = link.getAttribute("href");
-    const isHere = own === "/" ? location.pathname === "/" : location.pathname.startsWith(own);
+    const isHere = own === TOP ? location.pathname === TOP : location.pathname.startsWith(own);
     if (isHere) {
       link.setAttribute("aria-current", "page");
       link.scrollIntoView({ inline: "center", block: "nearest" }); // on a narrow screen they scroll sideways

@@ -26,7 +26,7 @@ http {{
     listen 127.0.0.1:{port} ssl;
     ssl_certificate {folder}/cert.pem; ssl_certificate_key {folder}/key.pem;
     {more}
-    location / {{
+    location {location} {{
       proxy_pass {target}; proxy_http_version 1.1; proxy_buffering off; proxy_set_header Host {host};
       proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "upgrade";
     }}
@@ -36,9 +36,11 @@ http {{
 
 
 @asynccontextmanager
-async def nginx(folder: Path, *, port: int, target: str, host: str, more: str = "") -> AsyncIterator[None]:
+async def nginx(
+    folder: Path, *, port: int, target: str, host: str, more: str = "", location: str = "/"
+) -> AsyncIterator[None]:
     """nginx on this port until the block ends. `host` is what it passes on, `more` directives of its server."""
-    _lay(folder, port=port, target=target, host=host, more=more)
+    _lay(folder, port=port, target=target, host=host, more=more, location=location)
     async with serve(folder / "nginx.conf", port=port):
         yield
 

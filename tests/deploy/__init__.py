@@ -1,0 +1,1 @@
+"""Serving others: TLS, proxies in front, and the recipes of deploy/."""
