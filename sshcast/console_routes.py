@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from sshcast.assets import Assets
 from sshcast.page import CONSOLE, CSP, TYPES, build_file_answer, build_missing_answer
 
 APP = CONSOLE / "app"
@@ -30,14 +31,11 @@ PAGES = (
 """The addresses of pages: those of ROUTES in console/app/router.js."""
 
 
-def build_console_routes() -> list[Route]:
+def build_console_routes(assets: Assets) -> list[Route]:
     """Return the routes of the pages, but for `/`, which also answers programs, and of their scripts and styles."""
-    pages = [Route(path, serve_console, methods=["GET"]) for path in PAGES if path != "/"]
-    return [*pages, Route("/console/{path:path}", _serve_file, methods=["GET"])]
-
-
-async def serve_console(request: Request) -> Response:
-    return build_file_answer(request, CONSOLE / "console.html", CSP)
+    pages = [Route(path, assets.serve_page, methods=["GET"]) for path in PAGES if path != "/"]
+    files = Route("/assets/{digest}/{path:path}", assets.serve_file, methods=["GET"])
+    return [*pages, files, Route("/console/{path:path}", _serve_file, methods=["GET"])]
 
 
 async def _serve_file(request: Request) -> Response:

@@ -58,7 +58,7 @@ class Playground:
 
 async def _serve_examples(request: Request) -> Response:
     """Serve every file of graphql_examples/, with its variables and description."""
-    return Response(_encode_examples(), media_type="application/json", headers=_build_headers(CSP))
+    return Response(_encode_examples(), media_type="application/json", headers=build_headers(CSP))
 
 
 @cache
@@ -88,7 +88,7 @@ def _load_example(path: Path) -> dict[str, Any]:
 
 def build_file_answer(request: Request, path: Path, policy: str) -> Response:
     """Return the file, or 304 if the browser has it already."""
-    found = FileResponse(path, media_type=TYPES[path.suffix], headers=_build_headers(policy), stat_result=path.stat())
+    found = FileResponse(path, media_type=TYPES[path.suffix], headers=build_headers(policy), stat_result=path.stat())
     found.headers["etag"] = f'"{_digest(path, path.stat().st_mtime_ns, path.stat().st_size)}"'
     if request.headers.get("if-none-match") == found.headers["etag"]:
         return NotModifiedResponse(Headers(raw=found.raw_headers))
@@ -96,7 +96,7 @@ def build_file_answer(request: Request, path: Path, policy: str) -> Response:
 
 
 def build_missing_answer() -> Response:
-    return Response("Not found", 404, headers=_build_headers(CSP))
+    return Response("Not found", 404, headers=build_headers(CSP))
 
 
 @cache
@@ -107,7 +107,8 @@ def _digest(path: Path, changed_ns: int, size: int) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()[:32]
 
 
-def _build_headers(policy: str) -> dict[str, str]:
+def build_headers(policy: str) -> dict[str, str]:
+    """Return what each answer to a browser has; where it may keep the answer, `Cache-Control` is replaced."""
     return {
         "Content-Security-Policy": policy,
         "X-Content-Type-Options": "nosniff",

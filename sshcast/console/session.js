@@ -7,12 +7,14 @@ const KEY = "sshcast.session";
 // Tells tabs without a session whether the cookie is worth a try: "in", or "leaving" where signing out did not reach the service.
 const HINT = "sshcast.signed_in";
 const LOCK = "sshcast-refresh";
+const OPEN = "sshcast-open"; // held by every tab, so that a tab that is alone waits for nobody's answer
 const LOCK_MS = 15_000; // a tab that holds the lock may be frozen
 const ANSWER_MS = 120; // how long other tabs may take to answer
 // An answer may get lost: the service takes the same refresh token again within 10 s.
 const PAUSES_MS = [300, 1200, 4000];
 const REFUSALS = [400, 401, 403];
 const channel = new BroadcastChannel("sshcast-session");
+navigator.locks?.request(OPEN, { mode: "shared" }, () => new Promise(() => {}));
 let renewal = null;
 let answered = () => {};
 let onChange = () => {};
@@ -103,7 +105,13 @@ async function takeTurns(work) {
   }
 }
 
-function askTabs() {
+async function isAlone() {
+  const { held, pending } = (await navigator.locks?.query()) ?? { held: [], pending: [] };
+  return [...held, ...pending].filter(({ name }) => name === OPEN).length === 1;
+}
+
+async function askTabs() {
+  if (await isAlone()) return null;
   const mine = session.read();
   channel.postMessage({ kind: "ask", user: mine?.user.id ?? null, since: mine?.since ?? 0 });
   return new Promise((resolve) => {

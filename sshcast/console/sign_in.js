@@ -20,7 +20,7 @@ export function show() {
   byId("work").hidden = current === null;
   byId("sign-out").hidden = current === null;
   byId("who").hidden = current === null;
-  byId("who").textContent = current ? `${current.user.username} · ${current.user.role}` : "";
+  byId("who").replaceChildren(...(current ? [`${current.user.username} · `, worded(`is_${current.user.role}`)] : []));
   if (current !== null) return;
   const error = byId("sign-in-error");
   if (owner !== null && !error.textContent) error.append(worded("session_over")); // somebody was in, and did not leave

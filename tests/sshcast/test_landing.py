@@ -8,6 +8,7 @@ import httpx2
 import pytest
 
 from sshcast.console_routes import APP, PAGES, list_files
+from tests.support.browser.routes import list_routes
 from tests.support.service import Running, running
 
 pytestmark = pytest.mark.anyio
@@ -52,9 +53,9 @@ async def test_each_file_of_the_console_is_there_and_nothing_beside_them(service
 
 
 def test_the_pages_of_the_service_are_those_of_the_router() -> None:
-    routes = re.findall(r'^  \["(/[^"]*)", "(\w+)"', (APP / "router.js").read_text(), re.MULTILINE)
+    routes = list_routes()
     assert [re.sub(r":(\w+)", r"{\1}", path) for path, _ in routes] == list(PAGES)
-    for _, module in routes:
+    for _, module in re.findall(r'^  \[(?:TOP|"(/[^"]*)"), "(\w+)"', (APP / "router.js").read_text(), re.MULTILINE):
         assert (APP / "pages" / f"{module}.js").is_file(), module
 
 

@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, expect
 
+from tests.support.browser.axe import find_faults, load_axe
 from tests.support.browser.office import Office, furnish
 from tests.support.browser.routes import list_routes
-from tests.support.browser.visit import Visit, visiting
-from tests.support.npm import MODULES, node_modules
+from tests.support.browser.visit import visiting
+from tests.support.npm import node_modules
 from tests.support.service import Running, running
 
 __all__ = ["node_modules"]
@@ -19,21 +20,12 @@ pytestmark = [pytest.mark.anyio, pytest.mark.browser, pytest.mark.usefixtures("n
 LANGUAGES = {"en": "en-US", "zh": "zh-CN"}
 # On a busy machine the overview, which reads a day of runs, may take a while.
 PAGE_MS = 30_000
-GRAVE = ("serious", "critical")
-RUN = """async () => (await axe.run(document, {resultTypes: ["violations"]})).violations.map(
-  ({id, impact, nodes}) => ({id, impact, places: nodes.slice(0, 5).map(
-    ({target, failureSummary}) => `${target.join(" ")}: ${failureSummary}`)}))"""
 
 
 @pytest.fixture(scope="module")
 async def office(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Running, Office]]:
     async with running(tmp_path_factory.mktemp("office"), drive=True) as service:
         yield service, await furnish(service)
-
-
-async def find_faults(visit: Visit) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = await visit.page.evaluate(RUN)
-    return [fault for fault in found if fault["impact"] in GRAVE]
 
 
 @pytest.mark.timeout(300)
@@ -44,7 +36,6 @@ async def test_no_page_has_a_serious_fault(
     browser: Browser, office: tuple[Running, Office], language: str, theme: str, width: int
 ) -> None:
     service, furniture = office
-    axe = (MODULES / "axe-core" / "axe.min.js").read_text()
     look: dict[str, Any] = {
         "color_scheme": theme,
         "locale": LANGUAGES[language],
@@ -53,7 +44,7 @@ async def test_no_page_has_a_serious_fault(
     faults: dict[str, Any] = {}
     async with visiting(browser, service.url, reduced_motion="reduce", **look) as visit:
         await visit.open("/")
-        await visit.page.evaluate(axe)  # by the debugger, which the page's own policy does not bind
+        await load_axe(visit)
         faults["sign-in"] = await find_faults(visit)
         await visit.sign_in("the.admin")
         await expect(visit.find("main h2").first).to_be_visible(timeout=PAGE_MS)

@@ -70,12 +70,14 @@ TASKS: tuple[dict[str, Any], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Office:
-    """The ids that a page's address needs, by the place in the address."""
+    """The ids that a page's address needs, by the first part of the address, or by a place in it such as `:user`."""
 
     ids: dict[str, str]
 
     def fill_in(self, path: str) -> str:
         """Return the address of a route, such as `/tasks/:id`, with the id of something that is there."""
+        for place in sorted((each for each in self.ids if each.startswith(":")), key=len, reverse=True):
+            path = path.replace(place, self.ids[place])
         return path.replace(":id", self.ids.get(path.split("/")[1], "1"))
 
 

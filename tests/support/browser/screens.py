@@ -1,6 +1,7 @@
 """`python -m tests.support.browser.screens FOLDER [PATH …]`: pictures of the console's pages, to be looked at.
 
-Each page at 1280 and 390 pixels, in English and Chinese, light and dark, on a service that looks like a team's.
+Each page at 1280 and 390 pixels, in English and Chinese, light and dark, on a service that looks like a team's; with
+`dialogs` as the only path each dialog.
 """
 
 import asyncio
@@ -10,11 +11,12 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import Browser, async_playwright, expect
+from playwright.async_api import Browser, async_playwright
 
 from tests.support.browser.chromium import CHROMIUM, FLAGS
 from tests.support.browser.office import Office, furnish
 from tests.support.browser.routes import list_routes
+from tests.support.browser.states import DIALOGS, furnish_states, open_dialog, show
 from tests.support.browser.visit import Visit, visiting
 from tests.support.service import Running, running
 
@@ -28,7 +30,7 @@ SETTLE_MS = 900
 async def take_all(folder: Path, paths: list[str]) -> None:
     with tempfile.TemporaryDirectory() as data:
         async with running(Path(data), drive=True) as service, async_playwright() as playwright:
-            office = await furnish(service)
+            office = await furnish_states(service, await furnish(service))
             browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
             for width, language, theme in product(WIDTHS, LANGUAGES, THEMES):
                 name = f"{width}_{language}_{theme}.png"
@@ -37,7 +39,8 @@ async def take_all(folder: Path, paths: list[str]) -> None:
                     "locale": LANGUAGES[language],
                     "viewport": {"width": width, "height": 800},
                 }
-                await _take_pages(browser, service, office, paths, folder, name, look)
+                take = _take_dialogs if paths == ["dialogs"] else _take_pages
+                await take(browser, service, office, paths, folder, name, look)
             await browser.close()
 
 
@@ -52,10 +55,21 @@ async def _take_pages(
             await visit.page.screenshot(path=folder / f"{stem}_{name}", full_page=True)
 
 
+async def _take_dialogs(
+    browser: Browser, service: Running, office: Office, _: list[str], folder: Path, name: str, look: dict[str, Any]
+) -> None:
+    async with visiting(browser, service.url, **look) as visit:
+        await visit.inside("/", "the.admin")
+        for title, opening in DIALOGS.items():
+            await open_dialog(visit, office, opening)
+            await visit.page.wait_for_timeout(SETTLE_MS)
+            await visit.page.screenshot(path=folder / f"{title.replace(' ', '-')}_{name}")
+            await visit.page.keyboard.press("Escape")
+
+
 async def show_page(visit: Visit, address: str) -> None:
     """Open a page of the console as its own links do, and wait until it is drawn."""
-    await visit.page.evaluate("(address) => import('/console/router.js').then(({go}) => go(address))", address)
-    await expect(visit.find("main h2").first).to_be_visible()
+    await show(visit, address)
     await visit.page.mouse.move(0, 0)  # so that nothing is pointed at
     await visit.page.wait_for_timeout(SETTLE_MS)
 

@@ -10,8 +10,10 @@ import { time } from "/console/parts/times.js";
 import { keepQuery, mayUse } from "/console/router.js";
 import { legible } from "/playground/answer.js";
 import { addWords, word } from "/playground/words.js";
+import { WORDS as AUDIT_WORDS } from "/console/words/audit.js";
 import { WORDS } from "/console/words/events.js";
 
+addWords(AUDIT_WORDS);
 addWords(WORDS);
 
 const PAGE = 50;
@@ -184,7 +186,7 @@ const BUILDERS = {
     stateBadge(fleetRunState),
     fleetRun && command(fleetRun.command),
   ],
-  AuditRecorded: ({ auditEvent }) => auditEvent && h("code", {}, [auditEvent.auditKind, auditEvent.objectKind, auditEvent.objectId].filter(Boolean).join(" ")),
+  AuditRecorded: ({ auditEvent }) => auditEvent && [w(`audit_did_${auditEvent.auditKind}`), auditEvent.objectKind && [" · ", w(`audit_${auditEvent.objectKind}`), " ", auditEvent.objectId ?? ""]],
 };
 
 function buildAbout(event) {

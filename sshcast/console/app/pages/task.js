@@ -9,7 +9,7 @@ import { actionButton } from "/console/parts/guard.js";
 import { facts, panel } from "/console/parts/labelled.js";
 import { stateBadge } from "/console/parts/state.js";
 import { Table } from "/console/parts/table.js";
-import { formatDuration, time } from "/console/parts/times.js";
+import { formatDuration, formatSize, time } from "/console/parts/times.js";
 import { go } from "/console/router.js";
 import { buildTaskForm, EDITED } from "/console/tasks/form.js";
 import { outcomeBadge } from "/console/tasks/outcome.js";
@@ -22,7 +22,7 @@ import { addWords } from "/playground/words.js";
 addWords(WORDS);
 
 const ONE = `query ($id: ID!) { task(id: $id) { ${EDITED.replace("server { id name }", "server { id name viewerRole enabled }")}
-  pausedAt pausedUntil deletedAt createdAt updatedAt shell createdBy { name } updatedBy { name } nextRun
+  pausedAt pausedUntil scheduleMode scheduleModeSince deletedAt createdAt updatedAt shell createdBy { name } updatedBy { name } nextRun
   nextRuns { at local note wantedLocal blackoutUntil }
   executions(first: 10, orderBy: {field: ID, direction: DESC}) { nodes { id state createdAt durationMs reason server { id name } createdBy { name } trigger } }
   slots(first: 10) { nodes { id slot outcome reason execution { id state } } } } }`;
@@ -124,12 +124,13 @@ function buildFacts(task) {
   return facts([
     ["task_where", targetOf(task)],
     ["task_schedule", scheduleText(task)],
+    ["task_mode", task.scheduleModeSince && [w(`mode_of_${task.scheduleMode}`), " (", w("task_mode_since"), " ", time(task.scheduleModeSince), ")"]],
     ["task_overlap", w(`overlap_${task.terms.overlap}`)],
     ["task_missed", w(`missed_${task.terms.missed}`)],
     ["task_retries", task.terms.retryLimit ? `${task.terms.retryLimit} × (${task.terms.retryOn.join(", ")})` : null],
     ["task_workingDir", task.workingDir && h("code", {}, task.workingDir)],
     ["task_time_limit", formatDuration(task.timeoutSeconds * 1000)],
-    ["task_output_limit", `${task.outputLimitBytes.toLocaleString()} B`],
+    ["task_output_limit", formatSize(task.outputLimitBytes)],
     ["task_env", names.length ? h("code", {}, names.join(", ")) : null],
     ["created", [time(task.createdAt), " ", task.createdBy?.name ?? ""]],
     ["task_updated", [time(task.updatedAt), " ", task.updatedBy?.name ?? ""]],

@@ -2,6 +2,7 @@
 
 import { Refusal } from "/console/ask.js";
 import { h, put, w } from "/console/dom.js";
+import { enableAgain } from "/console/parts/guard.js";
 
 // A labelled field around a control. `name` is the input's name in GraphQL (`cronExpr`), by which refusals find it.
 export function field(name, label, control, { about = null } = {}) {
@@ -48,7 +49,7 @@ export function form({ submit, work }, ...fields) {
     } catch (refusal) {
       showRefusal(element, error, refusal);
     } finally {
-      button.disabled = false;
+      enableAgain(button);
     }
   }
   return element;
@@ -68,6 +69,18 @@ function showRefusal(element, error, refusal) {
 
 // The field that a refusal's path names (`["terms", "retryLimit"]`): the innermost that the form has.
 function findPlace(element, path) {
-  const names = [path ?? []].flat().join(".").split(".").filter(Boolean).reverse();
-  return names.map((name) => element.querySelector(`.field[data-field="${CSS.escape(name)}"]`)).find(Boolean) ?? null;
+  const names = [path ?? []].flat().join(".").split(".").filter(Boolean);
+  const named = names.toReversed().map((name) => element.querySelector(`.field[data-field="${CSS.escape(name)}"]`));
+  return findPart(element, names) ?? named.find(Boolean) ?? null;
+}
+
+// The field of one value of a list that has a field for each: `["parameters", "0", "value"]` names the first of those that are
+// filled in, which are those that were sent; `["parameters"]` is said of a value that is required and missing.
+function findPart(element, names) {
+  const at = names.findIndex((name) => element.querySelector(`.field[data-list="${CSS.escape(name)}"]`));
+  if (at < 0) return null;
+  const controls = [...element.querySelectorAll(`.field[data-list="${CSS.escape(names[at])}"] :is(input, select, textarea)`)];
+  const isSent = ({ value }) => value !== "";
+  const found = at + 1 < names.length ? controls.filter(isSent)[Number(names[at + 1])] : controls.find((each) => each.required && !isSent(each));
+  return found?.closest(".field") ?? null;
 }

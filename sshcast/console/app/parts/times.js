@@ -29,12 +29,18 @@ export function time(iso) {
   return iso === null || iso === undefined ? "–" : h("time", { datetime: iso, title: `${new Date(iso).toLocaleString(locale())} (${formatDistance(iso)})` }, formatTime(iso));
 }
 
-// "0.4 s", "12 s", "3 min 20 s", "2 h 5 min".
+// "0.4 s", "12 s", "3 min 20 s", "5 min", "2 h 5 min".
 export function formatDuration(ms) {
   if (ms === null || ms === undefined) return "–";
-  const seconds = ms / 1000;
-  if (seconds < 10) return `${seconds.toFixed(1)} s`;
-  if (seconds < 60) return `${Math.round(seconds)} s`;
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
-  return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
+  if (ms < 9950) return `${(ms / 1000).toFixed(1)} s`;
+  const seconds = Math.round(ms / 1000);
+  const parts = [[Math.floor(seconds / 3600), "h"], [Math.floor(seconds / 60) % 60, "min"], [seconds % 60, "s"]];
+  const first = parts.findIndex(([count]) => count > 0);
+  return parts.slice(first, first + 2).filter(([count]) => count > 0).map(([count, unit]) => `${count} ${unit}`).join(" ");
+}
+
+// "10 MiB", "512 KiB", "1,000 B": a limit, exactly.
+export function formatSize(bytes) {
+  const [size, unit] = [[1_048_576, "MiB"], [1024, "KiB"], [1, "B"]].find(([each]) => bytes % each === 0);
+  return `${(bytes / size).toLocaleString()} ${unit}`;
 }

@@ -23,9 +23,9 @@ export function link(href, text) {
   return h("a", { href }, legible(text));
 }
 
-// "exit 3" or the reason's own words; nothing for a success.
+// "exit 3" or the reason's own words; nothing for a success, nor where the state says the same.
 export function reasonOf({ state, reason, exitCode }) {
-  if (!reason || state === "SUCCESS") return null;
+  if (!reason || state === "SUCCESS" || reason === state) return null;
   return reason === "EXIT_STATUS" ? `${word("reason_EXIT_STATUS")} ${exitCode}` : word(`reason_${reason}`);
 }
 
@@ -56,7 +56,7 @@ export function buildWork(run) {
 }
 
 function buildStarter({ createdBy, trigger, fleetRun }) {
-  const fleet = fleetRun && h("div", {}, link(`/fleet-runs/${fleetRun.id}`, `${word("run_fleet")} ${fleetRun.id}`));
+  const fleet = fleetRun && h("div", { class: "short" }, link(`/fleet-runs/${fleetRun.id}`, `${word("run_fleet")} ${fleetRun.id}`));
   return h("div", {}, legible(createdBy?.name ?? word(`trigger_${trigger}`)), fleet);
 }
 

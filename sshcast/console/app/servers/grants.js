@@ -18,7 +18,7 @@ export async function showGrants(place, server) {
     [
       { word: "user", cell: ({ user }) => user.name },
       { word: "grant_role", cell: ({ role }) => w(`role_${role}`) },
-      { word: "grant_by", cell: ({ tag }) => (tag === null ? w("grant_server") : [w("grant_tag"), " ", h("span", { class: "tag" }, tag)]) },
+      { word: "grant_by", cell: ({ tag }) => (tag === null ? w("grant_server") : h("span", {}, w("grant_tag"), " ", h("span", { class: "tag" }, tag))) },
       { word: "grant_actions", cell: ({ id }) => actionButton("grant_revoke", () => change(REVOKE, { input: { id } }).then(again)) },
     ],
     { caption: "grants", empty: "grants_none" },
