@@ -7,17 +7,12 @@ from typing import Annotated
 
 import typer
 
-from db.values import OnOutputLimit
-from sshcast import cli_servers, cli_users, commands, exit_status, standard_streams
+from sshcast import cli_runs, cli_servers, cli_users, commands, exit_status, standard_streams
 from sshcast.cli_options import (
-    As,
     BehindProxy,
     Data,
     Host,
     Port,
-    Quiet,
-    Raw,
-    Stdin,
     TlsCert,
     TlsKey,
     run,
@@ -25,6 +20,9 @@ from sshcast.cli_options import (
 )
 from sshcast.progress import Progress
 from sshcast.remote import nouns
+from sshcast.remote.choice import Choice, require_local
+from sshcast.remote.nouns import audit
+from sshcast.remote.options import Local
 
 app = typer.Typer(
     help="Run shell commands on servers over SSH, with a record you can trust.",
@@ -42,6 +40,7 @@ app.add_typer(secrets_app, name="secrets")
 app.add_typer(web_app, name="web")
 app.add_typer(operation_app, name="operation")
 app.add_typer(audit_app, name="audit")
+audit_app.command("list")(audit.list_events)
 nouns.add_to(app)
 
 
@@ -102,57 +101,15 @@ def token(
     name: str,
     ttl: Annotated[int, typer.Option(min=1, max=31_536_000, help="How many seconds the token is valid.")] = 3600,
     data: Data = None,
+    local: Local = False,
 ) -> None:
     """Print an access token for a user, and nothing else."""
+    require_local(Choice(local=local), "token")
     run(commands.token.print_token(settings(data=data), name, ttl))
 
 
-@app.command("run")
-def run_command(
-    server: str,
-    command: Annotated[list[str], typer.Argument(help="The command, after --. A single word is taken as shell text.")],
-    timeout: Annotated[int | None, typer.Option(help="The time limit in seconds.")] = None,
-    output_limit: Annotated[int | None, typer.Option(help="The output limit in bytes.")] = None,
-    on_output_limit: Annotated[
-        OnOutputLimit | None, typer.Option(help="End the command at the output limit, or leave out the middle.")
-    ] = None,
-    merge_streams: Annotated[bool, typer.Option("--merge-streams", help="As with 2>&1: all is stdout.")] = False,
-    stdin: Stdin = False,
-    run_as: As = None,
-    raw: Raw = False,
-    quiet: Quiet = False,
-    data: Data = None,
-) -> None:
-    """Run a command on a server (its name or id), show its output, and exit with its status."""
-    options = commands.execute.RunOptions(
-        timeout=timeout,
-        output_limit=output_limit,
-        on_output_limit=on_output_limit,
-        merge_streams=merge_streams,
-        run_as=run_as,
-        raw=raw,
-        quiet=quiet,
-        stdin=commands.execute.read_stdin() if stdin else None,
-    )
-    run(commands.execute.run(settings(data=data), server, command, options))
-
-
-@app.command()
-def tail(
-    execution_id: int,
-    after: Annotated[str | None, typer.Option(help="Show only the output after this cursor.")] = None,
-    lines: Annotated[
-        int | None,
-        typer.Option("--lines", "-n", help="Start with this many of the newest lines; at most the newest MiB."),
-    ] = None,
-    run_as: As = None,
-    raw: Raw = False,
-    quiet: Quiet = False,
-    data: Data = None,
-) -> None:
-    """Show an execution's output live until it ends, and exit with its status."""
-    options = commands.tail.TailOptions(after, lines, run_as, raw, quiet)
-    run(commands.tail.tail(settings(data=data), execution_id, options))
+app.command("run")(cli_runs.run_command)
+app.command("tail")(cli_runs.tail)
 
 
 @app.command()
@@ -163,8 +120,9 @@ def schema() -> None:
 
 
 @secrets_app.command("rotate")
-def secrets_rotate(data: Data = None) -> None:
+def secrets_rotate(data: Data = None, local: Local = False) -> None:
     """Re-encrypt all credentials and secrets with a new master key, while the service runs. Repeat if interrupted."""
+    require_local(Choice(local=local), "secrets rotate")
     run(commands.secrets.rotate(settings(data=data)))
 
 
@@ -174,8 +132,10 @@ def audit_verify(
         str | None, typer.Option(help="A hash that an earlier call printed, which must be in the chain.")
     ] = None,
     data: Data = None,
+    local: Local = False,
 ) -> None:
     """Check the audit's hash chain; print the newest event's id and hash. Exits with 1 if an event was changed."""
+    require_local(Choice(local=local), "audit verify")
     run(commands.audit.verify(settings(data=data), head))
 
 

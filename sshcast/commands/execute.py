@@ -17,13 +17,13 @@ from sshcast import tail as tails
 from sshcast.app import open_service
 from sshcast.commands import local
 from sshcast.data_folder import FolderBusy
+from sshcast.display import CANCELLING, UNREAD
 from sshcast.errors import CommandFailed
 from sshcast.notes import Notes
 from sshcast.runner_wiring import start_runner
 from sshcast.settings import Settings
 
 INTERRUPTED = 130
-UNREAD = "stdin has bytes that were not passed on: use --stdin to pass them to the command, or </dev/null"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,7 @@ class Stopper:
 
     def interrupt(self, watcher: "asyncio.Task[int]") -> None:
         if self._cancel is None:
-            self.notes.say("cancelling; Ctrl-C once more leaves at once", "yellow")
+            self.notes.say(CANCELLING, "yellow")
             return self.cancel()
         asyncio.get_running_loop().remove_signal_handler(signal.SIGINT)
         signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from db.values import Role
@@ -18,39 +18,13 @@ from sshcast.app import build_network_policy, open_service
 from sshcast.commands import local
 from sshcast.commands.execute import require_server_id
 from sshcast.errors import CommandFailed
+from sshcast.server_options import ServerOptions
 from sshcast.settings import Settings
 from sshcast.ssh_wiring import build_pool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServerOptions:
-    """The options of `server add`. `scan` fetches the server's keys instead of taking `host_keys`.
-
-    `allowed`: old algorithms, words of `db.values.LegacyAlgorithm`.
-    """
-
-    name: str
-    host: str
-    port: int
-    username: str
-    key: Path | None
-    certificate: Path | None
-    passphrase: str | None
-    password: str | None
-    host_keys: tuple[str, ...]
-    host_key_alias: str | None
-    allowed: tuple[str, ...]
-    output_encoding: str
-    scan: bool
-    yes: bool
-    jump: str | None = None
-
-
 async def add_server(settings: Settings, given: ServerOptions, run_as: str | None) -> int:
-    if (given.key is None) == (given.password is None):
-        raise CommandFailed("give either --key FILE or --password-stdin")
-    if given.scan == bool(given.host_keys):
-        raise CommandFailed('give either --host-key "TYPE BASE64" or --scan')
+    given.check()
     given = replace(given, host=host_names.check_host(given.host))  # before anything is asked of it
     credential = NewCredential(
         password=given.password,

@@ -6,7 +6,10 @@ from typing import Any, Protocol
 
 from sshcast.errors import CommandFailed
 
-UNKNOWN_WORDS = ("Cannot query field", "Unknown argument", "Unknown type", "is not defined by type", "Unknown field")
+UNKNOWN_WORDS = (
+    *("Cannot query field", "Unknown argument", "Unknown type", "is not defined by type", "Unknown field"),
+    "not to include unknown field",
+)
 
 
 class ApiRefused(CommandFailed):
@@ -46,7 +49,7 @@ class Api(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class GraphQLAnswer:
     """A GraphQL answer as it came."""
 
     body: Mapping[str, Any]

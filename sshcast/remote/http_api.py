@@ -9,12 +9,15 @@ from typing import Any, Self
 import httpx2
 
 from sshcast.errors import CommandFailed
-from sshcast.remote.api import Answer, ApiRefused, ConnectionLost, NeverReached
+from sshcast.remote.api import ApiRefused, ConnectionLost, GraphQLAnswer, NeverReached
 from sshcast.remote.contexts import Context, ContextStore, Session
+from sshcast.remote.words import choose
 
 CONNECT_SECONDS = 10.0
 SILENCE_SECONDS = 45.0
 """The service sends a heartbeat at least every 12 s on streams, and `wait` holds an answer for 20 s at most."""
+ANSWER_SECONDS = 75.0
+"""A check of a server takes the longest of all: the service gives it up after 55 s."""
 LARGEST_EVENT = 16 * 1024 * 1024
 STREAM = "text/event-stream"
 ANSWER = "application/graphql-response+json, application/json"
@@ -43,10 +46,18 @@ class HttpClient:
     def close(self) -> None:
         self._client.close()
 
+    def get(self, path: str) -> dict[str, Any]:
+        """Return the JSON object that a GET is answered with, whatever its status."""
+        return self._send("GET", path)
+
     def post(self, path: str, body: Mapping[str, Any], token: str | None = None) -> dict[str, Any]:
         """Return the JSON object that a POST of `body` is answered with, whatever its status."""
+        return self._send("POST", path, json=body, headers=_build_headers(ANSWER, token))
+
+    def _send(self, method: str, path: str, **request: Any) -> dict[str, Any]:
         try:
-            found = self._client.post(self.url + path, json=body, headers=_build_headers(ANSWER, token))
+            patience = httpx2.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS)
+            found = self._client.request(method, self.url + path, timeout=patience, **request)
         except httpx2.HTTPError as error:
             raise self._build_failure(error) from None
         except (httpx2.InvalidURL, UnicodeError) as error:
@@ -104,7 +115,7 @@ class HttpClient:
         if isinstance(error, httpx2.UnsupportedProtocol):
             return CommandFailed(f"{self.url} is no address of a service: it begins with https://")
         if isinstance(error, httpx2.TimeoutException):
-            return ConnectionLost(f"{self.url} has not answered for {SILENCE_SECONDS:.0f} s")
+            return ConnectionLost(f"{self.url} did not answer in time")
         return ConnectionLost(f"the connection to {self.url} was cut: {error or type(error).__name__}")
 
 
@@ -134,7 +145,7 @@ class HttpApi:
         for renewed in (False, True):
             try:
                 answer = self._http.post("/graphql", body, self._require_session().access)
-                return Answer(answer).read(self.place)
+                return GraphQLAnswer(answer).read(self.place)
             except ApiRefused as error:
                 self._renew_or_raise(error, renewed=renewed)
         raise AssertionError  # the second refusal was raised
@@ -146,7 +157,7 @@ class HttpApi:
             begun = False
             try:
                 for answer in self._http.stream("/graphql", body, self._require_session().access):
-                    data = Answer(answer).read(self.place)
+                    data = GraphQLAnswer(answer).read(self.place)
                     begun = True
                     yield data
             except ApiRefused as error:
@@ -179,7 +190,7 @@ class HttpApi:
                 return stored
             answer = self._http.post("/graphql", {"query": REFRESH, "variables": {"token": used.refresh}})
             try:
-                tokens = Answer(answer).read(self.place)["refresh"]["tokens"]
+                tokens = GraphQLAnswer(answer).read(self.place)["refresh"]["tokens"]
             except ApiRefused as error:
                 raise ApiRefused(
                     f"your session at {self.place} has ended: sign in with `sshcast login {self.place}`", error.code
@@ -190,7 +201,8 @@ class HttpApi:
 
 
 def _build_headers(accept: str, token: str | None) -> dict[str, str]:
-    return {"Accept": accept} | ({"Authorization": f"Bearer {token}"} if token is not None else {})
+    headers = {"Accept": accept, "Accept-Language": choose("en", "zh")}
+    return headers | ({"Authorization": f"Bearer {token}"} if token is not None else {})
 
 
 def _build_tls(ca_file: str | None) -> ssl.SSLContext:

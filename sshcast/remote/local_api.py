@@ -15,7 +15,7 @@ from schema.request import GraphQLRequest
 from sshcast.app import open_service
 from sshcast.commands import local
 from sshcast.data_folder import FolderBusy
-from sshcast.remote.api import Answer
+from sshcast.remote.api import GraphQLAnswer
 from sshcast.runner_wiring import start_runner
 from sshcast.settings import Settings
 
@@ -52,16 +52,16 @@ class LocalApi:
         found = self._runner.run(self._run(document, variables))
         if not isinstance(found, EngineAnswer):
             raise TypeError("a subscription was executed as a query")
-        return Answer(found.body()).read(self.place)
+        return GraphQLAnswer(found.body()).read(self.place)
 
     def subscribe(self, document: str, variables: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
         found = self._runner.run(self._run(document, variables))
         if isinstance(found, EngineAnswer):
-            yield Answer(found.body()).read(self.place)
+            yield GraphQLAnswer(found.body()).read(self.place)
             return
         try:
             while (answer := self._runner.run(_take(found))) is not None:
-                yield Answer(answer.body()).read(self.place)
+                yield GraphQLAnswer(answer.body()).read(self.place)
         finally:
             self._runner.run(found.aclose())
 

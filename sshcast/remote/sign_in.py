@@ -1,11 +1,13 @@
 """Signs in to a service with a password or a token, and out of it again."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 from sshcast.errors import CommandFailed
-from sshcast.remote.api import Answer, ApiRefused
+from sshcast.remote.api import ApiRefused, GraphQLAnswer
+from sshcast.remote.browser_sign_in import BrowserSignIn
 from sshcast.remote.contexts import Session
 from sshcast.remote.http_api import HttpClient
 
@@ -52,7 +54,7 @@ def check_url(text: str, *, allow_http: bool) -> str:
 
 def sign_in_with_password(client: HttpClient, username: str, password: str) -> SignedIn:
     body = {"query": LOGIN, "variables": {"username": username, "password": password}}
-    tokens = Answer(client.post("/graphql", body)).read(client.url)["login"]["tokens"]
+    tokens = GraphQLAnswer(client.post("/graphql", body)).read(client.url)["login"]["tokens"]
     return _build_signed_in(tokens)
 
 
@@ -61,16 +63,31 @@ def sign_in_with_token(client: HttpClient, token: str) -> SignedIn:
     if not token or not token.isascii() or any(each.isspace() for each in token):
         raise CommandFailed("the first line of standard input is no token: it is one word of ASCII characters")
     try:
-        user = Answer(client.post("/graphql", {"query": ME}, token)).read(client.url)["me"]
+        user = GraphQLAnswer(client.post("/graphql", {"query": ME}, token)).read(client.url)["me"]
     except ApiRefused as error:
         raise ApiRefused(f"{client.url} does not accept this token: {error}", error.code) from None
     return SignedIn(user["name"], user["role"], Session(token))
 
 
+def sign_in_with_browser(client: HttpClient, say: Callable[[str], None]) -> SignedIn:
+    """Have the person sign in with the identity provider in their browser, and wait for it."""
+    if client.get("/auth/oidc").get("data") is None:
+        raise CommandFailed(f"{client.url} has no identity provider: sign in with --user NAME, or with --token-stdin")
+
+    def exchange(address: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        answer = client.post(address.removeprefix(client.url), body)
+        if answer.get("data") is None:
+            raise ApiRefused(str(answer.get("message", "")), str(answer.get("error", "")))
+        return answer
+
+    found = BrowserSignIn(url=client.url, post=exchange, say=say).sign_in()
+    return SignedIn(found.username, found.role, Session(found.access_token, found.refresh_token))
+
+
 def sign_out(client: HttpClient, session: Session) -> None:
     """End the session at the service. A session that has ended already is no mistake."""
     try:
-        Answer(client.post("/graphql", {"query": LOGOUT}, session.access)).read(client.url)
+        GraphQLAnswer(client.post("/graphql", {"query": LOGOUT}, session.access)).read(client.url)
     except ApiRefused as error:
         if error.code != "UNAUTHENTICATED":
             raise

@@ -7,7 +7,7 @@ import pytest
 
 from db.values import Missed, Overlap, SlotOutcome, State, Trigger
 from runner.cron.schedule import Dst
-from runner.scheduling.firing import FiringResult, settle
+from runner.scheduling.firing import settle
 from runner.scheduling.terms import Terms
 from tests.support.ledger import NOON, Ledger, allowed, at, ledger, refused
 
@@ -18,7 +18,9 @@ __all__ = ["ledger"]
 async def test_a_due_slot_fires_once_and_the_task_moves_on(ledger: Ledger) -> None:
     task = await ledger.task("* * * * *", next_run=at(60))
     assert (await ledger.fire(59)).decided == 0
-    assert (await ledger.fire(60)) == FiringResult(tasks=1, decided=1, started=1)
+    fired = await ledger.fire(60)
+    assert (fired.tasks, fired.decided, fired.started, fired.cancelled) == (1, 1, 1, False)
+    assert [slot.outcome for slot in fired.slots] == [SlotOutcome.FIRED]
     assert (await ledger.fire(60)).decided == 0
     (line,) = await ledger.lines(task)
     (run,) = await ledger.runs(task)

@@ -2,7 +2,18 @@
 
 import typer
 
-from sshcast.remote.nouns import contexts, executions
+from sshcast.remote.nouns import (
+    contexts,
+    events,
+    executions,
+    fleets,
+    grants,
+    personal_tokens,
+    policies,
+    schedules,
+    secrets,
+    tasks,
+)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -10,5 +21,14 @@ def add_to(app: typer.Typer) -> None:
     app.command("login")(contexts.login)
     app.command("logout")(contexts.logout)
     app.add_typer(contexts.app, name="context")
+    app.command("events")(events.show_events)
+    app.command("watch")(events.watch)
     app.add_typer(executions.app, name="execution")
     app.add_typer(executions.app, name="runs", hidden=True)  # an alias
+    app.add_typer(fleets.app, name="fleet")
+    app.add_typer(grants.app, name="grant")
+    app.add_typer(personal_tokens.app, name="personal-token")
+    app.add_typer(policies.app, name="policy")
+    app.add_typer(schedules.app, name="schedule")
+    app.add_typer(secrets.app, name="secret")
+    app.add_typer(tasks.app, name="task")

@@ -61,7 +61,7 @@ def login(
         if token_stdin:
             found = sign_in.sign_in_with_token(client, read_first_line().strip())
         elif browser:
-            found = sign_in.sign_in_with_browser(client)
+            found = sign_in.sign_in_with_browser(client, Printer().notes.say)
         else:
             found = sign_in.sign_in_with_password(client, *_ask_who(username, from_stdin=password_stdin))
     finally:

@@ -1,23 +1,26 @@
 """`sshcast execution …`: the record of what ran."""
 
+import sys
 from typing import Annotated, Any
 
 import typer
 
 from sshcast.errors import CommandFailed
-from sshcast.remote.api import Api
-from sshcast.remote.names import find_server_id, find_task_id
+from sshcast.notes import Notes
+from sshcast.remote.api import Api, ApiRefused
+from sshcast.remote.nouns.execution_columns import COLUMNS, FACTS, FIELDS, MORE_FIELDS
+from sshcast.remote.nouns.execution_options import ExecutionOptions, build_filter
+from sshcast.remote.nouns.execution_retry import repeat_run
+from sshcast.remote.nouns.execution_search import SearchOptions, search
+from sshcast.remote.option_groups import with_options
 from sshcast.remote.options import with_api
 from sshcast.remote.pages import read_pages
-from sshcast.remote.printing import Column, Printer, Row, format_duration, format_time
-from sshcast.remote.states import choose_style
+from sshcast.remote.printing import Printer, Row
+from sshcast.remote.run_ends import show_to_end, wait_for_end, wait_quietly
+from sshcast.terminal import Sanitiser, takes_colours
 
-app = typer.Typer(help="The record of what ran: list, show, cancel.", no_args_is_help=True)
+app = typer.Typer(help="The record of what ran: list, show, search, cancel, run again.", no_args_is_help=True)
 
-FIELDS = """
-id state reason exitCode exitSignal message trigger command createdAt startTime endTime durationMs
-server { id name } task { id name } createdBy { name }
-"""
 LIST = f"""
 query Executions($first: Int!, $after: String, $filter: TaskExecutionFilter) {{
   executions(first: $first, after: $after, filter: $filter, orderBy: {{field: CREATED_AT, direction: DESC}}) {{
@@ -26,10 +29,10 @@ query Executions($first: Int!, $after: String, $filter: TaskExecutionFilter) {{
 }}
 """
 SHOW = f"""
-query Execution($id: ID!) {{
+query Execution($id: ID!, $lines: Int, $withOutput: Boolean!) {{
   execution(id: $id) {{
-    {FIELDS} mode timeoutSeconds outputLimitBytes stdoutBytes stderrBytes truncated verifiedGone attempt slot
-    workingDir envNames
+    {FIELDS} {MORE_FIELDS}
+    output(lastLines: $lines) @include(if: $withOutput) {{ text hasBefore }}
   }}
 }}
 """
@@ -38,74 +41,131 @@ mutation CancelExecution($id: ID!) {
   cancelExecution(input: {id: $id}) { errors { code field message } execution { id state cancelRequestedAt } }
 }
 """
-COLUMNS = (
-    Column("id", "编号", lambda row: row["id"]),
-    Column("state", "状态", lambda row: row["state"], lambda row: choose_style(row["state"])),
-    Column("server", "服务器", lambda row: (row["server"] or {}).get("name")),
-    Column("task", "任务", lambda row: (row["task"] or {}).get("name")),
-    Column("by", "用户", lambda row: (row["createdBy"] or {}).get("name")),
-    Column("started", "开始", lambda row: format_time(row["startTime"] or row["createdAt"])),
-    Column("took", "用时", lambda row: format_duration(row["durationMs"])),
-    Column("command", "命令", lambda row: row["command"].split("\n")[0]),
-)
-FACTS = (
-    *COLUMNS[:5],
-    Column("reason", "原因", lambda row: row["reason"]),
-    Column("message", "说明", lambda row: row["message"]),
-    Column("exit status", "退出状态", lambda row: row["exitCode"]),
-    Column("signal", "信号", lambda row: row["exitSignal"]),
-    Column("trigger", "触发方式", lambda row: row["trigger"]),
-    Column("requested", "请求时间", lambda row: format_time(row["createdAt"])),
-    Column("started", "开始", lambda row: format_time(row["startTime"])),
-    Column("ended", "结束", lambda row: format_time(row["endTime"])),
-    Column("took", "用时", lambda row: format_duration(row["durationMs"])),
-    Column("stdout bytes", "stdout 字节", lambda row: row["stdoutBytes"]),
-    Column("stderr bytes", "stderr 字节", lambda row: row["stderrBytes"]),
-    Column("command", "命令", lambda row: row["command"]),
-)
+LINES = 20
 
 
 @app.command("list")
 @with_api
+@with_options
 def list_executions(
     api: Api,
     printer: Printer,
-    state: Annotated[list[str] | None, typer.Option(help="Only in this state; may be repeated.")] = None,
-    server: Annotated[str | None, typer.Option(help="Only on this server, by name or id.")] = None,
-    task: Annotated[str | None, typer.Option(help="Only of this task, by name or id.")] = None,
+    which: ExecutionOptions,
     number: Annotated[int, typer.Option("--number", "-n", min=1, help="How many to list, the newest first.")] = 20,
 ) -> None:
     """List executions, the newest first."""
-    filter: dict[str, Any] = {}
-    if state:
-        filter["states"] = [each.upper() for each in state]
-    if server is not None:
-        filter["serverId"] = find_server_id(api, server)
-    if task is not None:
-        filter["taskId"] = find_task_id(api, task)
-    variables = {"first": min(number, 100), "filter": filter}
+    variables = {"first": min(number, 100), "filter": build_filter(api, which)}
     printer.show_rows(list(read_pages(api, LIST, "executions", variables, most=number)), COLUMNS)
 
 
 @app.command("show")
 @with_api
-def show_execution(api: Api, printer: Printer, execution_id: str) -> None:
+def show_execution(
+    api: Api,
+    printer: Printer,
+    execution_id: str,
+    output: Annotated[bool, typer.Option("--output", help=f"Show the last {LINES} lines of its output too.")] = False,
+    lines: Annotated[
+        int | None, typer.Option("--lines", "-n", min=1, max=1000, help="Show so many of its last lines.")
+    ] = None,
+) -> None:
     """Show what is known of an execution."""
-    printer.show_object(_require_execution(api, execution_id), FACTS)
+    wanted = lines or (LINES if output else None)
+    found = api.execute(SHOW, {"id": execution_id, "lines": wanted, "withOutput": wanted is not None})["execution"]
+    if found is None:
+        raise CommandFailed(f"there is no execution {execution_id}, or you may not see it")
+    printer.show_object(found, FACTS)
+    if wanted is not None and not printer.as_json:
+        _print_output(found["output"])
+
+
+@app.command("search")
+@with_api
+@with_options
+def search_outputs(api: Api, printer: Printer, pattern: str, how: SearchOptions, which: ExecutionOptions) -> int:
+    """Search outputs for lines with PATTERN. Exits with 1 if there is none."""
+    return search(api, printer, pattern, how, which)
 
 
 @app.command("cancel")
 @with_api
-def cancel_execution(api: Api, printer: Printer, execution_id: str) -> None:
-    """Cancel an execution. The command returns before it has stopped: `sshcast tail ID` shows how it ends."""
-    found = api.execute(CANCEL, {"id": execution_id})["cancelExecution"]["execution"]
+def cancel_executions(
+    api: Api,
+    printer: Printer,
+    execution_ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Their ids.")],
+    wait: Annotated[bool, typer.Option("--wait", help="Return when they have ended, and say how.")] = False,
+) -> int:
+    """Cancel executions. Without --wait the command returns before they have stopped."""
+    done = []
+    refused: list[ApiRefused] = []
+    for id in execution_ids:
+        try:
+            done.append(_cancel(api, printer, id))
+        except ApiRefused as error:
+            refused.append(error)
+    if wait:
+        done = [each | _wait(api, printer, str(each["id"])) for each in done]
     if printer.as_json:
-        printer.show_json(found)
-    printer.tell_change(api, f"execution {execution_id} is asked to stop", f"已请求停止执行 {execution_id}")
+        printer.show_json(done)
+    return _tell_refusals(refused)
 
 
-def _require_execution(api: Api, execution_id: str) -> Row:
-    found: Row | None = api.execute(SHOW, {"id": execution_id})["execution"]
-    if found is None:
-        raise CommandFailed(f"there is no execution {execution_id}, or you may not see it")
-    return found
+@app.command("retry")
+@with_api
+def retry_execution(
+    api: Api,
+    printer: Printer,
+    execution_id: str,
+    wait: Annotated[bool, typer.Option("--wait", help="Show its output to its end, and exit with its status.")] = False,
+) -> int:
+    """Run a command again on the same server, or a task, as it is now, with the same parameters."""
+    found = repeat_run(api, printer.notes, execution_id)
+    printer.tell_change(
+        api, f"execution {found['id']} repeats {execution_id}", f"执行 {found['id']} 重复执行 {execution_id}"
+    )
+    return show_started(api, printer, found, wait=wait)
+
+
+def show_started(api: Api, printer: Printer, execution: Row, *, wait: bool) -> int:
+    """Print a new execution's id, or its object; with `wait` its output to its end. Return the exit status."""
+    id = str(execution["id"])
+    if printer.as_json:
+        status = wait_quietly(api, printer.notes, id) if wait else 0
+        printer.show_json(api.execute(SHOW, {"id": id, "withOutput": False})["execution"] if wait else execution)
+        return status
+    if wait:
+        return show_to_end(api, printer.notes, id)
+    print(id)
+    return 0
+
+
+def _cancel(api: Api, printer: Printer, id: str) -> dict[str, Any]:
+    found = api.execute(CANCEL, {"id": id})["cancelExecution"]["execution"]
+    printer.tell_change(api, f"execution {id} is asked to stop", f"已请求停止执行 {id}")
+    return dict(found)
+
+
+def _wait(api: Api, printer: Printer, id: str) -> dict[str, Any]:
+    ending = wait_for_end(api, printer.notes, id)
+    printer.tell(f"execution {id}: {ending.format()}", f"执行 {id}：{ending.format()}")
+    return {"state": ending.state, "exitCode": ending.exit_code, "message": ending.message}
+
+
+def _tell_refusals(refused: list[ApiRefused]) -> int:
+    """Say all refusals but the last, which is raised."""
+    if not refused:
+        return 0
+    for error in refused[:-1]:
+        Notes().say(f"sshcast: {error}", "red")
+    raise refused[-1]
+
+
+def _print_output(output: Row) -> None:
+    """Print the end of an output: as it is on a pipe, made safe on a terminal."""
+    print()
+    if output["hasBefore"]:
+        print("…")
+    text = output["text"]
+    if sys.stdout.isatty():
+        text = Sanitiser(colours=takes_colours(sys.stdout)).feed(text, final=True)
+    sys.stdout.write(text if text.endswith("\n") or not text else f"{text}\n")
