@@ -27,6 +27,7 @@ from tests.support.targets import Target as Machine
 MACHINE = Machine("simulated", 22, "ssh-ed25519 AAAA", "key", Path("/"))
 TABLE = rows.get_table(TaskExecution)
 LIVENESS_SECONDS = 3 * 3600.0
+LONGEST_SECONDS = 10 * LIVENESS_SECONDS
 
 Fault = Literal["cut", "refuses", "hangs", "away", "crash", "zombie", "drain", "cancel"]
 
@@ -70,6 +71,7 @@ class Runner:
     def __init__(self, world: "World", name: str) -> None:
         self.world = world
         self.away_until = 0.0
+        self.is_over = False
         self.access = Access(world.database, self.before, self.after)
         self.rig = Rig(
             Wanted(
@@ -85,12 +87,15 @@ class Runner:
 
     async def start(self) -> None:
         self.rig.writer.start()
-        while True:
+        adopted = False
+        while not adopted and not self.is_over:
             try:
                 await self.rig.dispatcher.adopt()
-                break
+                adopted = True
             except StoreUnavailable:
                 await asyncio.sleep(0.5)
+        if self.is_over:  # killed, or told to stop, while it started
+            return
         self.rig.dispatcher.start()
         self.rig.cancels.start()
 
@@ -100,6 +105,7 @@ class Runner:
         await self.stop(0.0)
 
     async def stop(self, seconds: float) -> None:
+        self.is_over = True
         if self.access.dead:
             for task in self.rig.dispatcher._tasks.values():
                 task.cancel()
@@ -275,6 +281,10 @@ def play(plan: Plan, template: Path, worlds: list["World"] | None = None) -> lis
         world = World(plan, template)
         if worlds is not None:
             worlds.append(world)
-        return await world.play()
+        try:
+            async with asyncio.timeout(LONGEST_SECONDS):
+                return await world.play()
+        except TimeoutError:
+            return [*world.broken, f"it has not ended after {LONGEST_SECONDS:.0f} s"]
 
     return clock.simulate(main())
