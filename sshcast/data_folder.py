@@ -112,7 +112,7 @@ def write_new(path: Path, data: bytes) -> bool:
             os.link(draft, path)
         except FileExistsError:
             return False
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
         return True
 
 
@@ -120,10 +120,10 @@ def replace(path: Path, data: bytes) -> None:
     """Replace the file atomically."""
     with explain_refusals(path), _write_draft(path, data) as draft:
         draft.replace(path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Flush the folder's entries to the disk: without it, a power cut may lose a new file's name."""
     descriptor = os.open(folder, os.O_RDONLY)
     os.fsync(descriptor)

@@ -65,15 +65,15 @@ def load_key_file(folder: Path) -> list[bytes]:
 def add_key(folder: Path) -> None:
     """Add a new current key in front of the file's keys."""
     keys = load_key_file(folder)
-    data_folder.replace(folder / FILE, _format_key_file([secrets.token_bytes(data_folder.KEY_BYTES), *keys]))
+    data_folder.replace(folder / FILE, format_key_file([secrets.token_bytes(data_folder.KEY_BYTES), *keys]))
 
 
 def drop_old_keys(folder: Path) -> int:
     """Keep only the current key; return how many were removed."""
     keys = load_key_file(folder)
-    data_folder.replace(folder / FILE, _format_key_file(keys[:1]))
+    data_folder.replace(folder / FILE, format_key_file(keys[:1]))
     return len(keys) - 1
 
 
-def _format_key_file(keys: list[bytes]) -> bytes:
+def format_key_file(keys: list[bytes]) -> bytes:
     return "".join(f"{key.hex()}{os.linesep}" for key in keys).encode()

@@ -237,7 +237,7 @@ class DurableRun(Run):
         return report.build_outcome(self._drive.row.timeout_seconds)
 
     async def _conclude_lost(self, attachment: Attachment, why: str) -> Outcome:
-        """End what is left of a run that nothing supervises any more; nothing if it may have ended well since a backup."""
+        """End what is left of a run that nothing supervises any more, unless it may have ended well since a backup."""
         if self._progress.restored is not None:
             return build_loss(f"{LOST.get(why, why)}{RESTORED.format(taken_at=self._progress.restored)}")
         leftovers = await self._end_leftovers(attachment)

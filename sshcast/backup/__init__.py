@@ -1,0 +1,1 @@
+"""Backups of a service on SQLite: one archive with the database and the master key, and its way back."""
