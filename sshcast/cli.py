@@ -1,47 +1,140 @@
-"""The `sshcast` command line: each command here reads its options and calls `sshcast/commands/`."""
+"""The `sshcast` command line: its commands and where each is defined. Those read their options and call the rest."""
 
+import importlib
 import os
 import sys
-from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.main import get_command
 
-from sshcast import cli_runs, cli_servers, cli_users, commands, exit_status, standard_streams
-from sshcast.cli_options import (
-    BehindProxy,
-    Data,
-    Host,
-    Port,
-    TlsCert,
-    TlsKey,
-    run,
-    settings,
+from sshcast import commands, exit_status, standard_streams
+from sshcast.lazy_commands import COMPLETING, LazyCommand, LazyGroup
+
+TABLE = (
+    LazyCommand(
+        "login",
+        "sshcast.remote.nouns.contexts:login",
+        "Sign in to a service. From then on commands speak to it, instead of this machine's database.",
+    ),
+    LazyCommand(
+        "logout",
+        "sshcast.remote.nouns.contexts:logout",
+        "End the session at the service, and forget its tokens. The context stays, to sign in to again.",
+    ),
+    LazyCommand(
+        "context",
+        "sshcast.remote.nouns.contexts:app",
+        "The services that you have signed in to, and which of them commands speak to.",
+    ),
+    LazyCommand(
+        "run",
+        "sshcast.cli_runs:run_command",
+        "Run a command on a server, show its output, and exit with its status; or on many servers: see --tag.",
+    ),
+    LazyCommand(
+        "tail", "sshcast.cli_runs:tail", "Show an execution's output live until it ends, and exit with its status."
+    ),
+    LazyCommand(
+        "watch",
+        "sshcast.remote.nouns.events:watch",
+        "Show executions as they begin and end, one line each, until Ctrl-C (exit status 130).",
+    ),
+    LazyCommand(
+        "events",
+        "sshcast.remote.nouns.events:show_events",
+        "Show every event of the service with its cursor, one line each, until Ctrl-C (exit status 130).",
+    ),
+    LazyCommand(
+        "execution",
+        "sshcast.remote.nouns.executions:app",
+        "The record of what ran: list, show, search, cancel, run again.",
+    ),
+    LazyCommand(
+        "runs",
+        "sshcast.remote.nouns.executions:app",
+        "The record of what ran: list, show, search, cancel, run again.",
+        hidden=True,
+    ),
+    LazyCommand("fleet", "sshcast.remote.nouns.fleets:app", "Runs on many servers: list, show, watch, cancel, retry."),
+    LazyCommand(
+        "task", "sshcast.remote.nouns.tasks:app", "Named commands with a schedule: list, show, add, set, run, pause."
+    ),
+    LazyCommand(
+        "schedule", "sshcast.remote.nouns.schedules:app", "When schedules are due, and what happened when they were."
+    ),
+    LazyCommand("crontab", "sshcast.remote.nouns.crontab:app", "Lines of crontabs: import, adopt, status."),
+    LazyCommand("server", "sshcast.cli_servers:app", "Register, show, check and change servers, and import them."),
+    LazyCommand("secret", "sshcast.remote.nouns.secrets:app", "The secrets that runs can use by their names."),
+    LazyCommand(
+        "policy",
+        "sshcast.remote.nouns.policies:app",
+        "The command policy: check a command, its rules, what admins set.",
+    ),
+    LazyCommand("user", "sshcast.cli_users:app", "Manage users, their roles and grants."),
+    LazyCommand("grant", "sshcast.remote.nouns.grants:app", "The roles that users have on single servers and tags."),
+    LazyCommand(
+        "personal-token", "sshcast.remote.nouns.personal_tokens:app", "Your tokens for programs that act for you."
+    ),
+    LazyCommand("audit", "sshcast.cli_service:audit_app", "The audit: the record of what was done, and by whom."),
+    LazyCommand(
+        "export",
+        "sshcast.remote.nouns.apply:export",
+        "Write servers, tasks, grants and policies as YAML, without any secret. `sshcast apply` takes it.",
+    ),
+    LazyCommand(
+        "apply",
+        "sshcast.remote.nouns.apply:apply",
+        "Make a service what files say. Shows what would change, and asks; deletes nothing without --prune.",
+    ),
+    LazyCommand(
+        "doctor",
+        "sshcast.cli_doctor:doctor",
+        "Look for what is wrong with a service, and say what to do. Changes nothing; exits with 1 if a check failed.",
+    ),
+    LazyCommand(
+        "completion",
+        "sshcast.remote.nouns.completion:show_script",
+        "Print the script that lets a shell complete commands, options and names. See docs/command-line.md.",
+    ),
+    LazyCommand("serve", "sshcast.cli_service:serve_command", "Serve the API and run tasks and commands."),
+    LazyCommand(
+        "demo",
+        "sshcast.cli_service:demo_command",
+        "Start the service and a demo SSH server on this machine, and run a command on it.",
+    ),
+    LazyCommand("migrate", "sshcast.cli_service:migrate", "Create or update the database's tables for this version."),
+    LazyCommand(
+        "backup",
+        "sshcast.cli_backups:backup",
+        "Write the SQLite database and the master key into one archive, while the service runs.",
+    ),
+    LazyCommand(
+        "restore",
+        "sshcast.cli_backups:restore",
+        "Fill an empty folder from a backup. What ran or was due since is told as unknown, and not run again.",
+    ),
+    LazyCommand("token", "sshcast.cli_service:token", "Print an access token for a user, and nothing else."),
+    LazyCommand("secrets", "sshcast.cli_service:secrets_app", "The master key that encrypts credentials and secrets."),
+    LazyCommand("schema", "sshcast.cli_service:schema", "Print the GraphQL schema (SDL)."),
+    LazyCommand(
+        "operation", "sshcast.cli_service:operation_app", "The GraphQL operations that clients may name by id."
+    ),
+    LazyCommand("web", "sshcast.cli_service:web_app", "The playground's web page."),
 )
-from sshcast.progress import Progress
-from sshcast.remote import nouns
-from sshcast.remote.choice import Choice, require_local
-from sshcast.remote.nouns import audit
-from sshcast.remote.options import Local
+
+
+class Commands(LazyGroup):
+    table = TABLE
+
 
 app = typer.Typer(
+    cls=Commands,
     help="Run shell commands on servers over SSH, with a record you can trust.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-secrets_app = typer.Typer(help="The master key that encrypts credentials and secrets.", no_args_is_help=True)
-audit_app = typer.Typer(help="The audit: the record of what was done, and by whom.", no_args_is_help=True)
-operation_app = typer.Typer(help="The GraphQL operations that clients may name by id.", no_args_is_help=True)
-web_app = typer.Typer(help="The playground's web page.", no_args_is_help=True)
-app.add_typer(cli_users.app, name="user")
-app.add_typer(cli_servers.app, name="server")
-app.add_typer(secrets_app, name="secrets")
-app.add_typer(web_app, name="web")
-app.add_typer(operation_app, name="operation")
-app.add_typer(audit_app, name="audit")
-audit_app.command("list")(audit.list_events)
-nouns.add_to(app)
 
 
 def _show_version(asked: bool) -> None:
@@ -59,106 +152,16 @@ def sshcast(
     """Run shell commands on servers over SSH, with a record you can trust."""
 
 
-@app.command("serve")
-def serve_command(
-    host: Host = None,
-    port: Port = None,
-    data: Data = None,
-    tls_cert: TlsCert = None,
-    tls_key: TlsKey = None,
-    behind_proxy: BehindProxy = None,
-) -> None:
-    """Serve the API and run tasks and commands."""
-    given = settings(host=host, port=port, data=data, tls_cert=tls_cert, tls_key=tls_key, behind_proxy=behind_proxy)
-    run(commands.serve.serve(given), commands.serve.LOOP_FACTORY)
-
-
-@app.command("demo")
-def demo_command(
-    data: Data = None,
-    port: Port = None,
-    once: Annotated[bool, typer.Option("--once", help="Exit after the demo run.")] = False,
-    host: Host = None,
-) -> None:
-    """Start the service and a demo SSH server on this machine, and run a command on it."""
-    progress = Progress()
-    progress.say("Loading the service", "正在加载服务")
-    try:
-        work = commands.demo.run_demo(settings(host=host, port=port, data=data), once=once, progress=progress)
-        run(work, commands.serve.LOOP_FACTORY)
-    finally:
-        progress.clear()
-
-
-@app.command()
-def migrate(data: Data = None) -> None:
-    """Create or update the database's tables for this version."""
-    run(commands.migrate.migrate(settings(data=data)))
-
-
-@app.command()
-def token(
-    name: str,
-    ttl: Annotated[int, typer.Option(min=1, max=31_536_000, help="How many seconds the token is valid.")] = 3600,
-    data: Data = None,
-    local: Local = False,
-) -> None:
-    """Print an access token for a user, and nothing else."""
-    require_local(Choice(local=local), "token")
-    run(commands.token.print_token(settings(data=data), name, ttl))
-
-
-app.command("run")(cli_runs.run_command)
-app.command("tail")(cli_runs.tail)
-
-
-@app.command()
-def schema() -> None:
-    """Print the GraphQL schema (SDL)."""
-    commands.start.warn_of_unknown()
-    typer.echo(commands.schema.format_schema(), nl=False)
-
-
-@secrets_app.command("rotate")
-def secrets_rotate(data: Data = None, local: Local = False) -> None:
-    """Re-encrypt all credentials and secrets with a new master key, while the service runs. Repeat if interrupted."""
-    require_local(Choice(local=local), "secrets rotate")
-    run(commands.secrets.rotate(settings(data=data)))
-
-
-@audit_app.command("verify")
-def audit_verify(
-    head: Annotated[
-        str | None, typer.Option(help="A hash that an earlier call printed, which must be in the chain.")
-    ] = None,
-    data: Data = None,
-    local: Local = False,
-) -> None:
-    """Check the audit's hash chain; print the newest event's id and hash. Exits with 1 if an event was changed."""
-    require_local(Choice(local=local), "audit verify")
-    run(commands.audit.verify(settings(data=data), head))
-
-
-@web_app.command("fetch")
-def web_fetch() -> None:
-    """Download GraphiQL for the playground from npm, and check its sha512."""
-    commands.start.warn_of_unknown()
-    typer.echo(commands.web.fetch())
-
-
-@operation_app.command("build")
-def operation_build(
-    folder: Path,
-    typenames: Annotated[
-        bool, typer.Option("--typenames", help="Add __typename to every selection, as Apollo Client and urql do.")
-    ] = False,
-) -> None:
-    """Print the operations of a folder's .graphql files as the list for SSHCAST_OPERATIONS; check each first."""
-    # Not the settings: the file that they name may be the one that is being made.
-    typer.echo(commands.operation.build_list(folder, typenames=typenames))
+def load_commands() -> Any:
+    """Return the whole command line, with every command imported, for who looks at all of them."""
+    found: Any = get_command(app)
+    found.load_all()
+    return found
 
 
 def main() -> None:
     os.umask(0o077)
     standard_streams.ensure_open()
+    if COMPLETING in os.environ:
+        importlib.import_module("sshcast.remote.nouns.completion").answer(load_commands())
     sys.exit(exit_status.run(app))

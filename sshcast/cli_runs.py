@@ -198,12 +198,12 @@ def _run_on_one(asked: Asked, many: Many) -> int:
 
 
 def _run_locally(asked: Asked, server: str) -> int:
-    execute, choice = commands.execute, asked.choice
-    stdin = execute.read_stdin() if asked.passes_stdin else None
-    options = execute.RunOptions(
+    choice = asked.choice
+    stdin = commands.execute.read_stdin() if asked.passes_stdin else None
+    options = commands.execute.RunOptions(
         run_as=choice.run_as, raw=asked.showing.raw, quiet=asked.showing.quiet, stdin=stdin, **asked.get_limits()
     )
-    return commands.work.run(execute.run(settings(data=choice.data), server, asked.words, options))
+    return commands.work.run(commands.execute.run(settings(data=choice.data), server, asked.words, options))
 
 
 def _run_on_many(asked: Asked, many: Many) -> int:

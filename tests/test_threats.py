@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 
-from sshcast.cli import app
+from sshcast.cli import load_commands
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "docs" / "threats.md").read_text()
@@ -72,7 +71,7 @@ def test_no_option_of_the_command_line_takes_a_secret() -> None:
     """A list of processes shows what is on a command line. Files and standard input are where secrets come from."""
     found = [
         f"{command.name} {option.name}"
-        for command in commands_of(typer.main.get_command(app))
+        for command in commands_of(load_commands())
         for option in command.params
         if option.name in SECRETS
     ]

@@ -46,17 +46,18 @@ OTHERS = (
     *("resolvers/provider_sign_in", "resolvers/provider_sign_in_cli", "sshcast/oidc/cli_routes"),
     *("sshcast/http/hosts", "sshcast/graphql/sockets"),
     *("sshcast/data_folder", "sshcast/environment", "sshcast/master_key_check", "sshcast/commands/serve"),
+    *("db/restored", "resolvers/restored"),
     *("db/migration_refusals", "db/server_problems", "db/sqlite_refusals", "db/transitions", "db/unavailable"),
 )
 # Calls whose texts people are not shown: names of tasks and threads, patterns, errors of programmers. `Invalid` begins
 # with the field and says what it may be.
 SILENT = re.compile(
-    r"(log|re)\.\w+|cast|.*\.create_task|threading\.Thread|(Runtime|Type|Value|BrokenPipe)Error|VaultError|text\.find|_build_block|build_success_answer"
+    r"(log|re)\.\w+|cast|.*\.create_task|threading\.Thread|(Runtime|Type|Value|BrokenPipe)Error|VaultError|text\.find|_build_block|build_success_answer|write_line|partial"
     r"|Invalid|(self\.web)?socket\.close|self\.handle_invalid_message"
 )
 # What is sent to a shell, lines of key files, patterns, types, and keys of counts.
 NO_SENTENCE = re.compile(
-    r"exec /bin/sh |cd -- |-----BEGIN |.*\(\?[P:]|asyncio\.\w+\[|\w+ \| None$|user \{\} at", re.DOTALL
+    r"exec /bin/sh |UPDATE |cd -- |-----BEGIN |.*\(\?[P:]|asyncio\.\w+\[|\w+ \| None$|user \{\} at", re.DOTALL
 )
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 RAISED = {"ConnectFailed", "HostKeyRefused", "NoAnswer", "build_failure"}

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sshcast.errors import CommandFailed
+from sshcast.remote.absence import build_absence
 from sshcast.remote.api import Api
 from sshcast.remote.pages import read_pages
 
@@ -23,4 +23,4 @@ def require_user(api: Api, user: str) -> dict[str, Any]:
         for each in every:
             if str(each[key]) == user:
                 return each
-    raise CommandFailed(f"there is no user {user}: see `sshcast user list`")
+    raise build_absence("user", user, noun="user")

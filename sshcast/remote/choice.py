@@ -11,6 +11,7 @@ from sshcast import commands
 from sshcast.errors import CommandFailed
 from sshcast.remote.api import Api
 from sshcast.remote.contexts import VARIABLE, Context, find_store
+from sshcast.remote.words import choose
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +41,12 @@ def find_context(choice: Choice) -> Context | None:
     name = name or store.load().current
     if name is None:
         raise CommandFailed(
-            "no context is chosen: choose one with `sshcast context use NAME`, sign in with `sshcast login URL`, "
-            "or use the database of this machine with --local"
+            choose(
+                "no context is chosen: choose one with `sshcast context use NAME`, sign in with `sshcast login URL`, "
+                "or use the database of this machine with --local",
+                "没有选定上下文：用 `sshcast context use NAME` 选定，用 `sshcast login URL` 登录，"
+                "或加 --local 使用本机的数据库",
+            )
         )
     return store.require(name)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sshcast.errors import CommandFailed
+from sshcast.remote.words import choose
 
 VARIABLE = "SSHCAST_CONTEXT"
 VERSION = 1
@@ -82,7 +83,12 @@ class ContextStore:
         found = self.load().every.get(name)
         if found is None:
             names = ", ".join(sorted(self.load().every)) or "none"
-            raise CommandFailed(f"there is no context {name} (there are: {names}): sign in with `sshcast login URL`")
+            raise CommandFailed(
+                choose(
+                    f"there is no context {name} (there are: {names}): sign in with `sshcast login URL`",
+                    f"没有上下文 {name}（现有：{names}）：用 `sshcast login URL` 登录",
+                )
+            )
         return found
 
     @contextmanager

@@ -84,9 +84,9 @@ def show_end(api: Api, printer: Printer, id: str) -> int:
         show_groups(api, id)
         for member in not_run:
             why = member["message"] or member["refusal"] or member["state"]
-            printer.notes.say(f"{get_name(member)}: {why}", "yellow")
+            printer.notes.say(f"{_get_name(member)}: {why}", "yellow")
         name = choose("fleet run", "批量执行")
-        printer.notes.say(f"[{format_counts(found)}] {name} {id}", _choose_colour(found["state"]))
+        printer.notes.say(f"[{_format_counts(found)}] {name} {id}", _choose_colour(found["state"]))
     return 0 if found["state"] == "SUCCESS" else 1
 
 
@@ -98,7 +98,7 @@ def show_groups(api: Api, id: str) -> None:
     sys.stdout.flush()
 
 
-def format_counts(found: Row) -> str:
+def _format_counts(found: Row) -> str:
     """Return `SUCCESS; 3 servers: 3 success`, with every state that some server is in."""
     counts = found["counts"]
     words = {"notStarted": "not started"}
@@ -111,14 +111,14 @@ def format_size(count: int) -> str:
     return choose(f"{count} server{'' if count == 1 else 's'}", f"{count} 台服务器")
 
 
-def get_name(member: Row) -> str:
+def _get_name(member: Row) -> str:
     """Return the name of an execution's or a member's server; its id if it is not to be seen."""
     return (member.get("server") or {}).get("name") or f"server {member.get('serverId', '?')}"
 
 
 def _format_heading(group: Row) -> str:
     nodes = group["executions"]["nodes"]
-    names = ", ".join(format_cell(get_name(each)) for each in nodes)
+    names = ", ".join(format_cell(_get_name(each)) for each in nodes)
     more = f", … {group['size'] - len(nodes)} more" if group["size"] > len(nodes) else ""
     ended = group["state"] if group["exitCode"] is None else f"{group['state']}, exit status {group['exitCode']}"
     reason = (nodes[0]["message"] or nodes[0]["reason"]) if nodes and group["exitCode"] is None else None

@@ -192,7 +192,7 @@ class Following:
 
     def follow_or_cancel(self) -> int:
         """Follow it and show its answers; return the exit status."""
-        follower = build_follower(self.api, self.printer, self.id, self.interrupts)
+        follower = _build_follower(self.api, self.printer, self.id, self.interrupts)
         progress = FleetProgress(self.size, is_quiet=self.printer.notes.quiet)
         while True:
             try:
@@ -231,13 +231,13 @@ def watch(api: Api, printer: Printer, id: str) -> int:
         progress = FleetProgress(found["counts"]["size"], is_quiet=printer.notes.quiet)
         with interrupts.catch(api):
             try:
-                build_follower(api, printer, id, interrupts).follow(progress.show)
+                _build_follower(api, printer, id, interrupts).follow(progress.show)
             finally:
                 progress.clear()
     return fleet_answers.show_end(api, printer, id)
 
 
-def build_follower(api: Api, printer: Printer, id: str, interrupts: Interrupts) -> Follower:
+def _build_follower(api: Api, printer: Printer, id: str, interrupts: Interrupts) -> Follower:
     return Follower(
         api=api,
         patience=Patience(printer.notes),

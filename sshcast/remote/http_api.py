@@ -80,7 +80,7 @@ class HttpClient:
                         yield httpx2.Response(200, content=event.data).json()
         except (httpx2.HTTPError, ValueError) as error:
             raise self._build_failure(error) from None
-        raise ConnectionLost(f"the connection to {self.url} was cut")
+        raise ConnectionLost(choose(f"the connection to {self.url} was cut", f"与 {self.url} 的连接已断开"))
 
     def _read_object(self, found: httpx2.Response) -> dict[str, Any]:
         if found.is_redirect:
@@ -109,14 +109,22 @@ class HttpClient:
         if isinstance(error, httpx2.ProxyError):
             return NeverReached(f"the proxy for {self.url} refused: {error}")
         if isinstance(error, httpx2.ConnectTimeout):
-            return NeverReached(f"{self.url} did not answer within {CONNECT_SECONDS:.0f} s")
+            return NeverReached(
+                choose(
+                    f"{self.url} did not answer within {CONNECT_SECONDS:.0f} s",
+                    f"{self.url} 在 {CONNECT_SECONDS:.0f} 秒内没有应答",
+                )
+            )
         if isinstance(error, httpx2.ConnectError):
-            return NeverReached(f"{self.url} cannot be reached: {error}")
+            return NeverReached(choose(f"{self.url} cannot be reached: {error}", f"无法连接 {self.url}：{error}"))
         if isinstance(error, httpx2.UnsupportedProtocol):
             return CommandFailed(f"{self.url} is no address of a service: it begins with https://")
         if isinstance(error, httpx2.TimeoutException):
-            return ConnectionLost(f"{self.url} did not answer in time")
-        return ConnectionLost(f"the connection to {self.url} was cut: {error or type(error).__name__}")
+            return ConnectionLost(choose(f"{self.url} did not answer in time", f"{self.url} 没有及时应答"))
+        reason = str(error) or type(error).__name__
+        return ConnectionLost(
+            choose(f"the connection to {self.url} was cut: {reason}", f"与 {self.url} 的连接已断开：{reason}")
+        )
 
 
 class HttpApi:
@@ -167,7 +175,12 @@ class HttpApi:
 
     def _require_session(self) -> Session:
         if self._session is None:
-            raise CommandFailed(f"you are signed out of {self.place}: sign in with `sshcast login {self.place}`")
+            raise CommandFailed(
+                choose(
+                    f"you are signed out of {self.place}: sign in with `sshcast login {self.place}`",
+                    f"您已退出 {self.place}：用 `sshcast login {self.place}` 登录",
+                )
+            )
         return self._session
 
     def _renew_or_raise(self, error: ApiRefused, *, renewed: bool) -> None:
@@ -177,7 +190,10 @@ class HttpApi:
         session = self._require_session()
         if renewed or session.refresh is None:
             raise ApiRefused(
-                f"{self.place} does not accept your token any more: sign in with `sshcast login {self.place}`",
+                choose(
+                    f"{self.place} does not accept your token any more: sign in with `sshcast login {self.place}`",
+                    f"{self.place} 不再接受您的令牌：用 `sshcast login {self.place}` 登录",
+                ),
                 error.code,
             )
         self._session = self._renew(session)
@@ -193,7 +209,11 @@ class HttpApi:
                 tokens = GraphQLAnswer(answer).read(self.place)["refresh"]["tokens"]
             except ApiRefused as error:
                 raise ApiRefused(
-                    f"your session at {self.place} has ended: sign in with `sshcast login {self.place}`", error.code
+                    choose(
+                        f"your session at {self.place} has ended: sign in with `sshcast login {self.place}`",
+                        f"您在 {self.place} 的会话已结束：用 `sshcast login {self.place}` 登录",
+                    ),
+                    error.code,
                 ) from None
             made = Session(tokens["accessToken"], tokens["refreshToken"])
             self._store.save_session(self._context.name, made)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
@@ -16,6 +17,7 @@ from sshcast.app import open_service
 from sshcast.commands import local
 from sshcast.data_folder import FolderBusy
 from sshcast.remote.api import GraphQLAnswer
+from sshcast.remote.words import is_chinese
 from sshcast.runner_wiring import start_runner
 from sshcast.settings import Settings
 
@@ -68,6 +70,7 @@ class LocalApi:
     async def _open(self) -> Context:
         service = await self._stack.enter_async_context(open_service(self._settings))
         ctx = await local.load_context(service, self._run_as)
+        ctx = replace(ctx, language="zh" if is_chinese() else "en")
         with suppress(FolderBusy):  # another process serves this data folder, and will do the work
             await self._stack.enter_async_context(start_runner(service, self._settings))
         return ctx

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from sshcast.errors import CommandFailed
+from sshcast.remote.absence import KINDS, build_absence
 from sshcast.remote.api import Api
+from sshcast.remote.words import choose
 
 SERVERS = """
 query FindServer($name: String!) { servers(first: 2, filter: {name: $name}) { nodes { id } } }
@@ -27,9 +29,14 @@ def find_task_id(api: Api, task: str) -> str:
 def _find_id(found: Sequence[dict[str, Any]], name: str, kind: str) -> str:
     ids = [str(each["id"]) for each in found]
     if len(ids) > 1:
-        raise CommandFailed(f"several {kind}s are called {name}: give the id of one of them, {', '.join(ids)}")
+        raise CommandFailed(
+            choose(
+                f"several {kind}s are called {name}: give the id of one of them, {', '.join(ids)}",
+                f"名为 {name} 的{KINDS[kind]}有多个：请给出其中一个的编号，{', '.join(ids)}",
+            )
+        )
     if ids:
         return ids[0]
     if name.isascii() and name.isdigit():
         return name
-    raise CommandFailed(f"there is no {kind} {name}, or you may not see it: see `sshcast {kind} list`")
+    raise build_absence(kind, name, noun=kind)

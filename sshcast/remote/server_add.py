@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sshcast.errors import CommandFailed
+from sshcast.remote.absence import build_absence
 from sshcast.remote.api import Api
 from sshcast.remote.asking import ask
 from sshcast.remote.credentials import build_credential
@@ -46,7 +47,7 @@ def add_server(api: Api, printer: Printer, given: ServerOptions) -> None:
     )
     address: dict[str, Any] = {"host": given.host, "port": given.port}
     if given.allowed:
-        address["legacyAlgorithms"] = [name_algorithm(each) for each in given.allowed]
+        address["legacyAlgorithms"] = [_name_algorithm(each) for each in given.allowed]
     if given.jump is not None:
         address["jumpServerId"] = find_server_id(api, given.jump)
     keys = _scan_and_confirm(api, address, yes=given.yes) if given.scan else list(given.host_keys)
@@ -72,7 +73,7 @@ def rescan_server(api: Api, printer: Printer, server: str, accept: Sequence[str]
         raise CommandFailed("give either --accept FINGERPRINT or --yes")
     found = api.execute(PINS, {"id": find_server_id(api, server)})["server"]
     if found is None:
-        raise CommandFailed(f"there is no server {server}, or you may not see it: see `sshcast server list`")
+        raise build_absence("server", server, noun="server")
     address = {"host": found["host"], "port": found["port"], "legacyAlgorithms": found["legacyAlgorithms"]}
     if found["jumpServer"] is not None:
         address["jumpServerId"] = found["jumpServer"]["id"]
@@ -94,7 +95,7 @@ def rescan_server(api: Api, printer: Printer, server: str, accept: Sequence[str]
     printer.tell_change(api, f"pinned {count}", f"已固定 {found['name']} 的 {len(accepted)} 个主机密钥")
 
 
-def name_algorithm(word: str) -> str:
+def _name_algorithm(word: str) -> str:
     """Return an old algorithm's name in GraphQL, such as SSH_RSA_SHA1 for ssh-rsa-sha1."""
     return word.upper().replace("-", "_")
 

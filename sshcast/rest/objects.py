@@ -44,9 +44,7 @@ class Task(TypedDict):
     cron_expr: Annotated[str, describe("When it runs: a cron expression, @once, @manual and the like.", "@daily")]
     status: Annotated[int, describe("0 disabled or in shadow, 1 enabled.", 1)]
     last_run: Annotated[Time | None, describe("When it was last started.", "2026-11-24T10:00:00Z")]
-    next_run: Annotated[
-        Time | None, describe("When it is started next; null in shadow.", "2026-11-25T00:00:00Z")
-    ]
+    next_run: Annotated[Time | None, describe("When it is started next; null in shadow.", "2026-11-25T00:00:00Z")]
     created_by: Annotated[int, describe("The user who created it.", 1)]
     created_at: Annotated[Time, describe("When it was created.", "2026-11-24T09:00:00Z")]
     updated_at: Annotated[Time, describe("When it was last changed.", "2026-11-24T09:00:00Z")]

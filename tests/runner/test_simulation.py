@@ -181,5 +181,5 @@ def test_a_runner_may_be_killed_or_stopped_while_it_starts(template: Path) -> No
     run = Run(Script(((1.0, "stdout", b"x", 1),)))
     for kind in ("crash", "drain"):
         events = (Event(0.5, "crash", seconds=0.1), Event(0.65, "away", seconds=3.0), Event(1.2, kind, seconds=1.0))
-        calls = {n: "before" for n in range(2, 40)}
+        calls = dict.fromkeys(range(2, 40), "before")
         assert play(Plan((run,), events, calls), template) == [], kind

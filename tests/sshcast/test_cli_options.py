@@ -3,9 +3,7 @@
 import re
 from typing import Any
 
-import typer
-
-from sshcast.cli import app
+from sshcast.cli import load_commands
 from tests.support.commands import ROOT
 
 TEXT = (ROOT / "docs" / "command-line.md").read_text()
@@ -27,5 +25,5 @@ def list_options(command: Any) -> set[str]:
 
 
 def test_the_docs_list_each_option_of_run_and_tail() -> None:
-    group: Any = typer.main.get_command(app)
+    group = load_commands()
     assert list_documented() == {name: list_options(group.commands[name]) for name in SHOWING}

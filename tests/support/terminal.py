@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 import select
 import subprocess
 import termios
@@ -29,6 +30,13 @@ class Terminal:
         while text not in self.shown[begin:]:
             assert self._read(deadline), self.shown
         return self.shown
+
+    def wait_for_match(self, pattern: re.Pattern[bytes], begin: int) -> "re.Match[bytes]":
+        """The first match in what was shown after `begin` bytes, also where some of it was read before."""
+        deadline = time.monotonic() + SECONDS
+        while (found := pattern.search(self.shown, begin)) is None:
+            assert self._read(deadline), self.shown
+        return found
 
     def type(self, text: str) -> None:
         os.write(self.descriptor, text.encode())

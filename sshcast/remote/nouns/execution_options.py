@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from sshcast.errors import CommandFailed
+from sshcast.remote.absence import build_absence
 from sshcast.remote.api import Api
 from sshcast.remote.enums import REASONS, STATES, TRIGGERS, read_word
 from sshcast.remote.moments import parse_past
@@ -69,7 +70,7 @@ def find_user_id(api: Api, user: str) -> str:
     if user.isascii() and user.isdigit():
         return user
     if me["role"] == "ADMIN":
-        raise CommandFailed(f"there is no user {user}: see `sshcast user list`")
+        raise build_absence("user", user, noun="user")
     raise CommandFailed(f"--user {user}: only admins may look up other users by name: give the user's id, or `me`")
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from sshcast.errors import CommandFailed
 from sshcast.notes import Notes
+from sshcast.remote.absence import build_absence
 from sshcast.remote.api import Api
 from sshcast.remote.printing import Row
 from sshcast.remote.starting import start_once
@@ -56,7 +57,7 @@ def repeat_run(api: Api, notes: Notes, execution_id: str) -> Row:
     """Start the run again and return the new execution. Raise NotRepeatable if a part of it is not kept."""
     old = api.execute(READ, {"id": execution_id})["execution"]
     if old is None:
-        raise CommandFailed(f"there is no execution {execution_id}, or you may not see it")
+        raise build_absence("execution", execution_id)
     if old["taskId"] is not None:
         return _repeat_task(api, notes, old)
     found = start_once(api, notes, RUN_COMMAND, {"input": _build_command(old)})

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from sshcast.errors import CommandFailed
+from sshcast.remote.absence import build_absence
 from sshcast.remote.api import Api
 from sshcast.remote.nouns.execution_options import ExecutionOptions, build_filter
 from sshcast.remote.printing import Printer, Row, format_cell, format_time
@@ -95,7 +96,7 @@ def _read_page(data: Mapping[str, Any], variables: Mapping[str, Any]) -> tuple[R
         return data["searchOutput"], data["searchOutput"]["nodes"]
     execution = data["execution"]
     if execution is None:
-        raise CommandFailed(f"there is no execution {variables['id']}, or you may not see it")
+        raise build_absence("execution", variables["id"])
     page = execution["outputMatches"]
     shown = {name: value for name, value in execution.items() if name != "outputMatches"}
     return page, [{"execution": shown, "match": match} for match in page["nodes"]]

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from sshcast.errors import CommandFailed
 from sshcast.notes import Notes
+from sshcast.remote.absence import build_absence
 from sshcast.remote.api import Api, ApiRefused
 from sshcast.remote.nouns.execution_columns import COLUMNS, FACTS, FIELDS, MORE_FIELDS
 from sshcast.remote.nouns.execution_options import ExecutionOptions, build_filter
@@ -73,7 +73,7 @@ def show_execution(
     wanted = lines or (LINES if output else None)
     found = api.execute(SHOW, {"id": execution_id, "lines": wanted, "withOutput": wanted is not None})["execution"]
     if found is None:
-        raise CommandFailed(f"there is no execution {execution_id}, or you may not see it")
+        raise build_absence("execution", execution_id)
     printer.show_object(found, FACTS)
     if wanted is not None and not printer.as_json:
         _print_output(found["output"])

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from sshcast.errors import CommandFailed
+from sshcast.remote.absence import build_absence
 from sshcast.remote.api import Api
 from sshcast.remote.assignments import build_values, read_text
 from sshcast.remote.enums import POLICY_MODES, read_word
@@ -182,7 +183,7 @@ def _load(api: Api, subject: SubjectOptions) -> Row:
         kind, name = "task", str(subject.task)
         found = api.execute(OF_TASK, {"id": find_task_id(api, name)})["task"]
     if found is None:
-        raise CommandFailed(f"there is no {kind} {name}, or you may not see it: see `sshcast {kind} list`")
+        raise build_absence(kind, name, noun=kind)
     return dict(found)
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from sshcast.errors import CommandFailed
+from sshcast.remote.absence import build_absence
 from sshcast.remote.api import Api
 from sshcast.remote.enums import DST, OUTCOMES, read_word
 from sshcast.remote.moments import parse_future, parse_past
@@ -110,7 +111,7 @@ def _show_task(api: Api, printer: Printer, name: str, number: int) -> None:
     id = find_task_id(api, name)
     task = api.execute(NEXT_OF_TASK, {"id": id, "count": number})["task"]
     if task is None:
-        raise CommandFailed(f"there is no task {name}, or you may not see it")
+        raise build_absence("task", name)
     printer.tell(f"{task['cronExpr']} ({task['timezone']})", f"{task['cronExpr']}（{task['timezone']}）")
     if not task["nextRuns"]:
         why = _explain_nothing(task)

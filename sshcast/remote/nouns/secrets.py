@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sshcast.errors import CommandFailed
+from sshcast.remote.absence import build_absence
 from sshcast.remote.api import Api
 from sshcast.remote.asking import require_consent
 from sshcast.remote.names import find_server_id
@@ -134,4 +134,4 @@ def _require_secret(api: Api, name: str) -> dict[str, Any]:
         for each in every:
             if str(each[key]) == name:
                 return each
-    raise CommandFailed(f"there is no secret {name}, or you may not see it: see `sshcast secret list`")
+    raise build_absence("secret", name, noun="secret")

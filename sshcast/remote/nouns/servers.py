@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sshcast.errors import CommandFailed
+from sshcast.remote.absence import build_absence
 from sshcast.remote.api import Api
 from sshcast.remote.asking import require_consent
 from sshcast.remote.fingerprints import format_key
@@ -132,7 +132,7 @@ def show_server(api: Api, printer: Printer, server: Server) -> None:
     """Show what is known of a server."""
     found: Row | None = api.execute(SHOW, {"id": find_server_id(api, server)})["server"]
     if found is None:
-        raise CommandFailed(f"there is no server {server}, or you may not see it: see `sshcast server list`")
+        raise build_absence("server", server, noun="server")
     printer.show_object(found, FACTS)
 
 

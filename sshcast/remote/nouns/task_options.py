@@ -73,7 +73,7 @@ class FieldOptions:
     params_file: Annotated[
         Path | None, typer.Option(help="Parameters as a JSON list of the API's ParameterInput; replaces all.")
     ] = None
-    value: Annotated[
+    given_values: Annotated[
         Words, typer.Option("--value", "-p", help="NAME=VALUE that scheduled runs get; may be repeated; replaces all.")
     ] = None
 
@@ -118,7 +118,7 @@ def build_fields(words: Sequence[str] | None, given: FieldOptions) -> dict[str, 
         "workingDir": given.dir,
         "runMode": _read("--run-mode", given.run_mode, enums.RUN_MODES),
         "parameters": _build_parameters(given),
-        "parameterValues": build_values("--value", given.value) if given.value else None,
+        "parameterValues": build_values("--value", given.given_values) if given.given_values else None,
     }
     return _drop_missing(found)
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from sshcast.errors import CommandFailed
+from sshcast.remote.absence import build_absence
 from sshcast.remote.api import Api
 from sshcast.remote.asking import require_consent
 from sshcast.remote.assignments import build_values, read_text, split_assignments
@@ -196,7 +197,7 @@ def remove_tasks(
 def _load(api: Api, name: str) -> Row:
     found: Row | None = api.execute(SHOW, {"id": find_task_id(api, name)})["task"]
     if found is None:
-        raise CommandFailed(f"there is no task {name}, or you may not see it: see `sshcast task list`")
+        raise build_absence("task", name, noun="task")
     return found
 
 

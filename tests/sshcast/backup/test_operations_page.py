@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 
-from sshcast.cli import app
+from sshcast.cli import load_commands
 from tests.support.commands import Commands
 
 ROOT = Path(__file__).parent.parent.parent.parent
@@ -30,7 +29,7 @@ def list_commands(page: str) -> list[str]:
 def find_unknown(line: str) -> str | None:
     """What of a command is not there: its name, or one of its options."""
     words = line.split()[1:]
-    found: Any = typer.main.get_command(app)
+    found: Any = load_commands()
     while words and hasattr(found, "commands"):
         name = words.pop(0)
         if name not in found.commands:
