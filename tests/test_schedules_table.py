@@ -59,3 +59,10 @@ def test_the_first_choice_in_the_table_is_the_default() -> None:
         first = re.search(rf"`{name}: (\w+)`", TEXT)
         assert first is not None
         assert first[1] == value.name
+
+
+def test_the_chinese_page_has_the_same_cases_and_tests() -> None:
+    chinese = (ROOT / "docs" / "schedules.zh.md").read_text()
+    english, translated = (re.findall(r"^\|.*`(test_\w+)` \|$", text, re.MULTILINE) for text in (TEXT, chinese))
+    assert len(english) > 60
+    assert translated == english

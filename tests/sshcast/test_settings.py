@@ -7,7 +7,7 @@ import pytest
 
 from sshcast.settings import Settings, SettingsInvalid, load
 
-README = Path(__file__).parent.parent.parent / "README.md"
+PAGE = Path(__file__).parent.parent.parent / "docs" / "settings.md"
 
 
 def test_the_command_line_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -196,8 +196,8 @@ def test_settings_cannot_be_changed() -> None:
         settings.port = 1
 
 
-def test_the_readme_has_every_setting_with_its_default_and_its_words() -> None:
-    text = README.read_text().split("<!-- settings:")[1].split("<!-- /settings")[0]
+def test_the_settings_page_has_every_setting_with_its_default_and_its_words() -> None:
+    text = PAGE.read_text().split("<!-- settings:")[1].split("<!-- /settings")[0]
     rows = [[cell.strip() for cell in line.split("|")[1:4]] for line in text.splitlines() if line.startswith("| `")]
     assert rows == [
         [f"`SSHCAST_{name.upper()}`", shown(name, field.default), field.description]

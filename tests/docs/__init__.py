@@ -1,0 +1,1 @@
+"""The documents: their links, and the commands in them."""
