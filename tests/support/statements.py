@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -80,35 +81,50 @@ def counted() -> Iterator[list[str]]:
         yield traffic.statements
 
 
+# A trace is never taken away: while another thread's statement runs on the connection, it waits for that thread, which
+# waits for the interpreter's lock to call the trace, and all stands still. So each connection is traced once, for good.
+TRACED: dict[int, sqlite3.Connection] = {}
+LISTENING: list[Traffic] = []
+
+
 @contextmanager
 def _trace_sqlite(traffic: Traffic) -> Iterator[None]:
     """Trace the connections that are there, and those that pools open or lend meanwhile."""
-    traced: dict[int, sqlite3.Connection] = {}
-
-    def trace(connection: Any) -> None:
-        if isinstance(connection, sqlite3.Connection) and id(connection) not in traced:
-            with suppress(sqlite3.ProgrammingError):  # it is closed, and only not collected yet
-                connection.set_trace_callback(lambda text: traffic.note_sqlite(id(connection), text))
-                traced[id(connection)] = connection
 
     def lent(connection: Any, *rest: Any) -> None:
-        trace(connection)
+        _trace(connection)
 
+    for connection in [each for each in TRACED.values() if _is_closed(each)]:
+        del TRACED[id(connection)]
     for found in gc.get_objects():
         if type(found) is sqlite3.Connection:
-            trace(found)
+            _trace(found)
     event.listen(Pool, "checkout", lent)
+    LISTENING.append(traffic)
     try:
         yield
     finally:
+        LISTENING.remove(traffic)
         event.remove(Pool, "checkout", lent)
-        for connection in traced.values():
-            _untrace(connection)
 
 
-def _untrace(connection: sqlite3.Connection) -> None:
-    with suppress(sqlite3.ProgrammingError):  # it was closed meanwhile
-        connection.set_trace_callback(None)
+def _trace(connection: Any) -> None:
+    if isinstance(connection, sqlite3.Connection) and id(connection) not in TRACED:
+        with suppress(sqlite3.ProgrammingError):  # it is closed, and only not collected yet
+            connection.set_trace_callback(partial(_note, id(connection)))
+            TRACED[id(connection)] = connection
+
+
+def _note(connection_id: int, text: str) -> None:
+    for traffic in tuple(LISTENING):
+        traffic.note_sqlite(connection_id, text)
+
+
+def _is_closed(connection: sqlite3.Connection) -> bool:
+    try:
+        return connection.total_changes < 0
+    except sqlite3.ProgrammingError:
+        return True
 
 
 @contextmanager
