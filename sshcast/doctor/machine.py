@@ -45,11 +45,8 @@ def _check_listening(settings: Settings) -> Iterator[Diagnosis]:
         yield fail("address", f"{settings.host} is reachable, and it is plain HTTP", "set SSHCAST_TLS_CERT and _KEY")
     if settings.tls_cert is not None and settings.tls_key is not None:
         yield _check_certificate(settings.tls_cert, settings.tls_key)
-    if settings.trusted_proxies and not settings.behind_proxy and not is_open:
-        yield warn(
-            "proxy", "SSHCAST_TRUSTED_PROXIES is set without SSHCAST_BEHIND_PROXY", "set SSHCAST_BEHIND_PROXY=true"
-        )
-    if settings.behind_proxy and not settings.public_url and not settings.allowed_hosts:
+    is_fronted = settings.behind_proxy or bool(settings.trusted_proxies)
+    if is_fronted and not settings.public_url and not settings.allowed_hosts:
         yield warn("proxy", "no host name is set under which the proxy is asked", "set SSHCAST_PUBLIC_URL")
 
 

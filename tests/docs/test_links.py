@@ -75,8 +75,9 @@ def test_the_readme_is_about_one_screen() -> None:
     assert len(CHINESE.findall(read(ROOT / "README.zh.md"))) > 500
 
 
-def test_the_command_line_page_has_every_command() -> None:
-    text = read(DOCS / "command-line.md").split("<!-- commands:")[1].split("<!-- /commands")[0]
+@pytest.mark.parametrize("page", ["command-line.md", "command-line.zh.md"])
+def test_the_command_line_page_has_every_command(page: str) -> None:
+    text = read(DOCS / page).split("<!-- commands:")[1].split("<!-- /commands")[0]
     cells = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `")]
     named = {word.split()[0] for cell in cells for word in re.findall(r"`([^`]+)`", cell)}
     command = load_commands()

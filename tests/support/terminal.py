@@ -31,9 +31,9 @@ class Terminal:
             assert self._read(deadline), self.shown
         return self.shown
 
-    def wait_for_match(self, pattern: re.Pattern[bytes], begin: int) -> "re.Match[bytes]":
+    def wait_for_match(self, pattern: re.Pattern[bytes], begin: int, seconds: float = SECONDS) -> "re.Match[bytes]":
         """The first match in what was shown after `begin` bytes, also where some of it was read before."""
-        deadline = time.monotonic() + SECONDS
+        deadline = time.monotonic() + seconds
         while (found := pattern.search(self.shown, begin)) is None:
             assert self._read(deadline), self.shown
         return found

@@ -14,6 +14,7 @@ from tests.support.commands import ROOT, Commands
 from tests.support.terminal import Terminal, on_terminal
 
 PROMPT = re.compile(rb"<<(\d+)>>\$ ")
+HERE_DOCUMENT = re.compile(r"<<-?'?(\w+)'?")
 SECONDS = 90.0
 PASSWORD = "correct horse battery"
 # run.py without its installation: the tests run in an environment that has everything.
@@ -38,8 +39,8 @@ class Typist:
     answers: Mapping[str, tuple[tuple[bytes, str], ...]]
     shown: dict[str, str] = field(default_factory=dict)
 
-    def type(self, command: str) -> str:
-        """Type a command as a page has it, changed, and return what it showed. It must succeed."""
+    def type(self, command: str, seconds: float = SECONDS) -> str:
+        """Type a command as a page has it, changed, and return what it showed. It must succeed, within the seconds."""
         begin = len(self.terminal.shown)
         typed = command
         for old, new in self.changes.items():
@@ -49,7 +50,7 @@ class Typist:
             for question, answer in questions if command.startswith(start) else ():
                 self.terminal.wait_for(question)
                 self.terminal.type(f"{answer}\n")
-        found = self.terminal.wait_for_match(PROMPT, begin)
+        found = self.terminal.wait_for_match(PROMPT, begin, seconds)
         shown = self.terminal.shown[begin:].decode(errors="replace").replace("\r\n", "\n")
         assert found[1] == b"0", shown
         self.shown[command] = shown
@@ -57,11 +58,15 @@ class Typist:
 
 
 def split_commands(block: str) -> Iterator[str]:
-    """Yield the commands of a block of shell, without comments; one may have several lines within quotes."""
+    """Yield the commands of a block of shell, without comments.
+
+    One may have several lines: within single quotes, after a backslash, and in a here-document.
+    """
     command = ""
     for line in block.splitlines():
         command += line if command else re.sub(r"(^|\s+)#.*", "", line)
-        if command.count("'") % 2 == 1:
+        here = HERE_DOCUMENT.search(command)
+        if command.count("'") % 2 == 1 or command.endswith("\\") or (here and line != here[1]):
             command += "\n"
             continue
         if command:

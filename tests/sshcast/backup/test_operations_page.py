@@ -5,39 +5,23 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from sshcast.cli import load_commands
+from tests.support.command_words import find_unknown, list_inline_commands
 from tests.support.commands import Commands
 
 ROOT = Path(__file__).parent.parent.parent.parent
 PAGES = ("operations.md", "operations.zh.md")
 RUN_HERE = re.compile(r"<!-- commands: tests/sshcast/backup/test_oper[^\n]*-->\n```sh\n(.*?)```", re.DOTALL)
 FENCED = re.compile(r"^```sh\n(.*?)^```", re.DOTALL | re.MULTILINE)
-INLINE = re.compile(r"`(sshcast [^`]+)`")
 
 
 def list_commands(page: str) -> list[str]:
     """Every `sshcast …` of a page, inline or on a line of a block."""
     text = (ROOT / "docs" / page).read_text()
     lines = [line for block in FENCED.findall(text) for line in block.splitlines() if line.startswith("sshcast ")]
-    return [*INLINE.findall(text), *lines]
-
-
-def find_unknown(line: str) -> str | None:
-    """What of a command is not there: its name, or one of its options."""
-    words = line.split()[1:]
-    found: Any = load_commands()
-    while words and hasattr(found, "commands"):
-        name = words.pop(0)
-        if name not in found.commands:
-            return name
-        found = found.commands[name]
-    known = {option for parameter in found.params for option in (*parameter.opts, *parameter.secondary_opts)}
-    wrong = [word for word in words if word.startswith("--") and word.split("=")[0] not in known]
-    return wrong[0] if wrong else None
+    return [*list_inline_commands(text), *lines]
 
 
 @pytest.mark.parametrize("page", PAGES)

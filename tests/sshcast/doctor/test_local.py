@@ -120,6 +120,14 @@ def test_settings_that_are_wrong_unknown_or_at_odds_are_named(service: Commands)
     assert (status, found["command policy"]["status"]) == (0, "warning")
 
 
+def test_a_proxy_that_is_trusted_needs_a_host_name_and_nothing_else(service: Commands) -> None:
+    """As docs/deploy.md sets it: on loopback SSHCAST_BEHIND_PROXY would change nothing."""
+    found = examine(service, SSHCAST_TRUSTED_PROXIES="127.0.0.1")[1]
+    assert found["proxy"]["advice"] == "set SSHCAST_PUBLIC_URL"
+    given = {"SSHCAST_TRUSTED_PROXIES": "127.0.0.1", "SSHCAST_PUBLIC_URL": "https://sshcast.example.com"}
+    assert "proxy" not in examine(service, **given)[1]
+
+
 def test_a_port_in_use_is_said(service: Commands) -> None:
     with socket.create_server(("127.0.0.1", int(service.variables["SSHCAST_PORT"]))):
         status, found = examine(service)
