@@ -1,20 +1,23 @@
-"""The options of the commands that show output, as docs/command-line.md lists them."""
+"""The options of the commands that show output, as docs/command-line.md and its translation list them."""
 
 import re
 from typing import Any
 
+import pytest
+
 from sshcast.cli import load_commands
 from tests.support.commands import ROOT
 
-TEXT = (ROOT / "docs" / "command-line.md").read_text()
-TABLE = TEXT.partition("<!-- options")[2].partition("<!-- /options")[0]
+PAGES = {"command-line.md": "both", "command-line.zh.md": "两者"}
+"""The word for both commands in each page."""
 SHOWING = {"run", "tail"}
 
 
-def list_documented() -> dict[str, set[str]]:
+def list_documented(page: str) -> dict[str, set[str]]:
+    table = (ROOT / "docs" / page).read_text().partition("<!-- options")[2].partition("<!-- /options")[0]
     found: dict[str, set[str]] = {name: set() for name in SHOWING}
-    for command, options in re.findall(r"^\| (`run`|`tail`|both) \| (.*?) \|", TABLE, re.MULTILINE):
-        for name in SHOWING if command == "both" else {command.strip("`")}:
+    for command, options in re.findall(rf"^\| (`run`|`tail`|{PAGES[page]}) \| (.*?) \|", table, re.MULTILINE):
+        for name in SHOWING if command == PAGES[page] else {command.strip("`")}:
             found[name] |= set(re.findall(r"`(-[-\w]+)`", options))
     return found
 
@@ -24,6 +27,7 @@ def list_options(command: Any) -> set[str]:
     return {name for param in command.params for name in param.opts if name.startswith("-")} - {"--help"}
 
 
-def test_the_docs_list_each_option_of_run_and_tail() -> None:
+@pytest.mark.parametrize("page", PAGES)
+def test_the_docs_list_each_option_of_run_and_tail(page: str) -> None:
     group = load_commands()
-    assert list_documented() == {name: list_options(group.commands[name]) for name in SHOWING}
+    assert list_documented(page) == {name: list_options(group.commands[name]) for name in SHOWING}

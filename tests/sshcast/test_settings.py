@@ -1,5 +1,6 @@
 """Settings: read once, from the environment and the command line, and refused by name."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 
 from sshcast.settings import Settings, SettingsInvalid, load
 
-PAGE = Path(__file__).parent.parent.parent / "docs" / "settings.md"
+DOCS = Path(__file__).parent.parent.parent / "docs"
 
 
 def test_the_command_line_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -197,12 +198,21 @@ def test_settings_cannot_be_changed() -> None:
 
 
 def test_the_settings_page_has_every_setting_with_its_default_and_its_words() -> None:
-    text = PAGE.read_text().split("<!-- settings:")[1].split("<!-- /settings")[0]
-    rows = [[cell.strip() for cell in line.split("|")[1:4]] for line in text.splitlines() if line.startswith("| `")]
-    assert rows == [
+    assert list_rows("settings.md") == [
         [f"`SSHCAST_{name.upper()}`", shown(name, field.default), field.description]
         for name, field in Settings.model_fields.items()
     ]
+
+
+def test_the_chinese_settings_page_has_every_setting_with_its_default_and_words_of_its_own() -> None:
+    rows = list_rows("settings.zh.md")
+    assert [row[:2] for row in rows] == [row[:2] for row in list_rows("settings.md")]
+    assert [name for name, _, words in rows if not (words.endswith("。") and re.search("[一-鿿]", words))] == []
+
+
+def list_rows(page: str) -> list[list[str]]:
+    text = (DOCS / page).read_text().split("<!-- settings:")[1].split("<!-- /settings")[0]
+    return [[cell.strip() for cell in line.split("|")[1:4]] for line in text.splitlines() if line.startswith("| `")]
 
 
 def shown(name: str, default: object) -> str:

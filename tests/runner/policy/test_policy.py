@@ -9,6 +9,7 @@ from runner.policy import Finding, Policy, Verdict
 
 POLICY = Policy.load()
 DOCUMENT = Path(__file__).parents[3] / "docs/command-policy.md"
+TRANSLATION = DOCUMENT.with_name("command-policy.zh.md")
 ROW = re.compile(r"^\| `([a-z]+\.[a-z-]+)` \| (\w+)(?:, strict: (\w+))? \| (.+) \|$", re.MULTILINE)
 
 
@@ -172,14 +173,16 @@ def test_no_text_costs_more_than_the_bounds(command: str) -> None:
 # --- the document
 
 
-def test_the_document_has_a_row_for_each_rule_with_its_severity() -> None:
-    rows = {rule: (severity, strict or severity) for rule, severity, strict, _ in ROW.findall(DOCUMENT.read_text())}
+@pytest.mark.parametrize("page", [DOCUMENT, TRANSLATION], ids=lambda page: page.name)
+def test_the_document_has_a_row_for_each_rule_with_its_severity(page: Path) -> None:
+    rows = {rule: (severity, strict or severity) for rule, severity, strict, _ in ROW.findall(page.read_text())}
 
     assert rows == {rule.id: (rule.severity, rule.strict) for rule in POLICY.rulebook.rules.values()}
 
 
 def test_the_document_says_that_it_is_no_sandbox() -> None:
     assert "guard rail, not a sandbox" in DOCUMENT.read_text()
+    assert "它是护栏，不是沙箱" in TRANSLATION.read_text()
 
 
 # --- branches
