@@ -9,6 +9,8 @@ import typer
 from typer.core import MarkupMode, TyperCommand, TyperGroup
 from typer.main import get_command, get_group
 
+from sshcast.plain_values import read_plainly
+
 COMPLETING = "_SSHCAST_COMPLETE"
 """The variable by which a shell asks what a word can become (`sshcast completion`)."""
 
@@ -37,13 +39,17 @@ class LazyCommand:
             alone.command(self.name)(app)
             made = get_command(alone)
         made.name, made.hidden = self.name, self.hidden
-        return made
+        return read_plainly(made)
 
 
 class LazyGroup(TyperGroup):
     """The top of the command line. A subclass lists its commands in `table`, in the order of the help."""
 
     table: ClassVar[Sequence[LazyCommand]] = ()
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        read_plainly(self)
 
     def list_commands(self, ctx: Any) -> list[str]:
         return [each.name for each in self.table]

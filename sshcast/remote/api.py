@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from sshcast.errors import CommandFailed
+from sshcast.remote.words import choose
 
 UNKNOWN_WORDS = (
     *("Cannot query field", "Unknown argument", "Unknown type", "is not defined by type", "Unknown field"),
@@ -47,6 +48,10 @@ class Api(Protocol):
         """Yield the data of each event. Raise ConnectionLost when the stream is cut before its end."""
         ...
 
+    def interrupt(self) -> None:
+        """Let what the main thread waits for end with KeyboardInterrupt. A handler of signals calls it there."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class GraphQLAnswer:
@@ -57,12 +62,15 @@ class GraphQLAnswer:
     def read(self, place: str) -> dict[str, Any]:
         """Return its data; raise ApiRefused for its errors, or for those of the payload of a mutation."""
         errors = self.body.get("errors")
-        if errors:
+        if isinstance(errors, list) and errors:
             raise _build_refusal(errors[0], place)
         data = self.body.get("data")
-        if not isinstance(data, dict):
+        if errors or not isinstance(data, dict) or not data:  # of other programs: every document asks for something
             raise CommandFailed(
-                f"{place} gave an answer that is not GraphQL's: is it the address of an sshcast service?"
+                choose(
+                    f"{place} gave an answer that is not GraphQL's: is it the address of an sshcast service?",
+                    f"{place} 的应答不是 GraphQL：它是 sshcast 服务的地址吗？",
+                )
             )
         for payload in data.values():
             if isinstance(payload, dict) and payload.get("errors"):
@@ -77,7 +85,10 @@ def _build_refusal(error: Any, place: str) -> CommandFailed:
     code = str(extensions.get("code", ""))
     if any(word in message for word in UNKNOWN_WORDS):
         return CommandFailed(
-            f"{place} is of another version than this command line ({message}): bring both to the same version"
+            choose(
+                f"{place} is of another version than this command line ({message}): bring both to the same version",
+                f"{place} 与此命令行的版本不同（{message}）：请将两者升级到同一版本",
+            )
         )
     return ApiRefused(message, code, tuple(map(str, extensions.get("field") or ())))
 

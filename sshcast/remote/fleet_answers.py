@@ -48,7 +48,12 @@ NOT_RUN = ["REFUSED", "NOT_STARTED", "WAITING"]
 def read_fleet_run(api: Api, id: str) -> Row:
     found: Row | None = api.execute(SHOW, {"id": id})["fleetRun"]
     if found is None:
-        raise CommandFailed(f"there is no fleet run {id}, or you see none of its servers: see `sshcast fleet list`")
+        raise CommandFailed(
+            choose(
+                f"there is no fleet run {id}, or you see none of its servers: see `sshcast fleet list`",
+                f"没有批量运行 {id}，或您看不到其中的服务器：见 `sshcast fleet list`",
+            )
+        )
     return found
 
 
@@ -67,7 +72,8 @@ class _Within:
 
     def __init__(self, api: Api) -> None:
         self._api = api
-        self.place, self.is_local, self.subscribe = api.place, api.is_local, api.subscribe
+        self.place, self.is_local = api.place, api.is_local
+        self.subscribe, self.interrupt = api.subscribe, api.interrupt
 
     def execute(self, document: str, variables: Any = None) -> dict[str, Any]:
         found: dict[str, Any] = self._api.execute(document, variables)["fleetRun"] or {}

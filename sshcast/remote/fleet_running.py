@@ -17,6 +17,7 @@ from sshcast.remote.patience import Patience
 from sshcast.remote.printing import Column, Printer, Row
 from sshcast.remote.running import start_cancel
 from sshcast.remote.starting import start_whole
+from sshcast.remote.words import choose
 
 PLAN = """
 query FleetPlan($input: FleetRunPlanInput!, $after: String) {
@@ -108,7 +109,12 @@ def make_plan(api: Api, work: dict[str, Any], selector: dict[str, Any]) -> Fleet
         plan = _read_plan(api, wanted)
         if plan is not None:
             return plan
-    raise CommandFailed("the servers that are selected change all the time: try again shortly")
+    raise CommandFailed(
+        choose(
+            "the servers that are selected change all the time: try again shortly",
+            "所选的服务器一直在变：请稍后再试",
+        )
+    )
 
 
 def _read_plan(api: Api, wanted: dict[str, Any]) -> FleetPlan | None:
@@ -145,25 +151,24 @@ def run(api: Api, printer: Printer, plan: FleetPlan, terms: dict[str, Any]) -> i
     wanted = plan.input | terms | {"planDigest": plan.digest}
     interrupts = Interrupts()
     with interrupts.catch(api):
-        found, is_interrupted = start_whole(api, printer.notes, START, {"input": wanted}, interrupts)
-        following = _tell_started(api, printer, found["startFleetRun"]["fleetRun"], interrupts)
-        return following.leave() if is_interrupted and not following.cancel() else following.follow_or_cancel()
+        found = start_whole(api, printer.notes, START, {"input": wanted})
+        return _tell_started(api, printer, found["startFleetRun"]["fleetRun"], interrupts).follow_or_cancel()
 
 
 def retry(api: Api, printer: Printer, document: str, wanted: dict[str, Any], *, waits: bool) -> int:
     """Start a new fleet run where one did not succeed; with `waits` follow it as `run` does."""
     interrupts = Interrupts()
     with interrupts.catch(api):
-        found, is_interrupted = start_whole(api, printer.notes, document, {"input": wanted}, interrupts)
+        found = start_whole(api, printer.notes, document, {"input": wanted})
         started = found["retryFleetRun"]["fleetRun"]
         following = _tell_started(api, printer, started, interrupts)
-        if not waits and not is_interrupted:
+        if not waits and not interrupts.has_come:
             if printer.as_json:
                 printer.show_json(started)
             else:
                 print(following.id)
             return 0
-        return following.leave() if is_interrupted and not following.cancel() else following.follow_or_cancel()
+        return following.follow_or_cancel()
 
 
 def _tell_started(api: Api, printer: Printer, started: Row, interrupts: Interrupts) -> "Following":
@@ -194,16 +199,17 @@ class Following:
         """Follow it and show its answers; return the exit status."""
         follower = _build_follower(self.api, self.printer, self.id, self.interrupts)
         progress = FleetProgress(self.size, is_quiet=self.printer.notes.quiet)
-        while True:
+        while not follower.is_done:
             try:
-                follower.follow(progress.show)
-                break
+                with self.interrupts.allow():
+                    follower.follow(progress.show)
             except KeyboardInterrupt:
                 progress.clear()
-                if self.is_cancelled or not self.cancel():
+                if not follower.is_done and (self.is_cancelled or not self.cancel()):
                     return self.leave()
         progress.clear()
-        status = fleet_answers.show_end(self.api, self.printer, self.id)
+        with self.interrupts.allow():
+            status = fleet_answers.show_end(self.api, self.printer, self.id)
         return INTERRUPTED if self.is_cancelled else status
 
     def cancel(self) -> bool:
@@ -211,7 +217,8 @@ class Following:
         self.is_cancelled = True
         self.printer.notes.say(CANCELLING, "yellow")
         try:
-            start_cancel(self.api, self.printer.notes, CANCEL, self.id)
+            with self.interrupts.allow():
+                start_cancel(self.api, self.printer.notes, CANCEL, self.id)
         except ApiRefused as error:
             self.printer.notes.say(str(error), "yellow")
         except KeyboardInterrupt:
@@ -229,7 +236,7 @@ def watch(api: Api, printer: Printer, id: str) -> int:
     interrupts = Interrupts()
     if found["state"] == "RUNNING":
         progress = FleetProgress(found["counts"]["size"], is_quiet=printer.notes.quiet)
-        with interrupts.catch(api):
+        with interrupts.catch(api), interrupts.allow():
             try:
                 _build_follower(api, printer, id, interrupts).follow(progress.show)
             finally:

@@ -9,6 +9,7 @@ from sshcast.notes import Notes
 from sshcast.remote.api import Api, ApiRefused, ConnectionLost
 from sshcast.remote.interrupts import Interrupts
 from sshcast.remote.patience import PASSING, Patience
+from sshcast.remote.words import choose
 
 Event = dict[str, Any]
 LAST = """
@@ -22,6 +23,7 @@ class Follower:
 
     The document takes `$after` and selects `cursor` of the field `root`. `start` are variables for the very beginning,
     `after` the position from which to go on. `advice` says what to do if the service stays away, after a colon.
+    `is_done`: the last event was passed on, also if a KeyboardInterrupt came right after it.
     """
 
     api: Api
@@ -33,6 +35,7 @@ class Follower:
     start: dict[str, Any] = field(default_factory=dict)
     after: str | None = None
     interrupts: Interrupts = field(default_factory=Interrupts)
+    is_done: bool = False
 
     def follow(self, show: Callable[[Event], bool]) -> None:
         """Pass every event to `show` until that returns True, which it does for the last one.
@@ -44,7 +47,9 @@ class Follower:
             try:
                 if self._read(show):
                     return
-                lost: CommandFailed = ConnectionLost(f"{self.api.place} has ended the stream")
+                lost: CommandFailed = ConnectionLost(
+                    choose(f"{self.api.place} has ended the stream", f"{self.api.place} 结束了数据流")
+                )
             except ConnectionLost as error:
                 lost = error
             except ApiRefused as error:
@@ -61,9 +66,9 @@ class Follower:
             with self.interrupts.hold():
                 event = data[self.root]
                 self.patience.meet()
-                is_last = show(event)
+                self.is_done = show(event)
                 self.after = event["cursor"]
-            if is_last:
+            if self.is_done:
                 return True
         return False
 
@@ -88,7 +93,7 @@ def follow_events(
         after=after,
         interrupts=interrupts,
     )
-    with interrupts.catch(api):
+    with interrupts.catch(api), interrupts.allow():
         follower.follow(show)
 
 

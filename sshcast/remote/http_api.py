@@ -1,16 +1,18 @@
 """Speaks to a service over HTTPS: sends GraphQL, follows subscriptions over SSE, and renews the session's tokens."""
 
+import json
 import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from http.client import HTTPException, HTTPResponse, IncompleteRead, InvalidURL
 from types import TracebackType
 from typing import Any, Self
-
-import httpx2
 
 from sshcast.errors import CommandFailed
 from sshcast.remote.api import ApiRefused, ConnectionLost, GraphQLAnswer, NeverReached
 from sshcast.remote.contexts import Context, ContextStore, Session
+from sshcast.remote.http_connections import REDIRECTS, AddressInvalid, Connections, NotConnected, ProxyRefused
+from sshcast.remote.server_sent import read_events
 from sshcast.remote.words import choose
 
 CONNECT_SECONDS = 10.0
@@ -18,9 +20,10 @@ SILENCE_SECONDS = 45.0
 """The service sends a heartbeat at least every 12 s on streams, and `wait` holds an answer for 20 s at most."""
 ANSWER_SECONDS = 75.0
 """A check of a server takes the longest of all: the service gives it up after 55 s."""
-LARGEST_EVENT = 16 * 1024 * 1024
 STREAM = "text/event-stream"
 ANSWER = "application/graphql-response+json, application/json"
+FAILURES = (OSError, HTTPException, NotConnected, ProxyRefused, AddressInvalid, UnicodeEncodeError)
+CUT_SHORT = ("its answer ended too early", "应答过早结束")
 REFRESH = """
 mutation Refresh($token: String!) {
   refresh(input: {refreshToken: $token}) { errors { code field message } tokens { accessToken refreshToken } }
@@ -34,97 +37,121 @@ class HttpClient:
 
     url: str
     ca_file: str | None = None
-    _client: httpx2.Client = field(init=False, repr=False)
+    _connections: Connections = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self._client = httpx2.Client(
-            verify=_build_tls(self.ca_file) if self.url.startswith("https:") else False,
-            timeout=httpx2.Timeout(SILENCE_SECONDS, connect=CONNECT_SECONDS),
-            limits=httpx2.Limits(keepalive_expiry=3.0),
-        )
+        tls = _build_tls(self.ca_file) if self.url.startswith("https:") else None
+        try:
+            self._connections = Connections(self.url, tls, CONNECT_SECONDS)
+        except AddressInvalid as error:
+            raise self._build_failure(error) from None
 
     def close(self) -> None:
-        self._client.close()
+        self._connections.close()
 
     def get(self, path: str) -> dict[str, Any]:
         """Return the JSON object that a GET is answered with, whatever its status."""
-        return self._send("GET", path)
+        return self._send("GET", path, None, _build_headers("application/json", None))
 
     def post(self, path: str, body: Mapping[str, Any], token: str | None = None) -> dict[str, Any]:
         """Return the JSON object that a POST of `body` is answered with, whatever its status."""
-        return self._send("POST", path, json=body, headers=_build_headers(ANSWER, token))
+        return self._send("POST", path, _write_json(body), _build_headers(ANSWER, token))
 
-    def _send(self, method: str, path: str, **request: Any) -> dict[str, Any]:
+    def _send(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> dict[str, Any]:
         try:
-            patience = httpx2.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS)
-            found = self._client.request(method, self.url + path, timeout=patience, **request)
-        except httpx2.HTTPError as error:
+            with self._connections.send(method, path, body, headers, ANSWER_SECONDS) as answer:
+                content = answer.read()
+        except FAILURES as error:
             raise self._build_failure(error) from None
-        except (httpx2.InvalidURL, UnicodeError) as error:
-            raise CommandFailed(f"{self.url} is no address of a service: {error}") from None
-        return self._read_object(found)
+        return self._read_object(answer, content)
 
     def stream(self, path: str, body: Mapping[str, Any], token: str) -> Iterator[dict[str, Any]]:
         """Yield the GraphQL answers of a subscription. Raise ConnectionLost if it is cut before its `complete`."""
         headers = _build_headers(f"{STREAM}, {ANSWER}", token)
         try:
-            with self._client.stream("POST", self.url + path, json=body, headers=headers) as found:
-                if not found.headers.get("content-type", "").startswith(STREAM):
-                    found.read()
-                    yield self._read_object(found)
+            with self._connections.send("POST", path, _write_json(body), headers, SILENCE_SECONDS) as answer:
+                if not answer.getheader("content-type", "").startswith(STREAM):
+                    yield self._read_object(answer, answer.read())
                     return
-                for event in httpx2.EventSource(found, LARGEST_EVENT):
-                    if event.event == "complete":
+                for event, data in read_events(answer):
+                    if event == "complete":
                         return
-                    if event.event == "next":
-                        yield httpx2.Response(200, content=event.data).json()
-        except (httpx2.HTTPError, ValueError) as error:
+                    if event == "next":
+                        yield json.loads(data)
+        except (*FAILURES, ValueError) as error:
             raise self._build_failure(error) from None
         raise ConnectionLost(choose(f"the connection to {self.url} was cut", f"与 {self.url} 的连接已断开"))
 
-    def _read_object(self, found: httpx2.Response) -> dict[str, Any]:
-        if found.is_redirect:
-            target = found.headers.get("location", "")
-            raise CommandFailed(f"{self.url} sends on to {target}: sign in with that address (`sshcast login URL`)")
+    def _read_object(self, found: HTTPResponse, content: bytes) -> dict[str, Any]:
+        if found.status in REDIRECTS and found.getheader("location"):
+            target = found.getheader("location")
+            raise CommandFailed(
+                choose(
+                    f"{self.url} sends on to {target}: sign in with that address (`sshcast login URL`)",
+                    f"{self.url} 转到 {target}：请用该地址登录（`sshcast login URL`）",
+                )
+            )
         try:
-            body = found.json()
+            body = json.loads(content)
         except ValueError:
             body = None
         if not isinstance(body, dict):
-            raise self._build_stranger(found)
+            raise (
+                self._build_cut(choose(*CUT_SHORT)) if _is_without_end(found, content) else self._build_stranger(found)
+            )
         return body
 
-    def _build_stranger(self, found: httpx2.Response) -> CommandFailed:
+    def _build_stranger(self, found: HTTPResponse) -> CommandFailed:
         """Return the error for an answer that is not the API's, as of a proxy or of another program."""
-        kind = found.headers.get("content-type", "no content type").partition(";")[0]
-        what = f"{self.url} answered with {found.status_code} and {kind}"
-        if found.status_code in (502, 503, 504):
-            return ConnectionLost(f"{what}: the service behind it is not there; try again shortly")
-        return CommandFailed(f"{what}, which is no answer of sshcast: check the address, and its path if it has one")
-
-    def _build_failure(self, error: Exception) -> CommandFailed:
-        cause = _find_tls_error(error)
-        if cause is not None:
-            return _build_tls_failure(self.url, cause)
-        if isinstance(error, httpx2.ProxyError):
-            return NeverReached(f"the proxy for {self.url} refused: {error}")
-        if isinstance(error, httpx2.ConnectTimeout):
-            return NeverReached(
+        kind = found.getheader("content-type", choose("no content type", "无类型")).partition(";")[0]
+        what = f"{self.url} {choose('answered with', '的应答是')} {found.status} {choose('and', '和')} {kind}"
+        if found.status in (502, 503, 504):
+            return ConnectionLost(
                 choose(
-                    f"{self.url} did not answer within {CONNECT_SECONDS:.0f} s",
-                    f"{self.url} 在 {CONNECT_SECONDS:.0f} 秒内没有应答",
+                    f"{what}: the service behind it is not there; try again shortly",
+                    f"{what}：其后的服务不在，请稍后再试",
                 )
             )
-        if isinstance(error, httpx2.ConnectError):
-            return NeverReached(choose(f"{self.url} cannot be reached: {error}", f"无法连接 {self.url}：{error}"))
-        if isinstance(error, httpx2.UnsupportedProtocol):
-            return CommandFailed(f"{self.url} is no address of a service: it begins with https://")
-        if isinstance(error, httpx2.TimeoutException):
+        return CommandFailed(
+            choose(
+                f"{what}, which is no answer of sshcast: check the address, and its path if it has one",
+                f"{what}，这不是 sshcast 的应答：请检查地址及其路径",
+            )
+        )
+
+    def _build_failure(self, error: Exception) -> CommandFailed:
+        if isinstance(error, NotConnected):
+            return self._build_unreachable(str(error), error.__cause__)
+        if isinstance(error, ProxyRefused):
+            return NeverReached(
+                choose(f"the proxy for {self.url} refused: {error}", f"{self.url} 的代理拒绝了连接：{error}")
+            )
+        if isinstance(error, AddressInvalid | InvalidURL | UnicodeEncodeError):
+            return CommandFailed(
+                choose(f"{self.url} is no address of a service: {error}", f"{self.url} 不是服务的地址：{error}")
+            )
+        if isinstance(error, TimeoutError):
             return ConnectionLost(choose(f"{self.url} did not answer in time", f"{self.url} 没有及时应答"))
-        reason = str(error) or type(error).__name__
+        return self._build_cut(_format_cut(error))
+
+    def _build_cut(self, reason: str) -> CommandFailed:
         return ConnectionLost(
             choose(f"the connection to {self.url} was cut: {reason}", f"与 {self.url} 的连接已断开：{reason}")
         )
+
+    def _build_unreachable(self, proxy: str, cause: BaseException | None) -> CommandFailed:
+        """Return the error for a connection that did not come about, for this cause; `proxy` is "" if there is none."""
+        if isinstance(cause, ssl.SSLError):
+            return _build_tls_failure(self.url, cause)
+        where = self.url if not proxy else choose(f"{self.url} (by the proxy {proxy})", f"{self.url}（经代理 {proxy}）")
+        if isinstance(cause, TimeoutError):
+            return NeverReached(
+                choose(
+                    f"{where} did not answer within {CONNECT_SECONDS:.0f} s",
+                    f"{where} 在 {CONNECT_SECONDS:.0f} 秒内没有应答",
+                )
+            )
+        return NeverReached(choose(f"{where} cannot be reached: {cause}", f"无法连接 {where}：{cause}"))
 
 
 class HttpApi:
@@ -172,6 +199,9 @@ class HttpApi:
                 self._renew_or_raise(error, renewed=renewed or begun)
                 continue
             return
+
+    def interrupt(self) -> None:
+        raise KeyboardInterrupt
 
     def _require_session(self) -> Session:
         if self._session is None:
@@ -221,27 +251,49 @@ class HttpApi:
 
 
 def _build_headers(accept: str, token: str | None) -> dict[str, str]:
-    headers = {"Accept": accept, "Accept-Language": choose("en", "zh")}
+    headers = {"Accept": accept, "Accept-Language": choose("en", "zh"), "User-Agent": "sshcast"}
+    headers["Content-Type"] = "application/json"
     return headers | ({"Authorization": f"Bearer {token}"} if token is not None else {})
+
+
+def _write_json(body: Mapping[str, Any]) -> bytes:
+    return json.dumps(body, separators=(",", ":")).encode()
 
 
 def _build_tls(ca_file: str | None) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=ca_file)
     except (OSError, ssl.SSLError) as error:
-        raise CommandFailed(f"the certificates in {ca_file} (--ca-file) cannot be read: {error}") from None
+        raise CommandFailed(
+            choose(
+                f"the certificates in {ca_file} (--ca-file) cannot be read: {error}",
+                f"无法读取 {ca_file}（--ca-file）中的证书：{error}",
+            )
+        ) from None
 
 
-def _find_tls_error(error: BaseException | None) -> ssl.SSLError | None:
-    while error is not None and not isinstance(error, ssl.SSLError):
-        error = error.__cause__ or error.__context__
-    return error
+def _is_without_end(answer: HTTPResponse, content: bytes) -> bool:
+    """Tell whether an answer was cut before its body: http.client takes an end within the head for the head's end."""
+    return not content and not answer.chunked and answer.getheader("content-length") is None
+
+
+def _format_cut(error: Exception) -> str:
+    return choose(*CUT_SHORT) if isinstance(error, IncompleteRead) else str(error) or type(error).__name__
 
 
 def _build_tls_failure(url: str, error: ssl.SSLError) -> CommandFailed:
     if isinstance(error, ssl.SSLCertVerificationError):
         return NeverReached(
-            f"the certificate of {url} is not trusted ({error.verify_message}): if your organisation issued it, "
-            "name its certificate authority with `sshcast login URL --ca-file FILE`"
+            choose(
+                f"the certificate of {url} is not trusted ({error.verify_message}): if your organisation issued it, "
+                "name its certificate authority with `sshcast login URL --ca-file FILE`",
+                f"{url} 的证书不受信任（{error.verify_message}）：若由贵组织签发，"
+                "请用 `sshcast login URL --ca-file FILE` 指定其证书颁发机构",
+            )
         )
-    return NeverReached(f"no TLS connection to {url} came about ({error.reason or error}): does it speak HTTPS?")
+    return NeverReached(
+        choose(
+            f"no TLS connection to {url} came about ({error.reason or error}): does it speak HTTPS?",
+            f"无法与 {url} 建立 TLS 连接（{error.reason or error}）：它使用 HTTPS 吗？",
+        )
+    )

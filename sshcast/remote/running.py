@@ -29,6 +29,7 @@ mutation Run($input: RunCommandInput!) {
 CANCEL = """
 mutation CancelRun($id: ID!) { cancelExecution(input: {id: $id}) { errors { code field message } } }
 """
+FIND = "query FindRun($id: ID!) { execution(id: $id) { id } }"
 OUTPUT = """
 subscription Output($id: ID!, $after: String, $lines: Int, $text: Boolean!) {
   executionOutput(executionId: $id, after: $after, lastLines: $lines) {
@@ -111,7 +112,7 @@ class Canceller:
         notes = self.watch.writer.notes
         if not self.is_asked:
             notes.say(CANCELLING, "yellow")
-            with suppress(KeyboardInterrupt):
+            with suppress(KeyboardInterrupt), self.watch.follower.interrupts.allow():
                 self.cancel()
                 return False
         notes.say(f"left; how it went on: sshcast tail {self.execution_id}")
@@ -138,16 +139,13 @@ def run(api: Api, notes: Notes, request: RunRequest, *, raw: bool) -> int:
     server_id = find_server_id(api, request.server)
     with interrupts.catch(api):
         wanted = {"serverId": server_id} | build_command_input(request)
-        found, is_interrupted = start_whole(api, notes, RUN, {"input": wanted}, interrupts)
+        found = start_whole(api, notes, RUN, {"input": wanted})
         execution_id = str(found["runCommand"]["execution"]["id"])
         notes.say(f"execution {execution_id}", "dim")
         if unread:
             notes.say(UNREAD, "yellow")
         watch = build_watch(api, OutputWriter(raw, notes), execution_id, interrupts)
-        canceller = Canceller(watch, api, execution_id)
-        if is_interrupted and canceller.cancel_or_leave():
-            return INTERRUPTED
-        status = follow_or_cancel(canceller)
+        status = follow_or_cancel(Canceller(watch, api, execution_id))
     if request.stdin is None and not unread and standard_streams.has_unread():
         notes.say(UNREAD, "yellow")
     return status
@@ -158,7 +156,8 @@ def tail(api: Api, writer: OutputWriter, execution_id: str, after: str | None, l
     interrupts = Interrupts()
     watch = build_watch(api, writer, execution_id, interrupts)
     watch.follower.start = {"after": after, "lines": lines}
-    with interrupts.catch(api):
+    api.execute(FIND, {"id": execution_id})  # a service that is not there at the beginning is not waited for
+    with interrupts.catch(api), interrupts.allow():
         watch.follower.follow(lambda event: watch.show(event) or writer.lost is not None)
     if writer.lost is not None:
         raise writer.lost
@@ -180,14 +179,14 @@ def build_watch(api: Api, writer: OutputWriter, execution_id: str, interrupts: I
 
 
 def follow_or_cancel(canceller: Canceller) -> int:
-    """Show the run to its end; cancel it for a Ctrl-C, and leave for the second one."""
+    """Show the run to its end; cancel it for a Ctrl-C, and leave for the second one. It is in `Interrupts.catch`."""
     watch = canceller.watch
-    while True:
+    while not watch.follower.is_done:
         try:
-            watch.follower.follow(canceller.show)
-            break
+            with watch.follower.interrupts.allow():
+                watch.follower.follow(canceller.show)
         except KeyboardInterrupt:
-            if canceller.cancel_or_leave():
+            if not watch.follower.is_done and canceller.cancel_or_leave():
                 return INTERRUPTED
     if watch.writer.lost is not None:
         raise watch.writer.lost

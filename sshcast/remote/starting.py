@@ -1,12 +1,11 @@
 """Starts something at a service once, although the answer may be lost: it is asked again with the same key."""
 
-import uuid
+import os
 from collections.abc import Mapping
 from typing import Any
 
 from sshcast.notes import Notes
 from sshcast.remote.api import Api, ApiRefused, ConnectionLost, NeverReached
-from sshcast.remote.interrupts import Interrupts
 from sshcast.remote.patience import Patience
 
 SECONDS = 120.0
@@ -23,7 +22,7 @@ def start_once(
     If the answer is lost, ask again with the same key, so that nothing is started twice. A service that was never
     reached is not waited for.
     """
-    given = {**variables, "input": {**variables["input"], "idempotencyKey": uuid.uuid4().hex}}
+    given = {**variables, "input": {**variables["input"], "idempotencyKey": os.urandom(16).hex()}}
     patience, was_asked = Patience(notes, seconds), False
     while True:
         try:
@@ -38,17 +37,10 @@ def start_once(
             return found
 
 
-def start_whole(
-    api: Api, notes: Notes, document: str, variables: Mapping[str, Any], interrupts: Interrupts
-) -> tuple[dict[str, Any], bool]:
-    """Start it as `start_once` does; return the answer, and whether a Ctrl-C came meanwhile. A second one leaves."""
-    found = None
+def start_whole(api: Api, notes: Notes, document: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+    """Start it as `start_once` does, while a first Ctrl-C waits (`Interrupts.catch`). A second one leaves."""
     try:
-        with interrupts.hold():
-            found = start_once(api, notes, document, variables)
+        return start_once(api, notes, document, variables)
     except KeyboardInterrupt:
-        if found is None:
-            notes.say("left; whether it was started is shown by: sshcast execution list")
-            raise
-        return found, True
-    return found, False
+        notes.say("left; whether it was started is shown by: sshcast execution list")
+        raise

@@ -106,9 +106,10 @@ def test_tail_leaves_at_the_first_interrupt_with_130_and_the_run_goes_on(command
         assert (tail.returncode, run.returncode) == (130, 0)
 
 
-def test_the_docs_list_these() -> None:
+@pytest.mark.parametrize("page", ["command-line.md", "command-line.zh.md"])
+def test_the_docs_list_these(page: str) -> None:
     """141: test_cli_streams.py, as the second Ctrl-C of `run`."""
-    text = (ROOT / "docs" / "command-line.md").read_text()
+    text = (ROOT / "docs" / page).read_text()
     table = text.partition("<!-- exit-status")[2].partition("<!-- /exit-status")[0]
     assert re.findall(r"^\| (\w+) \|", table, re.MULTILINE)[1:] == ["0", "N", "255", "1", "2", "130", "141"]
 

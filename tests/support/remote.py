@@ -78,8 +78,18 @@ def _run_demo(service: Commands, log: Path) -> Iterator[tuple[int, str]]:
             wait_until_ready(f"http://127.0.0.1:{port}", process)
             yield port, _read_password(log, process)
         finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(30)
+            _end(process)
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """End the demo, which ends its SSH server; one that does not end is killed, and its test fails."""
+    process.send_signal(signal.SIGTERM)
+    try:
+        assert process.wait(60) == 0
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait(10)
+        raise
 
 
 def _read_password(log: Path, process: "subprocess.Popen[bytes]") -> str:

@@ -19,6 +19,7 @@ from sshcast.remote.patience import Patience
 from sshcast.remote.printing import Printer
 from sshcast.remote.running import CANCEL, OUTPUT, start_cancel
 from sshcast.remote.starting import start_once
+from sshcast.remote.words import choose
 
 RUN = """
 mutation ReadCrontabs($input: RunCommandInput!) {
@@ -105,7 +106,8 @@ def read_host(api: Api, printer: Printer, server: dict[str, Any]) -> Host:
     parts = list(split_parts(output, mark))
     if ended["state"] != "SUCCESS" or not parts or parts[-1][0] != "end":
         why = ended["message"] or ended["reason"] or ended["state"]
-        raise CommandFailed(f"the crontabs of {server['name']} could not be read: {why} (execution {id})")
+        english = f"the crontabs of {server['name']} could not be read: {why} (execution {id})"
+        raise CommandFailed(choose(english, f"无法读取 {server['name']} 的 crontab：{why}（执行 {id}）"))
     return build_host(parts, datetime.fromisoformat(ended["endTime"]))
 
 
@@ -113,8 +115,11 @@ def wait_for_clock(host: Host, printer: Printer) -> None:
     """Wait until the service's clock has come to the minute that the server is in: cron may have run that one."""
     if host.clock_lead > 90:
         raise CommandFailed(
-            f"the server's clock is {host.clock_lead:.0f} s or more ahead of the service's, "
-            "so that a minute could run twice: set the clocks, then adopt"
+            choose(
+                f"the server's clock is {host.clock_lead:.0f} s or more ahead of the service's, "
+                "so that a minute could run twice: set the clocks, then adopt",
+                f"服务器的时钟比服务的时钟快 {host.clock_lead:.0f} 秒或更多，某一分钟可能运行两次：请先校准时钟再接管",
+            )
         )
     if host.clock_lead > -1:
         printer.tell("waits for the clocks to be in the same minute", "等待两边的时钟进入同一分钟")
@@ -125,8 +130,12 @@ def _explain(error: ApiRefused, name: str) -> CommandFailed:
     if error.code != "COMMAND_REFUSED":
         return error
     return CommandFailed(
-        f"the command policy does not let {name} be asked: {error}. An admin can allow what the finding names with "
-        "`sshcast policy set`; or save the output of `crontab -l` there in a file, and import that with --file"
+        choose(
+            f"the command policy does not let {name} be asked: {error}. An admin can allow what the finding names with "
+            "`sshcast policy set`; or save the output of `crontab -l` there in a file, and import that with --file",
+            f"命令策略不允许询问 {name}：{error}。管理员可用 sshcast policy set 允许其中指出的内容；"
+            "也可在那里把 crontab -l 的输出存为文件，再用 --file 导入",
+        )
     )
 
 
@@ -151,9 +160,11 @@ def _collect(api: Api, printer: Printer, id: str) -> bytes:
     )
     with interrupts.catch(api):
         try:
-            follower.follow(keep)
+            with interrupts.allow():
+                follower.follow(keep)
         except KeyboardInterrupt:
-            start_cancel(api, printer.notes, CANCEL, id)
+            with interrupts.allow():
+                start_cancel(api, printer.notes, CANCEL, id)
             raise
     return b"".join(pieces)
 
@@ -176,7 +187,8 @@ def build_host(parts: list[tuple[str, bytes]], ended_at: datetime) -> Host:
     is_read = said["user-status"] == "0" or (not data and said["user-said"].startswith("no crontab for "))
     host.tables.append(Table(origin, data, None if is_read else _explain_failure(said["user-said"])))
     if said["folder"]:
-        host.tables.append(Table(Origin("/etc/cron.d"), b"", "/etc/cron.d could not be listed: the account may not"))
+        fault = choose("/etc/cron.d could not be listed: the account may not", "无法列出 /etc/cron.d：账号没有权限")
+        host.tables.append(Table(Origin("/etc/cron.d"), b"", fault))
     for at, (name, data) in enumerate(parts):
         if name.startswith("file "):
             host.tables.append(_build_table(name[5:], data.decode(errors="replace"), parts[at + 1 : at + 3], cron))
@@ -185,14 +197,17 @@ def build_host(parts: list[tuple[str, bytes]], ended_at: datetime) -> Host:
 
 def _explain_failure(said: str) -> str:
     first = said.partition("\n")[0]
-    return f"`crontab -l` failed{f' ({first})' if first else ''}"
+    return choose(
+        f"`crontab -l` failed{f' ({first})' if first else ''}", f"crontab -l 失败{f'（{first}）' if first else ''}"
+    )
 
 
 def _build_table(path: str, listed: str, parts: list[tuple[str, bytes]], cron: Cron) -> Table:
     (_, data), (_, status) = parts
     origin = Origin(path, None, cron)
     if status.strip() != b"0":
-        return Table(origin, b"", f"{path} could not be read: the account may not")
+        fault = choose(f"{path} could not be read: the account may not", f"无法读取 {path}：账号没有权限")
+        return Table(origin, b"", fault)
     ignored = _find_ignored(path, listed.split(), cron)
     return Table(origin, data, ignored, is_ignored=ignored is not None)
 
@@ -204,11 +219,12 @@ def _find_ignored(path: str, listed: list[str], cron: Cron) -> str | None:
         return None
     if path != "/etc/crontab":
         if cron is Cron.VIXIE and DEBIAN_NAMES.fullmatch(name) is None:
-            return f"{path} has a name that this cron ignores"
+            return choose(f"{path} has a name that this cron ignores", f"这种 cron 会因名称忽略 {path}")
         if cron is Cron.CRONIE and CRONIE_LEFT_OUT.fullmatch(name):
-            return f"{path} has a name that this cron ignores"
+            return choose(f"{path} has a name that this cron ignores", f"这种 cron 会因名称忽略 {path}")
     if len(listed) > 2 and (listed[2] not in ("root", "0") or listed[0][5] == "w" or listed[0][8] == "w"):
-        return f"{path} is not root's alone to write, so that cron ignores it"
+        english = f"{path} is not root's alone to write, so that cron ignores it"
+        return choose(english, f"root 以外的人可写 {path}，因此 cron 会忽略它")
     return None
 
 

@@ -1,9 +1,11 @@
 """`sshcast watch` and `sshcast events`."""
 
 import json
+import select
 import signal
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -44,11 +46,18 @@ def following(client: Commands, *args: str) -> "Iterator[subprocess.Popen[bytes]
 def read_cursor(client: Commands) -> str:
     """The cursor of an event from now on: of the first that a run makes."""
     with following(client, "events", "--json") as process:
-        assert process.stdout is not None
-        while not client.within("run", "-q", "web", "--", "true").returncode:
-            found = process.stdout.readline()
-            return str(json.loads(found)["cursor"])
-    raise AssertionError
+        found = read_first(process, lambda: client.within("run", "-q", "web", "--", "true"))
+    return str(json.loads(found)["cursor"])
+
+
+def read_first(process: "subprocess.Popen[bytes]", act: Callable[[], object]) -> bytes:
+    """The first line that is shown of what is done again and again: nothing tells when a process begins to follow."""
+    assert process.stdout is not None
+    deadline = time.monotonic() + 60
+    while not select.select([process.stdout], [], [], 0.2)[0]:
+        assert time.monotonic() < deadline
+        act()
+    return process.stdout.readline()
 
 
 def test_events_come_as_json_lines_with_cursors_to_go_on_from(client: Commands) -> None:
@@ -100,21 +109,23 @@ def sign_in_through(client: Commands, url: str, folder: Path) -> Commands:
 def test_watch_shows_executions_as_they_begin_and_end(client: Commands) -> None:
     with following(client, "watch", "--server", "web") as process:
         assert process.stdout is not None
-        begin = None
-        while begin is None:
-            id = client.within("run", "web", "--", "exit 3").stderr.decode().split()[1]
-            begin = process.stdout.readline().decode().rstrip("\n").split("\t")
-        end = process.stdout.readline().decode().rstrip("\n").split("\t")
+        shown = [read_first(process, lambda: client.within("run", "web", "--", "exit 3"))]
+        id = client.within("run", "web", "--", "exit 3").stderr.decode().split()[1]
+        while f"\t{id}\tFAILED\t".encode() not in shown[-1]:
+            shown.append(process.stdout.readline())
+    lines = [line.decode().rstrip("\n").split("\t") for line in shown]
+    begin, end = [line for line in lines if line[1] == id]
     assert (begin[1:6], begin[-1]) == ([id, "RUNNING", "web", "-", "alice"], "exit 3")
     assert (end[1:4], end[6]) == ([id, "FAILED", "web"], "exit status 3")
 
 
 def test_watch_shows_only_the_states_that_are_asked_for(client: Commands) -> None:
-    with following(client, "watch", "--state", "failed", "--json") as process:
-        assert process.stdout is not None
+    def run_both() -> None:
         client.within("run", "-q", "web", "--", "true")
         client.within("run", "-q", "web", "--", "exit 9")
-        found = json.loads(process.stdout.readline())
+
+    with following(client, "watch", "--state", "failed", "--json") as process:
+        found = json.loads(read_first(process, run_both))
     assert (found["state"], found["execution"]["exitCode"]) == ("FAILED", 9)
 
 

@@ -7,8 +7,10 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,6 +24,9 @@ __all__ = ["commands", "openssh"]
 EVERY_BYTE = "".join(rf"\{n:03o}" for n in range(256))
 UNREAD = b"stdin has bytes that were not passed on: use --stdin"
 UNNEEDED = {
+    "anyio",
+    "httpx2",
+    "pydantic",
     "rich",
     "schema",
     "resolvers",
@@ -141,8 +146,27 @@ def test_it_imports_no_part_of_the_service(client: Commands, tmp_path: Path) -> 
     command = [sys.executable, "-c", script, "run", "-q", "web", "--", "true"]
     subprocess.run(command, cwd=ROOT, env=client.environment(), check=True, timeout=60, stdin=subprocess.DEVNULL)
     found = set(path.read_text().split())
-    assert "httpx2" in found
+    assert "sshcast.remote.http_api" in found
     assert found & UNNEEDED == set()
+
+
+def test_a_short_run_takes_three_requests_over_one_connection(
+    client: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server's id, the start, and the output: each more is a way to the service and back."""
+    seen: list[str] = []
+    for name in ("connect", "request"):
+        monkeypatch.setattr(HTTPConnection, name, note(getattr(HTTPConnection, name), name, seen))
+    assert client.within("run", "-q", "web", "--", "true").returncode == 0
+    assert seen == ["connect", "request", "request", "request"]
+
+
+def note(function: Callable[..., Any], name: str, seen: list[str]) -> Callable[..., Any]:
+    def call(*args: Any, **options: Any) -> Any:
+        seen.append(name)
+        return function(*args, **options)
+
+    return call
 
 
 def test_a_terminal_gets_text_that_cannot_control_it(client: Commands) -> None:
