@@ -16,14 +16,20 @@ import pytest
 from tests.support.remote import Remote, serving_remotely
 
 # The spool's file is the account's, as Debian's cron keeps it: read as cron reads it, with no line left out.
+# With a file `later` there, somebody puts that in place right after it has been read.
 CRONTAB = """#!/bin/sh
 # {kind}
+[ "$*" = - ] && {{ umask 077; cat >{spool}/new && exec mv {spool}/new {spool}/root; }}
 [ "$*" = -l ] || exit 2
 [ -e {spool}/broken ] && {{ echo 'you may not use this program' >&2; exit 1; }}
 [ -e {spool}/root ] || {{ echo 'no crontab for root' >&2; exit 1; }}
-exec cat {spool}/root
+cat {spool}/root
+[ ! -e {spool}/later ] || mv {spool}/later {spool}/root
+[ ! -e {spool}/breaking ] || mv {spool}/breaking {spool}/broken
 """
-CRON = shutil.which("cron", path="/usr/sbin")
+# What cron reads: a test's own takes their places, in a mount namespace.
+PLACES = ("/var/spool/cron/crontabs", "/etc/cron.d", "/etc/crontab")
+CRON = shutil.which("cron", path="/usr/local/sbin:/usr/sbin")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +39,19 @@ class CronHost:
     remote: Remote
     spool: Path
 
-    def write(self, *lines: str, end: str = "\n") -> None:
+    def write(self, *lines: str) -> None:
         """Replace the crontab at once, as `crontab` does."""
+        self._put("root", lines)
+
+    def write_later(self, *lines: str) -> None:
+        """Replace the crontab right after it will have been read once."""
+        self._put("later", lines)
+
+    def _put(self, name: str, lines: tuple[str, ...]) -> None:
         made = self.spool / "new"
-        made.write_text("\n".join(lines) + (end if lines else ""))
+        made.write_text("".join(f"{line}\n" for line in lines))
         made.chmod(0o600)
-        made.rename(self.spool / "root")
+        made.rename(self.spool / name)
 
     def remove(self, text: str) -> None:
         """Take the line with this text out."""
@@ -54,6 +67,10 @@ class CronHost:
             path.touch()
         else:
             path.unlink(missing_ok=True)
+
+    def break_later(self) -> None:
+        """Have `crontab -l` fail after it will have been read once."""
+        (self.spool / "breaking").touch()
 
 
 @contextmanager
@@ -71,15 +88,17 @@ def serving_beside_cron(folder: Path, kind: str = "cronie") -> Iterator[CronHost
             yield CronHost(remote, spool)
 
 
+def find_kinds() -> tuple[str, ...]:
+    """What can run a spool's crontab here: Debian's cron, where it is installed and may be run, and a stand-in."""
+    has_cron = CRON is not None and os.geteuid() == 0 and all(map(os.path.exists, PLACES)) and _can_unshare()
+    return ("cron", "stand-in") if has_cron else ("stand-in",)
+
+
 @contextmanager
-def running_cron(host: CronHost, folder: Path) -> Iterator[str]:
-    """Run Debian's cron on the spool where it can be run, else a stand-in. What runs it: "cron" or "stand-in"."""
-    if CRON is not None and os.geteuid() == 0 and _can_unshare():
-        with _running_debian_cron(host.spool, folder):
-            yield "cron"
-    else:
-        with _running_stand_in(host.spool):
-            yield "stand-in"
+def running_cron(kind: str, spool: Path, folder: Path) -> Iterator[None]:
+    """Run one of `find_kinds` on the spool."""
+    with _running_debian_cron(spool, folder) if kind == "cron" else _running_stand_in(spool):
+        yield
 
 
 def _can_unshare() -> bool:
@@ -93,8 +112,8 @@ def _running_debian_cron(spool: Path, folder: Path) -> Iterator[None]:
     empty = folder / "empty"
     empty.mkdir()
     (folder / "none").touch()
-    mounts = f"mount --bind {spool} /var/spool/cron/crontabs && mount --bind {empty} /etc/cron.d"
-    mounts += f" && mount --bind {folder / 'none'} /etc/crontab && mount -t tmpfs none /run && exec {CRON} -f"
+    binds = [f"mount --bind {made} {at}" for made, at in zip((spool, empty, folder / "none"), PLACES, strict=True)]
+    mounts = " && ".join([*binds, "mount -t tmpfs none /run", f"exec {CRON} -f"])
     process = subprocess.Popen(["unshare", "-m", "sh", "-c", mounts], start_new_session=True)
     try:
         yield
@@ -121,13 +140,24 @@ class StandIn:
     """Cron's loop: at each minute's turn it reads the crontab anew, and then runs the lines, all of `* * * * *`."""
 
     spool: Path
+    minute: float = 60.0
     stopping: threading.Event = field(default_factory=threading.Event)
+    started: list["subprocess.Popen[bytes]"] = field(default_factory=list)
 
     def run(self) -> None:
-        while True:
-            now = time.time()
-            if self.stopping.wait(60 - now % 60):
-                return
+        try:
+            self._run_turns()
+        finally:
+            for process in self.started:
+                process.wait(10)
+
+    def _run_turns(self) -> None:
+        turn = time.time() // self.minute + 1
+        while not self.stopping.wait(max(0, turn * self.minute - time.time())):
+            if time.time() < turn * self.minute:
+                continue
+            turn += 1
             for line in (self.spool / "root").read_text().splitlines():
                 if line.startswith("* * * * * "):
-                    subprocess.Popen(["/bin/sh", "-c", line.removeprefix("* * * * * ")])
+                    command = line.removeprefix("* * * * * ")
+                    self.started.append(subprocess.Popen(["/bin/sh", "-c", command], stdin=subprocess.DEVNULL))

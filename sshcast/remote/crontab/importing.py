@@ -10,7 +10,7 @@ from sshcast.errors import CommandFailed
 from sshcast.remote.api import Api, ApiRefused
 from sshcast.remote.asking import require_consent
 from sshcast.remote.crontab.host import Host, Table, read_host
-from sshcast.remote.crontab.lines import Line, Origin, read_lines
+from sshcast.remote.crontab.lines import SYSTEM_FILE, Line, Origin, read_lines
 from sshcast.remote.crontab.notes import tell_beside
 from sshcast.remote.crontab.plan import LineAction, LinePlanner, PlannedLine, build_input
 from sshcast.remote.crontab.tasks import load_server, load_tasks
@@ -100,23 +100,25 @@ def _read(
     if options.file is not None:
         account = options.cron_user or server["username"]
         user = None if options.is_system else account
-        label = "a file of the system" if options.is_system else f"crontab of {account}"
+        label = SYSTEM_FILE if options.is_system else f"crontab of {account}"
         lines = read_lines(_read_file(options.file), Origin(label, user))
         return server["username"], options.timezone, lines
     host = read_host(api, printer, server)
     _check_cron(host)
     timezone = options.timezone or host.timezone
     if timezone is None:
-        raise CommandFailed(f"the time zone of {server['name']} is not to be told: give it with --timezone")
+        english = f"the time zone of {server['name']} is not to be told: give it with --timezone"
+        raise CommandFailed(choose(english, f"无法得知 {server['name']} 的时区：请用 --timezone 指定"))
     tables = [table for table in host.tables if table.origin.is_system == options.is_system]
     return host.account, timezone, [line for table in tables for line in _read_table(printer, table)]
 
 
 def _read_table(printer: Printer, table: Table) -> list[Line]:
     if table.fault is not None and not table.origin.is_system:
-        raise CommandFailed(f"{table.fault}: is cron there, and may {table.origin.user} use it?")
+        english = f"{table.fault}: is cron there, and may {table.origin.user} use it?"
+        raise CommandFailed(choose(english, f"{table.fault}：那里有 cron 吗？{table.origin.user} 可以使用它吗？"))
     if table.fault is not None:
-        printer.notes.say(f"not read: {table.fault}", "yellow")
+        printer.notes.say(choose(f"not read: {table.fault}", f"未读取：{table.fault}"), "yellow")
         return []
     return read_lines(table.data, table.origin)
 
@@ -124,8 +126,12 @@ def _read_table(printer: Printer, table: Table) -> list[Line]:
 def _check_cron(host: Host) -> None:
     if host.cron is Cron.OTHER:
         raise CommandFailed(
-            f"the server's cron is {host.cron_name}, which reads crontabs otherwise than Vixie cron and cronie: save "
-            "its lines in a file, and import that with --file if they mean the same there"
+            choose(
+                f"the server's cron is {host.cron_name}, which reads crontabs otherwise than Vixie cron and cronie: "
+                "save its lines in a file, and import that with --file if they mean the same there",
+                f"服务器的 cron 是 {host.cron_name}，它对 crontab 的理解与 Vixie cron 和 cronie 不同："
+                "若含义相同，请把这些行存为文件，再用 --file 导入",
+            )
         )
 
 
@@ -133,9 +139,12 @@ def _read_file(path: Path) -> bytes:
     try:
         data = sys.stdin.buffer.read(LARGEST + 1) if str(path) == "-" else path.read_bytes()
     except OSError as error:
-        raise CommandFailed(f"--file {path}: it cannot be read: {error.strerror or error}") from None
+        why = error.strerror or error
+        raise CommandFailed(
+            choose(f"--file {path}: it cannot be read: {why}", f"--file {path}：无法读取：{why}")
+        ) from None
     if len(data) > LARGEST:
-        raise CommandFailed(f"--file {path}: it has more than 1 MiB")
+        raise CommandFailed(choose(f"--file {path}: it has more than 1 MiB", f"--file {path}：超过 1 MiB"))
     return data
 
 
@@ -164,7 +173,9 @@ def _carry_out(
             except ApiRefused as error:
                 step.fail(str(error))
         if step.action is LineAction.FAILED:
-            printer.notes.say(f"{step.line.origin.label}, line {step.line.number}: {step.reason}", "red")
+            label, number = step.line.origin.label, step.line.number
+            told = choose(f"{label}, line {number}: {step.reason}", f"{label} 第 {number} 行：{step.reason}")
+            printer.notes.say(told, "red")
         yield step
 
 

@@ -9,11 +9,13 @@ from sshcast.remote.crontab.fields import check_fields, check_nickname
 from sshcast.remote.crontab.percent import split_command
 from sshcast.remote.crontab.variables import parse_variable
 from sshcast.remote.crontab.words import Cron, NotImported
+from sshcast.remote.words import choose
 
 BLANKS = re.compile(r"[ \t]+")
 # A longer one is cut by Vixie cron, without a word (MAX_COMMAND).
 LONGEST_COMMAND = 998
-NO_LINE_END = "the last line has no line end: cron ignores it, or all of the file: add one"
+# The label of a file that was given with `--file --system`: which of the system's it is, nobody said.
+SYSTEM_FILE = "a file of the system"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +71,22 @@ def read_lines(data: bytes, origin: Origin) -> list[Line]:
     broken = next((line for line in found if line.is_broken), None)
     has_no_end = bool(data) and not data.endswith(b"\n") and not _is_idle(data.rpartition(b"\n")[2])
     if has_no_end and origin.cron is Cron.CRONIE:
-        found[-1:] = [_fail(line, NO_LINE_END) for line in found[-1:]]
+        found[-1:] = [_fail_unended(line) for line in found[-1:]]
     elif has_no_end:
-        found = [_fail(line, NO_LINE_END) for line in found]
+        found = [_fail_unended(line) for line in found]
     elif broken is not None and origin.cron is Cron.VIXIE:
-        found = [
-            line if line.fault else _fail(line, f"this cron ignores the whole file, for its line {broken.number}")
-            for line in found
-        ]
+        found = [line if line.fault else _fail_with_file(line, broken) for line in found]
     return found
+
+
+def _fail_unended(line: Line) -> Line:
+    english = "the last line has no line end: cron ignores it, or all of the file: add one"
+    return _fail(line, choose(english, "最后一行没有换行符：cron 会忽略该行或整个文件：请补上换行符"))
+
+
+def _fail_with_file(line: Line, broken: Line) -> Line:
+    english = f"this cron ignores the whole file, for its line {broken.number}"
+    return _fail(line, choose(english, f"由于第 {broken.number} 行，这种 cron 会忽略整个文件"))
 
 
 def _fail(line: Line, reason: str) -> Line:
@@ -125,23 +134,27 @@ def _fill(line: Line, text: str) -> None:
 def _check(line: Line, raw: bytes) -> None:
     """Raise NotImported for what cron refuses, or what a task cannot be."""
     if b"\0" in raw:
-        raise NotImported("it has a NUL byte")
+        raise NotImported(choose("it has a NUL byte", "该行含有 NUL 字节"))
     if b"\r" in raw:
         if not line.command and not line.schedule.strip():
-            raise NotImported("it has nothing but a CR, which cron refuses", is_broken=True)
-        raise NotImported("it ends with CR LF, and cron passes the CR to the command: write the file with LF alone")
+            english = "it has nothing but a CR, which cron refuses"
+            raise NotImported(choose(english, "该行只有 CR，cron 会拒绝"), is_broken=True)
+        english = "it ends with CR LF, and cron passes the CR to the command: write the file with LF alone"
+        raise NotImported(choose(english, "该行以 CR LF 结尾，cron 会把 CR 传给命令：请只用 LF 换行"))
     try:
         raw.decode()
     except UnicodeDecodeError:
-        raise NotImported("it is not UTF-8 text, as the commands of tasks must be") from None
+        english = "it is not UTF-8 text, as the commands of tasks must be"
+        raise NotImported(choose(english, "该行不是 UTF-8 文本，而任务的命令必须是")) from None
     words = line.schedule.split(" ")
     if line.schedule.startswith("@"):
         check_nickname(line.schedule)
     elif len(words) == 5:
         check_fields(tuple(words), line.origin.cron)
     if not line.command:
-        raise NotImported("it has no command after the schedule")
+        raise NotImported(choose("it has no command after the schedule", "计划之后没有命令"))
     if len(raw) > LONGEST_COMMAND and line.origin.cron is not Cron.CRONIE:
-        raise NotImported(f"it has more than {LONGEST_COMMAND} bytes, where Vixie cron may cut it off")
+        english = f"it has more than {LONGEST_COMMAND} bytes, where Vixie cron may cut it off"
+        raise NotImported(choose(english, f"该行超过 {LONGEST_COMMAND} 字节，Vixie cron 可能将其截断"))
     if split_command(line.command)[0].lstrip().startswith("#"):
-        raise NotImported("its command is a comment to the shell")
+        raise NotImported(choose("its command is a comment to the shell", "其命令对 shell 来说是注释"))

@@ -9,6 +9,7 @@ from typing import Any
 from sshcast.remote.crontab.lines import Line, digest_text
 from sshcast.remote.crontab.percent import render_script, split_command
 from sshcast.remote.crontab.words import Cron, NotImported
+from sshcast.remote.words import choose
 
 PATH = "/usr/bin:/bin"
 SH = ("/bin/sh", "/usr/bin/sh")
@@ -49,6 +50,14 @@ class Meaning:
     fields: Mapping[str, Any] = field(default_factory=dict)
 
 
+def find_script(command: str) -> str:
+    """Return what a task's command has of its line's command: what follows the mark, and the setting of PATH."""
+    _, _, rest = command.partition("\n# crontab: " if command.startswith("#!") else "# crontab: ")
+    _, _, text = rest.partition("\n")
+    head, _, script = text.partition("\n")
+    return script if head.startswith("export PATH=") else text
+
+
 def interpret(line: Line, account: str, timezone: str | None, timeout: int) -> Meaning:
     """Return what a line becomes for an account's server whose cron is in this zone; raise NotImported."""
     if line.fault is not None:
@@ -56,7 +65,7 @@ def interpret(line: Line, account: str, timezone: str | None, timeout: int) -> M
     _check_user(line, account)
     home = line.variables.get("HOME")
     if home is not None and not home.startswith("/"):
-        raise NotImported(f"HOME is {home}, which is no absolute path")
+        raise NotImported(choose(f"HOME is {home}, which is no absolute path", f"HOME 为 {home}，不是绝对路径"))
     env = _build_env(line)
     path = line.variables.get("PATH", PATH)
     variables = digest_text(repr((path, home, sorted(env.items()))), 4)
@@ -85,7 +94,8 @@ def _build_env(line: Line) -> dict[str, str]:
 
 def _check_user(line: Line, account: str) -> None:
     if line.user != account:
-        raise NotImported(f"cron runs it as {line.user}, and the server's account is {account}")
+        english = f"cron runs it as {line.user}, and the server's account is {account}"
+        raise NotImported(choose(english, f"cron 以 {line.user} 运行它，而服务器的账号是 {account}"))
 
 
 def _build_command(line: Line, mark: Mark, path: str) -> str:
@@ -102,7 +112,8 @@ def _find_timezone(line: Line, timezone: str | None) -> str | None:
     if name is None or line.origin.cron is Cron.VIXIE:
         return timezone
     if line.origin.cron is not Cron.CRONIE:
-        raise NotImported(f"CRON_TZ is {name}, and it is not known whether this server's cron knows CRON_TZ")
+        english = f"CRON_TZ is {name}, and it is not known whether this server's cron knows CRON_TZ"
+        raise NotImported(choose(english, f"CRON_TZ 为 {name}，而不知道该服务器的 cron 是否认识 CRON_TZ"))
     return name
 
 
@@ -112,7 +123,9 @@ def _find_delay(line: Line) -> int:
     if line.origin.cron is Cron.VIXIE or text == "0":
         return 0
     if line.origin.cron is not Cron.CRONIE:
-        raise NotImported("RANDOM_DELAY is set, and it is not known whether this server's cron knows it")
+        english = "RANDOM_DELAY is set, and it is not known whether this server's cron knows it"
+        raise NotImported(choose(english, "设置了 RANDOM_DELAY，而不知道该服务器的 cron 是否认识它"))
     if not (text.isascii() and text.isdecimal()):
-        raise NotImported(f"RANDOM_DELAY is {text}, which is no number of minutes")
+        english = f"RANDOM_DELAY is {text}, which is no number of minutes"
+        raise NotImported(choose(english, f"RANDOM_DELAY 为 {text}，不是分钟数"))
     return 60 * int(text)

@@ -10,6 +10,7 @@ from sshcast.remote.crontab.lines import Line
 from sshcast.remote.crontab.meaning import Meaning, interpret
 from sshcast.remote.crontab.tasks import BroughtTask, match
 from sshcast.remote.crontab.words import NotImported
+from sshcast.remote.words import choose
 
 PREVIEW = """
 query CrontabSchedule($cronExpr: String!, $timezone: String) {
@@ -85,7 +86,8 @@ class LinePlanner:
             step.action = LineAction.NONE
         elif not step.task.is_shadow:
             step.action = LineAction.CHANGED
-            step.reason = "its task is adopted: change it with `sshcast task set`"
+            english = "its task is adopted: change it with `sshcast task set`"
+            step.reason = choose(english, "其任务已被接管：请用 sshcast task set 更改")
         else:
             step.action = LineAction.UPDATE if self.updates else LineAction.CHANGED
 
@@ -96,7 +98,8 @@ class LinePlanner:
             try:
                 found = self.api.execute(PREVIEW, {"cronExpr": cron_expr, "timezone": timezone})["schedulePreview"]
             except ApiRefused as error:
-                raise NotImported(f"the service does not take its schedule: {error}") from None
+                english = f"the service does not take its schedule: {error}"
+                raise NotImported(choose(english, f"服务不接受其计划：{error}")) from None
             self._previews[key] = (found["descriptionEn"] or "", found["descriptionZh"] or "")
         return self._previews[key]
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 
 from sshcast.remote.api import Api
-from sshcast.remote.crontab.adopting import find_active, find_unread
-from sshcast.remote.crontab.host import Host, read_host
-from sshcast.remote.crontab.lines import Line, read_lines
+from sshcast.remote.crontab.host import read_host
+from sshcast.remote.crontab.lines import Line
+from sshcast.remote.crontab.look import Look, explain_stray, find_unread
 from sshcast.remote.crontab.plan import LineAction, LinePlanner, PlannedLine
 from sshcast.remote.crontab.tasks import BroughtTask, load_server, load_tasks
 from sshcast.remote.printing import Column, Printer, Row, format_time
@@ -47,22 +47,21 @@ def show_status(api: Api, printer: Printer, name: str) -> int:
     server = load_server(api, name)
     host = read_host(api, printer, server)
     tasks, names = load_tasks(api, server["id"])
-    lines = [line for table in host.tables if not table.is_ignored for line in read_lines(table.data, table.origin)]
+    look = Look.compare(host, tasks)
     planner = LinePlanner(api, host.account, host.timezone, 1, "", names)
-    rows = list(_build_rows(host, lines, list(planner.plan(lines, tasks)), tasks))
+    rows = list(_build_rows(look, list(planner.plan(look.lines, tasks)), tasks))
     printer.show_rows(rows, COLUMNS)
     return int(any(row["status"] == "TWICE" for row in rows))
 
 
-def _build_rows(
-    host: Host, lines: Sequence[Line], steps: Sequence[PlannedLine], tasks: Sequence[BroughtTask]
-) -> Iterator[Row]:
+def _build_rows(look: Look, steps: Sequence[PlannedLine], tasks: Sequence[BroughtTask]) -> Iterator[Row]:
     shown = {step.task.id for step in steps if step.task is not None}
     for step in steps:
         yield _build_row(_judge_line(step), step.line, step.task, step.reason)
     for task in tasks:
         if task.id not in shown:
-            yield _build_row(_judge_task(host, lines, task), None, task, None)
+            status, stray = _judge_task(look, task), look.find_stray(task)
+            yield _build_row(status, None, task, None if stray is None else explain_stray(stray))
 
 
 def _judge_line(step: PlannedLine) -> str:
@@ -73,9 +72,9 @@ def _judge_line(step: PlannedLine) -> str:
     return "SHADOW" if step.action is LineAction.NONE else "DIFFERS"
 
 
-def _judge_task(host: Host, lines: Sequence[Line], task: BroughtTask) -> str:
+def _judge_task(look: Look, task: BroughtTask) -> str:
     """Return the state of a task without a line of its own."""
-    if find_active(lines, task) is None and find_unread(host.tables, task.mark) is not None:
+    if look.find_line(task) is None and find_unread(look.host.tables, task.mark) is not None:
         return "UNKNOWN"
     return "NOWHERE" if task.is_shadow else "ACTIVE"
 

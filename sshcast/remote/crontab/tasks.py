@@ -6,8 +6,10 @@ from typing import Any
 
 from sshcast.errors import CommandFailed
 from sshcast.remote.api import Api
-from sshcast.remote.crontab.lines import Line
-from sshcast.remote.crontab.meaning import Mark
+from sshcast.remote.crontab.fields import spell_out
+from sshcast.remote.crontab.lines import SYSTEM_FILE, Line
+from sshcast.remote.crontab.meaning import Mark, find_script
+from sshcast.remote.crontab.percent import render_script, split_command
 from sshcast.remote.names import find_server_id
 from sshcast.remote.pages import read_pages
 
@@ -56,10 +58,13 @@ def load_tasks(api: Api, server_id: str) -> tuple[list[BroughtTask], set[str]]:
 
 
 def match(lines: Iterable[Line], tasks: Sequence[BroughtTask]) -> list[tuple[Line, BroughtTask | None]]:
-    """Return each line with its task. The same line comes first, then one with the same command; each task once."""
+    """Return each line with its task, and each task once.
+
+    The same line comes first, then one with the same command, then one that is written otherwise and makes the same.
+    """
     lines, left = list(lines), list(tasks)
     found: dict[int, BroughtTask] = {}
-    for is_same in (is_same_line, has_same_command):
+    for is_same in (is_same_line, has_same_command, has_same_script):
         for at, line in enumerate(lines):
             task = None if at in found else next((each for each in left if is_same(line, each)), None)
             if task is not None:
@@ -74,3 +79,18 @@ def is_same_line(line: Line, task: BroughtTask) -> bool:
 
 def has_same_command(line: Line, task: BroughtTask) -> bool:
     return task.mark.command == line.command_digest
+
+
+def has_same_script(line: Line, task: BroughtTask) -> bool:
+    """Tell whether import makes the task's script of a line of the same file and schedule, whatever its text."""
+    return (
+        is_of_same_file(line, task)
+        and spell_out(line.schedule) == spell_out(task.row["cronExpr"])
+        and render_script(*split_command(line.command)) == find_script(task.row["command"])
+    )
+
+
+def is_of_same_file(line: Line, task: BroughtTask) -> bool:
+    """Tell whether a line is in the crontab that a task comes from; for one that came by `--file`, maybe."""
+    label = task.mark.label
+    return line.origin.is_system if label == SYSTEM_FILE else line.origin.label == label

@@ -10,6 +10,7 @@ from sshcast.errors import CommandFailed
 from sshcast.remote.api import Api
 from sshcast.remote.options import with_api
 from sshcast.remote.printing import Printer
+from sshcast.remote.words import choose
 
 app = typer.Typer(help="Lines of crontabs: import, adopt, status.", no_args_is_help=True)
 Server = Annotated[str, typer.Argument(help="The server, by name or id.")]
@@ -42,7 +43,7 @@ def import_lines(
 ) -> int:
     """Make tasks in shadow of a crontab's lines: cron still runs them. Exits with 1 if a line was not imported."""
     if user_crontab and system:
-        raise CommandFailed("give either --user-crontab or --system")
+        raise CommandFailed(choose("give either --user-crontab or --system", "--user-crontab 与 --system 只能给出一个"))
     importing = importlib.import_module("sshcast.remote.crontab.importing")
     options = importing.CrontabOptions(
         server=server,
@@ -70,10 +71,13 @@ def adopt_tasks(
     every: Annotated[
         bool, typer.Option("--all", help="All of the server's imported tasks that are in shadow.")
     ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="A line without a task and with the task's schedule is another line.")
+    ] = False,
 ) -> int:
     """Run tasks by our schedule from now on, if their lines are out of the crontab. Exits with 1 if one was refused."""
     adopting = importlib.import_module("sshcast.remote.crontab.adopting")
-    status: int = adopting.adopt(api, printer, tasks or (), server, adopts_all=every)
+    status: int = adopting.adopt(api, printer, adopting.Selection(tasks or (), server, every), forces=force)
     return status
 
 

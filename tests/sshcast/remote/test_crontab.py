@@ -1,9 +1,11 @@
 """`sshcast crontab …`: lines come as tasks in shadow, and are adopted once they are out of the crontab."""
 
 import json
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -199,6 +201,64 @@ def test_where_the_crontab_cannot_be_read_nothing_is_adopted(ground: Ground) -> 
     assert ground.show(row["id"])["scheduleMode"] == "SHADOW"
 
 
+@pytest.mark.parametrize("back", ["5 0 * * * echo one", "5 0 * * * echo one%", "5 0 * * * echo one more"])
+def test_a_line_that_is_put_back_while_it_is_adopted_sends_its_task_back_into_shadow(ground: Ground, back: str) -> None:
+    ground.host.write("5 0 * * * echo one", "6 0 * * * echo two")
+    one, two = (row["id"] for row in ground.bring()[1])
+    ground.host.write()
+    ground.host.write_later(back)
+    status, rows, said = ground.run("adopt", one, two)
+    assert (status, pick(rows, "id", "scheduleMode")) == (1, [(two, "ACTIVE")])
+    assert f"demo: echo one ({one}): its line came back while it was adopted, so it is in shadow again" in said
+    assert "1 task is adopted" in said
+    assert ground.show(one)["scheduleMode"] == "SHADOW"
+    assert ground.run("adopt", one)[0] == 1
+
+
+def test_where_nobody_can_look_once_more_the_task_is_adopted_and_that_is_told(ground: Ground) -> None:
+    ground.host.write("5 0 * * * echo one")
+    (row,) = ground.bring()[1]
+    ground.host.write()
+    ground.host.break_later()
+    status, rows, said = ground.run("adopt", row["id"])
+    assert (status, pick(rows, "scheduleMode")) == (1, [("ACTIVE",)])
+    assert "it could not be checked that no line was put back meanwhile: whether cron still runs it" in said
+
+
+def test_a_line_with_an_edited_command_holds_its_task_back_until_it_is_said_to_be_another(ground: Ground) -> None:
+    ground.host.write("@daily echo one", "6 0 * * * echo two")
+    one, two = (row["id"] for row in ground.bring()[1])
+    ground.host.write("0 0 * * * echo one more", "6 0 * * * echo two")
+    status, rows, said = ground.run("adopt", one)
+    assert (status, rows) == (1, [])
+    assert "cron may still run it, edited: line 1 of crontab of" in said
+    assert "0 0 * * * echo one more has its schedule and no task" in said
+    assert "adopt with --force" in said
+    (found,) = (row for row in ground.run("status", "demo")[1] if row["id"] == one)
+    assert (found["status"], "has its schedule and no task" in found["reason"]) == ("NOWHERE", True)
+    status, rows, said = ground.run("adopt", one, two, "--force")
+    assert (status, pick(rows, "id", "scheduleMode")) == (1, [(one, "ACTIVE")])
+    assert "demo: echo two" in said
+    assert "cron still runs it" in said
+
+
+def test_lines_of_other_schedules_or_with_tasks_of_their_own_hold_nothing_back(ground: Ground) -> None:
+    ground.host.write("5 0 * * * echo one", "5 0 * * * echo two")
+    one, _ = (row["id"] for row in ground.bring()[1])
+    ground.host.write("5 0 * * * echo two", "7 0 * * * echo new")
+    assert ground.run("adopt", one)[0] == 0
+
+
+def test_a_line_that_is_written_otherwise_and_makes_the_same_script_is_its_task_s(ground: Ground) -> None:
+    ground.host.write(r"5 0 * * * date +\%s")
+    (row,) = ground.bring()[1]
+    ground.host.write(r"5 0 * * * date +\%s%")
+    status, rows, said = ground.run("adopt", row["id"], "--force")
+    assert (status, rows) == (1, [])
+    assert "cron still runs it, by line 1" in said
+    assert pick(ground.bring()[1], "action", "id") == [("NONE", row["id"])]
+
+
 def test_two_adoptions_at_once_are_one(ground: Ground) -> None:
     ground.host.write("* * * * * echo one")
     (row,) = ground.bring()[1]
@@ -217,3 +277,22 @@ def test_what_is_no_imported_task_is_not_adopted(ground: Ground) -> None:
     assert "is no task that was imported" in remote.refusal("crontab", "adopt", id)
     assert "which tasks?" in remote.refusal("crontab", "adopt")
     assert "give either tasks, or" in remote.refusal("crontab", "adopt", id, "--all")
+
+
+@pytest.mark.thorough
+def test_a_slot_of_crons_whose_random_delay_goes_on_at_the_adoption_is_not_run(ground: Ground) -> None:
+    """With cronie's RANDOM_DELAY the scheduler comes to a slot up to a minute late: after the line was adopted."""
+    ground.host.write("RANDOM_DELAY=1", *(f"* * * * * echo {number}" for number in range(4)))
+    rows = ground.bring()[1]
+    turn = datetime.fromtimestamp((time.time() + 2) // 60 * 60 + 60, UTC)
+    ground.host.write()
+    time.sleep(turn.timestamp() + 0.2 - time.time())
+    assert ground.run("adopt", "--server", "demo", "--all")[0] == 0
+    time.sleep(max(0, turn.timestamp() + 65 - time.time()))
+    for row in rows:
+        since = datetime.fromisoformat(ground.show(row["id"])["scheduleModeSince"])
+        listed = json.loads(ground.host.remote.output("schedule", "ledger", "--task", row["id"], "--json"))
+        outcomes = {datetime.fromisoformat(each["slot"]): each["outcome"] for each in listed}
+        assert turn < since < turn + timedelta(seconds=55)
+        assert outcomes[turn] == "SHADOWED"
+        assert all(slot > since for slot, outcome in outcomes.items() if outcome == "FIRED")

@@ -1,5 +1,6 @@
 """Lines of crontabs: what cron understands by each, and which do not become tasks, with the reason."""
 
+import re
 import subprocess
 import time
 from datetime import UTC, datetime
@@ -107,50 +108,63 @@ def test_schedules_of_every_cron_are_taken(schedule: str) -> None:
     assert find_reason(f"{schedule} true\n") is None
 
 
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        ("@reboot true\n", "does not learn when a server starts"),
-        ("@Daily true\n", "cron knows no @Daily"),
-        ("@every 5m true\n", "cron knows no @every"),
-        ("@every_minute true\n", "cron knows no @every_minute"),
-        ("60 * * * * true\n", "the minute 60 has 60, which cron refuses"),
-        ("* 24 * * * true\n", "the hour 24"),
-        ("* * 0 * * true\n", "the day of month 0"),
-        ("* * * * 8 true\n", "the day of week 8"),
-        ("* * * * monday true\n", "the day of week monday has monday, which cron refuses"),
-        ("* * * 13 * true\n", "the month 13"),
-        ("22-2 * * * * true\n", "a range that goes down"),
-        ("* * * * fri-sun true\n", "a range that goes down"),
-        ("5/10 * * * * true\n", "a step after one number"),
-        ("*/0 * * * * true\n", "a step of 0"),
-        ("0~30 * * * * true\n", "not as every cron reads it"),
-        ("* * L * * true\n", "the day of month L"),
-        ("* * ? * * true\n", "the day of month ?"),
-        ("* * * * 1#2 true\n", "the day of week 1#2"),
-        ("-5 * * * * true\n", "the minute -5"),
-        ("*-5 * * * * true\n", "the minute *-5"),
-        ("1,,2 * * * * true\n", "the minute 1,,2"),
-        ("5 0 * * *\n", "it has no command"),
-        ("@daily\n", "it has no command"),
-        ("5 0 *\n", "it has no command"),
-        ("5 0 * * * # nothing\n", "a comment to the shell"),
-        ("5 0 * * * true\r\n", "CR LF"),
-        ("\r\n", "nothing but a CR"),
-        (b"5 0 * * * echo \xe4\n", "not UTF-8"),
-        (b"5 0 * * * echo \0\n", "NUL"),
-        ("5 0 * * * true", "no line end"),
-        (f"5 0 * * * echo {'x' * 1000}\n", "more than 998 bytes"),
-        ("HOME=work\n5 0 * * * true\n", "no absolute path"),
-        ("CRON_TZ=Asia/Tokyo\n5 0 * * * true\n", "whether this server's cron knows CRON_TZ"),
-        ("RANDOM_DELAY=5\n5 0 * * * true\n", "whether this server's cron knows it"),
-        ("A=\n", "it has no command after the schedule"),
-    ],
-)
+REASONS: list[tuple[str | bytes, str]] = [
+    ("@reboot true\n", "does not learn when a server starts"),
+    ("@Daily true\n", "cron knows no @Daily"),
+    ("@every 5m true\n", "cron knows no @every"),
+    ("@every_minute true\n", "cron knows no @every_minute"),
+    ("60 * * * * true\n", "the minute 60 has 60, which cron refuses"),
+    ("* 24 * * * true\n", "the hour 24"),
+    ("* * 0 * * true\n", "the day of month 0"),
+    ("* * * * 8 true\n", "the day of week 8"),
+    ("* * * * monday true\n", "the day of week monday has monday, which cron refuses"),
+    ("* * * 13 * true\n", "the month 13"),
+    ("22-2 * * * * true\n", "a range that goes down"),
+    ("* * * * fri-sun true\n", "a range that goes down"),
+    ("5/10 * * * * true\n", "a step after one number"),
+    ("*/0 * * * * true\n", "a step of 0"),
+    ("0~30 * * * * true\n", "not as every cron reads it"),
+    ("* * L * * true\n", "the day of month L"),
+    ("* * ? * * true\n", "the day of month ?"),
+    ("* * * * 1#2 true\n", "the day of week 1#2"),
+    ("-5 * * * * true\n", "the minute -5"),
+    ("*-5 * * * * true\n", "the minute *-5"),
+    ("1,,2 * * * * true\n", "the minute 1,,2"),
+    ("5 0 * * *\n", "it has no command"),
+    ("@daily\n", "it has no command"),
+    ("5 0 *\n", "it has no command"),
+    ("5 0 * * * # nothing\n", "a comment to the shell"),
+    ("5 0 * * * true\r\n", "CR LF"),
+    ("\r\n", "nothing but a CR"),
+    (b"5 0 * * * echo \xe4\n", "not UTF-8"),
+    (b"5 0 * * * echo \0\n", "NUL"),
+    ("5 0 * * * true", "no line end"),
+    (f"5 0 * * * echo {'x' * 1000}\n", "more than 998 bytes"),
+    ("HOME=work\n5 0 * * * true\n", "no absolute path"),
+    ("CRON_TZ=Asia/Tokyo\n5 0 * * * true\n", "whether this server's cron knows CRON_TZ"),
+    ("RANDOM_DELAY=5\n5 0 * * * true\n", "whether this server's cron knows it"),
+    ("A=\n", "it has no command after the schedule"),
+]
+
+
+@pytest.mark.parametrize(("text", "reason"), REASONS)
 def test_what_is_not_imported_says_why(text: str | bytes, reason: str) -> None:
     found = find_reason(text)
     assert found is not None
     assert reason in found
+
+
+CHINESE = re.compile("[\u4e00-\u9fff]")
+
+
+@pytest.mark.parametrize("case", REASONS, ids=lambda case: case[1])
+def test_each_reason_is_told_in_chinese_to_who_reads_chinese(case: tuple[str | bytes, str]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sshcast.remote.words.is_chinese", lambda: True)
+        found = find_reason(case[0])
+    assert found is not None
+    assert CHINESE.search(found)
+    assert case[1] not in found or case[1] in ("NUL", "CR LF")
 
 
 def test_a_long_command_a_downward_weekday_and_a_dash_are_read_by_cronie() -> None:
