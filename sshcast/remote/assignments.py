@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from sshcast.errors import CommandFailed
+from sshcast.remote.words import choose
 
 LARGEST = 1024 * 1024
 
@@ -16,7 +17,9 @@ def split_assignments(option: str, given: Sequence[str] | None) -> list[tuple[st
     names = [name for name, _ in pairs]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
-        raise CommandFailed(f"{option} {twice}: this name is given twice")
+        raise CommandFailed(
+            choose(f"{option} {twice}: this name is given twice", f"{option} {twice}：此名称给出了两次")
+        )
     return pairs
 
 
@@ -28,7 +31,7 @@ def build_values(option: str, given: Sequence[str] | None) -> list[dict[str, Any
 def _split(option: str, text: str) -> tuple[str, str]:
     name, mark, value = text.partition("=")
     if not mark or not name:
-        raise CommandFailed(f"{option} {text}: write it as NAME=VALUE")
+        raise CommandFailed(choose(f"{option} {text}: write it as NAME=VALUE", f"{option} {text}：请写作 NAME=VALUE"))
     return name, value
 
 
@@ -41,10 +44,17 @@ def read_text(option: str, path: Path) -> str:
             with path.open("rb") as file:
                 data = file.read(LARGEST + 1)
     except OSError as error:
-        raise CommandFailed(f"{option} {path}: it cannot be read: {error.strerror or error}") from None
+        raise CommandFailed(
+            choose(
+                f"{option} {path}: it cannot be read: {error.strerror or error}",
+                f"{option} {path}：无法读取：{error.strerror or error}",
+            )
+        ) from None
     if len(data) > LARGEST:
-        raise CommandFailed(f"{option} {path}: it has more than 1 MiB")
+        raise CommandFailed(choose(f"{option} {path}: it has more than 1 MiB", f"{option} {path}：超过 1 MiB"))
     try:
         return data.decode()
     except UnicodeDecodeError:
-        raise CommandFailed(f"{option} {path}: it is not UTF-8 text") from None
+        raise CommandFailed(
+            choose(f"{option} {path}: it is not UTF-8 text", f"{option} {path}：不是 UTF-8 文本")
+        ) from None

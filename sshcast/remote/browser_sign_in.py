@@ -17,21 +17,42 @@ from urllib.parse import urlencode
 
 from sshcast.errors import CommandFailed
 from sshcast.remote.loopback import Callback, listen
+from sshcast.remote.words import choose
 
 START = "/auth/cli/start"
 EXCHANGE = "/auth/cli/token"
 SECONDS = 300.0
 ADVICE = "run `sshcast login` again"
-# What the service says of a sign-in that came to nothing, by its reason.
+ADVICE_ZH = "请再次运行 `sshcast login`"
+FAILED = (f"The service did not sign you in: {ADVICE}", f"服务未让您登录：{ADVICE_ZH}")
+# What the service says of a sign-in that came to nothing, by its reason: in English and in Chinese.
 REFUSALS = {
-    "cancelled": f"The sign-in was cancelled in the browser: {ADVICE} to sign in",
-    "expired": f"The sign-in took too long, or went on in another browser: {ADVICE}",
-    "denied": f"The identity provider did not let you in: {ADVICE}",
-    "invalid": f"What the identity provider answered is not valid: {ADVICE}, and if it stays so, tell an admin",
-    "no_role": "None of your groups has a role at this service: ask an admin",
-    "disabled": "Your account is disabled at this service: ask an admin",
-    "busy": "Too many failed sign-ins from this address: wait a while, then try again",
-    "unavailable": "The service cannot reach its identity provider: try again shortly",
+    "cancelled": (
+        f"The sign-in was cancelled in the browser: {ADVICE} to sign in",
+        f"登录已在浏览器中取消：如需登录，{ADVICE_ZH}",
+    ),
+    "expired": (
+        f"The sign-in took too long, or went on in another browser: {ADVICE}",
+        f"登录用时过长，或在另一浏览器中进行：{ADVICE_ZH}",
+    ),
+    "denied": (f"The identity provider did not let you in: {ADVICE}", f"身份提供方未让您登录：{ADVICE_ZH}"),
+    "invalid": (
+        f"What the identity provider answered is not valid: {ADVICE}, and if it stays so, tell an admin",
+        f"身份提供方的应答无效：{ADVICE_ZH}，若仍如此，请告知管理员",
+    ),
+    "no_role": (
+        "None of your groups has a role at this service: ask an admin",
+        "您所在的组在此服务中都没有角色：请联系管理员",
+    ),
+    "disabled": ("Your account is disabled at this service: ask an admin", "您的账户在此服务中已停用：请联系管理员"),
+    "busy": (
+        "Too many failed sign-ins from this address: wait a while, then try again",
+        "来自此地址的失败登录过多：请等一会儿再试",
+    ),
+    "unavailable": (
+        "The service cannot reach its identity provider: try again shortly",
+        "服务无法连接其身份提供方：请稍后再试",
+    ),
 }
 
 # Where none of these is set, the browser would be one of the terminal, which would take it over.
@@ -84,8 +105,18 @@ class BrowserSignIn:
         verifier, state = secrets.token_urlsafe(48), secrets.token_urlsafe(32)
         with listen(state) as listener:
             page = self._build_address(listener.address, state, verifier)
-            self.say(f"Sign in in your browser. The command line waits at port {listener.port}: the page names it too.")
-            self.say(f"If no browser opens on this computer, open this address in one: {page}")
+            self.say(
+                choose(
+                    f"Sign in in your browser. The command line waits at port {listener.port}: the page names it too.",
+                    f"请在浏览器中登录。命令行在端口 {listener.port} 等待：页面上也有此端口。",
+                )
+            )
+            self.say(
+                choose(
+                    f"If no browser opens on this computer, open this address in one: {page}",
+                    f"若本机没有打开浏览器，请在浏览器中打开此地址：{page}",
+                )
+            )
             threading.Thread(target=self._show_page, args=(page,), name="open a browser", daemon=True).start()
             callback = listener.wait(self.seconds)
         return self._exchange(callback, verifier)
@@ -110,11 +141,17 @@ class BrowserSignIn:
     def _exchange(self, callback: Callback | None, verifier: str) -> BrowserTokens:
         if callback is None:
             minutes = f"{self.seconds / 60:g} minutes"
-            raise BrowserSignInFailed(f"Nobody signed in in the browser within {minutes}: {ADVICE}", "timeout")
+            raise BrowserSignInFailed(
+                choose(
+                    f"Nobody signed in in the browser within {minutes}: {ADVICE}",
+                    f"{self.seconds / 60:g} 分钟内无人在浏览器中登录：{ADVICE_ZH}",
+                ),
+                "timeout",
+            )
         if callback.code is None:
             reason = callback.error or "failed"
             raise BrowserSignInFailed(
-                REFUSALS.get(reason, f"The service did not sign you in: {ADVICE}"),
+                choose(*REFUSALS.get(reason, FAILED)),
                 reason if reason in REFUSALS else "failed",
             )
         answer = self.post(self.url + EXCHANGE, {"code": callback.code, "codeVerifier": verifier})
@@ -130,6 +167,10 @@ def _parse_tokens(answer: Mapping[str, Any]) -> BrowserTokens:
         found = []
     if not found or not all(isinstance(each, str) for each in found):
         raise BrowserSignInFailed(
-            f"The service's answer has no tokens: is it sshcast, of this version? If so, {ADVICE}", "failed"
+            choose(
+                f"The service's answer has no tokens: is it sshcast, of this version? If so, {ADVICE}",
+                f"服务的应答中没有令牌：它是此版本的 sshcast 吗？若是，{ADVICE_ZH}",
+            ),
+            "failed",
         )
     return BrowserTokens(*found)

@@ -31,13 +31,18 @@ def find_context(choice: Choice) -> Context | None:
     """
     store = find_store()
     if choice.local and choice.context is not None:
-        raise CommandFailed("give either --local or --context NAME")
+        raise CommandFailed(choose("give either --local or --context NAME", "--local 与 --context NAME 只能给出一个"))
     name = choice.context or os.environ.get(VARIABLE)
     if choice.local or (name is None and not store.exists()):
         return None
     for option, value in (("--data", choice.data), ("--as", choice.run_as)):
         if value is not None:
-            raise CommandFailed(f"{option} is for the database of this machine, and you use a context: add --local")
+            raise CommandFailed(
+                choose(
+                    f"{option} is for the database of this machine, and you use a context: add --local",
+                    f"{option} 用于本机的数据库，而您使用的是上下文：请加 --local",
+                )
+            )
     name = name or store.load().current
     if name is None:
         raise CommandFailed(
@@ -55,7 +60,10 @@ def require_local(choice: Choice, command: str) -> None:
     """Raise CommandFailed if a context is set and `--local` was not given, for commands that need the database."""
     if not choice.local and find_store().exists():
         raise CommandFailed(
-            f"`sshcast {command}` works on the database of this machine, and not through a service: add --local"
+            choose(
+                f"`sshcast {command}` works on the database of this machine, and not through a service: add --local",
+                f"`sshcast {command}` 使用本机的数据库，不经过服务：请加 --local",
+            )
         )
 
 

@@ -73,10 +73,18 @@ class ContextStore:
         except FileNotFoundError:
             return Contexts()
         except OSError as error:
-            raise CommandFailed(f"{self.path} cannot be read: {error.strerror or error}") from None
+            raise CommandFailed(
+                choose(
+                    f"{self.path} cannot be read: {error.strerror or error}",
+                    f"无法读取 {self.path}：{error.strerror or error}",
+                )
+            ) from None
         except (ValueError, KeyError, TypeError, AttributeError):
             raise CommandFailed(
-                f"{self.path} is damaged: move it away, and sign in again with `sshcast login URL`"
+                choose(
+                    f"{self.path} is damaged: move it away, and sign in again with `sshcast login URL`",
+                    f"{self.path} 已损坏：请将其移走，再用 `sshcast login URL` 登录",
+                )
             ) from None
 
     def require(self, name: str) -> Context:
@@ -98,7 +106,12 @@ class ContextStore:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             number = os.open(self.path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise CommandFailed(f"{self.path.parent} cannot be written: {error.strerror or error}") from None
+            raise CommandFailed(
+                choose(
+                    f"{self.path.parent} cannot be written: {error.strerror or error}",
+                    f"无法写入 {self.path.parent}：{error.strerror or error}",
+                )
+            ) from None
         try:
             fcntl.flock(number, fcntl.LOCK_EX)
             yield
@@ -115,7 +128,12 @@ class ContextStore:
                 json.dump(data, file, indent=2, ensure_ascii=False)
             os.replace(draft, self.path)
         except OSError as error:
-            raise CommandFailed(f"{self.path} cannot be written: {error.strerror or error}") from None
+            raise CommandFailed(
+                choose(
+                    f"{self.path} cannot be written: {error.strerror or error}",
+                    f"无法写入 {self.path}：{error.strerror or error}",
+                )
+            ) from None
 
     def save_session(self, name: str, session: Session | None) -> None:
         """Replace a context's tokens. Call it while holding `lock`."""

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from sshcast.errors import CommandFailed
+from sshcast.remote.words import choose
 
 
 def read_text(path: Path) -> str:
@@ -11,7 +12,7 @@ def read_text(path: Path) -> str:
     try:
         return path.read_text()
     except (OSError, UnicodeDecodeError) as error:
-        raise CommandFailed(f"cannot read {path}: {error}") from None
+        raise CommandFailed(choose(f"cannot read {path}: {error}", f"无法读取 {path}：{error}")) from None
 
 
 def build_credential(
@@ -19,9 +20,16 @@ def build_credential(
 ) -> dict[str, Any] | None:
     """Return a CredentialInput; None if nothing was given. Raise CommandFailed for what does not go together."""
     if key is not None and password is not None:
-        raise CommandFailed("give either --key FILE or --password-stdin")
+        raise CommandFailed(
+            choose("give either --key FILE or --password-stdin", "--key FILE 与 --password-stdin 只能给出一个")
+        )
     if key is None and (certificate is not None or passphrase is not None):
-        raise CommandFailed("--certificate and --passphrase-stdin go with --key FILE")
+        raise CommandFailed(
+            choose(
+                "--certificate and --passphrase-stdin go with --key FILE",
+                "--certificate 和 --passphrase-stdin 须与 --key FILE 同用",
+            )
+        )
     if password is not None:
         return {"password": password}
     if key is None:

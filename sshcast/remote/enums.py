@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from sshcast.errors import CommandFailed
+from sshcast.remote.words import choose
 
 STATES = ("PENDING", "RUNNING", "SUCCESS", "FAILED", "TIMEOUT", "CANCELLED")
 ENDED = STATES[2:]
@@ -33,5 +34,7 @@ def read_word(option: str, text: str, words: Iterable[str]) -> str:
     word = text.strip().upper().replace("-", "_")
     if word not in allowed:
         shown = ", ".join(each.lower().replace("_", "-") for each in allowed)
-        raise CommandFailed(f"{option} {text}: this is none of {shown}")
+        raise CommandFailed(
+            choose(f"{option} {text}: this is none of {shown}", f"{option} {text}：不是以下之一：{shown}")
+        )
     return word

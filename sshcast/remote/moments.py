@@ -4,6 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 
 from sshcast.errors import CommandFailed
+from sshcast.remote.words import choose
 
 SPAN = re.compile(r"([0-9]{1,9})\s*([smhdw])")
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
@@ -24,8 +25,12 @@ def _parse(option: str, text: str, direction: int) -> str:
         return _find_moment(text.strip(), direction).astimezone(UTC).isoformat()
     except (ValueError, OverflowError):
         raise CommandFailed(
-            f"{option} {text}: this is no moment; write 90s, 30m, 2h, 7d or 2w, a day such as 2026-11-30, or a time "
-            "such as 2026-11-30T18:00, in this machine's time zone or with a zone of its own (…Z, …+08:00)"
+            choose(
+                f"{option} {text}: this is no moment; write 90s, 30m, 2h, 7d or 2w, a day such as 2026-11-30, or a "
+                "time such as 2026-11-30T18:00, in this machine's time zone or with a zone of its own (…Z, …+08:00)",
+                f"{option} {text}：这不是时间；请写 90s、30m、2h、7d 或 2w，"
+                "或日期如 2026-11-30，或时间如 2026-11-30T18:00，按本机时区或自带时区（…Z、…+08:00）",
+            )
         ) from None
 
 

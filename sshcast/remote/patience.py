@@ -36,7 +36,12 @@ class Patience:
             self._since = now
             self.notes.say(_format_waiting(lost, self.seconds), "yellow")
         if now - self._since >= self.seconds:
-            raise CommandFailed(f"{lost}; there was no answer for {self.seconds:.0f} s: {advice}") from None
+            raise CommandFailed(
+                choose(
+                    f"{lost}; there was no answer for {self.seconds:.0f} s: {advice}",
+                    f"{lost}；{self.seconds:.0f} 秒内没有应答：{advice}",
+                )
+            ) from None
         time.sleep(min(self._delay, max(0.0, self._since + self.seconds - now)))
         self._delay = min(2 * self._delay, LONGEST_DELAY)
 

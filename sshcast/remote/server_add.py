@@ -12,6 +12,7 @@ from sshcast.remote.fingerprints import format_key
 from sshcast.remote.host_key_scan import OfferedKeys, confirm_keys, scan_keys
 from sshcast.remote.names import find_server_id
 from sshcast.remote.printing import Column, Printer
+from sshcast.remote.words import choose
 from sshcast.server_options import ServerOptions
 
 CREATE = """
@@ -36,7 +37,8 @@ KEYS = (
     Column("pinned", "已固定", lambda row: row["pinned"]),
     Column("offered", "提供", lambda row: row["status"] or False),
 )
-REFUSED = "the host keys were not accepted, so nothing was {}"
+UNCHANGED = ("the host keys were not accepted, so nothing was changed", "主机密钥未被接受，因此未作更改")
+NOT_ADDED = ("the host keys were not accepted, so nothing was added", "主机密钥未被接受，因此未添加")
 
 
 def add_server(api: Api, printer: Printer, given: ServerOptions) -> None:
@@ -70,7 +72,9 @@ def add_server(api: Api, printer: Printer, given: ServerOptions) -> None:
 def rescan_server(api: Api, printer: Printer, server: str, accept: Sequence[str], *, yes: bool) -> None:
     """Show the keys that a server offers beside the pinned ones, and pin those that are accepted."""
     if accept and yes:
-        raise CommandFailed("give either --accept FINGERPRINT or --yes")
+        raise CommandFailed(
+            choose("give either --accept FINGERPRINT or --yes", "--accept FINGERPRINT 与 --yes 只能给出一个")
+        )
     found = api.execute(PINS, {"id": find_server_id(api, server)})["server"]
     if found is None:
         raise build_absence("server", server, noun="server")
@@ -88,7 +92,7 @@ def rescan_server(api: Api, printer: Printer, server: str, accept: Sequence[str]
         "请将其提供的密钥与它自身的密钥比对（在其上运行 ssh-keygen -lf）。用这些替换旧的吗？[y/N] ",
     )
     if not accept and not yes and not ask(*question):
-        raise CommandFailed(REFUSED.format("changed"))
+        raise CommandFailed(choose(*UNCHANGED))
     accepted = list(accept) or [row["fingerprint"] for row in offered]
     api.execute(ACCEPT, {"id": found["id"], "fingerprints": accepted})
     count = f"{len(accepted)} host key{'s' if len(accepted) > 1 else ''} of {found['name']}"
@@ -103,7 +107,7 @@ def _name_algorithm(word: str) -> str:
 def _scan_and_confirm(api: Api, address: dict[str, Any], *, yes: bool) -> list[str]:
     keys = scan_keys(api, address)
     if not confirm_keys(keys, yes=yes):
-        raise CommandFailed(REFUSED.format("added"))
+        raise CommandFailed(choose(*NOT_ADDED))
     return [key["line"] for key in keys]
 
 

@@ -8,7 +8,6 @@ import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
 import httpx2
 import pytest
@@ -16,7 +15,7 @@ import pytest
 from sshcast.errors import CommandFailed
 from sshcast.remote.browser_sign_in import BrowserSignIn, BrowserSignInFailed
 from tests.support.commands import ROOT
-from tests.support.oidc.command_line import Page, Person
+from tests.support.oidc.command_line import Page, go_through, write_browser
 from tests.support.oidc.forger import Forger
 from tests.support.oidc.visitor import BROWSER, Visitor, visiting
 from tests.support.service import Running
@@ -60,16 +59,6 @@ class Terminal:
     def sign_in(self, url: str, **changes: Any) -> BrowserSignIn:
         usual: dict[str, Any] = {"post": post, "say": self.lines.append, "open_page": self.pages.append, "seconds": 60}
         return BrowserSignIn(url=url, **usual | changes)
-
-
-async def go_through(page: str, forger: Forger, url: str, **claims: Any) -> httpx2.Response:
-    """Do at the browser what a person does there; what the command line's address answers."""
-    async with visiting(url) as browser:
-        person = Person(browser.http)
-        begun = await person.say_yes(dict(parse_qsl(urlsplit(page).query)))
-        forger.answer = {"id_token": forger.id_token(nonce=begun["nonce"], **claims), "access_token": "at"}
-        leads = await person.come_back(code="a code", state=begun["state"])
-        return await browser.http.get(leads, headers=BROWSER | {"Accept-Language": "zh"})
 
 
 async def test_the_tokens_are_those_of_who_signed_in_in_the_browser(
@@ -166,9 +155,7 @@ async def test_a_program_opens_the_browser_of_this_machine_and_prints_who_signed
     api: Running, forger: Forger, tmp_path: Path
 ) -> None:
     """A process of its own, with the standard library's client, and a browser that `webbrowser` starts."""
-    browser, seen = tmp_path / "browser", tmp_path / "page"
-    browser.write_text(f'#!/bin/sh\nprintf %s "$1" > {seen}.draft && mv {seen}.draft {seen}\n')
-    browser.chmod(0o755)
+    browser, seen = write_browser(tmp_path)
     environment = {name: value for name, value in os.environ.items() if "DISPLAY" not in name}
     program = await asyncio.create_subprocess_exec(
         sys.executable,

@@ -53,7 +53,7 @@ class Look:
 
     @classmethod
     def compare(cls, host: Host, tasks: Sequence[BroughtTask]) -> "Look":
-        lines = list_lines(host)
+        lines = _list_lines(host)
         pairs = match(lines, tasks)
         owned = {task.id: line for line, task in pairs if task is not None}
         return cls(host, lines, owned, [line for line, task in pairs if task is None])
@@ -90,7 +90,7 @@ class Look:
         )
 
 
-def list_lines(host: Host) -> list[Line]:
+def _list_lines(host: Host) -> list[Line]:
     """Return the lines of all crontabs that this server's cron reads."""
     return [line for table in host.tables if not table.is_ignored for line in read_lines(table.data, table.origin)]
 

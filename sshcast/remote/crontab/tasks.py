@@ -64,7 +64,7 @@ def match(lines: Iterable[Line], tasks: Sequence[BroughtTask]) -> list[tuple[Lin
     """
     lines, left = list(lines), list(tasks)
     found: dict[int, BroughtTask] = {}
-    for is_same in (is_same_line, has_same_command, has_same_script):
+    for is_same in (is_same_line, has_same_command, _has_same_script):
         for at, line in enumerate(lines):
             task = None if at in found else next((each for each in left if is_same(line, each)), None)
             if task is not None:
@@ -81,7 +81,7 @@ def has_same_command(line: Line, task: BroughtTask) -> bool:
     return task.mark.command == line.command_digest
 
 
-def has_same_script(line: Line, task: BroughtTask) -> bool:
+def _has_same_script(line: Line, task: BroughtTask) -> bool:
     """Tell whether import makes the task's script of a line of the same file and schedule, whatever its text."""
     return (
         is_of_same_file(line, task)

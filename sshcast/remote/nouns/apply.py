@@ -16,6 +16,7 @@ from sshcast.remote.api import Api, ApiRefused
 from sshcast.remote.option_groups import with_options
 from sshcast.remote.options import with_api
 from sshcast.remote.printing import Printer
+from sshcast.remote.words import choose
 from sshcast.terminal import RESET, Sanitiser, takes_colours
 
 KINDS = ("servers", "policies", "tasks", "grants")
@@ -107,7 +108,12 @@ def _read_kinds(only: str | None) -> list[str]:
     found = [each.strip() for each in only.split(",")]
     stray = next((each for each in found if each not in KINDS), None)
     if stray is not None:
-        raise CommandFailed(f"--only {only}: {stray or 'an empty text'} is none of {', '.join(KINDS)}")
+        raise CommandFailed(
+            choose(
+                f"--only {only}: {stray or 'an empty text'} is none of {', '.join(KINDS)}",
+                f"--only {only}：{stray or '空文本'} 不是以下之一：{', '.join(KINDS)}",
+            )
+        )
     return found
 
 
@@ -115,7 +121,9 @@ def _write(file: Path, text: str) -> None:
     try:
         file.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise CommandFailed(f"cannot write {file}: {error.strerror or error}") from None
+        raise CommandFailed(
+            choose(f"cannot write {file}: {error.strerror or error}", f"无法写入 {file}：{error.strerror or error}")
+        ) from None
 
 
 def _show_plan(plan: Any, *, is_answer: bool) -> None:

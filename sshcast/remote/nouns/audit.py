@@ -12,6 +12,7 @@ from sshcast.remote.moments import parse_past
 from sshcast.remote.options import with_api
 from sshcast.remote.pages import read_pages
 from sshcast.remote.printing import Column, Printer, Row, format_time
+from sshcast.remote.words import choose
 
 LIST = """
 query AuditEvents($first: Int!, $after: String, $filter: AuditEventFilter) {
@@ -68,7 +69,12 @@ def list_events(
 def _read_object(text: str) -> dict[str, Any]:
     kind, _, id = text.partition(":")
     if kind.lower().replace("-", "_") not in OBJECTS:
-        raise CommandFailed(f"--object is one of {', '.join(OBJECTS)}, alone or with an id as in server:12")
+        raise CommandFailed(
+            choose(
+                f"--object is one of {', '.join(OBJECTS)}, alone or with an id as in server:12",
+                f"--object 是以下之一：{', '.join(OBJECTS)}，单独给出或带编号，如 server:12",
+            )
+        )
     found: dict[str, Any] = {"objectKind": kind.upper().replace("-", "_")}
     return found | ({"objectId": id} if id else {})
 

@@ -14,6 +14,7 @@ from sshcast.errors import CommandFailed
 from sshcast.remote.contexts import Context, find_store
 from sshcast.remote.options import Json
 from sshcast.remote.printing import Column, Printer, Row
+from sshcast.remote.words import choose
 from sshcast.standard_streams import read_first_line
 
 app = typer.Typer(
@@ -49,10 +50,7 @@ def login(
 ) -> None:
     """Sign in to a service. From then on commands speak to it, instead of this machine's database."""
     ways = {"--password-stdin": password_stdin, "--token-stdin": token_stdin, "--browser": browser}
-    if sum(ways.values()) > 1:
-        raise CommandFailed(f"give one of {', '.join(ways)}")
-    if username is not None and (token_stdin or browser):
-        raise CommandFailed("--user goes with a password: a token and an identity provider say who you are")
+    _check_way(username, ways)
     sign_in = importlib.import_module("sshcast.remote.sign_in")
     address = sign_in.check_url(url, allow_http=allow_http)
     authority = None if ca_file is None else str(ca_file.absolute())
@@ -122,11 +120,28 @@ def remove_context(name: str) -> None:
         store.save(store.load().without(name))
 
 
+def _check_way(username: str | None, ways: dict[str, bool]) -> None:
+    if sum(ways.values()) > 1:
+        raise CommandFailed(choose(f"give one of {', '.join(ways)}", f"以下只能给出一个：{', '.join(ways)}"))
+    if username is not None and (ways["--token-stdin"] or ways["--browser"]):
+        raise CommandFailed(
+            choose(
+                "--user goes with a password: a token and an identity provider say who you are",
+                "--user 用于密码登录：令牌和身份提供方会说明您是谁",
+            )
+        )
+
+
 def _require_context(name: str | None) -> Context:
     store = find_store()
     name = name or store.load().current
     if name is None:
-        raise CommandFailed("no context is chosen: name one with --context NAME (see `sshcast context list`)")
+        raise CommandFailed(
+            choose(
+                "no context is chosen: name one with --context NAME (see `sshcast context list`)",
+                "没有选定上下文：用 --context NAME 指定（见 `sshcast context list`）",
+            )
+        )
     return store.require(name)
 
 
@@ -139,14 +154,21 @@ def _ask_who(username: str | None, *, from_stdin: bool) -> tuple[str, str]:
     """Return a name and a password, asked for on the terminal unless they are given."""
     if from_stdin:
         if username is None:
-            raise CommandFailed("--password-stdin needs --user NAME")
+            raise CommandFailed(choose("--password-stdin needs --user NAME", "--password-stdin 需要 --user NAME"))
         return username, read_first_line()
     if not sys.stdin.isatty():
-        raise CommandFailed("there is no terminal to ask on: give --user NAME --password-stdin, or --token-stdin")
+        raise CommandFailed(
+            choose(
+                "there is no terminal to ask on: give --user NAME --password-stdin, or --token-stdin",
+                "没有可供询问的终端：请给出 --user NAME --password-stdin，或 --token-stdin",
+            )
+        )
     try:
         if username is None:
             print("User: ", end="", file=sys.stderr, flush=True)
             username = sys.stdin.readline().strip()
         return username, getpass.getpass("Password: ")
     except EOFError as error:
-        raise CommandFailed("no password was given, so you are not signed in") from error
+        raise CommandFailed(
+            choose("no password was given, so you are not signed in", "没有输入密码，因此未登录")
+        ) from error

@@ -11,6 +11,7 @@ from sshcast.remote.api import Api
 from sshcast.remote.names import find_server_id, find_task_id
 from sshcast.remote.options import with_api
 from sshcast.remote.printing import Printer, Row, format_duration, format_time
+from sshcast.remote.words import choose
 
 WATCH = """
 subscription Watch($after: String, $filter: EventFilter) {
@@ -112,7 +113,7 @@ def _follow(
     following = importlib.import_module("sshcast.remote.following")
     start = following.find_newest_cursor(api) if after is None else after
     following.follow_events(api, printer.notes, document, filter, start, show)
-    raise CommandFailed("the stream of events has ended")
+    raise CommandFailed(choose("the stream of events has ended", "事件流已结束"))
 
 
 def _format_execution(event: Row) -> str:

@@ -12,6 +12,7 @@ from sshcast.remote.enums import REASONS, STATES, TRIGGERS, read_word
 from sshcast.remote.moments import parse_past
 from sshcast.remote.names import find_server_id, find_task_id
 from sshcast.remote.pages import read_pages
+from sshcast.remote.words import choose
 
 ME = "query Me { me { id name role } }"
 USERS = """
@@ -71,7 +72,12 @@ def find_user_id(api: Api, user: str) -> str:
         return user
     if me["role"] == "ADMIN":
         raise build_absence("user", user, noun="user")
-    raise CommandFailed(f"--user {user}: only admins may look up other users by name: give the user's id, or `me`")
+    raise CommandFailed(
+        choose(
+            f"--user {user}: only admins may look up other users by name: give the user's id, or `me`",
+            f"--user {user}：只有管理员可以按名称查找其他用户：请给出用户的编号，或 `me`",
+        )
+    )
 
 
 def _read_words(option: str, given: Words, words: tuple[str, ...]) -> list[str] | None:

@@ -12,6 +12,7 @@ from sshcast.remote.absence import build_absence
 from sshcast.remote.api import Api
 from sshcast.remote.nouns.execution_options import ExecutionOptions, build_filter
 from sshcast.remote.printing import Printer, Row, format_cell, format_time
+from sshcast.remote.words import choose
 from sshcast.terminal import RESET, takes_colours
 
 MATCH = "number stream text isCut ranges { start end } before after startCursor endCursor"
@@ -66,7 +67,12 @@ class SearchOptions:
 def search(api: Api, printer: Printer, pattern: str, how: SearchOptions, which: ExecutionOptions) -> int:
     """Print the lines with a match, the newest execution first; return 1 if there is none, as grep does."""
     if how.execution is not None and which != ExecutionOptions():
-        raise CommandFailed("--in names one execution: give it without options that select others")
+        raise CommandFailed(
+            choose(
+                "--in names one execution: give it without options that select others",
+                "--in 指定一个执行：不能与选择其他执行的选项同用",
+            )
+        )
     variables = {
         "pattern": pattern,
         "syntax": "RE2" if how.regex else "LITERAL",

@@ -159,6 +159,8 @@ def retry_fleet_run(
 ) -> int:
     """Start a new fleet run where one did not succeed, and follow it as `sshcast run` does."""
     reasons = [each.upper() for each in reason] if reason else list(SAFE_REASONS)
+    # A service that is not there is not waited for; from the start on it is, as its answer may be lost.
+    importlib.import_module("sshcast.remote.fleet_answers").read_fleet_run(api, fleet_run_id)
     wanted = {"id": fleet_run_id, "reasons": reasons, "notStarted": not_started}
     status: int = _load_running().retry(api, printer, RETRY, wanted, waits=wait)
     return status

@@ -12,6 +12,7 @@ from sshcast.remote.names import find_server_id
 from sshcast.remote.options import with_api
 from sshcast.remote.pages import read_pages
 from sshcast.remote.printing import Column, Printer, Row, format_time
+from sshcast.remote.words import choose
 
 ROLES = ("VIEWER", "OPERATOR", "ADMIN")
 app = typer.Typer(help="The roles that users have on single servers and tags.", no_args_is_help=True)
@@ -93,7 +94,12 @@ def remove_grant(
     """Revoke a grant: a user's on a server or a tag, or the one with an id. It takes effect at once."""
     if server is None and tag is None:
         if not (user.isascii() and user.isdigit()):
-            raise CommandFailed("give --server or --tag beside a user's name, or the id of a grant")
+            raise CommandFailed(
+                choose(
+                    "give --server or --tag beside a user's name, or the id of a grant",
+                    "请在用户名之外给出 --server 或 --tag，或给出授权的编号",
+                )
+            )
         revoked: Row = api.execute(REVOKE, {"id": user})["revokeGrant"]["grant"]
     else:
         revoked = revoke_role(api, user, server, tag)
@@ -105,7 +111,7 @@ def remove_grant(
 def grant_role(api: Api, user: str, role: str, server: str | None, tag: str | None) -> Row:
     """Grant a role, and return the grant."""
     if (server is None) == (tag is None):
-        raise CommandFailed("give either --server or --tag")
+        raise CommandFailed(choose("give either --server or --tag", "--server 与 --tag 须给出其中一个"))
     wanted: dict[str, Any] = {"role": read_word("--role", role, ROLES), "userId": require_user(api, user)["id"]}
     wanted |= {"tag": tag} if server is None else {"serverId": find_server_id(api, server)}
     made: Row = api.execute(GRANT, {"input": wanted})["grantRole"]["grant"]
@@ -115,13 +121,15 @@ def grant_role(api: Api, user: str, role: str, server: str | None, tag: str | No
 def revoke_role(api: Api, user: str, server: str | None, tag: str | None) -> Row:
     """Revoke the grant that a user has on a server or a tag, and return it as it was."""
     if (server is None) == (tag is None):
-        raise CommandFailed("give either --server or --tag")
+        raise CommandFailed(choose("give either --server or --tag", "--server 与 --tag 须给出其中一个"))
     server_id = None if server is None else find_server_id(api, server)
     for grant in require_user(api, user)["grants"] or ():
         if (grant["tag"], None if grant["serverId"] is None else str(grant["serverId"])) == (tag, server_id):
             revoked: Row = api.execute(REVOKE, {"id": grant["id"]})["revokeGrant"]["grant"]
             return revoked
-    raise CommandFailed(f"{user} has no such grant: see `sshcast grant list`")
+    raise CommandFailed(
+        choose(f"{user} has no such grant: see `sshcast grant list`", f"{user} 没有这项授权：见 `sshcast grant list`")
+    )
 
 
 def tell_grant(api: Api, printer: Printer, grant: Row) -> None:

@@ -10,6 +10,7 @@ from sshcast.remote.asking import require_consent
 from sshcast.remote.enums import read_word
 from sshcast.remote.options import with_api
 from sshcast.remote.printing import Column, Printer, format_time
+from sshcast.remote.words import choose
 
 app = typer.Typer(help="Your tokens for programs that act for you.", no_args_is_help=True)
 
@@ -89,7 +90,17 @@ def _require_token(api: Api, name: str) -> dict[str, Any]:
     named = [each for each in every if each["name"] == name] or [each for each in every if str(each["id"]) == name]
     if len(named) > 1:
         ids = ", ".join(str(each["id"]) for each in named)
-        raise CommandFailed(f"{len(named)} tokens are called {name}: give the id of one of them, {ids}")
+        raise CommandFailed(
+            choose(
+                f"{len(named)} tokens are called {name}: give the id of one of them, {ids}",
+                f"有 {len(named)} 个名为 {name} 的令牌：请给出其中一个的编号：{ids}",
+            )
+        )
     if not named:
-        raise CommandFailed(f"you have no token {name}: see `sshcast personal-token list`")
+        raise CommandFailed(
+            choose(
+                f"you have no token {name}: see `sshcast personal-token list`",
+                f"您没有令牌 {name}：见 `sshcast personal-token list`",
+            )
+        )
     return named[0]

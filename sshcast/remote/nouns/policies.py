@@ -1,5 +1,6 @@
 """`sshcast policy …`: what the command policy says of a command, its rules, and what admins set."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -7,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from sshcast.errors import CommandFailed
-from sshcast.remote.absence import build_absence
+from sshcast.remote.absence import ObjectAbsent, build_absence
 from sshcast.remote.api import Api
 from sshcast.remote.assignments import build_values, read_text
 from sshcast.remote.enums import POLICY_MODES, read_word
@@ -154,7 +155,12 @@ def set_policy(api: Api, printer: Printer, subject: SubjectOptions, policy: Poli
         found = api.execute(SET_SERVER, {"input": given})["setServerPolicy"]["policy"]
     else:
         if given.pop("commands"):
-            raise CommandFailed("--command goes with --server: a task's policy allows rules, and no commands")
+            raise CommandFailed(
+                choose(
+                    "--command goes with --server: a task's policy allows rules, and no commands",
+                    "--command 须与 --server 同用：任务的策略只允许规则，不允许命令",
+                )
+            )
         found = api.execute(SET_TASK, {"input": given})["setTaskPolicy"]["policy"]
     name = before["name"]
     printer.tell_change(api, f"the policy of {name} is set", f"已设置 {name} 的策略")
@@ -175,7 +181,7 @@ def _tell_verdict(printer: Printer, *, is_allowed: bool) -> None:
 def _load(api: Api, subject: SubjectOptions) -> Row:
     """Return the server or the task, with its policy."""
     if (subject.server is None) == (subject.task is None):
-        raise CommandFailed("give either --server or --task")
+        raise CommandFailed(choose("give either --server or --task", "--server 与 --task 须给出其中一个"))
     if subject.server is not None:
         kind, name = "server", subject.server
         found = api.execute(OF_SERVER, {"id": find_server_id(api, name)})["server"]
@@ -189,18 +195,15 @@ def _load(api: Api, subject: SubjectOptions) -> Row:
 
 def _load_named(api: Api, name: str, subject: SubjectOptions) -> Row:
     if subject != SubjectOptions():
-        raise CommandFailed("give a name, or --server, or --task")
-    try:
-        return _load(api, SubjectOptions(server=name))
-    except CommandFailed as error:
-        if type(error) is not CommandFailed:
-            raise
-    try:
-        return _load(api, SubjectOptions(task=name))
-    except CommandFailed as error:
-        if type(error) is not CommandFailed:
-            raise
-    raise CommandFailed(f"there is no server and no task {name}, or you may not see it")
+        raise CommandFailed(choose("give a name, or --server, or --task", "请给出名称，或 --server，或 --task"))
+    for each in (SubjectOptions(server=name), SubjectOptions(task=name)):
+        with suppress(ObjectAbsent):
+            return _load(api, each)
+    raise CommandFailed(
+        choose(
+            f"there is no server and no task {name}, or you may not see it", f"没有服务器或任务 {name}，或您无权查看"
+        )
+    )
 
 
 def _build_policy(id: str, given: PolicyOptions) -> dict[str, Any]:

@@ -84,11 +84,16 @@ def show_next(
 ) -> None:
     """Show when a task, or a schedule that is not saved yet, is due next: in its time zone, and in this machine's."""
     if (task is None) == (preview.cron is None):
-        raise CommandFailed("name a task, or give a schedule with --cron")
+        raise CommandFailed(choose("name a task, or give a schedule with --cron", "请指定任务，或用 --cron 给出计划"))
     if task is None:
         _show_preview(api, printer, preview, number)
     elif preview != PreviewOptions():
-        raise CommandFailed("--timezone, --dst, --server and --from go with --cron: a task has its own")
+        raise CommandFailed(
+            choose(
+                "--timezone, --dst, --server and --from go with --cron: a task has its own",
+                "--timezone、--dst、--server 和 --from 须与 --cron 同用：任务有自己的设置",
+            )
+        )
     else:
         _show_task(api, printer, task, number)
 

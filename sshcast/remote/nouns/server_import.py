@@ -10,6 +10,7 @@ from sshcast.errors import CommandFailed
 from sshcast.remote.api import Api
 from sshcast.remote.options import with_api
 from sshcast.remote.printing import Printer
+from sshcast.remote.words import choose
 from sshcast.standard_streams import read_first_line
 
 
@@ -37,10 +38,7 @@ def import_servers(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; accept the keys that --scan fetches.")] = False,
 ) -> int:
     """Register the servers of an ssh configuration or an Ansible inventory. Exits with 1 if any host failed."""
-    if (ssh_config is None) == (ansible is None):
-        raise CommandFailed("give either --ssh-config FILE or --ansible FILE")
-    if not known_hosts and not scan:
-        raise CommandFailed("say where host keys come from: give --known-hosts FILE, --scan, or both")
+    _check_sources(is_one=(ssh_config is None) != (ansible is None), has_keys=bool(known_hosts) or scan)
     importing = importlib.import_module("sshcast.remote.imports.importing")
     options = importing.ImportOptions(
         ssh_config=ssh_config,
@@ -58,3 +56,19 @@ def import_servers(
     )
     status: int = importing.import_hosts(api, printer, options)
     return status
+
+
+def _check_sources(*, is_one: bool, has_keys: bool) -> None:
+    if not is_one:
+        raise CommandFailed(
+            choose(
+                "give either --ssh-config FILE or --ansible FILE", "--ssh-config FILE 与 --ansible FILE 须给出其中一个"
+            )
+        )
+    if not has_keys:
+        raise CommandFailed(
+            choose(
+                "say where host keys come from: give --known-hosts FILE, --scan, or both",
+                "请说明主机密钥的来源：给出 --known-hosts FILE、--scan 或两者",
+            )
+        )

@@ -13,6 +13,7 @@ from sshcast.remote.enums import RUN_MODES, read_word
 from sshcast.remote.names import find_server_id
 from sshcast.remote.options import with_api
 from sshcast.remote.printing import Printer
+from sshcast.remote.words import choose
 from sshcast.standard_streams import read_first_line
 
 TAGS = "query ServerTags($id: ID!) { server(id: $id) { id tags } }"
@@ -65,7 +66,12 @@ def set_server(
     if credential := _read_credential(given):
         wanted["credential"] = credential
     if not wanted:
-        raise CommandFailed("give at least one thing to change: see `sshcast server set --help`")
+        raise CommandFailed(
+            choose(
+                "give at least one thing to change: see `sshcast server set --help`",
+                "请至少给出一项更改：见 `sshcast server set --help`",
+            )
+        )
     changed = api.execute(UPDATE, {"input": {"id": found} | wanted})["updateServer"]["server"]
     if printer.as_json:
         printer.show_json(changed)
@@ -102,15 +108,25 @@ def _read_blackouts(text: str) -> Any:
     try:
         found = json.loads(text)
     except ValueError as error:
-        raise CommandFailed(f"--blackouts is no JSON: {error}") from None
+        raise CommandFailed(choose(f"--blackouts is no JSON: {error}", f"--blackouts 不是 JSON：{error}")) from None
     if not isinstance(found, list):
-        raise CommandFailed('--blackouts takes a JSON array, such as [{"start": "22:00", "end": "06:00"}]')
+        raise CommandFailed(
+            choose(
+                '--blackouts takes a JSON array, such as [{"start": "22:00", "end": "06:00"}]',
+                '--blackouts 须为 JSON 数组，如 [{"start": "22:00", "end": "06:00"}]',
+            )
+        )
     return found
 
 
 def _change_tags(api: Api, server_id: str, given: dict[str, Any]) -> list[str]:
     if given["tag"]:
-        raise CommandFailed("give either --tag, which replaces all tags, or --add-tag and --remove-tag")
+        raise CommandFailed(
+            choose(
+                "give either --tag, which replaces all tags, or --add-tag and --remove-tag",
+                "--tag（替换所有标签）不能与 --add-tag、--remove-tag 同用",
+            )
+        )
     server = api.execute(TAGS, {"id": server_id})["server"]
     tags = dict.fromkeys([*(server or {"tags": ()})["tags"], *(given["add_tag"] or ())])
     return [tag for tag in tags if tag not in (given["remove_tag"] or ())]

@@ -20,6 +20,7 @@ from sshcast.remote.nouns.task_options import (
 from sshcast.remote.option_groups import with_options
 from sshcast.remote.options import with_api
 from sshcast.remote.printing import Printer, Row
+from sshcast.remote.words import choose
 
 CREATE = f"""
 mutation AddTask($input: CreateTaskInput!) {{
@@ -74,11 +75,21 @@ def add_task(
     """Add a task: `sshcast task add NAME --server SERVER --cron '0 2 * * *' -- COMMAND`. Prints its id."""
     given = build_fields(command, fields) | build_terms(terms)
     if "command" not in given:
-        raise CommandFailed("what is it to run? Give the command after --, or its file with --file")
+        raise CommandFailed(
+            choose(
+                "what is it to run? Give the command after --, or its file with --file",
+                "要运行什么？请在 -- 之后给出命令，或用 --file 给出其文件",
+            )
+        )
     given |= {"name": name, "cronExpr": given.get("cronExpr", "@manual"), "enabled": not disabled}
     given |= _build_mode(shadow) | build_place(api, place)
     if "serverId" not in given and "selector" not in given:
-        raise CommandFailed("where is it to run? Give --server, --tag, --any-tag or --every-server")
+        raise CommandFailed(
+            choose(
+                "where is it to run? Give --server, --tag, --any-tag or --every-server",
+                "在哪里运行？请给出 --server、--tag、--any-tag 或 --every-server",
+            )
+        )
     found = api.execute(CREATE, {"input": given})["createTask"]
     _tell(api, printer, found["task"], "added", "已添加")
     if found["execution"] is not None:
@@ -110,7 +121,12 @@ def set_task(
     given = _add_cleared(given, clear or [])
     given |= build_place(api, place)
     if not given:
-        raise CommandFailed("nothing was given to change: see `sshcast task set --help`")
+        raise CommandFailed(
+            choose(
+                "nothing was given to change: see `sshcast task set --help`",
+                "没有给出任何更改：见 `sshcast task set --help`",
+            )
+        )
     id = find_task_id(api, task)
     if "fleet" in given:
         given |= {"fleet": _load_fleet(api, id) | given["fleet"]}
@@ -142,10 +158,15 @@ def _build_mode(shadow: bool | None) -> dict[str, Any]:
 def _add_cleared(given: dict[str, Any], names: list[str]) -> dict[str, Any]:
     for name in names:
         if name not in CLEARED:
-            raise CommandFailed(f"--clear {name}: this is none of {', '.join(CLEARED)}")
+            raise CommandFailed(
+                choose(
+                    f"--clear {name}: this is none of {', '.join(CLEARED)}",
+                    f"--clear {name}：不是以下之一：{', '.join(CLEARED)}",
+                )
+            )
         field, value = CLEARED[name]
         if field in given:
-            raise CommandFailed(f"--clear {name}: it is given too")
+            raise CommandFailed(choose(f"--clear {name}: it is given too", f"--clear {name}：它同时又被给出"))
         given = given | {field: value}
     return given
 

@@ -16,6 +16,7 @@ from sshcast.remote.assignments import build_values, read_text, split_assignment
 from sshcast.remote.enums import read_word
 from sshcast.remote.names import find_server_id
 from sshcast.remote.running import build_shell_command
+from sshcast.remote.words import choose
 
 Words = list[str] | None
 PARAMETER = re.compile(r"(?P<name>[^:=?]+)(?::(?P<kind>[^=?]*))?(?P<optional>\?)?(?:=(?P<default>.*))?", re.DOTALL)
@@ -103,7 +104,12 @@ class TermOptions:
 def build_fields(words: Sequence[str] | None, given: FieldOptions) -> dict[str, Any]:
     """Return the fields that were given. `words` are those after `--`."""
     if words and given.file is not None:
-        raise CommandFailed("give the command after --, or its file with --file")
+        raise CommandFailed(
+            choose(
+                "give the command after --, or its file with --file",
+                "命令在 -- 之后给出，或用 --file 给出其文件，二者择一",
+            )
+        )
     command = build_shell_command(words) if words else None
     found = {
         "command": command if given.file is None else read_text("--file", given.file),
@@ -155,7 +161,9 @@ def build_place(api: Api, given: PlaceOptions) -> dict[str, Any]:
         }
     )
     if given.server is not None and selector:
-        raise CommandFailed("give --server, or the tags of servers, and not both")
+        raise CommandFailed(
+            choose("give --server, or the tags of servers, and not both", "--server 与服务器的标签只能给出一种")
+        )
     found: dict[str, Any] = {} if given.server is None else {"serverId": find_server_id(api, given.server)}
     fleet = _drop_missing(
         {
@@ -182,7 +190,12 @@ def _read_number(option: str, text: str | None, name: str) -> dict[str, int] | N
         return None
     number = text.removesuffix("%")
     if not number.isascii() or not number.isdigit() or len(number) > 9:
-        raise CommandFailed(f"{option} {text}: write a number such as 5, or a percentage such as 10%")
+        raise CommandFailed(
+            choose(
+                f"{option} {text}: write a number such as 5, or a percentage such as 10%",
+                f"{option} {text}：请写数字如 5，或百分比如 10%",
+            )
+        )
     return {"percent" if text.endswith("%") else name: int(number)}
 
 
@@ -194,7 +207,12 @@ def _build_secrets(given: Sequence[str]) -> list[dict[str, Any]]:
 
 def _build_parameters(given: FieldOptions) -> list[Any] | None:
     if given.param and given.params_file is not None:
-        raise CommandFailed("give parameters with --param, or a file of them with --params-file")
+        raise CommandFailed(
+            choose(
+                "give parameters with --param, or a file of them with --params-file",
+                "参数用 --param 给出，或用 --params-file 给出文件，二者择一",
+            )
+        )
     if given.params_file is not None:
         return _read_parameters(given.params_file)
     return [parse_parameter(each) for each in given.param] if given.param else None
@@ -204,9 +222,16 @@ def _read_parameters(path: Path) -> list[Any]:
     try:
         found = json.loads(read_text("--params-file", path))
     except (ValueError, RecursionError) as error:
-        raise CommandFailed(f"--params-file {path}: it is not JSON: {error}") from None
+        raise CommandFailed(
+            choose(f"--params-file {path}: it is not JSON: {error}", f"--params-file {path}：不是 JSON：{error}")
+        ) from None
     if not isinstance(found, list):
-        raise CommandFailed(f'--params-file {path}: it is no list: write [{{"name": "DAYS", "type": "INTEGER"}}]')
+        raise CommandFailed(
+            choose(
+                f'--params-file {path}: it is no list: write [{{"name": "DAYS", "type": "INTEGER"}}]',
+                f'--params-file {path}：不是列表：请写 [{{"name": "DAYS", "type": "INTEGER"}}]',
+            )
+        )
     return found
 
 
@@ -214,7 +239,12 @@ def parse_parameter(text: str) -> dict[str, Any]:
     """Return the API's parameter for `NAME[:TYPE][?][=DEFAULT]`. It is required without a default and a `?`."""
     match = PARAMETER.fullmatch(text)
     if match is None:
-        raise CommandFailed(f"--param {text}: write NAME, NAME:TYPE, NAME:TYPE=DEFAULT, NAME:a|b|c or NAME:TYPE?")
+        raise CommandFailed(
+            choose(
+                f"--param {text}: write NAME, NAME:TYPE, NAME:TYPE=DEFAULT, NAME:a|b|c or NAME:TYPE?",
+                f"--param {text}：请写 NAME、NAME:TYPE、NAME:TYPE=DEFAULT、NAME:a|b|c 或 NAME:TYPE?",
+            )
+        )
     kind, default = match["kind"] or "string", match["default"]
     found: dict[str, Any] = {"name": match["name"]}
     if "|" in kind:

@@ -23,6 +23,7 @@ from sshcast.remote.options import with_api
 from sshcast.remote.pages import read_pages
 from sshcast.remote.printing import Printer, Row
 from sshcast.remote.starting import start_once
+from sshcast.remote.words import choose
 
 app = typer.Typer(help="Named commands with a schedule: list, show, add, set, run, pause.", no_args_is_help=True)
 app.command("add")(add_task)
@@ -234,7 +235,11 @@ def _build_filter(api: Api, given: TaskListOptions) -> dict[str, Any]:
 def _read_files(given: list[str]) -> list[dict[str, Any]]:
     pairs = split_assignments("--param-file", given)
     if sum(path == "-" for _, path in pairs) > 1:
-        raise CommandFailed("--param-file: only one value can come by standard input")
+        raise CommandFailed(
+            choose(
+                "--param-file: only one value can come by standard input", "--param-file：只有一个值可以来自标准输入"
+            )
+        )
     return [
         {"name": name, "value": read_text("--param-file", Path(path)).removesuffix("\n").removesuffix("\r")}
         for name, path in pairs

@@ -13,6 +13,7 @@ from sshcast.remote.nouns import grants
 from sshcast.remote.options import with_api
 from sshcast.remote.pages import read_pages
 from sshcast.remote.printing import Column, Printer, Row, format_time
+from sshcast.remote.words import choose
 
 FIELDS = "id name role disabled createdAt"
 ROLES = ("NONE", "VIEWER", "OPERATOR", "ADMIN")
@@ -51,7 +52,7 @@ def add_user(api: Api, printer: Printer, name: str, role: str, *, password_stdin
 def change_user(api: Api, printer: Printer, name: str, role: str | None, disabled: bool | None) -> None:
     """Change a user's role, or disable or enable them."""
     if role is None and disabled is None:
-        raise CommandFailed("give --role, --disable or --enable")
+        raise CommandFailed(choose("give --role, --disable or --enable", "请给出 --role、--disable 或 --enable"))
     wanted: dict[str, Any] = {} if role is None else {"role": read_word("--role", role, ROLES)}
     wanted |= {} if disabled is None else {"disabled": disabled}
     _update(api, printer, name, wanted)

@@ -107,6 +107,11 @@ def test_what_is_no_address_of_a_service_is_refused_before_a_password_is_read(
     assert "secret" not in said
 
 
+def test_without_an_identity_provider_there_is_no_sign_in_with_the_browser(remote: Remote) -> None:
+    said = remote.refusal("login", remote.url, "--name", "other", "--browser", "--ca-file", str(remote.ca_file))
+    assert said.endswith("has no identity provider: sign in with --user NAME, or with --token-stdin")
+
+
 def test_without_any_context_the_local_database_is_used(tmp_path: Path) -> None:
     commands = Commands(tmp_path / "data", {"XDG_CONFIG_HOME": str(tmp_path / "config")})
     commands.output("user", "add", "alice", "--role", "admin", "--password-stdin", stdin="correct horse battery\n")

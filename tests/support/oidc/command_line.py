@@ -5,13 +5,14 @@ import hashlib
 import secrets
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx2
 
 from tests.support.oidc.forger import Forger
-from tests.support.oidc.visitor import BROWSER, CALLBACK
+from tests.support.oidc.visitor import BROWSER, CALLBACK, visiting
 
 START = "/auth/cli/start"
 EXCHANGE = "/auth/cli/token"
@@ -106,3 +107,21 @@ class Person:
         address, _, query = leads.partition("?")
         assert address == asked.redirect
         return dict(parse_qsl(query, strict_parsing=True))
+
+
+async def go_through(page: str, forger: Forger, url: str, **claims: Any) -> httpx2.Response:
+    """Do at the browser what a person does there; what the command line's address answers."""
+    async with visiting(url) as browser:
+        person = Person(browser.http)
+        begun = await person.say_yes(dict(parse_qsl(urlsplit(page).query)))
+        forger.answer = {"id_token": forger.id_token(nonce=begun["nonce"], **claims), "access_token": "at"}
+        leads = await person.come_back(code="a code", state=begun["state"])
+        return await browser.http.get(leads, headers=BROWSER | {"Accept-Language": "zh"})
+
+
+def write_browser(folder: Path) -> tuple[Path, Path]:
+    """Write a program for BROWSER that notes the page that it is to open; it, and the file with the page."""
+    browser, seen = folder / "browser", folder / "page"
+    browser.write_text(f'#!/bin/sh\nprintf %s "$1" > {seen}.draft && mv {seen}.draft {seen}\n')
+    browser.chmod(0o755)
+    return browser, seen
