@@ -108,6 +108,7 @@ NEEDS: dict[Role, dict[Any, Call]] = {
 ANYONE = {sign_in.login, sign_in.refresh, sign_in.exchange_link}
 # Steps of the ones above, which have checked.
 WITHIN = {
+    "start_session",
     "require_role",
     "enforce",
     "build_limits",

@@ -129,11 +129,13 @@ async def _start(port: int, context: ssl.SSLContext) -> asyncio.Server:
             writer.transport.abort()
             return
         copies = [asyncio.ensure_future(_copy(*pair)) for pair in ((reader, up_writer), (up_reader, writer))]
-        await asyncio.wait(copies, return_when=asyncio.FIRST_COMPLETED)
-        for copy in copies:
-            copy.cancel()
-        writer.transport.abort()
-        up_writer.transport.abort()
+        try:
+            await asyncio.wait(copies, return_when=asyncio.FIRST_COMPLETED)
+        finally:  # also when the service of the test ends: what stays open would be told of when the loop is gone
+            for copy in copies:
+                copy.cancel()
+            writer.transport.abort()
+            up_writer.transport.abort()
 
     return await asyncio.start_server(forward, "127.0.0.1", 0, ssl=context)
 
