@@ -7,6 +7,8 @@ from typing import Any, Protocol
 from sshcast.errors import CommandFailed
 from sshcast.remote.words import choose
 
+# The queries that answer null where there is no such object.
+MAY_BE_NULL = frozenset({"execution", "fleetRun", "node", "server", "task", "user"})
 UNKNOWN_WORDS = (
     *("Cannot query field", "Unknown argument", "Unknown type", "is not defined by type", "Unknown field"),
     "not to include unknown field",
@@ -65,7 +67,7 @@ class GraphQLAnswer:
         if isinstance(errors, list) and errors:
             raise _build_refusal(errors[0], place)
         data = self.body.get("data")
-        if errors or not isinstance(data, dict) or not data:  # of other programs: every document asks for something
+        if errors or not isinstance(data, dict) or not data or _lacks_an_answer(data):  # of other programs
             raise CommandFailed(
                 choose(
                     f"{place} gave an answer that is not GraphQL's: is it the address of an sshcast service?",
@@ -77,6 +79,11 @@ class GraphQLAnswer:
                 error = payload["errors"][0]
                 raise ApiRefused(_get_message(error), str(error.get("code", "")), tuple(error.get("field") or ()))
         return data
+
+
+def _lacks_an_answer(data: Mapping[str, Any]) -> bool:
+    """Tell whether a field is null, without an error, that never is: every document asks for something."""
+    return any(value is None and name not in MAY_BE_NULL for name, value in data.items())
 
 
 def _build_refusal(error: Any, place: str) -> CommandFailed:

@@ -11,18 +11,28 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
+from tests.support.certificates import Authority
 from tests.support.commands import Commands, wait_until_ready
 from tests.support.ports import free_port
+from tests.support.remote import HOST, serving_tls
 
 T = TypeVar("T")
 
 
-def sign_in(service: Commands, url: str, folder: Path) -> Commands:
+@contextmanager
+def signed_in_by_tls(service: Commands, url: str, folder: Path) -> Iterator[Commands]:
+    """What `sign_in` gives, with TLS in front of the service."""
+    authority = Authority.make(folder, "authority")
+    with serving_tls(int(url.rpartition(":")[2]), authority) as port:
+        yield sign_in(service, f"https://{HOST}:{port}", folder, "--ca-file", str(authority.file))
+
+
+def sign_in(service: Commands, url: str, folder: Path, *options: str) -> Commands:
     """Commands with a configuration of their own, signed in as alice; there is nothing in their data folder."""
     variables = {"XDG_CONFIG_HOME": str(folder), "SSHCAST_AS": "", "LANG": "C.UTF-8"}
     found = Commands(folder / "nothing", variables)
     token = service.output("token", "alice")
-    done = found.within("login", url, "--name", "service", "--token-stdin", stdin=f"{token}\n")
+    done = found.within("login", url, "--name", "service", "--token-stdin", *options, stdin=f"{token}\n")
     assert done.returncode == 0, done.stderr.decode()
     return found
 

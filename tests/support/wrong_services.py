@@ -61,6 +61,7 @@ KINDS = (
     Wrong("a JSON list", _build_json(["ok"]), NO_ANSWER_OF_SSHCAST),
     Wrong("other JSON", _build_json({"status": "ok"}), NOT_GRAPHQL),
     Wrong("no fields", _build_json({"data": {}}), NOT_GRAPHQL),
+    Wrong("fields that are null", _build_json({"data": {"servers": None}}), NOT_GRAPHQL),
     Wrong("errors as a text", _build_json({"errors": "nope"}, "400 Bad Request"), NOT_GRAPHQL),
     Wrong("errors as an object", _build_json({"errors": {"message": "nope"}}), NOT_GRAPHQL),
     Wrong("cut at once", b"", ("was cut", "已断开")),

@@ -7,7 +7,7 @@ import pytest
 
 from sshcast.errors import CommandFailed
 from sshcast.remote import enums, names
-from sshcast.remote.api import GraphQLAnswer
+from sshcast.remote.api import MAY_BE_NULL, GraphQLAnswer
 from sshcast.remote.nouns.execution_options import ExecutionOptions
 from tests.support.commands import ROOT
 
@@ -63,3 +63,13 @@ def test_every_document_of_a_noun_is_valid(path: Path) -> None:
     for name, value in vars(module).items():
         if name.isupper() and isinstance(value, str) and value.lstrip().startswith(("query", "mutation", "subscr")):
             assert graphql.validate(SCHEMA, graphql.parse(value)) == [], name
+
+
+def test_only_the_queries_of_one_object_may_answer_null() -> None:
+    query = SCHEMA.query_type
+    assert query is not None
+    nullable = {name for name, field in query.fields.items() if not isinstance(field.type, graphql.GraphQLNonNull)}
+    assert nullable == MAY_BE_NULL
+    assert GraphQLAnswer({"data": {"server": None}}).read("https://it") == {"server": None}
+    with pytest.raises(CommandFailed, match="not GraphQL's"):
+        GraphQLAnswer({"data": {"servers": None}}).read("https://it")

@@ -15,7 +15,7 @@ import pytest
 from tests.support.commands import ROOT, Commands
 from tests.support.cutting_proxy import cutting_proxy
 from tests.support.enrolled import SSHCAST, commands, openssh
-from tests.support.signed_in import in_thread, sign_in
+from tests.support.signed_in import in_thread, signed_in_by_tls
 
 __all__ = ["commands", "openssh"]
 
@@ -27,8 +27,9 @@ def url(commands: Commands) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def client(commands: Commands, url: str, tmp_path_factory: pytest.TempPathFactory) -> Commands:
-    return sign_in(commands, url, tmp_path_factory.mktemp("client"))
+def client(commands: Commands, url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Commands]:
+    with signed_in_by_tls(commands, url, tmp_path_factory.mktemp("client")) as found:
+        yield found
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from sshcast.remote.fleet_running import TermInvalid, build_terms
 from sshcast.remote.http_api import HttpClient
 from tests.support.commands import ROOT, Commands
 from tests.support.enrolled import SSHCAST, commands, openssh
-from tests.support.signed_in import sign_in
+from tests.support.signed_in import signed_in_by_tls
 from tests.support.targets import Target
 
 __all__ = ["commands", "openssh"]
@@ -40,8 +40,8 @@ def client(commands: Commands, openssh: Target, tmp_path_factory: pytest.TempPat
     key = ["--key", str(openssh.folder / "user"), "--host-key", openssh.host_key]
     for name in ("a", "b", "c", "off"):
         assert commands.within("server", "add", name, *where, *key).returncode == 0
-    with commands.serving() as url:
-        found = sign_in(commands, url, tmp_path_factory.mktemp("client"))
+    folder = tmp_path_factory.mktemp("client")
+    with commands.serving() as url, signed_in_by_tls(commands, url, folder) as found:
         tag(commands, url)
         yield found
 
