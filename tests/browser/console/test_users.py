@@ -23,7 +23,7 @@ async def test_an_admin_adds_a_user_who_may_then_sign_in(visit: Visit, service: 
     async with visiting(browser, service.url) as other:
         await other.open("/")
         await other.sign_in("grace.hopper", "a-long-password")
-        await expect(other.find("#who")).to_have_text("grace.hopper · none")
+        await expect(other.find("#who")).to_have_text("grace.hopper · no role")
 
 
 async def test_a_grant_is_given_and_revoked(visit: Visit, service: Running) -> None:
