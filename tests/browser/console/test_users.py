@@ -74,6 +74,8 @@ async def test_a_short_password_is_refused_at_its_field(visit: Visit, service: R
 
 
 async def test_the_last_admin_stays_admin(visit: Visit, service: Running) -> None:
+    admins = await service.data("{ users(filter: {role: ADMIN, disabled: false}) { totalCount } }", "admin")
+    assert admins["users"]["totalCount"] == 1
     await visit.inside(f"/users?user={service.users['admin'].id}", "the.admin")
     await visit.find("main select[name=role]").first.select_option("VIEWER")
     await visit.page.get_by_role("button", name="Change the role").click()
