@@ -4,8 +4,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import uuid4
 
+import anyio
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from tests.support.browser.logs import open_log, watch_copies
 from tests.support.browser.runs import Gate, started
@@ -48,6 +49,24 @@ async def test_a_run_is_shown_live_until_its_end(visit: Visit, service: Running,
     await expect(visit.find(".log-row.err .log-text")).to_have_text("done")
     await expect(visit.find(".facts-line")).to_contain_text("2 lines · complete", timeout=SLOW)
     await expect(visit.find("[data-act=cancel]")).to_be_hidden()
+
+
+async def test_the_state_is_shown_although_the_log_knew_it_first(visit: Visit, service: Running, gate: Gate) -> None:
+    read = anyio.Event()
+
+    async def hold(route: Route) -> None:
+        if '"query ($id: ID!) { execution(' in (route.request.post_data or ""):  # the page's question, not the log's
+            await read.wait()
+        await route.continue_()
+
+    await visit.page.route("**/graphql", hold)
+    id = await started(service, f"echo begun; {gate.closed}; echo done")
+    await open_log(visit, id)
+    await expect(visit.find(".head .state")).to_have_text("running")
+    gate.open()
+    await expect(visit.find(".facts-line")).to_contain_text("2 lines · complete", timeout=SLOW)
+    read.set()
+    await expect(visit.find(".head .state")).to_have_text("success")
 
 
 async def test_a_run_is_cancelled_after_a_question(visit: Visit, service: Running) -> None:

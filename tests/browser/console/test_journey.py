@@ -5,20 +5,20 @@ nothing but the connections that nobody took while the service was dead.
 """
 
 import re
-import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, expect
 
+from tests.support.browser.forms import ENGLISH, add_server, create_task
 from tests.support.browser.outage import forget_outages, suffering_outage
 from tests.support.browser.runs import Gate
 from tests.support.browser.visit import Visit, visiting
 from tests.support.commands import Commands, wait_until_ready
 from tests.support.faults.service import Mortal
 from tests.support.fleet_ground import Ground, running_ground
-from tests.support.targets import Target, running_demo
+from tests.support.targets import running_demo
 
 pytestmark = [pytest.mark.anyio, pytest.mark.browser, pytest.mark.timeout(300)]
 
@@ -52,41 +52,6 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
         yield found
 
 
-async def fill(visit: Visit, **values: str) -> None:
-    for name, value in values.items():
-        await visit.find(f".field[data-field='{name}'] > :is(input, textarea)").fill(value)
-
-
-def read_fingerprint(target: Target) -> str:
-    """The fingerprint as `ssh-keygen -l` shows it."""
-    command = ["ssh-keygen", "-lf", "-"]
-    return subprocess.run(command, input=target.host_key, capture_output=True, text=True, check=True).stdout.split()[1]
-
-
-async def add_server(visit: Visit, target: Target, name: str, tags: str = "") -> None:
-    """Add a server by the page, once its fingerprint is the one that `ssh-keygen` shows."""
-    await visit.find("#places a[href='/servers']").click()
-    await visit.find("a[href='/servers?new=1']").click()
-    await fill(visit, name=name, host=target.host, port=str(target.port), username=target.username, tags=tags)
-    await visit.page.get_by_role("button", name="Read the host keys").click()
-    await visit.find("tr", has_text=read_fingerprint(target)).get_by_role("checkbox").check()
-    await visit.find(".field[data-field='credential'] > select").select_option("KEY")
-    await fill(visit, privateKey=target.private_key)
-    await visit.page.get_by_role("button", name="Add the server").click()
-    await expect(visit.find(".head h2")).to_have_text(name)
-
-
-async def create_task(visit: Visit, command: str, server: str) -> None:
-    """Create a task by the page, with a look at what its schedule and its command would do."""
-    await visit.find("#places a[href='/tasks']").click()
-    await visit.find("a[href='/tasks?new=1']").click()
-    await fill(visit, name="Count to three", serverId=server, command=command, cronExpr="0 9 * * 1-5")
-    await expect(visit.find(".verdict .allowed")).to_be_visible()
-    await expect(visit.find(".preview-said")).to_contain_text("09:00")
-    await visit.page.get_by_role("button", name="Create the task").click()
-    await expect(visit.find(".head h2")).to_have_text("Count to three")
-
-
 async def search_log(visit: Visit) -> None:
     await visit.page.fill(".log-bar input[type=search]", "three")
     await visit.page.press(".log-bar input[type=search]", "Enter")
@@ -113,8 +78,10 @@ async def test_from_an_empty_service_to_a_fleet_run_with_an_outlier(
     gate = Gate(tmp_path / "gate")
     async with running_demo(tmp_path) as demo:
         await guest.inside("/", "admin", PASSWORD)
-        await add_server(guest, demo, "demo")
-        await create_task(guest, f"echo one; echo two; {gate.closed}; echo three; sleep 300", "demo")
+        await add_server(guest, ENGLISH, demo, "demo")
+        await create_task(
+            guest, ENGLISH, "Count to three", f"echo one; echo two; {gate.closed}; echo three; sleep 300", "demo"
+        )
         await guest.page.get_by_role("button", name="Run now").click()
         await expect(guest.page).to_have_url(re.compile(r"/executions/\d+$"))
         lines = guest.find(".log-row:not(.waiting) .log-text")
@@ -128,5 +95,5 @@ async def test_from_an_empty_service_to_a_fleet_run_with_an_outlier(
         await expect(guest.find(".head .state")).to_have_text("cancelled", timeout=SETTLED_MS)
         await search_log(guest)
         for number, target in enumerate(ground.alive, 1):
-            await add_server(guest, target, f"web {number}", "web")
+            await add_server(guest, ENGLISH, target, f"web {number}", "web")
         await run_on_all(guest, ground)

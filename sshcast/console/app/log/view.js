@@ -82,7 +82,7 @@ export class LogView {
     this.reader.follow(this.facts.output.endCursor, {
       signal: this.signal,
       onChunk: (chunk) => this.addChunk(chunk),
-      onState: (state) => Object.assign(this.facts, { state }),
+      onState: (state) => (this.facts = { ...this.facts, state }), // a copy: the first ones are the page's too
       onConnection: (connection) => this.showConnection(connection),
       onEnd: (event) => this.end(event),
     });
