@@ -21,6 +21,7 @@ from typing import Any, cast
 from bench.http_client import HttpClient
 from bench.report import Report, add_arguments, publish
 from bench.service import BenchService, running_service
+from db.ended_runs import EndListeners
 from resolvers.context import Service
 from resolvers.watchers import StreamLimiter
 from sshcast.metrics import Metrics
@@ -97,7 +98,9 @@ async def measure(given: Namespace, service: BenchService, target: Target) -> Re
 def measure_events() -> Report:
     """CPU microseconds of what is counted on the way of a run."""
     store: Any = SimpleNamespace(dialect="sqlite")
-    parts = SimpleNamespace(store=store, watchers=StreamLimiter(), clock=lambda: datetime.now(UTC))
+    parts = SimpleNamespace(
+        store=store, end_listeners=EndListeners(), watchers=StreamLimiter(), clock=lambda: datetime.now(UTC)
+    )
     metrics, now = Metrics(cast(Service, parts)), datetime.now(UTC)
     row: Any = SimpleNamespace(state="SUCCESS", reason="EXIT_STATUS", start_time=now, created_at=now)
     report = Report("One event", ["event", "CPU us"])

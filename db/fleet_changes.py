@@ -7,11 +7,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, func, insert, literal, null, select, update
 
-from db import rows
+from db import ended_runs, rows
 from db.executions import DEFAULTS
 from db.fleet_models import FleetMember, FleetRun
 from db.models import Server, TaskExecution
-from db.values import FleetReason, FleetState, MemberState, Reason, State
+from db.values import FleetReason, FleetState, MemberState, State
 
 runs = rows.get_table(FleetRun)
 members = rows.get_table(FleetMember)
@@ -125,18 +125,7 @@ def leave_waiting(conn: Connection, id: int) -> int:
 
 def cancel_pending(conn: Connection, id: int, at: datetime, message: str, by: int | None = None) -> list[int]:
     """Cancel the fleet run's executions that no runner has claimed yet. Return their ids."""
-    values = {
-        "state": State.CANCELLED,
-        "reason": Reason.CANCELLED,
-        "message": message,
-        "cancel_at": at,
-        "cancelled_by": by,
-        "end_time": at,
-        "duration_ms": 0,
-        "sealed_env": None,
-    }
-    waiting = (executions.c.fleet_run_id == id, executions.c.state == State.PENDING)
-    return list(conn.scalars(update(executions).where(*waiting).values(**values).returning(executions.c.id)))
+    return ended_runs.cancel_pending(conn, at, message, by, executions.c.fleet_run_id == id)
 
 
 def leave_cancelled(conn: Connection, id: int) -> int:

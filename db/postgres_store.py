@@ -9,7 +9,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncTransaction, create_async_engine
 
-from db.after_commit import WritingUnit
+from db.after_commit import Listener, WritingUnit
 from db.connection_failures import describe_failure
 from db.connection_queue import CONNECTIONS, ConnectionQueue, TooManyConnections
 from db.database_url import DatabaseUrl
@@ -37,7 +37,7 @@ class PostgresStore:
 
     dialect = "postgresql"
 
-    def __init__(self, url: DatabaseUrl, connections: int = CONNECTIONS) -> None:
+    def __init__(self, url: DatabaseUrl, connections: int = CONNECTIONS, listener: Listener | None = None) -> None:
         self._closed = False
         self.url = url
         self._queue = ConnectionQueue(connections, QUEUE_SECONDS)
@@ -53,9 +53,10 @@ class PostgresStore:
         check_connections(self._engine.sync_engine)
         share(self._engine.sync_engine)
         self._units: set[asyncio.Task[Any]] = set()
+        self._listener = listener
 
     async def run(self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        work = WritingUnit(lambda conn: fn(conn, *args, **kwargs))
+        work = WritingUnit(lambda conn: fn(conn, *args, **kwargs), self._listener)
 
         async def unit() -> T:
             async with self._borrow_connection() as conn, _commit_or_roll_back(await conn.begin()):

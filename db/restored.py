@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, not_, select, text, update
 
-from db import rows, stdin
+from db import ended_runs, rows, stdin
 from db.access_models import PersonalToken, Session, SignInCode
 from db.columns import format_time
 from db.event_models import Event
@@ -88,7 +88,7 @@ def _lose(conn: Connection, restored: Restored, words: str, *which: ColumnElemen
         "sealed_env": None,
         "fence": executions.c.fence + 1,
     }
-    lost = list(conn.scalars(update(executions).where(*which).values(**values).returning(executions.c.id)))
+    lost = ended_runs.end(conn, values, *which)
     for start in range(0, len(lost), rows.MOST_IDS):
         stdin.remove(conn, lost[start : start + rows.MOST_IDS])
     return len(lost)

@@ -21,11 +21,10 @@ from sqlalchemy import (
     or_,
     select,
     text,
-    update,
 )
 
+from db import ended_runs, rows
 from db import page as pages
-from db import rows
 from db.columns import UtcTime
 from db.fleet_models import FleetRun
 from db.models import ScheduleSlot, Task, TaskExecution
@@ -242,10 +241,7 @@ def find_newest_id(conn: Connection) -> int:
 
 def expire(conn: Connection, execution_id: int, values: Mapping[str, Any]) -> bool:
     """Set a pending execution to the final state in `values`. Return False if it is no longer pending."""
-    pending = executions.c.state == State.PENDING
-    return (
-        conn.execute(update(executions).where(executions.c.id == execution_id, pending).values(**values)).rowcount == 1
-    )
+    return bool(ended_runs.end(conn, values, executions.c.id == execution_id, executions.c.state == State.PENDING))
 
 
 def prune(conn: Connection, before: datetime, limit: int) -> int:

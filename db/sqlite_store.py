@@ -10,10 +10,11 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from sqlalchemy import URL, Connection, Engine, event
 
-from db.after_commit import WritingUnit
+from db.after_commit import Listener, WritingUnit
 from db.sqlite_engine import build_engine
 from db.sqlite_facts import Facts, changes_audit
 from db.sqlite_file import DatabaseFile
+from db.sqlite_readers import ReadQueue
 from db.sqlite_refusals import StoreUnusable, explain, is_broken
 from db.sqlite_units import Unit, Units, answer_all, take_group
 from db.unavailable import StoreOutcomeUnknown, StoreUnavailable, is_sqlite_commit_unknown, is_sqlite_unavailable
@@ -33,7 +34,7 @@ class SqliteStore:
 
     dialect = "sqlite"
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: URL, listener: Listener | None = None) -> None:
         self._closed = False
         self._path = Path(url.database or "")
         self._writing = build_engine(url, connections=1)
@@ -41,17 +42,20 @@ class SqliteStore:
         self._file = DatabaseFile(self._path)
         self._facts = Facts(self._file)
         event.listen(self._writing, "before_cursor_execute", self._note_statement)
+        self._listener = listener
         self._writes: Units = queue.SimpleQueue()
-        self._reads: Units = queue.SimpleQueue()
+        self._reads = ReadQueue(READERS - 1)
         self._writer = threading.Thread(target=self._write_all, name="sqlite writer", daemon=True)
+        takes = [self._reads.take, *[self._reads.take_late] * (READERS - 1)]
         self._readers = [
-            threading.Thread(target=self._read_all, name=f"sqlite reader {n}", daemon=True) for n in range(READERS)
+            threading.Thread(target=self._read_all, args=(take,), name=f"sqlite reader {n}", daemon=True)
+            for n, take in enumerate(takes)
         ]
         for thread in (self._writer, *self._readers):
             thread.start()
 
     async def run(self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self._put(self._writes, WritingUnit(lambda conn: fn(conn, *args, **kwargs)))
+        return await self._put(self._writes, WritingUnit(lambda conn: fn(conn, *args, **kwargs), self._listener))
 
     async def read(self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._put(self._reads, lambda conn: fn(conn, *args, **kwargs))
@@ -71,8 +75,7 @@ class SqliteStore:
         self._closed = True
         self._writes.put(None)
         await asyncio.to_thread(self._writer.join)
-        for _ in self._readers:
-            self._reads.put(None)
+        self._reads.close()
         for thread in self._readers:
             await asyncio.to_thread(thread.join)
         self._facts.close()
@@ -83,15 +86,15 @@ class SqliteStore:
         if self._closed:
             raise StoreUnavailable("the store is closed")
 
-    async def _put(self, units: Units, work: Callable[[Connection], T]) -> T:
+    async def _put(self, units: Units | ReadQueue, work: Callable[[Connection], T]) -> T:
         self._check_open()
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         units.put(Unit(work, future))
         return await future
 
-    def _read_all(self) -> None:
+    def _read_all(self, take: Callable[[], Unit | None]) -> None:
         with _HeldConnection(self._reading, self._file) as held:
-            while (unit := self._reads.get()) is not None:
+            while (unit := take()) is not None:
                 try:
                     conn = held.begin("BEGIN")
                     unit.result = unit.work(conn)

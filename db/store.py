@@ -9,6 +9,7 @@ from typing import Concatenate, ParamSpec, Protocol, TypeVar, cast
 
 from sqlalchemy import URL, Connection
 
+from db.after_commit import Listener
 from db.connection_queue import CONNECTIONS
 from db.database_url import DatabaseUrl, read_database_url
 from db.sqlite_store import SqliteStore
@@ -47,13 +48,15 @@ class Store(Protocol):
     async def close(self) -> None: ...
 
 
-async def open_store(url: str | DatabaseUrl, *, connections: int = CONNECTIONS) -> Store:
+async def open_store(
+    url: str | DatabaseUrl, *, connections: int = CONNECTIONS, listener: Listener | None = None
+) -> Store:
     """Return the store at a URL: `sqlite:////absolute/path.db` or `postgresql://user@host/name`.
 
-    `connections` is the limit on PostgreSQL. Raises DatabaseUrlInvalid if the URL cannot be parsed. Nothing connects
-    before the first unit.
+    `connections` is the limit on PostgreSQL. `listener` is told what `tell_listener` has to tell. Raises
+    DatabaseUrlInvalid if the URL cannot be parsed. Nothing connects before the first unit.
     """
     found = read_database_url(url) if isinstance(url, str) else url
     if found.dialect == "sqlite":
-        return SqliteStore(URL.create("sqlite", database=found.database))
-    return cast(Store, importlib.import_module("db.postgres_store").PostgresStore(found, connections))
+        return SqliteStore(URL.create("sqlite", database=found.database), listener)
+    return cast(Store, importlib.import_module("db.postgres_store").PostgresStore(found, connections, listener))

@@ -10,11 +10,11 @@ from typing import Any, Literal, cast
 
 from sqlalchemy import BigInteger, Connection, and_, bindparam, exists, not_, or_, select, true, update
 
-from db import fleet_output, output, rows, stdin
+from db import ended_runs, fleet_output, output, rows, stdin
 from db.models import Task, TaskExecution
 from db.output import OutputEnd
 from db.prepared import Prepared
-from db.values import Reason, State, Trigger
+from db.values import State, Trigger
 
 executions = rows.get_table(TaskExecution)
 tasks = rows.get_table(Task)
@@ -134,17 +134,7 @@ def _build_end_with_output(names: Sequence[str], columns: Sequence[str]) -> Prep
 
 def request_cancel(conn: Connection, id: int, at: datetime, by: int | None = None) -> CancelResult:
     """Cancel a pending execution at once, or record the request to stop a running one. `by`: the user who asks."""
-    values = {
-        "state": State.CANCELLED,
-        "reason": Reason.CANCELLED,
-        "message": "cancelled before it started",
-        "cancel_at": at,
-        "cancelled_by": by,
-        "end_time": at,
-        "duration_ms": 0,
-        "sealed_env": None,
-    }
-    if rows.change(conn, TaskExecution, values, executions.c.id == id, executions.c.state == State.PENDING):
+    if ended_runs.cancel_pending(conn, at, "cancelled before it started", by, executions.c.id == id):
         stdin.remove(conn, [id])
         return "cancelled"
     running = and_(executions.c.id == id, executions.c.state == State.RUNNING)
@@ -156,18 +146,7 @@ def cancel_pending_of_task(
     conn: Connection, task_id: int, at: datetime, message: str, by: int | None = None
 ) -> list[int]:
     """Cancel the task's pending executions, at the wish of the user `by`. Return their ids."""
-    values = {
-        "state": State.CANCELLED,
-        "reason": Reason.CANCELLED,
-        "message": message,
-        "cancel_at": at,
-        "cancelled_by": by,
-        "end_time": at,
-        "duration_ms": 0,
-        "sealed_env": None,
-    }
-    waiting = (executions.c.task_id == task_id, executions.c.state == State.PENDING)
-    ended = list(conn.scalars(update(executions).where(*waiting).values(**values).returning(executions.c.id)))
+    ended = ended_runs.cancel_pending(conn, at, message, by, executions.c.task_id == task_id)
     stdin.remove(conn, ended)
     return ended
 

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from db.ended_runs import EndListeners
 from db.store import Store
 from db.values import OnOutputLimit, Role
 from db.visibility import EVERYTHING, VisibilityScope
@@ -64,6 +65,7 @@ class Service:
     throttle: LoginThrottle
     limits: Limits
     clock: Callable[[], datetime]
+    end_listeners: EndListeners = field(default_factory=EndListeners)
     watchers: StreamLimiter = field(default_factory=StreamLimiter)
     tails: OutputTails = field(default_factory=OutputTails)
     searches: SearchSlots = field(default_factory=SearchSlots)

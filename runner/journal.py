@@ -6,6 +6,8 @@ By the standard library's logger, which costs nothing to import and writes nothi
 
 import logging
 
+from db.ended_runs import EndedRun
+
 FIELDS = "journal_fields"
 """The attribute of a log record that holds the line's fields."""
 
@@ -16,3 +18,9 @@ def write_line(event: str, **fields: object) -> None:
     """Write one line: a fixed sentence, and ids and figures. None of them may be a secret, a command or a name."""
     if _logger.isEnabledFor(logging.INFO):
         _logger.info(event, extra={FIELDS: fields})
+
+
+def write_end(run: EndedRun) -> None:
+    """Write the line of a run that ended without a driver."""
+    ids = {"execution": run.id, "task": run.task_id, "server": run.server_id}
+    write_line("run ended", **ids, state=str(run.state), reason=str(run.reason))

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
+from db.ended_runs import EndListeners
 from resolvers.context import Limits, Service
 from resolvers.passwords import Passwords
 from resolvers.provider import Provider
@@ -15,6 +16,7 @@ from resolvers.rates import BURST_SECONDS_OF_REFUSALS, RateLimiter, build_bucket
 from resolvers.sign_in_links import SignInLinks
 from resolvers.throttle import LoginThrottle
 from resolvers.watchers import StreamLimiter
+from runner import journal
 from runner.bus import Bus
 from runner.policy import Policy
 from runner.ssh.networks import NetworkPolicy
@@ -34,10 +36,12 @@ async def open_service(settings: Settings, provider: Provider | None = None) -> 
 
     Raise DatabaseOlder for a PostgreSQL database that is not migrated, MasterKeyRefused for a wrong master key.
     """
-    async with open_current_store(settings) as store:
+    listeners = EndListeners(journal.write_end)
+    async with open_current_store(settings, listeners.tell) as store:
         vault = await master_key_check.load_vault(store, settings)
         yield Service(
             store=store,
+            end_listeners=listeners,
             bus=Bus(),
             vault=vault,
             policy=Policy.load(mode=settings.policy_mode),

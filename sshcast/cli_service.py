@@ -48,9 +48,15 @@ def demo_command(
         progress.clear()
 
 
-def migrate(data: Data = None) -> None:
+def migrate(
+    data: Data = None,
+    moved: Annotated[
+        bool,
+        typer.Option("--moved", help="Nothing ran since this PostgreSQL database was copied: it belongs here now."),
+    ] = False,
+) -> None:
     """Create or update the database's tables for this version."""
-    run(commands.migrate.migrate(settings(data=data)))
+    run(commands.migrate.migrate(settings(data=data), moved=moved))
 
 
 def token(

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from db import migrate
+from db.after_commit import Listener
 from db.store import Store, open_store
 from sshcast import data_folder
 from sshcast.settings import Settings
@@ -17,10 +18,10 @@ class DatabaseOlder(Exception):
 
 
 @asynccontextmanager
-async def open_data_store(settings: Settings) -> AsyncIterator[Store]:
+async def open_data_store(settings: Settings, listener: Listener | None = None) -> AsyncIterator[Store]:
     """Open the data folder and the database, without migrating it."""
     data_folder.prepare(settings.data)
-    store = await open_store(settings.url, connections=settings.database_connections)
+    store = await open_store(settings.url, connections=settings.database_connections, listener=listener)
     try:
         yield store
     finally:
@@ -28,9 +29,9 @@ async def open_data_store(settings: Settings) -> AsyncIterator[Store]:
 
 
 @asynccontextmanager
-async def open_current_store(settings: Settings) -> AsyncIterator[Store]:
+async def open_current_store(settings: Settings, listener: Listener | None = None) -> AsyncIterator[Store]:
     """Open the database with the tables of this version: migrate SQLite; raise DatabaseOlder for PostgreSQL."""
-    async with open_data_store(settings) as store:
+    async with open_data_store(settings, listener) as store:
         if settings.sqlite:
             await migrate.migrate(store)
         elif await migrate.list_pending(store):

@@ -58,7 +58,7 @@ def build_app(service: Service, settings: Settings, metrics: Metrics | None = No
     meter, strict = Middleware(RequestMeter, metrics=metrics), _build_strict_transport(settings)
     app = Starlette(
         routes=routes,
-        middleware=[*_build_site_path(settings, routes), meter, strict, guard],
+        middleware=[*_build_site_path(settings, routes), meter, *strict, guard],
         exception_handlers=route_table.HANDLERS,
     )
     app.router.redirect_slashes = False  # a redirect would leave the usual answers, and name our host
@@ -81,8 +81,11 @@ def _build_site_path(settings: Settings, routes: Sequence[BaseRoute]) -> Iterato
     yield Middleware(SitePath, path=path, heads=heads)
 
 
-def _build_strict_transport(settings: Settings) -> Middleware:
-    return Middleware(StrictTransport, is_always_https=(settings.public_url or "").startswith("https:"))
+def _build_strict_transport(settings: Settings) -> Iterator[Middleware]:
+    """Yield what has browsers use HTTPS alone, unless that is switched off: the header may then be a proxy's."""
+    if settings.hsts_seconds:
+        is_always_https = (settings.public_url or "").startswith("https:")
+        yield Middleware(StrictTransport, seconds=settings.hsts_seconds, is_always_https=is_always_https)
 
 
 def _load_persisted_documents(settings: Settings) -> PersistedDocuments:

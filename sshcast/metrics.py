@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from prometheus_client.metrics import disable_created_metrics
 
 from db.connection_queue import CountedStore
+from db.ended_runs import EndedRun
 from db.models import TaskExecution
 from db.values import Reason, SlotOutcome, State
 from resolvers.context import Service
@@ -44,11 +45,12 @@ class Metrics(RunnerObserver):
         self._build_state_metrics(registry, service)
         ProcessCollector(registry=registry)
         self._begin_at_zero()
+        service.end_listeners.add(self._note_undriven_end)
 
     def _build_runner_metrics(self, registry: CollectorRegistry) -> None:
         self._ended = Counter(
             "sshcast_runs_finished_total",
-            "Runs that this process drove to an end.",
+            "Runs that this process ended.",
             ("state", "reason"),
             registry=registry,
         )
@@ -138,6 +140,9 @@ class Metrics(RunnerObserver):
     def note_end(self, row: TaskExecution, stored_bytes: int) -> None:
         self._ended.labels(row.state, row.reason or "").inc()
         self._stored.inc(stored_bytes)
+
+    def _note_undriven_end(self, run: EndedRun) -> None:
+        self._ended.labels(run.state, run.reason).inc()
 
     def note_slots(self, slots: Sequence[DecidedSlot], now: datetime) -> None:
         for slot in slots:

@@ -24,6 +24,7 @@ from runner.scheduling.scheduler import Scheduler
 from runner.ssh.attempts import RetryPolicy
 from sshcast import data_folder
 from sshcast.app import utc_now
+from sshcast.database_home import check_home
 from sshcast.runtime import Runtime, start_runtime
 from sshcast.settings import Settings
 from sshcast.ssh_wiring import build_checks, build_pool, build_scans
@@ -35,9 +36,13 @@ CONNECT_SECONDS = 60.0
 async def start_runner(
     service: Service, settings: Settings, observer: RunnerObserver | None = None
 ) -> AsyncIterator[Runtime]:
-    """Run the service's runner until the block ends; raise FolderBusy if another process has the data folder."""
+    """Run the service's runner until the block ends; raise FolderBusy if another process has the data folder.
+
+    Raise DatabaseMoved for a PostgreSQL database that was restored or copied.
+    """
     observer = observer or RunnerObserver()
     with data_folder.lock_folder(settings.data):
+        await check_home(service.store)
         runtime = _build_runtime(service, settings, observer)
         observer.watch_runner(runtime.count)
         async with start_runtime(runtime) as found:

@@ -141,6 +141,12 @@ class Settings(BaseModel):
     public_url: str | None = Field(
         None, description="The service's address in browsers, such as https://sshcast.example.com; always served."
     )
+    hsts_seconds: int = Field(
+        31_536_000,
+        ge=0,
+        le=MOST_SECONDS,
+        description="For how many seconds browsers are to use https alone (HSTS); 0: not told.",
+    )
     oidc_issuer: str | None = Field(None, description="The issuer URL of the identity provider (OpenID Connect).")
     oidc_name: str | None = Field(None, description="The provider's name on the sign-in button; by default its host.")
     oidc_client_id: str | None = Field(None, description="The client id that the provider gave this service.")

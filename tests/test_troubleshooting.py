@@ -46,7 +46,7 @@ OTHERS = (
     *("resolvers/provider_sign_in", "resolvers/provider_sign_in_cli", "sshcast/oidc/cli_routes"),
     *("sshcast/http/hosts", "sshcast/graphql/sockets"),
     *("sshcast/data_folder", "sshcast/environment", "sshcast/master_key_check", "sshcast/commands/serve"),
-    *("db/restored", "resolvers/restored"),
+    *("db/restored", "resolvers/restored", "sshcast/database_home"),
     *("db/migration_refusals", "db/server_problems", "db/sqlite_refusals", "db/transitions", "db/unavailable"),
 )
 # Calls whose texts people are not shown: names of tasks and threads, patterns, errors of programmers. `Invalid` begins

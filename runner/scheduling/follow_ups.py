@@ -4,13 +4,11 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
 
 from db import due, executions, slots, transitions
-from db.after_commit import call_after_commit
 from db.executions import FORGOTTEN
 from db.models import ScheduleSlot, Task, TaskExecution
 from db.schedule_mode import ScheduleMode
@@ -18,7 +16,6 @@ from db.store import Store
 from db.values import Overlap, Reason, SlotOutcome, State, Trigger
 from runner.admission.authorization import TASK_DELETED, BlockReason, find_blocked
 from runner.bus import EXECUTIONS, FOLLOW_UPS, PENDING, SLOTS, Bus, execution_address
-from runner.journal import write_line
 from runner.loop import BackgroundLoop
 from runner.scheduling import blackout
 from runner.scheduling.firing import build_pending_execution, join_reasons
@@ -139,9 +136,6 @@ class FollowUpBatch:
             **FORGOTTEN,
         }
         if slots.expire(self.conn, run.id, values):
-            ids = {"execution": run.id, "task": run.task_id, "server": run.server_id}
-            ended = {"state": str(State.FAILED), "reason": str(Reason.DEADLINE)}
-            call_after_commit(self.conn, partial(write_line, "run ended", **ids, **ended))
             self.touched.append(run.id)
             self._change(line, open=False, reason=join_reasons(line.reason, "its run could not start by its deadline"))
 

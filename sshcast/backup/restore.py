@@ -4,6 +4,9 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
+from sqlalchemy import Connection
+
+from db import database_home
 from db import restored as table
 from db.columns import format_time
 from db.restored import Restored
@@ -57,12 +60,19 @@ async def settle_database(settings: Settings, taken_at: datetime | None, *, revo
         if awake := await store.read(table.list_live_runners):
             raise CommandFailed(AWAKE.format(number=len(awake)))
         found = taken_at or await store.read(table.find_newest_change) or _now()
-        settlement = await store.run(restored.settle, Restored(found, _now()), revoke_tokens=revoke_tokens)
+        settlement = await store.run(_settle_here, Restored(found, _now()), revoke_tokens=revoke_tokens)
     if as_json:
         _print_json(settlement, found, None)
     else:
         _tell_settlement(settlement)
     return 0
+
+
+def _settle_here(conn: Connection, when: Restored, *, revoke_tokens: bool) -> Settlement:
+    """Settle, and note that the database belongs where it is now: its runners may start."""
+    settlement = restored.settle(conn, when, revoke_tokens=revoke_tokens)
+    database_home.note(conn)
+    return settlement
 
 
 def _now() -> datetime:

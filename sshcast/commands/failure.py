@@ -7,6 +7,7 @@ from resolvers.signing_key import WeakKey
 from runner.secrets.vault import VaultError
 from sshcast.data_folder import FolderBusy, FolderUnsafe, FolderUnusable
 from sshcast.data_store import DatabaseOlder
+from sshcast.database_home import DatabaseMoved
 from sshcast.errors import CommandFailed
 from sshcast.master_key_check import MasterKeyRefused
 from sshcast.notes import Notes
@@ -15,6 +16,7 @@ from sshcast.settings import SettingsInvalid
 EXPECTED = (
     CommandFailed,
     SettingsInvalid,
+    DatabaseMoved,
     DatabaseOlder,
     FolderBusy,
     FolderUnsafe,

@@ -16,6 +16,7 @@ from resolvers.rotation import PLACE_OF_CHECK
 from runner.secrets.vault import Vault
 from sshcast import data_folder, master_keys
 from sshcast.data_folder import FolderUnsafe, FolderUnusable
+from sshcast.database_home import SETTLE, has_moved
 from sshcast.doctor.finding import Diagnosis, fail, pass_check, warn
 from sshcast.settings import Settings
 
@@ -40,6 +41,8 @@ async def check_database(settings: Settings) -> AsyncIterator[Diagnosis]:
             yield _check_key_files(settings)
             if not missing:
                 yield await _check_master_key(store, settings)
+                if await has_moved(store):
+                    yield fail("origin", "the database was restored or copied, and that is not settled", SETTLE)
     except (StoreUnusable, StoreUnavailable) as error:
         yield fail("database", str(error.__cause__ or error).splitlines()[0], str(error))
     except TimeoutError:

@@ -74,6 +74,29 @@ def test_systemd_is_told_when_the_service_is_ready_and_when_it_stops(tmp_path: P
         assert told.recv(100) == b"STOPPING=1"
 
 
+@pytest.mark.parametrize("form", ["gone", "refused"])
+def test_a_service_whose_notify_socket_is_gone_stops_cleanly_and_says_so_in_one_line(form: str, tmp_path: Path) -> None:
+    address, log = tmp_path / "notify", tmp_path / "serve.log"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as told, log.open("wb") as stream:
+        told.bind(str(address))
+        told.settimeout(60)
+        commands = Commands(tmp_path / "data", {"NOTIFY_SOCKET": str(address)})
+        process = commands.start("serve", "--port", f"{free_port()}", stderr=stream.fileno())
+        try:
+            assert told.recv(100) == b"READY=1"
+            if form == "gone":
+                address.unlink()
+            told.close()
+        finally:
+            process.terminate()
+            assert process.wait(30) == 0
+    lines = log.read_text().splitlines()
+    after = lines[next(place for place, line in enumerate(lines) if "stopping" in line) + 1 :]
+    assert len(after) == 1, after
+    assert "systemd was not told" in after[0]
+    assert "STOPPING=1" in after[0]
+
+
 def test_what_the_image_copies_is_there_and_passes_the_list_of_what_is_sent_to_its_builder() -> None:
     sent = [line.removeprefix("!") for line in (DEPLOY / "Dockerfile.dockerignore").read_text().splitlines()]
     assert copied()

@@ -27,6 +27,7 @@ from tests.support.certificates import Authority
 from tests.support.commands import Commands
 from tests.support.listening import GET, Seen, answer_of, choose_stack
 from tests.support.ports import free_port
+from tests.support.service import running
 
 NAME = "sshcast.example"
 
@@ -110,6 +111,18 @@ def test_the_service_is_there_by_https_under_its_name_and_says_to_come_by_https_
     answer = site.ask("/healthz")
     assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
     assert answer.headers["strict-transport-security"] == "max-age=31536000"
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("seconds", "policy"), [("0", None), ("1", "max-age=1")])
+async def test_how_long_browsers_are_to_come_by_https_only_can_be_set_and_switched_off(
+    seconds: str, policy: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSHCAST_HSTS_SECONDS", seconds)
+    async with running(tmp_path, public_url=f"https://{NAME}") as api:
+        answer = await api.http.get("/healthz", headers={"Host": NAME})
+    assert answer.status_code == 200
+    assert answer.headers.get("strict-transport-security") == policy
 
 
 def test_a_name_of_this_machine_is_not_bound_to_https(site: Site) -> None:

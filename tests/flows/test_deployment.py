@@ -11,6 +11,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -56,6 +57,9 @@ LOGIN = """mutation($password: String!) { login(input: {username: "admin", passw
   tokens { accessToken } errors { message } } }"""
 RUN = """mutation($command: String!) { runCommand(input: {serverId: 1, command: $command}) {
   execution { id } errors { message } } }"""
+MUCH = 48_000_000  # several times what the sockets between the service and a watcher take
+RUN_MUCH = RUN.replace("command: $command", f"command: $command, outputLimitBytes: {2 * MUCH}")
+STREAMED = r'^sshcast_streamed_bytes_total\{transport="sse"\} (\S+)$'
 WATCH = """subscription($id: ID!) { executionOutput(executionId: $id) {
   ... on OutputChunk { text } ... on OutputEnd { state exitCode } } }"""
 
@@ -166,6 +170,7 @@ def test_from_nothing_to_https_and_a_run_that_is_watched_live(openssh: Target, t
         assert "sshcast_build_info" in caller.curl("/metrics")
         watch_by_graphql(caller, tmp_path / "first")
         watch_by_rest(caller, tmp_path / "second")
+        watch_without_reading(caller)
         assert typist.type("sshcast execution list -n 5").count("SUCCESS") >= 3
         upgrade(machine, typist, caller)
 
@@ -220,6 +225,37 @@ def watch_by_rest(caller: Caller, flag: Path) -> None:
         flag.touch()
         assert list(lines) == ["second\n"]
     assert json.loads(caller.curl(f"/api/executions/{id}"))["data"]["state"] == "SUCCESS"
+
+
+def watch_without_reading(caller: Caller) -> None:
+    """A watcher that does not read holds the service's stream back, and nginx does not fill its disk in their place."""
+    command = f"yes | head -c {MUCH}"
+    id = str(caller.graphql(RUN_MUCH, command=command)["execution"]["id"])
+    with caller.stream(f"/api/task/{id}/log?follow=true", "-H", "Accept: text/event-stream", "--http1.1") as lines:
+        assert next(lines)
+        wait_until(lambda: json.loads(caller.curl(f"/api/executions/{id}"))["data"]["state"] == "SUCCESS", 120)
+        assert wait_for_standstill(caller) < MUCH
+        assert sum(len(line) for line in lines) > MUCH
+
+
+def wait_for_standstill(caller: Caller) -> float:
+    """How many bytes the service has sent to streams, once it sends no more of them for two seconds."""
+    found = [-1.0]
+
+    def stands_still() -> bool:
+        time.sleep(2)  # a measurement: what is looked for is that nothing happens
+        found.append(float(re.findall(STREAMED, caller.curl("/metrics"), re.MULTILINE)[0]))
+        return found[-1] == found[-2] > 0
+
+    wait_until(stands_still, 120)
+    return found[-1]
+
+
+def wait_until(condition: Callable[[], bool], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come"
+        time.sleep(0.1)
 
 
 def upgrade(machine: Machine, typist: Typist, caller: Caller) -> None:

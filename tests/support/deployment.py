@@ -32,6 +32,7 @@ FOLDERS = (
     "/var/lib/sshcast",
     "/opt/sshcast",
 )
+# Without X-Accel-Buffering, by which our streams ask nginx not to buffer them: the site's file alone sees to that.
 NGINX = """daemon off;
 user {user} {group};
 pid {folder}/nginx.pid;
@@ -39,6 +40,7 @@ error_log {folder}/nginx.log;
 events {{}}
 http {{
     access_log off;
+    proxy_ignore_headers X-Accel-Buffering;
     {paths}
     server {{ listen unix:{folder}/default.sock; }}
     include {folder}/etc/nginx/conf.d/*.conf;
