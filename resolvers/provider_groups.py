@@ -5,12 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import structlog
-
 from db.values import Role
 from resolvers.provider import Provider
+from runner.log import get_logger
 
-log = structlog.get_logger()
+log = get_logger()
 
 Problem = Literal["no-map", "overage", "missing", "wrong-type", "empty", "unmapped"]
 """Stored in the audit: these words must never change."""

@@ -2,14 +2,13 @@
 
 import asyncio
 
-import structlog
-
 from db.store import StoreUnavailable
 from runner.backoff import backoff
 from runner.bus import Bus
+from runner.log import get_logger
 from runner.store_retry import LONGEST_PAUSE, format_store_error
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 class BackgroundLoop:

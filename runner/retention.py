@@ -4,14 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import structlog
-
 from db import events, fleet_output, retention, slots
 from db.store import Store
 from runner.bus import Bus
+from runner.log import get_logger
 from runner.loop import BackgroundLoop
 
-log = structlog.get_logger()
+log = get_logger()
 HOUR = 3600.0
 PIECE = 200
 BETWEEN_PIECES = 0.2

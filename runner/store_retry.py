@@ -4,12 +4,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-import structlog
-
 from db.store import StoreUnavailable
 from runner.backoff import backoff
+from runner.log import get_logger
 
-log = structlog.get_logger()
+log = get_logger()
 
 T = TypeVar("T")
 LONGEST_PAUSE = 2.0

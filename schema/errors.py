@@ -4,14 +4,14 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
-import structlog
 from graphql import GraphQLError
 from strawberry.utils.str_converters import to_camel_case
 
 from db.unavailable import StoreOutcomeUnknown, StoreUnavailable
 from resolvers.errors import AnswerIncomplete, Language, OutcomeUnknown, ServiceError, Unavailable
+from runner.log import get_logger
 
-log = structlog.get_logger()
+log = get_logger()
 
 TOP_LEVEL = frozenset({"CURSOR_EXPIRED", "FORBIDDEN", "RATE_LIMITED", "UNAVAILABLE", "OUTCOME_UNKNOWN"})
 # Where the API's name of a field is not simply the service's in camel case.

@@ -7,10 +7,9 @@ from collections.abc import MutableMapping
 from typing import Any, Literal, TextIO
 
 import orjson
-import structlog
-from structlog.typing import Processor
 
 from runner.journal import FIELDS
+from runner.log import structlog
 from sshcast.peer_errors import PeerErrorFilter
 
 Format = Literal["auto", "json", "text"]
@@ -30,7 +29,7 @@ def configure(*, level: int | str = logging.INFO, stream: TextIO | None = None, 
     """
     target = sys.stderr if stream is None else stream
     lowest = logging.getLevelNamesMapping()[level.upper()] if isinstance(level, str) else level
-    shared: list[Processor] = [
+    shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="timestamp"),
@@ -57,8 +56,8 @@ def configure(*, level: int | str = logging.INFO, stream: TextIO | None = None, 
         logging.getLogger(name).setLevel(max(lowest, logging.WARNING))
 
 
-def _build_processors(for_a_person: bool, *, colours: bool) -> list[Processor]:
-    first: list[Processor] = [
+def _build_processors(for_a_person: bool, *, colours: bool) -> list[Any]:
+    first: list[Any] = [
         structlog.stdlib.ProcessorFormatter.remove_processors_meta,
         structlog.processors.format_exc_info,
     ]

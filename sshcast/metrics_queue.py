@@ -6,12 +6,11 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 
-import structlog
-
 from db import queue_state
 from db.store import Store
+from runner.log import get_logger
 
-log = structlog.get_logger()
+log = get_logger()
 
 MOST_COUNTED = 100_000
 KEPT_SECONDS = 1.0

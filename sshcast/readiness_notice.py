@@ -3,9 +3,9 @@
 import os
 import socket
 
-import structlog
+from runner.log import get_logger
 
-log = structlog.get_logger()
+log = get_logger()
 
 VARIABLE = "NOTIFY_SOCKET"
 PATIENCE_SECONDS = 2.0

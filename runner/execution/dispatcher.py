@@ -6,16 +6,15 @@ import time
 from collections import Counter
 from functools import partial
 
-import structlog
-
 from db import claims, runners, transitions
 from db.models import TaskExecution
 from runner.bus import CANCELS, EXECUTIONS, PENDING, Bus, execution_address
 from runner.execution.drive import Drive, RunStrategy
 from runner.execution.parts import Parts
+from runner.log import get_logger
 from runner.loop import BackgroundLoop
 
-log = structlog.get_logger()
+log = get_logger()
 
 STOP_SECONDS = 15.0
 STRAYS_SECONDS = 15.0

@@ -10,8 +10,6 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Any
 
-import structlog
-
 from db.models import Server, TaskExecution
 from db.start_checks import StartFacts
 from db.values import Mode, Reason, Stream
@@ -24,12 +22,13 @@ from runner.execution.parts import Parts
 from runner.execution.run_record import RunRecord, TakenOver
 from runner.execution.run_secrets import RunSecrets, SecretMissing
 from runner.execution.start_check import TaskStopped
+from runner.log import get_logger
 from runner.secrets.vault import VaultError
 from runner.ssh.attempts import CancelRequested, DeadlineExceeded, interruptible
 from runner.ssh.protocol import ConnectFailed, EarlyOutput, Endpoint, ShellSource
 from runner.store_retry import retry_until_available
 
-log = structlog.get_logger()
+log = get_logger()
 
 STOP_SECONDS = 60.0
 ABANDONED = "sshcast stopped while this attached run was going on"

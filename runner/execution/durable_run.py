@@ -7,8 +7,6 @@ cut, and another runner that adopts the run differ only in how many bytes they h
 import asyncio
 from dataclasses import replace
 
-import structlog
-
 from db.values import Mode, Reason, Stream
 from runner.backoff import backoff
 from runner.execution.attached_run import AttachedRun
@@ -25,6 +23,7 @@ from runner.execution.outcome import (
 )
 from runner.execution.stopping import end_marked_processes, until_ended
 from runner.execution.target_run import build_target_run
+from runner.log import get_logger
 from runner.output.buffer import FlowControl
 from runner.remote import program
 from runner.remote.attachment import STOP_SECONDS, Attachment
@@ -33,7 +32,7 @@ from runner.remote.verify import Leftovers
 from runner.remote.wire import STDERR, STDIN, ExitRecord, RunStream
 from runner.ssh.protocol import ConnectFailed, ShellSource
 
-log = structlog.get_logger()
+log = get_logger()
 
 LATE_SECONDS = 30.0
 CLEAR_SECONDS = 30.0

@@ -3,17 +3,16 @@
 import asyncio
 from contextlib import suppress
 
-import structlog
-
 from db import runners
 from db.runners import LEASE_SECONDS
 from db.session_lock import SessionLock
 from db.store import StoreUnavailable
 from runner.bus import Bus
 from runner.execution.dispatcher import Dispatcher
+from runner.log import get_logger
 from runner.loop import BackgroundLoop
 
-log = structlog.get_logger()
+log = get_logger()
 
 HEARTBEAT_SECONDS = 2.0
 MARGIN_SECONDS = 1.0

@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-import structlog
-
 from db.executions import FORGOTTEN
 from db.models import TaskExecution
 from db.output import OutputEnd
@@ -17,9 +15,10 @@ from runner.execution.parts import Parts
 from runner.execution.run_secrets import RunSecrets
 from runner.execution.start_check import EndRecord
 from runner.journal import write_line
+from runner.log import get_logger
 from runner.store_retry import retry_until_available
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 class TakenOver(Exception):

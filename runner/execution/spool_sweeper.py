@@ -5,13 +5,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import structlog
-
+from runner.log import get_logger
 from runner.remote import program
 from runner.ssh.pool import Pool
 from runner.ssh.protocol import ConnectFailed, Endpoint
 
-log = structlog.get_logger()
+log = get_logger()
 
 DAYS = 7
 EVERY_SECONDS = 3600.0

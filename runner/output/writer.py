@@ -5,20 +5,19 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 
-import structlog
-
 from db import output
 from db.models import TaskExecution
 from db.output import NewChunk
 from db.store import Store
 from db.values import OnOutputLimit, Stream
 from runner.bus import Bus, fleet_address, output_address
+from runner.log import get_logger
 from runner.loop import BackgroundLoop
 from runner.observer import RunnerObserver
 from runner.output.buffer import MemoryBudget, OutputBuffer
 from runner.store_retry import LONGEST_PAUSE
 
-log = structlog.get_logger()
+log = get_logger()
 
 FLUSH_BYTES = 64 * 1024
 FLUSH_SECONDS = 0.05

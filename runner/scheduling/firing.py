@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-import structlog
 from sqlalchemy import Connection
 
 from db import due, executions, slots, transitions
@@ -14,12 +13,13 @@ from db.values import Overlap, SlotOutcome, Trigger
 from runner.admission.authorization import acting_for, find_blocked
 from runner.admission.decision import Decider, PolicyDecision
 from runner.cron.schedule import ScheduleError
+from runner.log import get_logger
 from runner.observer import DecidedSlot
 from runner.scheduling.fleet_slots import FleetStarted, load_unfinished, start_fleet_run
 from runner.scheduling.slots import ON_TIME, DueTask, Plan, SlotDecision
 from runner.scheduling.terms import Terms
 
-log = structlog.get_logger()
+log = get_logger()
 
 BATCH = 200
 MOST_SLOTS = 1000

@@ -4,19 +4,18 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 
-import structlog
-
 from db import due
 from db.store import Store
 from runner.admission import decision
 from runner.bus import CANCELS, EXECUTIONS, FLEET_RUNS, FOLLOW_UPS, PENDING, SCHEDULE, SLOTS, Bus
+from runner.log import get_logger
 from runner.loop import BackgroundLoop
 from runner.observer import RunnerObserver
 from runner.policy import Policy
 from runner.scheduling import firing
 from runner.scheduling.clock_watch import ClockStep, ClockWatch
 
-log = structlog.get_logger()
+log = get_logger()
 
 # The wall clock may be set while the loop sleeps: it is checked at least this often (seconds).
 LONGEST_SLEEP = 10.0

@@ -4,8 +4,7 @@ import gc
 import socket
 from contextlib import AsyncExitStack
 
-import structlog
-
+from runner.log import get_logger
 from sshcast import logs, signals
 from sshcast.app import open_service
 from sshcast.descriptors import raise_descriptor_limit
@@ -28,7 +27,7 @@ __all__ = ["LOOPBACK", "LOOP_FACTORY", "freeze_heap", "serve"]
 COLLECT_AFTER_OBJECTS = 10_000
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 async def serve(settings: Settings) -> int:

@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, NotRequired
 
 import orjson
-import structlog
 from pydantic import Field
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import Response
@@ -13,8 +12,9 @@ from typing_extensions import TypedDict
 
 from db.unavailable import StoreOutcomeUnknown, StoreUnavailable
 from resolvers.errors import Language, OutcomeUnknown, ServiceError, Unavailable
+from runner.log import get_logger
 
-log = structlog.get_logger()
+log = get_logger()
 
 STATUS = {
     "INVALID": 400,

@@ -3,7 +3,6 @@
 import asyncio
 import time
 
-import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -13,9 +12,10 @@ from db.sqlite_file import DatabaseFileDisplaced
 from db.store import Store
 from db.write_probe import try_write
 from resolvers.context import Service
+from runner.log import get_logger
 from sshcast.http.answers import build_json_answer
 
-log = structlog.get_logger()
+log = get_logger()
 
 # However often and by however many it is asked, the database is written to once in so many seconds.
 GOOD_SECONDS = 2.0

@@ -10,13 +10,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
-import structlog
 from cryptography import x509
+
+from runner.log import get_logger
 
 CHECK_SECONDS = 3.0
 CERTIFICATE, KEY = "SSHCAST_TLS_CERT", "SSHCAST_TLS_KEY"
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 class CertificateRefused(Exception):

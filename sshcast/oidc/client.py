@@ -7,7 +7,6 @@ from urllib.parse import urlsplit
 
 import httpx2
 import orjson
-import structlog
 from authlib.integrations.base_client import OAuthError
 from authlib.integrations.httpx_client import AsyncOAuth2Client
 from joserfc.errors import JoseError
@@ -15,6 +14,7 @@ from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
 
 from resolvers.errors import Unavailable
 from resolvers.provider import CodeRejected, Flow, ProviderTokens
+from runner.log import get_logger
 from sshcast.oidc.addresses import is_loopback
 from sshcast.oidc.refreshing_cache import RefreshingCache, UnusableAnswer, build_unavailable_error
 from sshcast.oidc.registration import ClientRegistration
@@ -29,7 +29,7 @@ METHOD = "S256"
 KEY_TYPES: Mapping[Any, type[Key]] = {"RSA": RSAKey, "EC": ECKey, "OKP": OKPKey}
 FAILURES = (httpx2.HTTPError, httpx2.InvalidURL, ValueError)
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 @dataclass(frozen=True, slots=True)

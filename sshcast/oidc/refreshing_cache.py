@@ -5,9 +5,8 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
-import structlog
-
 from resolvers.errors import Unavailable
+from runner.log import get_logger
 
 LONGEST_BACK_OFF = 60.0
 # An identity provider that is away for a day leaves nothing to rely on.
@@ -15,7 +14,7 @@ LONGEST_REUSE = 86_400.0
 RENEWAL_PAUSE = 30.0
 NEVER = float("-inf")
 
-log = structlog.get_logger()
+log = get_logger()
 
 T = TypeVar("T")
 

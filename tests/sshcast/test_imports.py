@@ -110,6 +110,11 @@ def test_serve_without_an_identity_provider_does_not_import_its_client(imported_
     assert imported_by_serve & {"authlib", "httpcore2", "httpx2", "sshcast.oidc.client"} == set()
 
 
+def test_serve_logs_without_the_library_for_coloured_tracebacks(imported_by_serve: set[str]) -> None:
+    assert "structlog" in imported_by_serve
+    assert imported_by_serve & {"rich", "pygments"} == set()
+
+
 def test_a_database_of_this_version_is_found_so_without_alembic(commands: Commands) -> None:
     assert "alembic" not in imported_by(commands, "migrate")
     assert "alembic" in imported_by(Commands(commands.data.parent / "new"), "migrate")

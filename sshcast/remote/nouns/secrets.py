@@ -85,7 +85,7 @@ def add_secret(
         printer.show_json(made)
     else:
         print(made["id"])
-    printer.tell_change(api, f"secret {name} is registered", f"已登记密文 {name}")
+    printer.tell_change(api, f"secret {name} is registered", f"已登记机密 {name}")
 
 
 @app.command("set")
@@ -104,7 +104,7 @@ def set_secret(
     changed = api.execute(UPDATE, {"input": {"id": found["id"], "value": value}})["updateSecret"]["secret"]
     if printer.as_json:
         printer.show_json(changed)
-    printer.tell_change(api, f"secret {name} has a new value", f"已替换密文 {name} 的值")
+    printer.tell_change(api, f"secret {name} has a new value", f"已替换机密 {name} 的值")
 
 
 @app.command("rm")
@@ -119,13 +119,13 @@ def delete_secret(
     found = _require_secret(api, name)
     require_consent(
         f"Delete secret {name} at {api.place}? Runs that use it will fail.",
-        f"删除 {api.place} 上的密文 {name}？使用它的运行将会失败。",
+        f"删除 {api.place} 上的机密 {name}？使用它的运行将会失败。",
         yes=yes,
     )
     deleted = api.execute(DELETE, {"id": found["id"]})["deleteSecret"]["secret"]
     if printer.as_json:
         printer.show_json(deleted)
-    printer.tell_change(api, f"secret {name} is deleted", f"已删除密文 {name}")
+    printer.tell_change(api, f"secret {name} is deleted", f"已删除机密 {name}")
 
 
 def _require_secret(api: Api, name: str) -> dict[str, Any]:
