@@ -1,5 +1,6 @@
 """Connect to PostgreSQL as the URL asks: hosts in order, TLS, user and application name."""
 
+import asyncio
 import getpass
 import os
 import ssl
@@ -11,6 +12,7 @@ from urllib.parse import quote, urlencode
 import asyncpg
 
 from db.database_url import DatabaseUrl, DatabaseUrlInvalid
+from db.host_lookups import HostLookups
 from db.password_file import default_file, find_password
 from db.url_parameters import TLS_FILES
 
@@ -25,8 +27,11 @@ TLS_OPTIONS = (
 NEXT_HOST = (OSError, asyncpg.CannotConnectNowError, asyncpg.TargetServerAttributeNotMatched)
 
 
-async def connect(url: DatabaseUrl, **overrides: Any) -> "asyncpg.Connection[Any]":
+async def connect(
+    url: DatabaseUrl, lookups: HostLookups | None = None, **overrides: Any
+) -> "asyncpg.Connection[Any]":
     """Connect to the first host that accepts; `connect_timeout` applies to each. Raises the last host's error."""
+    lookups = lookups or HostLookups()
     arguments = _arguments(url) | overrides
     hosts: list[tuple[str | None, int | None]] = [*zip(url.hosts, url.ports, strict=True)] or [(None, None)]
     last: Exception | None = None
@@ -34,6 +39,8 @@ async def connect(url: DatabaseUrl, **overrides: Any) -> "asyncpg.Connection[Any
         for host, port in hosts:
             try:
                 password = _password(url, host, port, arguments["user"])
+                async with asyncio.timeout(arguments["timeout"]):
+                    await lookups.check(host)
                 place = {"host": host, "port": port, "target_session_attrs": attributes, "password": password}
                 return await asyncpg.connect(**place, **arguments)
             except NEXT_HOST as error:

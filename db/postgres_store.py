@@ -13,6 +13,7 @@ from db.after_commit import Listener, WritingUnit
 from db.connection_failures import describe_failure
 from db.connection_queue import CONNECTIONS, ConnectionQueue, TooManyConnections
 from db.database_url import DatabaseUrl
+from db.host_lookups import HostLookups
 from db.postgres_connect import connect
 from db.postgres_pool import check_connections
 from db.session_lock import SessionLock
@@ -29,6 +30,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 QUEUE_SECONDS = 30.0
+CLOSE_SECONDS = 2.0
+"""How long a store that is closed waits for units that have no connection yet."""
 READING: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 
 
@@ -48,11 +51,12 @@ class PostgresStore:
             pool_size=connections,
             max_overflow=0,
             pool_timeout=QUEUE_SECONDS,
-            connect_args={"async_creator_fn": partial(connect, url)},
+            connect_args={"async_creator_fn": partial(connect, url, HostLookups())},
         )
         check_connections(self._engine.sync_engine)
         share(self._engine.sync_engine)
         self._units: set[asyncio.Task[Any]] = set()
+        self._unconnected: set[asyncio.Task[Any]] = set()
         self._listener = listener
 
     async def run(self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -96,7 +100,12 @@ class PostgresStore:
         await self._engine.dispose()
 
     async def close(self) -> None:
+        """Wait for the units. Those that have no connection after CLOSE_SECONDS, and so did nothing, are ended."""
         self._closed = True
+        if self._units:
+            await asyncio.wait(self._units, timeout=CLOSE_SECONDS)
+        for task in tuple(self._unconnected):
+            task.cancel()
         if self._units:
             await asyncio.wait(self._units)
         await self._engine.dispose()
@@ -106,7 +115,7 @@ class PostgresStore:
         """Yield a connection. StoreUnavailable if there is none, or if it is lost within the block."""
         async with AsyncExitStack() as stack:
             try:
-                conn = await stack.enter_async_context(self._queue.acquire(self._connect))
+                conn = await self._acquire(stack)
             except Exception as error:
                 raise StoreUnavailable(describe_failure(error, self.url)) from error
             stack.push_async_callback(_release_connection, conn)
@@ -116,6 +125,20 @@ class PostgresStore:
                 if is_postgres_unavailable(error):
                     raise StoreUnavailable() from error
                 raise
+
+    async def _acquire(self, stack: AsyncExitStack) -> AsyncConnection:
+        """Return a connection, which the stack gives back. Meanwhile `close` may end the unit."""
+        task = asyncio.current_task()
+        assert task is not None, "a unit of work is a task"
+        self._unconnected.add(task)
+        try:
+            return await stack.enter_async_context(self._queue.acquire(self._connect))
+        except asyncio.CancelledError:
+            if not self._closed:
+                raise
+            raise ConnectionAbortedError("the store was closed") from None
+        finally:
+            self._unconnected.discard(task)
 
     async def _connect(self) -> AsyncConnection:
         try:

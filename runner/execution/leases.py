@@ -18,6 +18,7 @@ HEARTBEAT_SECONDS = 2.0
 MARGIN_SECONDS = 1.0
 SETTLED_HEARTBEATS = 3
 PATIENCE_SECONDS = 5.0
+LEAVE_SECONDS = 2.0
 
 
 class Leases(BackgroundLoop):
@@ -45,8 +46,9 @@ class Leases(BackgroundLoop):
     async def leave(self) -> None:
         """Release the lease: other runners adopt the runs that are left."""
         await self.stop()
-        with suppress(StoreUnavailable):  # then the lease expires by itself
-            await self.dispatcher.parts.store.run(runners.release_lease, self.dispatcher.runner_id)
+        with suppress(StoreUnavailable, TimeoutError):  # then the lease expires by itself
+            async with asyncio.timeout(LEAVE_SECONDS):
+                await self.dispatcher.parts.store.run(runners.release_lease, self.dispatcher.runner_id)
         await self.lock.close()
 
     async def tick(self) -> float:

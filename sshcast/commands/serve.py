@@ -1,5 +1,6 @@
 """`sshcast serve`: serves the API and runs executions."""
 
+import asyncio
 import gc
 import socket
 from contextlib import AsyncExitStack
@@ -25,6 +26,7 @@ from sshcast.settings import Settings
 __all__ = ["LOOPBACK", "LOOP_FACTORY", "freeze_heap", "serve"]
 
 COLLECT_AFTER_OBJECTS = 10_000
+FREEZE_AFTER_SECONDS = 1.0  # the first answer does not wait for it
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 log = get_logger()
@@ -47,7 +49,7 @@ async def serve(settings: Settings) -> int:
                 await stack.enter_async_context(certificate.reloading())
             serving = start_http_server(app, listener, bounds=_build_bounds(settings), certificate=certificate)
             server = await stack.enter_async_context(serving)
-            freeze_heap()
+            asyncio.get_running_loop().call_later(FREEZE_AFTER_SECONDS, freeze_heap)
             with signals.stop_on_signals(server):
                 log.info(
                     "serving",
