@@ -20,7 +20,7 @@ def _now() -> float:
 
 def _copy_error(error: ConnectFailed) -> ConnectFailed:
     """Copy the error for another waiter, without the output of a session that was not theirs."""
-    return ConnectFailed(error.reason, error.detail)
+    return ConnectFailed(error.reason, error.detail, passing=error.passing, at_jump=error.at_jump)
 
 
 @dataclass(slots=True, eq=False)

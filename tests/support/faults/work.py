@@ -69,7 +69,9 @@ class Found:
         if self.log["state"] not in ("SUCCESS", "FAILED"):
             told.append(f"is {self.log['state']}: {self.log['error'][-200:]}")
         elif self.log["exit_code"] != self.job.status:
-            told.append(f"has exit status {self.log['exit_code']} instead of {self.job.status}")
+            told.append(
+                f"has exit status {self.log['exit_code']} instead of {self.job.status}: {self.log['error'][-200:]}"
+            )
         if (self.out, self.err) != (self.job.out, self.job.err):
             told.append("has other bytes")
         return [f"{self.job.key} {each}" for each in told]
