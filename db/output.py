@@ -1,5 +1,6 @@
 """Queries on `output_chunks`."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +14,7 @@ from sqlalchemy import (
     Insert,
     Integer,
     Select,
+    Text,
     bindparam,
     func,
     insert,
@@ -30,7 +32,7 @@ from db.values import State, Stream
 
 chunks = rows.get_table(OutputChunk)
 executions = rows.get_table(TaskExecution)
-GROW = (
+GROW = Prepared(
     update(executions)
     .where(executions.c.id == bindparam("execution"))
     .values(
@@ -41,21 +43,22 @@ GROW = (
 )
 INSERT = Prepared(insert(chunks))
 LINE_FEED = b"\n"
+STREAM_ENDS = select(
+    executions.c.id,
+    executions.c.fence,
+    executions.c.state,
+    executions.c.stdout_bytes,
+    executions.c.stderr_bytes,
+    executions.c.output_lines,
+    executions.c.fleet_run_id,
+)
 # By id alone: with a condition on the state, PostgreSQL may read all running rows instead (outdated statistics).
 LOCK = (
-    select(
-        executions.c.id,
-        executions.c.fence,
-        executions.c.state,
-        executions.c.stdout_bytes,
-        executions.c.stderr_bytes,
-        executions.c.output_lines,
-        executions.c.fleet_run_id,
-    )
-    .where(executions.c.id.in_(bindparam("ids", expanding=True)))
-    .order_by(executions.c.id)
-    .with_for_update()
+    STREAM_ENDS.where(executions.c.id.in_(bindparam("ids", expanding=True))).order_by(executions.c.id).with_for_update()
 )
+# SQLite's transaction has locked everything. The ids are one parameter, a JSON list, so that one text is enough.
+LISTED_IDS = func.json_each(bindparam("ids", type_=Text)).table_valued("value")
+READ_ENDS = Prepared(STREAM_ENDS.where(executions.c.id.in_(select(LISTED_IDS.c.value))).order_by(executions.c.id))
 
 
 def _build_list_after() -> Select[Any]:
@@ -190,7 +193,7 @@ def append(conn: Connection, new: Sequence[NewChunk]) -> set[int]:
     if new_rows:
         insert_chunks(conn, new_rows)
         grown = {row["execution_id"] for row in new_rows}
-        conn.execute(GROW, [{"execution": id} | held[id].values() for id in sorted(grown)])
+        GROW.change_each(conn, [{"execution": id} | held[id].values() for id in sorted(grown)])
         fleet_output.add(conn, {id: held[id].fleet_run_id for id in grown}, new_rows)
     return fences.keys() - held
 
@@ -223,9 +226,15 @@ def _lock_running(conn: Connection, fences: dict[int, int]) -> dict[int, StreamE
         row.id: StreamEnds(
             {Stream.STDOUT: row.stdout_bytes, Stream.STDERR: row.stderr_bytes}, row.output_lines, row.fleet_run_id
         )
-        for row in conn.execute(LOCK, {"ids": list(fences)})
+        for row in _read_locked(conn, list(fences))
         if row.state == State.RUNNING and row.fence == fences[row.id]
     }
+
+
+def _read_locked(conn: Connection, ids: list[int]) -> Sequence[Any]:
+    if conn.dialect.name == "sqlite":
+        return READ_ENDS.find_all(conn, {"ids": json.dumps(ids)})
+    return conn.execute(LOCK, {"ids": ids}).all()
 
 
 def list_after(

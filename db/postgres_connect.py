@@ -27,9 +27,7 @@ TLS_OPTIONS = (
 NEXT_HOST = (OSError, asyncpg.CannotConnectNowError, asyncpg.TargetServerAttributeNotMatched)
 
 
-async def connect(
-    url: DatabaseUrl, lookups: HostLookups | None = None, **overrides: Any
-) -> "asyncpg.Connection[Any]":
+async def connect(url: DatabaseUrl, lookups: HostLookups | None = None, **overrides: Any) -> "asyncpg.Connection[Any]":
     """Connect to the first host that accepts; `connect_timeout` applies to each. Raises the last host's error."""
     lookups = lookups or HostLookups()
     arguments = _arguments(url) | overrides

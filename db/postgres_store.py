@@ -32,6 +32,7 @@ T = TypeVar("T")
 QUEUE_SECONDS = 30.0
 CLOSE_SECONDS = 2.0
 """How long a store that is closed waits for units that have no connection yet."""
+CLOSED = "the store is closed"
 READING: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 
 
@@ -116,6 +117,8 @@ class PostgresStore:
         async with AsyncExitStack() as stack:
             try:
                 conn = await self._acquire(stack)
+            except StoreUnavailable:
+                raise
             except Exception as error:
                 raise StoreUnavailable(describe_failure(error, self.url)) from error
             stack.push_async_callback(_release_connection, conn)
@@ -136,7 +139,7 @@ class PostgresStore:
         except asyncio.CancelledError:
             if not self._closed:
                 raise
-            raise ConnectionAbortedError("the store was closed") from None
+            raise StoreUnavailable(CLOSED) from None
         finally:
             self._unconnected.discard(task)
 
@@ -158,7 +161,7 @@ class PostgresStore:
         """Run the unit to its end even if its caller is cancelled, so that a transaction is never cut off."""
         if self._closed:
             work.close()
-            raise StoreUnavailable("the store is closed")
+            raise StoreUnavailable(CLOSED)
         task = asyncio.create_task(work, name="unit of work")
         self._units.add(task)
         task.add_done_callback(self._forget)

@@ -9,6 +9,8 @@ from typer.exceptions import Abort, TyperException
 from sshcast import commands, standard_streams
 from sshcast.errors import CommandFailed, ReaderGone
 from sshcast.notes import Notes
+from sshcast.usage_errors import format_usage
+from sshcast.words import choose
 
 FAILED = 1
 INTERRUPTED = 130
@@ -34,7 +36,8 @@ def _tell(error: BaseException, outputs: standard_streams.Outputs) -> int:
     if isinstance(error, TyperException):
         return _tell_usage(error)
     if isinstance(error, Abort):
-        Notes().say("sshcast: the input ended before all was answered, so nothing was done", "red")
+        told = choose("the input ended before all was answered, so nothing was done", "输入提前结束，因此未作任何更改")
+        Notes().say(f"sshcast: {told}", "red")
         return FAILED
     cause = error.__context__ if isinstance(error, SystemExit) else error  # typer ends so at any EPIPE
     if isinstance(cause, ReaderGone) or (isinstance(cause, BrokenPipeError) and standard_streams.are_unread(outputs)):
@@ -50,7 +53,8 @@ def _tell(error: BaseException, outputs: standard_streams.Outputs) -> int:
 
 
 def _tell_no_space(error: OSError) -> int:
-    Notes().say(f"sshcast: what is to be written cannot be: {error.strerror}", "red")
+    told = choose(f"what is to be written cannot be: {error.strerror}", f"无法写出内容：{error.strerror}")
+    Notes().say(f"sshcast: {told}", "red")
     return FAILED
 
 
@@ -61,8 +65,8 @@ def _tell_usage(error: TyperException) -> int:
     if text.startswith("Usage: "):
         print(text, file=sys.stderr)
     elif text:
-        hint = f": see `{context.command_path} --help`" if context is not None else ""
-        Notes().say(f"sshcast: {' '.join(text.split()).rstrip('.')}{hint}", "red")
+        command = None if context is None else context.command_path
+        Notes().say(f"sshcast: {format_usage(text, command)}", "red")
     return error.exit_code
 
 

@@ -10,8 +10,8 @@ from sshcast.commands import version
 from sshcast.errors import CommandFailed
 from sshcast.notes import Notes
 from sshcast.progress import Progress
-from sshcast.remote.words import choose
 from sshcast.settings import Settings
+from sshcast.words import choose
 
 NOT_SQLITE = (
     "the database is PostgreSQL, which has tools of its own for this: `pg_dump --format=custom`, and keep secret.key "

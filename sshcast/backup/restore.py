@@ -18,8 +18,8 @@ from sshcast.data_store import open_current_store
 from sshcast.errors import CommandFailed
 from sshcast.notes import Notes
 from sshcast.progress import Progress
-from sshcast.remote.words import choose
 from sshcast.settings import Settings
+from sshcast.words import choose
 
 OTHER_DATABASE = (
     "SSHCAST_DATABASE_URL is set, so a service started here would not use what is restored: unset it to restore a "

@@ -16,6 +16,7 @@ from sshcast.remote.contexts import Context
 from sshcast.remote.printing import format_cell
 from sshcast.settings import Settings, SettingsInvalid
 from sshcast.terminal import RESET, takes_colours
+from sshcast.words import Bilingual
 
 __all__ = ["examine_machine", "examine_service"]
 
@@ -41,7 +42,10 @@ def _check_machine(given: dict[str, Any]) -> Iterator[Diagnosis]:
     try:
         settings = settings_module.load(**given)
     except SettingsInvalid as error:
-        yield fail("settings", str(error), "correct what is named: no command works until then")
+        advice = Bilingual(
+            "correct what is named: no command works until then", "请改正所述内容：在此之前任何命令都无法使用"
+        )
+        yield fail("settings", str(error), advice)
         return
     yield from machine.check_machine(settings)
     yield from asyncio.run(_check_database(settings))

@@ -16,11 +16,14 @@ from sshcast.errors import CommandFailed
 from sshcast.remote.api import Api, ApiRefused
 from sshcast.remote.contexts import Context
 from sshcast.remote.names import find_server_id
+from sshcast.words import Bilingual
 
 SECONDS = 10.0
 MOST_CLOCK_SECONDS = 30.0
 MOST_RUN_SECONDS = 90.0
 FEW_DAYS = 14
+SEE_LOG = Bilingual("see its log", "请查看其日志")
+SEE_STEPS = Bilingual("see docs/check-server.md", "见 docs/check-server.zh.md")
 ME = "query DoctorMe { me { name role } }"
 CHECK = """
 mutation DoctorCheck($id: ID!) {
@@ -50,12 +53,18 @@ def check_site(context: Context) -> Iterator[Diagnosis]:
             ready = client.get(f"{context.url}/readyz")
             spec = client.get(f"{context.url}/openapi.json")
     except (httpx2.HTTPError, OSError) as error:
-        yield fail("reachable", f"{context.url} does not answer ({error})", "look whether it runs, and at the network")
+        yield fail(
+            "reachable",
+            Bilingual(f"{context.url} does not answer ({error})", f"{context.url} 没有应答（{error}）"),
+            Bilingual("look whether it runs, and at the network", "请检查它是否在运行，以及网络"),
+        )
         return
     if ready.status_code == 200:
-        yield pass_check("reachable", f"{context.url} answers and is ready")
+        yield pass_check("reachable", Bilingual(f"{context.url} answers and is ready", f"{context.url} 有应答且已就绪"))
     else:
-        yield fail("reachable", f"{context.url}/readyz answers {ready.status_code}: {ready.text[:200]}", "see its log")
+        what = f"{ready.status_code}: {ready.text[:200]}"
+        found = Bilingual(f"{context.url}/readyz answers {what}", f"{context.url}/readyz 的应答是 {what}")
+        yield fail("reachable", found, SEE_LOG)
     yield from _check_certificate(context)
     yield _check_version(spec)
     yield _check_clock(ready.headers.get("date"), sent)
@@ -65,7 +74,11 @@ def _check_certificate(context: Context) -> Iterator[Diagnosis]:
     parts = urlsplit(context.url)
     if parts.scheme != "https":
         if parts.hostname not in ("127.0.0.1", "localhost", "::1"):
-            yield fail("TLS", "the address is plain HTTP: tokens and output can be read on the way", "use https://")
+            found = Bilingual(
+                "the address is plain HTTP: tokens and output can be read on the way",
+                "该地址是明文 HTTP：令牌和输出可能在途中被读取",
+            )
+            yield fail("TLS", found, Bilingual("use https://", "请使用 https://"))
         return
     tls = ssl.create_default_context(cafile=context.ca_file)
     place = (parts.hostname or "", parts.port or 443)
@@ -73,8 +86,9 @@ def _check_certificate(context: Context) -> Iterator[Diagnosis]:
         shown = held.getpeercert() or {}
         used = held.version()
     days = (ssl.cert_time_to_seconds(str(shown["notAfter"])) - time.time()) / 86_400
-    found = f"{used}, certificate valid for {days:.0f} days"
-    yield warn("TLS", found, "renew the certificate") if days < FEW_DAYS else pass_check("TLS", found)
+    found = Bilingual(f"{used}, certificate valid for {days:.0f} days", f"{used}，证书还有 {days:.0f} 天有效期")
+    renew = Bilingual("renew the certificate", "请更新证书")
+    yield warn("TLS", found, renew) if days < FEW_DAYS else pass_check("TLS", found)
 
 
 def _check_version(spec: Any) -> Diagnosis:
@@ -83,20 +97,43 @@ def _check_version(spec: Any) -> Diagnosis:
         theirs = str(spec.json()["info"]["version"])
     except (ValueError, KeyError, TypeError):
         return warn(
-            "version", f"the service does not tell its version; this command line is {own}", "compare them there"
+            "version",
+            Bilingual(
+                f"the service does not tell its version; this command line is {own}",
+                f"服务没有告知其版本；此命令行为 {own}",
+            ),
+            Bilingual("compare them there", "请在服务所在处比较"),
         )
     if theirs != own:
-        return warn("version", f"the service is {theirs}, this command line {own}", "bring both to the same version")
-    return pass_check("version", f"the service and this command line are {own}")
+        return warn(
+            "version",
+            Bilingual(f"the service is {theirs}, this command line {own}", f"服务为 {theirs}，此命令行为 {own}"),
+            Bilingual("bring both to the same version", "请将两者升级到同一版本"),
+        )
+    return pass_check("version", Bilingual(f"the service and this command line are {own}", f"服务与此命令行均为 {own}"))
 
 
 def _check_clock(date: str | None, sent: datetime) -> Diagnosis:
     if date is None:
-        return warn("clock", "the service's answers have no Date", "look at the proxy in front")
+        return warn(
+            "clock",
+            Bilingual("the service's answers have no Date", "服务的应答中没有 Date"),
+            Bilingual("look at the proxy in front", "请检查其前面的代理"),
+        )
     apart = abs((parsedate_to_datetime(date) - sent).total_seconds())
     if apart > MOST_CLOCK_SECONDS:
-        return fail("clock", f"the service's and this machine's are {apart:.0f} s apart", "set both by NTP")
-    return pass_check("clock", f"the service's and this machine's agree within {max(1, round(apart))} s")
+        return fail(
+            "clock",
+            Bilingual(
+                f"the service's and this machine's are {apart:.0f} s apart", f"服务与本机的时钟相差 {apart:.0f} 秒"
+            ),
+            Bilingual("set both by NTP", "请用 NTP 校准两者"),
+        )
+    most = max(1, round(apart))
+    return pass_check(
+        "clock",
+        Bilingual(f"the service's and this machine's agree within {most} s", f"服务与本机的时钟相差不超过 {most} 秒"),
+    )
 
 
 def check_access(api: Api) -> Iterator[Diagnosis]:
@@ -104,9 +141,11 @@ def check_access(api: Api) -> Iterator[Diagnosis]:
     try:
         me = api.execute(ME)["me"]
     except CommandFailed as error:
-        yield fail("sign-in", str(error), "sign in anew with `sshcast login`")
+        advice = Bilingual("sign in anew with `sshcast login`", "请用 `sshcast login` 重新登录")
+        yield fail("sign-in", str(error), advice)
         return
-    yield pass_check("sign-in", f"valid, as {me['name']}, whose role is {me['role']}")
+    name, role = me["name"], me["role"]
+    yield pass_check("sign-in", Bilingual(f"valid, as {name}, whose role is {role}", f"有效，用户 {name}，角色 {role}"))
 
 
 def check_server(api: Api, server: str) -> Iterator[Diagnosis]:
@@ -119,32 +158,42 @@ def check_server(api: Api, server: str) -> Iterator[Diagnosis]:
         if check["ready"]:
             yield _run_true(api, id)
     except (ApiRefused, CommandFailed) as error:
-        yield fail(f"server {server}", str(error), "settle what the sentence says")
+        advice = Bilingual("settle what the sentence says", "请解决所述问题")
+        yield fail(f"server {server}", str(error), advice)
 
 
 def _tell_step(step: dict[str, Any]) -> Diagnosis:
     name, found = f"server {step['step'].lower()}", step["found"] or step["status"].lower()
     if step["status"] == "FAILED":
-        return fail(name, found, step["message"] or "see docs/check-server.md")
+        return fail(name, found, step["message"] or SEE_STEPS)
     if step["status"] in ("OK", "SKIPPED"):
         return pass_check(name, found)
-    return warn(name, found, step["message"] or "see docs/check-server.md")
+    return warn(name, found, step["message"] or SEE_STEPS)
 
 
-def _run_true(api: Api, id: str) -> Diagnosis:
+def _run_true(api: Api, server_id: str) -> Diagnosis:
     begun = time.monotonic()
-    run = api.execute(RUN, {"id": id})["runCommand"]["execution"]
+    id = str(api.execute(RUN, {"id": server_id})["runCommand"]["execution"]["id"])
     while time.monotonic() < begun + MOST_RUN_SECONDS:
-        found = api.execute(ENDED, {"id": run["id"]})["execution"]
+        found = api.execute(ENDED, {"id": id})["execution"]
         if found["state"] == "SUCCESS":
+            took = f"{time.monotonic() - begun:.1f}"
             return pass_check(
-                "run", f"`true` ran to its end in {time.monotonic() - begun:.1f} s (execution {run['id']})"
+                "run",
+                Bilingual(
+                    f"`true` ran to its end in {took} s (execution {id})", f"`true` 在 {took} 秒内运行结束（执行 {id}）"
+                ),
             )
         if found["state"] not in ("PENDING", "RUNNING"):
-            return fail(
-                "run", f"`true` ended as {found['state']}, {found['reason']}", found["message"] or "see its log"
-            )
+            ending = f"{found['state']}, {found['reason']}"
+            said = Bilingual(f"`true` ended as {ending}", f"`true` 的结果为 {ending}")
+            return fail("run", said, found["message"] or SEE_LOG)
         time.sleep(0.2)
     return fail(
-        "run", f"execution {run['id']} has not ended after {MOST_RUN_SECONDS:.0f} s", "look whether a runner works"
+        "run",
+        Bilingual(
+            f"execution {id} has not ended after {MOST_RUN_SECONDS:.0f} s",
+            f"执行 {id} 在 {MOST_RUN_SECONDS:.0f} 秒后仍未结束",
+        ),
+        Bilingual("look whether a runner works", "请检查是否有执行器在工作"),
     )

@@ -1,7 +1,7 @@
 """The error for an object that is not there, or that who asks may not see."""
 
 from sshcast.errors import CommandFailed
-from sshcast.remote.words import choose
+from sshcast.words import choose
 
 KINDS = {"execution": "执行", "secret": "机密", "server": "服务器", "task": "任务", "user": "用户"}
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from sshcast.errors import CommandFailed
-from sshcast.remote.words import choose
+from sshcast.words import choose
 
 # The queries that answer null where there is no such object.
 MAY_BE_NULL = frozenset({"execution", "fleetRun", "node", "server", "task", "user"})

@@ -5,7 +5,7 @@ import sys
 
 from sshcast.errors import CommandFailed
 from sshcast.notes import Notes
-from sshcast.remote.words import choose
+from sshcast.words import choose
 
 
 def require_consent(english: str, chinese: str, *, yes: bool) -> None:

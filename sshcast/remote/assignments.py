@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from sshcast.errors import CommandFailed
-from sshcast.remote.words import choose
+from sshcast.words import choose
 
 LARGEST = 1024 * 1024
 

@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 
 from sshcast.errors import CommandFailed
 from sshcast.remote.loopback import Callback, listen
-from sshcast.remote.words import choose
+from sshcast.words import choose
 
 START = "/auth/cli/start"
 EXCHANGE = "/auth/cli/token"

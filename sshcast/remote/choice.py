@@ -11,7 +11,7 @@ from sshcast import commands
 from sshcast.errors import CommandFailed
 from sshcast.remote.api import Api
 from sshcast.remote.contexts import VARIABLE, Context, find_store
-from sshcast.remote.words import choose
+from sshcast.words import choose
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sshcast.errors import CommandFailed
-from sshcast.remote.words import choose
+from sshcast.words import choose
 
 VARIABLE = "SSHCAST_CONTEXT"
 VERSION = 1

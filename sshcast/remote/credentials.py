@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from sshcast.errors import CommandFailed
-from sshcast.remote.words import choose
+from sshcast.words import choose
 
 
 def read_text(path: Path) -> str:

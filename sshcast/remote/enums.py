@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from sshcast.errors import CommandFailed
-from sshcast.remote.words import choose
+from sshcast.words import choose
 
 STATES = ("PENDING", "RUNNING", "SUCCESS", "FAILED", "TIMEOUT", "CANCELLED")
 ENDED = STATES[2:]

@@ -9,8 +9,8 @@ from sshcast.remote.api import Api
 from sshcast.remote.pages import read_pages
 from sshcast.remote.printing import Printer, Row, format_cell
 from sshcast.remote.states import choose_style
-from sshcast.remote.words import choose
 from sshcast.terminal import Sanitiser, takes_colours
+from sshcast.words import choose
 
 FIELDS = """
 id state reason command createdAt endTime trigger createdBy { name } task { id name } retryOf { id }

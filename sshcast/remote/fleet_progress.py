@@ -4,8 +4,8 @@ import sys
 from dataclasses import dataclass, field
 
 from sshcast.remote.following import Event
-from sshcast.remote.words import choose
 from sshcast.terminal import takes_sequences
+from sshcast.words import choose
 
 ENDED = ("SUCCESS", "FAILED", "TIMEOUT", "CANCELLED")
 ERASE = "\r\x1b[K"

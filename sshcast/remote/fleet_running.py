@@ -17,7 +17,7 @@ from sshcast.remote.patience import Patience
 from sshcast.remote.printing import Column, Printer, Row
 from sshcast.remote.running import start_cancel
 from sshcast.remote.starting import start_whole
-from sshcast.remote.words import choose
+from sshcast.words import choose
 
 PLAN = """
 query FleetPlan($input: FleetRunPlanInput!, $after: String) {

@@ -9,7 +9,7 @@ from sshcast.notes import Notes
 from sshcast.remote.api import Api, ApiRefused, ConnectionLost
 from sshcast.remote.interrupts import Interrupts
 from sshcast.remote.patience import PASSING, Patience
-from sshcast.remote.words import choose
+from sshcast.words import choose
 
 Event = dict[str, Any]
 LAST = """

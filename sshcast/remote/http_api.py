@@ -13,7 +13,7 @@ from sshcast.remote.api import ApiRefused, ConnectionLost, GraphQLAnswer, NeverR
 from sshcast.remote.contexts import Context, ContextStore, Session
 from sshcast.remote.http_connections import REDIRECTS, AddressInvalid, Connections, NotConnected, ProxyRefused
 from sshcast.remote.server_sent import read_events
-from sshcast.remote.words import choose
+from sshcast.words import choose
 
 CONNECT_SECONDS = 10.0
 SILENCE_SECONDS = 45.0

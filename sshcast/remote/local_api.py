@@ -17,9 +17,9 @@ from sshcast.app import open_service
 from sshcast.commands import local
 from sshcast.data_folder import FolderBusy
 from sshcast.remote.api import GraphQLAnswer
-from sshcast.remote.words import is_chinese
 from sshcast.runner_wiring import start_runner
 from sshcast.settings import Settings
+from sshcast.words import is_chinese
 
 T = TypeVar("T")
 

@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 
 from sshcast.errors import CommandFailed
-from sshcast.remote.words import choose
+from sshcast.words import choose
 
 SPAN = re.compile(r"([0-9]{1,9})\s*([smhdw])")
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}

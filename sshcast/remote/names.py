@@ -6,7 +6,7 @@ from typing import Any
 from sshcast.errors import CommandFailed
 from sshcast.remote.absence import KINDS, build_absence
 from sshcast.remote.api import Api
-from sshcast.remote.words import choose
+from sshcast.words import choose
 
 SERVERS = """
 query FindServer($name: String!) { servers(first: 2, filter: {name: $name}) { nodes { id } } }

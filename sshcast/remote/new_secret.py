@@ -6,8 +6,8 @@ from pathlib import Path
 from sshcast.errors import CommandFailed
 from sshcast.remote.asking import ask_hidden
 from sshcast.remote.credentials import read_text
-from sshcast.remote.words import choose
 from sshcast.standard_streams import read_all, read_first_line
+from sshcast.words import choose
 
 LARGEST = 1024 * 1024
 

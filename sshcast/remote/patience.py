@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from sshcast.errors import CommandFailed
 from sshcast.notes import Notes
-from sshcast.remote.words import choose
+from sshcast.words import choose
 
 LONGEST_ABSENCE = 600.0
 FIRST_DELAY = 0.2

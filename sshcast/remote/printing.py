@@ -10,8 +10,8 @@ from typing import Any
 from sshcast.notes import Notes
 from sshcast.remote import tables
 from sshcast.remote.api import Api
-from sshcast.remote.words import choose
 from sshcast.terminal import Sanitiser
+from sshcast.words import choose
 
 Row = Mapping[str, Any]
 

@@ -12,8 +12,8 @@ from sshcast.remote.fingerprints import format_key
 from sshcast.remote.host_key_scan import OfferedKeys, confirm_keys, scan_keys
 from sshcast.remote.names import find_server_id
 from sshcast.remote.printing import Column, Printer
-from sshcast.remote.words import choose
 from sshcast.server_options import ServerOptions
+from sshcast.words import choose
 
 CREATE = """
 mutation CreateServer($input: CreateServerInput!) {

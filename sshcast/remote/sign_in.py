@@ -10,7 +10,7 @@ from sshcast.remote.api import ApiRefused, GraphQLAnswer
 from sshcast.remote.browser_sign_in import BrowserSignIn
 from sshcast.remote.contexts import Session
 from sshcast.remote.http_api import HttpClient
-from sshcast.remote.words import choose
+from sshcast.words import choose
 
 LOGIN = """
 mutation SignIn($username: String!, $password: String!) {

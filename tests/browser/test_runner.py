@@ -242,9 +242,9 @@ async def test_a_flood_of_output_leaves_the_page_small_and_its_end_in_view(visit
 
 
 async def test_ids_that_a_mutation_answered_with_fill_the_examples_that_follow(visit: Visit, service: Running) -> None:
-    await service.create(command="echo hi", name="the first task")
+    task = await service.create(command="echo hi", name="a task to be run")
     await visit.inside()
-    await visit.run("50_run_task")
+    await visit.run("50_run_task", taskId=str(task["id"]))
     await visit.status("done")
     id = re.search(r'"id": "(\d+)"', await visit.find("#events").inner_text())
     assert id is not None

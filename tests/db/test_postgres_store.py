@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import socket
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,7 +13,8 @@ from sqlalchemy import Connection, text
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 
 from db import postgres_pool
-from db.connection_queue import CONNECTIONS
+from db.connection_queue import CONNECTIONS, CountedStore
+from db.postgres_store import CLOSE_SECONDS
 from db.store import Store, StoreOutcomeUnknown, StoreUnavailable, open_store
 from tests.support import rows
 from tests.support.ports import free_port
@@ -189,6 +191,31 @@ async def test_of_two_units_that_wait_for_each_other_one_may_try_again(store: St
     pairs = [("ada", "grace"), ("grace", "ada")]
     answers = await asyncio.gather(*(store.run(locked, *pair) for pair in pairs), return_exceptions=True)
     assert {type(answer) for answer in answers} == {StoreUnavailable, type(None)}
+
+
+async def test_a_store_is_closed_although_a_unit_still_waits_for_a_connection() -> None:
+    """At an address that takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silenced = await open_store(f"postgresql://nobody@127.0.0.1:{silent.getsockname()[1]}/nothing?sslmode=disable")
+        asked = asyncio.create_task(silenced.run(list_user_names), name="unit")
+        await asyncio.sleep(0)
+        async with asyncio.timeout(CLOSE_SECONDS + 3):
+            await silenced.close()
+        with pytest.raises(StoreUnavailable, match="the store is closed"):
+            await asked
+
+
+async def test_a_store_is_closed_after_units_that_have_their_connection(store: Store) -> None:
+    """However long those take: they are never cut off."""
+    working = asyncio.create_task(
+        store.run(lambda conn: conn.scalar(text(f"SELECT length(pg_sleep({CLOSE_SECONDS + 0.5})::text)"))), name="unit"
+    )
+    async with asyncio.timeout(5):
+        while isinstance(store, CountedStore) and not store.count_connections():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    await store.close()
+    assert working.done()
+    assert await working == 0
 
 
 async def test_the_failure_of_a_unit_whose_caller_went_away_is_nobodys(port: int) -> None:

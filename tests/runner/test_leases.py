@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,7 +15,7 @@ from db.postgres_store import PostgresStore
 from db.store import open_store
 from db.values import Mode, Reason, State
 from runner.execution.drive import Drive
-from runner.execution.leases import Leases
+from runner.execution.leases import LEAVE_SECONDS, Leases
 from runner.execution.outcome import Outcome, decide_by_exit
 from runner.ssh.protocol import ShellSource
 from tests.support import runs
@@ -123,6 +124,17 @@ async def test_a_runner_is_dead_when_its_lease_ended_or_beats_are_missed_and_its
         taken = await first.store.run(runners.take_over, "second")
         assert [row.id for row in taken] == ([id] if dead else [])
         assert (await first.rig.row(id)).runner_id == ("second" if dead else "first")
+
+
+async def test_a_runner_does_not_wait_for_a_database_that_is_away_to_leave() -> None:
+    """At an address that takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        store = await open_store(f"postgresql://nobody@127.0.0.1:{silent.getsockname()[1]}/nothing?sslmode=disable")
+        assert isinstance(store, PostgresStore)
+        alone = Member(Rig(Wanted(store=store, name="alone")), store)
+        async with asyncio.timeout(LEAVE_SECONDS + 3):
+            await alone.leases.leave()
+        await store.close()
 
 
 async def test_a_dead_runners_execution_is_attached_to_by_another(url: str, demo_target: Target) -> None:

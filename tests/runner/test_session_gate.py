@@ -11,7 +11,7 @@ pytestmark = pytest.mark.anyio
 
 SECONDS = 5.0
 SILENT = ConnectFailed(
-    "UNREACHABLE", "the server is silent", passing=True, at_jump=True, early_output=[("stdout", b"theirs")]
+    "UNREACHABLE", "the server is silent", passing=True, at_jump=True, early_output=(("stdout", b"theirs"),)
 )
 NO_SHELL = ConnectFailed("START_FAILED", "no shell answered")
 

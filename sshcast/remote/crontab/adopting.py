@@ -14,7 +14,7 @@ from sshcast.remote.crontab.tasks import FIELDS, BroughtTask, load_server, load_
 from sshcast.remote.names import find_task_id
 from sshcast.remote.nouns.slot_columns import format_local
 from sshcast.remote.printing import Column, Printer, Row, format_cell, format_time
-from sshcast.remote.words import choose
+from sshcast.words import choose
 
 SHOW = f"query CrontabTask($id: ID!) {{ task(id: $id) {{ {FIELDS} }} }}"
 ADOPT = """

@@ -3,7 +3,7 @@
 import re
 
 from sshcast.remote.crontab.words import Cron, NotImported
-from sshcast.remote.words import choose
+from sshcast.words import choose
 
 NICKNAMES = {
     "@yearly": "0 0 1 1 *",

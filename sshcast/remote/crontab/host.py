@@ -19,7 +19,7 @@ from sshcast.remote.patience import Patience
 from sshcast.remote.printing import Printer
 from sshcast.remote.running import CANCEL, OUTPUT, start_cancel
 from sshcast.remote.starting import start_once
-from sshcast.remote.words import choose
+from sshcast.words import choose
 
 RUN = """
 mutation ReadCrontabs($input: RunCommandInput!) {

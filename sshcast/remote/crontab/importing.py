@@ -16,7 +16,7 @@ from sshcast.remote.crontab.plan import LineAction, LinePlanner, PlannedLine, bu
 from sshcast.remote.crontab.tasks import load_server, load_tasks
 from sshcast.remote.crontab.words import Cron
 from sshcast.remote.printing import Column, Printer, Row
-from sshcast.remote.words import choose
+from sshcast.words import choose
 
 CREATE = """
 mutation ImportLine($input: CreateTaskInput!) {

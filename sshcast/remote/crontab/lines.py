@@ -9,7 +9,7 @@ from sshcast.remote.crontab.fields import check_fields, check_nickname
 from sshcast.remote.crontab.percent import split_command
 from sshcast.remote.crontab.variables import parse_variable
 from sshcast.remote.crontab.words import Cron, NotImported
-from sshcast.remote.words import choose
+from sshcast.words import choose
 
 BLANKS = re.compile(r"[ \t]+")
 # A longer one is cut by Vixie cron, without a word (MAX_COMMAND).

@@ -20,7 +20,7 @@ from sshcast.remote.crontab.tasks import (
 )
 from sshcast.remote.crontab.words import Cron
 from sshcast.remote.printing import Printer, format_cell
-from sshcast.remote.words import choose
+from sshcast.words import choose
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any
 from sshcast.remote.crontab.lines import Line, digest_text
 from sshcast.remote.crontab.percent import render_script, split_command
 from sshcast.remote.crontab.words import Cron, NotImported
-from sshcast.remote.words import choose
+from sshcast.words import choose
 
 PATH = "/usr/bin:/bin"
 SH = ("/bin/sh", "/usr/bin/sh")

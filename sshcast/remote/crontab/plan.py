@@ -10,7 +10,7 @@ from sshcast.remote.crontab.lines import Line
 from sshcast.remote.crontab.meaning import Meaning, interpret
 from sshcast.remote.crontab.tasks import BroughtTask, match
 from sshcast.remote.crontab.words import NotImported
-from sshcast.remote.words import choose
+from sshcast.words import choose
 
 PREVIEW = """
 query CrontabSchedule($cronExpr: String!, $timezone: String) {

@@ -9,7 +9,7 @@ from sshcast.remote.crontab.look import Look, explain_stray, find_unread
 from sshcast.remote.crontab.plan import LineAction, LinePlanner, PlannedLine
 from sshcast.remote.crontab.tasks import BroughtTask, load_server, load_tasks
 from sshcast.remote.printing import Column, Printer, Row, format_time
-from sshcast.remote.words import choose
+from sshcast.words import choose
 
 STYLES = {
     "SHADOW": "magenta",

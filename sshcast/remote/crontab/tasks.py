@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sshcast.errors import CommandFailed
+from sshcast.remote.absence import build_absence
 from sshcast.remote.api import Api
 from sshcast.remote.crontab.fields import spell_out
 from sshcast.remote.crontab.lines import SYSTEM_FILE, Line
@@ -42,10 +42,10 @@ class BroughtTask:
 
 
 def load_server(api: Api, name: str) -> dict[str, Any]:
-    """Return a server's id, name and account; raise CommandFailed if there is none."""
+    """Return a server's id, name and account; raise ObjectAbsent if there is none."""
     found: dict[str, Any] | None = api.execute(SERVER, {"id": find_server_id(api, name)})["server"]
     if found is None:
-        raise CommandFailed(f"there is no server {name}, or you may not see it: see `sshcast server list`")
+        raise build_absence("server", name, noun="server")
     return found
 
 

@@ -7,6 +7,7 @@ from sshcast.errors import CommandFailed
 from sshcast.remote.credentials import read_text
 from sshcast.remote.imports.ansible_groups import Groups, Variables
 from sshcast.remote.imports.ansible_trees import load_tree
+from sshcast.words import choose
 
 SUFFIXES = ("", ".yml", ".yaml", ".json")
 VAULT = "$ANSIBLE_VAULT;"
@@ -27,11 +28,15 @@ def _read_all(folder: Path, name: str, unread: list[str]) -> Variables:
     for path in _list_files(folder, name):
         text = read_text(path)
         if text.startswith(VAULT):
-            unread.append(f"{path} is not read: ansible-vault has encrypted it")
+            unread.append(
+                choose(
+                    f"{path} is not read: ansible-vault has encrypted it", f"未读取 {path}：它已由 ansible-vault 加密"
+                )
+            )
             continue
         tree = load_tree(text, str(path))
         if not isinstance(tree, Mapping | None):
-            raise CommandFailed(f"{path}: a mapping of variables is needed")
+            raise CommandFailed(choose(f"{path}: a mapping of variables is needed", f"{path}：应为变量的映射"))
         found |= tree or {}
     return found
 

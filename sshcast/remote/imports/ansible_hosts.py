@@ -14,6 +14,8 @@ from sshcast.remote.imports.ansible_ini import read_ini
 from sshcast.remote.imports.ansible_trees import load_tree, read_tree
 from sshcast.remote.imports.hosts import Hop, ImportedHost, Unreadable
 from sshcast.remote.imports.jumps import parse_jumps, parse_proxy_command
+from sshcast.remote.imports.word_faults import translate_fault
+from sshcast.words import Bilingual
 
 TEMPLATE = re.compile(r"\{\{\s*([A-Za-z_]\w*)\s*\}\}")
 CONNECTIONS = ("ssh", "smart", "paramiko", "paramiko_ssh", "ansible.builtin.ssh", "ansible.builtin.paramiko_ssh")
@@ -34,12 +36,14 @@ class AnsibleHosts:
     def find(self, name: str) -> ImportedHost:
         """Return a host of the inventory, or one that only a jump names. What cannot be taken over is its fault."""
         if name not in self.groups.host_variables:
-            return ImportedHost(name=name, host=name, where="only a jump server", user=self.user)
+            return ImportedHost(
+                name=name, host=name, where=Bilingual("only a jump server", "仅作跳板服务器"), user=self.user
+            )
         where = self.groups.places[name]
         try:
             return self._read(name, where, self.groups.merge_variables(name))
         except Unreadable as error:
-            return ImportedHost(name=name, host=name, where=where, fault=str(error))
+            return ImportedHost(name=name, host=name, where=where, fault=error.reason)
 
     def _read(self, name: str, where: str, variables: Variables) -> ImportedHost:
         def get(*names: str) -> str | None:
@@ -51,7 +55,10 @@ class AnsibleHosts:
 
         connection = get("ansible_connection") or "ssh"
         if connection not in CONNECTIONS:
-            raise Unreadable(f"ansible_connection is {connection}: only hosts that are reached over SSH are imported")
+            raise Unreadable(
+                f"ansible_connection is {connection}: only hosts that are reached over SSH are imported",
+                f"ansible_connection 为 {connection}：只导入通过 SSH 连接的主机",
+            )
         options = _read_arguments([text for each in ARGUMENTS if (text := get(each))])
         key = get("ansible_ssh_private_key_file", "ansible_private_key_file") or options.get("identityfile")
         return ImportedHost(
@@ -86,7 +93,11 @@ def _fill(text: str, variables: Variables, name: str) -> str:
             break
         text = TEMPLATE.sub(lambda found: str(variables[found[1]]), text)
     what = name if "pass" in name else f"{name}, {text},"
-    raise Unreadable(f"{what} is a template that only Ansible works out: import what `ansible-inventory --list` prints")
+    shown = name if "pass" in name else f"{name}（{text}）"
+    raise Unreadable(
+        f"{what} is a template that only Ansible works out: import what `ansible-inventory --list` prints",
+        f"{shown}是只有 Ansible 才能求值的模板：请导入 `ansible-inventory --list` 的输出",
+    )
 
 
 def _read_arguments(texts: Sequence[str]) -> dict[str, str]:
@@ -96,7 +107,10 @@ def _read_arguments(texts: Sequence[str]) -> dict[str, str]:
         try:
             words = iter(shlex.split(text))
         except ValueError as error:
-            raise Unreadable(f"the ssh arguments {text} cannot be read: {error}") from None
+            raise Unreadable(
+                f"the ssh arguments {text} cannot be read: {error}",
+                f"无法读取 ssh 参数 {text}：{translate_fault(error)}",
+            ) from None
         for word in words:
             if word[:2] in ("-o", "-J"):
                 value: Any = word[2:] or next(words, "")
@@ -115,5 +129,5 @@ def _parse_port(text: str | None) -> int:
     if text is None:
         return 22
     if not text.isdecimal() or not 1 <= int(text) <= 65_535:
-        raise Unreadable(f"ansible_port {text} is no port")
+        raise Unreadable(f"ansible_port {text} is no port", f"ansible_port {text} 不是端口")
     return int(text)

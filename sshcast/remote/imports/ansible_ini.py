@@ -8,6 +8,8 @@ from typing import Any
 from sshcast.errors import CommandFailed
 from sshcast.remote.imports.ansible_groups import Groups, Variables
 from sshcast.remote.imports.ansible_ranges import expand_hosts, split_port
+from sshcast.remote.imports.word_faults import translate_fault
+from sshcast.words import choose
 
 SECTION = re.compile(r"\[(?P<name>[^\[\]:]+)(?::(?P<kind>\w+))?\]\s*(?:[#;].*)?")
 
@@ -28,7 +30,8 @@ def read_ini(text: str, path: str) -> Groups:
         try:
             _read_line(groups, name, kind, line, f"{path}:{number}")
         except ValueError as error:
-            raise CommandFailed(f"{path}:{number}: {error}") from None
+            place = f"{path}:{number}"
+            raise CommandFailed(choose(f"{place}: {error}", f"{place}：{translate_fault(error)}")) from None
     return groups
 
 
@@ -36,7 +39,7 @@ def _read_line(groups: Groups, name: str, kind: str, line: str, where: str) -> N
     if kind == "vars":
         key, equals, value = line.partition("=")
         if not equals:
-            raise ValueError(f"a variable is NAME=VALUE, not {line}")
+            raise ValueError(choose(f"a variable is NAME=VALUE, not {line}", f"变量应写作 NAME=VALUE，而不是 {line}"))
         groups.get(name).variables[key.strip()] = _parse_value(value.strip())
     elif kind == "children":
         child = line.split("#")[0].strip()
@@ -45,7 +48,12 @@ def _read_line(groups: Groups, name: str, kind: str, line: str, where: str) -> N
     elif kind == "hosts":
         _read_hosts(groups, name, line, where)
     else:
-        raise ValueError(f"a section is [NAME], [NAME:children] or [NAME:vars], not [{name}:{kind}]")
+        raise ValueError(
+            choose(
+                f"a section is [NAME], [NAME:children] or [NAME:vars], not [{name}:{kind}]",
+                f"小节应为 [NAME]、[NAME:children] 或 [NAME:vars]，而不是 [{name}:{kind}]",
+            )
+        )
 
 
 def _read_hosts(groups: Groups, name: str, line: str, where: str) -> None:
@@ -54,7 +62,9 @@ def _read_hosts(groups: Groups, name: str, line: str, where: str) -> None:
     for word in words:
         key, equals, value = word.partition("=")
         if not equals:
-            raise ValueError(f"after the host comes NAME=VALUE, not {word}")
+            raise ValueError(
+                choose(f"after the host comes NAME=VALUE, not {word}", f"主机之后应为 NAME=VALUE，而不是 {word}")
+            )
         variables[key] = _parse_value(value)
     pattern, port = split_port(pattern)
     given = variables if port is None else {"ansible_port": port} | variables

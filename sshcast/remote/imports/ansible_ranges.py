@@ -4,6 +4,8 @@ import itertools
 import re
 from collections.abc import Iterator
 
+from sshcast.words import choose
+
 RANGE = re.compile(r"\[([0-9]+|[A-Za-z]):([0-9]+|[A-Za-z])(?::([0-9]+))?\]")
 WITH_PORT = re.compile(r"((?:[^:\[\]]|\[[^\]]*\])+):([0-9]{1,5})")
 ADDRESS = re.compile(r"\[([0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*)\]")
@@ -17,7 +19,7 @@ def expand_hosts(pattern: str) -> list[str]:
     choices = [_expand_range(*each) for each in bounds]
     names = list(itertools.islice(_join(fixed, choices), MOST + 1))
     if len(names) > MOST:
-        raise ValueError(f"{pattern} stands for more than {MOST} hosts")
+        raise ValueError(choose(f"{pattern} stands for more than {MOST} hosts", f"{pattern} 代表的主机超过 {MOST} 台"))
     return names
 
 
@@ -39,14 +41,16 @@ def _join(fixed: list[str], choices: list[list[str]]) -> Iterator[str]:
 def _expand_range(first: str, last: str, step: str | None) -> list[str]:
     by = int(step or 1)
     if by < 1 or first.isdecimal() != last.isdecimal():
-        raise ValueError(f"[{first}:{last}] is no range")
+        raise ValueError(choose(f"[{first}:{last}] is no range", f"[{first}:{last}] 不是范围"))
     if first.isdecimal():
         numbers = range(int(first), int(last) + 1, by)
         if len(numbers) > MOST:
-            raise ValueError(f"[{first}:{last}] stands for more than {MOST} hosts")
+            what = f"[{first}:{last}]"
+            raise ValueError(choose(f"{what} stands for more than {MOST} hosts", f"{what} 代表的主机超过 {MOST} 台"))
         found = [str(number).zfill(len(first)) if first.startswith("0") else str(number) for number in numbers]
     else:
         found = [chr(code) for code in range(ord(first), ord(last) + 1, by)]
     if not found:
-        raise ValueError(f"[{first}:{last}] is no range: it ends before it begins")
+        what = f"[{first}:{last}]"
+        raise ValueError(choose(f"{what} is no range: it ends before it begins", f"{what} 不是范围：终点在起点之前"))
     return found

@@ -7,7 +7,7 @@ from typing import Any
 from sshcast.remote.api import Api, ApiRefused
 from sshcast.remote.host_key_scan import OfferedKeys, scan_keys
 from sshcast.remote.imports.hosts import ImportedHost, Unreadable
-from sshcast.remote.imports.plan import CREATE_FIRST, Action, Step
+from sshcast.remote.imports.plan import Action, Step, explain_jump
 from sshcast.remote.server_add import CREATE
 
 UPDATE = """
@@ -32,7 +32,9 @@ class Importer:
             if step.action in (Action.CREATE, Action.UPDATE):
                 try:
                     self._carry_out(step, by_name)
-                except (ApiRefused, Unreadable) as error:
+                except Unreadable as error:
+                    step.fail(error.reason)
+                except ApiRefused as error:
                     step.fail(str(error))
             yield step
 
@@ -41,7 +43,7 @@ class Importer:
         if step.jump is not None:
             jump_id = by_name[step.jump].server_id
             if jump_id is None:
-                raise Unreadable(CREATE_FIRST.format(step.jump))
+                raise Unreadable(*explain_jump(step.jump))
         if step.action is Action.UPDATE:
             self._update(step, jump_id)
         else:
@@ -72,5 +74,5 @@ class Importer:
     def _scan(self, host: ImportedHost, address: Mapping[str, Any]) -> list[str]:
         keys = scan_keys(self.api, address)
         if not self.confirm(host.name, keys):
-            raise Unreadable("its host keys were not accepted")
+            raise Unreadable("its host keys were not accepted", "其主机密钥未被接受")
         return [key["line"] for key in keys]

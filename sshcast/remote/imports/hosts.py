@@ -2,9 +2,15 @@
 
 from dataclasses import dataclass
 
+from sshcast.words import Bilingual
+
 
 class Unreadable(Exception):
     """Something in a file that a host needs, and why it cannot be taken over."""
+
+    def __init__(self, english: str, chinese: str) -> None:
+        super().__init__(english)
+        self.reason = Bilingual(english, chinese)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from sshcast.remote.imports.ssh_config import read_config
 from sshcast.remote.imports.ssh_hosts import SshHosts
 from sshcast.remote.pages import read_pages
 from sshcast.remote.printing import Column, Printer, Row
-from sshcast.remote.words import choose
+from sshcast.words import choose, translate
 
 REGISTERED = """
 query RegisteredServers($after: String) {
@@ -39,14 +39,15 @@ WORDS = {
     "NONE": ("there already", "已存在"),
     "FAILED": ("cannot be imported", "无法导入"),
 }
+KEY_WORDS = {"scan": ("scan", "待获取"), "known": ("known", "已知"), None: ("", "")}
 COLUMNS = (
     Column("", "", lambda row: choose(*WORDS[row["action"]]), lambda row: STYLES[row["action"]]),
     Column("name", "名称", lambda row: row["name"], lambda row: "bold"),
     Column("address", "地址", lambda row: row["address"]),
-    Column("jump server", "跳板机", lambda row: row["jumpServer"]),
+    Column("jump server", "跳板服务器", lambda row: row["jumpServer"]),
     Column("tags", "标签", lambda row: row["tags"]),
-    Column("host keys", "主机密钥", lambda row: row["hostKeys"]),
-    Column("what", "说明", lambda row: row["reason"] or _format_changes(row["changes"])),
+    Column("host keys", "主机密钥", lambda row: choose(*KEY_WORDS[row["hostKeys"]])),
+    Column("what", "说明", lambda row: translate(row["reason"] or "") or _format_changes(row["changes"])),
     Column("id", "编号", lambda row: row["id"]),
 )
 
@@ -114,7 +115,12 @@ def _plan(api: Api, source: Source, keys: Keys, options: ImportOptions) -> list[
     planner = Planner(source, registered, keys.check, find_keys, scans=options.scan, updates=options.update)
     steps = planner.plan(options.patterns)
     if not steps:
-        raise CommandFailed("no host is selected: see --host, and which hosts the file names")
+        raise CommandFailed(
+            choose(
+                "no host is selected: see --host, and which hosts the file names",
+                "没有选中任何主机：见 --host，以及文件中有哪些主机",
+            )
+        )
     return steps
 
 
@@ -134,7 +140,7 @@ def _carry_out(api: Api, printer: Printer, keys: Keys, steps: Sequence[Step], *,
 
     for step in Importer(api, keys.build_credential, confirm).carry_out(steps):
         if step.action is Action.FAILED:
-            printer.notes.say(f"{step.host.name} ({step.host.where}): {step.fault}", "red")
+            printer.notes.say(f"{step.host.name} ({translate(step.host.where)}): {translate(step.fault or '')}", "red")
         yield _format_step(step)
 
 

@@ -30,7 +30,10 @@ def parse_proxy_command(text: str) -> tuple[Hop, ...]:
         words = words[1:]
     hop = _read_forward(words[1:]) if words and PurePath(words[0]).name == "ssh" else None
     if hop is None:
-        raise Unreadable(f"ProxyCommand {text}: only `ssh -W %h:%p HOST` is known; register a jump server instead")
+        raise Unreadable(
+            f"ProxyCommand {text}: only `ssh -W %h:%p HOST` is known; register a jump server instead",
+            f"ProxyCommand {text}：只支持 `ssh -W %h:%p HOST`；请改为登记跳板服务器",
+        )
     return (hop,)
 
 
@@ -57,6 +60,8 @@ def _parse_hop(text: str) -> Hop:
     text = text.removeprefix("ssh://").rstrip("/")
     found = HOP.fullmatch(text)
     if found is None:
-        raise Unreadable(f"the jump server {text!r} is not [USER@]HOST[:PORT]")
+        raise Unreadable(
+            f"the jump server {text!r} is not [USER@]HOST[:PORT]", f"跳板服务器 {text!r} 不是 [USER@]HOST[:PORT] 的形式"
+        )
     port = found["port"]
     return Hop(found["v6"] or found["host"], found["user"], None if port is None else int(port))

@@ -6,9 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sshcast.errors import CommandFailed
 from sshcast.remote.asking import ask_hidden
-from sshcast.remote.credentials import read_text
 from sshcast.remote.imports.hosts import ImportedHost, Unreadable
 
 USUAL = ("id_rsa", "id_ecdsa", "id_ed25519")
@@ -32,7 +30,10 @@ class Keys:
         if path is None or self.passphrase is not None or self.can_ask:
             return
         if _is_encrypted(_read_key(path)):
-            raise Unreadable(f"{path} has a passphrase, and there is no terminal to ask on: give --passphrase-stdin")
+            raise Unreadable(
+                f"{path} has a passphrase, and there is no terminal to ask on: give --passphrase-stdin",
+                f"{path} 有口令，而没有可供询问的终端：请给出 --passphrase-stdin",
+            )
 
     def build_credential(self, host: ImportedHost) -> dict[str, Any]:
         """Return a host's credential, a CredentialInput. Raises Unreadable."""
@@ -51,7 +52,8 @@ class Keys:
         if host.keys:
             existing = [path for each in host.keys if (path := Path(each)).is_file()]
             if not existing:
-                raise Unreadable(f"its key is not on this machine: {', '.join(host.keys)}")
+                names = ", ".join(host.keys)
+                raise Unreadable(f"its key is not on this machine: {names}", f"其密钥不在本机：{names}")
             return existing[0]
         if host.password is not None:
             return None
@@ -70,18 +72,24 @@ class Keys:
 def _find_usual_key() -> Path:
     found = [path for name in USUAL if (path := Path.home() / ".ssh" / name).is_file()]
     if not found:
-        raise Unreadable("it names no key, and there is none in ~/.ssh: give --key FILE or --password-stdin")
+        raise Unreadable(
+            "it names no key, and there is none in ~/.ssh: give --key FILE or --password-stdin",
+            "它没有指定密钥，~/.ssh 中也没有：请给出 --key FILE 或 --password-stdin",
+        )
     if len(found) > 1:
         names = ", ".join(path.name for path in found)
-        raise Unreadable(f"it names no key, and there are several in ~/.ssh ({names}): give --key FILE")
+        raise Unreadable(
+            f"it names no key, and there are several in ~/.ssh ({names}): give --key FILE",
+            f"它没有指定密钥，而 ~/.ssh 中有多个（{names}）：请给出 --key FILE",
+        )
     return found[0]
 
 
 def _read_key(path: Path) -> str:
     try:
-        return read_text(path)
-    except CommandFailed as error:
-        raise Unreadable(str(error)) from None
+        return path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Unreadable(f"cannot read {path}: {error}", f"无法读取 {path}：{error}") from None
 
 
 def _is_encrypted(text: str) -> bool:

@@ -7,8 +7,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from sshcast.remote.imports.hosts import Hop, ImportedHost, Unreadable
-
-CREATE_FIRST = "its jump server {} cannot be imported"
+from sshcast.words import Bilingual
 
 
 class Source(Protocol):
@@ -45,7 +44,13 @@ class Step:
     keys: list[str] | None = None
 
     def fail(self, reason: str) -> None:
+        """Note why it fails: as a Bilingual, or as the service says it."""
         self.action, self.fault = Action.FAILED, reason
+
+
+def explain_jump(name: str) -> tuple[str, str]:
+    """Return why a host cannot be imported whose jump server cannot be, in English and Chinese."""
+    return f"its jump server {name} cannot be imported", f"无法导入其跳板服务器 {name}"
 
 
 @dataclass(slots=True)
@@ -94,7 +99,7 @@ class Planner:
             try:
                 self._add_hop(hop, before, is_first=place == 0)
             except Unreadable as error:
-                step.fail(str(error))
+                step.fail(error.reason)
                 return step
             before = hop.host
         step.jump = before
@@ -105,17 +110,24 @@ class Planner:
         found = self._add(hop.host)
         if hop.user not in (None, found.host.user) or hop.port not in (None, found.host.port):
             here = f"{found.host.user}@{hop.host}:{found.host.port}"
-            raise Unreadable(f"it is reached through {hop}, but {hop.host} is imported as {here}: import one by hand")
+            raise Unreadable(
+                f"it is reached through {hop}, but {hop.host} is imported as {here}: import one by hand",
+                f"它经由 {hop} 连接，而 {hop.host} 导入为 {here}：请手动导入其中之一",
+            )
         if not is_first and found.jump != before:
             if found.jump is not None or found.host.jumps:
-                raise Unreadable(f"{hop.host} is reached through {before} here, but through {found.jump} by itself")
+                raise Unreadable(
+                    f"{hop.host} is reached through {before} here, but through {found.jump} by itself",
+                    f"此处 {hop.host} 经由 {before} 连接，而它自身经由 {found.jump} 连接",
+                )
             found.jump = before
 
     def _order(self, name: str, seen: tuple[str, ...] = ()) -> list[str]:
         """Return a host's jump servers, the first to pass first, and the host."""
         step = self._steps[name]
         if name in seen:
-            step.fail(f"its jump servers lead back to it: {' > '.join((*seen[seen.index(name) :], name))}")
+            way = " > ".join((*seen[seen.index(name) :], name))
+            step.fail(Bilingual(f"its jump servers lead back to it: {way}", f"其跳板服务器又回到它自身：{way}"))
             return []
         before = [] if step.jump is None else self._order(step.jump, (*seen, name))
         return [*before, name]
@@ -127,7 +139,7 @@ class Planner:
         server = self.registered.get(step.host.name)
         step.keys = self.find_keys(step.host)
         if jump is not None and jump.action is Action.FAILED:
-            step.fail(CREATE_FIRST.format(step.jump))
+            step.fail(Bilingual(*explain_jump(jump.host.name)))
         elif server is not None:
             self._compare(step, server)
         else:
@@ -137,11 +149,16 @@ class Planner:
         try:
             self.check(step.host)
         except Unreadable as error:
-            step.fail(str(error))
+            step.fail(error.reason)
             return
         step.keys = step.keys or None
         if step.keys is None and not self.scans:
-            step.fail("no key of it is in the known hosts: add --scan to fetch its keys")
+            step.fail(
+                Bilingual(
+                    "no key of it is in the known hosts: add --scan to fetch its keys",
+                    "known_hosts 中没有它的密钥：加 --scan 以获取其密钥",
+                )
+            )
 
     def _compare(self, step: Step, server: Mapping[str, Any]) -> None:
         step.server_id = str(server["id"])

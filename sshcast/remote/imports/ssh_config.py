@@ -13,6 +13,7 @@ from pathlib import Path
 from sshcast.errors import CommandFailed
 from sshcast.remote.credentials import read_text
 from sshcast.remote.imports.ssh_words import split_keyword, split_words
+from sshcast.words import choose
 
 DEEPEST = 16
 WHOLE_LINE = ("proxycommand", "localcommand", "remotecommand")
@@ -70,7 +71,12 @@ def _find_rivals(keyword: str, found: dict[str, list[str]]) -> Sequence[str]:
 
 def _read_file(config: SshConfig, path: Path, outer: tuple[Patterns, ...], depth: int) -> None:
     if depth > DEEPEST:
-        raise CommandFailed(f"{path}: Include goes {DEEPEST} files deep; does a file include itself?")
+        raise CommandFailed(
+            choose(
+                f"{path}: Include goes {DEEPEST} files deep; does a file include itself?",
+                f"{path}：Include 已深达 {DEEPEST} 层；是否有文件包含了自身？",
+            )
+        )
     conditions = outer
     for number, line in enumerate(read_text(path).split("\n"), 1):
         found = split_keyword(line)
@@ -84,7 +90,12 @@ def _read_file(config: SshConfig, path: Path, outer: tuple[Patterns, ...], depth
         elif keyword == "match":
             conditions = outer if _is_all(words) else (*outer, NEVER)
             if not _is_all(words):
-                config.unread.append(f"{where}: Match {rest.strip()} is not read, nor the lines under it")
+                config.unread.append(
+                    choose(
+                        f"{where}: Match {rest.strip()} is not read, nor the lines under it",
+                        f"{where}：未读取 Match {rest.strip()} 及其下的各行",
+                    )
+                )
         elif keyword == "include":
             for included in _find_included(words):
                 _read_file(config, included, conditions, depth + 1)
@@ -98,7 +109,7 @@ def _split(keyword: str, rest: str, where: str) -> tuple[str, ...]:
     try:
         return tuple(split_words(rest))
     except ValueError as error:
-        raise CommandFailed(f"{where}: {error}") from None
+        raise CommandFailed(choose(f"{where}: {error}", f"{where}：{error}")) from None
 
 
 def _is_all(words: Sequence[str]) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 from sshcast.remote.imports.hosts import ImportedHost, Unreadable
 from sshcast.remote.imports.jumps import parse_jumps, parse_proxy_command
 from sshcast.remote.imports.ssh_config import SshConfig
+from sshcast.words import Bilingual
 
 VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 Values = dict[str, list[str]]
@@ -29,11 +30,11 @@ class SshHosts:
 
     def find(self, name: str) -> ImportedHost:
         """Return what `ssh NAME` would connect to. What cannot be taken over is its fault."""
-        where = self.config.names.get(name, "no Host line of its own")
+        where = self.config.names.get(name, Bilingual("no Host line of its own", "没有自己的 Host 行"))
         try:
             return self._read(name, where, self.config.resolve(name))
         except Unreadable as error:
-            return ImportedHost(name=name, host=name, where=where, fault=str(error))
+            return ImportedHost(name=name, host=name, where=where, fault=error.reason)
 
     def _read(self, name: str, where: str, values: Values) -> ImportedHost:
         def get(keyword: str) -> str | None:
@@ -83,7 +84,7 @@ def _expand(text: str, tokens: dict[str, str]) -> str:
         if letter == "%":
             return "%"
         if letter not in tokens:
-            raise Unreadable(f"{text}: the token %{letter} is not known here")
+            raise Unreadable(f"{text}: the token %{letter} is not known here", f"{text}：此处不支持标记 %{letter}")
         return tokens[letter]
 
     return _replace(r"%(.?)", put, text)
@@ -93,7 +94,7 @@ def _expand_path(text: str, tokens: dict[str, str]) -> str:
     def put(found: "re.Match[str]") -> str:
         value = os.environ.get(found[1])
         if value is None:
-            raise Unreadable(f"{text}: there is no variable {found[1]}")
+            raise Unreadable(f"{text}: there is no variable {found[1]}", f"{text}：没有变量 {found[1]}")
         return value
 
     path = _expand(_replace(VARIABLE.pattern, put, text), tokens)
@@ -108,5 +109,5 @@ def _parse_port(text: str | None) -> int:
     if text is None:
         return 22
     if not text.isdecimal() or not 1 <= int(text) <= 65_535:
-        raise Unreadable(f"Port {text} is no port")
+        raise Unreadable(f"Port {text} is no port", f"Port {text} 不是端口")
     return int(text)

@@ -2,6 +2,8 @@
 
 import re
 
+from sshcast.words import choose
+
 KEYWORD = re.compile(r'\s*"?(?P<keyword>[A-Za-z0-9]+)"?(?:\s*=\s*|\s+|$)(?P<rest>.*)', re.DOTALL)
 ESCAPED = "\\\"' "
 
@@ -49,5 +51,5 @@ def _read_word(text: str, place: int) -> tuple[str, int]:
             found += letter
         place += 1
     if quote:
-        raise ValueError("a quote is not closed")
+        raise ValueError(choose("a quote is not closed", "引号未闭合"))
     return found, place

@@ -8,7 +8,7 @@ from sshcast.remote.api import Api, ApiRefused
 from sshcast.remote.manifest import documents
 from sshcast.remote.manifest.plan import ApplyAction, ApplyStep
 from sshcast.remote.manifest.snapshot import Name, Snapshot
-from sshcast.remote.words import choose
+from sshcast.words import Bilingual
 
 MUTATIONS = {
     ("servers", ApplyAction.CREATE): (documents.CREATE_SERVER, "createServer", "server"),
@@ -55,8 +55,10 @@ class Applier:
         for kind, name in step.needs:
             is_unfit = step.kind == "policies" and (kind, name) in self._failed
             if is_unfit or (kind, name) not in self._ids:
-                what = f"{choose('task', '任务') if kind == 'tasks' else choose('server', '服务器')} {name[0]}"
-                return choose(f"it depends on {what}, which failed", f"它依赖于{what}，而后者失败了")
+                english, chinese = ("task", "任务") if kind == "tasks" else ("server", "服务器")
+                return Bilingual(
+                    f"it depends on {english} {name[0]}, which failed", f"它依赖于{chinese} {name[0]}，而后者失败了"
+                )
         return None
 
     def _try(self, step: ApplyStep) -> None:

@@ -16,6 +16,7 @@ from sshcast.remote.manifest.plan import ApplyStep
 from sshcast.remote.manifest.planner import ManifestPlanner, find_gone
 from sshcast.remote.manifest.reader import Reader
 from sshcast.remote.manifest.snapshot import Snapshot
+from sshcast.words import choose
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ def make_plan(
 ) -> Plan:
     """Return the plan. Say everything that is wrong with the files, and raise CommandFailed, if anything is."""
     if sum(str(file) == trees.STDIN for file in files) > 1:
-        raise CommandFailed("only one FILE can be standard input")
+        raise CommandFailed(choose("only one FILE can be standard input", "只有一个 FILE 可以是标准输入"))
     sources = [trees.read_source(file) for file in files]
     faults = Faults([source.name for source in sources])
     reader = Reader(faults, kinds)

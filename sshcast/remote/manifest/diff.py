@@ -6,7 +6,7 @@ from typing import Any
 
 from sshcast.remote.manifest.plan import ApplyAction, ApplyStep, KeyChange
 from sshcast.remote.printing import format_cell
-from sshcast.remote.words import choose
+from sshcast.words import choose, translate
 
 SIGNS = {ApplyAction.CREATE: "+", ApplyAction.UPDATE: "~", ApplyAction.DELETE: "-"}
 COLOURS = {"+": "green", "~": "yellow", "-": "red"}
@@ -83,4 +83,4 @@ def _format(value: Any) -> str:
         return f"{{{', '.join(f'{format_cell(name)}: {_format(each)}' for name, each in value.items())}}}"
     if isinstance(value, bool):
         return "true" if value else "false"
-    return format_cell(value)
+    return format_cell(translate(value) if isinstance(value, str) else value)

@@ -10,6 +10,7 @@ from sshcast.errors import CommandFailed
 from sshcast.remote.manifest.keys import KINDS, KeyGroup
 from sshcast.remote.manifest.reader import Given, Registered
 from sshcast.remote.manifest.snapshot import Name, Snapshot
+from sshcast.words import choose
 
 UNFIT = re.compile(r"[^A-Z0-9_]+")
 HIDDEN = ("env", "secretEnv", "parameterValues")
@@ -25,8 +26,12 @@ def build_tree(found: Snapshot, kinds: Collection[str]) -> dict[str, Any]:
     if "tasks" in kinds and found.same:
         name, ids = next(iter(sorted(found.same.items())))
         raise CommandFailed(
-            f"several tasks are called {name} ({', '.join(ids)}), and files know tasks by their names: "
-            "rename all but one, or leave tasks out with --only"
+            choose(
+                f"several tasks are called {name} ({', '.join(ids)}), and files know tasks by their names: "
+                "rename all but one, or leave tasks out with --only",
+                f"有多个任务名为 {name}（{', '.join(ids)}），而文件以名称区分任务："
+                "请重命名其余的任务，或用 --only 略去任务",
+            )
         )
     return {kind: [_order(KINDS[kind], each) for each in _list(found, kind)] for kind in KINDS if kind in kinds}
 

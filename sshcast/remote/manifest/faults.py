@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from sshcast.errors import CommandFailed
 from sshcast.notes import Notes
+from sshcast.words import choose
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +17,7 @@ class FileMark:
     path: str = ""
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.path}" if self.path else f"{self.file}:{self.line}"
+        return f"{self.file}:{self.line}{choose(': ', '：')}{self.path}" if self.path else f"{self.file}:{self.line}"
 
 
 @dataclass(slots=True)
@@ -26,13 +27,13 @@ class Faults:
     files: Sequence[str] = ()
     _found: list[tuple[FileMark, str]] = field(default_factory=list)
 
-    def add(self, mark: FileMark, text: str) -> None:
-        self._found.append((mark, text))
+    def add(self, mark: FileMark, english: str, chinese: str) -> None:
+        self._found.append((mark, choose(english, chinese)))
 
     def list_lines(self) -> list[str]:
         order = {name: place for place, name in enumerate(self.files)}
         found = sorted(self._found, key=lambda each: (order.get(each[0].file, 0), each[0].line))
-        return list(dict.fromkeys(f"{mark}: {text}" for mark, text in found))
+        return list(dict.fromkeys(f"{mark}{choose(': ', '：')}{text}" for mark, text in found))
 
     def raise_any(self) -> None:
         """Say all of them but the last, which is raised."""

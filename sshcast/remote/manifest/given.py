@@ -7,6 +7,7 @@ from typing import Any
 from sshcast.remote.manifest.faults import Faults
 from sshcast.remote.manifest.keys import CREDENTIAL
 from sshcast.remote.manifest.reader import Given, Item, Registered
+from sshcast.words import Bilingual
 
 LARGEST = 1024 * 1024
 WHOLE_FILES = ("privateKey", "certificate")
@@ -48,29 +49,35 @@ class GivenValues:
     def _read(self, item: Item, given: Given, key: str, name: str) -> str:
         text, fault = _read_env(given.env) if given.env is not None else _read_file(given)
         if fault is not None:
-            self.faults.add(item.find_mark(key, name), fault)
+            self.faults.add(item.find_mark(key, name), fault, fault.chinese)
         return text if name in WHOLE_FILES else text.removesuffix("\n").removesuffix("\r")
 
 
-def _read_env(name: str) -> tuple[str, str | None]:
+def _read_env(name: str) -> tuple[str, Bilingual | None]:
     text = os.environ.get(name, "")
     if not text:
-        return "", f"the environment variable {name} is not set: set it for this command"
+        return "", Bilingual(
+            f"the environment variable {name} is not set: set it for this command",
+            f"未设置环境变量 {name}：请为此命令设置",
+        )
     try:
         text.encode()
     except UnicodeEncodeError:
-        return "", f"the environment variable {name} is not UTF-8 text"
+        return "", Bilingual(f"the environment variable {name} is not UTF-8 text", f"环境变量 {name} 不是 UTF-8 文本")
     return text, None
 
 
-def _read_file(given: Given) -> tuple[str, str | None]:
+def _read_file(given: Given) -> tuple[str, Bilingual | None]:
     assert given.file is not None, "it is in one of the two"
     try:
         with given.file.open("rb") as file:
             data = file.read(LARGEST + 1)
         text = data.decode()
     except OSError as error:
-        return "", f"cannot read {given.file}: {error.strerror or error}"
+        why = error.strerror or error
+        return "", Bilingual(f"cannot read {given.file}: {why}", f"无法读取 {given.file}：{why}")
     except (UnicodeDecodeError, ValueError):
-        return "", f"{given.file} is not UTF-8 text"
-    return (text, None) if len(data) <= LARGEST else ("", f"{given.file} has more than 1 MiB")
+        return "", Bilingual(f"{given.file} is not UTF-8 text", f"{given.file} 不是 UTF-8 文本")
+    if len(data) > LARGEST:
+        return "", Bilingual(f"{given.file} has more than 1 MiB", f"{given.file} 超过 1 MiB")
+    return text, None

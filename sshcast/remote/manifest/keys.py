@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 
 from sshcast.remote import enums
+from sshcast.words import choose
 
 WEEKDAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
 LEGACY_ALGORITHMS = ("AES_CBC", "DIFFIE_HELLMAN_GROUP14_SHA1", "SSH_RSA_SHA1")
+KIND_NAMES = {"server": "服务器", "task": "任务", "user": "用户"}
 GRANTABLE = ("VIEWER", "OPERATOR", "ADMIN")
 
 
@@ -14,7 +16,7 @@ class Text:
     """A text, also one that YAML would take for a number, a time or a yes."""
 
     def __str__(self) -> str:
-        return "a text"
+        return choose("a text", "文本")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,7 @@ class Number:
     """A whole number."""
 
     def __str__(self) -> str:
-        return "a whole number"
+        return choose("a whole number", "整数")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class Flag:
     """A truth value."""
 
     def __str__(self) -> str:
-        return "true or false"
+        return choose("true or false", "true 或 false")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,8 @@ class Word:
     words: tuple[str, ...]
 
     def __str__(self) -> str:
-        return f"one of {', '.join(self.words)}"
+        words = ", ".join(self.words)
+        return choose(f"one of {words}", f"以下之一：{words}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ class Reference:
     kind: str
 
     def __str__(self) -> str:
-        return f"the name of a {self.kind}"
+        return choose(f"the name of a {self.kind}", f"{KIND_NAMES[self.kind]}名称")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ class Secret:
     """Where a secret is: it never stands in the file."""
 
     def __str__(self) -> str:
-        return "{env: NAME} or {file: PATH}"
+        return choose("{env: NAME} or {file: PATH}", "{env: NAME} 或 {file: PATH}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,7 @@ class Value:
     """A text, or where it is."""
 
     def __str__(self) -> str:
-        return "a text, {env: NAME} or {file: PATH}"
+        return choose("a text, {env: NAME} or {file: PATH}", "文本、{env: NAME} 或 {file: PATH}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,7 @@ class Variable:
     """A secret variable: the name of a registered secret, or where its own value is."""
 
     def __str__(self) -> str:
-        return "{secret: NAME}, {env: NAME} or {file: PATH}"
+        return choose("{secret: NAME}, {env: NAME} or {file: PATH}", "{secret: NAME}、{env: NAME} 或 {file: PATH}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,7 @@ class ListOf:
     item: "Form"
 
     def __str__(self) -> str:
-        return f"a list, each {self.item}"
+        return choose(f"a list, each {self.item}", f"列表，每一项为：{self.item}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,7 @@ class MapOf:
     item: "Form"
 
     def __str__(self) -> str:
-        return f"a mapping of names, each {self.item}"
+        return choose(f"a mapping of names, each {self.item}", f"名称的映射，每一项为：{self.item}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +107,8 @@ class KeyGroup:
     keys: "tuple[Key, ...]"
 
     def __str__(self) -> str:
-        return f"a mapping of {', '.join(key.name for key in self.keys)}"
+        names = ", ".join(key.name for key in self.keys)
+        return choose(f"a mapping of {names}", f"以下键的映射：{names}")
 
     def find(self, name: str) -> "Key | None":
         return next((key for key in self.keys if key.name == name), None)

@@ -7,7 +7,7 @@ from typing import Any
 
 from sshcast.remote.manifest.reader import Item
 from sshcast.remote.manifest.snapshot import Known, Name
-from sshcast.remote.words import choose
+from sshcast.words import choose
 
 LABELS = {
     "servers": ("server", "服务器"),
@@ -27,7 +27,10 @@ class ApplyAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class KeyChange:
-    """A key, its value on the service (None if there is none), and that of the file. Never a secret."""
+    """A key, its value on the service (None if there is none), and that of the file. Never a secret.
+
+    What stands for a value that is not shown is a Bilingual.
+    """
 
     key: str
     old: Any

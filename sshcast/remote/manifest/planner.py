@@ -11,7 +11,7 @@ from sshcast.remote.manifest.keys import KINDS
 from sshcast.remote.manifest.plan import ApplyAction, ApplyStep, KeyChange
 from sshcast.remote.manifest.reader import Given, Item, Registered
 from sshcast.remote.manifest.snapshot import Known, Name, Snapshot
-from sshcast.remote.words import choose
+from sshcast.words import Bilingual
 
 NAMES = {
     "servers": ("name",),
@@ -123,7 +123,7 @@ class ManifestPlanner:
             return given, changes
         if task is not None and "command" in task.values:
             return given, [
-                KeyChange("allow", choose("no longer applies", "已失效"), choose("applies again", "重新生效"))
+                KeyChange("allow", Bilingual("no longer applies", "已失效"), Bilingual("applies again", "重新生效"))
             ]
         name = item.values["task"]
         self.notes.append((
@@ -189,12 +189,12 @@ class ManifestPlanner:
 def _show(key: str, value: Any, *, has_old: bool = False) -> Any:
     """Return a value as the plan shows it: of what cannot be read back, only that it is given, or changed."""
     if isinstance(value, Given) or (key == "env" and isinstance(value, str)):
-        return choose("(changed)", "（已更改）") if has_old else choose("(given)", "（已提供）")
+        return Bilingual("(changed)", "（已更改）") if has_old else Bilingual("(given)", "（已提供）")
     if isinstance(value, Mapping):
         return {name: _show(key, each, has_old=has_old) for name, each in value.items()}
     if isinstance(value, list):
         return [_show(key, each, has_old=has_old) for each in value]
-    return f"{choose('secret', '机密')} {value.name}" if isinstance(value, Registered) else value
+    return Bilingual(f"secret {value.name}", f"机密 {value.name}") if isinstance(value, Registered) else value
 
 
 def _merge(item: Item, key: str, known: Known) -> tuple[Any, Any]:

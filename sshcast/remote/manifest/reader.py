@@ -25,12 +25,16 @@ from sshcast.remote.manifest.keys import (
     Variable,
     Word,
 )
+from sshcast.words import choose
 
 MOST_NODES = 1_000_000
 WHOLE = re.compile(r"[-+]?[0-9]{1,19}")
 TRUE, FALSE = ("true", "yes", "on"), ("false", "no", "off")
 MISSING = object()
-LITERAL = "a secret does not stand in this file: write {env: NAME} or {file: PATH}"
+LITERAL = (
+    "a secret does not stand in this file: write {env: NAME} or {file: PATH}",
+    "机密不写在此文件中：请写 {env: NAME} 或 {file: PATH}",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +91,7 @@ class Reader:
 
     def _read_document(self, tree: Any) -> None:
         self._item = None
-        for name, node in self._read_pairs(tree, "", f"a mapping of {', '.join(KINDS)}"):
+        for name, node in self._read_pairs(tree, "", _name_kinds()):
             if name.startswith("x-"):  # a place for what anchors name
                 continue
             group = KINDS.get(name)
@@ -101,7 +105,7 @@ class Reader:
         if trees.is_null(node):
             return
         if not trees.is_list(node):
-            self._add(node, kind, f"{kind} are a list: begin each with -")
+            self._add(node, kind, f"{kind} are a list: begin each with -", f"{kind} 应为列表：每一项以 - 开头")
             return
         for place, each in enumerate(node.value):
             path = f"{kind}[{place}]"
@@ -116,7 +120,8 @@ class Reader:
         self._left -= 1
         if self._left < 0:
             if self._left == -1:
-                self._add(node, path, "this file says too much: do its anchors repeat each other?")
+                english = "this file says too much: do its anchors repeat each other?"
+                self._add(node, path, english, "此文件内容过多：其锚点是否互相重复引用？")
             return MISSING
         if isinstance(form, KeyGroup):
             return self._read_group(form, node, path)
@@ -147,7 +152,8 @@ class Reader:
         if not trees.is_null(node):
             return self._read_value(key.form, node, path)
         if not key.is_nullable:
-            self._add(node, path, f"it cannot be null: it must be {key.form}, or be left out")
+            english = f"it cannot be null: it must be {key.form}, or be left out"
+            self._add(node, path, english, f"不能为 null，应为：{key.form}，或不写此键")
             return MISSING
         return None
 
@@ -191,7 +197,7 @@ class Reader:
         if trees.is_scalar(node) and not trees.is_null(node):
             if isinstance(form, Value):
                 return trees.get_text(node)
-            self._add(node, path, LITERAL)
+            self._add(node, path, *LITERAL)
             return MISSING
         if not trees.is_mapping(node):
             return self._refuse(form, node, path)
@@ -210,36 +216,41 @@ class Reader:
     def _read_pairs(self, node: Any, path: str, what: str) -> list[tuple[str, Any]]:
         """Return the keys of a mapping with their nodes; a key that stands there twice is a fault."""
         if not trees.is_mapping(node):
-            self._add(node, path, f"it must be {what}")
+            self._add(node, path, f"it must be {what}", f"应为：{what}")
             return []
         found: dict[str, Any] = {}
         own: Mapping[str, int] = {}
         for key, value, is_merged in trees.list_pairs(node):
             if not trees.is_scalar(key):
-                self._add(key, path, "a key is a text")
+                self._add(key, path, "a key is a text", "键应为文本")
                 continue
             name = trees.get_text(key)
             if name not in found:
                 found[name] = value
                 own = own if is_merged else {**own, name: trees.get_line(key)}
             elif not is_merged:
-                self._add(key, f"{path}.{name}" if path else name, f"it stands there twice, also in line {own[name]}")
+                line = own[name]
+                english = f"it stands there twice, also in line {line}"
+                self._add(key, f"{path}.{name}" if path else name, english, f"出现了两次，另见第 {line} 行")
         return list(found.items())
 
     def _refuse(self, form: Form, node: Any, path: str) -> Any:
         is_open = trees.is_scalar(node) and not isinstance(form, Secret | Value | Variable | MapOf | KeyGroup)
-        shown = _show(node) if is_open else ""
-        self._add(node, path, f"{shown}it must be {form}")
+        shown = _show(node) if is_open else None
+        english, chinese = ("", "") if shown is None else (f"{shown}: ", f"{shown}：")
+        self._add(node, path, f"{english}it must be {form}", f"{chinese}应为：{form}")
         return MISSING
 
     def _add_unknown(self, node: Any, name: str, path: str, allowed: tuple[str, ...]) -> None:
         near = get_close_matches(name, allowed, n=1)
-        hint = f"did you mean {near[0]}? " if near else ""
-        where = f"{path}.{name}" if path else name
-        self._add(node, where, f"there is no such key: {hint}There are {', '.join(allowed)}")
+        english, chinese = (f"did you mean {near[0]}? ", f"是否想写 {near[0]}？") if near else ("", "")
+        where, names = f"{path}.{name}" if path else name, ", ".join(allowed)
+        self._add(
+            node, where, f"there is no such key: {english}There are {names}", f"没有此键：{chinese}可用的键：{names}"
+        )
 
-    def _add(self, node: Any, path: str, text: str) -> None:
-        self.faults.add(self._mark(node, path), text)
+    def _add(self, node: Any, path: str, english: str, chinese: str) -> None:
+        self.faults.add(self._mark(node, path), english, chinese)
 
     def _mark(self, node: Any, path: str) -> FileMark:
         return FileMark(self._source.name, trees.get_line(node), path)
@@ -250,4 +261,9 @@ class Reader:
 
 
 def _show(node: Any) -> str:
-    return "null: " if trees.is_null(node) else f"{trees.get_text(node)[:60]!r}: "
+    return "null" if trees.is_null(node) else f"{trees.get_text(node)[:60]!r}"
+
+
+def _name_kinds() -> str:
+    names = ", ".join(KINDS)
+    return choose(f"a mapping of {names}", f"以下键的映射：{names}")

@@ -9,6 +9,7 @@ from sshcast.remote.manifest import documents
 from sshcast.remote.manifest.keys import FLEET, KINDS, TERMS
 from sshcast.remote.manifest.reader import Given, Registered
 from sshcast.remote.pages import read_pages
+from sshcast.words import choose
 
 Row = Mapping[str, Any]
 Name = tuple[str, ...]
@@ -151,7 +152,10 @@ def _load_selected(api: Api, made: Snapshot, row: Row) -> list[str]:
     try:
         return sorted(_list_planned(api, row["id"]))
     except ApiRefused as error:  # one of them was deleted, or the caller is no operator on all of them
-        made.unread.append(f"the servers of task {row['name']}, chosen by id: {error}")
+        name = row["name"]
+        made.unread.append(
+            choose(f"the servers of task {name}, chosen by id: {error}", f"任务 {name} 按编号选择的服务器：{error}")
+        )
         return []
 
 

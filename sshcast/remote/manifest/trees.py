@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sshcast.errors import CommandFailed
+from sshcast.words import choose
 
 LARGEST = 16 * 1024 * 1024
 STDIN = "-"
@@ -32,7 +33,8 @@ def read_source(path: Path) -> SourceFile:
         with path.open("rb") as file:
             data = file.read(LARGEST + 1)
     except OSError as error:
-        raise CommandFailed(f"cannot read {path}: {error.strerror or error}") from None
+        why = error.strerror or error
+        raise CommandFailed(choose(f"cannot read {path}: {why}", f"无法读取 {path}：{why}")) from None
     return SourceFile(str(path), path.parent, _decode(str(path), data))
 
 
@@ -44,9 +46,11 @@ def compose(source: SourceFile) -> list[Any]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = source.name if mark is None else f"{source.name}:{mark.line + 1}"
-        raise CommandFailed(f"{where}: this is no YAML: {error.problem or error.context}") from None
+        why = error.problem or error.context
+        raise CommandFailed(choose(f"{where}: this is no YAML: {why}", f"{where}：不是有效的 YAML（{why}）")) from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise CommandFailed(f"{source.name}: this is no YAML: {' '.join(str(error).split())}") from None
+        name, why = source.name, " ".join(str(error).split())
+        raise CommandFailed(choose(f"{name}: this is no YAML: {why}", f"{name}：不是有效的 YAML（{why}）")) from None
     return [tree for tree in found if tree is not None and not is_null(tree)]
 
 
@@ -96,12 +100,15 @@ def list_pairs(node: Any, depth: int = 0) -> Iterator[tuple[Any, Any, bool]]:
 
 def _decode(name: str, data: bytes) -> str:
     if len(data) > LARGEST:
-        raise CommandFailed(f"{name} has more than {LARGEST // 1024 // 1024} MiB")
+        most = LARGEST // 1024 // 1024
+        raise CommandFailed(choose(f"{name} has more than {most} MiB", f"{name} 超过 {most} MiB"))
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
-        raise CommandFailed(f"{name}:{line}: this is not UTF-8 text") from None
+        raise CommandFailed(
+            choose(f"{name}:{line}: this is not UTF-8 text", f"{name}:{line}：不是 UTF-8 文本")
+        ) from None
 
 
 def _untab(text: str) -> str:

@@ -16,8 +16,8 @@ from sshcast.remote.api import Api, ApiRefused
 from sshcast.remote.option_groups import with_options
 from sshcast.remote.options import with_api
 from sshcast.remote.printing import Printer
-from sshcast.remote.words import choose
 from sshcast.terminal import RESET, Sanitiser, takes_colours
+from sshcast.words import choose, translate
 
 KINDS = ("servers", "policies", "tasks", "grants")
 WOULD_CHANGE = 2
@@ -174,6 +174,6 @@ def _carry_out(api: Api, printer: Printer, plan: Any) -> list[Any]:
             printer.tell_change(api, f"{step.label} {english}", f"{step.label} {chinese}")
         else:
             where = "" if step.item is None else f" ({step.item.mark.file}:{step.item.mark.line})"
-            Notes().say(f"sshcast: {step.label}{where}: {step.fault}", "red")
+            Notes().say(f"sshcast: {step.label}{where}: {translate(step.fault)}", "red")
         done.append(step)
     return done

@@ -12,7 +12,7 @@ from sshcast.remote.moments import parse_past
 from sshcast.remote.options import with_api
 from sshcast.remote.pages import read_pages
 from sshcast.remote.printing import Column, Printer, Row, format_time
-from sshcast.remote.words import choose
+from sshcast.words import choose
 
 LIST = """
 query AuditEvents($first: Int!, $after: String, $filter: AuditEventFilter) {

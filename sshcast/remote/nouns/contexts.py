@@ -14,8 +14,8 @@ from sshcast.errors import CommandFailed
 from sshcast.remote.contexts import Context, find_store
 from sshcast.remote.options import Json
 from sshcast.remote.printing import Column, Printer, Row
-from sshcast.remote.words import choose
 from sshcast.standard_streams import read_first_line
+from sshcast.words import choose
 
 app = typer.Typer(
     help="The services that you have signed in to, and which of them commands speak to.", no_args_is_help=True

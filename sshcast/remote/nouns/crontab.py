@@ -10,7 +10,7 @@ from sshcast.errors import CommandFailed
 from sshcast.remote.api import Api
 from sshcast.remote.options import with_api
 from sshcast.remote.printing import Printer
-from sshcast.remote.words import choose
+from sshcast.words import choose
 
 app = typer.Typer(help="Lines of crontabs: import, adopt, status.", no_args_is_help=True)
 Server = Annotated[str, typer.Argument(help="The server, by name or id.")]

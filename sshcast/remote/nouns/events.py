@@ -11,7 +11,7 @@ from sshcast.remote.api import Api
 from sshcast.remote.names import find_server_id, find_task_id
 from sshcast.remote.options import with_api
 from sshcast.remote.printing import Printer, Row, format_duration, format_time
-from sshcast.remote.words import choose
+from sshcast.words import choose
 
 WATCH = """
 subscription Watch($after: String, $filter: EventFilter) {

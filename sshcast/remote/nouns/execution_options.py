@@ -12,7 +12,7 @@ from sshcast.remote.enums import REASONS, STATES, TRIGGERS, read_word
 from sshcast.remote.moments import parse_past
 from sshcast.remote.names import find_server_id, find_task_id
 from sshcast.remote.pages import read_pages
-from sshcast.remote.words import choose
+from sshcast.words import choose
 
 ME = "query Me { me { id name role } }"
 USERS = """

@@ -7,9 +7,10 @@ from sshcast.errors import CommandFailed
 from sshcast.notes import Notes
 from sshcast.remote.absence import build_absence
 from sshcast.remote.api import Api
+from sshcast.remote.interrupts import Interrupts
 from sshcast.remote.printing import Row
-from sshcast.remote.starting import start_once
-from sshcast.remote.words import choose
+from sshcast.remote.starting import start_whole
+from sshcast.words import choose
 
 READ = """
 query RunToRepeat($id: ID!) {
@@ -53,14 +54,18 @@ class NotRepeatable(CommandFailed):
     status = 2
 
 
-def repeat_run(api: Api, notes: Notes, execution_id: str) -> Row:
-    """Start the run again and return the new execution. Raise NotRepeatable if a part of it is not kept."""
-    old = api.execute(READ, {"id": execution_id})["execution"]
+def repeat_run(api: Api, notes: Notes, execution_id: str, interrupts: Interrupts) -> Row:
+    """Start the run again and return the new execution. Raise NotRepeatable if a part of it is not kept.
+
+    It is in `Interrupts.catch`: an interrupt leaves before the start, and waits from then on.
+    """
+    with interrupts.allow():
+        old = api.execute(READ, {"id": execution_id})["execution"]
     if old is None:
         raise build_absence("execution", execution_id)
     if old["taskId"] is not None:
         return _repeat_task(api, notes, old)
-    found = start_once(api, notes, RUN_COMMAND, {"input": _build_command(old)})
+    found = start_whole(api, notes, RUN_COMMAND, {"input": _build_command(old)})
     return dict(found["runCommand"]["execution"])
 
 
@@ -75,7 +80,7 @@ def _repeat_task(api: Api, notes: Notes, old: Row) -> Row:
             ),
             "yellow",
         )
-    return dict(start_once(api, notes, RUN_TASK, {"input": wanted})["runTask"]["execution"])
+    return dict(start_whole(api, notes, RUN_TASK, {"input": wanted})["runTask"]["execution"])
 
 
 def list_differences(old: Mapping[str, Any], task: Mapping[str, Any]) -> list[str]:

@@ -12,8 +12,8 @@ from sshcast.remote.absence import build_absence
 from sshcast.remote.api import Api
 from sshcast.remote.nouns.execution_options import ExecutionOptions, build_filter
 from sshcast.remote.printing import Printer, Row, format_cell, format_time
-from sshcast.remote.words import choose
 from sshcast.terminal import RESET, takes_colours
+from sshcast.words import choose
 
 MATCH = "number stream text isCut ranges { start end } before after startCursor endCursor"
 ONE = f"""

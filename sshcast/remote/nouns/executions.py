@@ -8,6 +8,7 @@ import typer
 from sshcast.notes import Notes
 from sshcast.remote.absence import build_absence
 from sshcast.remote.api import Api, ApiRefused
+from sshcast.remote.interrupts import Interrupts
 from sshcast.remote.nouns.execution_columns import COLUMNS, FACTS, FIELDS, MORE_FIELDS
 from sshcast.remote.nouns.execution_options import ExecutionOptions, build_filter
 from sshcast.remote.nouns.execution_retry import repeat_run
@@ -119,22 +120,28 @@ def retry_execution(
     wait: Annotated[bool, typer.Option("--wait", help="Show its output to its end, and exit with its status.")] = False,
 ) -> int:
     """Run a command again on the same server, or a task, as it is now, with the same parameters."""
-    found = repeat_run(api, printer.notes, execution_id)
-    printer.tell_change(
-        api, f"execution {found['id']} repeats {execution_id}", f"执行 {found['id']} 重复执行 {execution_id}"
-    )
-    return show_started(api, printer, found, wait=wait)
+    interrupts = Interrupts()
+    with interrupts.catch(api):
+        found = repeat_run(api, printer.notes, execution_id, interrupts)
+        printer.tell_change(
+            api, f"execution {found['id']} repeats {execution_id}", f"执行 {found['id']} 重复执行 {execution_id}"
+        )
+        return show_started(api, printer, found, interrupts, wait=wait)
 
 
-def show_started(api: Api, printer: Printer, execution: Row, *, wait: bool) -> int:
-    """Print a new execution's id, or its object; with `wait` its output to its end. Return the exit status."""
+def show_started(api: Api, printer: Printer, execution: Row, interrupts: Interrupts, *, wait: bool) -> int:
+    """Print a new execution's id, or its object; with `wait` its output to its end. Return the exit status.
+
+    It is in `Interrupts.catch`, as the start was: an interrupt that came since then does what one does while waiting.
+    """
     id = str(execution["id"])
+    waits = wait or interrupts.has_come
     if printer.as_json:
-        status = wait_quietly(api, printer.notes, id) if wait else 0
-        printer.show_json(api.execute(SHOW, {"id": id, "withOutput": False})["execution"] if wait else execution)
+        status = wait_quietly(api, printer.notes, id, interrupts) if waits else 0
+        printer.show_json(api.execute(SHOW, {"id": id, "withOutput": False})["execution"] if waits else execution)
         return status
-    if wait:
-        return show_to_end(api, printer.notes, id)
+    if waits:
+        return show_to_end(api, printer.notes, id, interrupts)
     print(id)
     return 0
 

@@ -12,7 +12,7 @@ from sshcast.remote.names import find_server_id
 from sshcast.remote.options import with_api
 from sshcast.remote.pages import read_pages
 from sshcast.remote.printing import Column, Printer, Row, format_time
-from sshcast.remote.words import choose
+from sshcast.words import choose
 
 ROLES = ("VIEWER", "OPERATOR", "ADMIN")
 app = typer.Typer(help="The roles that users have on single servers and tags.", no_args_is_help=True)

@@ -10,7 +10,7 @@ from sshcast.remote.asking import require_consent
 from sshcast.remote.enums import read_word
 from sshcast.remote.options import with_api
 from sshcast.remote.printing import Column, Printer, format_time
-from sshcast.remote.words import choose
+from sshcast.words import choose
 
 app = typer.Typer(help="Your tokens for programs that act for you.", no_args_is_help=True)
 

@@ -18,7 +18,7 @@ from sshcast.remote.option_groups import with_options
 from sshcast.remote.options import with_api
 from sshcast.remote.printing import Column, Printer, Row, format_time
 from sshcast.remote.running import build_shell_command
-from sshcast.remote.words import choose
+from sshcast.words import choose
 
 app = typer.Typer(help="The command policy: check a command, its rules, what admins set.", no_args_is_help=True)
 

@@ -16,7 +16,7 @@ from sshcast.remote.option_groups import with_options
 from sshcast.remote.options import with_api
 from sshcast.remote.pages import read_pages
 from sshcast.remote.printing import Printer
-from sshcast.remote.words import choose
+from sshcast.words import choose
 
 app = typer.Typer(help="When schedules are due, and what happened when they were.", no_args_is_help=True)
 

@@ -10,8 +10,8 @@ from sshcast.errors import CommandFailed
 from sshcast.remote.api import Api
 from sshcast.remote.options import with_api
 from sshcast.remote.printing import Printer
-from sshcast.remote.words import choose
 from sshcast.standard_streams import read_first_line
+from sshcast.words import choose
 
 
 @with_api

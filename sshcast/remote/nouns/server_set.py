@@ -13,8 +13,8 @@ from sshcast.remote.enums import RUN_MODES, read_word
 from sshcast.remote.names import find_server_id
 from sshcast.remote.options import with_api
 from sshcast.remote.printing import Printer
-from sshcast.remote.words import choose
 from sshcast.standard_streams import read_first_line
+from sshcast.words import choose
 
 TAGS = "query ServerTags($id: ID!) { server(id: $id) { id tags } }"
 UPDATE = """

@@ -12,7 +12,7 @@ from sshcast.remote.names import find_server_id
 from sshcast.remote.options import with_api
 from sshcast.remote.pages import read_pages
 from sshcast.remote.printing import Column, Printer, Row, format_duration, format_time
-from sshcast.remote.words import choose
+from sshcast.words import choose
 
 FIELDS = "id name host port username tags enabled jumpServer { id name } viewerRole"
 LIST = f"""

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from sshcast.remote.printing import Column, Row, format_time
-from sshcast.remote.words import choose
+from sshcast.words import choose
 
 OUTCOME_STYLES = {
     "FIRED": "green",

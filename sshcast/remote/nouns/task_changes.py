@@ -20,7 +20,7 @@ from sshcast.remote.nouns.task_options import (
 from sshcast.remote.option_groups import with_options
 from sshcast.remote.options import with_api
 from sshcast.remote.printing import Printer, Row
-from sshcast.remote.words import choose
+from sshcast.words import choose
 
 CREATE = f"""
 mutation AddTask($input: CreateTaskInput!) {{

@@ -6,7 +6,7 @@ from typing import Any
 from sshcast.remote.nouns.slot_columns import format_local
 from sshcast.remote.printing import Column, Row, format_duration, format_time
 from sshcast.remote.states import choose_style
-from sshcast.remote.words import choose
+from sshcast.words import choose
 
 FIELDS = """
 id name cronExpr timezone enabled pausedAt pausedUntil scheduleMode nextRun lastRun

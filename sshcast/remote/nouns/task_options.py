@@ -16,7 +16,7 @@ from sshcast.remote.assignments import build_values, read_text, split_assignment
 from sshcast.remote.enums import read_word
 from sshcast.remote.names import find_server_id
 from sshcast.remote.running import build_shell_command
-from sshcast.remote.words import choose
+from sshcast.words import choose
 
 Words = list[str] | None
 PARAMETER = re.compile(r"(?P<name>[^:=?]+)(?::(?P<kind>[^=?]*))?(?P<optional>\?)?(?:=(?P<default>.*))?", re.DOTALL)

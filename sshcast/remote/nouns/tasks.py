@@ -12,6 +12,7 @@ from sshcast.remote.absence import build_absence
 from sshcast.remote.api import Api
 from sshcast.remote.asking import require_consent
 from sshcast.remote.assignments import build_values, read_text, split_assignments
+from sshcast.remote.interrupts import Interrupts
 from sshcast.remote.moments import parse_future
 from sshcast.remote.names import find_server_id, find_task_id
 from sshcast.remote.nouns.execution_options import find_user_id
@@ -22,8 +23,8 @@ from sshcast.remote.option_groups import with_options
 from sshcast.remote.options import with_api
 from sshcast.remote.pages import read_pages
 from sshcast.remote.printing import Printer, Row
-from sshcast.remote.starting import start_once
-from sshcast.remote.words import choose
+from sshcast.remote.starting import start_whole
+from sshcast.words import choose
 
 app = typer.Typer(help="Named commands with a schedule: list, show, add, set, run, pause.", no_args_is_help=True)
 app.command("add")(add_task)
@@ -136,11 +137,13 @@ def run_task(
     """Run a task now, and print the execution's id."""
     values = build_values("--param", param) + _read_files(param_file or [])
     given = {"taskId": find_task_id(api, task), "parameters": values}
-    found = start_once(api, printer.notes, RUN, {"input": given})["runTask"]["execution"]
-    printer.tell_change(
-        api, f"task {task} is started: execution {found['id']}", f"任务 {task} 已启动：执行 {found['id']}"
-    )
-    return show_started(api, printer, found, wait=wait)
+    interrupts = Interrupts()
+    with interrupts.catch(api):
+        found = start_whole(api, printer.notes, RUN, {"input": given})["runTask"]["execution"]
+        printer.tell_change(
+            api, f"task {task} is started: execution {found['id']}", f"任务 {task} 已启动：执行 {found['id']}"
+        )
+        return show_started(api, printer, found, interrupts, wait=wait)
 
 
 @app.command("pause")

@@ -13,7 +13,7 @@ from sshcast.remote.nouns import grants
 from sshcast.remote.options import with_api
 from sshcast.remote.pages import read_pages
 from sshcast.remote.printing import Column, Printer, Row, format_time
-from sshcast.remote.words import choose
+from sshcast.words import choose
 
 FIELDS = "id name role disabled createdAt"
 ROLES = ("NONE", "VIEWER", "OPERATOR", "ADMIN")

@@ -13,6 +13,7 @@ from sshcast.remote.manifest.faults import Faults
 from sshcast.remote.manifest.keys import KINDS, Key, KeyGroup, ListOf, MapOf, Word
 from sshcast.remote.manifest.reader import Given, Reader
 from sshcast.remote.manifest.snapshot import Known, Snapshot
+from tests.support.chinese import find_english, reading_chinese
 from tests.support.commands import ROOT
 from tests.support.manifests import OWN, Ground
 
@@ -83,6 +84,10 @@ def test_what_is_wrong_is_told_with_its_line_and_without_a_secret(text: str, sai
     _, lines = read(text.replace("OWN", OWN))
     assert any(said in line for line in lines), lines
     assert OWN not in "".join(lines)
+    with reading_chinese():
+        _, told = read(text.replace("OWN", OWN))
+    assert [find_english(line) for line in told] == [[]] * len(lines), told
+    assert OWN not in "".join(told)
 
 
 def test_all_mistakes_of_all_files_are_told_at_once_in_their_order(ground: Ground) -> None:

@@ -160,7 +160,7 @@ CHINESE = re.compile("[\u4e00-\u9fff]")
 @pytest.mark.parametrize("case", REASONS, ids=lambda case: case[1])
 def test_each_reason_is_told_in_chinese_to_who_reads_chinese(case: tuple[str | bytes, str]) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sshcast.remote.words.is_chinese", lambda: True)
+        patch.setattr("sshcast.words.is_chinese", lambda: True)
         found = find_reason(case[0])
     assert found is not None
     assert CHINESE.search(found)

@@ -11,7 +11,7 @@ import pytest
 from sshcast.cli import load_commands
 from sshcast.doctor import service as doctor_service
 from sshcast.remote import http_api
-from sshcast.remote.words import is_chinese
+from sshcast.words import is_chinese
 from tests.support.commands import ROOT, Commands
 from tests.support.every_command import CALLS, DATABASE, HERE, SECRET, SESSIONS, write_files
 from tests.support.remote import Remote
@@ -20,7 +20,10 @@ from tests.support.wrong_services import ACCESS, KINDS, REFRESH, Wrong, standing
 FOLDER = Path(__file__).parent
 FEW = ("server list", "run", "tail", "watch", "task set", "apply", "export")
 REMOTE = ROOT / "sshcast" / "remote"
+DOCTOR = ROOT / "sshcast" / "doctor"
 ERRORS = ("CommandFailed", "ApiRefused", "ConnectionLost", "NeverReached", "BrowserSignInFailed")
+FINDINGS = {"pass_check": 1, "warn": 1, "fail": 1}
+"""What `doctor` calls with a name, and then with sentences."""
 CHINESE = {"LANG": "zh_CN.UTF-8"}
 
 
@@ -170,6 +173,16 @@ def find_bare_sentences(file: Path) -> Iterator[str]:
             yield f"{file.name}:{call.lineno}"
 
 
+def find_bare_findings(file: Path) -> Iterator[str]:
+    """Where a finding of `doctor` has a sentence in one language: a text with three words, and no command."""
+    for call in ast.walk(ast.parse(file.read_text())):
+        first = FINDINGS.get(getattr(call.func, "id", "")) if isinstance(call, ast.Call) else None
+        if first is not None and isinstance(call, ast.Call):
+            texts = [each for each in call.args[first:] if isinstance(each, ast.Constant | ast.JoinedStr)]
+            if any(ast.unparse(each).count(" ") > 2 and "chmod" not in ast.unparse(each) for each in texts):
+                yield f"{file.name}:{call.lineno}"
+
+
 def test_every_sentence_of_the_command_line_is_in_both_languages() -> None:
-    files = (*REMOTE.glob("*.py"), *(REMOTE / "nouns").glob("*.py"))
-    assert [each for file in files for each in find_bare_sentences(file)] == []
+    assert [each for file in REMOTE.rglob("*.py") for each in find_bare_sentences(file)] == []
+    assert [each for file in DOCTOR.glob("*.py") for each in find_bare_findings(file)] == []

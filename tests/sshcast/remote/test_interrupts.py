@@ -1,11 +1,13 @@
 """Ctrl-C on what follows a run or a fleet run: it comes at once, is never lost, and no event is lost or shown twice."""
 
 import hashlib
+import json
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -56,6 +58,20 @@ with open_api(Choice(local={local})) as api:
                 count += 1
         signal.setitimer(signal.ITIMER_REAL, 0)
 print(count, hashlib.sha256(b"".join(shown)).hexdigest())
+"""
+# A command line that gets SIGINT as soon as it has said that the run is started.
+STARTED = """
+import signal, sys
+from sshcast.cli import main
+from sshcast.remote.printing import Printer
+
+def tell_change(*args, told=Printer.tell_change):
+    told(*args)
+    signal.raise_signal(signal.SIGINT)
+
+Printer.tell_change = tell_change
+sys.argv[:] = ["sshcast", *sys.argv[1:]]
+main()
 """
 COMMAND = "for i in $(seq 1 40); do seq -f $i.%g 1 200; sleep 0.1; done"
 
@@ -119,6 +135,31 @@ def test_an_interrupt_right_after_the_start_of_a_fleet_run_cancels_it(
     assert process.returncode == 130
     assert told.decode().splitlines()[0] == "cancelling; Ctrl-C once more leaves at once"
     assert b"[CANCELLED; 1 server: 1 cancelled]" in told
+
+
+@pytest.mark.parametrize("way", ["remote", "alone"])
+@pytest.mark.parametrize("command", ["task run", "execution retry"])
+def test_an_interrupt_between_the_start_and_the_first_event_cancels_the_run(
+    command: str, way: str, client: Commands, alone: Commands, tmp_path: Path
+) -> None:
+    used, marker = alone if way == "alone" else client, tmp_path / "marker"
+    name = f"{command} {way}"
+    used.output("task", "add", name, "--server", "web", "--", f"test ! -e {marker} || sleep 50")
+    wanted = name
+    if command == "execution retry":
+        wanted = str(json.loads(used.output("task", "run", name, "--wait", "--json"))["id"])
+    marker.touch()
+    done = subprocess.run(
+        [sys.executable, "-c", STARTED, *command.split(), wanted, "--wait"],
+        cwd=ROOT,
+        env=used.environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=60,
+    )
+    told = done.stderr.decode().splitlines()
+    assert (done.returncode, told[1]) == (255, "cancelling; Ctrl-C once more leaves at once"), told
+    assert told[-1].startswith("[CANCELLED"), told
 
 
 class Waiting:
