@@ -8,7 +8,7 @@ ROOT = Path(__file__).parent.parent
 HOOKS = (ROOT / ".pre-commit-config.yaml").read_text()
 ENTRIES = re.findall(r"^ +entry: (.+)$", HOOKS, re.MULTILINE)
 LINTS = [entry for entry in ENTRIES if "pytest" not in entry]
-LINT_SECTION = re.compile(r'^echo "== lint, types and layers"\n((?:\.venv/bin/.+\n)+)', re.MULTILINE)
+LINT_SECTION = re.compile(r'^step "lint, types and layers"\n((?:\.venv/bin/.+\n)+)', re.MULTILINE)
 
 
 def test_the_hooks_are_the_lint_commands_of_ci_in_their_order() -> None:

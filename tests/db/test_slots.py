@@ -15,7 +15,7 @@ from db.models import ScheduleSlot, Task, TaskExecution
 from db.page import Window
 from db.slots import SlotFilter
 from db.store import Store, open_store
-from db.values import SlotOutcome, State
+from db.values import Reason, SlotOutcome, State
 from runner.scheduling.firing import fire_due
 from tests.support import rows
 from tests.support.costs import cost, plan
@@ -87,9 +87,10 @@ async def test_an_open_line_changes_once_and_a_closed_one_never(store: Store) ->
 
 
 async def test_only_a_pending_run_can_be_given_up(store: Store) -> None:
+    values = {"state": State.FAILED, "reason": Reason.DEADLINE}
     for state, expected in ((State.PENDING, True), (State.RUNNING, False), (State.SUCCESS, False)):
         run = await store.run(rows.pending, state=state)
-        assert await store.run(slots.expire, run.id, {"state": State.FAILED}) is expected
+        assert await store.run(slots.expire, run.id, values) is expected
 
 
 async def test_old_lines_are_removed_in_pieces_and_open_ones_stay(store: Store) -> None:
