@@ -30,11 +30,11 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest leaves out what is marked
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
         if is_of_a_further_shell(item):
             item.add_marker(pytest.mark.faults)
-    mark_thorough(items)
+    mark_thorough(config, items)
     items.sort(key=place)
 
 

@@ -1,5 +1,6 @@
 """What the default run takes of a large matrix: one case of each kind at least, and the rest of it is not lost."""
 
+import json
 import os
 import subprocess
 import sys
@@ -15,8 +16,8 @@ def pytest_configure(config):
     for line in ("sampled: x", "thorough: x", "faults: x"):
         config.addinivalue_line("markers", line)
 
-def pytest_collection_modifyitems(items):
-    mark_thorough(items)
+def pytest_collection_modifyitems(config, items):
+    mark_thorough(config, items)
 """
 TESTS = """
 import pytest
@@ -63,12 +64,14 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def collect(folder: Path, marker: str, suite: str) -> set[str]:
+def collect(folder: Path, marker: str, suite: str, *options: str) -> set[str]:
     """The cases that pytest would run."""
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-c", os.devnull, f"--rootdir={folder}"]
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "SSHCAST_SUITE": suite}
     environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-    done = subprocess.run([*command, "-m", marker], cwd=folder, env=environment, capture_output=True, text=True)
+    done = subprocess.run(
+        [*command, "-m", marker, *options], cwd=folder, env=environment, capture_output=True, text=True
+    )
     return {line.rpartition("::")[2] for line in done.stdout.splitlines() if "::" in line}
 
 
@@ -79,3 +82,19 @@ def test_the_default_run_takes_the_sample_and_the_thorough_run_all_that_it_leave
 
 def test_the_thorough_run_in_full_tries_every_case_of_what_is_sampled(folder: Path) -> None:
     assert collect(folder, "thorough", "full") == MARKED | REST
+
+
+@pytest.mark.parametrize("suite", ["", "full"])
+@pytest.mark.parametrize("marker", ["thorough", "not thorough and not faults"])
+def test_what_failed_is_tried_again_whichever_run_it_failed_in(folder: Path, marker: str, suite: str) -> None:
+    failed = (
+        "test_every[1]",
+        "test_every[3]",
+        "test_counts",
+        "TestBoth::test_3[postgresql]",
+        "TestBoth::test_0[sqlite]",
+    )
+    cache = folder / ".pytest_cache" / "v" / "cache"
+    cache.mkdir(parents=True)
+    (cache / "lastfailed").write_text(json.dumps({f"test_matrix.py::{name}": True for name in failed}))
+    assert collect(folder, marker, suite, "--last-failed") == {name.removeprefix("TestBoth::") for name in failed}

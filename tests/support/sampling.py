@@ -47,8 +47,15 @@ class Sample:
         return number == 0 or bool(new) if each else number % every == 0
 
 
-def mark_thorough(items: Iterable[pytest.Item]) -> None:
-    """Mark what the default run leaves out: it comes in the order of collection, before anything is deselected."""
+def mark_thorough(config: pytest.Config, items: Iterable[pytest.Item]) -> None:
+    """Mark what the default run leaves out: it comes in the order of collection, before anything is deselected.
+
+    A sample is one of the whole list. With `--last-failed` the list is of what failed, which is run whatever it is.
+    """
+    if config.getoption("lf"):
+        for item in items if config.option.markexpr == "thorough" else ():
+            item.add_marker(pytest.mark.thorough)
+        return
     samples: defaultdict[str, Sample] = defaultdict(Sample)
     orders: defaultdict[tuple[Path, str], dict[str, int]] = defaultdict(dict)
     for item in items:
