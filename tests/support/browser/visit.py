@@ -94,9 +94,12 @@ async def visiting(browser: Browser, url: str, **context: Any) -> AsyncIterator[
     page.on("dialog", lambda dialog: visit.complaints.append(f"dialog: {dialog.message}"))
     try:
         yield visit
-        assert await visit.refusals() == []
-        assert visit.strangers == []
-        assert visit.complaints == []
+        refusals = await visit.refusals()
+        assert (refusals, visit.strangers, visit.complaints) == ([], [], []), (
+            refusals,
+            visit.strangers,
+            visit.complaints,
+        )
     finally:
         await made.close()
 
