@@ -1,7 +1,6 @@
 """Runs on many servers: `sshcast run --tag …` and `sshcast fleet …`."""
 
 import json
-import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,8 +12,8 @@ from sshcast.remote.api import GraphQLAnswer
 from sshcast.remote.fleet_progress import FleetProgress
 from sshcast.remote.fleet_running import TermInvalid, build_terms
 from sshcast.remote.http_api import HttpClient
-from tests.support.commands import ROOT, Commands
-from tests.support.enrolled import SSHCAST, commands, openssh
+from tests.support.commands import Commands
+from tests.support.enrolled import commands, interrupt_fleet_run, openssh
 from tests.support.signed_in import signed_in_by_tls
 from tests.support.targets import Target
 
@@ -127,23 +126,10 @@ def test_retry_starts_anew_where_it_did_not_succeed(client: Commands, tmp_path: 
 
 
 def test_an_interrupt_cancels_it_and_shows_how_it_ended(client: Commands) -> None:
-    command = [*SSHCAST, "run", "--tag", "many", "--", "echo begun; sleep 60"]
-    process = subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env=client.environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    assert process.stderr is not None
-    assert process.stderr.readline().startswith(b"fleet run ")
-    process.send_signal(signal.SIGINT)
-    shown, told = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert told.decode().splitlines()[0] == "cancelling; Ctrl-C once more leaves at once"
-    assert b"[CANCELLED; 3 servers: 3 cancelled]" in told
-    assert b"CANCELLED" in shown
+    shown, told = interrupt_fleet_run(client, "--tag", "many", "--", "echo begun; sleep 60")
+    assert told.splitlines()[0] == "cancelling; Ctrl-C once more leaves at once"
+    assert "[CANCELLED; 3 servers: 3 cancelled]" in told
+    assert "CANCELLED" in shown
 
 
 @pytest.mark.parametrize("text", ["0", "ten", "10%%", "-1", "1.5", ""])

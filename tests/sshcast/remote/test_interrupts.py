@@ -14,7 +14,7 @@ import pytest
 
 from sshcast.remote.interrupts import Interrupts
 from tests.support.commands import ROOT, Commands
-from tests.support.enrolled import SSHCAST, commands, openssh
+from tests.support.enrolled import commands, interrupt_fleet_run, openssh
 from tests.support.signed_in import sign_in
 
 __all__ = ["commands", "openssh"]
@@ -119,22 +119,9 @@ def test_an_interrupt_right_after_the_start_of_a_fleet_run_cancels_it(
     way: str, client: Commands, alone: Commands
 ) -> None:
     """Between the answer and the first event too: nothing may be left running that was asked to be cancelled."""
-    used = alone if way == "alone" else client
-    process = subprocess.Popen(
-        [*SSHCAST, "run", "--server", "web", "--", "sleep 50"],
-        cwd=ROOT,
-        env=used.environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    assert process.stderr is not None
-    assert process.stderr.readline().startswith(b"fleet run ")
-    process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert told.decode().splitlines()[0] == "cancelling; Ctrl-C once more leaves at once"
-    assert b"[CANCELLED; 1 server: 1 cancelled]" in told
+    _, told = interrupt_fleet_run(alone if way == "alone" else client, "--server", "web", "--", "sleep 50")
+    assert told.splitlines()[0] == "cancelling; Ctrl-C once more leaves at once"
+    assert "[CANCELLED; 1 server: 1 cancelled]" in told
 
 
 @pytest.mark.parametrize("way", ["remote", "alone"])
